@@ -1,0 +1,160 @@
+/**
+ * The contract between the replicated log and a memory engine.
+ *
+ * A command in the log is neutral to the engine that applies it, so that a node that still serves the
+ * v1 files and a node that already serves the v2 store apply one log and hold the same memories.
+ * Applying is deterministic: two engines that applied the same commands report the same outcomes.
+ */
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/** A vector and the model that made it. Vectors of different models are never compared. */
+export interface ModelVector {
+  readonly model: string;
+  readonly values: Float32Array;
+}
+
+/** Inserts a memory, or replaces the one with the same id. */
+export interface InsertMemory {
+  readonly type: 'insertMemory';
+  readonly id: string;
+  readonly content: string;
+  readonly metadata: JsonObject;
+  /** Made once by the proposing node, so that no replica embeds it again. */
+  readonly vector: ModelVector | null;
+  readonly timestampMs: number;
+}
+
+/** Adds a directed edge, or replaces the weight of the one with the same ends and relation. */
+export interface AddEdge {
+  readonly type: 'addEdge';
+  readonly from: string;
+  readonly to: string;
+  readonly relation: string;
+  /** Finite, 0 to 1. */
+  readonly weight: number;
+  readonly timestampMs: number;
+}
+
+export type MemoryCommand = InsertMemory | AddEdge;
+
+/** `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written. */
+export type ApplyOutcome = 'ok' | 'missing-endpoint';
+
+export interface LoggedCommand {
+  /** Index of the log entry that carries the command. */
+  readonly index: number;
+  readonly command: MemoryCommand;
+}
+
+/** A memory as a user reads it; equal on a v1 and a v2 engine. */
+export interface Memory {
+  readonly id: string;
+  readonly content: string;
+  readonly metadata: JsonObject;
+  readonly createdAtMs: number;
+}
+
+export interface Edge {
+  readonly from: string;
+  readonly to: string;
+  readonly relation: string;
+  readonly weight: number;
+}
+
+export interface SearchQuery {
+  readonly text: string;
+  readonly vector: ModelVector | null;
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+export interface SearchHit {
+  readonly id: string;
+  readonly content: string;
+  readonly metadata: JsonObject;
+  /** Higher is nearer, 0 to 1. */
+  readonly score: number;
+  /** `vector`: cosine of two vectors of one model; `text`: share of the query's words found. */
+  readonly matchedBy: 'vector' | 'text';
+}
+
+export interface MemoryCounts {
+  readonly memories: number;
+  readonly links: number;
+  readonly trajectories: number;
+  /** Key-value entries (`memory_entries` of v1). */
+  readonly entries: number;
+  /** Rows of the v1 tables that v2 keeps as they were (runs, metrics). */
+  readonly otherRows: number;
+  /** Rows that v2 refused, each kept whole with its reason; 0 on a v1 engine. */
+  readonly quarantined: number;
+  readonly quarantinedMemories: number;
+  readonly quarantinedLinks: number;
+}
+
+/**
+ * One row on its way between engines or nodes, in the order: memories, links, then the rest.
+ * Carries the raw v1 columns, so that a v1 file written from a dump of a v2 store answers v1's own
+ * queries as the original did. `row` holds the columns of `table` as SQLite gave them
+ * (string, number, null, Uint8Array); integers beyond 2^53 travel as bigint.
+ */
+export interface DumpRecord {
+  readonly table: string;
+  readonly row: Readonly<Record<string, string | number | bigint | null | Uint8Array>>;
+  /** Only on memories: the vector of the v2 store, so that no receiver embeds again. */
+  readonly vector?: ModelVector;
+}
+
+/** A consistent view of an engine at one log index; later writes do not show in it. */
+export interface EngineDump {
+  readonly appliedIndex: number;
+  records(): IterableIterator<DumpRecord>;
+  close(): void;
+}
+
+export type EngineVersion = 'v1' | 'v2';
+
+/**
+ * A store of memories that follows the log. Methods are synchronous and touch local files only.
+ * Every failure of the file is an `MemoryError` with the path in its message.
+ */
+export interface MemoryEngine {
+  readonly version: EngineVersion;
+  /** Highest log index whose effects are in the store, kept in the same transaction as they are. */
+  readonly appliedIndex: number;
+  /**
+   * Applies commands in one transaction and moves `appliedIndex` to `lastIndex`, also when there are
+   * no commands. Commands at or below `appliedIndex` are not applied again; their outcome is looked up.
+   */
+  apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[];
+  /** Forgets recorded outcomes up to `index`; called when the log is compacted. */
+  forgetOutcomes(index: number): void;
+  get(id: string): Memory | undefined;
+  /** Edges that leave `id`. */
+  edges(id: string): Edge[];
+  search(query: SearchQuery): SearchHit[];
+  counts(): MemoryCounts;
+  /** Returns when everything up to `appliedIndex` would survive a power cut. */
+  sync(): void;
+  dump(): EngineDump;
+  /** Replaces the whole content by that of a dump, in one transaction. */
+  restore(records: Iterable<DumpRecord>, appliedIndex: number): void;
+  close(): void;
+}
+
+/** Turns texts into vectors, in a worker, so that the event loop stays free. */
+export interface Embedder {
+  readonly model: string;
+  readonly dimensions: number;
+  /** `interactive` texts overtake queued `background` ones. */
+  embed(texts: readonly string[], priority?: 'interactive' | 'background'): Promise<Float32Array[]>;
+  close(): Promise<void>;
+}
