@@ -7,12 +7,7 @@
  */
 
 export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 /** A vector and the model that made it. Vectors of different models are never compared. */
@@ -45,8 +40,12 @@ export interface AddEdge {
 
 export type MemoryCommand = InsertMemory | AddEdge;
 
-/** `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written. */
-export type ApplyOutcome = 'ok' | 'missing-endpoint';
+/**
+ * `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written.
+ * `invalid`: the command breaks a rule of `command.ts` (see `commandProblem`); nothing was written.
+ * Proposers check first, but an engine must not stop on an entry that every node has committed.
+ */
+export type ApplyOutcome = 'ok' | 'missing-endpoint' | 'invalid';
 
 export interface LoggedCommand {
   /** Index of the log entry that carries the command. */

@@ -1,0 +1,199 @@
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
+
+/** What one round of one subject measured, by metric. */
+export type Measurements = Readonly<Record<string, number>>;
+
+/** One of the things compared. */
+interface Subject {
+  readonly name: string;
+  /** Once before the rounds; its time is not measured. */
+  prepare?(): void | Promise<void>;
+  /** One round: every metric of the bench, or those that this subject has. */
+  run(): Measurements | Promise<Measurements>;
+  /** Once after the rounds, also when one failed. */
+  close?(): void | Promise<void>;
+}
+
+/** A comparison of subjects, in rounds that take turns. */
+export interface Bench {
+  readonly description: string;
+  readonly roundsDefault: number;
+  /** Unit of each metric, for example `{ 'calls': '1/s' }`. */
+  readonly metrics: Readonly<Record<string, string>>;
+  readonly subjects: readonly Subject[];
+  /** Which medians to divide: subject by peer. */
+  readonly ratios: readonly {
+    readonly metric: string;
+    readonly subject: string;
+    readonly peer: string;
+  }[];
+}
+
+/** Where a result comes from. */
+interface Machine {
+  readonly processor: string;
+  readonly cores: number;
+  readonly memoryMegabytes: number;
+  readonly platform: string;
+  readonly node: string;
+  /** Load of the last minute when the bench began: a busy machine measures its other work. */
+  readonly loadAverage: number;
+}
+
+/** Median, least and most of one metric of one subject over all rounds. */
+interface Row {
+  readonly metric: string;
+  readonly unit: string;
+  readonly subject: string;
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Median of the subject divided by the median of the peer. */
+interface Ratio {
+  readonly metric: string;
+  readonly subject: string;
+  readonly peer: string;
+  readonly ratio: number;
+}
+
+/** The result of a bench. */
+export interface BenchResult {
+  readonly machine: Machine;
+  readonly rows: readonly Row[];
+  readonly ratios: readonly Ratio[];
+}
+
+/** Describes the machine that runs this process. */
+function describeMachine(): Machine {
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryMegabytes: Math.round(totalmem() / 1024 / 1024),
+    platform: `${platform()} ${arch()}`,
+    node: process.version,
+    loadAverage: loadavg()[0] ?? 0,
+  };
+}
+
+/**
+ * Runs all subjects once a round. Each round begins with another subject, so that neither a slow
+ * change of the machine nor the place in the round favours one.
+ */
+export async function runBench(
+  bench: Bench,
+  rounds: number,
+  onRound: (round: number, subject: string) => void = () => {},
+): Promise<BenchResult> {
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    throw new RangeError(`${rounds} rounds cannot be run; give a whole number of at least 1`);
+  }
+  const machine = describeMachine();
+  const measured = new Map<string, number[]>();
+  const prepared: Subject[] = [];
+  try {
+    for (const subject of bench.subjects) {
+      prepared.push(subject);
+      await subject.prepare?.();
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (let turn = 0; turn < bench.subjects.length; turn++) {
+        const subject = bench.subjects[(round + turn) % bench.subjects.length]!;
+        onRound(round, subject.name);
+        keep(measured, bench, subject.name, await subject.run());
+      }
+    }
+  } finally {
+    for (const subject of prepared.reverse()) await subject.close?.();
+  }
+  const rows = summarize(bench, measured);
+  return { machine, rows, ratios: bench.ratios.map((ratio) => divide(rows, ratio)) };
+}
+
+/** The middle of the numbers; of an even count the mean of the two in the middle. */
+export function median(numbers: readonly number[]): number {
+  if (numbers.length === 0) throw new RangeError('no numbers have no median');
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle]!;
+  return sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
+}
+
+function keep(
+  measured: Map<string, number[]>,
+  bench: Bench,
+  subject: string,
+  measurements: Measurements,
+): void {
+  for (const [metric, value] of Object.entries(measurements)) {
+    if (bench.metrics[metric] === undefined || !Number.isFinite(value)) {
+      throw new RangeError(`${subject} measured ${metric} = ${value}, which the bench cannot use`);
+    }
+    const name = rowName(metric, subject);
+    const numbers = measured.get(name);
+    if (numbers === undefined) measured.set(name, [value]);
+    else numbers.push(value);
+  }
+}
+
+function rowName(metric: string, subject: string): string {
+  return `${metric}\n${subject}`;
+}
+
+function summarize(bench: Bench, measured: ReadonlyMap<string, readonly number[]>): Row[] {
+  return Object.entries(bench.metrics).flatMap(([metric, unit]) =>
+    bench.subjects.flatMap(({ name: subject }): Row[] => {
+      const numbers = measured.get(rowName(metric, subject));
+      if (numbers === undefined) return [];
+      const min = Math.min(...numbers);
+      const max = Math.max(...numbers);
+      return [{ metric, unit, subject, median: median(numbers), min, max }];
+    }),
+  );
+}
+
+function divide(
+  rows: readonly Row[],
+  { metric, subject, peer }: { metric: string; subject: string; peer: string },
+): Ratio {
+  const find = (name: string): number => {
+    const row = rows.find((candidate) => candidate.metric === metric && candidate.subject === name);
+    if (row === undefined) throw new RangeError(`${name} measured no ${metric} to be compared`);
+    return row.median;
+  };
+  return { metric, subject, peer, ratio: find(subject) / find(peer) };
+}
+
+/** The result as a table for a reader. */
+export function formatResult(result: BenchResult): string {
+  const { machine, rows, ratios } = result;
+  const cells = rows.map((row) => [
+    row.metric,
+    row.subject,
+    `${formatNumber(row.median)} ${row.unit}`,
+    `${formatNumber(row.min)} to ${formatNumber(row.max)}`,
+  ]);
+  const table = [['metric', 'subject', 'median', 'range'], ...cells];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]!.length)));
+  const lines = table.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+  const memory = `${machine.memoryMegabytes} MB`;
+  return [
+    `${machine.processor}, ${machine.cores} cores, ${memory}, ${machine.platform}, node ` +
+      `${machine.node}, load ${machine.loadAverage.toFixed(2)}`,
+    ...lines,
+    ...ratios.map(({ metric, subject, peer, ratio }) => {
+      return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}`;
+    }),
+  ].join('\n');
+}
+
+function formatNumber(value: number): string {
+  const digits = Math.abs(value) >= 100 ? 0 : 3;
+  return value.toLocaleString('en-US', { maximumFractionDigits: digits });
+}

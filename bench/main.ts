@@ -1,0 +1,38 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { formatResult, runBench } from './harness.js';
+import { benches } from './registry.js';
+
+function parseRounds(text: string): number {
+  const rounds = Number(text);
+  if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 10_000) {
+    throw new InvalidArgumentError('give a whole number from 1 to 10000');
+  }
+  return rounds;
+}
+
+async function run(name: string, options: { json?: true; rounds?: number }): Promise<void> {
+  const create = Object.hasOwn(benches, name) ? benches[name] : undefined;
+  if (create === undefined) {
+    process.stderr.write(
+      `no bench is named ${name}; there are: ${Object.keys(benches).join(', ')}\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const bench = create();
+  const rounds = options.rounds ?? bench.roundsDefault;
+  const result = await runBench(bench, rounds, (round, subject) => {
+    if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}: ${subject}\n`);
+  });
+  process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
+}
+
+const names = Object.entries(benches).map(([name, create]) => `  ${name}: ${create().description}`);
+await new Command('bench')
+  .description('Measures in rounds that take turns, and prints medians and ratios.')
+  .argument('<name>', 'which bench')
+  .option('--json', 'print one JSON object {machine, rows, ratios} and nothing else')
+  .option('--rounds <n>', 'rounds of each subject', parseRounds)
+  .addHelpText('after', `\nBenches:\n${names.join('\n')}`)
+  .action(run)
+  .parseAsync();

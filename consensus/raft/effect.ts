@@ -1,0 +1,42 @@
+import type { Message } from './message.js';
+import type { Entry, HardState, SnapshotMeta, SoftState } from './types.js';
+
+/** A linearizable read asked for with `context` may be served once `index` is applied. */
+export interface ReadState {
+  readonly context: string;
+  readonly index: number;
+}
+
+/**
+ * What the driver has to do next, in this order: send `messages` at any time; make `snapshot`,
+ * `entries` and `hardState` durable as one step (waiting for it if `mustSync`); send
+ * `messagesAfterPersist`; install `snapshot` into the application; apply `committedEntries`
+ * (calling `applyConfChange` for each `confChange` entry); answer `readStates` once applied that
+ * far; call `advance()`. Other inputs may be stepped in between.
+ */
+export interface Ready {
+  readonly hardState?: HardState;
+  /** To persist. They replace every stored entry at or after the first one's index. */
+  readonly entries: readonly Entry[];
+  /** To install before `entries` and `committedEntries`; it replaces the whole stored log. */
+  readonly snapshot?: SnapshotMeta;
+  /**
+   * Whether the writes must reach the disk before `messagesAfterPersist` are sent. A hard state
+   * without it has a new commit index only. It may be lost in a crash, but not if a later write
+   * survives: a node that holds a membership change has to know that the one before is committed.
+   */
+  readonly mustSync: boolean;
+  /** May be sent at once: what a leader tells the others does not depend on its own disk. */
+  readonly messages: readonly Message[];
+  /** Votes and acknowledgements: only after the writes of this ready are durable. */
+  readonly messagesAfterPersist: readonly Message[];
+  /** To apply, in order; at most `maxApplyBytes` (but at least one entry) each time. */
+  readonly committedEntries: readonly Entry[];
+  readonly readStates: readonly ReadState[];
+  /**
+   * Reads of this node that will get no answer, because the leadership changed or request or
+   * answer must be lost (two election timeouts): ask again.
+   */
+  readonly droppedReads: readonly string[];
+  readonly softState?: SoftState;
+}

@@ -1,0 +1,338 @@
+import { applyCommittedChange, leaveJointIfDue, propose } from './changing.js';
+import { type ConfChange, decodeConfChange, encodeConfChange } from './confchange/change.js';
+import type { RaftConfig, RestoredState } from './config.js';
+import type { Ready } from './effect.js';
+import { startCampaign } from './elections.js';
+import { assert } from './error.js';
+import type { RaftInput, RaftRefusal } from './input.js';
+import { stepMessage } from './machine.js';
+import type { Message } from './message.js';
+import { requestRead } from './reading.js';
+import { handleSnapshotReport, handleUnreachable } from './replication.js';
+import { RaftState } from './state.js';
+import type { ProgressStatus, RaftStatus } from './status.js';
+import { tick } from './ticking.js';
+import { toConfState } from './tracker/membership.js';
+import { transferLeadership } from './transfer.js';
+import {
+  type ConfState,
+  type Entry,
+  type HardState,
+  NO_NODE,
+  type NodeId,
+  type SnapshotMeta,
+  type SoftState,
+} from './types.js';
+
+/** What a ready handed out and `advance` settles. */
+interface Outstanding {
+  readonly toSelf: readonly Message[];
+  readonly snapshot: SnapshotMeta | null;
+  readonly applied: number;
+  readonly payloadBytes: number;
+}
+
+/**
+ * One member of a Raft group as a pure state machine: inputs go in by `step`, what is to be done
+ * comes out by `ready`, and `advance` confirms that it was done.
+ *
+ *     step(input) ... hasReady() -> ready() -> [write, send, apply] -> advance()
+ *        ^                                          |
+ *        +---- messages and ticks meanwhile --------+
+ *
+ * It owns no clock, disk, socket or randomness. One ready is outstanding at a time. A
+ * `RaftAssertion` thrown by any method means that the node must stop.
+ */
+export class RaftNode {
+  private readonly state: RaftState;
+  private lastHardState: HardState;
+  private lastSoftState: SoftState = { leader: NO_NODE, role: 'follower' };
+  private outstanding: Outstanding | null = null;
+  /** Committed membership changes handed out and not yet applied or vetoed. */
+  private changesToApply = 0;
+
+  /** Throws a `RaftError` if the configuration or the restored state makes no sense. */
+  constructor(config: RaftConfig, restored: RestoredState) {
+    this.state = new RaftState(config, restored);
+    const { state } = this;
+    if (restored.confState === undefined) this.replayChanges(restored);
+    state.trace?.({ type: 'membership', members: state.group.members });
+    state.becomeFollower(state.term, NO_NODE);
+    const { term, log } = state;
+    const { commit, applied } = log;
+    state.trace?.({ type: 'started', term, commit, applied, log: state.lastEntry });
+    this.lastHardState = this.hardState();
+  }
+
+  /** The membership as of `applied` is the snapshot's and the applied changes since. */
+  private replayChanges(restored: RestoredState): void {
+    for (const entry of restored.entries) {
+      if (entry.index > restored.applied) break;
+      if (entry.type === 'confChange') {
+        applyCommittedChange(this.state, decodeConfChange(entry.data));
+      }
+    }
+  }
+
+  /** Takes one input. Returns why it was refused, or undefined. */
+  step(input: RaftInput): RaftRefusal | undefined {
+    const { state } = this;
+    switch (input.type) {
+      case 'tick':
+        tick(state);
+        return undefined;
+      case 'message':
+        // Answers of a node to itself never leave it.
+        if (input.message.from === state.id) return 'bad-message';
+        return stepMessage(state, input.message);
+      case 'propose':
+        return propose(
+          state,
+          input.data.map((data) => ({ type: 'normal', data })),
+        );
+      case 'proposeConfChange':
+        return propose(state, [{ type: 'confChange', data: encodeConfChange(input.change) }]);
+      case 'readIndex':
+        return requestRead(state, input.context);
+      case 'transferLeader':
+        return transferLeadership(state, input.to);
+      case 'campaign':
+        return startCampaign(state, state.config.preVote ? 'pre-vote' : 'vote');
+      case 'forgetLeader':
+        this.forgetLeader();
+        return undefined;
+      case 'unreachable':
+        handleUnreachable(state, input.peer);
+        return undefined;
+      case 'snapshotReport':
+        handleSnapshotReport(state, input.peer, input.ok);
+        return undefined;
+    }
+  }
+
+  private forgetLeader(): void {
+    const { state } = this;
+    if (state.role !== 'follower' || state.leader === NO_NODE) return;
+    state.trace?.({ type: 'leaderForgotten', leader: state.leader, term: state.term });
+    state.leader = NO_NODE;
+  }
+
+  private hardState(): HardState {
+    const { term, vote, log } = this.state;
+    return { term, vote, commit: log.commit };
+  }
+
+  private softStateChanged(): boolean {
+    const { leader, role } = this.state;
+    return leader !== this.lastSoftState.leader || role !== this.lastSoftState.role;
+  }
+
+  private hardStateChanged(): boolean {
+    const { term, vote, log } = this.state;
+    const last = this.lastHardState;
+    return term !== last.term || vote !== last.vote || log.commit !== last.commit;
+  }
+
+  /** Whether there is anything to do. False while a ready is outstanding. */
+  hasReady(): boolean {
+    if (this.outstanding !== null) return false;
+    const { state } = this;
+    const { log } = state;
+    return (
+      state.messages.length > 0 ||
+      state.messagesAfterPersist.length > 0 ||
+      log.inWrite < log.lastIndex ||
+      (log.pendingSnapshot !== null && !log.pendingSnapshotInWrite) ||
+      (log.pendingSnapshot === null && log.handedOut < log.commit) ||
+      state.readStates.length > 0 ||
+      state.droppedReads.length > 0 ||
+      this.hardStateChanged() ||
+      this.softStateChanged()
+    );
+  }
+
+  /** Hands out everything there is to do. It has to be done and followed by `advance`. */
+  ready(): Ready {
+    assert(this.outstanding === null, 'the previous ready was advanced');
+    const { state } = this;
+    const { log } = state;
+    const hardState = this.hardStateChanged() ? this.hardState() : undefined;
+    const softState = this.softStateChanged() ? this.softState() : undefined;
+    const entries = log.slice(log.inWrite + 1, log.lastIndex, Infinity);
+    const snapshot = log.pendingSnapshotInWrite ? null : log.pendingSnapshot;
+    const committedEntries = this.takeCommitted();
+    const mustSync = this.mustSync(hardState, entries, snapshot);
+    const toSelf: Message[] = [];
+    const toOthers: Message[] = [];
+    for (const message of state.messagesAfterPersist) {
+      (message.to === state.id ? toSelf : toOthers).push(message);
+    }
+    const ready: Ready = {
+      ...(hardState && { hardState }),
+      ...(softState && { softState }),
+      ...(snapshot && { snapshot }),
+      entries,
+      mustSync,
+      messages: state.messages,
+      messagesAfterPersist: toOthers,
+      committedEntries,
+      readStates: state.readStates,
+      droppedReads: state.droppedReads,
+    };
+    state.messages = [];
+    state.messagesAfterPersist = [];
+    state.readStates = [];
+    state.droppedReads = [];
+    log.inWrite = log.lastIndex;
+    if (snapshot !== null) log.pendingSnapshotInWrite = true;
+    if (hardState !== undefined) this.lastHardState = hardState;
+    if (softState !== undefined) this.lastSoftState = softState;
+    let payloadBytes = 0;
+    for (const entry of committedEntries) payloadBytes += entry.data.length;
+    const applied = committedEntries.length === 0 ? 0 : log.handedOut;
+    this.outstanding = { toSelf, snapshot, applied, payloadBytes };
+    return ready;
+  }
+
+  private softState(): SoftState {
+    return { leader: this.state.leader, role: this.state.role };
+  }
+
+  private mustSync(
+    hardState: HardState | undefined,
+    entries: readonly Entry[],
+    snapshot: SnapshotMeta | null,
+  ): boolean {
+    // The commit index alone can be found again from the other nodes after a crash.
+    const { term, vote } = this.lastHardState;
+    const isNew = hardState !== undefined && (hardState.term !== term || hardState.vote !== vote);
+    return isNew || entries.length > 0 || snapshot !== null;
+  }
+
+  /** A snapshot goes before any entry, so nothing is handed out while one waits. */
+  private takeCommitted(): readonly Entry[] {
+    const { log, config } = this.state;
+    if (log.pendingSnapshot !== null || log.handedOut >= log.commit) return [];
+    const entries = log.slice(log.handedOut + 1, log.commit, config.maxApplyBytes);
+    log.handedOut += entries.length;
+    for (const entry of entries) if (entry.type === 'confChange') this.changesToApply += 1;
+    return entries;
+  }
+
+  /**
+   * The writes of the last ready are durable, its snapshot is installed, its committed entries
+   * were applied or queued in order, and `applyConfChange` was called for each change among them.
+   */
+  advance(): void {
+    const done = this.outstanding;
+    assert(done !== null, 'a ready is advanced once');
+    assert(this.changesToApply === 0, 'each committed membership change is applied or vetoed');
+    this.outstanding = null;
+    const { state } = this;
+    const { log } = state;
+    for (const message of done.toSelf) stepMessage(state, message);
+    // What was replaced while it was being written has lowered `inWrite` and is written again.
+    log.persisted = Math.max(log.persisted, log.inWrite);
+    if (done.snapshot !== null) {
+      const { index } = done.snapshot;
+      log.applied = Math.max(log.applied, index);
+      log.handedOut = Math.max(log.handedOut, index);
+      if (log.pendingSnapshot === done.snapshot) {
+        log.pendingSnapshot = null;
+        log.pendingSnapshotInWrite = false;
+      }
+      leaveJointIfDue(state);
+    }
+    if (done.applied > 0) {
+      log.applied = Math.max(log.applied, done.applied);
+      state.uncommittedBytes = Math.max(0, state.uncommittedBytes - done.payloadBytes);
+      leaveJointIfDue(state);
+    }
+  }
+
+  /**
+   * Applies a committed membership change, or, with null, passes over it as the application wants
+   * (it must want so on every node). Call it for each `confChange` entry in order, before
+   * `advance`. Returns the membership from now on.
+   */
+  applyConfChange(change: ConfChange | null): ConfState {
+    assert(this.changesToApply > 0, 'a membership change is applied after it was handed out');
+    this.changesToApply -= 1;
+    // A snapshot that came in since holds a later membership already.
+    const isOvertaken = this.state.log.pendingSnapshot !== null;
+    if (change !== null && !isOvertaken) applyCommittedChange(this.state, change);
+    return toConfState(this.state.group.members);
+  }
+
+  /** Names a snapshot of the application at `index`, with the present membership. */
+  snapshotMeta(index: number): SnapshotMeta {
+    const { log, group } = this.state;
+    const term = log.termAt(index);
+    assert(term !== undefined, `a snapshot is made where the log still is, not at ${index}`);
+    assert(index <= log.handedOut, 'a snapshot covers only what was handed out');
+    return { index, term, confState: toConfState(group.members) };
+  }
+
+  /**
+   * Drops entries up to `index` from memory. `snapshot` is the newest one that the driver can
+   * serve, at `index` or later; without it, one of the present membership at `index`.
+   */
+  compact(index: number, snapshot?: SnapshotMeta): void {
+    const { log } = this.state;
+    const newest = log.snapshot?.index ?? 0;
+    const given = snapshot ?? (index > newest ? this.snapshotMeta(index) : undefined);
+    if (given !== undefined && given.index > newest) log.snapshot = given;
+    log.compact(index);
+  }
+
+  /** The node as seen from outside. */
+  status(): RaftStatus {
+    const { state } = this;
+    const { log, group } = state;
+    const progress = new Map<NodeId, ProgressStatus>();
+    if (state.role === 'leader') {
+      for (const [node, member] of group.progress) progress.set(node, member.status());
+    }
+    return {
+      id: state.id,
+      term: state.term,
+      vote: state.vote,
+      role: state.role,
+      leader: state.leader,
+      commit: log.commit,
+      applied: log.applied,
+      firstIndex: log.firstIndex,
+      lastIndex: log.lastIndex,
+      snapshotIndex: log.snapshot?.index ?? 0,
+      confState: toConfState(group.members),
+      transferTarget: state.transferTarget,
+      uncommittedBytes: state.uncommittedBytes,
+      progress,
+    };
+  }
+
+  /** The leader as far as this node knows, or 0. */
+  get leader(): NodeId {
+    return this.state.leader;
+  }
+
+  /** Whether this node leads. */
+  get isLeader(): boolean {
+    return this.state.role === 'leader';
+  }
+
+  /** Entries `from` to `to`, both included, at most `maxBytes` but at least one. */
+  entries(from: number, to: number, maxBytes: number): readonly Entry[] {
+    return this.state.log.slice(from, to, maxBytes);
+  }
+
+  /** Term of the entry at `index`; undefined if it is compacted or not there. */
+  termAt(index: number): number | undefined {
+    return this.state.log.termAt(index);
+  }
+
+  /** Sets the election timeout until the next change of role, in ticks; for scripted tests. */
+  setElectionTimeout(ticks: number): void {
+    this.state.electionTimeout = ticks;
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * Everything one node knows, its outbox, and the changes of role.
+ *
+ *                        higher term, or a leader of this term
+ *      +------------------------------+---------------------------+
+ *      v            timeout           |        quorum             |
+ *  [follower] --------------> [precandidate] -------> [candidate] +
+ *   ^   |  ^                          |  lost               | |   |
+ *   |   |  +--------------------------+---------------------+ |   |
+ *   |   +--- timeout without pre-vote, or told to campaign -->+   |
+ *   |                                                quorum   |   |
+ *   |   higher term, no active quorum, removed                v   |
+ *   +----------------------------------------------------- [leader]
+ *
+ * Raft figure 4, thesis 9.6 (pre-vote) and 6.2 (a leader without a quorum steps down).
+ */
+import { type RaftConfig, type RestoredState, checkRaftConfig } from './config.js';
+import { EMPTY_GROUP, type Group, restoreGroup } from './confchange/changer.js';
+import type { ReadState } from './effect.js';
+import { RaftError, assert } from './error.js';
+import { RaftLog } from './log.js';
+import { type Message, type MessageFields, createMessage } from './message.js';
+import { ReadRounds } from './reads.js';
+import { Progress } from './tracker/progress.js';
+import { isVoter } from './tracker/membership.js';
+import type { LogEnd, RaftEvent } from './trace.js';
+import { type Entry, NO_NODE, type NodeId, type Role } from './types.js';
+
+/** A read that was forwarded to, or arrived at, a leader without a commit in its term. */
+export interface PostponedRead {
+  readonly from: NodeId;
+  readonly context: string;
+}
+
+/** See the head of this file. */
+export class RaftState {
+  readonly id: NodeId;
+  readonly config: RaftConfig;
+  readonly log: RaftLog;
+  readonly trace: ((event: RaftEvent) => void) | undefined;
+  term: number;
+  vote: NodeId;
+  leader: NodeId = NO_NODE;
+  role: Role = 'follower';
+  group: Group = EMPTY_GROUP;
+  /** Votes received in the campaign under way. */
+  readonly votes = new Map<NodeId, boolean>();
+  electionElapsed = 0;
+  heartbeatElapsed = 0;
+  electionTimeout = 0;
+  transferTarget: NodeId = NO_NODE;
+  /** A leader proposes no membership change before this index is applied. */
+  pendingConfIndex = 0;
+  uncommittedBytes = 0;
+  reads = new ReadRounds();
+  postponedReads: PostponedRead[] = [];
+  /** Reads asked for on this node and not answered, with the tick at which each was, oldest first. */
+  readonly ownReads = new Map<string, number>();
+  /** Ticks since the start. */
+  ticks = 0;
+  messages: Message[] = [];
+  messagesAfterPersist: Message[] = [];
+  readStates: ReadState[] = [];
+  droppedReads: string[] = [];
+
+  constructor(config: RaftConfig, restored: RestoredState) {
+    checkRaftConfig(config);
+    this.id = config.id;
+    this.config = config;
+    this.trace = config.trace;
+    this.log = new RaftLog(restored);
+    this.term = restored.hardState.term;
+    this.vote = restored.hardState.vote;
+    if (this.log.lastTerm > this.term && this.term !== 0) {
+      throw new RaftError(
+        'inconsistent-state',
+        `the log has term ${this.log.lastTerm} but the hard state only term ${this.term}`,
+      );
+    }
+    const confState = restored.confState ?? restored.snapshot?.confState;
+    if (confState !== undefined) this.group = restoreGroup(confState, this.newMember());
+  }
+
+  get lastEntry(): LogEnd {
+    return { term: this.log.lastTerm, index: this.log.lastIndex };
+  }
+
+  /** What a member added now starts with. */
+  newMember(): { lastIndex: number; limits: RaftConfig } {
+    return { lastIndex: this.log.lastIndex, limits: this.config };
+  }
+
+  /** Whether this node may campaign: it votes, and no snapshot waits to be installed. */
+  get promotable(): boolean {
+    const member = this.group.progress.get(this.id);
+    const isMember = member !== undefined && isVoter(this.group.members, this.id);
+    return isMember && this.log.pendingSnapshot === null;
+  }
+
+  /**
+   * Queues a message. Votes, acknowledgements of appends and everything to this node itself wait
+   * for the disk (thesis 3.8), refusals included.
+   */
+  send(fields: MessageFields): void {
+    const message = createMessage({
+      ...fields,
+      from: this.id,
+      term: fields.term ?? this.term,
+    });
+    switch (message.type) {
+      case 'appendResponse':
+      case 'voteResponse':
+      case 'preVoteResponse':
+        this.messagesAfterPersist.push(message);
+        return;
+      default:
+        assert(message.to !== this.id, 'a node sends itself nothing but answers');
+        this.messages.push(message);
+    }
+  }
+
+  private reset(term: number): void {
+    assert(term >= this.term, 'the term of a node never falls');
+    if (term !== this.term) {
+      this.term = term;
+      this.vote = NO_NODE;
+    }
+    this.leader = NO_NODE;
+    this.electionElapsed = 0;
+    this.heartbeatElapsed = 0;
+    this.drawElectionTimeout();
+    this.transferTarget = NO_NODE;
+    this.votes.clear();
+    this.pendingConfIndex = 0;
+    this.uncommittedBytes = 0;
+    this.dropReads();
+    const progress = new Map<NodeId, Progress>();
+    for (const [node, member] of this.group.progress) {
+      const fresh = new Progress(this.log.lastIndex + 1, member.isLearner, this.config);
+      if (node === this.id) fresh.match = this.log.lastIndex;
+      progress.set(node, fresh);
+    }
+    this.group = { members: this.group.members, progress };
+  }
+
+  private drawElectionTimeout(): void {
+    const { electionTicks, random } = this.config;
+    const drawn = random();
+    assert(drawn >= 0 && drawn < 1, 'a random number lies in [0, 1)');
+    this.electionTimeout = electionTicks + Math.floor(drawn * electionTicks);
+  }
+
+  /** No read that waits here will be answered: tells those who asked on this node. */
+  dropReads(): void {
+    if (this.reads.size > 0 || this.reads.underWay) this.reads = new ReadRounds();
+    this.postponedReads = [];
+    if (this.ownReads.size === 0) return;
+    this.droppedReads.push(...this.ownReads.keys());
+    this.ownReads.clear();
+  }
+
+  becomeFollower(term: number, leader: NodeId): void {
+    this.reset(term);
+    this.leader = leader;
+    this.role = 'follower';
+    this.trace?.({ type: 'became', role: 'follower', term });
+  }
+
+  /** Asks for votes of the next term; the term and the vote stay as they are (thesis 9.6). */
+  becomePreCandidate(): void {
+    assert(this.role !== 'leader', 'a leader does not campaign');
+    this.votes.clear();
+    this.leader = NO_NODE;
+    this.dropReads();
+    this.role = 'precandidate';
+    this.trace?.({ type: 'became', role: 'precandidate', term: this.term });
+  }
+
+  becomeCandidate(): void {
+    assert(this.role !== 'leader', 'a leader does not campaign');
+    this.reset(this.term + 1);
+    this.vote = this.id;
+    this.role = 'candidate';
+    this.trace?.({ type: 'became', role: 'candidate', term: this.term });
+  }
+
+  /** Takes over and appends the entry that commits everything before it (Raft 5.4.2, 8). */
+  becomeLeader(): void {
+    assert(this.role === 'candidate', 'only a candidate becomes leader');
+    this.reset(this.term);
+    this.leader = this.id;
+    this.role = 'leader';
+    const own = this.group.progress.get(this.id);
+    assert(own !== undefined, 'a leader is a member when it is elected');
+    own.becomeReplicate();
+    own.recentActive = true;
+    // Any entry here may be a membership change that is committed without this node knowing.
+    this.pendingConfIndex = this.log.lastIndex;
+    const accepted = this.appendAsLeader([{ type: 'normal', data: new Uint8Array(0) }]);
+    assert(accepted, 'the first entry of a leader has no bytes and is never refused');
+    this.trace?.({ type: 'became', role: 'leader', term: this.term });
+  }
+
+  /** Appends payloads as entries of this term, unless too much is uncommitted already. */
+  appendAsLeader(payloads: readonly Pick<Entry, 'type' | 'data'>[]): boolean {
+    assert(this.role === 'leader', 'only a leader makes entries');
+    let bytes = 0;
+    for (const { data } of payloads) bytes += data.length;
+    const tooMany = this.uncommittedBytes + bytes > this.config.maxUncommittedBytes;
+    // An empty entry is never refused, nor a first one, however large.
+    if (bytes > 0 && this.uncommittedBytes > 0 && tooMany) return false;
+    this.uncommittedBytes += bytes;
+    const { term } = this;
+    let index = this.log.lastIndex;
+    this.log.append(payloads.map(({ type, data }) => ({ term, index: (index += 1), type, data })));
+    // The leader counts its own copy once that is durable, like any other (thesis 10.2.1).
+    this.send({ type: 'appendResponse', to: this.id, index });
+    return true;
+  }
+
+  /** Whether an entry of the present term is committed (Raft 5.4.2; needed for reads: section 8). */
+  get hasCommittedInTerm(): boolean {
+    return this.log.termAt(this.log.commit) === this.term;
+  }
+}

@@ -1,0 +1,56 @@
+/** The passing of time: Raft 5.2, thesis 6.2 (a leader needs the answers of a quorum). */
+import { startCampaign } from './elections.js';
+import { jointVote } from './quorum.js';
+import { dropLateReads } from './reading.js';
+import { broadcastHeartbeat } from './replication.js';
+import type { RaftState } from './state.js';
+import { NO_NODE } from './types.js';
+
+/** One tick of the driver's clock. */
+export function tick(node: RaftState): void {
+  node.ticks += 1;
+  if (node.role === 'leader') tickLeader(node);
+  else tickElection(node);
+}
+
+function tickElection(node: RaftState): void {
+  node.electionElapsed += 1;
+  dropLateReads(node);
+  if (!node.promotable || node.electionElapsed < node.electionTimeout) return;
+  node.electionElapsed = 0;
+  startCampaign(node, node.config.preVote ? 'pre-vote' : 'vote');
+}
+
+function tickLeader(node: RaftState): void {
+  node.heartbeatElapsed += 1;
+  node.electionElapsed += 1;
+  if (node.electionElapsed >= node.config.electionTicks) {
+    node.electionElapsed = 0;
+    if (node.config.checkQuorum) checkQuorum(node);
+    if (node.role !== 'leader') return;
+    if (node.transferTarget !== NO_NODE) {
+      node.trace?.({ type: 'transferTimedOut', to: node.transferTarget, term: node.term });
+      node.transferTarget = NO_NODE;
+    }
+  }
+  if (node.heartbeatElapsed < node.config.heartbeatTicks) return;
+  node.heartbeatElapsed = 0;
+  broadcastHeartbeat(node);
+}
+
+/** Steps down unless a quorum has answered since the last check. */
+function checkQuorum(node: RaftState): void {
+  const { members, progress } = node.group;
+  const outcome = jointVote(
+    members.voters,
+    members.votersOutgoing,
+    (voter) => voter === node.id || progress.get(voter)?.recentActive === true,
+  );
+  if (outcome !== 'won') {
+    node.trace?.({ type: 'quorumInactive' });
+    node.becomeFollower(node.term, NO_NODE);
+  }
+  for (const [id, member] of node.group.progress) {
+    if (id !== node.id) member.recentActive = false;
+  }
+}

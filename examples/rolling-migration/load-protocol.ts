@@ -1,0 +1,25 @@
+/** Messages between the demo and its load process. */
+
+import type { PeerAddress } from '../../transport/rpc/rpc.js';
+import type { Operation } from './history.js';
+
+export type LoadCommand =
+  | {
+      readonly type: 'start';
+      readonly seeds: readonly PeerAddress[];
+      readonly token: string;
+      readonly clients: number;
+      readonly seed: number;
+      /** Ids of memories that v1 already held; they are read and linked, never overwritten. */
+      readonly sourceIds: readonly string[];
+    }
+  /** Now is a moment to remember, on the clock of the load process. */
+  | { readonly type: 'mark'; readonly name: 'rollout' | 'after' }
+  | { readonly type: 'stop' };
+
+export type LoadMessage =
+  | { readonly type: 'started'; readonly microseconds: number }
+  | { readonly type: 'operations'; readonly operations: readonly Operation[] }
+  | { readonly type: 'marked'; readonly name: 'rollout' | 'after'; readonly microseconds: number }
+  | { readonly type: 'stopped'; readonly microseconds: number }
+  | { readonly type: 'failed'; readonly message: string };

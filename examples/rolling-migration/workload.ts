@@ -1,0 +1,113 @@
+/** What the clients of the load ask for. Deterministic for a seed; no network here. */
+
+import type { OperationKind } from './history.js';
+import { Random } from './random.js';
+
+export type Request =
+  | { readonly kind: 'get'; readonly id: string }
+  | { readonly kind: 'insert'; readonly id: string; readonly content: string }
+  | { readonly kind: 'search'; readonly text: string }
+  | {
+      readonly kind: 'addEdge';
+      readonly from: string;
+      readonly to: string;
+      readonly relation: string;
+      readonly weight: number;
+    };
+
+/** Ids that all clients overwrite and read: where a stale or lost write would show. */
+export const SHARED_IDS: readonly string[] = Array.from({ length: 24 }, (_each, at) => {
+  return `demo-shared-${String(at).padStart(2, '0')}`;
+});
+
+/** Shares of a hundred requests. */
+const MIX: readonly (readonly [OperationKind, number])[] = [
+  ['get', 40],
+  ['insert', 30],
+  ['search', 20],
+  ['addEdge', 10],
+];
+
+const SUBJECTS = ['deploy', 'login', 'invoice', 'search index', 'cache', 'build', 'webhook'];
+const FAULTS = ['times out', 'returns stale data', 'fails twice', 'leaks memory', 'is retried'];
+const CAUSES = ['an expired key', 'a slow query', 'a full disk', 'a race', 'a wrong time zone'];
+const REMEDIES = ['rotate the key', 'add an index', 'prune old files', 'take a lock', 'use UTC'];
+
+/** One closed-loop client: asks `next()`, sends it, and tells `acknowledged()` what was written. */
+export class ClientScript {
+  readonly #client: number;
+  readonly #random: Random;
+  readonly #sourceIds: readonly string[];
+  readonly #own: string[] = [];
+  #written = 0;
+
+  constructor(client: number, seed: number, sourceIds: readonly string[]) {
+    this.#client = client;
+    this.#random = new Random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(client + 1, 0x85ebca6b));
+    this.#sourceIds = sourceIds;
+  }
+
+  next(): Request {
+    let kind = this.#kind();
+    // Searches and edges need something of one's own to look for or to start from.
+    if (this.#own.length < 2 && kind !== 'get') kind = 'insert';
+    switch (kind) {
+      case 'get':
+        return { kind, id: this.#readable() };
+      case 'insert':
+        return this.#insert();
+      case 'search':
+        return { kind, text: this.#sentence() };
+      case 'addEdge':
+        return this.#edge();
+    }
+  }
+
+  /** The insert was answered: its id may be linked from now on. */
+  acknowledged(id: string): void {
+    if (!SHARED_IDS.includes(id)) this.#own.push(id);
+  }
+
+  #kind(): OperationKind {
+    let left = this.#random.below(100);
+    for (const [kind, share] of MIX) {
+      if (left < share) return kind;
+      left -= share;
+    }
+    return 'get';
+  }
+
+  #readable(): string {
+    const roll = this.#random.next();
+    if (roll < 0.6) return this.#random.pick(SHARED_IDS);
+    if (roll < 0.8 && this.#own.length > 0) return this.#random.pick(this.#own);
+    return this.#sourceIds.length > 0
+      ? this.#random.pick(this.#sourceIds)
+      : this.#random.pick(SHARED_IDS);
+  }
+
+  #insert(): Request {
+    this.#written += 1;
+    const shared = this.#random.next() < 0.5;
+    const id = shared
+      ? this.#random.pick(SHARED_IDS)
+      : `demo-c${String(this.#client).padStart(2, '0')}-${this.#written}`;
+    // Unique, so that a get tells which write it saw.
+    const content = `${this.#sentence()} (${this.#client}.${this.#written})`;
+    return { kind: 'insert', id, content };
+  }
+
+  #edge(): Request {
+    const from = this.#random.pick(this.#own);
+    const others = this.#random.next() < 0.3 ? this.#sourceIds : this.#own;
+    const to = others.length > 0 ? this.#random.pick(others) : from;
+    const weight = this.#random.below(1_000) / 1_000;
+    return { kind: 'addEdge', from, to, relation: 'follows', weight };
+  }
+
+  #sentence(): string {
+    const random = this.#random;
+    const trouble = `${random.pick(SUBJECTS)} ${random.pick(FAULTS)}`;
+    return `${trouble}, ${random.pick(CAUSES)}: ${random.pick(REMEDIES)}, ticket ${random.below(500)}`;
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Applies commands to the control state, in log order. Pure and deterministic.
+ *
+ * Memory commands pass here first: a session decides whether the write is new, a retry, or one
+ * that can no longer be judged. Only a new one goes on to the engines.
+ */
+import { assert } from '../assert.js';
+import { allNodesDone, finishStep, startRollout } from '../rollout/machine.js';
+import type { Command, CommandRefusal, CommandResult, PendingAnswer } from './command.js';
+import { MEMBERS_MAX, SESSIONS_MAX } from './limits.js';
+import { engineOf, memberByPeerId } from './state.js';
+import type { ControlState, Member } from './state.js';
+
+export type ControlCommand = Exclude<Command, { type: 'memory' }>;
+export type SessionWrite = Extract<Command, { type: 'memory' }>;
+
+/** What to do with a write of a session. `answer` is filled by the engines when it is new. */
+export type Admission =
+  | { readonly kind: 'new'; readonly answer: PendingAnswer }
+  | { readonly kind: 'retry'; readonly answer: PendingAnswer }
+  | { readonly kind: 'refused'; readonly refusal: CommandRefusal };
+
+/** Applies everything but memory commands. */
+export function applyControl(
+  state: ControlState,
+  index: number,
+  command: ControlCommand,
+): CommandResult {
+  switch (command.type) {
+    case 'addMember':
+      return addMember(state, index, command);
+    case 'setMember': {
+      const member = state.members.get(command.nodeId);
+      if (member === undefined) return refused(index, 'unknown-member');
+      member.status = command.status;
+      member.host = command.host;
+      member.port = command.port;
+      return done(index);
+    }
+    case 'removeMember':
+      return removeMember(state, index, command.nodeId);
+    case 'openSession':
+      return openSession(state, index);
+    case 'startRollout':
+      return applyStartRollout(state, index, command);
+    case 'finishStep':
+      return applyFinishStep(state, index, command);
+    case 'abortRollout':
+      return abortRollout(state, index, command.rolloutId, command.reason);
+    case 'raiseVersion':
+      return raiseVersion(state, index, command.rolloutId);
+  }
+}
+
+/**
+ * Judges a write of a session (Raft dissertation 6.3). The sequence numbers of a session count
+ * 1, 2, 3, ... and only one write of a session is outstanding, so that the last answer is enough.
+ */
+export function admitWrite(state: ControlState, index: number, write: SessionWrite): Admission {
+  const session = state.sessions.get(write.session);
+  if (session === undefined) return { kind: 'refused', refusal: 'session-unknown' };
+  touch(state, write.session);
+  if (write.sequence === session.lastSequence && write.sequence > 0) {
+    return { kind: 'retry', answer: session.answer };
+  }
+  if (write.sequence !== session.lastSequence + 1) {
+    return { kind: 'refused', refusal: 'sequence-gap' };
+  }
+  session.lastSequence = write.sequence;
+  session.answer = { index, outcome: 'ok' };
+  return { kind: 'new', answer: session.answer };
+}
+
+function addMember(
+  state: ControlState,
+  index: number,
+  command: Extract<Command, { type: 'addMember' }>,
+): CommandResult {
+  const known = memberByPeerId(state, command.peerId);
+  if (known !== undefined) {
+    known.host = command.host;
+    known.port = command.port;
+    return done(index, known.nodeId);
+  }
+  // A node that joins now would hold neither what the plan counts on nor a turn of its own.
+  if (state.rollout?.status === 'running') return refused(index, 'rollout-running');
+  if (state.members.size >= MEMBERS_MAX) return refused(index, 'swarm-full');
+  const member: Member = {
+    nodeId: state.nextNodeId,
+    peerId: command.peerId,
+    host: command.host,
+    port: command.port,
+    status: 'joining',
+    engine: engineOf(state.swarmVersion),
+    cordoned: false,
+  };
+  state.nextNodeId += 1;
+  state.members.set(member.nodeId, member);
+  return done(index, member.nodeId);
+}
+
+function removeMember(state: ControlState, index: number, nodeId: number): CommandResult {
+  if (!state.members.has(nodeId)) return refused(index, 'unknown-member');
+  if (state.members.size === 1) return refused(index, 'last-member');
+  if (state.rollout?.status === 'running') return refused(index, 'rollout-running');
+  state.members.delete(nodeId);
+  return done(index, nodeId);
+}
+
+function openSession(state: ControlState, index: number): CommandResult {
+  if (state.sessions.size >= SESSIONS_MAX) {
+    const oldest = state.sessions.keys().next();
+    assert(oldest.done === false, 'a full session table has an oldest session');
+    state.sessions.delete(oldest.value);
+  }
+  state.sessions.set(index, { lastSequence: 0, answer: { index, outcome: 'ok' } });
+  return done(index, index);
+}
+
+function applyStartRollout(
+  state: ControlState,
+  index: number,
+  command: Extract<Command, { type: 'startRollout' }>,
+): CommandResult {
+  if (state.rollout?.status === 'running') return refused(index, 'rollout-running');
+  if (engineOf(state.swarmVersion) === command.plan.to) return refused(index, 'already-v2');
+  const planned = new Set(command.plan.order);
+  const members = [...state.members.values()];
+  const fits =
+    planned.size === command.plan.order.length &&
+    planned.size === members.length &&
+    members.every((member) => planned.has(member.nodeId) && member.engine === command.plan.from);
+  if (!fits) return refused(index, 'plan-outdated');
+  state.rollout = startRollout(index, command.plan, command.digest, command.startedAtMs);
+  return done(index, index);
+}
+
+function applyFinishStep(
+  state: ControlState,
+  index: number,
+  command: Extract<Command, { type: 'finishStep' }>,
+): CommandResult {
+  if (state.rollout === null) return refused(index, 'no-rollout');
+  const refusal = finishStep(state.rollout, command);
+  if (refusal !== undefined) return refused(index, refusal);
+  const member = state.members.get(command.nodeId);
+  assert(member !== undefined, 'a node in a rollout is a member');
+  if (command.step === 'cordon') member.cordoned = true;
+  // The cut-over of this node: from this index on its other engine answers.
+  if (command.step === 'switch') member.engine = state.rollout.to;
+  if (command.step === 'rejoin') member.cordoned = false;
+  return done(index);
+}
+
+/** Every node applied every command to its old engine too: going back is one entry. */
+function abortRollout(
+  state: ControlState,
+  index: number,
+  rolloutId: number,
+  reason: string,
+): CommandResult {
+  const rollout = state.rollout;
+  if (rollout === null || rollout.status !== 'running' || rollout.id !== rolloutId) {
+    return refused(index, 'no-rollout');
+  }
+  rollout.status = 'aborted';
+  rollout.reason = reason;
+  for (const member of state.members.values()) {
+    member.engine = rollout.from;
+    member.cordoned = false;
+  }
+  return done(index);
+}
+
+function raiseVersion(state: ControlState, index: number, rolloutId: number): CommandResult {
+  const rollout = state.rollout;
+  if (rollout === null || rollout.status !== 'running' || rollout.id !== rolloutId) {
+    return refused(index, 'no-rollout');
+  }
+  if (!allNodesDone(rollout)) return refused(index, 'not-your-turn');
+  for (const member of state.members.values()) {
+    assert(member.engine === rollout.to, 'the version is raised after every node has switched');
+  }
+  rollout.status = 'completed';
+  state.swarmVersion = 2;
+  return done(index);
+}
+
+/** Moves a session to the end of the map, which orders it as the most recently used. */
+function touch(state: ControlState, sessionId: number): void {
+  const session = state.sessions.get(sessionId);
+  assert(session !== undefined, 'only a known session is touched');
+  state.sessions.delete(sessionId);
+  state.sessions.set(sessionId, session);
+}
+
+function done(index: number, value = 0): CommandResult {
+  return { ok: true, index, value };
+}
+
+function refused(index: number, refusal: CommandRefusal): CommandResult {
+  return { ok: false, index, refusal };
+}

@@ -1,0 +1,68 @@
+/** What a log entry can say. Neutral to the engine that applies it. */
+import type { ApplyOutcome, JsonObject, MemoryCommand } from '../../src/memory/engine.js';
+import type { RolloutRefusal } from '../rollout/machine.js';
+import type { RolloutPlan, RolloutStep } from '../rollout/state.js';
+import type { MemberStatus } from './state.js';
+
+export type Command =
+  /** Admits a peer; the answer carries its node id. Idempotent by peer id. */
+  | {
+      readonly type: 'addMember';
+      readonly peerId: string;
+      readonly host: string;
+      readonly port: number;
+    }
+  | {
+      readonly type: 'setMember';
+      readonly nodeId: number;
+      readonly status: MemberStatus;
+      readonly host: string;
+      readonly port: number;
+    }
+  | { readonly type: 'removeMember'; readonly nodeId: number }
+  /** The index of the entry becomes the session id. */
+  | { readonly type: 'openSession' }
+  | {
+      readonly type: 'memory';
+      readonly session: number;
+      readonly sequence: number;
+      readonly command: MemoryCommand;
+    }
+  | {
+      readonly type: 'startRollout';
+      readonly plan: RolloutPlan;
+      readonly digest: string;
+      readonly startedAtMs: number;
+    }
+  | {
+      readonly type: 'finishStep';
+      readonly rolloutId: number;
+      readonly nodeId: number;
+      readonly step: RolloutStep;
+      readonly epoch: number;
+      readonly detail: JsonObject;
+    }
+  | { readonly type: 'abortRollout'; readonly rolloutId: number; readonly reason: string }
+  /** Every node has switched: from here on the swarm is of the new version. */
+  | { readonly type: 'raiseVersion'; readonly rolloutId: number };
+
+export type CommandRefusal =
+  | RolloutRefusal
+  | 'session-unknown'
+  | 'sequence-gap'
+  | 'missing-endpoint'
+  | 'invalid'
+  | 'unknown-member'
+  | 'last-member'
+  | 'swarm-full';
+
+/** The answer to a command, the same on every node. */
+export type CommandResult =
+  | { readonly ok: true; readonly index: number; readonly value: number }
+  | { readonly ok: false; readonly index: number; readonly refusal: CommandRefusal };
+
+/** A result whose outcome an engine has still to tell; filled before anybody reads it. */
+export interface PendingAnswer {
+  index: number;
+  outcome: ApplyOutcome;
+}

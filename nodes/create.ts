@@ -1,0 +1,276 @@
+/** Brings a data directory into being: as the founder of a swarm, or admitted to one. */
+import { createSocket } from 'node:dgram';
+import { mkdir } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
+import { isIPv6 } from 'node:net';
+
+import { z } from 'zod';
+
+import { foundingState } from '../consensus/raft/index.js';
+import { openV1Engine, openV2Engine } from '../src/memory/index.js';
+import { copyV1Directory } from '../src/v1/index.js';
+import { listenRpc } from '../transport/rpc/index.js';
+import type { PeerAddress } from '../transport/rpc/rpc.js';
+import type { Identity } from '../transport/identity/index.js';
+import { newControlState } from './control-plane/state.js';
+import {
+  createDataDirectory,
+  dataPaths,
+  findNodeFile,
+  readIdentity,
+  writeNodeFile,
+} from './data-directory.js';
+import type { DataPaths, NodeFile } from './data-directory.js';
+import { NodeError } from './errors.js';
+import { hashToken } from './service/access.js';
+import { RaftLogStore } from './storage/index.js';
+import { encodeControlState } from './wire/state-codec.js';
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface InitOptions {
+  readonly directory: string;
+  /** A v1 installation to begin with; without one the swarm is of version 2 and empty. */
+  readonly from?: string;
+  readonly listen: HostPort;
+  readonly advertise: HostPort;
+}
+
+export interface NewSwarmTokens {
+  readonly swarmId: string;
+  readonly peerId: string;
+  /** Admits nodes, and clients too. */
+  readonly joinToken: string;
+  /** Admits clients only. */
+  readonly clientToken: string;
+}
+
+const FOUNDER_ID = 1;
+
+/** Creates a swarm of one node. The v1 installation is copied, never changed. */
+export async function initSwarm(options: InitOptions): Promise<NewSwarmTokens> {
+  const { directory, from, listen, advertise } = options;
+  requireSpecificAddress(advertise);
+  await requireFreePort(listen);
+  const swarmId = randomUUID();
+  const joinToken = newToken('afj');
+  const clientToken = newToken('afc');
+  const { identity } = await createDataDirectory(directory, async (paths, founder) => {
+    await createStore(paths, from);
+    const control = newControlState({
+      swarmId,
+      joinTokenHash: hashToken(joinToken),
+      clientTokenHash: hashToken(clientToken),
+      swarmVersion: from === undefined ? 2 : 1,
+      peerId: founder.peerId,
+      host: advertise.host,
+      port: advertise.port,
+    });
+    const { hardState, snapshot } = foundingState([FOUNDER_ID]);
+    const { store } = await RaftLogStore.open(paths.raft, { clusterId: swarmId });
+    try {
+      if (snapshot !== null) await store.saveSnapshot(snapshot, encodeControlState(control));
+      await store.append({ hardState, entries: [] });
+    } finally {
+      await store.close();
+    }
+    return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
+  });
+  return { swarmId, peerId: identity.peerId, joinToken, clientToken };
+}
+
+/** The first store, with everything in it counted as applied at the founding index. */
+async function createStore(paths: DataPaths, from: string | undefined): Promise<void> {
+  if (from === undefined) {
+    await mkdir(dirname(paths.v2Store), { recursive: true });
+    const engine = openV2Engine(paths.v2Store, { create: true });
+    engine.apply([], FOUNDER_ID);
+    engine.sync();
+    engine.close();
+    return;
+  }
+  await copyV1Directory(from, paths.v1);
+  const engine = openV1Engine(paths.v1Store);
+  try {
+    if (engine.appliedIndex > 0) {
+      throw new NodeError(
+        'refused',
+        `${from} has been served by a swarm already (up to log index ${engine.appliedIndex}); ` +
+          'give a v1 installation, not the store of a node',
+      );
+    }
+    engine.apply([], FOUNDER_ID);
+    engine.sync();
+  } finally {
+    engine.close();
+  }
+}
+
+export interface JoinOptions {
+  readonly directory: string;
+  readonly listen: HostPort;
+  readonly advertise: HostPort;
+  readonly peer: PeerAddress;
+  readonly token: string;
+}
+
+const JOIN_TIMEOUT_MS = 10_000;
+
+const joinAnswer = z.object({
+  swarmId: z.string().min(1),
+  nodeId: z.number().int().positive(),
+  members: z.array(
+    z.object({
+      nodeId: z.number().int().positive(),
+      peerId: z.string(),
+      host: z.string(),
+      port: z.number().int(),
+    }),
+  ),
+});
+
+/** Asks a member of a swarm to admit a new node, and writes its directory once that was agreed. */
+export async function joinSwarm(options: JoinOptions): Promise<void> {
+  requireSpecificAddress(options.advertise);
+  await createDataDirectory(options.directory, async (paths, identity) => {
+    const { host, port } = options.listen;
+    const endpoint = await listenRpc({ identity, host, port, handlers: {} });
+    try {
+      const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
+      const connection = await endpoint.connect(options.peer, timeout);
+      const request = { token: options.token, ...options.advertise };
+      const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
+      const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
+      await store.close();
+      return nodeFileOf(answer.swarmId, answer.nodeId, identity, options, answer.members);
+    } finally {
+      await endpoint.close(0);
+    }
+  });
+}
+
+/**
+ * Makes sure that the directory holds a node that may start: joins when it is new, and otherwise
+ * checks that it belongs to the swarm that `peer` is in, and takes over a changed address.
+ */
+export async function prepareNode(options: {
+  readonly directory: string;
+  readonly listen?: HostPort;
+  readonly advertise?: HostPort;
+  readonly peer?: PeerAddress;
+  readonly token?: string;
+  readonly log: (message: string) => void;
+}): Promise<DataPaths> {
+  const paths = dataPaths(options.directory);
+  const { listen, peer, token } = options;
+  const file = await findNodeFile(paths);
+  if (file === undefined) {
+    if (peer === undefined) return paths;
+    if (listen === undefined || token === undefined) {
+      throw new NodeError('refused', '--join needs --listen HOST:PORT and --token TOKEN');
+    }
+    const advertise = options.advertise ?? listen;
+    await joinSwarm({ directory: options.directory, listen, advertise, peer, token });
+    return paths;
+  }
+  if (peer !== undefined) await requireSameSwarm(paths, file, peer, token ?? null, options.log);
+  if (listen !== undefined || options.advertise !== undefined) {
+    const advertise = options.advertise ?? listen ?? file.advertise;
+    requireSpecificAddress(advertise);
+    await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise });
+  }
+  return paths;
+}
+
+async function requireSameSwarm(
+  paths: DataPaths,
+  file: NodeFile,
+  peer: PeerAddress,
+  token: string | null,
+  log: (message: string) => void,
+): Promise<void> {
+  const identity = await readIdentity(paths);
+  const endpoint = await listenRpc({ identity, host: wildcard(peer.host), port: 0, handlers: {} });
+  try {
+    const timeout = { timeoutMs: 2_000 };
+    const connection = await endpoint.connect(peer, timeout);
+    const answer: unknown = await connection.call('client.hello', { protocol: 1, token }, timeout);
+    const { swarmId } = z.object({ swarmId: z.string() }).parse(answer);
+    if (swarmId === file.swarmId) return;
+    throw new NodeError('other-swarm', otherSwarm(paths, file, peer, `swarm ${swarmId}`));
+  } catch (error) {
+    if (error instanceof NodeError) throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'permission-denied') {
+      throw new NodeError(
+        'other-swarm',
+        otherSwarm(paths, file, peer, 'a swarm that does not know it'),
+      );
+    }
+    if (code === 'unauthenticated') throw error;
+    // The node has a swarm of its own to talk to; the given member may be down.
+    log(`${peer.host}:${peer.port} does not answer; starting with the members known from before`);
+  } finally {
+    await endpoint.close(0);
+  }
+}
+
+function otherSwarm(paths: DataPaths, file: NodeFile, peer: PeerAddress, found: string): string {
+  return (
+    `${paths.root} belongs to swarm ${file.swarmId}, and ${peer.host}:${peer.port} to ${found}. ` +
+    'Start without --join to rejoin its own swarm, or give another directory. Nothing was changed'
+  );
+}
+
+function nodeFileOf(
+  swarmId: string,
+  nodeId: number,
+  identity: Identity,
+  { listen, advertise }: { readonly listen: HostPort; readonly advertise: HostPort },
+  members: NodeFile['members'],
+): NodeFile {
+  const { peerId } = identity;
+  return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, members };
+}
+
+/** Others have to reach the address: it must name one host and one port. */
+function requireSpecificAddress({ host, port }: HostPort): void {
+  const unspecific = host === '0.0.0.0' || host === '::' || port === 0;
+  if (!unspecific) return;
+  throw new NodeError(
+    'refused',
+    `other nodes cannot reach ${host}:${port}; give a host and port, or add --advertise HOST:PORT`,
+  );
+}
+
+/** Fails before anything is written when the port is taken or the address is not of this machine. */
+async function requireFreePort({ host, port }: HostPort): Promise<void> {
+  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address: host, port, exclusive: true }, resolve);
+    });
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? error.code : '';
+    const what =
+      reason === 'EADDRINUSE'
+        ? 'is in use by another process; stop it or choose another port'
+        : `cannot be listened on (${String(reason)}); choose an address of this machine`;
+    throw new NodeError('refused', `UDP ${host}:${port} ${what}. Nothing was created`, error);
+  } finally {
+    socket.close();
+  }
+}
+
+function wildcard(host: string): string {
+  return isIPv6(host) ? '::' : '0.0.0.0';
+}
+
+function newToken(prefix: 'afj' | 'afc'): string {
+  return `${prefix}_${randomBytes(32).toString('base64url')}`;
+}

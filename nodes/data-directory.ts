@@ -1,0 +1,220 @@
+/**
+ * The directory of one node:
+ *
+ *   node.json      what the node is: swarm, node id, where it listens, members it last knew
+ *   identity.pem   its Ed25519 key, readable by the owner only
+ *   lock.db        held while a process uses the directory
+ *   raft/          log and snapshots of the control state
+ *   v1/            a copy of the v1 installation, served in place by the v1 engine
+ *   v2/memory.db   the v2 store
+ *   incoming/      a snapshot on its way in
+ */
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { z } from 'zod';
+
+import { createIdentity, identityFromPrivateKey } from '../transport/identity/index.js';
+import type { Identity } from '../transport/identity/index.js';
+import { NodeError, messageOf } from './errors.js';
+import { atomicWriteFile } from './storage/index.js';
+
+export const DATA_FORMAT_VERSION = 1;
+const UNFINISHED_PREFIX = '.unfinished-';
+
+const hostPort = z.object({
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65_535),
+});
+
+const knownMember = hostPort.extend({
+  nodeId: z.number().int().positive(),
+  peerId: z.string(),
+});
+
+const nodeFile = z.object({
+  formatVersion: z.literal(DATA_FORMAT_VERSION),
+  swarmId: z.string().min(1),
+  /** Given by the swarm when it admitted this node. */
+  nodeId: z.number().int().positive(),
+  peerId: z.string().min(1),
+  /** Where the socket is bound. */
+  listen: hostPort,
+  /** Where the other members reach it. */
+  advertise: hostPort,
+  /** Those who may speak to this node before its own log tells it who they are. */
+  members: z.array(knownMember),
+});
+
+export type NodeFile = z.infer<typeof nodeFile>;
+
+export interface DataPaths {
+  readonly root: string;
+  readonly nodeFile: string;
+  readonly identity: string;
+  readonly raft: string;
+  readonly v1: string;
+  readonly v1Store: string;
+  readonly v2: string;
+  readonly v2Store: string;
+  readonly incoming: string;
+}
+
+export function dataPaths(directory: string): DataPaths {
+  const root = resolve(directory);
+  return {
+    root,
+    nodeFile: join(root, 'node.json'),
+    identity: join(root, 'identity.pem'),
+    raft: join(root, 'raft'),
+    v1: join(root, 'v1'),
+    v1Store: join(root, 'v1', '.swarm', 'memory.db'),
+    v2: join(root, 'v2'),
+    v2Store: join(root, 'v2', 'memory.db'),
+    incoming: join(root, 'incoming'),
+  };
+}
+
+/** Reads `node.json`, or fails with what the directory is instead. */
+export async function readNodeFile(paths: DataPaths): Promise<NodeFile> {
+  const found = await findNodeFile(paths);
+  if (found !== undefined) return found;
+  throw new NodeError(
+    'no-node',
+    `${paths.root} holds no node. Create a swarm with 'agentic-flow swarm init --data ${paths.root} ` +
+      `--listen HOST:PORT', or join one with 'agentic-flow node start --data ${paths.root} ` +
+      `--listen HOST:PORT --join HOST:PORT#PEERID --token TOKEN'`,
+  );
+}
+
+export async function findNodeFile(paths: DataPaths): Promise<NodeFile | undefined> {
+  let text: string;
+  try {
+    text = await readFile(paths.nodeFile, 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return undefined;
+    throw directoryError(paths.root, error);
+  }
+  return parseNodeFile(text, paths.nodeFile);
+}
+
+function parseNodeFile(text: string, path: string): NodeFile {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new NodeError('directory', `${path} is damaged: it is not JSON (${messageOf(error)})`);
+  }
+  const version = z.object({ formatVersion: z.number() }).safeParse(value);
+  if (version.success && version.data.formatVersion > DATA_FORMAT_VERSION) {
+    throw new NodeError(
+      'newer-version',
+      `${path} has format ${version.data.formatVersion}, written by a newer agentic-flow; ` +
+        `this one reads up to format ${DATA_FORMAT_VERSION}. Use the newer release, nothing was changed`,
+    );
+  }
+  const parsed = nodeFile.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new NodeError('directory', `${path} is damaged: ${z.prettifyError(parsed.error)}`);
+}
+
+export async function writeNodeFile(paths: DataPaths, file: NodeFile): Promise<void> {
+  const text = `${JSON.stringify(file, null, 2)}\n`;
+  await atomicWriteFile(paths.nodeFile, new TextEncoder().encode(text));
+}
+
+export async function readIdentity(paths: DataPaths): Promise<Identity> {
+  try {
+    return identityFromPrivateKey(await readFile(paths.identity, 'utf8'));
+  } catch (error) {
+    throw new NodeError(
+      'directory',
+      `${paths.identity} cannot be used: ${messageOf(error)}`,
+      error,
+    );
+  }
+}
+
+/**
+ * Fills a directory that must not hold anything yet: `fill` works in a directory inside it, whose
+ * content moves up when all of it is there, `node.json` last. After a failure nothing is left.
+ */
+export async function createDataDirectory(
+  directory: string,
+  fill: (paths: DataPaths, identity: Identity) => Promise<NodeFile>,
+): Promise<{ paths: DataPaths; file: NodeFile; identity: Identity }> {
+  const paths = dataPaths(directory);
+  await requireEmpty(paths.root);
+  const moved: string[] = [];
+  let created: string | undefined;
+  let temporary: string | undefined;
+  try {
+    created = await mkdir(paths.root, { recursive: true });
+    temporary = await mkdtemp(join(paths.root, UNFINISHED_PREFIX));
+    const identity = createIdentity();
+    const inside = dataPaths(temporary);
+    await writeFile(inside.identity, identity.privateKeyPem, { mode: 0o600, flush: true });
+    const file = await fill(inside, identity);
+    for (const name of await readdir(temporary)) {
+      await rename(join(temporary, name), join(paths.root, name));
+      moved.push(join(paths.root, name));
+    }
+    await rm(temporary, { recursive: true });
+    await writeNodeFile(paths, file);
+    return { paths, file, identity };
+  } catch (error) {
+    const left = created ?? [...moved, temporary].filter((path) => path !== undefined);
+    for (const path of [left].flat()) await rm(path, { recursive: true, force: true });
+    throw directoryError(paths.root, error);
+  }
+}
+
+async function requireEmpty(root: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(root);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT')) return;
+    throw directoryError(root, error);
+  }
+  // What a creation left that was killed half way.
+  for (const name of names.filter((one) => one.startsWith(UNFINISHED_PREFIX))) {
+    await rm(join(root, name), { recursive: true, force: true });
+  }
+  if (names.every((one) => one.startsWith(UNFINISHED_PREFIX))) return;
+  const what = names.includes('node.json') ? 'a node already' : 'other files';
+  throw new NodeError(
+    'not-empty',
+    `${root} holds ${what}; give an empty or a new directory. Nothing was changed`,
+  );
+}
+
+/** Says of a failed file operation what it means for the user of `root`. */
+export function directoryError(root: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  switch (error.code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new NodeError(
+        'directory',
+        `no permission to write in ${root}: ${error.message}. Nothing was created`,
+        error,
+      );
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new NodeError(
+        'disk-full',
+        `the disk of ${root} is full: ${error.message}. Free some space and try again`,
+        error,
+      );
+    case 'ENOTDIR':
+      return new NodeError('directory', `${root} is no directory: ${error.message}`, error);
+    default:
+      return error;
+  }
+}
+
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

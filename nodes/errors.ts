@@ -1,0 +1,28 @@
+export type NodeErrorCode =
+  /** The directory holds no node, or one of another swarm, or of a newer release. */
+  | 'no-node'
+  | 'not-empty'
+  | 'other-swarm'
+  | 'newer-version'
+  | 'directory'
+  | 'disk-full'
+  /** Bytes of a peer or of a file that do not have the agreed form. */
+  | 'malformed'
+  | 'refused'
+  | 'stopped';
+
+/** A failure of a node that an operator or a peer can cause; the message says what to do. */
+export class NodeError extends Error {
+  override readonly name = 'NodeError';
+  readonly code: NodeErrorCode;
+
+  constructor(code: NodeErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** The message of anything thrown, for logs and answers. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

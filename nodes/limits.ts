@@ -1,0 +1,27 @@
+/** Bounds and times of a node. Units stand last in the names. */
+export const TICK_MS = 50;
+export const HEARTBEAT_TICKS = 2;
+/** An election starts after 800 to 1,600 ms without a leader. */
+export const ELECTION_TICKS = 16;
+/** Entries after which the log is compacted, and how many are kept for followers that lag. */
+export const COMPACTION_ENTRIES = 4_000;
+export const TRAILING_ENTRIES = 1_000;
+/** Proposals that wait for their answer on one node. */
+export const PROPOSALS_MAX = 4_096;
+export const READS_MAX = 16_384;
+/** A read asks again for its index when no answer came for so long. */
+export const READ_RETRY_MS = 400;
+export const FORWARD_TIMEOUT_MS = 5_000;
+export const DIAL_TIMEOUT_MS = 2_000;
+export const DIAL_BACKOFF_MIN_MS = 100;
+export const DIAL_BACKOFF_MAX_MS = 2_000;
+export const SNAPSHOT_CHUNK_BYTES = 512 * 1024;
+export const SNAPSHOT_CHUNK_TIMEOUT_MS = 10_000;
+export const SNAPSHOT_BYTES_MAX = 64 * 1024 ** 3;
+/** How long SIGTERM waits for running requests. */
+export const DRAIN_TIMEOUT_MS = 5_000;
+/** Tries of one rollout step before the rollout is aborted. */
+export const STEP_ATTEMPTS_MAX = 5;
+export const STEP_RETRY_MS = 500;
+export const VECTORS_TIMEOUT_MS = 2_000;
+export const CATCH_UP_BYTES_MAX = 1024 * 1024;

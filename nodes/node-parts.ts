@@ -1,0 +1,66 @@
+/** What a node has open on its disk: lock, log, engines, and the replica that they give back. */
+import { randomInt } from 'node:crypto';
+
+import { defaultRaftConfig } from '../consensus/raft/index.js';
+import { emptyControlState } from './control-plane/state.js';
+import { readNodeFile } from './data-directory.js';
+import type { DataPaths, NodeFile } from './data-directory.js';
+import { ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
+import { NodeEngines } from './node-engines.js';
+import { Replica } from './replica/replica.js';
+import { RaftLogStore, lockDirectory } from './storage/index.js';
+import type { DirectoryLock } from './storage/index.js';
+import { decodeCommand, encodeCommand } from './wire/command-codec.js';
+import { decodeControlState } from './wire/state-codec.js';
+
+export interface Parts {
+  readonly file: NodeFile;
+  readonly lock: DirectoryLock;
+  readonly store: RaftLogStore;
+  readonly engines: NodeEngines;
+  readonly replica: Replica;
+  readonly snapshotIndex: number;
+}
+
+/** Opens a data directory; after a failure nothing of it is open. */
+export async function openParts(paths: DataPaths, log: (message: string) => void): Promise<Parts> {
+  const file = await readNodeFile(paths);
+  const lock = lockDirectory(paths.root);
+  const engines = new NodeEngines(paths, file.nodeId);
+  let store: RaftLogStore | undefined;
+  try {
+    const opened = await RaftLogStore.open(paths.raft, { clusterId: file.swarmId });
+    ({ store } = opened);
+    for (const warning of opened.warnings) log(warning);
+    const { hardState, snapshot, entries } = opened.restored;
+    const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
+    const snapshotIndex = snapshot?.meta.index ?? 0;
+    engines.openAll(control, snapshotIndex);
+    const config = defaultRaftConfig({
+      id: file.nodeId,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
+      random: () => randomInt(2 ** 32) / 2 ** 32,
+    });
+    const restored = {
+      hardState,
+      snapshot: snapshot?.meta ?? null,
+      entries,
+      applied: snapshotIndex,
+    };
+    const codec = { encode: encodeCommand, decode: decodeCommand };
+    const replica = new Replica(config, restored, control, codec);
+    return { file, lock, store, engines, replica, snapshotIndex };
+  } catch (error) {
+    engines.close();
+    await store?.close();
+    lock.release();
+    throw error;
+  }
+}
+
+export async function closeParts(parts: Parts): Promise<void> {
+  parts.engines.close();
+  await parts.store.close();
+  parts.lock.release();
+}

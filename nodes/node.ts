@@ -1,0 +1,408 @@
+/**
+ * One node: a process with a data directory, an endpoint, a replica and engines. This file puts the
+ * parts together and brings them up and down; what they do stands in their own files.
+ */
+import { decodeMessage } from '../consensus/raft/index.js';
+import type { Message } from '../consensus/raft/index.js';
+import { createMiniLmEmbedder } from '../src/memory/index.js';
+import type { Embedder } from '../src/memory/engine.js';
+import { listenRpc } from '../transport/rpc/index.js';
+import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
+import { RpcError } from '../transport/rpc/rpc.js';
+import type { Command, CommandResult } from './control-plane/command.js';
+import { memberByPeerId } from './control-plane/state.js';
+import type { ControlState, MemberStatus } from './control-plane/state.js';
+import { readIdentity, writeNodeFile } from './data-directory.js';
+import type { DataPaths, NodeFile } from './data-directory.js';
+import { Driver, ProposalError } from './driver.js';
+import { messageOf } from './errors.js';
+import { DRAIN_TIMEOUT_MS, FORWARD_TIMEOUT_MS, VECTORS_TIMEOUT_MS } from './limits.js';
+import { RolloutExecutor } from './migration/executor.js';
+import { catchUp, ensureStaged } from './migration/staged-store.js';
+import type { NodeEngines } from './node-engines.js';
+import { closeParts, openParts } from './node-parts.js';
+import type { Parts } from './node-parts.js';
+import { Peers } from './peers.js';
+import type { Replica } from './replica/replica.js';
+import { Access } from './service/access.js';
+import { nodeHandlers } from './service/handlers.js';
+import { nodeServices } from './service/services.js';
+import { Snapshots } from './snapshots.js';
+import type { DirectoryLock, RaftLogStore } from './storage/index.js';
+import { encodeCommand } from './wire/command-codec.js';
+import { bytesToFloats } from './wire/fields.js';
+import { parseCommandResult } from './wire/result-codec.js';
+
+export interface NodeOptions {
+  readonly paths: DataPaths;
+  readonly log: (message: string) => void;
+  /** The node has stopped by itself: a write failed, or an invariant broke. */
+  readonly failed: (error: unknown) => void;
+  readonly embedder?: Embedder;
+}
+
+/** How often a leading node that must not lead tries to hand over. */
+const HAND_OVER_INTERVAL_MS = 500;
+
+export class SwarmNode {
+  readonly file: NodeFile;
+  readonly replica: Replica;
+  readonly engines: NodeEngines;
+  readonly driver: Driver;
+  readonly embedder: Embedder;
+  readonly executor: RolloutExecutor;
+  readonly snapshots: Snapshots;
+  readonly startedAtMs = Date.now();
+  readonly #options: NodeOptions;
+  readonly #lock: DirectoryLock;
+  readonly #store: RaftLogStore;
+  #endpoint!: RpcEndpoint;
+  #peers!: Peers;
+  #handOver: NodeJS.Timeout | undefined;
+  #ready = false;
+  #stopping = false;
+  #running = 0;
+  #bringingUp = false;
+  #settling: Promise<void> = Promise.resolve();
+  #remembering: Promise<void> = Promise.resolve();
+
+  /** Opens the directory and serves; resolves when the node has caught up with its swarm. */
+  static async start(options: NodeOptions): Promise<SwarmNode> {
+    const parts = await openParts(options.paths, options.log);
+    let node: SwarmNode | undefined;
+    try {
+      node = new SwarmNode(options, parts);
+      await node.#listen();
+      await node.#join();
+      return node;
+    } catch (error) {
+      if (node === undefined) await closeParts(parts);
+      else await node.#close();
+      throw error;
+    }
+  }
+
+  private constructor(options: NodeOptions, parts: Parts) {
+    const { file, engines, replica, store } = parts;
+    this.#options = options;
+    this.file = file;
+    this.#lock = parts.lock;
+    this.#store = store;
+    this.engines = engines;
+    this.replica = replica;
+    this.embedder = options.embedder ?? createMiniLmEmbedder();
+    this.snapshots = new Snapshots(replica, engines, options.paths.incoming, options.log);
+    this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
+      send: (message) => this.#send(message),
+      install: (meta) => this.snapshots.install(meta),
+      controlChanged: () => this.#controlChanged(),
+      failed: (error) => this.#fail(error),
+    });
+    this.executor = new RolloutExecutor({
+      nodeId: file.nodeId,
+      replica,
+      engines,
+      driver: this.driver,
+      embedder: this.embedder,
+      v1Store: options.paths.v1Store,
+      v2Store: options.paths.v2Store,
+      submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
+      fetchVectors: (hashes) => this.#fetchVectors(hashes),
+      log: options.log,
+    });
+  }
+
+  get endpoint(): RpcEndpoint {
+    return this.#endpoint;
+  }
+
+  get peers(): Peers {
+    return this.#peers;
+  }
+
+  get control(): ControlState {
+    return this.replica.control;
+  }
+
+  get serving(): boolean {
+    const version = this.engines.activeVersion(this.control);
+    return this.#ready && !this.#stopping && this.engines.engine(version) !== undefined;
+  }
+
+  /** Fails with a reason that makes a client try another node. */
+  requireServing(): void {
+    if (this.#stopping)
+      throw new RpcError('refused', 'the node is stopping', { reason: 'stopping' });
+    if (this.serving) return;
+    throw new RpcError('unavailable', 'the node has not caught up with its swarm yet');
+  }
+
+  async track<T>(work: () => Promise<T>): Promise<T> {
+    this.#running += 1;
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /** Proposes through whichever node leads; resolves when the command is applied there. */
+  async submit(command: Command, timeoutMs: number): Promise<CommandResult> {
+    const { leader } = this.replica.status();
+    if (leader === 0) throw new ProposalError('no-leader');
+    if (leader === this.file.nodeId) return this.driver.propose(command);
+    const bytes = encodeCommand(command);
+    const answer = await this.#peers.call(leader, 'node.propose', bytes, timeoutMs);
+    return parseCommandResult(answer);
+  }
+
+  /** A message of the consensus, from the peer whose identity the transport has proven. */
+  receiveRaft(peerId: string, bytes: Uint8Array): void {
+    this.driver.receive(this.#checkedMessage(peerId, bytes));
+  }
+
+  /** The last part of a snapshot; its message goes to the core. */
+  async snapshotEnd(peerId: string, payload: unknown): Promise<void> {
+    const message = await this.snapshots.end(payload);
+    this.#requireSender(peerId, message);
+    this.driver.receive(message);
+  }
+
+  isMember(peerId: string): boolean {
+    if (memberByPeerId(this.control, peerId) !== undefined) return true;
+    // Before the first entries are here, those who admitted this node vouch for each other.
+    return (
+      this.control.members.size === 0 && this.file.members.some((one) => one.peerId === peerId)
+    );
+  }
+
+  /** Hands leadership over, ends running requests, says that it left, and stops. */
+  async stop(): Promise<void> {
+    if (this.#stopping) return;
+    this.#options.log('draining: leadership moves away, running requests end');
+    this.#stopping = true;
+    await this.executor.stop();
+    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
+    await this.#handOverBefore(deadlineMs);
+    while (this.#running > 0 && performance.now() < deadlineMs) await pause(10);
+    if (this.control.members.size > 1) {
+      await this.#setStatus('left').catch((error: unknown) => {
+        this.#options.log(`could not say goodbye: ${messageOf(error)}`);
+      });
+    }
+    await this.#close();
+  }
+
+  async #listen(): Promise<void> {
+    const access = new Access(
+      (peerId) => this.isMember(peerId),
+      () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
+    );
+    const identity = await readIdentity(this.#options.paths);
+    this.#endpoint = await listenRpc({
+      identity,
+      host: this.file.listen.host,
+      port: this.file.listen.port,
+      handlers: nodeHandlers(nodeServices(this, access)),
+    });
+    this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
+    this.#updatePeers();
+  }
+
+  async #join(): Promise<void> {
+    void Promise.resolve(this.embedder.embed(['warm'])).catch((error: unknown) =>
+      this.#options.log(`the embedding model does not start: ${messageOf(error)}`),
+    );
+    this.driver.start();
+    this.#handOver = setInterval(() => this.#handOverIfCordoned(), HAND_OVER_INTERVAL_MS);
+    const waiting = setInterval(() => {
+      this.#options.log('waiting for a leader and for the log to catch up');
+    }, 5_000);
+    try {
+      await this.driver.readBarrier();
+      this.#ready = true;
+      this.#controlChanged();
+      while (!this.#stopping) {
+        try {
+          await this.#setStatus('up');
+          break;
+        } catch {
+          await pause(100);
+        }
+      }
+    } finally {
+      clearInterval(waiting);
+    }
+  }
+
+  async #setStatus(status: MemberStatus): Promise<void> {
+    const { nodeId, advertise } = this.file;
+    const member = this.control.members.get(nodeId);
+    if (member === undefined) return;
+    const same = member.host === advertise.host && member.port === advertise.port;
+    if (member.status === status && same) return;
+    const { host, port } = advertise;
+    await this.submit({ type: 'setMember', nodeId, status, host, port }, 2_000);
+  }
+
+  #send(message: Message): void {
+    if (message.type === 'snapshot') void this.#sendSnapshot(message);
+    else this.#peers.send(message);
+  }
+
+  async #sendSnapshot(message: Message): Promise<void> {
+    const ok = await this.snapshots.send(message, (method, payload, timeoutMs) =>
+      this.#peers.call(message.to, method, payload, timeoutMs),
+    );
+    if (ok !== undefined) this.driver.reportSnapshot(message.to, ok);
+  }
+
+  #controlChanged(): void {
+    this.#updatePeers();
+    if (!this.#ready) return;
+    this.executor.poke();
+    this.#settling = this.#settling
+      .then(async () => {
+        if (this.#stopping) return;
+        await this.engines.settle(this.control);
+        void this.#bringUpActive();
+      })
+      .catch((error: unknown) => this.#fail(error));
+    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
+  }
+
+  /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
+  async #bringUpActive(): Promise<void> {
+    const missing = this.engines.engine(this.engines.activeVersion(this.control)) === undefined;
+    if (!missing || this.#bringingUp || this.#stopping) return;
+    this.#bringingUp = true;
+    const unpin = this.driver.pinLog();
+    try {
+      const context = {
+        engines: this.engines,
+        replica: this.replica,
+        embedder: this.embedder,
+        path: this.#options.paths.v2Store,
+        fetchVectors: (hashes: string[]) => this.#fetchVectors(hashes),
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      };
+      await ensureStaged(context);
+      await catchUp(context);
+    } catch (error) {
+      this.#options.log(`the v2 store cannot be built: ${messageOf(error)}`);
+      setTimeout(() => void this.#bringUpActive(), 1_000).unref();
+    } finally {
+      unpin();
+      this.#bringingUp = false;
+    }
+  }
+
+  #updatePeers(): void {
+    const known = [...this.control.members.values()];
+    const members = known.length > 0 ? known : this.file.members;
+    const addresses = new Map<number, PeerAddress>();
+    for (const { nodeId, peerId, host, port } of members) {
+      if (nodeId !== this.file.nodeId) addresses.set(nodeId, { peerId, host, port });
+    }
+    this.#peers.update(addresses);
+  }
+
+  /** For the next start: a node must know whom to believe before its log tells it. */
+  async #rememberMembers(): Promise<void> {
+    const members = [...this.control.members.values()].map(({ nodeId, peerId, host, port }) => ({
+      nodeId,
+      peerId,
+      host,
+      port,
+    }));
+    if (members.length === 0) return;
+    if (JSON.stringify(members) === JSON.stringify(this.file.members)) return;
+    this.file.members.splice(0, this.file.members.length, ...members);
+    try {
+      await writeNodeFile(this.#options.paths, this.file);
+    } catch (error) {
+      this.#options.log(`cannot write ${this.#options.paths.nodeFile}: ${messageOf(error)}`);
+    }
+  }
+
+  #checkedMessage(peerId: string, bytes: Uint8Array): Message {
+    const message = decodeMessage(bytes);
+    this.#requireSender(peerId, message);
+    return message;
+  }
+
+  #requireSender(peerId: string, message: Message): void {
+    const known = this.control.members.get(message.from);
+    const sender = known ?? this.file.members.find((one) => one.nodeId === message.from);
+    if (sender?.peerId === peerId && message.to === this.file.nodeId) return;
+    throw new RpcError(
+      'permission-denied',
+      `peer ${peerId} does not speak for node ${message.from}`,
+    );
+  }
+
+  async #fetchVectors(hashes: string[]): Promise<(Float32Array | undefined)[]> {
+    for (const { nodeId, engine } of this.control.members.values()) {
+      if (engine !== 'v2' || nodeId === this.file.nodeId) continue;
+      try {
+        const answer = await this.#peers.call(
+          nodeId,
+          'node.vectors',
+          { hashes },
+          VECTORS_TIMEOUT_MS,
+        );
+        if (!Array.isArray(answer) || answer.length !== hashes.length) continue;
+        return answer.map((bytes) => this.#checkedVector(bytes));
+      } catch {
+        // The next member may have them; at worst they are made again here.
+      }
+    }
+    return hashes.map(() => undefined);
+  }
+
+  #checkedVector(bytes: unknown): Float32Array | undefined {
+    if (!(bytes instanceof Uint8Array)) return undefined;
+    if (bytes.byteLength !== this.embedder.dimensions * 4) return undefined;
+    const values = bytesToFloats(bytes);
+    return values.every((value) => Number.isFinite(value)) ? values : undefined;
+  }
+
+  #handOverIfCordoned(): void {
+    const cordoned = this.control.members.get(this.file.nodeId)?.cordoned === true;
+    if (!cordoned || this.replica.status().role !== 'leader') return;
+    this.driver.handOver();
+  }
+
+  async #handOverBefore(deadlineMs: number): Promise<void> {
+    while (this.replica.status().role === 'leader' && performance.now() < deadlineMs) {
+      if (!this.driver.handOver()) return;
+      await pause(20);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#options.failed(error);
+  }
+
+  async #close(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#handOver);
+    await this.executor.stop();
+    await this.driver.stop();
+    await this.#settling;
+    await this.#remembering;
+    this.#peers?.close();
+    await this.#endpoint?.close(500);
+    await this.embedder.close();
+    this.engines.close();
+    await this.#store.close();
+    this.#lock.release();
+  }
+}
+
+async function pause(milliseconds: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

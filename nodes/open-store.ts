@@ -1,0 +1,16 @@
+import { existsSync } from 'node:fs';
+
+import type { MemoryEngine } from '../src/memory/engine.js';
+
+/** Opens the store at `path` if it is there, and closes it again if it lags behind `index`. */
+export function openIfCurrent(
+  path: string,
+  index: number,
+  open: (path: string) => MemoryEngine,
+): MemoryEngine | undefined {
+  if (!existsSync(path)) return undefined;
+  const engine = open(path);
+  if (engine.appliedIndex >= index) return engine;
+  engine.close();
+  return undefined;
+}

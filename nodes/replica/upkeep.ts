@@ -1,0 +1,54 @@
+/**
+ * What a leader has to propose so that the world becomes what the control state says. Level
+ * triggered: it is asked again on every tick, so that no step is lost with a leader. Pure.
+ */
+import type { ConfChange, RaftStatus } from '../../consensus/raft/index.js';
+import type { Command } from '../control-plane/command.js';
+import type { ControlState } from '../control-plane/state.js';
+import { allNodesDone } from '../rollout/machine.js';
+
+export type Upkeep =
+  | { readonly type: 'membership'; readonly change: ConfChange }
+  | { readonly type: 'command'; readonly command: Command };
+
+/** Entries by which a learner may lag when it is made a voter. */
+const PROMOTION_LAG_ENTRIES_MAX = 64;
+
+export function nextUpkeep(control: ControlState, raft: RaftStatus): Upkeep | undefined {
+  if (raft.role !== 'leader' || raft.transferTarget !== 0) return undefined;
+  const change = nextMembershipChange(control, raft);
+  if (change !== undefined) return { type: 'membership', change };
+  const { rollout } = control;
+  if (rollout?.status === 'running' && allNodesDone(rollout)) {
+    return { type: 'command', command: { type: 'raiseVersion', rolloutId: rollout.id } };
+  }
+  return undefined;
+}
+
+function nextMembershipChange(control: ControlState, raft: RaftStatus): ConfChange | undefined {
+  const { voters, learners, votersOutgoing } = raft.confState;
+  // A joint configuration is left by the core itself; until then nothing else is proposed.
+  if (votersOutgoing.length > 0) return undefined;
+  for (const nodeId of control.members.keys()) {
+    if (!voters.includes(nodeId) && !learners.includes(nodeId)) {
+      return single('addLearner', nodeId);
+    }
+  }
+  for (const nodeId of learners) {
+    const progress = raft.progress.get(nodeId);
+    const caughtUp =
+      progress !== undefined &&
+      progress.state === 'replicate' &&
+      progress.match + PROMOTION_LAG_ENTRIES_MAX >= raft.commit;
+    // `joining` members have not said yet that they serve.
+    if (caughtUp && control.members.get(nodeId)?.status === 'up') return single('addVoter', nodeId);
+  }
+  for (const nodeId of [...voters, ...learners]) {
+    if (!control.members.has(nodeId)) return single('remove', nodeId);
+  }
+  return undefined;
+}
+
+function single(type: 'addLearner' | 'addVoter' | 'remove', node: number): ConfChange {
+  return { transition: 'auto', changes: [{ type, node }] };
+}

@@ -1,0 +1,234 @@
+/**
+ * The methods that a node answers. Every payload is checked, every caller is known, and each failure
+ * that another try can mend says so by its code or reason.
+ */
+import type { Command, CommandResult } from '../control-plane/command.js';
+import { ProposalError } from '../driver.js';
+import { NodeError } from '../errors.js';
+import { floatsToBytes } from '../wire/fields.js';
+import type { EngineVersion, MemoryEngine, ModelVector } from '../../src/memory/engine.js';
+import { RpcError } from '../../transport/rpc/rpc.js';
+import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
+import type { Access } from './access.js';
+import { parseRequest, requests } from './requests.js';
+
+/** What the handlers need of the node. */
+export interface ServicePorts {
+  readonly access: Access;
+  /** Fails when the node is not ready or stops. */
+  requireServing(): void;
+  /** Runs the work of a client's request, so that a stopping node can wait for it. */
+  track<T>(work: () => Promise<T>): Promise<T>;
+  submit(command: Command, timeoutMs: number): Promise<CommandResult>;
+  submitHere(command: Uint8Array): Promise<CommandResult>;
+  readBarrier(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  activeEngine(): MemoryEngine;
+  engine(version: EngineVersion): MemoryEngine | undefined;
+  vectorsByTextHash(hashes: readonly string[]): (Float32Array | undefined)[];
+  embed(text: string): Promise<ModelVector>;
+  appliedIndex(): number;
+  now(): number;
+  describe(): object;
+  status(): object;
+  rolloutStatus(): object;
+  rolloutPlan(): { plan: object; digest: string };
+  rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
+  rolloutAbort(timeoutMs: number): Promise<object>;
+  admitPeer(peerId: string, host: string, port: number, timeoutMs: number): Promise<object>;
+  removePeer(nodeId: number, timeoutMs: number): Promise<object>;
+  receiveRaft(peerId: string, payload: unknown): void;
+  snapshotChunk(payload: unknown): Promise<void>;
+  snapshotEnd(peerId: string, payload: unknown): Promise<void>;
+}
+
+export function nodeHandlers(ports: ServicePorts): Handlers {
+  return {
+    ...clientHandlers(ports),
+    ...memoryHandlers(ports),
+    ...memberHandlers(ports),
+  };
+}
+
+function clientHandlers(ports: ServicePorts): Handlers {
+  return {
+    'client.hello': (payload, { connection }) => {
+      ports.access.admit(connection, parseRequest(requests.hello, payload).token);
+      return ports.describe();
+    },
+    'swarm.join': (payload, context) => {
+      const { token, host, port } = parseRequest(requests.join, payload);
+      ports.access.requireJoinToken(token);
+      ports.requireServing();
+      return ports.admitPeer(context.connection.peerId, host, port, context.timeoutMs);
+    },
+    'swarm.status': forClients(ports, () => ports.status()),
+    'swarm.remove': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      return ports.removePeer(parseRequest(requests.leave, payload).nodeId, context.timeoutMs);
+    }),
+    'rollout.plan': forClients(ports, (payload) => {
+      parseRequest(requests.rolloutPlan, payload);
+      ports.requireServing();
+      return ports.rolloutPlan();
+    }),
+    'rollout.start': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      const { digest } = parseRequest(requests.rolloutStart, payload);
+      return ports.rolloutStart(digest, context.timeoutMs);
+    }),
+    'rollout.abort': forClients(ports, (_payload, context) => {
+      ports.requireServing();
+      return ports.rolloutAbort(context.timeoutMs);
+    }),
+    'rollout.status': forClients(ports, () => ports.rolloutStatus()),
+  };
+}
+
+function memoryHandlers(ports: ServicePorts): Handlers {
+  const read = async (
+    consistency: 'linearizable' | 'local',
+    { timeoutMs, signal }: CallContext,
+  ): Promise<void> => {
+    ports.requireServing();
+    if (consistency === 'linearizable') await ports.readBarrier(timeoutMs, signal);
+  };
+  return {
+    'memory.openSession': forClients(ports, async (_payload, { timeoutMs }) => {
+      ports.requireServing();
+      const result = applied(await ports.submit({ type: 'openSession' }, timeoutMs));
+      return { session: result.value };
+    }),
+    'memory.insert': forClients(ports, async (payload, { timeoutMs }) => {
+      ports.requireServing();
+      const { session, sequence, id, content, metadata } = parseRequest(requests.insert, payload);
+      const vector = await ports.embed(content);
+      const command = {
+        type: 'insertMemory',
+        id,
+        content,
+        metadata,
+        vector,
+        timestampMs: ports.now(),
+      } as const;
+      const write: Command = { type: 'memory', session, sequence, command };
+      return { index: applied(await ports.submit(write, timeoutMs)).index };
+    }),
+    'memory.addEdge': forClients(ports, async (payload, { timeoutMs }) => {
+      ports.requireServing();
+      const { session, sequence, ...edge } = parseRequest(requests.addEdge, payload);
+      const command = { type: 'addEdge', ...edge, timestampMs: ports.now() } as const;
+      const write: Command = { type: 'memory', session, sequence, command };
+      return { index: applied(await ports.submit(write, timeoutMs)).index };
+    }),
+    'memory.get': forClients(ports, async (payload, context) => {
+      const { id, consistency } = parseRequest(requests.byId, payload);
+      await read(consistency, context);
+      return { memory: ports.activeEngine().get(id) ?? null, appliedIndex: ports.appliedIndex() };
+    }),
+    'memory.edges': forClients(ports, async (payload, context) => {
+      const { id, consistency } = parseRequest(requests.byId, payload);
+      await read(consistency, context);
+      return { edges: ports.activeEngine().edges(id), appliedIndex: ports.appliedIndex() };
+    }),
+    'memory.search': forClients(ports, async (payload, context) => {
+      const { text, limit, consistency } = parseRequest(requests.search, payload);
+      const vector = await ports.embed(text);
+      await read(consistency, context);
+      const hits = ports.activeEngine().search({ text, vector, limit });
+      return { hits, appliedIndex: ports.appliedIndex() };
+    }),
+    'memory.counts': forClients(ports, () => {
+      ports.requireServing();
+      const engine = ports.activeEngine();
+      const appliedIndex = ports.appliedIndex();
+      return { counts: engine.counts(), engine: engine.version, appliedIndex };
+    }),
+  };
+}
+
+function memberHandlers(ports: ServicePorts): Handlers {
+  return {
+    'raft.message': forMembers(ports, (payload, { connection }) => {
+      ports.receiveRaft(connection.peerId, payload);
+      return null;
+    }),
+    'raft.snapshotChunk': forMembers(ports, async (payload) => {
+      await ports.snapshotChunk(payload);
+      return null;
+    }),
+    'raft.snapshotEnd': forMembers(ports, async (payload, { connection }) => {
+      await ports.snapshotEnd(connection.peerId, payload);
+      return null;
+    }),
+    'node.propose': forMembers(ports, async (payload) => {
+      if (!(payload instanceof Uint8Array)) throw new RpcError('malformed', 'a command is bytes');
+      return ports.submitHere(payload);
+    }),
+    'node.vectors': forMembers(ports, (payload) => {
+      const { hashes } = parseRequest(requests.vectors, payload);
+      const vectors = ports.vectorsByTextHash(hashes);
+      return vectors.map((values) => (values === undefined ? null : floatsToBytes(values)));
+    }),
+  };
+}
+
+function forClients(ports: ServicePorts, handler: Handler): Handler {
+  return guarded((payload, context) => {
+    ports.access.requireClient(context.connection);
+    return ports.track(async () => handler(payload, context));
+  });
+}
+
+function forMembers(ports: ServicePorts, handler: Handler): Handler {
+  return guarded((payload, context) => {
+    ports.access.requireMember(context.connection);
+    return handler(payload, context);
+  });
+}
+
+/** Gives the failures of the node the form in which they travel. */
+function guarded(handler: Handler): Handler {
+  return async (payload, context) => {
+    try {
+      return await handler(payload, context);
+    } catch (error) {
+      throw asRpcError(error);
+    }
+  };
+}
+
+/** Failures with a reason that a caller can act on; anything else is the transport's `internal`. */
+export function asRpcError(error: unknown): unknown {
+  if (error instanceof ProposalError) {
+    if (error.failure === 'overloaded') return new RpcError('overloaded', error.message);
+    return new RpcError('refused', error.message, { reason: error.failure });
+  }
+  if (error instanceof NodeError) {
+    const code = error.code === 'malformed' ? 'malformed' : 'refused';
+    return new RpcError(code, error.message, { reason: error.code });
+  }
+  return error;
+}
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  invalid: 'the engines refuse the command: a field is out of its bounds',
+  'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
+  'session-unknown': 'the session is not known or has expired; open a new one',
+  'sequence-gap': 'the sequence number does not follow the last one of its session',
+  'rollout-running': 'a rollout is running; wait until it has ended or abort it',
+  'already-v2': 'the swarm is of version 2 already',
+  'plan-outdated': 'the members have changed since the plan was made; plan again',
+  'no-rollout': 'no rollout is running',
+  'last-member': 'the last member of a swarm cannot be removed',
+  'unknown-member': 'there is no such member',
+  'swarm-full': 'the swarm holds as many members as it can',
+};
+
+/** The result of a command that had its effect, or the refusal as the caller gets it. */
+export function applied(result: CommandResult): Extract<CommandResult, { ok: true }> {
+  if (result.ok) return result;
+  throw new RpcError('refused', REFUSALS[result.refusal] ?? `refused: ${result.refusal}`, {
+    reason: result.refusal,
+    details: { index: result.index },
+  });
+}

@@ -1,0 +1,80 @@
+/** Shapes of what clients send, checked before anything is done with it. */
+import { z } from 'zod';
+
+import { RpcError } from '../../transport/rpc/rpc.js';
+import { isJsonObject, jsonDepth } from '../wire/fields.js';
+import {
+  CONTENT_LENGTH_MAX,
+  HOST_LENGTH_MAX,
+  ID_LENGTH_MAX,
+  METADATA_DEPTH_MAX,
+  METADATA_LENGTH_MAX,
+  RELATION_LENGTH_MAX,
+  SEARCH_LIMIT_MAX,
+  TOKEN_LENGTH_MAX,
+  VECTOR_HASHES_MAX,
+} from '../wire/limits.js';
+import type { JsonObject } from '../../src/memory/engine.js';
+
+const id = z.string().min(1).max(ID_LENGTH_MAX);
+const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const consistency = z.enum(['linearizable', 'local']).default('linearizable');
+
+const metadata = z
+  .custom<JsonObject>(isJsonObject, 'must be an object')
+  .superRefine((value, context) => {
+    if (jsonDepth(value, METADATA_DEPTH_MAX) > METADATA_DEPTH_MAX) {
+      context.addIssue({ code: 'custom', message: `may be nested ${METADATA_DEPTH_MAX} deep` });
+      return;
+    }
+    if (JSON.stringify(value).length > METADATA_LENGTH_MAX) {
+      context.addIssue({ code: 'custom', message: `may have ${METADATA_LENGTH_MAX} characters` });
+    }
+  });
+
+const write = { session: count, sequence: count.min(1) };
+
+export const requests = {
+  hello: z.object({
+    protocol: z.literal(1),
+    token: z.string().max(TOKEN_LENGTH_MAX).nullable().default(null),
+  }),
+  nothing: z.object({}),
+  join: z.object({
+    token: z.string().max(TOKEN_LENGTH_MAX),
+    host: z.string().min(1).max(HOST_LENGTH_MAX),
+    port: z.number().int().min(1).max(65_535),
+  }),
+  insert: z.object({
+    ...write,
+    id,
+    content: z.string().max(CONTENT_LENGTH_MAX),
+    metadata: metadata.default({}),
+  }),
+  addEdge: z.object({
+    ...write,
+    from: id,
+    to: id,
+    relation: z.string().min(1).max(RELATION_LENGTH_MAX),
+    weight: z.number().min(0).max(1),
+  }),
+  byId: z.object({ id, consistency }),
+  search: z.object({
+    text: z.string().min(1).max(CONTENT_LENGTH_MAX),
+    limit: z.number().int().min(1).max(SEARCH_LIMIT_MAX).default(10),
+    consistency,
+  }),
+  rolloutPlan: z.object({ to: z.literal('v2') }),
+  rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),
+  vectors: z.object({ hashes: z.array(z.string().max(128)).max(VECTOR_HASHES_MAX) }),
+  leave: z.object({ nodeId: count.min(1) }),
+};
+
+/** The payload in its agreed shape, or an error that names the field which is not. */
+export function parseRequest<T extends z.ZodType>(shape: T, payload: unknown): z.output<T> {
+  const parsed = shape.safeParse(payload);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.join('.') ?? '';
+  throw new RpcError('malformed', `the request is not valid: ${where} ${issue?.message ?? ''}`);
+}

@@ -1,0 +1,161 @@
+/** Answers of a node: what the handlers ask for, read off the parts of the node. */
+import { createHash } from 'node:crypto';
+
+import type { ModelVector } from '../../src/memory/engine.js';
+import { RpcError } from '../../transport/rpc/rpc.js';
+import { memberByPeerId } from '../control-plane/state.js';
+import type { SwarmNode } from '../node.js';
+import { canonicalPlan, makePlan } from '../rollout/plan.js';
+import type { RolloutPlan } from '../rollout/state.js';
+import { decodeCommand } from '../wire/command-codec.js';
+import type { Access } from './access.js';
+import { applied } from './handlers.js';
+import type { ServicePorts } from './handlers.js';
+
+export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
+  return {
+    access,
+    requireServing: () => node.requireServing(),
+    track: (work) => node.track(work),
+    submit: (command, timeoutMs) => node.submit(command, timeoutMs),
+    submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
+    readBarrier: () => node.driver.readBarrier(),
+    activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
+    engine: (version) => node.engines.engine(version),
+    vectorsByTextHash: (hashes) =>
+      node.engines.v2?.vectorsByTextHash(hashes) ?? hashes.map(() => undefined),
+    embed: (text) => embed(node, text),
+    appliedIndex: () => node.replica.appliedIndex,
+    now: () => Date.now(),
+    describe: () => describe(node),
+    status: () => status(node),
+    rolloutStatus: () => ({ rollout: node.control.rollout, progress: node.executor.progress }),
+    rolloutPlan: () => planned(node),
+    rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
+    rolloutAbort: (timeoutMs) => abortRollout(node, timeoutMs),
+    admitPeer: (peerId, host, port, timeoutMs) => admitPeer(node, peerId, host, port, timeoutMs),
+    removePeer: async (nodeId, timeoutMs) => {
+      applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
+      return { nodeId };
+    },
+    receiveRaft: (peerId, payload) => {
+      if (payload instanceof Uint8Array) node.receiveRaft(peerId, payload);
+    },
+    snapshotChunk: (payload) => node.snapshots.chunk(payload),
+    snapshotEnd: (peerId, payload) => node.snapshotEnd(peerId, payload),
+  };
+}
+
+async function embed(node: SwarmNode, text: string): Promise<ModelVector> {
+  const [values] = await node.embedder.embed([text], 'interactive');
+  if (values === undefined) throw new RpcError('internal', 'the embedding model gave no vector');
+  return { model: node.embedder.model, values };
+}
+
+function describe(node: SwarmNode): object {
+  const { swarmId, swarmVersion } = node.control;
+  const { nodeId, peerId } = node.file;
+  const { leader } = node.replica.status();
+  return { swarmId, peerId, nodeId, swarmVersion, leader, members: members(node) };
+}
+
+function members(node: SwarmNode): object[] {
+  const { confState, progress, role } = node.replica.status();
+  return [...node.control.members.values()].map((member) => {
+    const self = member.nodeId === node.file.nodeId;
+    const link = node.peers.state(member.nodeId);
+    // A leader hears from everybody; another node only knows its own connections.
+    const heard = role === 'leader' ? progress.get(member.nodeId)?.recentActive : link.connected;
+    return {
+      nodeId: member.nodeId,
+      peerId: member.peerId,
+      host: member.host,
+      port: member.port,
+      status: member.status,
+      engine: member.engine,
+      cordoned: member.cordoned,
+      voter: confState.voters.includes(member.nodeId),
+      reachable: self || heard === true,
+    };
+  });
+}
+
+function status(node: SwarmNode): object {
+  const { swarmId, swarmVersion, rollout } = node.control;
+  const { leader, term, commit } = node.replica.status();
+  const version = node.engines.activeVersion(node.control);
+  return {
+    swarmId,
+    swarmVersion,
+    nodeId: node.file.nodeId,
+    leader,
+    term,
+    appliedIndex: node.replica.appliedIndex,
+    commitIndex: commit,
+    serving: node.serving,
+    members: members(node),
+    rollout,
+    progress: node.executor.progress,
+    counts: node.engines.engine(version)?.counts() ?? null,
+    engine: version,
+    uptimeSeconds: Math.round((Date.now() - node.startedAtMs) / 1_000),
+  };
+}
+
+function planned(node: SwarmNode): { plan: RolloutPlan; digest: string } {
+  if (node.control.swarmVersion === 2) throw refusal('already-v2', 'the swarm is of version 2');
+  if (node.control.rollout?.status === 'running') {
+    throw refusal('rollout-running', 'a rollout is running; wait until it has ended or abort it');
+  }
+  const plan = makePlan([...node.control.members.values()], node.replica.status().leader);
+  return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
+}
+
+async function startRollout(
+  node: SwarmNode,
+  wanted: string | undefined,
+  timeoutMs: number,
+): Promise<object> {
+  const { plan, digest } = planned(node);
+  if (wanted !== undefined && wanted !== digest) {
+    throw refusal('digest-differs', `the plan is now ${digest}, not ${wanted}; look at it again`);
+  }
+  const missing = [...node.control.members.values()].filter(({ status }) => status !== 'up');
+  if (missing.length > 0) {
+    const ids = missing.map(({ nodeId, status }) => `${nodeId} (${status})`).join(', ');
+    throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
+  }
+  const startedAtMs = Date.now();
+  applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs }, timeoutMs));
+  await node.driver.readBarrier();
+  return { rollout: node.control.rollout };
+}
+
+async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object> {
+  const { rollout } = node.control;
+  if (rollout?.status !== 'running') throw refusal('no-rollout', 'no rollout is running');
+  const reason = 'aborted by an operator';
+  applied(await node.submit({ type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs));
+  await node.driver.readBarrier();
+  return { rollout: node.control.rollout };
+}
+
+async function admitPeer(
+  node: SwarmNode,
+  peerId: string,
+  host: string,
+  port: number,
+  timeoutMs: number,
+): Promise<object> {
+  const { value } = applied(
+    await node.submit({ type: 'addMember', peerId, host, port }, timeoutMs),
+  );
+  await node.driver.readBarrier();
+  const member = memberByPeerId(node.control, peerId);
+  if (member === undefined) throw new RpcError('internal', 'the admitted member is not there');
+  return { swarmId: node.control.swarmId, nodeId: value, members: members(node) };
+}
+
+function refusal(reason: string, message: string): RpcError {
+  return new RpcError('refused', message, { reason });
+}

@@ -1,0 +1,17 @@
+/** Bounds on what a client or a peer may send. */
+export const ID_LENGTH_MAX = 4_096;
+export const RELATION_LENGTH_MAX = 256;
+export const CONTENT_LENGTH_MAX = 1_048_576;
+export const METADATA_LENGTH_MAX = 65_536;
+export const METADATA_DEPTH_MAX = 16;
+export const MODEL_LENGTH_MAX = 256;
+export const HOST_LENGTH_MAX = 255;
+export const PEER_ID_LENGTH_MAX = 128;
+export const TOKEN_LENGTH_MAX = 256;
+export const REASON_LENGTH_MAX = 4_096;
+export const DETAIL_LENGTH_MAX = 65_536;
+export const SEARCH_LIMIT_MAX = 1_000;
+export const VECTOR_HASHES_MAX = 256;
+/** Nodes in a plan or a state; the control plane has its own bound on members. */
+export const NODES_MAX = 1_000;
+export const SESSIONS_IN_STATE_MAX = 10_000;

@@ -1,0 +1,183 @@
+/**
+ * A memory engine of maps on a simulated disk. The simulator runs it in place of SQLite: same
+ * contract, same outcomes. Every batch is one write; a crash keeps a prefix of the writes.
+ */
+import type {
+  ApplyOutcome,
+  Edge,
+  EngineDump,
+  EngineVersion,
+  LoggedCommand,
+  Memory,
+  MemoryCommand,
+  MemoryCounts,
+  MemoryEngine,
+  SearchHit,
+} from '../../src/memory/engine.js';
+
+/** Everything that one store holds. */
+export interface ModelContent {
+  appliedIndex: number;
+  readonly memories: Map<string, Memory>;
+  readonly edges: Map<string, Edge>;
+  readonly outcomes: Map<number, ApplyOutcome>;
+}
+
+/** Where a store is kept: the disk of a node in the simulated world. */
+export interface ModelDisk {
+  get(key: string): unknown;
+  keys(prefix: string): string[];
+  write(key: string, value: unknown): void;
+}
+
+interface Batch {
+  readonly commands: readonly LoggedCommand[];
+  readonly lastIndex: number;
+}
+
+export function emptyContent(appliedIndex = 0): ModelContent {
+  return { appliedIndex, memories: new Map(), edges: new Map(), outcomes: new Map() };
+}
+
+export class ModelEngine implements MemoryEngine {
+  readonly #disk: ModelDisk | undefined;
+  #content: ModelContent;
+
+  /** A new store with this content; kept on `disk` if there is one. */
+  constructor(
+    readonly version: EngineVersion,
+    content: ModelContent,
+    disk?: ModelDisk,
+  ) {
+    this.#content = structuredClone(content);
+    this.#disk = disk;
+    this.sync();
+  }
+
+  /** The store that the disk holds, if it holds one. */
+  static open(version: EngineVersion, disk: ModelDisk): ModelEngine | undefined {
+    const base = disk.get(`${version}/base`);
+    if (base === undefined) return undefined;
+    const batches = disk.keys(`${version}/batch/`).map((key) => disk.get(key) as Batch);
+    const content = structuredClone(base as ModelContent);
+    for (const { commands, lastIndex } of batches) run(content, commands, lastIndex);
+    return new ModelEngine(version, content, disk);
+  }
+
+  static remove(version: EngineVersion, disk: ModelDisk): void {
+    for (const key of disk.keys(`${version}/`)) disk.write(key, undefined);
+  }
+
+  get appliedIndex(): number {
+    return this.#content.appliedIndex;
+  }
+
+  apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[] {
+    const isNew = lastIndex > this.appliedIndex;
+    const outcomes = run(this.#content, commands, lastIndex);
+    if (isNew)
+      this.#disk?.write(`${this.version}/batch/${padded(lastIndex)}`, { commands, lastIndex });
+    return outcomes;
+  }
+
+  forgetOutcomes(index: number): void {
+    for (const at of this.#content.outcomes.keys()) {
+      if (at <= index) this.#content.outcomes.delete(at);
+    }
+  }
+
+  get(id: string): Memory | undefined {
+    return this.#content.memories.get(id);
+  }
+
+  edges(id: string): Edge[] {
+    return [...this.#content.edges.values()].filter((edge) => edge.from === id);
+  }
+
+  search(): SearchHit[] {
+    return [];
+  }
+
+  counts(): MemoryCounts {
+    return {
+      memories: this.#content.memories.size,
+      links: this.#content.edges.size,
+      trajectories: 0,
+      entries: 0,
+      otherRows: 0,
+      quarantined: 0,
+      quarantinedMemories: 0,
+      quarantinedLinks: 0,
+    };
+  }
+
+  /** Writes the content as a new base; the world's own sync makes it durable. */
+  sync(): void {
+    this.#disk?.write(`${this.version}/base`, structuredClone(this.#content));
+    for (const key of this.#disk?.keys(`${this.version}/batch/`) ?? []) {
+      this.#disk?.write(key, undefined);
+    }
+  }
+
+  /** All content in one text, equal for equal stores. */
+  fingerprint(): string {
+    return JSON.stringify([byKey(this.#content.memories), byKey(this.#content.edges)]);
+  }
+
+  content(): ModelContent {
+    return structuredClone(this.#content);
+  }
+
+  replace(content: ModelContent): void {
+    this.#content = structuredClone(content);
+    this.sync();
+  }
+
+  dump(): EngineDump {
+    throw new Error('a model engine hands over its content, not a dump');
+  }
+
+  restore(): void {
+    throw new Error('a model engine is replaced, not restored');
+  }
+
+  close(): void {
+    // What is on the disk stays there.
+  }
+}
+
+function run(
+  content: ModelContent,
+  commands: readonly LoggedCommand[],
+  lastIndex: number,
+): ApplyOutcome[] {
+  const outcomes = commands.map(({ index, command }) => {
+    if (index <= content.appliedIndex) return content.outcomes.get(index) ?? 'ok';
+    const outcome = runOne(content, command);
+    if (outcome !== 'ok') content.outcomes.set(index, outcome);
+    return outcome;
+  });
+  content.appliedIndex = Math.max(content.appliedIndex, lastIndex);
+  return outcomes;
+}
+
+function runOne({ memories, edges }: ModelContent, command: MemoryCommand): ApplyOutcome {
+  if (command.type === 'insertMemory') {
+    const { id, content, metadata, timestampMs } = command;
+    memories.set(id, { id, content, metadata, createdAtMs: timestampMs });
+    return 'ok';
+  }
+  const { from, to, relation, weight } = command;
+  if (!memories.has(from) || !memories.has(to)) return 'missing-endpoint';
+  edges.set(JSON.stringify([from, to, relation]), { from, to, relation, weight });
+  return 'ok';
+}
+
+function byKey<T>(map: ReadonlyMap<string, T>): [string, T][] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** A number as a key whose order is that of the numbers. */
+export function padded(index: number): string {
+  return String(index).padStart(12, '0');
+}

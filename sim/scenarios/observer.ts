@@ -1,0 +1,53 @@
+/** Invariants that hold at every moment of a run, told by every node as it applies. */
+import { assert } from '../../nodes/assert.js';
+import type { ControlState } from '../../nodes/control-plane/state.js';
+import { encodeControlState } from '../../nodes/wire/state-codec.js';
+import type { ModelEngine } from './model-engine.js';
+
+export class Observer {
+  /** What the first node to reach an index held there. */
+  readonly #controlAt = new Map<number, string>();
+  readonly #leaders = new Map<number, number>();
+  readonly #contentAt = new Map<number, string>();
+  /** Steps finished, switches and aborts seen: shows that a run tested something. */
+  switches = 0;
+  leaderChanges = 0;
+
+  /** Raft: at most one leader a term. */
+  leads(nodeId: number, term: number): void {
+    const known = this.#leaders.get(term);
+    assert(known === undefined || known === nodeId, `term ${term} has one leader`);
+    if (known === undefined) this.leaderChanges += 1;
+    this.#leaders.set(term, nodeId);
+  }
+
+  /** State machine safety: equal states at equal indexes, on every node and in every engine. */
+  applied(
+    nodeId: number,
+    index: number,
+    control: ControlState,
+    engines: readonly ModelEngine[],
+  ): void {
+    const text = Buffer.from(encodeControlState(control)).toString('latin1');
+    agree(this.#controlAt, index, text, `node ${nodeId} holds the same control state at ${index}`);
+    for (const engine of engines) {
+      if (engine.appliedIndex !== index) continue;
+      const content = engine.fingerprint();
+      const sentence = `the ${engine.version} engine of node ${nodeId} agrees at ${index}`;
+      agree(this.#contentAt, index, content, sentence);
+    }
+    this.#oneNodeMigrates(control);
+  }
+
+  /** Rollout R1. */
+  #oneNodeMigrates({ rollout }: ControlState): void {
+    const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
+    assert(busy.length <= 1, 'one node migrates at a time');
+  }
+}
+
+function agree(known: Map<number, string>, index: number, value: string, sentence: string): void {
+  const first = known.get(index);
+  assert(first === undefined || first === value, sentence);
+  if (first === undefined) known.set(index, value);
+}

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+
+import type { Command } from 'commander';
+
+import type { JsonObject } from '../memory/engine.js';
+import { print, withClient, withConnection } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { ExitError } from './failure.js';
+
+type Flags = ConnectionFlags & { readonly json?: boolean };
+type ReadFlags = Flags & { readonly local?: boolean };
+
+/** `memory insert | link | get | search`. */
+export function addMemoryCommands(program: Command): void {
+  const memory = program.command('memory').description('Write and read the memories of a swarm');
+  withConnection(memory.command('insert'))
+    .description('Insert a memory, or replace the one with the same id')
+    .argument('<id>', 'id of the memory')
+    .argument('<content>', 'its text, or - to read standard input')
+    .option('--metadata <json>', 'a JSON object', '{}')
+    .option('--json', 'print one JSON object')
+    .action(insert);
+  withConnection(memory.command('link'))
+    .description('Add an edge between two memories')
+    .argument('<from>', 'id of a memory')
+    .argument('<to>', 'id of a memory')
+    .option('--relation <name>', 'kind of the edge', 'related')
+    .option('--weight <number>', '0 to 1', Number, 1)
+    .option('--json', 'print one JSON object')
+    .action(link);
+  withConnection(memory.command('get'))
+    .description('Print a memory; exit code 1 if there is none')
+    .argument('<id>', 'id of the memory')
+    .option('--local', 'what one node has, without asking the others')
+    .option('--json', 'print one JSON object')
+    .action(get);
+  withConnection(memory.command('search'))
+    .description('Find the memories nearest in meaning to a text')
+    .argument('<text>', 'what to look for')
+    .option('--limit <n>', 'number of hits', Number, 10)
+    .option('--local', 'what one node has, without asking the others')
+    .option('--json', 'print one JSON object')
+    .action(search);
+}
+
+async function insert(
+  id: string,
+  content: string,
+  flags: Flags & { readonly metadata: string },
+): Promise<void> {
+  const text = content === '-' ? readFileSync(0, 'utf8') : content;
+  const metadata = parseMetadata(flags.metadata);
+  await withClient(flags, async (client) => {
+    const { index } = await client.insert({ id, content: text, metadata });
+    print(flags.json, { id, index }, `inserted ${id} at log index ${index}`);
+  });
+}
+
+function parseMetadata(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ExitError(1, `error: --metadata is not JSON: ${text}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as JsonObject;
+  }
+  throw new ExitError(1, 'error: --metadata must be a JSON object');
+}
+
+async function link(
+  from: string,
+  to: string,
+  flags: Flags & { readonly relation: string; readonly weight: number },
+): Promise<void> {
+  const { relation, weight } = flags;
+  await withClient(flags, async (client) => {
+    const { index } = await client.addEdge({ from, to, relation, weight });
+    print(flags.json, { from, to, relation, weight, index }, `linked at log index ${index}`);
+  });
+}
+
+async function get(id: string, flags: ReadFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const { memory, appliedIndex } = await client.get(id, { consistency: consistencyOf(flags) });
+    if (memory === null) {
+      if (flags.json === true) print(true, { memory: null, appliedIndex }, '');
+      throw new ExitError(1, `error: there is no memory with the id ${id}`);
+    }
+    const text = `${memory.content}\n\n${JSON.stringify(memory.metadata)}`;
+    print(flags.json, { memory, appliedIndex }, text);
+  });
+}
+
+async function search(text: string, flags: ReadFlags & { readonly limit: number }): Promise<void> {
+  await withClient(flags, async (client) => {
+    const query = { text, limit: flags.limit };
+    const { hits, appliedIndex } = await client.search(query, {
+      consistency: consistencyOf(flags),
+    });
+    const lines = hits.map(
+      ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,
+    );
+    print(flags.json, { hits, appliedIndex }, lines.join('\n') || 'nothing found');
+  });
+}
+
+function consistencyOf(flags: ReadFlags): 'local' | 'linearizable' {
+  return flags.local === true ? 'local' : 'linearizable';
+}
+
+function firstLine(text: string): string {
+  const line = text.split('\n', 1)[0] ?? '';
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+
+import { prepareNode } from '../../nodes/create.js';
+import { SwarmNode } from '../../nodes/node.js';
+import {
+  formatPeerAddress,
+  parseHostPort,
+  parsePeerAddress,
+} from '../../transport/identity/index.js';
+import { messageFor } from './failure.js';
+
+interface StartFlags {
+  readonly data: string;
+  readonly listen?: string;
+  readonly advertise?: string;
+  readonly join?: string;
+  readonly token?: string;
+  readonly json?: boolean;
+}
+
+/** `node start`. */
+export function addNodeCommands(program: Command): void {
+  const node = program.command('node').description('Run a node of a swarm');
+  node
+    .command('start')
+    .description('Run the node of a directory in the foreground; joins a swarm when it is new')
+    .requiredOption('--data <dir>', 'data directory of the node')
+    .option('--listen <host:port>', 'UDP address; needed to join, kept afterwards')
+    .option('--advertise <host:port>', 'address under which others reach it, if another')
+    .option('--join <host:port#peerid>', 'a member of the swarm to join')
+    .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
+    .option('--json', 'print events as JSON lines')
+    .addHelpText(
+      'after',
+      '\nPrints a line that begins with "ready" when it serves; logs go to standard error.\n' +
+        'SIGTERM and SIGINT drain it: leadership moves away, running requests end, exit code 0.\n' +
+        'Start it again with --data alone.',
+    )
+    .action(start);
+}
+
+async function start(flags: StartFlags): Promise<void> {
+  const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'];
+  const paths = await prepareNode({
+    directory: flags.data,
+    log,
+    ...(flags.listen === undefined ? {} : { listen: parseHostPort(flags.listen) }),
+    ...(flags.advertise === undefined ? {} : { advertise: parseHostPort(flags.advertise) }),
+    ...(flags.join === undefined ? {} : { peer: parsePeerAddress(flags.join) }),
+    ...(token === undefined ? {} : { token }),
+  });
+  const stopped = stopSignal();
+  const starting = SwarmNode.start({
+    paths,
+    log,
+    failed: (error) => {
+      process.stderr.write(
+        `error: the node stops: ${messageFor(error)}\n` +
+          'No acknowledged write is lost. Mend the cause and start it again.\n',
+      );
+      process.exit(1);
+    },
+  });
+  const node = await Promise.race([starting, stopped.then(() => undefined)]);
+  // Asked to stop before it had caught up: nothing was promised to anybody yet.
+  if (node === undefined) process.exit(0);
+  const { nodeId, peerId, advertise } = node.file;
+  const address = formatPeerAddress({ ...advertise, peerId });
+  const ready = { event: 'ready', nodeId, peerId, address };
+  process.stdout.write(
+    flags.json === true ? `${JSON.stringify(ready)}\n` : `ready node ${nodeId} ${address}\n`,
+  );
+  await stopped;
+  await node.stop();
+  log('stopped');
+  process.exit(0);
+}
+
+function log(message: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${message}\n`);
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}

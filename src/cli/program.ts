@@ -1,0 +1,38 @@
+/** The command line: `agentic-flow GROUP COMMAND`. */
+import { readFileSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { addMemoryCommands } from './memory.js';
+import { addMigrateCommand } from './migrate.js';
+import { addNodeCommands } from './node.js';
+import { addRolloutCommands } from './rollout.js';
+import { addSwarmCommands } from './swarm.js';
+
+export function buildProgram(): Command {
+  const program = new Command('agentic-flow')
+    .description('Peer runtime for swarms of AI agents')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(add --help for the options)')
+    .addHelpText(
+      'after',
+      '\nDiagnostics go to standard error, results to standard output. Exit codes: 0 done,\n' +
+        '1 failed (nothing half done), others as the command says. AGENTIC_FLOW_DEBUG=1 shows stacks.',
+    );
+  addSwarmCommands(program);
+  addNodeCommands(program);
+  addMemoryCommands(program);
+  addRolloutCommands(program);
+  addMigrateCommand(program);
+  return program;
+}
+
+function packageVersion(): string {
+  // dist/src/cli/program.js lies three folders below the package.
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'object' && value !== null && 'version' in value
+    ? String(value.version)
+    : 'unknown';
+}

@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+
+import { initSwarm } from '../../nodes/create.js';
+import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
+import type { Member, SwarmStatus } from '../client/index.js';
+import { print, withClient, withConnection } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { rolloutLines } from './rollout-text.js';
+
+interface InitFlags {
+  readonly data: string;
+  readonly from?: string;
+  readonly listen: string;
+  readonly advertise?: string;
+  readonly json?: boolean;
+}
+
+/** `swarm init | status | remove`. */
+export function addSwarmCommands(program: Command): void {
+  const swarm = program.command('swarm').description('Create a swarm and look at it');
+  swarm
+    .command('init')
+    .description('Create a swarm of one node; start it with `node start`, then join others to it')
+    .requiredOption('--data <dir>', 'directory for the node; must be new or empty')
+    .option('--from <v1-dir>', 'v1 installation to serve; copied, never changed')
+    .requiredOption('--listen <host:port>', 'UDP address on which the node listens')
+    .option('--advertise <host:port>', 'address under which others reach it, if another')
+    .option('--json', 'print one JSON object')
+    .action(init);
+  withConnection(swarm.command('status'))
+    .description('Show members, leader, engines and the rollout')
+    .option('--json', 'print one JSON object')
+    .action(status);
+  withConnection(swarm.command('remove'))
+    .description('Remove a member that will not come back; it loses its vote')
+    .argument('<node-id>', 'node id, as `swarm status` shows it', Number)
+    .option('--json', 'print one JSON object')
+    .action(remove);
+}
+
+async function init(flags: InitFlags): Promise<void> {
+  const listen = parseHostPort(flags.listen);
+  const advertise = flags.advertise === undefined ? listen : parseHostPort(flags.advertise);
+  const options = { directory: flags.data, listen, advertise };
+  const swarm = await initSwarm(
+    flags.from === undefined ? options : { ...options, from: flags.from },
+  );
+  const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
+  const { swarmId, peerId, joinToken, clientToken } = swarm;
+  const text = [
+    `swarm ${swarmId} created in ${flags.data}`,
+    flags.from === undefined ? 'version 2, empty' : `version 1, with the memories of ${flags.from}`,
+    '',
+    'start this node:',
+    `  agentic-flow node start --data ${flags.data}`,
+    'join others, each with a directory and an address of its own:',
+    `  agentic-flow node start --data DIR --listen HOST:PORT --join '${address}' --token ${joinToken}`,
+    'clients use:',
+    `  --peer '${address}' --token ${clientToken}`,
+    '',
+    'The tokens are shown this once; the swarm keeps only their hashes.',
+  ].join('\n');
+  print(flags.json, { swarmId, peerId, address, joinToken, clientToken }, text);
+}
+
+async function status(flags: ConnectionFlags & { json?: boolean }): Promise<void> {
+  await withClient(flags, async (client) => {
+    const answer = await client.status();
+    print(flags.json, answer, statusText(answer));
+  });
+}
+
+function statusText(status: SwarmStatus): string {
+  const lines = [
+    `swarm ${status.swarmId}  version ${status.swarmVersion}  term ${status.term}  ` +
+      `applied ${status.appliedIndex}`,
+    '',
+    'node  role      engine  status   reach  address',
+    ...status.members.map((member) => memberLine(member, status.leader)),
+  ];
+  const { counts, rollout } = status;
+  if (counts !== null) {
+    lines.push(
+      '',
+      `memories ${counts.memories}  links ${counts.links}  trajectories ${counts.trajectories}  ` +
+        `entries ${counts.entries}  quarantined ${counts.quarantined}`,
+    );
+  }
+  if (rollout !== null) lines.push('', ...rolloutLines(rollout));
+  return lines.join('\n');
+}
+
+function memberLine(member: Member, leader: number): string {
+  const voterRole = member.nodeId === leader ? 'leader' : 'follower';
+  const role = member.voter ? voterRole : 'learner';
+  return [
+    String(member.nodeId).padEnd(4),
+    role.padEnd(8),
+    member.engine.padEnd(6),
+    (member.cordoned ? 'cordoned' : member.status).padEnd(7),
+    (member.reachable ? 'yes' : 'no').padEnd(5),
+    formatPeerAddress(member),
+  ].join('  ');
+}
+
+async function remove(nodeId: number, flags: ConnectionFlags & { json?: boolean }): Promise<void> {
+  await withClient(flags, async (client) => {
+    await client.removeMember(nodeId);
+    print(flags.json, { removed: nodeId }, `node ${nodeId} is no member any more`);
+  });
+}

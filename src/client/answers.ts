@@ -1,0 +1,180 @@
+/**
+ * What members answer, checked on arrival: a member of another release may answer in another shape,
+ * and a request fails with a sentence then instead of handing `undefined` on.
+ */
+
+import { z } from 'zod';
+
+import type { JsonObject } from '../memory/engine.js';
+import { ClientError } from './errors.js';
+
+const metadataSchema = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'metadata must be an object',
+);
+
+/** Nodes number the log from 1; integers may arrive as bigint when they are large. */
+const indexSchema = z.union([z.number(), z.bigint()]).transform(Number);
+
+const memorySchema = z.object({
+  id: z.string(),
+  content: z.string(),
+  metadata: metadataSchema,
+  createdAtMs: indexSchema,
+});
+
+const edgeSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  relation: z.string(),
+  weight: z.number(),
+});
+
+const memberSchema = z.object({
+  nodeId: indexSchema,
+  peerId: z.string(),
+  host: z.string(),
+  port: z.number(),
+  status: z.enum(['joining', 'up', 'left']),
+  engine: z.enum(['v1', 'v2']),
+  cordoned: z.boolean(),
+  voter: z.boolean(),
+  /** As far as the member that answered knows. */
+  reachable: z.boolean().default(true),
+});
+
+const countsSchema = z.object({
+  memories: indexSchema,
+  links: indexSchema,
+  trajectories: indexSchema,
+  entries: indexSchema,
+  otherRows: indexSchema,
+  quarantined: indexSchema,
+  quarantinedMemories: indexSchema,
+  quarantinedLinks: indexSchema,
+});
+
+const rolloutSchema = z.object({
+  id: z.union([z.string(), indexSchema]),
+  digest: z.string(),
+  from: z.string(),
+  to: z.string(),
+  status: z.enum(['running', 'aborting', 'aborted', 'completed']),
+  nodes: z.array(
+    z.object({
+      nodeId: indexSchema,
+      step: z.enum([
+        'pending',
+        'cordon',
+        'drain',
+        'snapshot',
+        'stage',
+        'catchUp',
+        'validate',
+        'switch',
+        'rejoin',
+        'done',
+      ]),
+      epoch: indexSchema,
+      detail: z.unknown(),
+    }),
+  ),
+  startedAtMs: indexSchema,
+  /** Why it was aborted; empty while it was not. */
+  reason: z.string().default(''),
+});
+
+const versionSchema = z.union([z.literal(1), z.literal(2)]);
+
+/** Answer of `client.hello`. */
+export const helloSchema = z.object({
+  swarmId: z.string(),
+  peerId: z.string(),
+  nodeId: indexSchema,
+  swarmVersion: versionSchema,
+  members: z.array(memberSchema),
+  leader: indexSchema,
+});
+
+/** Answer of `memory.openSession`. */
+export const sessionSchema = z.object({ session: z.union([z.number(), z.bigint()]) });
+
+/** Answer of a write: the index of the log entry that carries it. */
+export const writtenSchema = z.object({ index: indexSchema });
+
+/** Answer of `memory.get`. */
+export const getSchema = z.object({ memory: memorySchema.nullable(), appliedIndex: indexSchema });
+
+/** Answer of `memory.edges`. */
+export const edgesSchema = z.object({ edges: z.array(edgeSchema), appliedIndex: indexSchema });
+
+/** Answer of `memory.search`. */
+export const searchSchema = z.object({
+  hits: z.array(
+    z.object({
+      id: z.string(),
+      content: z.string(),
+      metadata: metadataSchema,
+      score: z.number(),
+      matchedBy: z.enum(['vector', 'text']),
+    }),
+  ),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.counts`. */
+export const localCountsSchema = z.object({
+  counts: countsSchema,
+  engine: z.enum(['v1', 'v2']),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `swarm.status`. */
+export const statusSchema = z.object({
+  swarmId: z.string(),
+  swarmVersion: versionSchema,
+  nodeId: indexSchema,
+  leader: indexSchema,
+  term: indexSchema,
+  appliedIndex: indexSchema,
+  commitIndex: indexSchema,
+  members: z.array(memberSchema),
+  rollout: rolloutSchema.nullable(),
+  /** Null while the store of the member is not open. */
+  counts: countsSchema.nullable(),
+  engine: z.enum(['v1', 'v2']),
+  uptimeSeconds: z.number(),
+});
+
+/** Answer of `swarm.remove`. */
+export const removedSchema = z.object({ nodeId: indexSchema });
+
+/** Answer of `rollout.plan`; the plan itself is for people to read. */
+export const planSchema = z.object({ plan: z.unknown(), digest: z.string() });
+
+/** Answer of `rollout.start` and `rollout.abort`. */
+export const rolloutAnswerSchema = z.object({ rollout: rolloutSchema });
+
+/** Answer of `rollout.status`. */
+export const rolloutStatusSchema = z.object({ rollout: rolloutSchema.nullable() });
+
+/** One node of the swarm, as the members know it. */
+export type Member = z.infer<typeof memberSchema>;
+export type Hello = z.infer<typeof helloSchema>;
+export type SwarmStatus = z.infer<typeof statusSchema>;
+export type RolloutPlan = z.infer<typeof planSchema>;
+/** The state of a rollout: where each node stands on its way. */
+export type Rollout = z.infer<typeof rolloutSchema>;
+
+/** Checks an answer; a `ClientError` of code `failed` names the method and what is wrong with it. */
+export function parseAnswer<T>(schema: z.ZodType<T>, method: string, answer: unknown): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const first = parsed.error.issues[0];
+  const where = first === undefined || first.path.length === 0 ? 'it' : first.path.join('.');
+  throw new ClientError(
+    'failed',
+    `the answer of the member to ${method} has another shape than this release knows ` +
+      `(${where}: ${first?.message ?? 'unknown'}); is it of another version?`,
+  );
+}

@@ -1,0 +1,16 @@
+/** The client of a swarm: connect, write, read, search, roll out. */
+
+export type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
+export { ClientError } from './errors.js';
+export type { ClientErrorCode } from './errors.js';
+export type { RequestOptions } from './requests.js';
+export type { ClientSettings } from './settings.js';
+export { SwarmClient } from './swarm-client.js';
+export type {
+  ConnectOptions,
+  Consistency,
+  Read,
+  ReadOptions,
+  Served,
+  Written,
+} from './swarm-client.js';

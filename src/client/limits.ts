@@ -1,0 +1,63 @@
+/** Bounds of the client. Everything that can grow or wait in it stops at one of these. */
+
+/** Members that one client keeps connections to; members beyond it are not connected. */
+export const MEMBERS_MAX = 128;
+
+/** Sessions one client holds, and so writes it has outstanding at a time. */
+export const SESSIONS_MAX = 64;
+
+/** Writes that may wait for a free session before further ones are refused. */
+export const WAITING_WRITES_MAX = 4_096;
+
+/** Requests that may wait for a member to become reachable before further ones are refused. */
+export const WAITING_REQUESTS_MAX = 4_096;
+
+/** First attempt of a request that needs no embedding, in milliseconds. */
+export const ATTEMPT_TIMEOUT_MS = 700;
+
+/** Each further attempt of one request may take this much longer than the one before. */
+export const ATTEMPT_TIMEOUT_GROWTH = 1.5;
+
+/** No attempt waits longer than this, in milliseconds. */
+export const ATTEMPT_TIMEOUT_MS_MAX = 5_000;
+
+/** A member turns the text of an insert or a search into a vector first, so it gets more time. */
+export const EMBEDDING_ATTEMPT_FACTOR = 2;
+
+/** Planning and starting a rollout asks every member, so its first attempt gets more time. */
+export const ROLLOUT_ATTEMPT_FACTOR = 5;
+
+/** All attempts of one request together, in milliseconds. */
+export const DEADLINE_MS = 10_000;
+
+/** Waits between rounds of attempts, in milliseconds; a random half is taken off. */
+export const BACKOFF_MS_MIN = 10;
+export const BACKOFF_MS_MAX = 250;
+
+/** How long a member that said it is cordoned or stopping is asked last, in milliseconds. */
+export const AVOID_CORDONED_MS = 1_000;
+
+/** How long a member that said it is overloaded is asked last, in milliseconds. */
+export const AVOID_OVERLOADED_MS = 100;
+
+/** Time for the first connection of a client to stand, in milliseconds. */
+export const CONNECT_DEADLINE_MS = 5_000;
+
+/** One handshake with one member, in milliseconds. */
+export const HANDSHAKE_TIMEOUT_MS = 2_000;
+
+/** How long `connect` waits for the members behind the first one, in milliseconds. */
+export const DISCOVERY_MS = 1_000;
+
+/** Interval of the heartbeat that also brings the current list of members, in milliseconds. */
+export const HEARTBEAT_MS = 1_000;
+
+/** A member that leaves a heartbeat unanswered for so long loses its connection, in milliseconds. */
+export const HEARTBEAT_TIMEOUT_MS = 2_000;
+
+/** Waits between attempts to connect to a member, in milliseconds; doubles from the least. */
+export const RECONNECT_MS_MIN = 50;
+export const RECONNECT_MS_MAX = 1_000;
+
+/** Hits one search may ask for. */
+export const SEARCH_LIMIT_MAX = 1_000;

@@ -1,0 +1,327 @@
+import { strict as assert } from 'node:assert';
+
+import { createIdentity } from '../../transport/identity/index.js';
+import type { Identity } from '../../transport/identity/index.js';
+import { listenRpc } from '../../transport/rpc/index.js';
+import type { PeerAddress, RpcEndpoint } from '../../transport/rpc/rpc.js';
+import type {
+  Edge,
+  EngineVersion,
+  JsonObject,
+  Memory,
+  MemoryCounts,
+  SearchHit,
+} from '../memory/engine.js';
+import * as answers from './answers.js';
+import type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
+import { parseAnswer } from './answers.js';
+import { ClientError, messageOf } from './errors.js';
+import { EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR, SEARCH_LIMIT_MAX } from './limits.js';
+import { Links } from './links.js';
+import { openLinks } from './open-links.js';
+import type { RequestOptions } from './requests.js';
+import { perform } from './requests.js';
+import { SessionPool } from './sessions.js';
+import type { ClientSettings } from './settings.js';
+import { DEFAULT_SETTINGS } from './settings.js';
+import { write } from './write.js';
+
+export interface ConnectOptions {
+  /** Members to ask first; one that answers is enough, it names the others. */
+  readonly seeds: readonly PeerAddress[];
+  /** The client token of the swarm; null for a member, which is known by its identity. */
+  readonly token: string | null;
+  /** A fresh one when left out. */
+  readonly identity?: Identity;
+  /** An endpoint of the caller, who closes it; the client opens one of its own when left out. */
+  readonly endpoint?: RpcEndpoint;
+  readonly settings?: Partial<ClientSettings>;
+}
+
+/** `linearizable` sees every write that was answered before; `local` is what one member has. */
+export type Consistency = 'linearizable' | 'local';
+
+export interface ReadOptions extends RequestOptions {
+  readonly consistency?: Consistency;
+}
+
+/** Peer id of the member that answered. */
+export interface Served {
+  readonly servedBy: string;
+}
+
+/** Log index of the entry that carries the write. */
+export interface Written extends Served {
+  readonly index: number;
+}
+
+/** Log index up to which the member had applied when it read. */
+export interface Read extends Served {
+  readonly appliedIndex: number;
+}
+
+/**
+ * A client of a swarm. Every request goes to one member and is repeated at others while that can
+ * help, so that the death of a member or a change of leader makes requests slower and not fail; a
+ * repeated write is applied once. All methods reject with `ClientError`.
+ */
+export class SwarmClient {
+  readonly #links: Links;
+  readonly #sessions = new SessionPool();
+  readonly #endpoint: RpcEndpoint | undefined;
+  readonly #running = new Set<AbortController>();
+  #closed = false;
+
+  private constructor(links: Links, endpoint: RpcEndpoint | undefined) {
+    this.#links = links;
+    this.#endpoint = endpoint;
+  }
+
+  /**
+   * Connects to a swarm and to all of its members. Rejects with `no-seed-reachable`,
+   * `permission-denied` or `unexpected-identity`, each seed listed with its reason.
+   */
+  static async connect(options: ConnectOptions): Promise<SwarmClient> {
+    const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    const owned = options.endpoint === undefined ? await openEndpoint(options) : undefined;
+    const endpoint = options.endpoint ?? owned;
+    assert(endpoint !== undefined, 'an endpoint that was not given has been opened');
+    const links = new Links(endpoint, options.token, settings);
+    const client = new SwarmClient(links, owned);
+    try {
+      await openLinks(links, options.seeds);
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+    return client;
+  }
+
+  get swarmId(): string {
+    return this.#links.swarmId ?? '';
+  }
+
+  /** The members of the swarm, as heard within the last heartbeat. */
+  get members(): readonly Member[] {
+    return this.#links.members;
+  }
+
+  /** Peer ids of the members that a connection stands to. */
+  get connected(): readonly string[] {
+    return [...this.#links.links()]
+      .filter((link) => link.connection !== undefined)
+      .map((link) => link.peerId);
+  }
+
+  /** Inserts a memory, or replaces the one with the same id. */
+  async insert(
+    memory: { readonly id: string; readonly content: string; readonly metadata?: JsonObject },
+    options: RequestOptions = {},
+  ): Promise<Written> {
+    const { id, content, metadata = {} } = memory;
+    const factor = EMBEDDING_ATTEMPT_FACTOR;
+    return this.#write('memory.insert', { id, content, metadata }, options, factor);
+  }
+
+  /** Adds an edge, or replaces its weight; refused with reason `missing-endpoint`. */
+  async addEdge(edge: Edge, options: RequestOptions = {}): Promise<Written> {
+    const { from, to, relation, weight } = edge;
+    return this.#write('memory.addEdge', { from, to, relation, weight }, options, 1);
+  }
+
+  async get(id: string, options: ReadOptions = {}): Promise<Read & { memory: Memory | null }> {
+    const payload = { id, consistency: options.consistency ?? 'linearizable' };
+    return this.#ask(answers.getSchema, 'memory.get', payload, options);
+  }
+
+  /** The edges that leave a memory. */
+  async edges(id: string, options: ReadOptions = {}): Promise<Read & { edges: Edge[] }> {
+    const payload = { id, consistency: options.consistency ?? 'linearizable' };
+    return this.#ask(answers.edgesSchema, 'memory.edges', payload, options);
+  }
+
+  /** The memories nearest to a text, best first; `limit` 1 to 1,000, 10 when left out. */
+  async search(
+    query: { readonly text: string; readonly limit?: number },
+    options: ReadOptions = {},
+  ): Promise<Read & { hits: SearchHit[] }> {
+    const limit = query.limit ?? 10;
+    if (!Number.isInteger(limit) || limit < 1 || limit > SEARCH_LIMIT_MAX) {
+      throw new ClientError('invalid', `limit must be 1 to ${SEARCH_LIMIT_MAX}, not ${limit}`);
+    }
+    const payload = { text: query.text, limit, consistency: options.consistency ?? 'linearizable' };
+    const factor = EMBEDDING_ATTEMPT_FACTOR;
+    return this.#ask(answers.searchSchema, 'memory.search', payload, options, factor);
+  }
+
+  /** What the store of one member holds; `only` names the member. */
+  async counts(
+    options: RequestOptions = {},
+  ): Promise<Read & { counts: MemoryCounts; engine: EngineVersion }> {
+    return this.#ask(answers.localCountsSchema, 'memory.counts', {}, options);
+  }
+
+  async status(options: RequestOptions = {}): Promise<Served & SwarmStatus> {
+    return this.#ask(answers.statusSchema, 'swarm.status', {}, options);
+  }
+
+  async planRollout(to: 'v2', options: RequestOptions = {}): Promise<Served & RolloutPlan> {
+    const factor = ROLLOUT_ATTEMPT_FACTOR;
+    return this.#ask(answers.planSchema, 'rollout.plan', { to }, options, factor);
+  }
+
+  /** Starts a rollout; with a digest only if the plan is still the one that was printed. */
+  async startRollout(
+    to: 'v2',
+    digest: string | undefined,
+    options: RequestOptions = {},
+  ): Promise<Rollout> {
+    const payload = digest === undefined ? { to } : { to, digest };
+    return this.#change('rollout.start', payload, 'rollout-running', options);
+  }
+
+  /** Takes every node back; refused with reason `no-rollout` when none runs. */
+  async abortRollout(options: RequestOptions = {}): Promise<Rollout> {
+    return this.#change('rollout.abort', {}, 'no-rollout', options);
+  }
+
+  /** The rollout that runs, or the last one. */
+  async rolloutStatus(options: RequestOptions = {}): Promise<Rollout | null> {
+    const schema = answers.rolloutStatusSchema;
+    return (await this.#ask(schema, 'rollout.status', {}, options)).rollout;
+  }
+
+  /** Takes the vote of a member that will not come back; refused while a rollout runs. */
+  async removeMember(nodeId: number, options: RequestOptions = {}): Promise<void> {
+    await this.#ask(answers.removedSchema, 'swarm.remove', { nodeId }, options);
+  }
+
+  /** Closes every connection; requests that are under way reject with `closed`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const request of this.#running) request.abort();
+    this.#sessions.close();
+    await this.#links.close();
+    await this.#endpoint?.close(0);
+  }
+
+  async #ask<T>(
+    schema: Parameters<typeof parseAnswer<T>>[0],
+    method: string,
+    payload: unknown,
+    options: RequestOptions,
+    factor = 1,
+  ): Promise<T & Served> {
+    const answered = await this.#open(options, (signal) =>
+      perform(
+        { ...this.#times(options, factor), ...options, signal, method, payload },
+        this.#links,
+      ),
+    );
+    return { ...parseAnswer(schema, method, answered.answer), servedBy: answered.servedBy };
+  }
+
+  async #write(
+    method: string,
+    body: Readonly<Record<string, unknown>>,
+    options: RequestOptions,
+    factor: number,
+  ): Promise<Written> {
+    const written = await this.#open(options, (signal) =>
+      write(
+        { ...this.#times(options, factor), ...options, signal, method, body },
+        this.#links,
+        this.#sessions,
+      ),
+    );
+    const { index } = parseAnswer(answers.writtenSchema, method, written.answer);
+    return { index, servedBy: written.servedBy };
+  }
+
+  /**
+   * A change of the rollout, which has no session: when an attempt of unknown fate did it, the
+   * next one is refused with `doneReason`, and the rollout as it stands is the answer.
+   */
+  async #change(
+    method: string,
+    payload: unknown,
+    doneReason: string,
+    options: RequestOptions,
+  ): Promise<Rollout> {
+    let uncertain = false;
+    const schema = answers.rolloutAnswerSchema;
+    try {
+      const answered = await this.#open(options, (signal) =>
+        perform(
+          {
+            ...this.#times(options, ROLLOUT_ATTEMPT_FACTOR),
+            ...options,
+            signal,
+            method,
+            payload,
+            onFailure: (_error, verdict) => {
+              uncertain ||= verdict.uncertain;
+            },
+          },
+          this.#links,
+        ),
+      );
+      return parseAnswer(schema, method, answered.answer).rollout;
+    } catch (error) {
+      if (!uncertain || !(error instanceof ClientError) || error.reason !== doneReason) throw error;
+      const rollout = await this.rolloutStatus(options);
+      if (rollout === null) throw error;
+      return rollout;
+    }
+  }
+
+  #times(
+    options: RequestOptions,
+    factor: number,
+  ): { readonly attemptTimeoutMs: number; readonly deadlineMs: number } {
+    const { attemptTimeoutMs, deadlineMs } = this.#links.settings;
+    return {
+      attemptTimeoutMs: attemptTimeoutMs * factor,
+      deadlineMs: options.deadlineMs ?? deadlineMs,
+    };
+  }
+
+  /** Runs one request; `close` ends it, with an error that says so. */
+  async #open<T>(options: RequestOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closedError();
+    // One controller a request: a signal shared by all would gather a listener for each.
+    const request = new AbortController();
+    this.#running.add(request);
+    const signals = [request.signal, ...(options.signal === undefined ? [] : [options.signal])];
+    try {
+      return await run(signals.length === 1 ? request.signal : AbortSignal.any(signals));
+    } catch (error) {
+      throw this.#closed ? closedError() : error;
+    } finally {
+      this.#running.delete(request);
+    }
+  }
+}
+
+function closedError(): ClientError {
+  return new ClientError('closed', 'the client was closed');
+}
+
+async function openEndpoint(options: ConnectOptions): Promise<RpcEndpoint> {
+  const identity = options.identity ?? createIdentity();
+  try {
+    return await listenRpc({ identity, host: localHost(options.seeds[0]), port: 0, handlers: {} });
+  } catch (error) {
+    throw new ClientError('failed', `cannot open a UDP port: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where to bind, so that the members can be reached: loopback for loopback, else everywhere. */
+function localHost(seed: PeerAddress | undefined): string {
+  const host = seed?.host ?? '';
+  if (host === '::1') return '::1';
+  if (host === 'localhost' || host.startsWith('127.')) return '127.0.0.1';
+  return host.includes(':') ? '::' : '0.0.0.0';
+}

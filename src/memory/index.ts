@@ -1,0 +1,16 @@
+/** Memory engines, embeddings, staging and validation. */
+export { commandProblem, embeddingText, textHash } from './command.js';
+export { createMiniLmEmbedder, type MiniLmEmbedder, type MiniLmOptions } from './embedder.js';
+export type * from './engine.js';
+export { MemoryError, type MemoryErrorCode } from './errors.js';
+export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
+export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
+export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
+export { openV1Engine, type V1Engine } from './v1-engine.js';
+export { openV2Engine, type V2Engine } from './v2-engine.js';
+export {
+  type TableCount,
+  validateStores,
+  type ValidationOptions,
+  type ValidationReport,
+} from './validate.js';

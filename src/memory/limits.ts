@@ -1,0 +1,50 @@
+/** Bounds of the memory engines. Units are the last word of each name. */
+
+/** Longest memory id, relation or model name. */
+export const NAME_CHARACTERS_MAX = 4096;
+/** Longest content of a memory that a command may carry. */
+export const CONTENT_CHARACTERS_MAX = 4_000_000;
+/** Longest JSON text of a command's metadata. */
+export const METADATA_CHARACTERS_MAX = 1_000_000;
+/** Most components of a vector. */
+export const VECTOR_DIMENSIONS_MAX = 4096;
+/** Last instant that a JavaScript Date can hold. */
+export const TIMESTAMP_MAX_MS = 8_640_000_000_000_000;
+/** Most hits that a search returns. */
+export const SEARCH_HITS_MAX = 1000;
+/** Only so much of a text counts for word search. */
+export const INDEXED_TEXT_CHARACTERS_MAX = 20_000;
+/** Most distinct words of a query. */
+export const QUERY_WORDS_MAX = 256;
+/** How long a statement waits for another process that holds the file. */
+export const BUSY_TIMEOUT_MS = 5000;
+/** Pages after which a commit moves the write-ahead log into the database file. */
+export const WAL_CHECKPOINT_PAGES = 2000;
+/** Prepared statements that a connection keeps. */
+export const STATEMENTS_MAX = 256;
+/** Embeddings that the recognition of poisoned links keeps in memory. */
+export const EMBEDDINGS_CACHED_MAX = 4096;
+/** Longest stretch of work between two yields to the event loop while staging or validating. */
+export const CHUNK_MAX_MS = 4;
+/** Memories that one round of embedding takes. */
+export const STAGE_EMBEDDINGS_PER_ROUND = 32;
+/** Mismatches that a validation report lists; the rest is only counted. */
+export const MISMATCHES_LISTED_MAX = 50;
+/** Buckets of the row checksums; only rows of buckets that differ are compared one by one. */
+export const CHECKSUM_BUCKETS = 256;
+
+/**
+ * Tokens that the model reads of one text; the rest is cut off. The tokenizer of the package says 128,
+ * with which the model was trained; it would take up to 512 at more than four times the time.
+ */
+export const MODEL_TOKENS_MAX = 128;
+/** Characters of a text that are tokenized at all; 128 tokens are never longer in practice. */
+export const TOKENIZED_CHARACTERS_MAX = 8192;
+/** Texts that may wait for the worker. */
+export const QUEUED_TEXTS_MAX = 10_000;
+/** Texts whose vector is remembered. */
+export const CACHED_TEXTS_MAX = 1000;
+/** Longest text that is remembered. */
+export const CACHED_TEXT_CHARACTERS_MAX = 8192;
+/** Words whose pieces the tokenizer remembers. */
+export const CACHED_WORDS_MAX = 20_000;

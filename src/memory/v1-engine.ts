@@ -1,0 +1,279 @@
+/** Serves a v1 `.swarm/memory.db` in place and lets it follow the log; v1 can still read all of it. */
+import {
+  clearBookkeeping,
+  DIMENSIONS_KEY,
+  dropVerdict,
+  restoreBookkeeping,
+  SCHEMA_RECORDS,
+} from './bookkeeping.js';
+import { commandProblem, embeddingText, textHash } from './command.js';
+import { Database, type SqlValue } from './database.js';
+import type {
+  AddEdge,
+  ApplyOutcome,
+  DumpRecord,
+  Edge,
+  InsertMemory,
+  LoggedCommand,
+  Memory,
+  MemoryCommand,
+  MemoryCounts,
+  MemoryEngine,
+  ModelVector,
+  SearchHit,
+  SearchQuery,
+} from './engine.js';
+import {
+  columnsOf,
+  exactRowWhere,
+  isStorableName,
+  quoteName,
+  type Row,
+  textOf,
+} from './exact-row.js';
+import { LogPosition, placeCommands } from './log-position.js';
+import { SearchIndex, type SearchSource } from './search-index.js';
+import { type DumpReader, StoreDump } from './store-dump.js';
+import {
+  finishV1Schema,
+  patternsWithVector,
+  prepareV1,
+  putVector,
+  rebuildV1Schema,
+  recogniseV1,
+  restoreV1Row,
+  v1Edges,
+  v1Memories,
+  v1Records,
+  v1TablesOf,
+  VECTORS_TABLE,
+} from './v1-file.js';
+import { decodePattern, embeddingRow, linkRow, patternRow } from './v1-pattern.js';
+import { COUNTED_TABLES } from './v1-schema.js';
+
+/**
+ * Opens a v1 file to serve and write it in place; `create` makes an empty one where none is.
+ * Throws `not-found`, `not-a-database`, `damaged`, `invalid` (another schema), `read-only`, `locked`.
+ */
+export function openV1Engine(path: string, options: { create?: boolean } = {}): V1Engine {
+  const database = Database.open(path, { create: options.create ?? false });
+  try {
+    const isNew = options.create === true && v1TablesOf(database).length === 0;
+    if (!isNew) recogniseV1(database);
+    database.useWriteAheadLog();
+    prepareV1(database);
+    return new V1Engine(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+const READER: DumpReader = {
+  records: v1Records,
+  memories: v1Memories,
+  edges: v1Edges,
+  *quarantined() {
+    // v1 refuses nothing.
+  },
+};
+
+class V1Source implements SearchSource {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  memoryCount(): number {
+    return this.#database.number(`SELECT count(*) FROM patterns`);
+  }
+
+  *texts(): Iterable<readonly [string, string]> {
+    for (const { id, content, metadata } of v1Memories(this.#database)) {
+      yield [id, embeddingText(content, metadata)];
+    }
+  }
+
+  *vectors(): Iterable<readonly [string, ModelVector]> {
+    if (this.#database.number(`SELECT count(*) FROM ${VECTORS_TABLE}`) === 0) return;
+    for (const { row, vector } of patternsWithVector(this.#database)) {
+      if (vector !== undefined) yield [textOf(row['id']), vector];
+    }
+  }
+}
+
+/** See `MemoryEngine`; made by `openV1Engine`. */
+export class V1Engine implements MemoryEngine {
+  readonly version = 'v1';
+  readonly path: string;
+  readonly #database: Database;
+  readonly #position: LogPosition;
+  readonly #search: SearchIndex;
+  #appliedIndex: number;
+  #dimensions: number;
+  #columns: string[];
+
+  constructor(database: Database) {
+    this.path = database.path;
+    this.#database = database;
+    this.#position = new LogPosition(database);
+    this.#search = new SearchIndex(new V1Source(database));
+    this.#appliedIndex = this.#position.appliedIndex;
+    this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
+    this.#columns = columnsOf(database, 'patterns');
+  }
+
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[] {
+    const placed = placeCommands(commands, lastIndex);
+    const known = this.#appliedIndex;
+    if (lastIndex <= known) {
+      return placed.map(({ index, position }) => this.#position.outcome(index, position));
+    }
+    const inserted: InsertMemory[] = [];
+    const outcomes = this.#database.transaction(() => {
+      const told = placed.map(({ index, position, command }) => {
+        if (index <= known) return this.#position.outcome(index, position);
+        const outcome = this.#applyOne(command);
+        this.#position.record(index, position, outcome);
+        if (outcome === 'ok' && command.type === 'insertMemory') inserted.push(command);
+        return outcome;
+      });
+      this.#position.setAppliedIndex(lastIndex);
+      return told;
+    });
+    this.#appliedIndex = lastIndex;
+    for (const { id, content, metadata, vector } of inserted) {
+      this.#search.put(id, embeddingText(content, metadata), vector);
+    }
+    return outcomes;
+  }
+
+  #applyOne(command: MemoryCommand): ApplyOutcome {
+    if (commandProblem(command) !== undefined) return 'invalid';
+    return command.type === 'insertMemory' ? this.#insert(command) : this.#addEdge(command);
+  }
+
+  #insert(command: InsertMemory): ApplyOutcome {
+    const pattern = patternRow(command);
+    this.#upsert('patterns', 'id', pattern);
+    this.#upsert('pattern_embeddings', 'id', embeddingRow(command, pattern, this.#dimensions));
+    const hash = textHash(embeddingText(command.content, command.metadata));
+    putVector(this.#database, command.id, hash, command.vector);
+    return 'ok';
+  }
+
+  #addEdge({ from, to, relation, weight, timestampMs }: AddEdge): ApplyOutcome {
+    if (!this.#isMemory(from) || !this.#isMemory(to)) return 'missing-endpoint';
+    const row = linkRow(from, to, relation, weight, timestampMs);
+    this.#upsert('pattern_links', 'src_id, dst_id, relation', row);
+    dropVerdict(this.#database, from, to, relation);
+    return 'ok';
+  }
+
+  #isMemory(id: string): boolean {
+    return this.#database.get(`SELECT 1 FROM patterns WHERE id = ?`, id) !== undefined;
+  }
+
+  /** Not INSERT OR REPLACE: that would delete the row first, and v1's links hang on it. */
+  #upsert(table: string, key: string, row: Row): void {
+    const columns = Object.keys(row);
+    const places = columns.map(() => '?').join(', ');
+    const changes = columns.map((column) => `${column} = excluded.${column}`).join(', ');
+    this.#database.run(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places})
+       ON CONFLICT (${key}) DO UPDATE SET ${changes}`,
+      ...(Object.values(row) as SqlValue[]),
+    );
+  }
+
+  forgetOutcomes(index: number): void {
+    this.#position.forget(index);
+  }
+
+  get(id: string): Memory | undefined {
+    if (!isStorableName(id)) return undefined;
+    const row = exactRowWhere(this.#database, 'patterns', this.#columns, 'WHERE id = ?', id);
+    return row === undefined ? undefined : decodePattern(row).memory;
+  }
+
+  edges(id: string): Edge[] {
+    if (!isStorableName(id)) return [];
+    const rows = this.#database.all(
+      `SELECT dst_id, relation, weight FROM pattern_links
+       WHERE src_id = ? AND typeof(weight) IN ('real', 'integer') ORDER BY dst_id, relation`,
+      id,
+    );
+    return rows.map(([to, relation, weight]) => {
+      return { from: id, to: textOf(to), relation: textOf(relation), weight: Number(weight) };
+    });
+  }
+
+  search(query: SearchQuery): SearchHit[] {
+    return this.#search.search(query).flatMap(({ id, score, matchedBy }) => {
+      const memory = this.get(id);
+      if (memory === undefined) return [];
+      const { content, metadata } = memory;
+      return [{ id, content, metadata, score, matchedBy }];
+    });
+  }
+
+  counts(): MemoryCounts {
+    const tables = v1TablesOf(this.#database);
+    const count = (table: string): number =>
+      this.#database.number(`SELECT count(*) FROM ${quoteName(table)}`);
+    const others = tables.filter((table) => !COUNTED_TABLES.has(table));
+    return {
+      memories: count('patterns'),
+      links: count('pattern_links'),
+      trajectories: count('task_trajectories'),
+      entries: count('memory_entries'),
+      otherRows: others.reduce((sum, table) => sum + count(table), 0),
+      quarantined: 0,
+      quarantinedMemories: 0,
+      quarantinedLinks: 0,
+    };
+  }
+
+  sync(): void {
+    this.#database.syncLog();
+  }
+
+  dump(): StoreDump {
+    return new StoreDump(this.path, READER);
+  }
+
+  restore(records: Iterable<DumpRecord>, appliedIndex: number): void {
+    const schema: Row[] = [];
+    let isRebuilt = false;
+    this.#database.transaction(() => {
+      clearBookkeeping(this.#database);
+      this.#database.exec(`DELETE FROM ${VECTORS_TABLE}`);
+      for (const record of records) {
+        if (record.table === SCHEMA_RECORDS) {
+          schema.push(record.row);
+        } else if (!restoreBookkeeping(this.#database, record)) {
+          if (!isRebuilt) rebuildV1Schema(this.#database, schema);
+          isRebuilt = true;
+          restoreV1Row(this.#database, record);
+        }
+      }
+      if (!isRebuilt) rebuildV1Schema(this.#database, schema);
+      finishV1Schema(this.#database, schema);
+      this.#position.setAppliedIndex(appliedIndex);
+    });
+    this.#appliedIndex = appliedIndex;
+    this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
+    this.#columns = columnsOf(this.#database, 'patterns');
+    this.#search.clear();
+  }
+
+  close(): void {
+    this.#database.checkpoint();
+    this.#database.close();
+  }
+}

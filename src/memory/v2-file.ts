@@ -1,0 +1,199 @@
+/** The file of a v2 store: its tables, what goes into them, and what comes out in a dump. */
+import {
+  createBookkeeping,
+  DIMENSIONS_KEY,
+  dumpBookkeeping,
+  SCHEMA_RECORDS,
+} from './bookkeeping.js';
+import { Database } from './database.js';
+import type { DumpRecord, Edge, JsonObject, Memory, ModelVector } from './engine.js';
+import { MemoryError } from './errors.js';
+import { textOf, unpackRow } from './exact-row.js';
+import { LogPosition } from './log-position.js';
+import type { QuarantineReason } from './quarantine.js';
+import type { QuarantinedRow } from './store-dump.js';
+import { embeddingRow, linkRow, patternRow } from './v1-pattern.js';
+import { vectorOfBytes } from './vector-bytes.js';
+
+/** `PRAGMA application_id` of our files: "AFv2". */
+const APPLICATION_ID = 0x41467632;
+/** Version of the tables below, in `PRAGMA user_version`. */
+const FORMAT_VERSION = 1;
+
+const TABLES = `
+  -- body: JSON of [content, metadata], since SQLite's text cannot hold every string.
+  -- v1_row: the row of v1 as it was, until a command replaces the memory.
+  CREATE TABLE records (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL, unparsable INTEGER NOT NULL, v1_row BLOB);
+  CREATE TABLE vectors (id TEXT PRIMARY KEY, model TEXT NOT NULL, text_hash TEXT NOT NULL,
+    vector BLOB NOT NULL);
+  CREATE INDEX vectors_by_text ON vectors (text_hash);
+  CREATE TABLE edges (seq INTEGER PRIMARY KEY, from_id TEXT NOT NULL, to_id TEXT NOT NULL,
+    relation TEXT NOT NULL, weight REAL NOT NULL, created_at_ms INTEGER NOT NULL, v1_row BLOB,
+    UNIQUE (from_id, to_id, relation));
+  -- Rows of v1 that are neither memory nor link: trajectories, entries, runs, metrics, raw embeddings.
+  CREATE TABLE kept_rows (seq INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row_key TEXT NOT NULL,
+    row BLOB NOT NULL);
+  CREATE INDEX kept_rows_by_key ON kept_rows (table_name, row_key);
+  CREATE TABLE quarantine (seq INTEGER PRIMARY KEY, table_name TEXT NOT NULL, reason TEXT NOT NULL,
+    from_id TEXT, to_id TEXT, relation TEXT, row BLOB NOT NULL);
+  CREATE INDEX quarantine_by_from ON quarantine (from_id);
+  CREATE INDEX quarantine_by_to ON quarantine (to_id);`;
+
+/** Opens or creates a v2 file. Throws `not-a-database`, `newer-version` and what `Database.open` does. */
+export function openV2File(path: string, options: { create?: boolean } = {}): Database {
+  const database = Database.open(path, { create: options.create ?? false });
+  try {
+    const tables = database.number(`SELECT count(*) FROM sqlite_schema`);
+    if (tables === 0 && options.create === true) {
+      database.useWriteAheadLog();
+      createTables(database);
+    } else {
+      checkFormat(database);
+      database.useWriteAheadLog();
+    }
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function createTables(database: Database): void {
+  database.transaction(() => {
+    database.exec(TABLES);
+    createBookkeeping(database);
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+    database.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);
+  });
+}
+
+function checkFormat(database: Database): void {
+  const { path } = database;
+  if (database.number('PRAGMA application_id') !== APPLICATION_ID) {
+    const sentence = `${path} is no memory store of agentic-flow 2; check the path`;
+    throw new MemoryError('not-a-database', sentence, path);
+  }
+  const version = database.number('PRAGMA user_version');
+  if (version > FORMAT_VERSION) {
+    const sentence = `${path} has format ${version}, this release reads up to ${FORMAT_VERSION}; upgrade this node`;
+    throw new MemoryError('newer-version', sentence, path);
+  }
+}
+
+/** Columns of `records` in the order that `memoryOf` reads them. */
+export const RECORD_COLUMNS = 'id, body, created_at_ms';
+
+export function memoryOf(row: readonly unknown[]): Memory {
+  const [id, body, createdAtMs] = row;
+  const [content, metadata] = JSON.parse(String(body)) as [string, JsonObject];
+  return { id: String(id), content, metadata, createdAtMs: Number(createdAtMs) };
+}
+
+/** A memory's body as it is stored. */
+export function bodyOf(content: string, metadata: JsonObject): string {
+  return JSON.stringify([content, metadata]);
+}
+
+/** All of a v2 store as the records of a v1 file: bookkeeping, memories, links, the rest. */
+export function* v2Records(database: Database): IterableIterator<DumpRecord> {
+  yield* keptRecords(database, `table_name = '${SCHEMA_RECORDS}'`);
+  yield* dumpBookkeeping(database);
+  yield* patternRecords(database);
+  yield* linkRecords(database);
+  yield* keptRecords(database, `table_name <> '${SCHEMA_RECORDS}'`);
+  yield* embeddingRecords(database);
+}
+
+function* keptRecords(database: Database, where: string): IterableIterator<DumpRecord> {
+  const rows = database.iterate(
+    `SELECT table_name, row FROM kept_rows WHERE ${where} ORDER BY seq`,
+  );
+  for (const [table, row = null] of rows) yield { table: String(table), row: unpackRow(row) };
+}
+
+function* patternRecords(database: Database): IterableIterator<DumpRecord> {
+  const rows = database.iterate(
+    `SELECT r.id, r.body, r.created_at_ms, r.v1_row, v.model, v.vector
+     FROM records r LEFT JOIN vectors v ON v.id = r.id ORDER BY r.seq`,
+  );
+  for (const [id, body, createdAtMs, v1Row = null, model, bytes] of rows) {
+    const memory = memoryOf([id, body, createdAtMs]);
+    const row = v1Row === null ? patternOf(memory) : unpackRow(v1Row);
+    if (bytes instanceof Uint8Array) {
+      const vector = { model: String(model), values: vectorOfBytes(bytes) };
+      yield { table: 'patterns', row, vector };
+    } else {
+      yield { table: 'patterns', row };
+    }
+  }
+  for (const { table, row } of v2Quarantined(database))
+    if (table === 'patterns') yield { table, row };
+}
+
+function patternOf({ id, content, metadata, createdAtMs }: Memory): DumpRecord['row'] {
+  return patternRow({ id, content, metadata, timestampMs: createdAtMs });
+}
+
+function* linkRecords(database: Database): IterableIterator<DumpRecord> {
+  const table = 'pattern_links';
+  const rows = database.iterate(
+    `SELECT from_id, to_id, relation, weight, created_at_ms, v1_row FROM edges ORDER BY seq`,
+  );
+  for (const [from, to, relation, weight, createdAtMs, v1Row = null] of rows) {
+    const generated = (): DumpRecord['row'] =>
+      linkRow(String(from), String(to), String(relation), Number(weight), Number(createdAtMs));
+    yield { table, row: v1Row === null ? generated() : unpackRow(v1Row) };
+  }
+  for (const refused of v2Quarantined(database)) {
+    if (refused.table === table) yield { table, row: refused.row };
+  }
+}
+
+/** The rows of `pattern_embeddings` that a v1 engine would have written for inserted memories. */
+function* embeddingRecords(database: Database): IterableIterator<DumpRecord> {
+  const dimensions = Number(new LogPosition(database).meta(DIMENSIONS_KEY));
+  const rows = database.iterate(
+    `SELECT r.id, r.body, r.created_at_ms, v.model, v.vector
+     FROM records r LEFT JOIN vectors v ON v.id = r.id WHERE r.v1_row IS NULL ORDER BY r.seq`,
+  );
+  for (const [id, body, createdAtMs, model, bytes] of rows) {
+    const memory = memoryOf([id, body, createdAtMs]);
+    const vector: ModelVector | null =
+      bytes instanceof Uint8Array ? { model: String(model), values: vectorOfBytes(bytes) } : null;
+    const command = { ...memory, vector, timestampMs: memory.createdAtMs };
+    yield {
+      table: 'pattern_embeddings',
+      row: embeddingRow(command, patternOf(memory), dimensions),
+    };
+  }
+}
+
+export function* v2Memories(database: Database): IterableIterator<Memory> {
+  for (const row of database.iterate(`SELECT ${RECORD_COLUMNS} FROM records ORDER BY seq`)) {
+    yield memoryOf(row);
+  }
+}
+
+export function* v2Edges(database: Database): IterableIterator<Edge> {
+  const rows = database.iterate(`SELECT from_id, to_id, relation, weight FROM edges ORDER BY seq`);
+  for (const [from, to, relation, weight] of rows) {
+    yield {
+      from: String(from),
+      to: String(to),
+      relation: String(relation),
+      weight: Number(weight),
+    };
+  }
+}
+
+export function* v2Quarantined(database: Database): IterableIterator<QuarantinedRow> {
+  const rows = database.iterate(`SELECT table_name, reason, row FROM quarantine ORDER BY seq`);
+  for (const [table, reason, row = null] of rows) {
+    yield {
+      table: String(table),
+      reason: textOf(reason) as QuarantineReason,
+      row: unpackRow(row),
+    };
+  }
+}

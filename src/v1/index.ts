@@ -1,0 +1,7 @@
+/** Reading v1 installations. */
+export { type CopiedDirectory, copyV1Directory } from './copy-directory.js';
+export { databaseHash } from './copy-file.js';
+export { V1Error, type V1ErrorCode } from './errors.js';
+export type { Examination } from './examine.js';
+export { inspectV1Directory, MEMORY_FILE, type OtherStore, type V1Inspection } from './inspect.js';
+export type { SchemaLetter } from './schemas.js';

@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { formatResult, median, runBench, type Bench } from '../../bench/harness.js';
+import { benches } from '../../bench/registry.js';
+
+function counting(order: string[]): Bench {
+  const subject = (name: string, values: readonly number[]): Bench['subjects'][number] => {
+    let round = 0;
+    return {
+      name,
+      prepare: () => void order.push(`prepare ${name}`),
+      run: () => {
+        order.push(name);
+        return { speed: values[round++]! };
+      },
+      close: () => void order.push(`close ${name}`),
+    };
+  };
+  return {
+    description: 'for this test',
+    roundsDefault: 3,
+    metrics: { speed: 'm/s' },
+    subjects: [subject('hare', [10, 40, 20]), subject('tortoise', [5, 5, 4])],
+    ratios: [{ metric: 'speed', subject: 'hare', peer: 'tortoise' }],
+  };
+}
+
+const oneSubject = (measured: Record<string, number>): Bench => ({
+  ...counting([]),
+  subjects: [{ name: 'a', run: () => measured }],
+  ratios: [],
+});
+
+describe('runBench', () => {
+  it('takes turns, begins each round with another subject, and gives medians', async () => {
+    const order: string[] = [];
+    const { rows, ratios } = await runBench(counting(order), 3);
+    expect(order.join(' ')).toBe(
+      'prepare hare prepare tortoise ' +
+        'hare tortoise tortoise hare hare tortoise ' +
+        'close tortoise close hare',
+    );
+    expect(rows).toEqual([
+      { metric: 'speed', unit: 'm/s', subject: 'hare', median: 20, min: 10, max: 40 },
+      { metric: 'speed', unit: 'm/s', subject: 'tortoise', median: 5, min: 4, max: 5 },
+    ]);
+    expect(ratios).toEqual([{ metric: 'speed', subject: 'hare', peer: 'tortoise', ratio: 4 }]);
+  });
+
+  it('closes what it prepared when a round fails', async () => {
+    const order: string[] = [];
+    const bench = counting(order);
+    const failing = { name: 'snail', run: () => Promise.reject(new Error('stuck')) };
+    await expect(runBench({ ...bench, subjects: [...bench.subjects, failing] }, 1)).rejects.toThrow(
+      'stuck',
+    );
+    expect(order.slice(-2)).toEqual(['close tortoise', 'close hare']);
+  });
+
+  it('refuses a metric without a unit, a number that is none, and no rounds', async () => {
+    await expect(runBench(oneSubject({ weight: 1 }), 1)).rejects.toThrow(/weight = 1/);
+    await expect(runBench(oneSubject({ speed: Number.NaN }), 1)).rejects.toThrow(/speed = NaN/);
+    await expect(runBench(oneSubject({ speed: 1 }), 0)).rejects.toThrow(/0 rounds/);
+  });
+
+  it('prints a table', async () => {
+    const text = formatResult(await runBench(counting([]), 3));
+    expect(text).toContain('speed   hare      20 m/s  10 to 40');
+    expect(text).toContain('speed: hare is 4.000 times tortoise');
+  });
+});
+
+describe('median', () => {
+  it.each([
+    [[3], 3],
+    [[1, 9, 2], 2],
+    [[4, 1, 2, 3], 2.5],
+  ])('of %j is %d', (numbers, middle) => {
+    expect(median(numbers)).toBe(middle);
+  });
+
+  it('of nothing does not exist', () => {
+    expect(() => median([])).toThrow(RangeError);
+  });
+});
+
+describe('the registry', () => {
+  it.each(Object.keys(benches))(
+    '%s names its ratios after its own metrics and subjects',
+    (name) => {
+      const bench = benches[name]!();
+      const subjects = bench.subjects.map((subject) => subject.name);
+      for (const { metric, subject, peer } of bench.ratios) {
+        expect(Object.keys(bench.metrics)).toContain(metric);
+        expect(subjects).toEqual(expect.arrayContaining([subject, peer]));
+      }
+    },
+  );
+});

@@ -1,0 +1,178 @@
+import { describe, expect, it } from 'vitest';
+
+import { defaultRaftConfig, foundingState } from '../../../consensus/raft/index.js';
+import type { Message } from '../../../consensus/raft/index.js';
+import type { Command } from '../../../nodes/control-plane/command.js';
+import { newControlState } from '../../../nodes/control-plane/state.js';
+import { Replica } from '../../../nodes/replica/replica.js';
+import type { Reply } from '../../../nodes/replica/replica.js';
+import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
+import { ModelEngine, emptyContent } from '../../../sim/scenarios/model-engine.js';
+
+const codec = { encode: encodeCommand, decode: decodeCommand };
+
+/** Replicas in one thread: disks are instant, and messages arrive unless a node is cut off. */
+class Group {
+  readonly replicas = new Map<number, Replica>();
+  readonly engines = new Map<number, ModelEngine>();
+  readonly replies: Reply[] = [];
+  readonly reads: string[] = [];
+  cutOff = 0;
+  #messages: Message[] = [];
+
+  constructor(ids: readonly number[]) {
+    for (const id of ids) {
+      const control = newControlState({
+        swarmId: 's',
+        joinTokenHash: 'j',
+        clientTokenHash: 'c',
+        swarmVersion: 1,
+        peerId: 'peer-1',
+        host: 'h',
+        port: 1,
+      });
+      for (const other of ids.slice(1)) {
+        const member = { ...control.members.get(1)!, nodeId: other, peerId: `peer-${other}` };
+        control.members.set(other, member);
+      }
+      const config = defaultRaftConfig({ id, random: () => (id - 1) / ids.length });
+      this.replicas.set(id, new Replica(config, foundingState(ids), control, codec));
+      this.engines.set(id, new ModelEngine('v1', emptyContent(1)));
+    }
+  }
+
+  get leader(): Replica {
+    const leader = [...this.replicas.values()].find(
+      (one) => one.status().role === 'leader' && one.status().id !== this.cutOff,
+    );
+    if (leader === undefined) throw new Error('there is a leader');
+    return leader;
+  }
+
+  tick(times: number): void {
+    for (let i = 0; i < times; i += 1) {
+      for (const replica of this.replicas.values()) replica.tick();
+      this.settle();
+    }
+  }
+
+  settle(): void {
+    for (let busy = true; busy;) {
+      busy = false;
+      for (const replica of this.replicas.values()) {
+        while (replica.hasReady()) {
+          busy = true;
+          this.#round(replica);
+        }
+      }
+      const messages = this.#messages;
+      this.#messages = [];
+      for (const message of messages) {
+        if (message.to === this.cutOff || message.from === this.cutOff) continue;
+        busy = true;
+        this.replicas.get(message.to)?.receive(message);
+      }
+    }
+  }
+
+  #round(replica: Replica): void {
+    const ready = replica.ready();
+    this.#messages.push(...ready.messages, ...ready.messagesAfterPersist);
+    const batch = replica.beginApply(ready.committedEntries);
+    const engine = this.engines.get(replica.status().id)!;
+    const outcomes = batch.firstIndex === 0 ? [] : engine.apply(batch.commands, batch.lastIndex);
+    const { replies, reads } = replica.finishApply(outcomes);
+    this.replies.push(...replies);
+    this.reads.push(...reads);
+    replica.advance();
+  }
+}
+
+const insert = (session: number, sequence: number, content: string): Command => ({
+  type: 'memory',
+  session,
+  sequence,
+  command: {
+    type: 'insertMemory',
+    id: 'a',
+    content,
+    metadata: {},
+    vector: null,
+    timestampMs: 1,
+  },
+});
+
+function groupWithSession() {
+  const group = new Group([1, 2, 3]);
+  group.tick(20);
+  expect(group.leader.propose(1, { type: 'openSession' })).toBeUndefined();
+  group.settle();
+  const [reply] = group.replies.splice(0);
+  if (reply === undefined || !('result' in reply)) throw new Error('the session is open');
+  return { group, session: reply.result.index };
+}
+
+describe('replica', () => {
+  it('applies a command on every node, and answers where it was proposed', () => {
+    const { group, session } = groupWithSession();
+    group.leader.propose(7, insert(session, 1, 'text'));
+    group.settle();
+    group.tick(2);
+    expect(group.replies).toMatchObject([{ request: 7, result: { ok: true } }]);
+    for (const engine of group.engines.values()) expect(engine.get('a')?.content).toBe('text');
+  });
+
+  it('answers a retry with the index of the first try, and does not apply it again', () => {
+    const { group, session } = groupWithSession();
+    group.leader.propose(1, insert(session, 1, 'first'));
+    group.leader.propose(2, insert(session, 1, 'first'));
+    group.settle();
+    group.leader.propose(3, insert(session, 1, 'first'));
+    group.settle();
+    const indexes = group.replies.map((reply) => ('result' in reply ? reply.result.index : 0));
+    expect(indexes).toHaveLength(3);
+    expect(new Set(indexes).size).toBe(1);
+  });
+
+  it('passes retries over when an engine is fed from the log', () => {
+    const { group, session } = groupWithSession();
+    const from = group.leader.appliedIndex + 1;
+    group.leader.propose(1, insert(session, 1, 'old'));
+    group.leader.propose(2, insert(session, 2, 'new'));
+    group.leader.propose(3, insert(session, 2, 'new'));
+    group.leader.propose(4, insert(session, 1, 'old'));
+    group.settle();
+    const batch = group.leader.replay(from, 1e6);
+    expect(batch.commands.map(({ index }) => index)).toEqual([from, from + 1]);
+    expect(batch.lastIndex).toBe(group.leader.appliedIndex);
+  });
+
+  it('tells the proposer when it lost the leadership, and a new leader applies the retry once', () => {
+    const { group, session } = groupWithSession();
+    const old = group.leader;
+    group.cutOff = old.status().id;
+    old.propose(5, insert(session, 1, 'kept'));
+    group.tick(40);
+    expect(group.replies).toEqual([{ request: 5, lost: 'leader-changed' }]);
+    group.replies.length = 0;
+    group.leader.propose(6, insert(session, 1, 'kept'));
+    group.settle();
+    group.cutOff = 0;
+    group.tick(40);
+    expect(group.replies).toMatchObject([{ request: 6, result: { ok: true } }]);
+    for (const engine of group.engines.values()) expect(engine.get('a')?.content).toBe('kept');
+  });
+
+  it('serves a linearizable read on a follower, and none on a leader that was deposed', () => {
+    const { group } = groupWithSession();
+    const old = group.leader;
+    const follower = [...group.replicas.values()].find((one) => one !== old);
+    follower?.readIndex('follower');
+    group.settle();
+    expect(group.reads).toEqual(['follower']);
+    group.cutOff = old.status().id;
+    old.readIndex('deposed');
+    group.tick(40);
+    expect(group.reads).toEqual(['follower']);
+  });
+});

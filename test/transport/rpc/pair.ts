@@ -1,0 +1,70 @@
+import { afterEach } from 'vitest';
+import { createIdentity, type Identity } from '../../../transport/identity/index.js';
+import { listenRpc, type ListenOptions } from '../../../transport/rpc/index.js';
+import type {
+  Handlers,
+  PeerAddress,
+  RpcConnection,
+  RpcEndpoint,
+} from '../../../transport/rpc/rpc.js';
+
+const open: RpcEndpoint[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((endpoint) => endpoint.close(0)));
+});
+
+/** Listens on loopback until the test ends. */
+export async function listen(
+  handlers: Handlers = {},
+  options: Partial<ListenOptions> = {},
+): Promise<RpcEndpoint> {
+  const identity: Identity = options.identity ?? createIdentity();
+  const endpoint = await listenRpc({ host: '127.0.0.1', port: 0, handlers, ...options, identity });
+  open.push(endpoint);
+  return endpoint;
+}
+
+export function addressOf(endpoint: RpcEndpoint): PeerAddress {
+  return { host: endpoint.host, port: endpoint.port, peerId: endpoint.peerId };
+}
+
+export interface Pair {
+  readonly server: RpcEndpoint;
+  readonly client: RpcEndpoint;
+  /** From client to server. */
+  readonly connection: RpcConnection;
+}
+
+/** A server with `handlers`, a client, and a connection between them. */
+export async function pair(
+  handlers: Handlers,
+  options: { server?: Partial<ListenOptions>; client?: Partial<ListenOptions> } = {},
+): Promise<Pair> {
+  const server = await listen(handlers, options.server);
+  const client = await listen({}, options.client);
+  const connection = await client.connect(addressOf(server), { timeoutMs: 5_000 });
+  return { server, client, connection };
+}
+
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until `isTrue`, looking often; fails after `timeoutMs`. */
+export async function until(isTrue: () => boolean, timeoutMs = 5_000): Promise<void> {
+  const startedAt = performance.now();
+  while (!isTrue()) {
+    if (performance.now() - startedAt > timeoutMs) throw new Error(`not within ${timeoutMs} ms`);
+    await sleep(2);
+  }
+}
+
+/** What a promise rejects with. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => {
+      throw new Error('the promise was fulfilled');
+    },
+    (error: unknown) => error,
+  );
+}

@@ -1,0 +1,92 @@
+import { X509Certificate, createHash, sign, type KeyObject } from 'node:crypto';
+import { encodeBase32 } from './base32.js';
+import {
+  derBitString,
+  derBoolean,
+  derExplicit,
+  derGeneralizedTime,
+  derObjectIdentifier,
+  derOctetString,
+  derSequence,
+  derSet,
+  derUnsignedInteger,
+  derUtcTime,
+  derUtf8String,
+} from './der.js';
+import { IdentityError } from './identity-error.js';
+
+/** RFC 8410 section 3: the same identifier names the key and the signature; no parameters. */
+const ED25519 = derSequence(derObjectIdentifier('1.3.101.112'));
+const COMMON_NAME = derObjectIdentifier('2.5.4.3');
+const KEY_USAGE = derObjectIdentifier('2.5.29.15');
+const DIGITAL_SIGNATURE = derBitString(Uint8Array.of(0x80), 7);
+const VERSION_3 = derExplicit(0, derUnsignedInteger(Uint8Array.of(2)));
+/** A peer id does not expire: the swarm decides who belongs to it. RFC 5280 4.1.2.5 names this date for that. */
+const VALIDITY = derSequence(derUtcTime('200101000000Z'), derGeneralizedTime('99991231235959Z'));
+
+/** Raw public key (32 bytes) of an Ed25519 key object, private or public. */
+export function rawPublicKey(key: KeyObject): Uint8Array {
+  const { x } = key.export({ format: 'jwk' });
+  if (key.asymmetricKeyType !== 'ed25519' || x === undefined) {
+    throw new IdentityError(
+      'bad-private-key',
+      `a key of type ${key.asymmetricKeyType ?? 'unknown'} was given; an Ed25519 key is needed`,
+    );
+  }
+  return Buffer.from(x, 'base64url');
+}
+
+/** Peer id: lower-case base32 (52 characters) of the SHA-256 of the raw 32-byte Ed25519 public key. */
+export function peerIdFromPublicKey(publicKey: Uint8Array): string {
+  return encodeBase32(createHash('sha256').update(publicKey).digest());
+}
+
+/**
+ * A self-signed X.509 v3 certificate (RFC 5280, RFC 8410) for an Ed25519 key, in PEM.
+ * It is a function of the key alone: the same key always gives the same bytes.
+ */
+export function selfSignedCertificate(privateKey: KeyObject): string {
+  const publicKey = rawPublicKey(privateKey);
+  const name = derSequence(
+    derSet(derSequence(COMMON_NAME, derUtf8String(peerIdFromPublicKey(publicKey)))),
+  );
+  const serial = createHash('sha256').update('serial').update(publicKey).digest().subarray(0, 16);
+  const keyUsage = derSequence(KEY_USAGE, derBoolean(true), derOctetString(DIGITAL_SIGNATURE));
+  const toBeSigned = derSequence(
+    VERSION_3,
+    derUnsignedInteger(serial),
+    ED25519,
+    name,
+    VALIDITY,
+    name,
+    derSequence(ED25519, derBitString(publicKey)),
+    derExplicit(3, derSequence(keyUsage)),
+  );
+  const signature = sign(null, toBeSigned, privateKey);
+  const certificate = derSequence(toBeSigned, ED25519, derBitString(signature));
+  const lines =
+    Buffer.from(certificate)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+/**
+ * Peer id of the key in a certificate (DER). Says nothing about who holds the key: TLS proves that.
+ * Throws `IdentityError` with code `bad-certificate`.
+ */
+export function peerIdFromCertificate(der: Uint8Array): string {
+  let publicKey: KeyObject;
+  try {
+    publicKey = new X509Certificate(der).publicKey;
+  } catch (cause) {
+    throw new IdentityError('bad-certificate', 'the certificate cannot be read', { cause });
+  }
+  if (publicKey.asymmetricKeyType !== 'ed25519') {
+    throw new IdentityError(
+      'bad-certificate',
+      `the certificate has a key of type ${publicKey.asymmetricKeyType ?? 'unknown'}; an Ed25519 key is needed`,
+    );
+  }
+  return peerIdFromPublicKey(rawPublicKey(publicKey));
+}

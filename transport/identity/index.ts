@@ -1,0 +1,12 @@
+/** Who a node is, and where it is reached. */
+export { createIdentity, identityFromPrivateKey, type Identity } from './identity.js';
+export { peerIdFromCertificate, peerIdFromPublicKey } from './certificate.js';
+export { IdentityError, type IdentityErrorCode } from './identity-error.js';
+export {
+  formatHostPort,
+  formatPeerAddress,
+  isPeerId,
+  parseHostPort,
+  parsePeerAddress,
+  type HostPort,
+} from './peer-address.js';

@@ -1,0 +1,130 @@
+import { createRequire } from 'node:module';
+import { QuicError } from '../quic-error.js';
+
+/**
+ * The part of the native `quiche` object (quiche 0.18 through `@matrixai/quic-<platform>`) that the loop
+ * uses. Methods throw `Error` whose message is the name of quiche's error; `null` stands for `Done`.
+ */
+export interface NativeHost {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface NativeConfig {
+  setApplicationProtos(names: string[]): void;
+  setMaxIdleTimeout(ms: number): void;
+  setMaxRecvUdpPayloadSize(bytes: number): void;
+  setMaxSendUdpPayloadSize(bytes: number): void;
+  setInitialMaxData(bytes: number): void;
+  setInitialMaxStreamDataBidiLocal(bytes: number): void;
+  setInitialMaxStreamDataBidiRemote(bytes: number): void;
+  setInitialMaxStreamDataUni(bytes: number): void;
+  setInitialMaxStreamsBidi(count: number): void;
+  setInitialMaxStreamsUni(count: number): void;
+  setMaxConnectionWindow(bytes: number): void;
+  setMaxStreamWindow(bytes: number): void;
+  setDisableActiveMigration(isDisabled: boolean): void;
+  setCcAlgorithmName(name: string): void;
+  enablePacing(isEnabled: boolean): void;
+  grease(isEnabled: boolean): void;
+}
+
+export interface NativeConnectionError {
+  readonly isApp: boolean;
+  readonly errorCode: number;
+  readonly reason: Uint8Array;
+}
+
+export interface NativeConnection {
+  recv(packet: Uint8Array, info: { readonly from: NativeHost; readonly to: NativeHost }): number;
+  send(
+    packet: Uint8Array,
+  ): [bytes: number, info: { readonly from: NativeHost; readonly to: NativeHost }] | null;
+  streamRecv(id: number, bytes: Uint8Array): [bytes: number, isFinal: boolean] | null;
+  streamSend(id: number, bytes: Uint8Array, isFinal: boolean): number | null;
+  streamShutdown(id: number, direction: number, code: number): unknown;
+  streamCapacity(id: number): number;
+  streamReadable(id: number): boolean;
+  peerStreamsLeftBidi(): number;
+  peerStreamsLeftUni(): number;
+  readable(): Iterable<number>;
+  isReadable(): boolean;
+  timeout(): number | null;
+  onTimeout(): void;
+  close(isApp: boolean, code: number, reason: Uint8Array): unknown;
+  peerCertChain(): Uint8Array[] | null;
+  isEstablished(): boolean;
+  isDraining(): boolean;
+  isClosed(): boolean;
+  isTimedOut(): boolean;
+  peerError(): NativeConnectionError | null;
+  localError(): NativeConnectionError | null;
+  sendAckEliciting(): void;
+  pathEventNext(): unknown;
+  retiredScidNext(): Uint8Array | null;
+}
+
+export interface Native {
+  readonly Config: {
+    withBoringSslCtx(
+      verifyPeer: boolean,
+      verifyAllowFail: boolean,
+      authorities: undefined,
+      keys: Uint8Array[],
+      certificates: Uint8Array[],
+      signatureAlgorithms: string,
+    ): NativeConfig;
+  };
+  readonly Connection: {
+    connect(
+      serverName: string | undefined,
+      connectionId: Uint8Array,
+      local: NativeHost,
+      remote: NativeHost,
+      config: NativeConfig,
+    ): NativeConnection;
+    accept(
+      connectionId: Uint8Array,
+      originalConnectionId: undefined,
+      local: NativeHost,
+      remote: NativeHost,
+      config: NativeConfig,
+    ): NativeConnection;
+  };
+}
+
+/** Arguments of `streamShutdown`. */
+export const SHUTDOWN_READ = 0;
+export const SHUTDOWN_WRITE = 1;
+
+/** Platforms for which the engine is published, by `process.platform`-`process.arch`. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  'linux-x64': '@matrixai/quic-linux-x64',
+  'darwin-x64': '@matrixai/quic-darwin-x64',
+  'darwin-arm64': '@matrixai/quic-darwin-arm64',
+  'win32-x64': '@matrixai/quic-win32-x64',
+};
+
+let loaded: Native | undefined;
+
+/** Loads the engine of this platform. Throws `QuicError` with code `unsupported-platform`. */
+export function loadNative(platform = `${process.platform}-${process.arch}`): Native {
+  if (loaded !== undefined && PACKAGES[platform] !== undefined) return loaded;
+  const name = PACKAGES[platform];
+  if (name === undefined) {
+    throw new QuicError(
+      'unsupported-platform',
+      `there is no QUIC engine for ${platform}; supported are ${Object.keys(PACKAGES).join(', ')}`,
+    );
+  }
+  try {
+    loaded = createRequire(import.meta.url)(name) as Native;
+  } catch (cause) {
+    throw new QuicError(
+      'unsupported-platform',
+      `the QUIC engine ${name} cannot be loaded; install it with 'npm install ${name}' (optional dependencies must not be omitted)`,
+      { cause },
+    );
+  }
+  return loaded;
+}

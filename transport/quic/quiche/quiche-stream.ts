@@ -1,0 +1,298 @@
+import { strict as assert } from 'node:assert';
+import type { ConnectionCloseInfo } from '../connection.js';
+import { ERROR_CODE_MAX, STREAM_QUEUE_BYTES_MAX } from '../limits.js';
+import { QuicError } from '../quic-error.js';
+import type { Stream, StreamHandler } from '../stream.js';
+import { SHUTDOWN_READ, SHUTDOWN_WRITE, type NativeConnection } from './native.js';
+
+/** What a stream asks of its connection. */
+export interface StreamOwner {
+  readonly native: NativeConnection;
+  /** Bytes that wait in the queues of all its streams. */
+  queuedBytes: number;
+  /** Something was asked of the engine: packets must go out soon. */
+  markDirty(): void;
+  /** The same for bytes: they must be on their way before the next packet is heard. */
+  markWritten(): void;
+  /** Read the streams again, though no packet came. */
+  markReadable(): void;
+  /** The stream has a queue: try again when packets came. */
+  markBlocked(stream: QuicheStream): void;
+  unmarkBlocked(stream: QuicheStream): void;
+  /** The first bytes of a stream that we opened are on their way to the engine. */
+  onFirstWrite(stream: QuicheStream): void;
+  /** This side of a stream that the peer opened is over. */
+  onSendDone(stream: QuicheStream): void;
+  /** Both sides are over: forget the stream. */
+  onStreamDone(stream: QuicheStream): void;
+}
+
+interface QueuedWrite {
+  readonly bytes: Uint8Array;
+  readonly isFinal: boolean;
+  offset: number;
+}
+
+/** Told to the peer when a handler threw: there is no better code. */
+const HANDLER_THREW_CODE = 0;
+/** Written data that has long been sent, and read by the peer, when a stream is stopped. */
+const SMALL_BYTES = 1_024;
+/** Answers of `#send` that are no number of bytes. */
+const NOTHING_TAKEN = -1;
+const STREAM_OVER = -2;
+
+/** A stream of quiche: writes go straight to the engine, and wait here only when it takes no more. */
+export class QuicheStream implements Stream {
+  readonly id: number;
+  readonly isUnidirectional: boolean;
+  readonly isLocal: boolean;
+  queuedBytes = 0;
+  isReceiveDone: boolean;
+  isSendDone: boolean;
+  isPaused = false;
+  handler: StreamHandler | undefined;
+
+  readonly #owner: StreamOwner;
+  #queue: QueuedWrite[] = [];
+  #isEnding = false;
+  #isDiscarding = false;
+  #writtenBytes = -1;
+  /** This side ended with all that was written, so that the peer will have it. */
+  isSentWhole = false;
+
+  constructor(owner: StreamOwner, id: number, isLocal: boolean) {
+    this.#owner = owner;
+    this.id = id;
+    this.isLocal = isLocal;
+    this.isUnidirectional = (id & 2) !== 0;
+    this.isReceiveDone = this.isUnidirectional && isLocal;
+    this.isSendDone = this.isUnidirectional && !isLocal;
+  }
+
+  write(bytes: Uint8Array, isFinal = false): boolean {
+    if (this.isSendDone) return true;
+    assert(!this.#isEnding, 'nothing may be written to a stream after its final bytes');
+    if (this.queuedBytes + bytes.length > STREAM_QUEUE_BYTES_MAX) {
+      throw new QuicError(
+        'limit',
+        `stream ${this.id} holds ${this.queuedBytes} bytes that the peer does not read; no more are taken`,
+      );
+    }
+    this.#isEnding = isFinal;
+    if (this.#writtenBytes < 0) {
+      this.#writtenBytes = 0;
+      if (this.isLocal) this.#owner.onFirstWrite(this);
+    }
+    this.#writtenBytes += bytes.length;
+    const taken = this.#queue.length === 0 ? this.#send(bytes, isFinal) : NOTHING_TAKEN;
+    this.#owner.markWritten();
+    if (taken === STREAM_OVER) return true;
+    if (taken === bytes.length) {
+      if (isFinal) this.#endSend(true);
+      return true;
+    }
+    this.#queue.push({ bytes, isFinal, offset: Math.max(taken, 0) });
+    this.#addQueued(bytes.length - Math.max(taken, 0));
+    this.#owner.markBlocked(this);
+    return false;
+  }
+
+  reset(code: number): void {
+    assertCode(code);
+    if (this.isSendDone) return;
+    this.#shutdown(SHUTDOWN_WRITE, code);
+    this.#endSend();
+    this.#owner.markDirty();
+  }
+
+  cut(): void {
+    if (this.isSendDone) return;
+    this.#send(new Uint8Array(), true);
+    this.#endSend();
+    this.#owner.markDirty();
+  }
+
+  stop(code: number): void {
+    assertCode(code);
+    if (this.isReceiveDone || this.#isDiscarding) return;
+    this.isPaused = false;
+    this.#owner.markReadable();
+    if (!this.isLocal) {
+      // quiche 0.18 never frees a stream of the peer that was stopped after our side ended, and its place
+      // among the peer's streams would be lost: what still comes is read and dropped instead.
+      this.#isDiscarding = true;
+      return;
+    }
+    this.#readAway();
+    this.#shutdown(SHUTDOWN_READ, code);
+    // For the same reason our side is reset too, though all was sent: acknowledging that reset makes quiche
+    // look whether the stream is complete. A peer that has everything ignores it (RFC 9000 3.2). Not after
+    // much data: what the peer has not read when a reset arrives is lost to the window of the connection.
+    if (this.#writtenBytes <= SMALL_BYTES) this.#shutdown(SHUTDOWN_WRITE, code);
+    this.isReceiveDone = true;
+    this.isSentWhole = false;
+    if (this.isSendDone) this.#settle();
+    else this.#endSend();
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.#owner.markReadable();
+  }
+
+  /** Hands over what has come. `buffer` is scratch space. */
+  read(buffer: Uint8Array): void {
+    while (!this.isPaused && !this.isReceiveDone) {
+      let received: [number, boolean] | null;
+      try {
+        received = this.#owner.native.streamRecv(this.id, buffer);
+      } catch (error) {
+        this.#onReceiveError(error);
+        return;
+      }
+      if (received === null) return;
+      const [length, isFinal] = received;
+      if (isFinal) this.isReceiveDone = true;
+      if (!this.#isDiscarding && (length > 0 || isFinal)) {
+        this.#call(() => this.handler?.onData(buffer.subarray(0, length), isFinal));
+      }
+      if (isFinal) this.#settle();
+    }
+  }
+
+  /** Tries to hand queued writes to the engine. */
+  flushQueue(): void {
+    for (;;) {
+      const next = this.#queue[0];
+      if (next === undefined) break;
+      const rest = next.offset === 0 ? next.bytes : next.bytes.subarray(next.offset);
+      const taken = this.#send(rest, next.isFinal);
+      if (taken < 0) return;
+      next.offset += taken;
+      this.#addQueued(-taken);
+      this.#owner.markWritten();
+      if (taken < rest.length) return;
+      this.#queue.shift();
+      if (next.isFinal) this.#endSend(true);
+    }
+    this.#owner.unmarkBlocked(this);
+    this.#call(() => this.handler?.onDrained());
+  }
+
+  /** Asks the engine whether the peer stopped this stream: it says so only when asked. */
+  pollStopped(): void {
+    try {
+      this.#owner.native.streamCapacity(this.id);
+    } catch (error) {
+      this.#onSendError(error);
+    }
+  }
+
+  /** The connection is over. */
+  abandon(info: ConnectionCloseInfo): void {
+    this.#owner.queuedBytes -= this.queuedBytes;
+    this.queuedBytes = 0;
+    this.#queue = [];
+    this.isReceiveDone = true;
+    this.isSendDone = true;
+    this.#call(() => this.handler?.onConnectionClosed(info));
+  }
+
+  /** What has come but was not read would be lost to the window of the connection. */
+  #readAway(): void {
+    const scratch = new Uint8Array(SMALL_BYTES);
+    try {
+      while (this.#owner.native.streamRecv(this.id, scratch) !== null);
+    } catch {
+      // Reset, ended or freed: nothing is left.
+    }
+  }
+
+  #send(bytes: Uint8Array, isFinal: boolean): number {
+    try {
+      return this.#owner.native.streamSend(this.id, bytes, isFinal) ?? NOTHING_TAKEN;
+    } catch (error) {
+      this.#onSendError(error);
+      return STREAM_OVER;
+    }
+  }
+
+  #onSendError(error: unknown): void {
+    const code = codeInside(error, 'StreamStopped');
+    // Anything else is not about this stream alone: let the connection fail.
+    if (code === undefined && !isStreamGone(error)) throw error;
+    this.#endSend();
+    this.#owner.markDirty();
+    this.#call(() => this.handler?.onStopped(code ?? 0));
+  }
+
+  #onReceiveError(error: unknown): void {
+    const code = codeInside(error, 'StreamReset');
+    if (code === undefined && !isStreamGone(error)) throw error;
+    this.isReceiveDone = true;
+    if (!this.#isDiscarding) this.#call(() => this.handler?.onReset(code ?? 0));
+    this.#settle();
+  }
+
+  #shutdown(direction: number, code: number): void {
+    try {
+      this.#owner.native.streamShutdown(this.id, direction, code);
+    } catch {
+      // The engine has freed the stream already: there is nothing to shut down.
+    }
+  }
+
+  #endSend(isWhole = false): void {
+    if (this.isSendDone) return;
+    this.isSendDone = true;
+    this.isSentWhole = isWhole;
+    this.#owner.queuedBytes -= this.queuedBytes;
+    this.queuedBytes = 0;
+    this.#queue = [];
+    this.#owner.unmarkBlocked(this);
+    this.#owner.onSendDone(this);
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.isSendDone && this.isReceiveDone) this.#owner.onStreamDone(this);
+  }
+
+  #addQueued(bytes: number): void {
+    this.queuedBytes += bytes;
+    this.#owner.queuedBytes += bytes;
+  }
+
+  #call(notify: () => void): void {
+    try {
+      notify();
+    } catch {
+      // A handler that throws loses its stream, not the loop.
+      this.reset(HANDLER_THREW_CODE);
+      this.stop(HANDLER_THREW_CODE);
+    }
+  }
+}
+
+function assertCode(code: number): void {
+  assert(
+    Number.isSafeInteger(code) && code >= 0 && code <= ERROR_CODE_MAX,
+    'a stream code must be an integer from 0 to 2^32 - 1',
+  );
+}
+
+function codeInside(error: unknown, name: string): number | undefined {
+  const match = new RegExp(`^${name}\\((\\d+)\\)$`).exec(
+    error instanceof Error ? error.message : '',
+  );
+  return match === null ? undefined : Number(match[1]);
+}
+
+function isStreamGone(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('InvalidStreamState');
+}
