@@ -4,6 +4,9 @@ export const limits = {
   nodesMax: 15,
   clientsMax: 256,
   secondsMax: 3_600,
+  /** Mean pause of a client after an answer, unless another is asked for. */
+  thinkMs: 60,
+  thinkMsMax: 60_000,
   /** Memories of the installation that is generated when none is given. */
   generatedMemories: 500,
   /** Load after the rollout, in seconds. */

@@ -10,6 +10,8 @@ export type LoadCommand =
       readonly token: string;
       readonly clients: number;
       readonly seed: number;
+      /** Mean pause of a client between an answer and its next request, in milliseconds. */
+      readonly thinkMs: number;
       /** Ids of memories that v1 already held; they are read and linked, never overwritten. */
       readonly sourceIds: readonly string[];
     }

@@ -60,8 +60,12 @@ class Load {
       const returnMicroseconds = now();
       if (request.kind === 'insert' && result.error === null) script.acknowledged(request.id);
       this.#pending.push(record(client, request, callMicroseconds, returnMicroseconds, result));
-      // A failure that comes at once must not turn the loop into a storm.
-      if (result.error !== null) await new Promise((resolve) => setTimeout(resolve, 20));
+      // An agent thinks between two requests; a failure that comes at once makes no storm either.
+      const thinkMs = Math.max(
+        this.#start.thinkMs * script.jitter(),
+        result.error === null ? 0 : 20,
+      );
+      await new Promise((resolve) => setTimeout(resolve, thinkMs));
     }
   }
 

@@ -16,6 +16,8 @@ export interface DemoOptions {
   /** Steady load before the rollout. */
   readonly seconds: number;
   readonly clients: number;
+  /** Mean pause of a client between an answer and its next request. */
+  readonly thinkMs: number;
   readonly seed: number;
   readonly keep: boolean;
 }
@@ -61,6 +63,11 @@ export function demoCommand(): Command {
         .argParser(integer('--clients', 1, clientsMax)),
     )
     .addOption(
+      new Option('--think-ms <n>', 'mean pause of a client after an answer; 0 for none')
+        .default(limits.thinkMs)
+        .argParser(integer('--think-ms', 0, limits.thinkMsMax)),
+    )
+    .addOption(
       new Option('--seed <n>', 'of the generated installation and of the load')
         .default(1)
         .argParser(integer('--seed', 0, 0xffff_ffff)),
@@ -84,6 +91,7 @@ export function parseDemoOptions(args: readonly string[], command = demoCommand(
     json: given.json,
     seconds: given.seconds ?? 5,
     clients: given.clients ?? 16,
+    thinkMs: given.thinkMs ?? limits.thinkMs,
     seed: given.seed ?? 1,
     keep: given.keep ?? false,
   };

@@ -155,6 +155,7 @@ async function runLoad(
     seeds: cluster.nodes.map((node) => parsePeerAddress(node.address)),
     token: cluster.clientToken,
     clients: options.clients,
+    thinkMs: options.thinkMs,
     seed: options.seed,
     sourceIds: [...baseline.contents.keys()],
   });

@@ -57,10 +57,15 @@ export class ClientScript {
       case 'insert':
         return this.#insert();
       case 'search':
-        return { kind, text: this.#sentence() };
+        return { kind, text: this.#trouble() };
       case 'addEdge':
         return this.#edge();
     }
+  }
+
+  /** 0.5 to 1.5, so that clients do not march in step. */
+  jitter(): number {
+    return 0.5 + this.#random.next();
   }
 
   /** The insert was answered: its id may be linked from now on. */
@@ -106,8 +111,11 @@ export class ClientScript {
   }
 
   #sentence(): string {
-    const random = this.#random;
-    const trouble = `${random.pick(SUBJECTS)} ${random.pick(FAULTS)}`;
-    return `${trouble}, ${random.pick(CAUSES)}: ${random.pick(REMEDIES)}, ticket ${random.below(500)}`;
+    return `${this.#trouble()}, ${this.#random.pick(CAUSES)}: ${this.#random.pick(REMEDIES)}`;
+  }
+
+  /** What agents look for again and again. */
+  #trouble(): string {
+    return `${this.#random.pick(SUBJECTS)} ${this.#random.pick(FAULTS)}`;
   }
 }

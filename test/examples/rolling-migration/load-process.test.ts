@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 function begin(token: string): LoadProcess {
-  load = new LoadProcess({ seeds, token, clients: 4, seed: 1, sourceIds: [] });
+  load = new LoadProcess({ seeds, token, clients: 4, seed: 1, thinkMs: 0, sourceIds: [] });
   return load;
 }
 

@@ -18,6 +18,7 @@ describe('the options', () => {
       json: undefined,
       seconds: 5,
       clients: 16,
+      thinkMs: 60,
       seed: 1,
       keep: false,
     });

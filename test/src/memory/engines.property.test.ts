@@ -134,8 +134,16 @@ describe('a v1 and a v2 engine on one log', () => {
             const suffix = log.slice(-action.back - 1);
             const told = outcomes.slice(-action.back - 1);
             const before = v1RowsOf(pair.v1);
-            expect(pair.v1.apply(suffix, pair.v1.appliedIndex)).toEqual(told);
-            expect(pair.v2.apply(suffix, pair.v2.appliedIndex)).toEqual(told);
+            const { appliedIndex } = pair.v1;
+            // Once up to its own end, once with what came after it.
+            for (const lastIndex of [suffix.at(-1)?.index ?? 0, appliedIndex]) {
+              expect(pair.v1.apply(suffix, lastIndex)).toEqual(told);
+              expect(pair.v2.apply(suffix, lastIndex)).toEqual(told);
+              expect([pair.v1.appliedIndex, pair.v2.appliedIndex]).toEqual([
+                appliedIndex,
+                appliedIndex,
+              ]);
+            }
             expect(v1RowsOf(pair.v1)).toEqual(before);
           }
         }

@@ -9,7 +9,8 @@ import { cosine } from '../../../src/memory/vector-bytes.js';
 import { applyAll, edge, insert, scratch, v1RowsOf } from './support.js';
 
 interface Fill {
-  memory(id: string, outcome: string, vector?: Float32Array | null): void;
+  /** `name` is what the text of the memory is made of. */
+  memory(id: string, outcome: string, vector?: Float32Array | null, name?: string): void;
   link(from: string, to: string, relation: string, weight: unknown, createdAt?: string): void;
   /** The link that v1's consolidate() draws: the cosine of the bytes. */
   poison(from: string, to: string, relation?: string): void;
@@ -27,13 +28,13 @@ function v1With(fill: (to: Fill) => void): V1Engine {
       .run(from, to, relation, weight, createdAt);
   };
   fill({
-    memory(id, outcome, vector) {
-      const data = { title: id, description: '', content: `about ${id}`, source: { outcome } };
+    memory(id, outcome, vector, name = id) {
+      const data = { title: name, description: '', content: `about ${name}`, source: { outcome } };
       database
         .prepare(`INSERT INTO patterns (id, type, pattern_data) VALUES (?, 'reasoning_memory', ?)`)
         .run(id, JSON.stringify(data));
       if (vector === null) return;
-      const values = vector ?? v1HashEmbedding(`${id}  about ${id}`, 384);
+      const values = vector ?? v1HashEmbedding(`${name}  about ${name}`, 384);
       bytes.set(id, new Uint8Array(values.buffer));
       database
         .prepare(`INSERT INTO pattern_embeddings (id, model, dims, vector) VALUES (?, 'm', 384, ?)`)
@@ -99,10 +100,20 @@ describe('the quarantine', () => {
     expect(v1.counts().links).toBe(6);
   });
 
+  it('does not trust a nearness of hashes', () => {
+    const v1 = v1With((to) => {
+      // The hashes of these two texts happen to have a cosine of 0.999.
+      to.memory('n1', 'Success');
+      to.memory('n563', 'Failure');
+      to.poison('n1', 'n563');
+    });
+    expect(reasons(toV2(v1))).toEqual(['link-from-faulty-consolidation']);
+  });
+
   it('keeps what v1 would have linked without the bug', () => {
     const v1 = v1With((to) => {
-      to.memory('same', 'Success', v1HashEmbedding('x', 384));
-      to.memory('twin', 'Failure', v1HashEmbedding('x', 384));
+      to.memory('same', 'Success', undefined, 'one text');
+      to.memory('twin', 'Failure', undefined, 'one text');
       to.poison('same', 'twin');
       to.memory('near', 'Success', modelVector(0));
       to.memory('nearer', 'Failure', modelVector(0.2));
@@ -132,9 +143,12 @@ describe('the quarantine', () => {
     });
     applyAll(v1, insert('b', 'another text'));
     expect(reasons(toV2(v1))).toEqual(['link-from-faulty-consolidation']);
-    // Stated anew by a command, the link is true.
-    applyAll(v1, edge('a', 'b', { relation: 'contradicts', weight: 0.9 }));
+    // Stated anew by a command, even with the weight it had, the link is true and stays so.
+    const weight = v1.edges('a')[0]?.weight ?? 0;
+    applyAll(v1, edge('a', 'b', { relation: 'contradicts', weight }));
     expect(reasons(toV2(v1))).toEqual([]);
+    v1.close();
+    expect(reasons(toV2(openV1Engine(v1.path)))).toEqual([]);
   });
 
   it('refuses links without ends and with impossible weights, and memories without an id', () => {

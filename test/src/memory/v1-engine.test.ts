@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { openV1Engine } from '../../../src/memory/v1-engine.js';
 import { isV1HashEmbedding, v1HashEmbedding } from '../../../src/memory/v1-hash-embedding.js';
 import { V1_TABLES } from '../../../src/memory/v1-schema.js';
-import { applyAll, edge, fakeVector, insert, MODEL, scratch } from './support.js';
+import { applyAll, edge, fakeVector, insert, MODEL, recordsOf, scratch } from './support.js';
 
 /** The query with which v1 fetches the candidates of a retrieval. */
 const V1_CANDIDATES = `
@@ -117,6 +117,22 @@ describe('a v1 file served in place', () => {
       metadata,
       createdAtMs: 1_760_000_000_123,
     });
+    engine.close();
+  });
+
+  it('drops its vector of a memory that v1 itself has rewritten since', () => {
+    const path = v1File('rewritten', () => undefined);
+    const vector = { model: MODEL, values: fakeVector('as it was') };
+    const before = openV1Engine(path);
+    applyAll(before, insert('a', 'as it was', { vector }));
+    before.close();
+    const database = new DatabaseSync(path);
+    database.exec(`UPDATE patterns SET pattern_data = '{"content":"as it is"}'`);
+    database.close();
+    const engine = openV1Engine(path);
+    expect(engine.search({ text: 'is', vector, limit: 1 })[0]).toMatchObject({ matchedBy: 'text' });
+    const pattern = recordsOf(engine).find(({ table }) => table === 'patterns');
+    expect(pattern?.vector).toBeUndefined();
     engine.close();
   });
 

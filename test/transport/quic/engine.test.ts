@@ -83,6 +83,26 @@ describe('a stream', () => {
     expect(client.queuedBytes).toBe(0);
   });
 
+  it('is read at once when it is resumed', async () => {
+    const seen: Stream[] = [];
+    let received = 0;
+    const settings = { keepAliveMs: 0 };
+    const { client } = await connected(
+      (stream) => {
+        stream.pause();
+        seen.push(stream);
+        return handler({ onData: (bytes) => (received += bytes.length) });
+      },
+      { server: { settings }, client: { settings } },
+    );
+    bidirectional(client).write(Buffer.of(1));
+    await until(() => seen.length === 1);
+    await sleep(100);
+    expect(received).toBe(0);
+    seen[0]?.resume();
+    await until(() => received === 1, 1_000);
+  });
+
   it('says when it has been drained', async () => {
     let drained = 0;
     let received = 0;

@@ -290,7 +290,11 @@ describe('cancelling', () => {
       streams.push(stream);
       return handler({
         onData: () => {
-          if (isAnswering) stream.write(new Uint8Array(3_000_000));
+          if (!isAnswering) return;
+          // The beginning of an answer that is longer than what comes of it.
+          const part = new Uint8Array(3_000_000);
+          part.set([0, 0xff]);
+          stream.write(part);
         },
         onStopped: (code) => events.push(['stop', code]),
       });

@@ -60,6 +60,7 @@ export interface NativeConnection {
   peerError(): NativeConnectionError | null;
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
+  stats(): { readonly peerMaxIdleTimeout: number };
   pathEventNext(): unknown;
   retiredScidNext(): Uint8Array | null;
 }

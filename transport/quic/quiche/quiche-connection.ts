@@ -74,6 +74,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #hasReceived = false;
   #hasWritten = false;
   #receivedAt = this.#startedAt;
+  #idleTimeoutMs: number;
   #flushingTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
   #lastPacket: Uint8Array | undefined;
@@ -95,6 +96,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.remoteHost = displayHost(options.remote.host);
     this.remotePort = options.remote.port;
     this.#receiveInfo = { from: options.remote, to: owner.local };
+    this.#idleTimeoutMs = owner.settings.idleTimeoutMs;
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
     this.closed = new Promise((resolve) => {
@@ -212,7 +214,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       while (this.native.retiredScidNext() !== null);
       this.#streams.countPlaces();
       const { keepAliveMs } = this.#owner.settings;
-      if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.#ask();
+      if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
     });
   }
 
@@ -243,10 +245,15 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     });
   }
 
-  onLate(): void {
+  isSilent(): boolean {
+    const isWanted = this.#state === 'open' && this.#owner.settings.keepAliveMs > 0;
+    return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
+  }
+
+  ask(): void {
     this.guard(() => {
-      if (this.#state === 'open') this.#ask();
-      else this.markDirty();
+      this.native.sendAckEliciting();
+      this.markDirty();
     });
   }
 
@@ -277,14 +284,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     }
     this.#certificate = certificate;
     this.#state = 'open';
+    // RFC 9000 10.1: the smaller of both counts; 0 of the peer means that it has none.
+    const { peerMaxIdleTimeout } = this.native.stats();
+    if (peerMaxIdleTimeout > 0) {
+      this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
+    }
     this.#streams.start();
     this.#owner.onOpen(this);
-  }
-
-  /** Sends a packet that the peer must acknowledge. */
-  #ask(): void {
-    this.native.sendAckEliciting();
-    this.markDirty();
   }
 
   #closeWhenDelivered(): void {
@@ -322,7 +328,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   #finish(): void {
     if (this.#state === 'over') return;
-    const info = describeClose(this.native, this.#owner.settings.idleTimeoutMs);
+    const info = describeClose(this.native, this.#idleTimeoutMs);
     this.#state = 'over';
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);

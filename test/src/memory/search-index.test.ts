@@ -1,0 +1,99 @@
+/** The search against a model of it that looks at every memory. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import type { ModelVector, SearchQuery } from '../../../src/memory/engine.js';
+import { SearchIndex } from '../../../src/memory/search-index.js';
+import { cosine } from '../../../src/memory/vector-bytes.js';
+import { wordsOf } from '../../../src/memory/word-index.js';
+import { seed } from './support.js';
+
+interface Held {
+  readonly text: string;
+  readonly vector: ModelVector | null;
+}
+
+class Store {
+  readonly held = new Map<string, Held>();
+
+  memoryCount(): number {
+    return this.held.size;
+  }
+
+  *texts(): Iterable<readonly [string, string]> {
+    for (const [id, { text }] of this.held) yield [id, text];
+  }
+
+  *vectors(): Iterable<readonly [string, ModelVector]> {
+    for (const [id, { vector }] of this.held) if (vector !== null) yield [id, vector];
+  }
+}
+
+/** All memories scored one by one, best first. */
+function expected(store: Store, { text, vector, limit }: SearchQuery): unknown[] {
+  const words = wordsOf(text);
+  const hits = [...store.held].map(([id, held]) => {
+    const isNear =
+      vector !== null &&
+      held.vector?.model === vector.model &&
+      held.vector.values.length === vector.values.length;
+    if (isNear && held.vector !== null) {
+      const score = Math.max(0, cosine(vector.values, held.vector.values));
+      return { id, score, matchedBy: 'vector' };
+    }
+    const own = wordsOf(held.text);
+    const found = words.filter((word) => own.includes(word)).length;
+    return { id, score: found === 0 ? -1 : found / words.length, matchedBy: 'text' };
+  });
+  return hits
+    .filter(({ score }) => score >= 0)
+    .sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
+    .slice(0, limit)
+    .map((hit) => ({ ...hit, score: expect.closeTo(hit.score, 5) as number }));
+}
+
+const text = fc
+  .array(fc.constantFrom('red', 'Fox', 'blue', 'sky', 'été', '7'), { maxLength: 4 })
+  .map((words) => words.join(', '));
+/** Distinct directions with well separated cosines, so that rounding cannot swap two hits. */
+const vector = fc.option(
+  fc.record({
+    model: fc.constantFrom('one', 'two'),
+    values: fc
+      .constantFrom([1, 0, 0], [0, 1, 0], [3, 1, 0], [-1, 0, 0], [0, 0, 0], [1, 2, 2], [1, 0])
+      .map((values) => Float32Array.from(values)),
+  }),
+  { nil: null },
+);
+const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+const query = fc.record({ text, vector, limit: fc.integer({ min: 1, max: 4 }) });
+const action = fc.oneof(fc.record({ id, text, vector }), query);
+
+describe('the search index', () => {
+  it('finds what looking at everything finds, whatever was replaced before', () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 30 }), (actions) => {
+        const store = new Store();
+        const index = new SearchIndex(store);
+        for (const step of actions) {
+          if ('id' in step) {
+            store.held.set(step.id, { text: step.text, vector: step.vector });
+            index.put(step.id, step.text, step.vector);
+          } else {
+            expect(index.search(step)).toEqual(expected(store, step));
+          }
+        }
+      }),
+      { seed: seed(), numRuns: 500 },
+    );
+  });
+
+  it('refuses limits out of range', () => {
+    const index = new SearchIndex(new Store());
+    for (const limit of [0, 1001, 1.5, Number.NaN]) {
+      expect(() => index.search({ text: '', vector: null, limit })).toThrow(
+        expect.objectContaining({ code: 'invalid' }),
+      );
+    }
+  });
+});
