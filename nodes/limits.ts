@@ -13,6 +13,10 @@ export const READS_MAX = 16_384;
 export const READ_RETRY_MS = 400;
 export const FORWARD_TIMEOUT_MS = 5_000;
 export const DIAL_TIMEOUT_MS = 2_000;
+/** How often connections that are not open are looked after. */
+export const DIAL_INTERVAL_MS = 500;
+/** Consensus messages to one member that wait for its connection. */
+export const MESSAGES_WAITING_MAX = 64;
 export const DIAL_BACKOFF_MIN_MS = 100;
 export const DIAL_BACKOFF_MAX_MS = 2_000;
 export const SNAPSHOT_CHUNK_BYTES = 512 * 1024;

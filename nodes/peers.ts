@@ -1,18 +1,31 @@
 /**
  * Connections to the other members, each dialled by this node and pinned to the member's identity.
- * Messages of the consensus are sent at most once: when no connection is open they are dropped and
+ * They are kept open to all, since an election has no time to dial. Messages of the consensus are
+ * sent at most once: a few wait while a connection is being opened, what is beyond is dropped, and
  * the core, told so, sends again what is still needed.
  */
+import { randomUUID } from 'node:crypto';
+
 import { encodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { PeerAddress, RpcConnection, RpcEndpoint } from '../transport/rpc/rpc.js';
-import { DIAL_BACKOFF_MAX_MS, DIAL_BACKOFF_MIN_MS, DIAL_TIMEOUT_MS } from './limits.js';
+import {
+  DIAL_BACKOFF_MAX_MS,
+  DIAL_BACKOFF_MIN_MS,
+  DIAL_INTERVAL_MS,
+  DIAL_TIMEOUT_MS,
+  MESSAGES_WAITING_MAX,
+} from './limits.js';
 
 interface Link {
   address: PeerAddress;
   connection: RpcConnection | undefined;
   dialing: Promise<RpcConnection> | undefined;
+  /** Messages for the moment in which the connection stands, oldest first. */
+  waiting: Uint8Array[];
+  /** Names the process of the member that greeted last; another name means that it restarted. */
+  incarnation: string | undefined;
   backoffMs: number;
   retryAtMs: number;
   lastError: string;
@@ -29,11 +42,15 @@ export class Peers {
   readonly #endpoint: RpcEndpoint;
   readonly #links = new Map<number, Link>();
   readonly #unreachable: (nodeId: number) => void;
+  readonly #keeper: NodeJS.Timeout;
+  /** Of this process: others learn by it that what they had open to this node is gone. */
+  readonly #incarnation = randomUUID();
   #closed = false;
 
   constructor(endpoint: RpcEndpoint, unreachable: (nodeId: number) => void) {
     this.#endpoint = endpoint;
     this.#unreachable = unreachable;
+    this.#keeper = setInterval(() => this.#dialAll(), DIAL_INTERVAL_MS);
   }
 
   /** Makes the links those of the given members: new ones, changed addresses, removed ones. */
@@ -47,16 +64,20 @@ export class Peers {
     for (const [nodeId, address] of members) {
       if (!this.#links.has(nodeId)) this.#links.set(nodeId, newLink(address));
     }
+    this.#dialAll();
   }
 
   send(message: Message): void {
     const link = this.#links.get(message.to);
     if (link === undefined || this.#closed) return;
+    const bytes = encodeMessage(message);
     const { connection } = link;
     if (connection?.isOpen === true) {
-      if (connection.notify('raft.message', encodeMessage(message))) return;
-    } else {
+      if (connection.notify('raft.message', bytes)) return;
+    } else if (this.#isReachable(link) && link.waiting.length < MESSAGES_WAITING_MAX) {
+      link.waiting.push(bytes);
       this.#dial(message.to, link).catch(() => undefined);
+      return;
     }
     this.#unreachable(message.to);
   }
@@ -75,6 +96,22 @@ export class Peers {
     return connection.call(method, payload, { timeoutMs });
   }
 
+  /**
+   * A member has dialled this node and named its process. After a restart the connection to the
+   * process before is dead, though nothing says so until it times out.
+   */
+  greeted(nodeId: number, incarnation: string): void {
+    const link = this.#links.get(nodeId);
+    if (link === undefined || link.incarnation === incarnation) return;
+    const restarted = link.incarnation !== undefined;
+    link.incarnation = incarnation;
+    link.retryAtMs = 0;
+    if (!restarted) return;
+    void link.connection?.close(0, 'the member has restarted');
+    link.connection = undefined;
+    this.#dialAll();
+  }
+
   state(nodeId: number): LinkState {
     const link = this.#links.get(nodeId);
     return {
@@ -85,13 +122,26 @@ export class Peers {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#keeper);
     for (const link of this.#links.values()) void link.connection?.close(0, 'the node stops');
     this.#links.clear();
   }
 
+  #dialAll(): void {
+    for (const [nodeId, link] of this.#links) {
+      if (link.connection?.isOpen === true || !this.#isReachable(link)) continue;
+      this.#dial(nodeId, link).catch(() => undefined);
+    }
+  }
+
+  /** False while the last failure is too recent for another attempt. */
+  #isReachable(link: Link): boolean {
+    return link.dialing !== undefined || performance.now() >= link.retryAtMs;
+  }
+
   #dial(nodeId: number, link: Link): Promise<RpcConnection> {
     if (link.dialing !== undefined) return link.dialing;
-    if (performance.now() < link.retryAtMs) {
+    if (!this.#isReachable(link)) {
       return Promise.reject(
         new RpcError('unavailable', `node ${nodeId} cannot be reached: ${link.lastError}`),
       );
@@ -114,8 +164,13 @@ export class Peers {
       link.backoffMs = DIAL_BACKOFF_MIN_MS;
       link.retryAtMs = 0;
       link.lastError = '';
+      connection.notify('node.greet', this.#incarnation);
+      for (const bytes of link.waiting) connection.notify('raft.message', bytes);
+      link.waiting = [];
       return connection;
     } catch (error) {
+      if (link.waiting.length > 0 && !this.#closed) this.#unreachable(nodeId);
+      link.waiting = [];
       link.lastError = error instanceof Error ? error.message : String(error);
       link.retryAtMs = performance.now() + link.backoffMs;
       link.backoffMs = Math.min(link.backoffMs * 2, DIAL_BACKOFF_MAX_MS);
@@ -129,6 +184,8 @@ function newLink(address: PeerAddress): Link {
     address,
     connection: undefined,
     dialing: undefined,
+    waiting: [],
+    incarnation: undefined,
     backoffMs: DIAL_BACKOFF_MIN_MS,
     retryAtMs: 0,
     lastError: '',

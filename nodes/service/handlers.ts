@@ -36,6 +36,7 @@ export interface ServicePorts {
   rolloutAbort(timeoutMs: number): Promise<object>;
   admitPeer(peerId: string, host: string, port: number, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
+  greeted(peerId: string, incarnation: string): void;
   receiveRaft(peerId: string, payload: unknown): void;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
@@ -158,6 +159,10 @@ function memberHandlers(ports: ServicePorts): Handlers {
     }),
     'raft.snapshotEnd': forMembers(ports, async (payload, { connection }) => {
       await ports.snapshotEnd(connection.peerId, payload);
+      return null;
+    }),
+    'node.greet': forMembers(ports, (payload, { connection }) => {
+      if (typeof payload === 'string') ports.greeted(connection.peerId, payload.slice(0, 64));
       return null;
     }),
     'node.propose': forMembers(ports, async (payload) => {

@@ -38,6 +38,10 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
       applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
       return { nodeId };
     },
+    greeted: (peerId, incarnation) => {
+      const member = memberByPeerId(node.control, peerId);
+      if (member !== undefined) node.peers.greeted(member.nodeId, incarnation);
+    },
     receiveRaft: (peerId, payload) => {
       if (payload instanceof Uint8Array) node.receiveRaft(peerId, payload);
     },

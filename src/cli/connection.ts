@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 
 import { dataPaths, readIdentity, readNodeFile } from '../../nodes/data-directory.js';
 import { parsePeerAddress } from '../../transport/identity/index.js';
+import type { Identity } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import { SwarmClient } from '../client/index.js';
 import { ExitError } from './failure.js';
@@ -26,19 +27,42 @@ export async function withClient<T>(
   flags: ConnectionFlags,
   work: (client: SwarmClient) => Promise<T>,
 ): Promise<T> {
-  const client = await connect(flags);
+  return withTarget(await targetOf(flags), (client) => work(client));
+}
+
+/**
+ * Like `withClient`, for a question that one node must answer by itself: the node of the directory,
+ * or the first of the given peers. `work` gets its peer id.
+ */
+export async function withOneNode<T>(
+  flags: ConnectionFlags,
+  work: (client: SwarmClient, peerId: string) => Promise<T>,
+): Promise<T> {
+  const target = await targetOf(flags);
+  return withTarget({ ...target, seeds: target.seeds.slice(0, 1) }, work);
+}
+
+async function withTarget<T>(
+  target: Target,
+  work: (client: SwarmClient, peerId: string) => Promise<T>,
+): Promise<T> {
+  const client = await SwarmClient.connect(target);
   try {
-    return await work(client);
+    return await work(client, target.seeds[0]?.peerId ?? '');
   } finally {
     await client.close();
   }
 }
 
-async function connect(flags: ConnectionFlags): Promise<SwarmClient> {
+interface Target {
+  readonly seeds: readonly PeerAddress[];
+  readonly token: string | null;
+  readonly identity?: Identity;
+}
+
+async function targetOf(flags: ConnectionFlags): Promise<Target> {
   const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'] ?? null;
-  if (flags.peer !== undefined) {
-    return SwarmClient.connect({ seeds: flags.peer.map(parsePeerAddress), token });
-  }
+  if (flags.peer !== undefined) return { seeds: flags.peer.map(parsePeerAddress), token };
   const directory = flags.data ?? process.env['AGENTIC_FLOW_DATA'];
   if (directory === undefined) {
     throw new ExitError(
@@ -51,7 +75,7 @@ async function connect(flags: ConnectionFlags): Promise<SwarmClient> {
   const own: PeerAddress = { ...file.advertise, peerId: file.peerId };
   const others = file.members.filter(({ peerId }) => peerId !== file.peerId);
   const identity = await readIdentity(paths);
-  return SwarmClient.connect({ seeds: [own, ...others], token, identity });
+  return { seeds: [own, ...others], token, identity };
 }
 
 /** Prints one result: JSON alone, or the text for people. */

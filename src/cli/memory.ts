@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 
 import type { JsonObject } from '../memory/engine.js';
-import { print, withClient, withConnection } from './connection.js';
+import type { ReadOptions, SwarmClient } from '../client/index.js';
+import { print, withClient, withConnection, withOneNode } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
 
@@ -31,14 +32,14 @@ export function addMemoryCommands(program: Command): void {
   withConnection(memory.command('get'))
     .description('Print a memory; exit code 1 if there is none')
     .argument('<id>', 'id of the memory')
-    .option('--local', 'what one node has, without asking the others')
+    .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(get);
   withConnection(memory.command('search'))
     .description('Find the memories nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', Number, 10)
-    .option('--local', 'what one node has, without asking the others')
+    .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
 }
@@ -82,8 +83,8 @@ async function link(
 }
 
 async function get(id: string, flags: ReadFlags): Promise<void> {
-  await withClient(flags, async (client) => {
-    const { memory, appliedIndex } = await client.get(id, { consistency: consistencyOf(flags) });
+  await reading(flags, async (client, options) => {
+    const { memory, appliedIndex } = await client.get(id, options);
     if (memory === null) {
       if (flags.json === true) print(true, { memory: null, appliedIndex }, '');
       throw new ExitError(1, `error: there is no memory with the id ${id}`);
@@ -94,11 +95,9 @@ async function get(id: string, flags: ReadFlags): Promise<void> {
 }
 
 async function search(text: string, flags: ReadFlags & { readonly limit: number }): Promise<void> {
-  await withClient(flags, async (client) => {
+  await reading(flags, async (client, options) => {
     const query = { text, limit: flags.limit };
-    const { hits, appliedIndex } = await client.search(query, {
-      consistency: consistencyOf(flags),
-    });
+    const { hits, appliedIndex } = await client.search(query, options);
     const lines = hits.map(
       ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,
     );
@@ -106,8 +105,15 @@ async function search(text: string, flags: ReadFlags & { readonly limit: number 
   });
 }
 
-function consistencyOf(flags: ReadFlags): 'local' | 'linearizable' {
-  return flags.local === true ? 'local' : 'linearizable';
+/** A local read is answered by the node that the flags name, and by no other one. */
+async function reading(
+  flags: ReadFlags,
+  work: (client: SwarmClient, options: ReadOptions) => Promise<void>,
+): Promise<void> {
+  if (flags.local !== true) return withClient(flags, (client) => work(client, {}));
+  return withOneNode(flags, (client, peerId) =>
+    work(client, { consistency: 'local', only: peerId }),
+  );
 }
 
 function firstLine(text: string): string {

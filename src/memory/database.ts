@@ -145,6 +145,7 @@ export class Database {
 
   /** Moves the write-ahead log into the file as far as readers let it; waits for nobody. */
   checkpoint(): void {
+    if (!this.#connection.isOpen) return;
     try {
       this.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch (error) {

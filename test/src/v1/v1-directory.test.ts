@@ -119,8 +119,14 @@ describe('a v1 directory', () => {
       [file((path) => truncateSync(path, Math.floor(statSync(path).size * 0.6))), 'damaged'],
       [
         file((path) => {
+          // A page of rows only: counts walk an index and notice nothing.
+          const database = new DatabaseSync(path);
+          const page = database
+            .prepare(`SELECT pageno AS n FROM dbstat WHERE name = 'patterns' AND pagetype = 'leaf'`)
+            .get() as { n: number };
+          database.close();
           const bytes = readFileSync(path);
-          bytes.fill(0xaa, 4096 * 20, 4096 * 22);
+          bytes.fill(0xaa, 4096 * (page.n - 1), 4096 * page.n);
           writeFileSync(path, bytes);
         }),
         'damaged',

@@ -90,6 +90,20 @@ describe('the timer of a connection', () => {
     expect(due.events).toEqual(['ask', 'due']);
   });
 
+  it('fires though it is set again all the time', async () => {
+    const due = new Due();
+    due.set(10);
+    let isBusy = true;
+    const again = (): void => {
+      due.timer.arm();
+      if (isBusy) setImmediate(again);
+    };
+    again();
+    await sleep(100);
+    isBusy = false;
+    expect(due.events).toEqual(['due']);
+  });
+
   it('does nothing once it is stopped', async () => {
     const due = new Due();
     due.set(5);

@@ -66,9 +66,12 @@ export class ConnectionTimer {
     if (this.#isStopped) return;
     if ((this.#owner.dueMs() ?? 0) > 0) {
       this.arm();
-    } else if (this.#timer !== undefined) {
-      // Something else was due in between, and set the timer again.
-    } else if (!this.#isAsking && this.#owner.isSilent()) {
+      return;
+    }
+    // A flush in between may have set the timer again for the same thing.
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isAsking && this.#owner.isSilent()) {
       this.#isAsking = true;
       this.#set(performance.now() + GRACE_MS, GRACE_MS);
       this.#owner.ask();

@@ -180,8 +180,9 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   pump(): void {
     this.guard(() => {
       if (this.#state === 'handshaking' && this.native.isEstablished()) this.#onEstablished();
-      if (!this.#hasReceived || this.#state === 'over' || this.#state === 'handshaking') return;
+      const isNews = this.#hasReceived;
       this.#hasReceived = false;
+      if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
       this.#streams.onPackets();
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });

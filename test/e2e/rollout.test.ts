@@ -1,0 +1,187 @@
+/** A swarm from a v1 installation, used and moved to v2 with the commands that a user types. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { Rollout, RolloutPlan, SwarmClient, SwarmStatus } from '../../src/client/index.js';
+import type { Memory, SearchHit } from '../../src/memory/engine.js';
+import { contentsOf, v1Installation } from './support/directories.js';
+import { run, runJson } from './support/processes.js';
+import { settled, Swarm, until } from './support/swarm.js';
+import { expectEverywhere } from './support/writers.js';
+
+const MEMORIES = 20;
+const CONTENT = 'the readiness probe of the payments service fails after a cold start';
+
+let source: string;
+let before: Record<string, string>;
+let swarm: Swarm;
+let client: SwarmClient;
+/** What was written here, by the commands and in between. */
+const written = new Map<string, string>();
+
+const data = (nodeId: number): string[] => ['--data', swarm.member(nodeId).directory];
+
+beforeAll(async () => {
+  source = v1Installation(MEMORIES);
+  before = contentsOf(source);
+  swarm = await Swarm.start({ nodes: 3, from: source });
+  client = await swarm.connect();
+});
+
+describe('a swarm of three from a v1 installation', () => {
+  it('shows its members, its leader and the memories of v1', async () => {
+    const status = await runJson<SwarmStatus>(['swarm', 'status', ...data(2)]);
+    expect(status.swarmId).toBe(swarm.created.swarmId);
+    expect(status.swarmVersion).toBe(1);
+    expect(status.members.map(({ nodeId }) => nodeId)).toEqual([1, 2, 3]);
+    for (const member of status.members) {
+      expect(member).toMatchObject({ status: 'up', engine: 'v1', cordoned: false, voter: true });
+    }
+    expect([1, 2, 3]).toContain(status.leader);
+    expect(status.counts).toMatchObject({ memories: MEMORIES, quarantined: 0 });
+    const text = await run(['swarm', 'status', ...swarm.through(3)]);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/version 1/);
+    expect(text.stdout).toMatch(new RegExp(`memories ${MEMORIES}`));
+  });
+
+  it('takes a write at one node and answers at another, with a directory or with a token', async () => {
+    await runJson(['memory', 'insert', 'probe', CONTENT, '--metadata', '{"a":1}', ...data(1)]);
+    await runJson(['memory', 'insert', 'cause', 'the cache is empty', ...swarm.through(2)]);
+    written.set('probe', CONTENT).set('cause', 'the cache is empty');
+    const got = await runJson<{ memory: Memory }>(['memory', 'get', 'probe', ...swarm.through(3)]);
+    expect(got.memory).toMatchObject({ id: 'probe', content: CONTENT, metadata: { a: 1 } });
+    await runJson(['memory', 'link', 'cause', 'probe', '--relation', 'explains', ...data(3)]);
+    for (const { peerId } of swarm.members) {
+      const { edges } = await client.edges('cause', { only: peerId });
+      expect(edges).toEqual([{ from: 'cause', to: 'probe', relation: 'explains', weight: 1 }]);
+    }
+    const query = ['memory', 'search', 'probe fails when the service starts cold', '--limit', '3'];
+    const found = await runJson<{ hits: SearchHit[] }>([...query, ...data(2)]);
+    expect(found.hits[0]?.id).toBe('probe');
+    expect(found.hits).toHaveLength(3);
+  });
+
+  it('answers a local read from the node that was named', async () => {
+    await swarm.member(3).process.kill();
+    const gone = await run(['memory', 'get', 'probe', '--local', ...data(3)]);
+    expect(gone.code).toBe(1);
+    expect(gone.stderr).toMatch(/127\.0\.0\.1:\d+|node/);
+    const there = await run(['memory', 'get', 'probe', '--local', ...data(2)]);
+    expect(there.code).toBe(0);
+    await swarm.restart(3);
+  });
+
+  it('says of a missing memory and of a missing end of a link what is missing', async () => {
+    const got = await run(['memory', 'get', 'nothing', ...data(1)]);
+    expect(got).toMatchObject({ code: 1, stdout: '' });
+    expect(got.stderr).toMatch(/no memory with the id nothing/);
+    const linked = await run(['memory', 'link', 'probe', 'nothing', ...data(1)]);
+    expect(linked.code).toBe(1);
+    expect(linked.stderr).toMatch(/two memories.*insert it first/);
+  });
+});
+
+/** Waits until the second node of the rollout is in the middle of its way. */
+async function secondNodeMoves(): Promise<Rollout> {
+  return until('the second node migrates', async () => {
+    const rollout = await client.rolloutStatus();
+    const steps = rollout?.nodes.map(({ step }) => step) ?? [];
+    return steps.includes('done') && !['pending', 'done'].includes(steps[1] ?? '') && rollout;
+  });
+}
+
+describe('a rollout', () => {
+  it('is refused with a sentence when it cannot be', async () => {
+    for (const command of ['plan', 'start']) {
+      const other = await run(['rollout', command, 'v3', ...data(1)]);
+      expect(other).toMatchObject({ code: 1, stdout: '' });
+      expect(other.stderr).toMatch(/moved to v2, not to 'v3'/);
+    }
+    const none = await run(['rollout', 'abort', 'v2', ...data(1)]);
+    expect(none.code).toBe(1);
+    expect(none.stderr).toMatch(/no rollout is running/);
+    const wrong = await run(['rollout', 'start', 'v2', '--digest', 'abc', ...data(1)]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/plan is now [0-9a-f]{64}, not abc/);
+    expect(await client.rolloutStatus()).toBeNull();
+  });
+
+  it('goes back to v1 everywhere when it is aborted in the middle, and loses nothing', async () => {
+    await runJson(['rollout', 'start', 'v2', '--no-wait', ...data(1)]);
+    for (let i = 0; i < 10; i += 1) {
+      await client.insert({ id: `during-${i}`, content: `written during ${i}` });
+      written.set(`during-${i}`, `written during ${i}`);
+    }
+    await secondNodeMoves();
+    const aborted = await runJson<{ rollout: Rollout }>(['rollout', 'abort', ...swarm.through(2)]);
+    expect(aborted.rollout.status).toMatch(/^abort/);
+    const status = await client.status();
+    expect(status.swarmVersion).toBe(1);
+    for (const member of status.members) {
+      expect(member).toMatchObject({ engine: 'v1', cordoned: false, status: 'up' });
+    }
+    await expectEverywhere(swarm, client, written);
+    for (const { peerId } of swarm.members) {
+      const { engine, counts } = await client.counts({ only: peerId });
+      expect(engine).toBe('v1');
+      expect(counts.memories).toBe(MEMORIES + written.size);
+    }
+  });
+
+  it('runs once, as it was planned, and ends with every node on v2', async () => {
+    const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...data(3)]);
+    const text = await run(['rollout', 'plan', 'v2', ...swarm.through(1)]);
+    expect(text.stdout).toContain(plan.digest);
+    const running = run([
+      'rollout',
+      'start',
+      'v2',
+      ...['--digest', plan.digest, '--json'],
+      ...swarm.through(1),
+    ]);
+    await until('the rollout runs', async () => {
+      return (await client.rolloutStatus())?.status === 'running';
+    });
+    const again = await run(['rollout', 'start', 'v2', ...data(2)]);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
+    const started = await running;
+    expect(started.stderr).toMatch(/switch|validate|stage/);
+    expect(started.code).toBe(0);
+    const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
+    expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
+    expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
+  });
+
+  it('leaves version 2 behind, with the same memories on every node', async () => {
+    await settled(swarm, client);
+    const texts = new Map<string, string>();
+    for (const { nodeId, peerId } of swarm.members) {
+      const status = await client.status({ only: peerId });
+      expect(status).toMatchObject({ swarmVersion: 2, engine: 'v2' });
+      expect(status.counts).toMatchObject({ memories: MEMORIES + written.size, quarantined: 0 });
+      const { hits } = await client.search(
+        { text: 'service', limit: 100 },
+        { only: peerId, consistency: 'local' },
+      );
+      expect(hits).toHaveLength(MEMORIES + written.size);
+      for (const { id, content } of hits) {
+        expect(content, `memory ${id} on node ${nodeId}`).toBe(texts.get(id) ?? content);
+        texts.set(id, content);
+      }
+    }
+    await expectEverywhere(swarm, client, written);
+    const again = await run(['rollout', 'start', 'v2', ...data(1)]);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/version 2/);
+    const local = ['memory', 'get', 'probe', '--local', ...data(2)];
+    expect((await runJson<{ memory: Memory }>(local)).memory.content).toBe(CONTENT);
+  });
+
+  it('never touches the v1 installation', async () => {
+    await sleep(0);
+    expect(contentsOf(source)).toEqual(before);
+  });
+});
