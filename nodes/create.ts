@@ -9,7 +9,8 @@ import { z } from 'zod';
 
 import { foundingState } from '../consensus/raft/index.js';
 import { openV1Engine, openV2Engine } from '../src/memory/index.js';
-import { copyV1Directory } from '../src/v1/index.js';
+import { copyV1Directory, inspectV1Directory } from '../src/v1/index.js';
+import type { OtherStore } from '../src/v1/index.js';
 import { listenRpc } from '../transport/rpc/index.js';
 import type { PeerAddress } from '../transport/rpc/rpc.js';
 import type { Identity } from '../transport/identity/index.js';
@@ -40,19 +41,21 @@ export interface InitOptions {
   readonly advertise: HostPort;
 }
 
-export interface NewSwarmTokens {
+export interface NewSwarm {
   readonly swarmId: string;
   readonly peerId: string;
   /** Admits nodes, and clients too. */
   readonly joinToken: string;
   /** Admits clients only. */
   readonly clientToken: string;
+  /** Stores and settings of the v1 installation that this release does not carry. */
+  readonly notCarried: readonly OtherStore[];
 }
 
 const FOUNDER_ID = 1;
 
 /** Creates a swarm of one node. The v1 installation is copied, never changed. */
-export async function initSwarm(options: InitOptions): Promise<NewSwarmTokens> {
+export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
   const { directory, from, listen, advertise } = options;
   requireSpecificAddress(advertise);
   await requireFreePort(listen);
@@ -80,7 +83,8 @@ export async function initSwarm(options: InitOptions): Promise<NewSwarmTokens> {
     }
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
-  return { swarmId, peerId: identity.peerId, joinToken, clientToken };
+  const notCarried = from === undefined ? [] : (await inspectV1Directory(from)).others;
+  return { swarmId, peerId: identity.peerId, joinToken, clientToken, notCarried };
 }
 
 /** The first store, with everything in it counted as applied at the founding index. */
@@ -110,7 +114,7 @@ async function createStore(paths: DataPaths, from: string | undefined): Promise<
   }
 }
 
-export interface JoinOptions {
+interface JoinOptions {
   readonly directory: string;
   readonly listen: HostPort;
   readonly advertise: HostPort;
@@ -134,7 +138,7 @@ const joinAnswer = z.object({
 });
 
 /** Asks a member of a swarm to admit a new node, and writes its directory once that was agreed. */
-export async function joinSwarm(options: JoinOptions): Promise<void> {
+async function joinSwarm(options: JoinOptions): Promise<void> {
   requireSpecificAddress(options.advertise);
   await createDataDirectory(options.directory, async (paths, identity) => {
     const { host, port } = options.listen;

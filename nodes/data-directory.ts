@@ -19,7 +19,7 @@ import type { Identity } from '../transport/identity/index.js';
 import { NodeError, messageOf } from './errors.js';
 import { atomicWriteFile } from './storage/index.js';
 
-export const DATA_FORMAT_VERSION = 1;
+const DATA_FORMAT_VERSION = 1;
 const UNFINISHED_PREFIX = '.unfinished-';
 
 const hostPort = z.object({
@@ -190,7 +190,7 @@ async function requireEmpty(root: string): Promise<void> {
 }
 
 /** Says of a failed file operation what it means for the user of `root`. */
-export function directoryError(root: string, error: unknown): unknown {
+function directoryError(root: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   switch (error.code) {
     case 'EACCES':
@@ -215,6 +215,6 @@ export function directoryError(root: string, error: unknown): unknown {
   }
 }
 
-export function isSystemError(error: unknown, code: string): boolean {
+function isSystemError(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }

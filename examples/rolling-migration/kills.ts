@@ -22,7 +22,7 @@ export interface Kill {
 const LONG_STEPS: ReadonlySet<string> = new Set(['stage', 'catchUp', 'validate']);
 
 /** The node that the rollout is at, with its step; undefined between two nodes. */
-export function nodeUnderWay(rollout: Rollout): Rollout['nodes'][number] | undefined {
+function nodeUnderWay(rollout: Rollout): Rollout['nodes'][number] | undefined {
   return rollout.nodes.find((node) => node.step !== 'pending' && node.step !== 'done');
 }
 

@@ -110,7 +110,7 @@ export function buildReport(facts: RunFacts): Report {
 }
 
 /** A sentence for each promise of the demo that the facts break. */
-export function brokenPromises(facts: RunFacts): string[] {
+function brokenPromises(facts: RunFacts): string[] {
   const { verification, linearizability, nodes } = facts;
   const broken: string[] = [];
   const failed = facts.operations.filter((each) => each.error !== null);

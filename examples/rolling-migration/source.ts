@@ -18,7 +18,7 @@ import { dirname, join } from 'node:path';
 import { inspectV1Directory } from '../../src/v1/index.js';
 import { DemoError } from './demo-error.js';
 
-export interface SourceLink {
+interface SourceLink {
   readonly from: string;
   readonly to: string;
   readonly relation: string;

@@ -21,7 +21,7 @@ export interface Member {
 }
 
 /** The answer to the last write of a session, kept so that a retry is answered and not applied. */
-export interface SessionAnswer {
+interface SessionAnswer {
   index: number;
   outcome: ApplyOutcome;
 }

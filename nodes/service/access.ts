@@ -4,8 +4,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { RpcConnection } from '../../transport/rpc/rpc.js';
 
-export type Role = 'member' | 'client' | 'joining';
-
 /** SHA-256, hexadecimal: what the replicated state holds of a secret. */
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');

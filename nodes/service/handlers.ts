@@ -203,7 +203,7 @@ function guarded(handler: Handler): Handler {
 }
 
 /** Failures with a reason that a caller can act on; anything else is the transport's `internal`. */
-export function asRpcError(error: unknown): unknown {
+function asRpcError(error: unknown): unknown {
   if (error instanceof ProposalError) {
     if (error.failure === 'overloaded') return new RpcError('overloaded', error.message);
     return new RpcError('refused', error.message, { reason: error.failure });

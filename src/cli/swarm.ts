@@ -46,7 +46,7 @@ async function init(flags: InitFlags): Promise<void> {
     flags.from === undefined ? options : { ...options, from: flags.from },
   );
   const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
-  const { swarmId, peerId, joinToken, clientToken } = swarm;
+  const { swarmId, peerId, joinToken, clientToken, notCarried } = swarm;
   const text = [
     `swarm ${swarmId} created in ${flags.data}`,
     flags.from === undefined ? 'version 2, empty' : `version 1, with the memories of ${flags.from}`,
@@ -59,8 +59,12 @@ async function init(flags: InitFlags): Promise<void> {
     `  --peer '${address}' --token ${clientToken}`,
     '',
     'The tokens are shown this once; the swarm keeps only their hashes.',
+    ...(notCarried.length === 0 ? [] : ['', 'Not carried by this release, left where it is:']),
+    ...notCarried.map(({ path, kind }) => `  ${path} (${kind})`),
   ].join('\n');
-  print(flags.json, { swarmId, peerId, address, joinToken, clientToken }, text);
+  const stores = notCarried.map(({ path, kind }) => ({ path, kind }));
+  const result = { swarmId, peerId, address, joinToken, clientToken, notCarried: stores };
+  print(flags.json, result, text);
 }
 
 async function status(flags: ConnectionFlags & { json?: boolean }): Promise<void> {

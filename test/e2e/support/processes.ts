@@ -40,7 +40,8 @@ export interface Finished {
 
 function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
   const script = options.asNobody === true ? AS_NOBODY : COMMAND;
-  const command = [process.execPath, script, ...args];
+  // Optimizing the code of the embedding model takes each process longer than using it here would.
+  const command = [process.execPath, '--liftoff-only', script, ...args];
   const limited =
     options.fileSizeLimit === undefined
       ? command

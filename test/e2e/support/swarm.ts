@@ -40,6 +40,17 @@ export async function initSwarm(
   return { ...(await runJson<Created>(args)), directory };
 }
 
+/** A client of a swarm, by the addresses of some of its members; closed after the tests. */
+export async function connectTo(
+  swarm: Created & { readonly addresses?: readonly string[] },
+): Promise<SwarmClient> {
+  const addresses = swarm.addresses ?? [swarm.address];
+  const seeds = addresses.map(parsePeerAddress);
+  const client = await SwarmClient.connect({ seeds, token: swarm.clientToken });
+  clients.add(client);
+  return client;
+}
+
 /** Members of one swarm, in the order of their node ids. */
 export class Swarm {
   readonly members: Member[] = [];
@@ -76,12 +87,8 @@ export class Swarm {
 
   /** A client that knows all members by their addresses. */
   async connect(): Promise<SwarmClient> {
-    const client = await SwarmClient.connect({
-      seeds: this.members.map(({ address }) => parsePeerAddress(address)),
-      token: this.created.clientToken,
-    });
-    clients.add(client);
-    return client;
+    const addresses = this.members.map(({ address }) => address);
+    return connectTo({ ...this.created, addresses });
   }
 
   /** Options of a command that reaches this swarm without a directory. */

@@ -143,12 +143,24 @@ describe('the quarantine', () => {
     });
     applyAll(v1, insert('b', 'another text'));
     expect(reasons(toV2(v1))).toEqual(['link-from-faulty-consolidation']);
-    // Stated anew by a command, even with the weight it had, the link is true and stays so.
+  });
+
+  it('believes a link that a command states anew, even with the weight it had', () => {
+    const v1 = v1With((to) => {
+      to.memory('a', 'Success');
+      to.memory('b', 'Failure');
+      to.poison('a', 'b');
+    });
+    const v2 = toV2(v1);
     const weight = v1.edges('a')[0]?.weight ?? 0;
-    applyAll(v1, edge('a', 'b', { relation: 'contradicts', weight }));
-    expect(reasons(toV2(v1))).toEqual([]);
+    for (const engine of [v1, v2]) {
+      applyAll(engine, edge('a', 'b', { relation: 'contradicts', weight }));
+    }
     v1.close();
-    expect(reasons(toV2(openV1Engine(v1.path)))).toEqual([]);
+    const again = openV1Engine(v1.path);
+    expect(reasons(toV2(again))).toEqual([]);
+    expect(reasons(v2)).toEqual([]);
+    expect(v1RowsOf(v2)).toEqual(v1RowsOf(again));
   });
 
   it('refuses links without ends and with impossible weights, and memories without an id', () => {
