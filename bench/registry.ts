@@ -1,7 +1,13 @@
 import type { Bench } from './harness.js';
+import { memoryBench } from './memory.js';
+import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
+import { transportBench } from './transport.js';
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, () => Bench>> = {
+  memory: () => memoryBench(),
+  raft: () => raftBench(),
   sim: simBench,
+  transport: () => transportBench(),
 };

@@ -1,8 +1,6 @@
 /** Brings a data directory into being: as the founder of a swarm, or admitted to one. */
 import { createSocket } from 'node:dgram';
-import { mkdir } from 'node:fs/promises';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { dirname } from 'node:path';
 import { isIPv6 } from 'node:net';
 
 import { z } from 'zod';
@@ -24,6 +22,7 @@ import {
 } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { NodeError } from './errors.js';
+import { V2Files } from './migration/v2-files.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
 import { encodeControlState } from './wire/state-codec.js';
@@ -90,8 +89,7 @@ export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
 /** The first store, with everything in it counted as applied at the founding index. */
 async function createStore(paths: DataPaths, from: string | undefined): Promise<void> {
   if (from === undefined) {
-    await mkdir(dirname(paths.v2Store), { recursive: true });
-    const engine = openV2Engine(paths.v2Store, { create: true });
+    const engine = openV2Engine(new V2Files(paths.v2).next(), { create: true });
     engine.apply([], FOUNDER_ID);
     engine.sync();
     engine.close();

@@ -6,7 +6,7 @@
  *   lock.db        held while a process uses the directory
  *   raft/          log and snapshots of the control state
  *   v1/            a copy of the v1 installation, served in place by the v1 engine
- *   v2/memory.db   the v2 store
+ *   v2/            the v2 store, memory-N.db
  *   incoming/      a snapshot on its way in
  */
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
@@ -20,7 +20,10 @@ import { NodeError, messageOf } from './errors.js';
 import { atomicWriteFile } from './storage/index.js';
 
 const DATA_FORMAT_VERSION = 1;
+/** While a folder of this name is there and no `node.json`, the directory is not finished. */
 const UNFINISHED_PREFIX = '.unfinished-';
+/** What a creation may have moved into the directory before it was killed. */
+const CREATED_NAMES = ['identity.pem', 'raft', 'v1', 'v2', 'node.json.unfinished'];
 
 const hostPort = z.object({
   host: z.string().min(1),
@@ -56,7 +59,6 @@ export interface DataPaths {
   readonly v1: string;
   readonly v1Store: string;
   readonly v2: string;
-  readonly v2Store: string;
   readonly incoming: string;
 }
 
@@ -70,7 +72,6 @@ export function dataPaths(directory: string): DataPaths {
     v1: join(root, 'v1'),
     v1Store: join(root, 'v1', '.swarm', 'memory.db'),
     v2: join(root, 'v2'),
-    v2Store: join(root, 'v2', 'memory.db'),
     incoming: join(root, 'incoming'),
   };
 }
@@ -129,15 +130,47 @@ export async function readIdentity(paths: DataPaths): Promise<Identity> {
   } catch (error) {
     throw new NodeError(
       'directory',
-      `${paths.identity} cannot be used: ${messageOf(error)}`,
+      `${paths.identity} cannot be used: ${messageOf(error)}; check owner and mode, or restore it`,
       error,
     );
   }
 }
 
+/** Fails unless the key is the one of `node.json`, and the log is there. Changes nothing. */
+export async function requireKeyAndLog(paths: DataPaths, file: NodeFile): Promise<void> {
+  await requireOwnKey(paths, file);
+  await requireLog(paths);
+}
+
+/** With another key the members would not know this node. */
+async function requireOwnKey(paths: DataPaths, file: NodeFile): Promise<void> {
+  const { peerId } = await readIdentity(paths);
+  if (peerId === file.peerId) return;
+  throw new NodeError(
+    'directory',
+    `${paths.identity} is the key of peer ${peerId}, and ${paths.nodeFile} is of peer ` +
+      `${file.peerId}. Restore the file that is wrong, nothing was changed`,
+  );
+}
+
+/** A node that has forgotten its votes could vote twice in one term (Raft 5.2). */
+async function requireLog(paths: DataPaths): Promise<void> {
+  const names = await readdir(paths.raft).catch((error: unknown) => {
+    if (isSystemError(error, 'ENOENT')) return [];
+    throw directoryError(paths.root, error);
+  });
+  if (names.some((name) => name.endsWith('.wal'))) return;
+  throw new NodeError(
+    'directory',
+    `the log in ${paths.raft} is missing. Restore it; or remove this node from its swarm and the ` +
+      'directory from this machine, and join again. Nothing was changed',
+  );
+}
+
 /**
  * Fills a directory that must not hold anything yet: `fill` works in a directory inside it, whose
- * content moves up when all of it is there, `node.json` last. After a failure nothing is left.
+ * content moves up when all of it is there, `node.json` last. After a failure nothing is left; what
+ * a killed process left is removed by the next creation.
  */
 export async function createDataDirectory(
   directory: string,
@@ -159,8 +192,9 @@ export async function createDataDirectory(
       await rename(join(temporary, name), join(paths.root, name));
       moved.push(join(paths.root, name));
     }
-    await rm(temporary, { recursive: true });
     await writeNodeFile(paths, file);
+    moved.push(paths.nodeFile);
+    await rm(temporary, { recursive: true });
     return { paths, file, identity };
   } catch (error) {
     const left = created ?? [...moved, temporary].filter((path) => path !== undefined);
@@ -177,11 +211,13 @@ async function requireEmpty(root: string): Promise<void> {
     if (isSystemError(error, 'ENOENT')) return;
     throw directoryError(root, error);
   }
-  // What a creation left that was killed half way.
-  for (const name of names.filter((one) => one.startsWith(UNFINISHED_PREFIX))) {
-    await rm(join(root, name), { recursive: true, force: true });
+  const markers = names.filter((one) => one.startsWith(UNFINISHED_PREFIX));
+  const left = markers.length === 0 ? [] : [...CREATED_NAMES, ...markers];
+  if (names.every((one) => left.includes(one))) {
+    // A creation was killed half way. The markers go last, should this be killed too.
+    for (const name of left) await rm(join(root, name), { recursive: true, force: true });
+    return;
   }
-  if (names.every((one) => one.startsWith(UNFINISHED_PREFIX))) return;
   const what = names.includes('node.json') ? 'a node already' : 'other files';
   throw new NodeError(
     'not-empty',
@@ -206,6 +242,12 @@ function directoryError(root: string, error: unknown): unknown {
       return new NodeError(
         'disk-full',
         `the disk of ${root} is full: ${error.message}. Free some space and try again`,
+        error,
+      );
+    case 'EFBIG':
+      return new NodeError(
+        'disk-full',
+        `a file in ${root} cannot grow: ${error.message}. Raise the size limit of files (ulimit -f)`,
         error,
       );
     case 'ENOTDIR':

@@ -24,6 +24,8 @@ export const SNAPSHOT_CHUNK_TIMEOUT_MS = 10_000;
 export const SNAPSHOT_BYTES_MAX = 64 * 1024 ** 3;
 /** How long SIGTERM waits for running requests. */
 export const DRAIN_TIMEOUT_MS = 5_000;
+/** How long it then tries to tell the others that it left. */
+export const GOODBYE_TIMEOUT_MS = 2_000;
 /** Tries of one rollout step before the rollout is aborted. */
 export const STEP_ATTEMPTS_MAX = 5;
 export const STEP_RETRY_MS = 500;

@@ -15,15 +15,17 @@ import type { ControlState } from './control-plane/state.js';
 import type { DataPaths } from './data-directory.js';
 import { Engines } from './engines.js';
 import { NodeError } from './errors.js';
-import { discardStaged } from './migration/staged-store.js';
+import { V2Files } from './migration/v2-files.js';
 import { openIfCurrent } from './open-store.js';
 
 export class NodeEngines extends Engines {
+  readonly v2Files: V2Files;
   readonly #paths: DataPaths;
   readonly #nodeId: number;
 
   constructor(paths: DataPaths, nodeId: number) {
     super();
+    this.v2Files = new V2Files(paths.v2);
     this.#paths = paths;
     this.#nodeId = nodeId;
   }
@@ -33,7 +35,7 @@ export class NodeEngines extends Engines {
    * after it may say otherwise, so everything that may be wanted is opened.
    */
   openAll(control: ControlState, index: number): void {
-    const { v1Store, v2Store } = this.#paths;
+    const { v1Store, v2 } = this.#paths;
     if (control.members.size === 0) return;
     if (control.swarmVersion === 1) {
       if (!existsSync(v1Store)) throw missingStore(v1Store);
@@ -49,9 +51,9 @@ export class NodeEngines extends Engines {
       }
       this.add(v1);
     }
-    const v2 = openIfCurrent(v2Store, index, openV2Engine);
-    if (v2 !== undefined) this.add(v2);
-    if (control.swarmVersion === 2 && v2 === undefined) throw missingStore(v2Store);
+    const current = openIfCurrent(this.v2Files.current(), index, openV2Engine);
+    if (current !== undefined) this.add(current);
+    if (control.swarmVersion === 2 && current === undefined) throw missingStore(v2);
   }
 
   get v2(): V2Engine | undefined {
@@ -71,9 +73,8 @@ export class NodeEngines extends Engines {
       return;
     }
     if (control.rollout?.status === 'running') return;
-    if (this.engine('v2') === undefined && !existsSync(this.#paths.v2Store)) return;
     this.remove('v2');
-    await discardStaged(this.#paths.v2Store);
+    await this.v2Files.discard();
   }
 
   /** Replaces everything by the rows of a snapshot, in the engine that this state begins with. */
@@ -82,14 +83,14 @@ export class NodeEngines extends Engines {
     control: ControlState,
     index: number,
   ): Promise<void> {
-    const { v1Store, v2Store } = this.#paths;
+    const { v1Store } = this.#paths;
     const version = engineOf(control.swarmVersion);
     const other = version === 'v1' ? 'v2' : 'v1';
     this.remove(other);
     // A v2 store beside v1 rows of another index is built again by the rollout.
-    if (other === 'v2') await discardStaged(v2Store);
+    if (other === 'v2') await this.v2Files.discard();
     if (this.engine(version) === undefined) {
-      const path = version === 'v1' ? v1Store : v2Store;
+      const path = version === 'v1' ? v1Store : this.v2Files.next();
       await mkdir(dirname(path), { recursive: true });
       this.add(
         version === 'v1'

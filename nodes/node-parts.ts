@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 
 import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
-import { readNodeFile } from './data-directory.js';
+import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
@@ -25,6 +25,7 @@ export interface Parts {
 /** Opens a data directory; after a failure nothing of it is open. */
 export async function openParts(paths: DataPaths, log: (message: string) => void): Promise<Parts> {
   const file = await readNodeFile(paths);
+  await requireKeyAndLog(paths, file);
   const lock = lockDirectory(paths.root);
   const engines = new NodeEngines(paths, file.nodeId);
   let store: RaftLogStore | undefined;

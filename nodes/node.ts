@@ -16,7 +16,12 @@ import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
 import { messageOf } from './errors.js';
-import { DRAIN_TIMEOUT_MS, FORWARD_TIMEOUT_MS, VECTORS_TIMEOUT_MS } from './limits.js';
+import {
+  DRAIN_TIMEOUT_MS,
+  FORWARD_TIMEOUT_MS,
+  GOODBYE_TIMEOUT_MS,
+  VECTORS_TIMEOUT_MS,
+} from './limits.js';
 import { RolloutExecutor } from './migration/executor.js';
 import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
@@ -105,7 +110,7 @@ export class SwarmNode {
       driver: this.driver,
       embedder: this.embedder,
       v1Store: options.paths.v1Store,
-      v2Store: options.paths.v2Store,
+      v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
       fetchVectors: (hashes) => this.#fetchVectors(hashes),
       log: options.log,
@@ -185,11 +190,7 @@ export class SwarmNode {
     const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
     await this.#handOverBefore(deadlineMs);
     while (this.#running > 0 && performance.now() < deadlineMs) await pause(10);
-    if (this.control.members.size > 1) {
-      await this.#setStatus('left').catch((error: unknown) => {
-        this.#options.log(`could not say goodbye: ${messageOf(error)}`);
-      });
-    }
+    if (this.control.members.size > 1) await this.#sayGoodbye();
     await this.#close();
   }
 
@@ -204,22 +205,23 @@ export class SwarmNode {
       host: this.file.listen.host,
       port: this.file.listen.port,
       handlers: nodeHandlers(nodeServices(this, access)),
+      onHandlerError: (method, peerId, error) =>
+        this.#options.log(`${method} of ${peerId} failed: ${messageOf(error)}`),
+      onRefusal: ({ remoteHost, remotePort, reason }) =>
+        this.#options.log(`refused ${remoteHost}:${remotePort}: ${reason}`),
     });
     this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
     this.#updatePeers();
   }
 
   async #join(): Promise<void> {
-    void Promise.resolve(this.embedder.embed(['warm'])).catch((error: unknown) =>
-      this.#options.log(`the embedding model does not start: ${messageOf(error)}`),
-    );
     this.driver.start();
     this.#handOver = setInterval(() => this.#handOverIfCordoned(), HAND_OVER_INTERVAL_MS);
     const waiting = setInterval(() => {
       this.#options.log('waiting for a leader and for the log to catch up');
     }, 5_000);
     try {
-      await this.driver.readBarrier();
+      await Promise.all([this.driver.readBarrier(), this.#warm()]);
       this.#ready = true;
       this.#controlChanged();
       while (!this.#stopping) {
@@ -232,6 +234,33 @@ export class SwarmNode {
       }
     } finally {
       clearInterval(waiting);
+    }
+  }
+
+  /** A node that serves before its model is loaded would let its first clients wait for that. */
+  async #warm(): Promise<void> {
+    try {
+      await this.embedder.embed(['warm']);
+    } catch (error) {
+      this.#options.log(`the embedding model does not start: ${messageOf(error)}`);
+    }
+  }
+
+  /** The new leader may not be known yet; without one at all the others see a node that is gone. */
+  async #sayGoodbye(): Promise<void> {
+    const deadlineMs = performance.now() + GOODBYE_TIMEOUT_MS;
+    for (;;) {
+      try {
+        await this.#setStatus('left');
+        return;
+      } catch (error) {
+        if (performance.now() < deadlineMs) {
+          await pause(50);
+          continue;
+        }
+        this.#options.log(`could not say goodbye: ${messageOf(error)}`);
+        return;
+      }
     }
   }
 
@@ -282,7 +311,7 @@ export class SwarmNode {
         engines: this.engines,
         replica: this.replica,
         embedder: this.embedder,
-        path: this.#options.paths.v2Store,
+        files: this.engines.v2Files,
         fetchVectors: (hashes: string[]) => this.#fetchVectors(hashes),
         signal: new AbortController().signal,
         onProgress: () => undefined,

@@ -16,6 +16,7 @@ import type { Rollout, RolloutNode, RolloutStep } from '../rollout/state.js';
 import { requireRoomFor } from './disk-space.js';
 import { catchUp, ensureStaged, validate } from './staged-store.js';
 import type { StagingContext } from './staged-store.js';
+import type { V2Files } from './v2-files.js';
 
 export interface ExecutorPorts {
   readonly nodeId: number;
@@ -24,7 +25,7 @@ export interface ExecutorPorts {
   readonly driver: Driver;
   readonly embedder: Embedder;
   readonly v1Store: string;
-  readonly v2Store: string;
+  readonly v2Files: V2Files;
   /** Proposes through whichever node leads, and waits until it is applied there. */
   submit(command: Command): Promise<CommandResult>;
   fetchVectors(textHashes: string[]): Promise<(Float32Array | undefined)[]>;
@@ -154,7 +155,7 @@ export class RolloutExecutor {
       case 'drain':
         return this.#drain(signal);
       case 'snapshot': {
-        const bytes = await requireRoomFor(this.#ports.v1Store, this.#ports.v2Store);
+        const bytes = await requireRoomFor(this.#ports.v1Store, this.#ports.v2Files.directory);
         engines.sync();
         return { appliedIndex: replica.appliedIndex, bytes };
       }
@@ -206,11 +207,11 @@ export class RolloutExecutor {
   }
 
   #stagingContext(signal: AbortSignal): StagingContext {
-    const { engines, replica, embedder, v2Store, fetchVectors } = this.#ports;
+    const { engines, replica, embedder, v2Files: files, fetchVectors } = this.#ports;
     const onProgress = (progress: StageProgress): void => {
       this.progress = `${progress.done} of ${progress.total}`;
     };
-    return { engines, replica, embedder, path: v2Store, fetchVectors, signal, onProgress };
+    return { engines, replica, embedder, files, fetchVectors, signal, onProgress };
   }
 }
 

@@ -2,23 +2,21 @@
  * Brings a v2 store up beside the v1 store that serves, until both hold the same at the same index.
  * Every part can be repeated: after a crash it finds what is there and does what is missing.
  */
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-
 import { openV2Engine, stageV2, validateStores } from '../../src/memory/index.js';
 import type { StageProgress, ValidationReport } from '../../src/memory/index.js';
 import type { Embedder } from '../../src/memory/engine.js';
+import { assert } from '../assert.js';
 import type { Engines } from '../engines.js';
 import { CATCH_UP_BYTES_MAX } from '../limits.js';
 import { openIfCurrent } from '../open-store.js';
 import type { Replica } from '../replica/replica.js';
+import type { V2Files } from './v2-files.js';
 
 export interface StagingContext {
   readonly engines: Engines;
   readonly replica: Replica;
   readonly embedder: Embedder;
-  /** Where the finished v2 store lies. */
-  readonly path: string;
+  readonly files: V2Files;
   readonly fetchVectors: (textHashes: string[]) => Promise<(Float32Array | undefined)[]>;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: StageProgress) => void;
@@ -28,18 +26,17 @@ const SAMPLE_QUERIES = 8;
 
 /** Builds the v2 store from a consistent snapshot, unless one is there that can still catch up. */
 export async function ensureStaged(context: StagingContext): Promise<void> {
-  const { engines, replica, embedder, path, fetchVectors, signal, onProgress } = context;
+  const { engines, replica, embedder, files, fetchVectors, signal, onProgress } = context;
   if (engines.engine('v2') !== undefined) return;
   const reachable = replica.replayableFrom - 1;
-  const current = openIfCurrent(path, reachable, openV2Engine);
+  const current = openIfCurrent(files.current(), reachable, openV2Engine);
   if (current !== undefined) {
     current.close();
     return;
   }
-  await discardStaged(path);
-  await mkdir(dirname(path), { recursive: true });
+  await files.discard();
   const source = engines.active('v1');
-  await stageV2({ source, path, embedder, fetchVectors, signal, onProgress });
+  await stageV2({ source, path: files.next(), embedder, fetchVectors, signal, onProgress });
 }
 
 /**
@@ -47,9 +44,11 @@ export async function ensureStaged(context: StagingContext): Promise<void> {
  * every command in the same turn as the v1 engine does.
  */
 export async function catchUp(context: StagingContext): Promise<number> {
-  const { engines, replica, path, signal } = context;
+  const { engines, replica, files, signal } = context;
   const open = engines.engine('v2');
   if (open !== undefined) return open.appliedIndex;
+  const path = files.current();
+  assert(path !== undefined, 'a store catches up after it was staged');
   const engine = openV2Engine(path);
   try {
     while (engine.appliedIndex < replica.appliedIndex) {
@@ -76,11 +75,4 @@ export async function validate(context: StagingContext): Promise<ValidationRepor
     embedder,
     signal,
   });
-}
-
-/** Removes a store that is not wanted any more, with the files that SQLite keeps beside it. */
-export async function discardStaged(path: string): Promise<void> {
-  for (const name of [path, `${path}.staging`]) {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(name + suffix, { force: true });
-  }
 }

@@ -2,11 +2,18 @@
  * The methods that a node answers. Every payload is checked, every caller is known, and each failure
  * that another try can mend says so by its code or reason.
  */
+import { RaftError } from '../../consensus/raft/index.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { ProposalError } from '../driver.js';
 import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
-import type { EngineVersion, MemoryEngine, ModelVector } from '../../src/memory/engine.js';
+import { commandProblem, embeddingText } from '../../src/memory/index.js';
+import type {
+  EngineVersion,
+  MemoryCommand,
+  MemoryEngine,
+  ModelVector,
+} from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
@@ -37,7 +44,7 @@ export interface ServicePorts {
   admitPeer(peerId: string, host: string, port: number, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(peerId: string, incarnation: string): void;
-  receiveRaft(peerId: string, payload: unknown): void;
+  receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
 }
@@ -62,7 +69,10 @@ function clientHandlers(ports: ServicePorts): Handlers {
       ports.requireServing();
       return ports.admitPeer(context.connection.peerId, host, port, context.timeoutMs);
     },
-    'swarm.status': forClients(ports, () => ports.status()),
+    'swarm.status': forClients(ports, (payload) => {
+      parseRequest(requests.nothing, payload);
+      return ports.status();
+    }),
     'swarm.remove': forClients(ports, (payload, context) => {
       ports.requireServing();
       return ports.removePeer(parseRequest(requests.leave, payload).nodeId, context.timeoutMs);
@@ -77,11 +87,15 @@ function clientHandlers(ports: ServicePorts): Handlers {
       const { digest } = parseRequest(requests.rolloutStart, payload);
       return ports.rolloutStart(digest, context.timeoutMs);
     }),
-    'rollout.abort': forClients(ports, (_payload, context) => {
+    'rollout.abort': forClients(ports, (payload, context) => {
+      parseRequest(requests.nothing, payload);
       ports.requireServing();
       return ports.rolloutAbort(context.timeoutMs);
     }),
-    'rollout.status': forClients(ports, () => ports.rolloutStatus()),
+    'rollout.status': forClients(ports, (payload) => {
+      parseRequest(requests.nothing, payload);
+      return ports.rolloutStatus();
+    }),
   };
 }
 
@@ -94,7 +108,8 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     if (consistency === 'linearizable') await ports.readBarrier(timeoutMs, signal);
   };
   return {
-    'memory.openSession': forClients(ports, async (_payload, { timeoutMs }) => {
+    'memory.openSession': forClients(ports, async (payload, { timeoutMs }) => {
+      parseRequest(requests.nothing, payload);
       ports.requireServing();
       const result = applied(await ports.submit({ type: 'openSession' }, timeoutMs));
       return { session: result.value };
@@ -102,7 +117,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     'memory.insert': forClients(ports, async (payload, { timeoutMs }) => {
       ports.requireServing();
       const { session, sequence, id, content, metadata } = parseRequest(requests.insert, payload);
-      const vector = await ports.embed(content);
+      const vector = await ports.embed(embeddingText(content, metadata));
       const command = {
         type: 'insertMemory',
         id,
@@ -111,14 +126,14 @@ function memoryHandlers(ports: ServicePorts): Handlers {
         vector,
         timestampMs: ports.now(),
       } as const;
-      const write: Command = { type: 'memory', session, sequence, command };
+      const write: Command = { type: 'memory', session, sequence, command: checked(command) };
       return { index: applied(await ports.submit(write, timeoutMs)).index };
     }),
     'memory.addEdge': forClients(ports, async (payload, { timeoutMs }) => {
       ports.requireServing();
       const { session, sequence, ...edge } = parseRequest(requests.addEdge, payload);
       const command = { type: 'addEdge', ...edge, timestampMs: ports.now() } as const;
-      const write: Command = { type: 'memory', session, sequence, command };
+      const write: Command = { type: 'memory', session, sequence, command: checked(command) };
       return { index: applied(await ports.submit(write, timeoutMs)).index };
     }),
     'memory.get': forClients(ports, async (payload, context) => {
@@ -138,7 +153,8 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       const hits = ports.activeEngine().search({ text, vector, limit });
       return { hits, appliedIndex: ports.appliedIndex() };
     }),
-    'memory.counts': forClients(ports, () => {
+    'memory.counts': forClients(ports, (payload) => {
+      parseRequest(requests.nothing, payload);
       ports.requireServing();
       const engine = ports.activeEngine();
       const appliedIndex = ports.appliedIndex();
@@ -150,7 +166,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
 function memberHandlers(ports: ServicePorts): Handlers {
   return {
     'raft.message': forMembers(ports, (payload, { connection }) => {
-      ports.receiveRaft(connection.peerId, payload);
+      ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
       return null;
     }),
     'raft.snapshotChunk': forMembers(ports, async (payload) => {
@@ -162,12 +178,11 @@ function memberHandlers(ports: ServicePorts): Handlers {
       return null;
     }),
     'node.greet': forMembers(ports, (payload, { connection }) => {
-      if (typeof payload === 'string') ports.greeted(connection.peerId, payload.slice(0, 64));
+      ports.greeted(connection.peerId, parseRequest(requests.greet, payload));
       return null;
     }),
     'node.propose': forMembers(ports, async (payload) => {
-      if (!(payload instanceof Uint8Array)) throw new RpcError('malformed', 'a command is bytes');
-      return ports.submitHere(payload);
+      return ports.submitHere(bytesOf('a command', payload));
     }),
     'node.vectors': forMembers(ports, (payload) => {
       const { hashes } = parseRequest(requests.vectors, payload);
@@ -175,6 +190,18 @@ function memberHandlers(ports: ServicePorts): Handlers {
       return vectors.map((values) => (values === undefined ? null : floatsToBytes(values)));
     }),
   };
+}
+
+function bytesOf(what: string, payload: unknown): Uint8Array {
+  if (payload instanceof Uint8Array) return payload;
+  throw new RpcError('malformed', `${what} must be bytes`);
+}
+
+/** What an engine would refuse is refused before it is in the log. */
+function checked(command: MemoryCommand): MemoryCommand {
+  const problem = commandProblem(command);
+  if (problem === undefined) return command;
+  throw new RpcError('malformed', `the request is not valid: ${problem}`);
 }
 
 function forClients(ports: ServicePorts, handler: Handler): Handler {
@@ -208,6 +235,7 @@ function asRpcError(error: unknown): unknown {
     if (error.failure === 'overloaded') return new RpcError('overloaded', error.message);
     return new RpcError('refused', error.message, { reason: error.failure });
   }
+  if (error instanceof RaftError) return new RpcError('malformed', error.message);
   if (error instanceof NodeError) {
     const code = error.code === 'malformed' ? 'malformed' : 'refused';
     return new RpcError(code, error.message, { reason: error.code });

@@ -39,7 +39,10 @@ export const requests = {
     protocol: z.literal(1),
     token: z.string().max(TOKEN_LENGTH_MAX).nullable().default(null),
   }),
-  nothing: z.object({}),
+  nothing: z.custom<object>(
+    (value) => isJsonObject(value) && !(value instanceof Uint8Array),
+    'must be an empty object',
+  ),
   join: z.object({
     token: z.string().max(TOKEN_LENGTH_MAX),
     host: z.string().min(1).max(HOST_LENGTH_MAX),
@@ -67,6 +70,7 @@ export const requests = {
   rolloutPlan: z.object({ to: z.literal('v2') }),
   rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),
   vectors: z.object({ hashes: z.array(z.string().max(128)).max(VECTOR_HASHES_MAX) }),
+  greet: z.string().min(1).max(64),
   leave: z.object({ nodeId: count.min(1) }),
 };
 

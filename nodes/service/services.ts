@@ -42,9 +42,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
       const member = memberByPeerId(node.control, peerId);
       if (member !== undefined) node.peers.greeted(member.nodeId, incarnation);
     },
-    receiveRaft: (peerId, payload) => {
-      if (payload instanceof Uint8Array) node.receiveRaft(peerId, payload);
-    },
+    receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshotEnd(peerId, payload),
   };

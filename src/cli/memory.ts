@@ -7,6 +7,7 @@ import type { ReadOptions, SwarmClient } from '../client/index.js';
 import { print, withClient, withConnection, withOneNode } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
+import { numberOf } from './number.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
 type ReadFlags = Flags & { readonly local?: boolean };
@@ -26,7 +27,7 @@ export function addMemoryCommands(program: Command): void {
     .argument('<from>', 'id of a memory')
     .argument('<to>', 'id of a memory')
     .option('--relation <name>', 'kind of the edge', 'related')
-    .option('--weight <number>', '0 to 1', Number, 1)
+    .option('--weight <number>', '0 to 1', numberOf, 1)
     .option('--json', 'print one JSON object')
     .action(link);
   withConnection(memory.command('get'))
@@ -38,7 +39,7 @@ export function addMemoryCommands(program: Command): void {
   withConnection(memory.command('search'))
     .description('Find the memories nearest in meaning to a text')
     .argument('<text>', 'what to look for')
-    .option('--limit <n>', 'number of hits', Number, 10)
+    .option('--limit <n>', 'number of hits', numberOf, 10)
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
@@ -84,24 +85,24 @@ async function link(
 
 async function get(id: string, flags: ReadFlags): Promise<void> {
   await reading(flags, async (client, options) => {
-    const { memory, appliedIndex } = await client.get(id, options);
+    const { memory, appliedIndex, servedBy } = await client.get(id, options);
     if (memory === null) {
-      if (flags.json === true) print(true, { memory: null, appliedIndex }, '');
+      if (flags.json === true) print(true, { memory: null, appliedIndex, servedBy }, '');
       throw new ExitError(1, `error: there is no memory with the id ${id}`);
     }
     const text = `${memory.content}\n\n${JSON.stringify(memory.metadata)}`;
-    print(flags.json, { memory, appliedIndex }, text);
+    print(flags.json, { memory, appliedIndex, servedBy }, text);
   });
 }
 
 async function search(text: string, flags: ReadFlags & { readonly limit: number }): Promise<void> {
   await reading(flags, async (client, options) => {
     const query = { text, limit: flags.limit };
-    const { hits, appliedIndex } = await client.search(query, options);
+    const { hits, appliedIndex, servedBy } = await client.search(query, options);
     const lines = hits.map(
       ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,
     );
-    print(flags.json, { hits, appliedIndex }, lines.join('\n') || 'nothing found');
+    print(flags.json, { hits, appliedIndex, servedBy }, lines.join('\n') || 'nothing found');
   });
 }
 

@@ -5,6 +5,7 @@ import { formatPeerAddress, parseHostPort } from '../../transport/identity/index
 import type { Member, SwarmStatus } from '../client/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
+import { numberOf } from './number.js';
 import { rolloutLines } from './rollout-text.js';
 
 interface InitFlags {
@@ -33,7 +34,7 @@ export function addSwarmCommands(program: Command): void {
     .action(status);
   withConnection(swarm.command('remove'))
     .description('Remove a member that will not come back; it loses its vote')
-    .argument('<node-id>', 'node id, as `swarm status` shows it', Number)
+    .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--json', 'print one JSON object')
     .action(remove);
 }

@@ -28,7 +28,7 @@ export const EMBEDDING_ATTEMPT_FACTOR = 2;
 export const ROLLOUT_ATTEMPT_FACTOR = 5;
 
 /** All attempts of one request together, in milliseconds. */
-export const DEADLINE_MS = 10_000;
+export const DEADLINE_MS = 20_000;
 
 /** Waits between rounds of attempts, in milliseconds; a random half is taken off. */
 export const BACKOFF_MS_MIN = 10;

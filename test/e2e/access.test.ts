@@ -5,6 +5,7 @@ import { dataPaths, readIdentity } from '../../nodes/data-directory.js';
 import { createIdentity, parsePeerAddress } from '../../transport/identity/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
+import { RpcError } from '../../transport/rpc/rpc.js';
 import type { RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import { freePort, scratch } from './support/directories.js';
 import { run } from './support/processes.js';
@@ -48,7 +49,7 @@ const GARBAGE: readonly unknown[] = [
   Uint8Array.from({ length: 64 }, (_, i) => (i * 37) & 0xff),
   new Uint8Array(0),
   { session: 'one', sequence: -1, id: 5, content: null },
-  { session: 1, sequence: 1, id: 'x', content: 'y', metadata: nested },
+  { session: 1, sequence: 1, id: 'x'.repeat(4_097), metadata: nested },
   { session: 1, sequence: 1.5, from: '', to: '', relation: '', weight: 7 },
   { to: 'v3' },
   { id: 'x'.repeat(5_000), consistency: 'eventual' },
@@ -78,6 +79,26 @@ async function connectAsClient(): Promise<RpcConnection> {
   const hello = { protocol: 1, token: swarm.created.clientToken };
   await connection.call('client.hello', hello, timeout);
   return connection;
+}
+
+/** Calls of which the answer is not that the payload is malformed, with what it is. */
+async function notMalformed(
+  connection: RpcConnection,
+  methods: readonly string[],
+  payloads: readonly unknown[],
+): Promise<string[]> {
+  const others: string[] = [];
+  for (const method of methods) {
+    for (const payload of payloads) {
+      const answer = await connection.call(method, payload, timeout).then(
+        () => 'an answer',
+        (error: unknown) => (error instanceof RpcError ? error.code : String(error)),
+      );
+      const what = `${method} with ${JSON.stringify(payload)?.slice(0, 80)}: ${answer}`;
+      if (answer !== 'malformed') others.push(what);
+    }
+  }
+  return others;
 }
 
 async function expectServing(): Promise<void> {
@@ -139,25 +160,23 @@ describe('a client', () => {
 
   it('is told what is wrong with a payload, by every method', async () => {
     const connection = await connectAsClient();
-    for (const payload of GARBAGE) {
-      for (const method of ['client.hello', 'swarm.join', ...CLIENT_METHODS]) {
-        const answer = connection.call(method, payload, timeout);
-        const what = `${method} with ${JSON.stringify(payload)?.slice(0, 80)}`;
-        await expect(answer, what).rejects.toMatchObject({ code: 'malformed' });
-      }
-    }
+    const methods = ['client.hello', 'swarm.join', ...CLIENT_METHODS];
+    expect(await notMalformed(connection, methods, GARBAGE)).toEqual([]);
+    const session = await connection.call('memory.openSession', {}, timeout);
+    const write = { ...(session as object), sequence: 1, id: 'x', content: 'y' };
+    const deep = [
+      { ...write, metadata: nested },
+      { ...write, metadata: [] },
+    ];
+    expect(await notMalformed(connection, ['memory.insert'], deep)).toEqual([]);
     await expectServing();
   });
 
   it('is told so too where nothing but an empty object is expected', async () => {
     const connection = await connectAsClient();
-    for (const payload of [null, 7, 'text', [], new Uint8Array(3)]) {
-      for (const method of CLIENT_METHODS_WITHOUT_PAYLOAD) {
-        const answer = connection.call(method, payload, timeout);
-        const what = `${method} with ${JSON.stringify(payload)}`;
-        await expect(answer, what).rejects.toMatchObject({ code: 'malformed' });
-      }
-    }
+    const payloads = [null, 7, 'text', [], new Uint8Array(3)];
+    const accepted = await notMalformed(connection, CLIENT_METHODS_WITHOUT_PAYLOAD, payloads);
+    expect(accepted).toEqual([]);
     await expectServing();
   });
 });
@@ -165,14 +184,9 @@ describe('a client', () => {
 describe('a member', () => {
   it('that sends garbage is told so and does not stop the node', async () => {
     const connection = await connectAs(await readIdentity(dataPaths(swarm.member(1).directory)));
-    for (const method of MEMBER_METHODS) {
-      for (const payload of GARBAGE) {
-        const answer = connection.call(method, payload, timeout);
-        const what = `${method} with ${JSON.stringify(payload)?.slice(0, 80)}`;
-        await expect(answer, what).rejects.toMatchObject({ code: 'malformed' });
-        connection.notify(method, payload);
-      }
-    }
+    const payloads = [...GARBAGE, {}, ['snapshot-chunk', 9, 'x', 0, []], ['snapshot-end', 1]];
+    expect(await notMalformed(connection, MEMBER_METHODS, payloads)).toEqual([]);
+    for (const method of MEMBER_METHODS) connection.notify(method, GARBAGE);
     await expectServing();
   });
 });

@@ -1,6 +1,7 @@
 /** Directories of nodes that are damaged, of a newer release, not writable, or half made. */
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from '@photostructure/sqlite';
 import { beforeAll, describe, expect, it } from 'vitest';
 
+import { createIdentity } from '../../transport/identity/index.js';
 import { Random } from '../../examples/rolling-migration/random.js';
 import { contentsOf, freePort, scratch, v1Installation } from './support/directories.js';
 import { NodeProcess, run, runAndKill, runJson } from './support/processes.js';
@@ -29,10 +31,16 @@ function patch(path: string, offset: number, bytes: Uint8Array): void {
   writeFileSync(path, content);
 }
 
-/** The files of the node, without what says who uses the directory. */
+/** The files of the node, without the lock and what SQLite keeps beside a store. */
 function filesOf(directory: string): Record<string, string> {
   const entries = Object.entries(contentsOf(directory));
-  return Object.fromEntries(entries.filter(([path]) => !/lock\.(db|pid)/.test(path)));
+  return Object.fromEntries(entries.filter(([path]) => !/lock\.(db|pid)|-wal$|-shm$/.test(path)));
+}
+
+function storeOf(directory: string): string {
+  const names = readdirSync(join(directory, 'v2')).filter((name) => name.endsWith('.db'));
+  expect(names).toHaveLength(1);
+  return join(directory, 'v2', names[0] ?? '');
 }
 
 const NEWER = Uint8Array.of(99, 0, 0, 0);
@@ -66,11 +74,11 @@ const SPOILT: readonly [string, (directory: string) => void, readonly RegExp[]][
   [
     'a v2 store of a newer release',
     (directory) => {
-      const database = new DatabaseSync(join(directory, 'v2', 'memory.db'));
+      const database = new DatabaseSync(storeOf(directory));
       database.exec('PRAGMA user_version = 99');
       database.close();
     },
-    [/memory\.db has format 99/, /upgrade this node/],
+    [/\.db has format 99/, /upgrade this node/],
   ],
   [
     'a log of a newer release',
@@ -102,25 +110,34 @@ const SPOILT: readonly [string, (directory: string) => void, readonly RegExp[]][
     (directory) => {
       writeFileSync(join(directory, 'identity.pem'), readFileSync(otherKey));
     },
-    [/identity\.pem/, /peer/],
+    [/identity\.pem is the key of peer/, /node\.json is of peer/],
   ],
+  ['no store', (directory) => rmSync(storeOf(directory)), [/is missing/]],
   [
-    'no store',
-    (directory) => rmSync(join(directory, 'v2', 'memory.db')),
-    [/memory\.db is missing/],
+    'no log',
+    (directory) => rmSync(join(directory, 'raft'), { recursive: true }),
+    [/raft is missing/],
   ],
-  ['no log', (directory) => rmSync(join(directory, 'raft'), { recursive: true }), [/raft/]],
 ];
 
+let template: string;
 let otherKey: string;
 
-describe('the directory of a node', () => {
-  beforeAll(async () => {
-    otherKey = join((await initSwarm()).directory, 'identity.pem');
-  });
+beforeAll(async () => {
+  template = (await initSwarm()).directory;
+  otherKey = join((await initSwarm()).directory, 'identity.pem');
+});
 
+/** The directory of a node that was never started. */
+function copyOfNode(): string {
+  const directory = scratch('node');
+  cpSync(template, directory, { recursive: true });
+  return directory;
+}
+
+describe('the directory of a node', () => {
   it.each(SPOILT)('with %s is refused and left as it is', async (_name, spoil, patterns) => {
-    const { directory } = await initSwarm();
+    const directory = copyOfNode();
     spoil(directory);
     const before = filesOf(directory);
     const { code, stdout, stderr } = await run(['node', 'start', '--data', directory]);
@@ -143,7 +160,7 @@ describe('a directory without permission to write', () => {
   it('gets no new node', async () => {
     const closed = unwritable();
     const listen = `127.0.0.1:${await freePort()}`;
-    const peer = (await initSwarm()).address;
+    const peer = `${listen}#${createIdentity().peerId}`;
     for (const directory of [closed, join(closed, 'below')]) {
       const commands = [
         ['swarm', 'init', '--data', directory, '--listen', listen],
@@ -162,7 +179,7 @@ describe('a directory without permission to write', () => {
   });
 
   it('does not start the node in it', async () => {
-    const { directory } = await initSwarm();
+    const directory = copyOfNode();
     chmodSync(directory, 0o555);
     const before = contentsOf(directory);
     const start = ['node', 'start', '--data', directory];
@@ -182,7 +199,7 @@ describe('a command that is killed', () => {
   it('while it creates a swarm leaves a directory for a second try', async () => {
     const source = v1Installation(200);
     const before = contentsOf(source);
-    for (let i = 0; i < 5; i += 1) {
+    for (let i = 0; i < 4; i += 1) {
       const directory = scratch('killed');
       const listen = `127.0.0.1:${await freePort()}`;
       const args = ['swarm', 'init', '--data', directory, '--listen', listen, '--from', source];
@@ -197,9 +214,9 @@ describe('a command that is killed', () => {
 
   it('in the middle of its last steps leaves such a directory too', async () => {
     // The moments between two renames are too short to be met: this is what they leave.
-    const names = readdirSync((await initSwarm()).directory).sort();
+    const names = readdirSync(template).sort();
     for (const missing of [['node.json'], ['node.json', 'raft'], ['node.json', 'identity.pem']]) {
-      const { directory } = await initSwarm();
+      const directory = copyOfNode();
       for (const name of missing) rmSync(join(directory, name), { recursive: true });
       mkdirSync(join(directory, '.unfinished-Ab3dE6'));
       await initSwarm(undefined, directory);
@@ -208,7 +225,7 @@ describe('a command that is killed', () => {
   });
 
   it('never costs a file that the product did not write', async () => {
-    const { directory } = await initSwarm();
+    const directory = copyOfNode();
     rmSync(join(directory, 'node.json'));
     mkdirSync(join(directory, '.unfinished-Ab3dE6'));
     writeFileSync(join(directory, 'letter.txt'), 'dear');

@@ -164,14 +164,15 @@ describe('a port in use', () => {
     await expectOneMember();
 
     const stopped = await initSwarm();
-    const before = contentsOf(join(stopped.directory, 'v2'));
+    const key = join(stopped.directory, 'node.json');
+    const before = contentsOf(stopped.directory)[key];
     const port = Number(/:(\d+)#/.exec(stopped.address)?.[1]);
     const socket = createSocket('udp4').bind(port, '127.0.0.1');
     await once(socket, 'listening');
     const start = ['node', 'start', '--data', stopped.directory];
     await expectFailure(start, [`127.0.0.1:${port}`, /in use/, /another port|stop/]);
     socket.close();
-    expect(contentsOf(join(stopped.directory, 'v2'))).toEqual(before);
+    expect(contentsOf(stopped.directory)[key]).toEqual(before);
   });
 });
 

@@ -72,6 +72,15 @@ describe('a full disk', () => {
     expect(ended.stderr).toContain(disk.directory);
     expect(ended.stderr).toMatch(/No acknowledged write is lost/);
 
+    // Without more room it may start, where what it lacks is not needed yet, or say the same again.
+    const again = new NodeProcess(['--data', disk.directory], disk.options());
+    const outcome = await Promise.race([again.exited, again.ready().catch(() => again.exited)]);
+    if ('code' in outcome) {
+      expect(outcome.code, outcome.stderr).toBe(1);
+      expect(outcome.stderr).toMatch(FULL);
+    }
+    await again.kill();
+
     disk.grow();
     await NodeProcess.start(['--data', disk.directory], disk.options());
     const lost: string[] = [];
@@ -82,31 +91,5 @@ describe('a full disk', () => {
     expect(lost).toEqual([]);
     await client.insert({ id: 'after', content: 'there is room again' });
     expect((await client.get('after')).memory?.content).toBe('there is room again');
-  });
-
-  it('does not start a node, and takes nothing from it', async () => {
-    const disk = smallDisk(3_000);
-    const created = await initOn(disk);
-    const node = await NodeProcess.start(['--data', disk.directory], disk.options());
-    const client = await connectTo(created);
-    const acknowledged = await fill(client, node);
-    await node.exited;
-    // It may start once more, where what it lacks is not needed yet; it must not end otherwise.
-    const again = new NodeProcess(['--data', disk.directory], disk.options());
-    const outcome = await Promise.race([
-      again.exited,
-      again.ready().catch(async () => again.exited),
-    ]);
-    if ('code' in outcome) {
-      expect(outcome.code, outcome.stderr).toBe(1);
-      expect(outcome.stderr).toMatch(FULL);
-    }
-    await again.kill();
-    disk.grow();
-    await NodeProcess.start(['--data', disk.directory], disk.options());
-    for (const id of acknowledged) {
-      const { memory } = await client.get(id, { deadlineMs: 20_000 });
-      expect(memory?.content, id).toBe('a text');
-    }
   });
 });

@@ -62,19 +62,23 @@ describe('a swarm of three from a v1 installation', () => {
   });
 
   it('answers a local read from the node that was named', async () => {
+    for (const { nodeId, peerId } of swarm.members) {
+      const local = ['memory', 'get', 'probe', '--local', ...data(nodeId)];
+      expect(await runJson(local)).toMatchObject({ memory: { id: 'probe' }, servedBy: peerId });
+    }
     const asked = swarm.member(3);
     await asked.process.kill();
-    const reads = [data(3), swarm.through(3), data(2), swarm.through(2)].map((where) =>
+    const reads = [data(3), swarm.through(3), swarm.through(2)].map((where) =>
       run(['memory', 'get', 'probe', '--local', ...where]),
     );
-    const [gone, goneToo, there, thereToo] = await Promise.all(reads);
+    const [gone, goneToo, there] = await Promise.all(reads);
     await swarm.restart(3);
     for (const read of [gone, goneToo]) {
       expect(read).toMatchObject({ code: 1, stdout: '' });
       expect(read?.stderr).toMatch(/no member of the swarm could be reached/);
       expect(read?.stderr).toContain(asked.address);
     }
-    for (const read of [there, thereToo]) expect(read).toMatchObject({ code: 0, stderr: '' });
+    expect(there).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('says of a missing memory and of a missing end of a link what is missing', async () => {
@@ -139,13 +143,8 @@ describe('a rollout', () => {
     const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...data(3)]);
     const text = await run(['rollout', 'plan', 'v2', ...swarm.through(1)]);
     expect(text.stdout).toContain(plan.digest);
-    const running = run([
-      'rollout',
-      'start',
-      'v2',
-      ...['--digest', plan.digest, '--json'],
-      ...swarm.through(1),
-    ]);
+    const start = ['rollout', 'start', 'v2', '--digest', plan.digest, '--json'];
+    const running = run([...start, ...swarm.through(1)]);
     await until('the rollout runs', async () => {
       return (await client.rolloutStatus())?.status === 'running';
     });

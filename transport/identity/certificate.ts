@@ -21,7 +21,10 @@ const COMMON_NAME = derObjectIdentifier('2.5.4.3');
 const KEY_USAGE = derObjectIdentifier('2.5.29.15');
 const DIGITAL_SIGNATURE = derBitString(Uint8Array.of(0x80), 7);
 const VERSION_3 = derExplicit(0, derUnsignedInteger(Uint8Array.of(2)));
-/** A peer id does not expire: the swarm decides who belongs to it. RFC 5280 4.1.2.5 names this date for that. */
+/**
+ * A peer id does not expire: the swarm decides who belongs to it. RFC 5280 4.1.2.5 names this date
+ * for that.
+ */
 const VALIDITY = derSequence(derUtcTime('200101000000Z'), derGeneralizedTime('99991231235959Z'));
 
 /** Raw public key (32 bytes) of an Ed25519 key object, private or public. */
@@ -36,7 +39,9 @@ export function rawPublicKey(key: KeyObject): Uint8Array {
   return Buffer.from(x, 'base64url');
 }
 
-/** Peer id: lower-case base32 (52 characters) of the SHA-256 of the raw 32-byte Ed25519 public key. */
+/**
+ * Peer id: lower-case base32 (52 characters) of the SHA-256 of the raw 32-byte Ed25519 public key.
+ */
 export function peerIdFromPublicKey(publicKey: Uint8Array): string {
   return encodeBase32(createHash('sha256').update(publicKey).digest());
 }

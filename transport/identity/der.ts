@@ -37,7 +37,10 @@ export function derSet(...members: readonly Uint8Array[]): Uint8Array {
   return encode(TAG.set, Buffer.concat(members));
 }
 
-/** INTEGER that is not negative, from big-endian bytes: shortest form, with a zero byte before a high bit. */
+/**
+ * INTEGER that is not negative, from big-endian bytes: shortest form, with a zero byte before a
+ * high bit.
+ */
 export function derUnsignedInteger(bytes: Uint8Array): Uint8Array {
   let start = 0;
   while (start < bytes.length - 1 && bytes[start] === 0) start += 1;

@@ -2,7 +2,10 @@ import type { Stream, StreamHandler } from './stream.js';
 
 /** Why a connection is over. */
 export interface ConnectionCloseInfo {
-  /** `idle`: the path went silent. `transport`: QUIC or TLS failed. `application`: somebody called `close`. */
+  /**
+   * `idle`: the path went silent. `transport`: QUIC or TLS failed. `application`: somebody called
+   * `close`.
+   */
   readonly kind: 'application' | 'transport' | 'idle';
   readonly code: number;
   readonly reason: string;
@@ -10,11 +13,16 @@ export interface ConnectionCloseInfo {
   readonly local: boolean;
 }
 
-/** What a user of a connection is told. No method may throw; if one does, the connection is closed. */
+/**
+ * What a user of a connection is told. No method may throw; if one does, the connection is closed.
+ */
 export interface ConnectionHandler {
   /** The peer opened a stream; returns who handles it. */
   onStream(stream: Stream): StreamHandler;
-  /** After `openBidirectional` or `openUnidirectional` found the peer's limit reached: try again now. */
+  /**
+   * After `openBidirectional` or `openUnidirectional` found the peer's limit reached: try again
+   * now.
+   */
   onStreamsAvailable(): void;
 }
 
@@ -32,8 +40,8 @@ export interface Connection {
   /** Streams opened so far, by both sides. */
   readonly streamsCount: number;
   /**
-   * True when the engine asks for a fresh connection because this one has served long enough. It goes
-   * on working; whoever opened it should replace it when that costs nothing.
+   * True when the engine asks for a fresh connection because this one has served long enough. It
+   * goes on working; whoever opened it should replace it when that costs nothing.
    */
   readonly isWorn: boolean;
   /** Bytes that wait in the queues of all streams. */
@@ -45,8 +53,8 @@ export interface Connection {
   openBidirectional(handler: StreamHandler): Stream | undefined;
   openUnidirectional(handler: StreamHandler): Stream | undefined;
   /**
-   * Delivers what has been written (for a bounded time), then tells the peer `code` and `reason`, and
-   * resolves when that has been sent. Streams that are still open then are lost.
+   * Delivers what has been written (for a bounded time), then tells the peer `code` and `reason`,
+   * and resolves when that has been sent. Streams that are still open then are lost.
    */
   close(code: number, reason: string): Promise<ConnectionCloseInfo>;
 }

@@ -1,7 +1,9 @@
 import type { Connection } from './connection.js';
 import type { QuicSettings } from './settings.js';
 
-/** Judgement on a peer's certificate. A refusal carries the code and reason that the peer is told. */
+/**
+ * Judgement on a peer's certificate. A refusal carries the code and reason that the peer is told.
+ */
 export type Verdict =
   | { readonly isAccepted: true }
   | { readonly isAccepted: false; readonly code: number; readonly reason: string };
@@ -53,7 +55,9 @@ export interface ConnectOptions {
 export interface Engine {
   readonly host: string;
   readonly port: number;
-  /** Rejects with `QuicError`: `timeout`, `cancelled`, `handshake-failed`, `unauthenticated`, ... */
+  /**
+   * Rejects with `QuicError`: `timeout`, `cancelled`, `handshake-failed`, `unauthenticated`, ...
+   */
   connect(options: ConnectOptions): Promise<Connection>;
   /** Ignores new inbound connections from now on. */
   stopAccepting(): void;

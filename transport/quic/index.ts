@@ -1,4 +1,6 @@
-/** QUIC behind one interface: any engine that passes the same tests can take the place of quiche. */
+/**
+ * QUIC behind one interface: any engine that passes the same tests can take the place of quiche.
+ */
 export type { Connection, ConnectionCloseInfo, ConnectionHandler } from './connection.js';
 export type {
   Authenticate,

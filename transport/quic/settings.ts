@@ -15,9 +15,14 @@ export interface QuicSettings {
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
   readonly congestionControl: 'bbr' | 'cubic' | 'reno';
-  /** A connection that hears nothing for so long is over (RFC 9000 10.1). The smaller of both sides counts. */
+  /**
+   * A connection that hears nothing for so long is over (RFC 9000 10.1). The smaller of both sides
+   * counts.
+   */
   readonly idleTimeoutMs: number;
-  /** After so long without a packet from the peer, one is sent that it must acknowledge. 0: never. */
+  /**
+   * After so long without a packet from the peer, one is sent that it must acknowledge. 0: never.
+   */
   readonly keepAliveMs: number;
   /** Largest UDP payload sent; 'auto' is 16,383 to a loopback address and 1,350 to any other. */
   readonly packetBytes: number | 'auto';
@@ -67,6 +72,6 @@ export function packetBytesFor(host: string, settings: QuicSettings): number {
 }
 
 /** True for 127.0.0.0/8 and ::1, also in the IPv6 form of IPv4. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === '::1' || /^(?:::ffff:)?127\./.test(host);
 }

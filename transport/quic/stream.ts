@@ -9,7 +9,10 @@ export interface StreamHandler {
   onData(bytes: Uint8Array, isFinal: boolean): void;
   /** The peer gave up sending, with its code (RESET_STREAM). No more data follows. */
   onReset(code: number): void;
-  /** The peer does not want what we send, with its code (STOP_SENDING). Writes are dropped from here on. */
+  /**
+   * The peer does not want what we send, with its code (STOP_SENDING). Writes are dropped from here
+   * on.
+   */
   onStopped(code: number): void;
   /** What was queued has been handed to the engine: `write` may go on. */
   onDrained(): void;
@@ -27,17 +30,18 @@ export interface Stream {
   readonly queuedBytes: number;
 
   /**
-   * Sends bytes after those written before; `isFinal` ends this side. Returns false when some had to
-   * be queued: wait for `onDrained`, and do not change `bytes` until then. Dropped without an error
-   * after `reset`, after the peer stopped the stream and after the connection closed.
-   * Throws `QuicError` with code `limit` when the queue would pass its bound.
+   * Sends bytes after those written before; `isFinal` ends this side. Returns false when some had
+   * to be queued: wait for `onDrained`, and do not change `bytes` until then. Dropped without an
+   * error after `reset`, after the peer stopped the stream and after the connection closed. Throws
+   * `QuicError` with code `limit` when the queue would pass its bound.
    */
   write(bytes: Uint8Array, isFinal?: boolean): boolean;
   /** Gives up sending: what was not sent is dropped, the peer is told `code` (RESET_STREAM). */
   reset(code: number): void;
   /**
-   * Ends this side now: what is queued here is dropped, what the engine has taken is still sent. The peer
-   * sees an ordinary end, so that this is only for protocols that know when something is missing.
+   * Ends this side now: what is queued here is dropped, what the engine has taken is still sent.
+   * The peer sees an ordinary end, so that this is only for protocols that know when something is
+   * missing.
    */
   cut(): void;
   /**

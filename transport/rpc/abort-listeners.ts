@@ -1,6 +1,6 @@
 /**
- * One listener for any number of calls that share a signal: a signal warns of a leak from its eleventh
- * listener on, and a node has hundreds of calls under the one signal that ends with it.
+ * One listener for any number of calls that share a signal: a signal warns of a leak from its
+ * eleventh listener on, and a node has hundreds of calls under the one signal that ends with it.
  */
 const callbacksBySignal = new WeakMap<AbortSignal, Set<() => void>>();
 

@@ -1,4 +1,6 @@
-/** Codes with which a connection is closed (CONNECTION_CLOSE of RFC 9000 19.19). Never renumbered. */
+/**
+ * Codes with which a connection is closed (CONNECTION_CLOSE of RFC 9000 19.19). Never renumbered.
+ */
 export const CLOSE_CODE = {
   normal: 0,
   /** The certificate is missing, unreadable or of another peer. */

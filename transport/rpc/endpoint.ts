@@ -30,8 +30,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly handlers: Handlers;
   /**
-   * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not (the
-   * peer is told). Everybody is let in when this is left out. Called before any handler.
+   * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not
+   * (the peer is told). Everybody is let in when this is left out. Called before any handler.
    */
   readonly authorize?: (peerId: string) => boolean | string;
   readonly settings?: Partial<QuicSettings>;

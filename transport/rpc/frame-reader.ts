@@ -10,8 +10,8 @@ export interface ReceiveBudget {
 const FIRST_CAPACITY_BYTES = 4_096;
 
 /**
- * Puts together the one message of a stream. The length that the peer announces is only a bound: room is
- * made as bytes arrive, at most twice as much as have come.
+ * Puts together the one message of a stream. The length that the peer announces is only a bound:
+ * room is made as bytes arrive, at most twice as much as have come.
  */
 export class FrameReader {
   readonly #budget: ReceiveBudget;
@@ -23,8 +23,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next bytes. With the last ones it returns the message, which is only valid until control
-   * returns to the stream. Throws `RpcError` with code `malformed` or `overloaded`.
+   * Takes the next bytes. With the last ones it returns the message, which is only valid until
+   * control returns to the stream. Throws `RpcError` with code `malformed` or `overloaded`.
    */
   push(bytes: Uint8Array, isFinal: boolean): Uint8Array | undefined {
     if (this.#buffer === undefined && isFinal) return completeMessage(bytes);

@@ -1,6 +1,9 @@
 import type { CallContext, RpcConnection, RpcError } from './rpc.js';
 
-/** Context of one call or notification; the signal is made when a handler asks for it, since most never do. */
+/**
+ * Context of one call or notification; the signal is made when a handler asks for it, since most
+ * never do.
+ */
 export class IncomingContext implements CallContext {
   readonly connection: RpcConnection;
   readonly timeoutMs: number;

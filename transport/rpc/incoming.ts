@@ -16,7 +16,10 @@ import {
 export interface IncomingOwner {
   readonly connection: RpcConnection;
   readonly receiveBudget: ReceiveBudget;
-  /** The handler of a method, or why there is none now. A handler that is returned counts as running. */
+  /**
+   * The handler of a method, or why there is none now. A handler that is returned counts as
+   * running.
+   */
   takeHandler(method: string): Handler | RpcError;
   /** A handler that `takeHandler` returned has come to its end. */
   releaseHandler(): void;
@@ -135,7 +138,8 @@ export class IncomingCall implements StreamHandler {
       return;
     }
     this.#owner.reportHandlerError(method, error);
-    // What a handler throws may hold paths, queries or secrets: the peer is told that it failed, no more.
+    // What a handler throws may hold paths, queries or secrets: the peer is told that it failed, no
+    // more.
     this.#answerFailure(new RpcError('internal', `the handler of '${method}' failed`));
   }
 

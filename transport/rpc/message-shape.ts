@@ -5,11 +5,11 @@ const PROTO_KEY = Buffer.from('__proto__');
 /**
  * Walks over a MessagePack value from a peer before it is decoded, and says what is wrong with it.
  *
- * The decoder is fast because it trusts: it recurses, it makes an array of a length before its members
- * have been seen, and it knows extensions (records, references, regular expressions, errors) that
- * have no place in a message. What passes here is exactly one value that ends with the bytes, made of nil,
- * booleans, numbers, strings, binary, arrays and maps with string keys other than `__proto__`, within
- * the bounds of `limits.ts`. Returns undefined when all is well.
+ * The decoder is fast because it trusts: it recurses, it makes an array of a length before its
+ * members have been seen, and it knows extensions (records, references, regular expressions,
+ * errors) that have no place in a message. What passes here is exactly one value that ends with the
+ * bytes, made of nil, booleans, numbers, strings, binary, arrays and maps with string keys other
+ * than `__proto__`, within the bounds of `limits.ts`. Returns undefined when all is well.
  */
 export function findProblem(bytes: Uint8Array): string | undefined {
   return new ShapeWalk(bytes).run();
@@ -136,7 +136,8 @@ class ShapeWalk {
     const values = isMap ? length * 2 : length;
     const problem = this.#skip(headerBytes);
     if (problem !== undefined) return problem;
-    // Each value takes a byte at least, so that a length that lies is found before anything is made for it.
+    // Each value takes a byte at least, so that a length that lies is found before anything is made
+    // for it.
     if (values > this.#bytes.length - this.#at) return 'the message ends in the middle of a value';
     if (this.#left.length >= MESSAGE_DEPTH_MAX) return `more than ${MESSAGE_DEPTH_MAX} levels`;
     this.#left.push(values);

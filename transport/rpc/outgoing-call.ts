@@ -13,8 +13,8 @@ export interface CallOwner {
 }
 
 /**
- * A call that this side makes. It settles once, by whatever comes first: the answer, its deadline, the
- * caller's signal, or the end of the connection.
+ * A call that this side makes. It settles once, by whatever comes first: the answer, its deadline,
+ * the caller's signal, or the end of the connection.
  */
 export class OutgoingCall implements StreamHandler {
   readonly frame: Uint8Array;
@@ -98,9 +98,9 @@ export class OutgoingCall implements StreamHandler {
   }
 
   /**
-   * A request that is not complete ends short of its length; one that is complete is stopped; and of an answer
-   * that is on its way the rest is dropped as it comes. (Resetting streams that carry much data costs the
-   * connection of quiche 0.18 window and places.)
+   * A request that is not complete ends short of its length; one that is complete is stopped; and
+   * of an answer that is on its way the rest is dropped as it comes. (Resetting streams that carry
+   * much data costs the connection of quiche 0.18 window and places.)
    */
   #cancelStream(code: number): void {
     if (this.#stream === undefined) return;

@@ -146,6 +146,7 @@ export class Session implements RpcConnection, ConnectionHandler, CallOwner, Inc
     }
     const stream = this.#connection.openUnidirectional(SENDS_ONLY);
     stream?.write(frame, true);
+    this.#retireIfWorn();
     return stream !== undefined;
   }
 
@@ -185,7 +186,7 @@ export class Session implements RpcConnection, ConnectionHandler, CallOwner, Inc
   onCallOver(call: OutgoingCall): void {
     this.#calls.delete(call);
     this.#leaveQueue(call);
-    if (this.#connection.isWorn && !this.#connection.isServer) this.#retire();
+    this.#retireIfWorn();
   }
 
   onNotification(notification: Notification): void {
@@ -250,6 +251,10 @@ export class Session implements RpcConnection, ConnectionHandler, CallOwner, Inc
 
   #leaveQueue(call: OutgoingCall): void {
     if (this.#waiting.delete(call)) this.#waitingBytes -= call.frame.length;
+  }
+
+  #retireIfWorn(): void {
+    if (this.#connection.isWorn && !this.#connection.isServer) this.#retire();
   }
 
   /** Takes no more calls, and closes when those that run have their answers. */

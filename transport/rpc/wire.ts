@@ -4,16 +4,21 @@ import { findProblem } from './message-shape.js';
 import { RpcError, type RpcErrorCode } from './rpc.js';
 
 /**
- * The messages on the streams, each a frame: four bytes of length (big-endian), then a MessagePack array
- * whose first member is the version.
+ * The messages on the streams, each a frame: four bytes of length (big-endian), then a MessagePack
+ * array whose first member is the version.
  *
- *   request        [1, method, timeoutMs, payload]               bidirectional stream, then its end
- *   answer         [1, 0, payload]                               the same stream back, then its end
- *   failure        [1, 1, [code, message, reason, details]]      likewise; reason and details may be nil
- *   notification   [1, method, payload]                          unidirectional stream, then its end
- *   welcome        [1, '$welcome', nil]                          notification of the side that was dialled: you are in
+ *   request        [1, method, timeoutMs, payload]
+ *   answer         [1, 0, payload]
+ *   failure        [1, 1, [code, message, reason, details]]   (reason and details may be nil)
+ *   notification   [1, method, payload]
+ *   welcome        [1, '$welcome', nil]
+ *
+ * A request and the answer or failure to it are the two directions of one bidirectional stream; each
+ * ends its direction. A notification is all of a unidirectional stream. The welcome is the first
+ * notification of the side that was dialled: the other side is let in. A request whose stream ends
+ * short of its length has been cancelled.
  */
-export const WIRE_VERSION = 1;
+const WIRE_VERSION = 1;
 /** Application protocol of the TLS handshake (RFC 7301). */
 export const PROTOCOL = 'agentic-flow/1';
 /** Methods that begin so belong to the protocol itself. */
@@ -38,8 +43,8 @@ const CODES: Readonly<Record<RpcErrorCode, true>> = {
   internal: true,
 };
 
-// Plain MessagePack: no records, no shared structures. As in JSON, members that are undefined are left out, and
-// undefined elsewhere becomes nil.
+// Plain MessagePack: no records, no shared structures. As in JSON, members that are undefined are
+// left out, and undefined elsewhere becomes nil.
 const packr = new Packr({
   useRecords: false,
   encodeUndefinedAsNil: true,
@@ -87,7 +92,9 @@ export function encodeFailure(error: RpcError): Uint8Array {
   }
 }
 
-/** Frame of a notification. Throws `RpcError` with code `malformed` when the payload cannot be sent. */
+/**
+ * Frame of a notification. Throws `RpcError` with code `malformed` when the payload cannot be sent.
+ */
 export function encodeNotification(notification: Notification): Uint8Array {
   return encodeFrame([WIRE_VERSION, notification.method, notification.payload]);
 }

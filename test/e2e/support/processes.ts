@@ -10,6 +10,7 @@ import { afterAll } from 'vitest';
 const COMMAND = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
 const READY_TIMEOUT_MS = 25_000;
+const RUN_TIMEOUT_MS = 40_000;
 
 const running = new Set<ChildProcess>();
 
@@ -57,17 +58,19 @@ function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProc
   return child;
 }
 
-/** Runs one command to its end. */
+/** Runs one command to its end; killed, and so without a code, when it does not end in time. */
 export async function run(args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
   const child = spawnCommand(args, options);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const late = setTimeout(() => child.kill('SIGKILL'), RUN_TIMEOUT_MS);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
   });
+  clearTimeout(late);
   return { code, stdout, stderr };
 }
 

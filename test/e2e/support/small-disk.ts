@@ -8,10 +8,12 @@ import { afterAll } from 'vitest';
 import { scratch } from './directories.js';
 import type { SpawnOptions } from './processes.js';
 
+const MOUNT = 'mount';
+const UNMOUNT = 'umount';
 const mounted = new Set<string>();
 
 function unmountAll(): void {
-  for (const directory of mounted) execFileSync('umount', ['-l', directory], { stdio: 'ignore' });
+  for (const directory of mounted) execFileSync(UNMOUNT, ['-l', directory], { stdio: 'ignore' });
   mounted.clear();
 }
 
@@ -34,18 +36,18 @@ export function smallDisk(sizeKib: number): SmallDisk {
   mkdirSync(root);
   let limit: number | undefined;
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'tmpfs', root], {
+    execFileSync(MOUNT, ['-t', 'tmpfs', '-o', `size=${sizeKib}k`, 'tmpfs', root], {
       stdio: 'ignore',
     });
     mounted.add(root);
   } catch {
-    limit = Math.floor(sizeKib / 4);
+    limit = sizeKib;
   }
   return {
     directory,
     options: () => (limit === undefined ? {} : { fileSizeLimit: limit }),
     grow: () => {
-      if (limit === undefined) execFileSync('mount', ['-o', 'remount,size=256m', root]);
+      if (limit === undefined) execFileSync(MOUNT, ['-o', 'remount,size=256m', root]);
       else limit = undefined;
     },
   };

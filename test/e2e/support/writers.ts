@@ -20,7 +20,7 @@ export class Writers {
     private readonly swarm: Swarm,
     private readonly client: SwarmClient,
     private readonly prefix: string,
-    concurrency = 4,
+    concurrency = 3,
   ) {
     this.#finished = Promise.all(Array.from({ length: concurrency }, () => this.#run()));
   }
@@ -44,7 +44,8 @@ export class Writers {
       } catch (error) {
         this.failures.push(error);
       }
-      await sleep(5);
+      // The nodes share few processors, and each of these texts is embedded.
+      await sleep(40);
     }
   }
 }

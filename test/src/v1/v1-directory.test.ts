@@ -1,4 +1,5 @@
 import { DatabaseSync } from '@photostructure/sqlite';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { generateV1Installation } from '../../../examples/rolling-migration/generate.js';
@@ -34,6 +36,30 @@ function installation(memories = 30): string {
   const directory = scratch('installation');
   generateV1Installation(directory, { memories, seed: 3 });
   return directory;
+}
+
+/** Gives up the rights of root, who may read everything, once all code is loaded. */
+const COPY_AS_NOBODY = `
+  const [, module, source, target] = process.argv;
+  const { copyV1Directory } = await import(module);
+  if (process.getuid?.() === 0) {
+    process.setgroups([]);
+    process.setgid(65534);
+    process.setuid(65534);
+  }
+  const answer = await copyV1Directory(source, target).then(
+    () => ({}),
+    ({ code, path }) => ({ code, path }),
+  );
+  process.stdout.write(JSON.stringify(answer));
+`;
+
+/** Copies in a process of its own; resolves with the error's code and path, or with neither. */
+async function copyAsNobody(source: string, target: string): Promise<unknown> {
+  const module = new URL('../../../src/v1/index.js', import.meta.url).href;
+  const script = ['--input-type=module', '--eval', COPY_AS_NOBODY, module, source, target];
+  const { stdout } = await promisify(execFile)(process.execPath, script);
+  return JSON.parse(stdout);
 }
 
 /** An installation with its database spoilt. */
@@ -158,12 +184,20 @@ describe('a v1 directory', () => {
     expect(fingerprint(target)).toEqual(before);
   });
 
-  it.skipIf(process.getuid?.() === 0)('says that it may not be read', async () => {
+  it('says that it may not be read', async () => {
     const source = installation();
-    chmodSync(join(source, '.swarm', 'memory.db'), 0);
-    await expect(copyV1Directory(source, scratch('copy'))).rejects.toMatchObject({
-      code: 'no-permission',
-    });
+    const path = join(source, '.swarm', 'memory.db');
+    const target = scratch('copy');
+    // The folders may be entered, the target may be written: only the file is closed.
+    chmodSync(dirname(source), 0o755);
+    chmodSync(path, 0);
+    mkdirSync(target);
+    chmodSync(target, 0o777);
+    const answer = await copyAsNobody(source, join(target, 'store'));
+    expect(answer).toEqual({ code: 'no-permission', path });
+    expect(readdirSync(target)).toEqual([]);
+    chmodSync(path, 0o644);
+    expect(await copyAsNobody(source, join(target, 'store'))).toEqual({});
   });
 
   it('is searched for every other store and setting', async () => {

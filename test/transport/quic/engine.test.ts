@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { HALF_OPEN_CONNECTIONS_MAX } from '../../../transport/quic/limits.js';
 import { openQuicheEngine, type Stream } from '../../../transport/quic/index.js';
+import type { QuicheConnection } from '../../../transport/quic/quiche/quiche-connection.js';
 import { loadNative } from '../../../transport/quic/quiche/native.js';
 import { rejection, sleep, until } from '../rpc/pair.js';
 import { bidirectional, connected, handler, openEngine } from './engines.js';
@@ -250,6 +251,31 @@ describe('the limit of streams', () => {
     for (const stream of streams) stream.write(Buffer.of(2), true);
     await until(() => available() === 1);
     expect(client.openBidirectional(handler())).toBeDefined();
+  });
+
+  it('recovers when streams are stopped just as they are answered', async () => {
+    const streams: Stream[] = [];
+    const { client, server } = await connected(
+      (stream) => {
+        streams.push(stream);
+        return handler();
+      },
+      { server: { settings: { streamsMax: 5 } } },
+    );
+    const here = client as QuicheConnection;
+    const there = server as QuicheConnection;
+    const packet = new Uint8Array(16_384);
+    for (let round = 0; round < 20; round += 1) {
+      let stream: Stream | undefined;
+      await until(() => (stream = client.openBidirectional(handler())) !== undefined);
+      stream?.write(Buffer.of(1), true);
+      await until(() => streams.length === round + 1);
+      stream?.stop(1);
+      const [length] = here.native.send(packet) ?? [0];
+      // The answer is written, and not sent yet, when the packet that stops it is heard.
+      streams[round]?.write(Buffer.of(2), true);
+      there.receive(packet.slice(0, length), there.remoteHost, there.remotePort);
+    }
   });
 
   it('counts streams that are opened and not written to yet', async () => {

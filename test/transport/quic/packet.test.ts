@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { classifyPacket } from '../../../transport/quic/quiche/packet.js';
 import { fuzz } from '../seed.js';
 
-/** A long header: first byte, version, destination and source connection id, then padding to `length`. */
+/**
+ * A long header: first byte, version, destination and source connection id, then padding to
+ * `length`.
+ */
 function longHeader(
   first: number,
   version: number,

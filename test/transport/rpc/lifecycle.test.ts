@@ -25,7 +25,8 @@ async function startPeer(args: readonly string[]): Promise<{
 }> {
   const child = fork(PEER_PROCESS, args);
   children.push(child);
-  // Asked for at once: on a busy machine the exit of a short-lived child is heard before its message.
+  // Asked for at once: on a busy machine the exit of a short-lived child is heard before its
+  // message.
   const exited = once(child, 'exit');
   const [message] = (await once(child, 'message')) as [PeerAddress & { privateKeyPem: string }];
   const { host, port, peerId, privateKeyPem } = message;
@@ -176,7 +177,8 @@ describe('a connection', () => {
       { server: { settings }, client: { settings } },
     );
     await sleep(1_000);
-    // Both sides stand still for longer than the idle timeout; what they sent before waits in the sockets.
+    // Both sides stand still for longer than the idle timeout; what they sent before waits in the
+    // sockets.
     const blockedUntil = performance.now() + 600;
     while (performance.now() < blockedUntil);
     await sleep(50);

@@ -1,7 +1,9 @@
 import type { ConnectionCloseInfo } from '../connection.js';
 import type { NativeConnection, NativeConnectionError } from './native.js';
 
-/** TLS alerts (RFC 8446 6.2) that tell an operator something, as QUIC codes: 0x100 and the alert. */
+/**
+ * TLS alerts (RFC 8446 6.2) that tell an operator something, as QUIC codes: 0x100 and the alert.
+ */
 const ALERTS: Readonly<Record<number, string>> = {
   0x12a: 'bad certificate',
   0x12b: 'unsupported certificate',

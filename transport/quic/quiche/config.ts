@@ -6,11 +6,11 @@ import type { Native, NativeConfig } from './native.js';
 const RECEIVED_PACKET_BYTES_MAX = 65_527;
 
 /**
- * Configuration for connections whose packets carry up to `packetBytes`, for both roles.
- * TLS demands a certificate of both sides and that the peer proves to hold its Ed25519 key; it does
- * not judge the certificate itself (nobody signs for a peer), that is done right after the handshake.
- * 0-RTT stays off: replayable data may only be accepted with an anti-replay window.
- * Throws `QuicError` with code `bad-option` when key or certificate cannot be used.
+ * Configuration for connections whose packets carry up to `packetBytes`, for both roles. TLS
+ * demands a certificate of both sides and that the peer proves to hold its Ed25519 key; it does not
+ * judge the certificate itself (nobody signs for a peer), that is done right after the handshake.
+ * 0-RTT stays off: replayable data may only be accepted with an anti-replay window. Throws
+ * `QuicError` with code `bad-option` when key or certificate cannot be used.
  */
 export function nativeConfig(
   native: Native,

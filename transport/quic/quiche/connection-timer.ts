@@ -14,11 +14,12 @@ export interface TimerOwner {
 }
 
 /**
- * One timer for all that a connection does without a packet: retransmission, acknowledgement, idleness.
+ * One timer for all that a connection does without a packet: retransmission, acknowledgement,
+ * idleness.
  *
- * A blocked event loop must not end connections. Timers run before sockets are read, so that the packets that
- * prove the peer alive may still be in the socket when the time is up: they are heard first. And since
- * this side asked nothing while it stood still, a silent peer is asked once more.
+ * A blocked event loop must not end connections. Timers run before sockets are read, so that the
+ * packets that prove the peer alive may still be in the socket when the time is up: they are heard
+ * first. And since this side asked nothing while it stood still, a silent peer is asked once more.
  */
 export class ConnectionTimer {
   readonly #owner: TimerOwner;

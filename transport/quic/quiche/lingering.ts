@@ -8,8 +8,8 @@ interface Entry {
 }
 
 /**
- * The closing state of RFC 9000 10.2.1: a connection that this side closed keeps nothing but its last packet,
- * which answers a peer that goes on sending because it missed it.
+ * The closing state of RFC 9000 10.2.1: a connection that this side closed keeps nothing but its
+ * last packet, which answers a peer that goes on sending because it missed it.
  */
 export class Lingering {
   readonly #entries = new Map<string, Entry>();
@@ -30,10 +30,6 @@ export class Lingering {
     if (entry === undefined || entry.until < now || entry.answersLeft === 0) return undefined;
     entry.answersLeft -= 1;
     return entry.packet;
-  }
-
-  get size(): number {
-    return this.#order.size;
   }
 
   #expire(now: number): void {

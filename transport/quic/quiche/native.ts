@@ -2,8 +2,9 @@ import { createRequire } from 'node:module';
 import { QuicError } from '../quic-error.js';
 
 /**
- * The part of the native `quiche` object (quiche 0.18 through `@matrixai/quic-<platform>`) that the loop
- * uses. Methods throw `Error` whose message is the name of quiche's error; `null` stands for `Done`.
+ * The part of the native `quiche` object (quiche 0.18 through `@matrixai/quic-<platform>`) that the
+ * loop uses. Methods throw `Error` whose message is the name of quiche's error; `null` stands for
+ * `Done`.
  */
 export interface NativeHost {
   readonly host: string;

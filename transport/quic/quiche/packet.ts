@@ -5,7 +5,9 @@ export const CONNECTION_ID_BYTES = 16;
 /** Ids of version 1 have up to 20 bytes (RFC 9000 17.2). */
 const CONNECTION_ID_BYTES_MAX = 20;
 const VERSION_1 = 1;
-/** A client pads its first datagram to this (RFC 9000 14.1); less is ignored, or it would amplify. */
+/**
+ * A client pads its first datagram to this (RFC 9000 14.1); less is ignored, or it would amplify.
+ */
 const FIRST_DATAGRAM_BYTES_MIN = 1_200;
 
 /** What a datagram is for, as far as its unprotected bytes tell. */
@@ -21,7 +23,9 @@ export type Packet =
 
 const IGNORED: Packet = { kind: 'ignored' };
 
-/** Reads the version-independent part of a datagram (RFC 8999) without trusting any length in it. */
+/**
+ * Reads the version-independent part of a datagram (RFC 8999) without trusting any length in it.
+ */
 export function classifyPacket(datagram: Buffer): Packet {
   const first = datagram[0];
   if (first === undefined) return IGNORED;
@@ -52,7 +56,9 @@ export function classifyPacket(datagram: Buffer): Packet {
   return { kind: isInitial ? 'initial' : 'known', connectionId };
 }
 
-/** Version Negotiation packet (RFC 9000 17.2.1): the ids swapped, then the versions that we speak. */
+/**
+ * Version Negotiation packet (RFC 9000 17.2.1): the ids swapped, then the versions that we speak.
+ */
 function versionNegotiation(destination: Uint8Array, source: Uint8Array): Uint8Array {
   const first = 0x80 | ((randomBytes(1)[0] ?? 0) & 0x7f);
   return Buffer.concat([

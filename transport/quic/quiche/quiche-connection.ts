@@ -44,8 +44,9 @@ export interface ConnectionOwner {
 }
 
 /**
- * One connection of quiche. Packets come in through `receive`; `pump` hands on what they mean; `flush`
- * sends what there is to send. The engine calls them in this order, for many connections in one turn.
+ * One connection of quiche. Packets come in through `receive`; `pump` hands on what they mean;
+ * `flush` sends what there is to send. The engine calls them in this order, for many connections in
+ * one turn.
  *
  *   handshaking --accepted--> open --close()--> flushing --delivered or late--> over
  *        |                     |                   |                             ^
@@ -159,9 +160,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return this.closed;
   }
 
-  /** A datagram for this connection. quiche decrypts in place: the datagram is spoilt afterwards. */
+  /**
+   * A datagram for this connection. quiche decrypts in place: the datagram is spoilt afterwards.
+   */
   receive(datagram: Uint8Array, host: string, port: number): void {
-    // quiche 0.18 never frees a stream that is stopped by the peer while bytes for it are not sent yet.
+    // quiche 0.18 never frees a stream that is stopped by the peer while bytes for it are not sent
+    // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
     const { from, to } = this.#receiveInfo;
@@ -203,7 +207,9 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     });
   }
 
-  /** Called by the engine a few times a second: keep-alive, late handshakes, things to clear away. */
+  /**
+   * Called by the engine a few times a second: keep-alive, late handshakes, things to clear away.
+   */
   tick(now: number): void {
     this.guard(() => {
       if (this.#state === 'handshaking') {
@@ -258,7 +264,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     });
   }
 
-  /** The native object, or a handler of this connection, may throw: then this connection ends, no other. */
+  /**
+   * The native object, or a handler of this connection, may throw: then this connection ends, no
+   * other.
+   */
   guard(run: () => void): void {
     try {
       run();
@@ -277,7 +286,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     const certificate = this.native.peerCertChain()?.[0];
     const verdict = this.#authenticate(certificate);
     if (!verdict.isAccepted || certificate === undefined) {
-      // The end of our handshake goes out first: without it the peer could not read why it is refused.
+      // The end of our handshake goes out first: without it the peer could not read why it is
+      // refused.
       this.#sendPackets();
       if (verdict.isAccepted) this.#shut(true, 0, 'no certificate');
       else this.#shut(true, verdict.code, verdict.reason);

@@ -312,8 +312,9 @@ class QuicheEngine implements Engine, ConnectionOwner {
     const connections = this.#dirty;
     this.#dirty = [];
     for (const connection of connections) connection.pump();
-    // Flush when the promises that the reads fulfilled have run dry: what their continuations write shares a
-    // packet with the acknowledgement. Ticks run after microtasks, and this one is queued from among them.
+    // Flush when the promises that the reads fulfilled have run dry: what their continuations write
+    // shares a packet with the acknowledgement. Ticks run after microtasks, and this one is queued
+    // from among them.
     queueMicrotask(() => {
       process.nextTick(() => {
         for (const connection of connections) connection.flush();

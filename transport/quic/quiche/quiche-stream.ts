@@ -41,7 +41,9 @@ const SMALL_BYTES = 1_024;
 const NOTHING_TAKEN = -1;
 const STREAM_OVER = -2;
 
-/** A stream of quiche: writes go straight to the engine, and wait here only when it takes no more. */
+/**
+ * A stream of quiche: writes go straight to the engine, and wait here only when it takes no more.
+ */
 export class QuicheStream implements Stream {
   readonly id: number;
   readonly isUnidirectional: boolean;
@@ -118,16 +120,17 @@ export class QuicheStream implements Stream {
     this.isPaused = false;
     this.#owner.markReadable();
     if (!this.isLocal) {
-      // quiche 0.18 never frees a stream of the peer that was stopped after our side ended, and its place
-      // among the peer's streams would be lost: what still comes is read and dropped instead.
+      // quiche 0.18 never frees a stream of the peer that was stopped after our side ended, and its
+      // place among the peer's streams would be lost: what still comes is read and dropped instead.
       this.#isDiscarding = true;
       return;
     }
     this.#readAway();
     this.#shutdown(SHUTDOWN_READ, code);
-    // For the same reason our side is reset too, though all was sent: acknowledging that reset makes quiche
-    // look whether the stream is complete. A peer that has everything ignores it (RFC 9000 3.2). Not after
-    // much data: what the peer has not read when a reset arrives is lost to the window of the connection.
+    // For the same reason our side is reset too, though all was sent: acknowledging that reset
+    // makes quiche look whether the stream is complete. A peer that has everything ignores it (RFC
+    // 9000 3.2). Not after much data: what the peer has not read when a reset arrives is lost to
+    // the window of the connection.
     if (this.#writtenBytes <= SMALL_BYTES) this.#shutdown(SHUTDOWN_WRITE, code);
     this.isReceiveDone = true;
     this.isSentWhole = false;

@@ -18,12 +18,16 @@ export interface StreamTableOwner {
   guard(run: () => void): void;
 }
 
-/** Place in the pairs below: RFC 9000 2.1 numbers bidirectional and unidirectional streams apart. */
+/**
+ * Place in the pairs below: RFC 9000 2.1 numbers bidirectional and unidirectional streams apart.
+ */
 export const BIDIRECTIONAL = 0;
 export const UNIDIRECTIONAL = 1;
 export type StreamType = typeof BIDIRECTIONAL | typeof UNIDIRECTIONAL;
 
-/** Up to so many streams it is cheaper to ask each whether it is readable than to have them listed. */
+/**
+ * Up to so many streams it is cheaper to ask each whether it is readable than to have them listed.
+ */
 const ASKED_STREAMS_MAX = 24;
 /** Looks in a row that found too few places for streams after which a connection is starved. */
 const STARVED_LOOKS = 2;
@@ -117,8 +121,9 @@ export class StreamTable implements StreamOwner {
   }
 
   /**
-   * quiche 0.18 loses the place of a stream that we stop while the peer has bytes buffered for it. Of the
-   * places granted at least half are free or taken by a stream that lives (they come back in halves).
+   * quiche 0.18 loses the place of a stream that we stop while the peer has bytes buffered for it.
+   * Of the places granted at least half are free or taken by a stream that lives (they come back in
+   * halves).
    */
   countPlaces(): void {
     let livingCount = 0;

@@ -22,7 +22,8 @@ export class UdpSocket {
     this.host = bound.address;
     this.port = bound.port;
     socket.on('error', () => {
-      // Without a callback dgram reports a failed send here (unreachable network, too long): a lost packet.
+      // Without a callback dgram reports a failed send here (unreachable network, too long): a lost
+      // packet.
       this.lostCount += 1;
     });
   }
@@ -33,7 +34,8 @@ export class UdpSocket {
     const isIpv6 = isIP(address) === 6;
     const socket = createSocket({
       type: isIpv6 ? 'udp6' : 'udp4',
-      // Targets are addresses already: answer at once, so that `send` reaches the kernel in the same tick.
+      // Targets are addresses already: answer at once, so that `send` reaches the kernel in the
+      // same tick.
       lookup: (target, _options, callback) => callback(null, target, isIpv6 ? 6 : 4),
     });
     await new Promise<void>((resolvePromise, reject) => {
@@ -55,8 +57,8 @@ export class UdpSocket {
   }
 
   /**
-   * Sends the first `length` bytes of `buffer`. Returns false when the system holds on to the buffer,
-   * which must then not be changed any more.
+   * Sends the first `length` bytes of `buffer`. Returns false when the system holds on to the
+   * buffer, which must then not be changed any more.
    */
   send(buffer: Uint8Array, length: number, host: string, port: number): boolean {
     if (this.#isClosed) return true;
