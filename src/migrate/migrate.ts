@@ -1,5 +1,5 @@
 /** Migrates the memory of one v1 directory to a v2 store beside it. */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -42,6 +42,7 @@ import {
 export const V2_FOLDER = '.agentic-flow';
 export const V2_STORE_NAME = 'memory.v2.db';
 const MANIFEST_NAME = 'migration.json';
+const WORK_PREFIX = 'migration-';
 
 export interface MigrationProgress {
   readonly phase: PhaseName;
@@ -122,13 +123,27 @@ class Migration {
     }
     const isNew = !existsSync(this.#folder);
     mkdirSync(this.#folder, { recursive: true });
-    const folder = mkdtempSync(join(this.#folder, 'migration-'));
+    this.#removeAbandonedWork();
+    const folder = mkdtempSync(join(this.#folder, `${WORK_PREFIX}${process.pid}-`));
     undo.push(() => {
       rmSync(folder, { recursive: true, force: true });
       const isUnused = isNew && !existsSync(join(this.#folder, V2_STORE_NAME));
       if (isUnused) rmSync(this.#folder, { recursive: true, force: true });
     });
     return folder;
+  }
+
+  /** What a killed migration left; the name tells whose it was. */
+  #removeAbandonedWork(): void {
+    for (const name of readdirSync(this.#folder)) {
+      if (
+        !name.startsWith(WORK_PREFIX) ||
+        isAlive(Number.parseInt(name.slice(WORK_PREFIX.length), 10))
+      ) {
+        continue;
+      }
+      rmSync(join(this.#folder, name), { recursive: true, force: true });
+    }
   }
 
   async #analyse(): Promise<string> {
@@ -299,5 +314,16 @@ class Migration {
       backup: this.#backup,
       error,
     };
+  }
+}
+
+/** Whether a process of this id runs, whoever owns it. */
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

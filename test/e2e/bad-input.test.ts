@@ -51,7 +51,6 @@ const joining = (directory: string, listen: string): string[] => {
 describe('commands', () => {
   it.each([
     [['nonsense'], [/unknown command 'nonsense'/]],
-    [['memory', 'forget'], [/unknown command 'forget'/]],
     [['swarm', 'init'], [/required option '--data <dir>'/]],
     [['swarm', 'init', '--data', '/nowhere'], [/required option '--listen <host:port>'/]],
     [['swarm', 'status'], [/--data DIR, or --peer HOST:PORT#PEERID --token T/]],
@@ -79,7 +78,6 @@ describe('commands', () => {
       ['swarm', 'remove', 'first'],
       [/node-id/, /first/],
     ],
-    [['rollout', 'start'], [/missing required argument 'version'/]],
     [['rollout', 'start', 'v3'], [/moved to v2, not to 'v3'/]],
     [['migrate', 'v3'], [/migrated to v2, not to 'v3'/]],
   ] as [string[], RegExp[]][])('%j', async (args, patterns) => {

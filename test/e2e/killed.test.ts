@@ -48,7 +48,7 @@ describe('a swarm of three under writes', () => {
     });
     expect(promised.size).toBeGreaterThan(KILLS);
     await expectEverywhere(swarm, client, promised);
-  }, 60_000);
+  });
 
   it('loses none when all are killed at once', async () => {
     await writeDuring('all', async () => {

@@ -43,5 +43,5 @@ describe('a node that comes back', () => {
     await swarm.restart(3);
     const { edges } = await client.edges('from', { consistency: 'local', only: away.peerId });
     expect(edges).toHaveLength(weights.size);
-  }, 60_000);
+  });
 });

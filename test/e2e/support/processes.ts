@@ -5,12 +5,15 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 
 const COMMAND = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
 const READY_TIMEOUT_MS = 25_000;
 const RUN_TIMEOUT_MS = 40_000;
+
+// Starts of processes take their time when the machine has other things to do.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const running = new Set<ChildProcess>();
 

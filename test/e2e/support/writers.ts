@@ -45,7 +45,7 @@ export class Writers {
         this.failures.push(error);
       }
       // The nodes share few processors, and each of these texts is embedded.
-      await sleep(40);
+      await sleep(90);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from '@photostructure/sqlite';
-import { existsSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -97,6 +97,17 @@ describe('migrating a directory', () => {
     const report = await migrateDirectory({ directory, dryRun: false, embedder: fakeEmbedder() });
     expect(report.exitCode).toBe(2);
     expect(formatMigrationReport(report)).toContain('agentdb.db (agentdb, schema C, 1 rows)');
+  });
+
+  it('removes what a killed migration left, and not what a running one has', async () => {
+    const directory = installation();
+    const work = (pid: number): string => join(directory, '.agentic-flow', `migration-${pid}-x`);
+    // No process has this id: it is beyond the largest that Linux gives.
+    for (const pid of [2 ** 30, process.pid]) mkdirSync(work(pid), { recursive: true });
+    const report = await migrateDirectory({ directory, dryRun: false, embedder: fakeEmbedder() });
+    expect(report.exitCode).toBe(0);
+    expect(existsSync(work(2 ** 30))).toBe(false);
+    expect(existsSync(work(process.pid))).toBe(true);
   });
 
   it('leaves nothing behind when it fails', async () => {

@@ -392,49 +392,6 @@ describe('limits', () => {
   });
 });
 
-describe('a notification', () => {
-  it('reaches its handler, and its failure hurts nobody', async () => {
-    const seen: unknown[] = [];
-    const { connection } = await pair({
-      note: (payload) => {
-        seen.push(payload);
-        if (payload === 0) throw new Error('sync');
-        if (payload === 1) return Promise.reject(new Error('async'));
-        return undefined;
-      },
-    });
-    for (let number = 0; number < 5; number += 1)
-      expect(connection.notify('note', number)).toBe(true);
-    expect(connection.notify('unknown', null)).toBe(true);
-    await until(() => seen.length === 5);
-    expect(seen).toEqual([0, 1, 2, 3, 4]);
-    expect(connection.isOpen).toBe(true);
-  });
-
-  it('is not sent beyond the streams of the peer, and again when there is room', async () => {
-    let count = 0;
-    const { connection } = await pair(
-      { note: () => (count += 1) },
-      { server: { settings: { streamsMax: 10 } } },
-    );
-    const sent = Array.from({ length: 25 }, () => connection.notify('note', null));
-    expect(sent).toEqual([...Array(10).fill(true), ...Array(15).fill(false)]);
-    await until(() => count === 10);
-    await until(() => connection.notify('note', null));
-    for (let total = 0; total < 500;) {
-      if (connection.notify('note', null)) total += 1;
-      else await sleep(1);
-    }
-  });
-
-  it('is not sent when it cannot be, or the connection is closed', async () => {
-    const { connection } = await pair({});
-    expect(connection.notify('note', new Date())).toBe(false);
-    await connection.close();
-    expect(connection.notify('note', 1)).toBe(false);
-  });
-});
-
 /** A client, and a server that answers as it likes. */
 async function pairWithRawServer(
   onStream: (stream: Stream) => StreamHandler,
