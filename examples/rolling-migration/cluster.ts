@@ -1,6 +1,5 @@
 /** The node processes of the swarm, started by the same commands that a user would type. */
 
-import { createSocket } from 'node:dgram';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +11,7 @@ import { Child, runToEnd } from './child.js';
 import { deferredFailure } from './deferred.js';
 import { DemoError } from './demo-error.js';
 import { limits } from './limits.js';
+import { freePort } from './ports.js';
 
 const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const HOST = '127.0.0.1';
@@ -71,7 +71,7 @@ export class Cluster {
   ): Promise<Cluster> {
     const { directory, source, nodes } = options;
     mkdirSync(join(directory, 'logs'));
-    const [first, ...others] = await freePorts(nodes);
+    const [first, ...others] = await Promise.all(Array.from({ length: nodes }, freePort));
     const data = join(directory, 'node-1');
     const init = ['swarm', 'init', '--data', data, '--from', source];
     const printed = await runToEnd('swarm init', COMMAND, [
@@ -156,20 +156,4 @@ function readReady(line: string): z.infer<typeof readySchema> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** UDP ports that were free a moment ago: a node keeps its port over restarts, so it needs one. */
-async function freePorts(count: number): Promise<number[]> {
-  const sockets = Array.from({ length: count }, () => createSocket('udp4'));
-  const ports = await Promise.all(
-    sockets.map(
-      (socket) =>
-        new Promise<number>((resolve, reject) => {
-          socket.on('error', reject);
-          socket.bind(0, HOST, () => resolve(socket.address().port));
-        }),
-    ),
-  );
-  for (const socket of sockets) socket.close();
-  return ports;
 }

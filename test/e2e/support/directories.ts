@@ -1,6 +1,5 @@
 /** Folders and ports that no other test uses. */
 import { createHash } from 'node:crypto';
-import { createSocket } from 'node:dgram';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,8 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 import { generateV1Installation } from '../../../examples/rolling-migration/generate.js';
+
+export { freePort } from '../../../examples/rolling-migration/ports.js';
 
 const root = mkdtempSync(join(tmpdir(), 'agentic-flow-e2e-'));
 // Some commands run as another user, who has to get as far as the folders inside.
@@ -40,34 +41,4 @@ export function contentsOf(directory: string): Record<string, string> {
       return [path, createHash('sha256').update(readFileSync(path)).digest('hex')] as const;
     });
   return Object.fromEntries(hashes.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/**
- * Below the ports that systems give out by themselves: a node that is down must find its port free
- * when it comes back.
- */
-const PORT_MIN = 10_000;
-const PORT_COUNT = 20_000;
-const given = new Set<number>();
-
-/** A UDP port of the loopback that nobody uses. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = PORT_MIN + Math.floor(Math.random() * PORT_COUNT);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
-    return port;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const socket = createSocket('udp4');
-  try {
-    return await new Promise((resolve) => {
-      socket.once('error', () => resolve(false));
-      socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true));
-    });
-  } finally {
-    socket.close();
-  }
 }

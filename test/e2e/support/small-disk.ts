@@ -10,6 +10,8 @@ import type { SpawnOptions } from './processes.js';
 
 const MOUNT = 'mount';
 const UNMOUNT = 'umount';
+/** SQLite has no words for a limit on files; to it the disk has failed. */
+const LIMIT_REACHED = /cannot grow|file too large|reports an error; check the disk/;
 const mounted = new Set<string>();
 
 function unmountAll(): void {
@@ -23,6 +25,8 @@ afterAll(unmountAll);
 export interface SmallDisk {
   /** A path on the disk, for the directory of a node. */
   readonly directory: string;
+  /** What a program says that finds no room on it. */
+  readonly complaint: RegExp;
   /** How to run a command so that it has the disk. */
   options(): SpawnOptions;
   /** Makes room. */
@@ -45,6 +49,7 @@ export function smallDisk(sizeKib: number): SmallDisk {
   }
   return {
     directory,
+    complaint: limit === undefined ? /disk is full|disk of .* is full/ : LIMIT_REACHED,
     options: () => (limit === undefined ? {} : { fileSizeLimit: limit }),
     grow: () => {
       if (limit === undefined) execFileSync(MOUNT, ['-o', 'remount,size=256m', root]);
