@@ -63,6 +63,7 @@ export class Driver {
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #lastSnapshotIndex: number;
+  #snapshotVersion: 1 | 2;
   #pins = 0;
   #progress: (() => void)[] = [];
 
@@ -78,6 +79,7 @@ export class Driver {
     this.#engines = engines;
     this.#lastSnapshotIndex = snapshotIndex;
     this.#ports = ports;
+    this.#snapshotVersion = replica.control.swarmVersion;
   }
 
   start(): void {
@@ -133,13 +135,15 @@ export class Driver {
   }
 
   /** Resolves when a read on this node shows every write acknowledged before the call. */
-  readBarrier(): Promise<void> {
+  readBarrier(signal?: AbortSignal): Promise<void> {
     if (this.#stopped) return Promise.reject(new ProposalError('stopping'));
     if (this.#newReads.length + this.#askedReads.length >= READS_MAX) {
       return Promise.reject(new ProposalError('overloaded'));
     }
     return new Promise((resolve, reject) => {
-      this.#newReads.push({ resolve, reject });
+      const read = { resolve, reject };
+      this.#newReads.push(read);
+      signal?.addEventListener('abort', () => this.#forgetRead(read), { once: true });
       // Reads of one turn of the event loop share one question.
       queueMicrotask(() => this.#askReads());
     });
@@ -222,9 +226,9 @@ export class Driver {
     const applied = this.#replica.finishApply(this.#engines.apply(batch));
     this.#replica.advance();
     this.#answer(applied);
+    await this.#compact();
     if (applied.controlChanged || installed) this.#ports.controlChanged();
     if (batch.firstIndex > 0 || installed) this.#tellProgress();
-    await this.#compact();
   }
 
   /** Engines first: a log that begins after memories which are not there could not be replayed. */
@@ -233,6 +237,7 @@ export class Driver {
     await this.#store.saveSnapshot(meta, bytes);
     this.#replica.installSnapshot(meta, decodeControlState(bytes));
     this.#lastSnapshotIndex = meta.index;
+    this.#snapshotVersion = this.#replica.control.swarmVersion;
   }
 
   #answer(applied: ReturnType<Replica['finishApply']>): void {
@@ -267,6 +272,13 @@ export class Driver {
     this.#wake();
   }
 
+  /** Nobody waits for this read any more. */
+  #forgetRead(read: Waiting<void>): void {
+    this.#newReads = this.#newReads.filter((one) => one !== read);
+    this.#askedReads = this.#askedReads.filter((one) => one !== read);
+    read.reject(new ProposalError('stopping'));
+  }
+
   #tellProgress(): void {
     const waiting = this.#progress;
     this.#progress = [];
@@ -276,7 +288,12 @@ export class Driver {
   /** The engines are made durable first: what the log forgets, they must still know. */
   async #compact(): Promise<void> {
     const { appliedIndex } = this.#replica;
-    if (this.#pins > 0 || appliedIndex - this.#lastSnapshotIndex < COMPACTION_ENTRIES) return;
+    const { swarmVersion } = this.#replica.control;
+    // The log before the raised version is for engines that are not fed any more: never replay it.
+    const isRaised = swarmVersion !== this.#snapshotVersion;
+    const isLong = appliedIndex - this.#lastSnapshotIndex >= COMPACTION_ENTRIES;
+    if (!isRaised && (this.#pins > 0 || !isLong)) return;
+    this.#snapshotVersion = swarmVersion;
     this.#engines.sync();
     assert(this.#engines.appliedIndex() >= appliedIndex, 'engines are as far as the replica');
     const meta = this.#replica.snapshotMeta();

@@ -31,3 +31,9 @@ export const STEP_ATTEMPTS_MAX = 5;
 export const STEP_RETRY_MS = 500;
 export const VECTORS_TIMEOUT_MS = 2_000;
 export const CATCH_UP_BYTES_MAX = 1024 * 1024;
+/** How often a node that has not caught up asks the members it knew who the others are. */
+export const LEARN_INTERVAL_MS = 1_000;
+/** The log is kept for a member this long after its snapshot arrived. */
+export const SNAPSHOT_PIN_MS = 2_000;
+/** Before a snapshot that did not arrive is tried again. */
+export const SNAPSHOT_RETRY_MS = 1_000;

@@ -15,14 +15,17 @@ import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
-import { messageOf } from './errors.js';
+import { NodeError, messageOf } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
   GOODBYE_TIMEOUT_MS,
-  VECTORS_TIMEOUT_MS,
+  LEARN_INTERVAL_MS,
+  SNAPSHOT_PIN_MS,
+  SNAPSHOT_RETRY_MS,
 } from './limits.js';
 import { RolloutExecutor } from './migration/executor.js';
+import { fetchVectors } from './migration/peer-vectors.js';
 import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
@@ -35,8 +38,7 @@ import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, RaftLogStore } from './storage/index.js';
 import { encodeCommand } from './wire/command-codec.js';
-import { bytesToFloats } from './wire/fields.js';
-import { parseCommandResult } from './wire/result-codec.js';
+import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
 export interface NodeOptions {
   readonly paths: DataPaths;
@@ -66,6 +68,9 @@ export class SwarmNode {
   #handOver: NodeJS.Timeout | undefined;
   #ready = false;
   #stopping = false;
+  #failed = false;
+  readonly #bringUpAbort = new AbortController();
+  #bringUp: Promise<void> = Promise.resolve();
   #running = 0;
   #bringingUp = false;
   #settling: Promise<void> = Promise.resolve();
@@ -112,13 +117,9 @@ export class SwarmNode {
       v1Store: options.paths.v1Store,
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
-      fetchVectors: (hashes) => this.#fetchVectors(hashes),
+      fetchVectors: (hashes) => fetchVectors(this, hashes),
       log: options.log,
     });
-  }
-
-  get endpoint(): RpcEndpoint {
-    return this.#endpoint;
   }
 
   get peers(): Peers {
@@ -175,10 +176,8 @@ export class SwarmNode {
 
   isMember(peerId: string): boolean {
     if (memberByPeerId(this.control, peerId) !== undefined) return true;
-    // Before the first entries are here, those who admitted this node vouch for each other.
-    return (
-      this.control.members.size === 0 && this.file.members.some((one) => one.peerId === peerId)
-    );
+    // Until this node has caught up, those that it knew vouch for those who joined meanwhile.
+    return !this.#ready && this.file.members.some((one) => one.peerId === peerId);
   }
 
   /** Hands leadership over, ends running requests, says that it left, and stops. */
@@ -220,6 +219,7 @@ export class SwarmNode {
     const waiting = setInterval(() => {
       this.#options.log('waiting for a leader and for the log to catch up');
     }, 5_000);
+    const learning = setInterval(() => void this.#learnMembers(), LEARN_INTERVAL_MS);
     try {
       await Promise.all([this.driver.readBarrier(), this.#warm()]);
       this.#ready = true;
@@ -234,6 +234,27 @@ export class SwarmNode {
       }
     } finally {
       clearInterval(waiting);
+      clearInterval(learning);
+    }
+  }
+
+  /** The one who leads now may have joined while this node was down: ask those that it knew. */
+  async #learnMembers(): Promise<void> {
+    for (const { nodeId } of this.file.members) {
+      if (nodeId === this.file.nodeId) continue;
+      try {
+        const hello = { protocol: 1, token: null };
+        const answer = await this.#peers.call(nodeId, 'client.hello', hello, 1_000);
+        const known = new Set(this.file.members.map((one) => one.nodeId));
+        const added = parseMembers(answer).filter((one) => !known.has(one.nodeId));
+        if (this.#ready || added.length === 0) return;
+        this.file.members.push(...added);
+        this.#updatePeers();
+        return;
+      } catch (error) {
+        const isStranger = error instanceof RpcError && error.code === 'permission-denied';
+        if (isStranger) this.#options.log(`node ${nodeId} says that this node is no member`);
+      }
     }
   }
 
@@ -280,21 +301,31 @@ export class SwarmNode {
   }
 
   async #sendSnapshot(message: Message): Promise<void> {
+    // The member needs what follows the snapshot, until it follows the log by itself.
+    const unpin = this.driver.pinLog();
     const ok = await this.snapshots.send(message, (method, payload, timeoutMs) =>
       this.#peers.call(message.to, method, payload, timeoutMs),
     );
+    if (ok === undefined) unpin();
+    else setTimeout(unpin, ok ? SNAPSHOT_PIN_MS : 0).unref();
+    if (ok === false) await pause(SNAPSHOT_RETRY_MS);
     if (ok !== undefined) this.driver.reportSnapshot(message.to, ok);
   }
 
   #controlChanged(): void {
     this.#updatePeers();
     if (!this.#ready) return;
+    if (!this.control.members.has(this.file.nodeId)) {
+      const { nodeId, swarmId } = this.file;
+      this.#fail(new NodeError('stopped', `node ${nodeId} was removed from swarm ${swarmId}`));
+      return;
+    }
     this.executor.poke();
     this.#settling = this.#settling
       .then(async () => {
         if (this.#stopping) return;
         await this.engines.settle(this.control);
-        void this.#bringUpActive();
+        this.#bringUp = this.#bringUpActive();
       })
       .catch((error: unknown) => this.#fail(error));
     this.#remembering = this.#remembering.then(() => this.#rememberMembers());
@@ -312,15 +343,17 @@ export class SwarmNode {
         replica: this.replica,
         embedder: this.embedder,
         files: this.engines.v2Files,
-        fetchVectors: (hashes: string[]) => this.#fetchVectors(hashes),
-        signal: new AbortController().signal,
+        fetchVectors: (hashes: string[]) => fetchVectors(this, hashes),
+        signal: this.#bringUpAbort.signal,
         onProgress: () => undefined,
       };
       await ensureStaged(context);
       await catchUp(context);
     } catch (error) {
       this.#options.log(`the v2 store cannot be built: ${messageOf(error)}`);
-      setTimeout(() => void this.#bringUpActive(), 1_000).unref();
+      setTimeout(() => {
+        this.#bringUp = this.#bringUpActive();
+      }, 1_000).unref();
     } finally {
       unpin();
       this.#bringingUp = false;
@@ -329,9 +362,10 @@ export class SwarmNode {
 
   #updatePeers(): void {
     const known = [...this.control.members.values()];
-    const members = known.length > 0 ? known : this.file.members;
     const addresses = new Map<number, PeerAddress>();
-    for (const { nodeId, peerId, host, port } of members) {
+    for (const { nodeId, peerId, host, port } of this.#ready
+      ? known
+      : [...this.file.members, ...known]) {
       if (nodeId !== this.file.nodeId) addresses.set(nodeId, { peerId, host, port });
     }
     this.#peers.update(addresses);
@@ -371,32 +405,6 @@ export class SwarmNode {
     );
   }
 
-  async #fetchVectors(hashes: string[]): Promise<(Float32Array | undefined)[]> {
-    for (const { nodeId, engine } of this.control.members.values()) {
-      if (engine !== 'v2' || nodeId === this.file.nodeId) continue;
-      try {
-        const answer = await this.#peers.call(
-          nodeId,
-          'node.vectors',
-          { hashes },
-          VECTORS_TIMEOUT_MS,
-        );
-        if (!Array.isArray(answer) || answer.length !== hashes.length) continue;
-        return answer.map((bytes) => this.#checkedVector(bytes));
-      } catch {
-        // The next member may have them; at worst they are made again here.
-      }
-    }
-    return hashes.map(() => undefined);
-  }
-
-  #checkedVector(bytes: unknown): Float32Array | undefined {
-    if (!(bytes instanceof Uint8Array)) return undefined;
-    if (bytes.byteLength !== this.embedder.dimensions * 4) return undefined;
-    const values = bytesToFloats(bytes);
-    return values.every((value) => Number.isFinite(value)) ? values : undefined;
-  }
-
   #handOverIfCordoned(): void {
     const cordoned = this.control.members.get(this.file.nodeId)?.cordoned === true;
     if (!cordoned || this.replica.status().role !== 'leader') return;
@@ -411,7 +419,8 @@ export class SwarmNode {
   }
 
   #fail(error: unknown): void {
-    if (this.#stopping) return;
+    if (this.#failed) return;
+    this.#failed = true;
     this.#stopping = true;
     this.#options.failed(error);
   }
@@ -419,7 +428,9 @@ export class SwarmNode {
   async #close(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#handOver);
+    this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
+    await this.#bringUp;
     await this.driver.stop();
     await this.#settling;
     await this.#remembering;

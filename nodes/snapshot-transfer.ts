@@ -30,6 +30,8 @@ export interface OutgoingSnapshot {
 type Send = (method: string, payload: unknown, timeoutMs: number) => Promise<unknown>;
 
 const CHUNK_RECORDS_MAX = 10_000;
+/** A complete snapshot that the core did not take is kept no longer than this. */
+const RECEIVED_INDEXES_KEPT = 100_000;
 
 /** Sends `snapshot` in answer to the core's `message`; rejects when the receiver did not take it. */
 export async function sendSnapshot(
@@ -95,7 +97,9 @@ interface Received {
 export class SnapshotReceiver {
   readonly #directory: string;
   #incoming: Incoming | undefined;
-  #received: Received | undefined;
+  /** Complete snapshots that the core has not asked for yet, by their index. */
+  readonly #received = new Map<number, Received>();
+  #files = 0;
   #busy: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string) {
@@ -113,20 +117,18 @@ export class SnapshotReceiver {
 
   /** The rows and the control state of the snapshot that the core now wants installed. */
   take(meta: SnapshotMeta): { records: Iterable<DumpRecord>; controlState: Uint8Array } {
-    const received = this.#received;
-    assert(
-      received !== undefined && received.meta.index === meta.index,
-      'the core installs the snapshot that was received',
-    );
+    const received = this.#received.get(meta.index);
+    assert(received !== undefined, 'the core installs a snapshot that was received');
     return { records: readRecords(received.path), controlState: received.controlState };
   }
 
-  /** Forgets the received files. */
-  async clear(): Promise<void> {
-    await this.#incoming?.file.close();
-    this.#incoming = undefined;
-    this.#received = undefined;
-    await rm(this.#directory, { recursive: true, force: true });
+  /** Forgets every complete snapshot up to `index`; one that is on its way stays. */
+  async forget(index: number): Promise<void> {
+    for (const [at, { path }] of this.#received) {
+      if (at > index) continue;
+      this.#received.delete(at);
+      await rm(path, { force: true });
+    }
   }
 
   #serially<T>(work: () => Promise<T>): Promise<T> {
@@ -171,14 +173,21 @@ export class SnapshotReceiver {
       await rm(incoming.path, { force: true });
       throw new NodeError('malformed', 'the snapshot did not arrive as it was sent');
     }
-    this.#received = { path: incoming.path, meta: message.snapshot, controlState };
+    const { index } = message.snapshot;
+    await this.forget(index - RECEIVED_INDEXES_KEPT);
+    this.#received.set(index, { path: incoming.path, meta: message.snapshot, controlState });
     return message;
   }
 
   async #begin(transfer: string): Promise<void> {
-    await this.clear();
+    await this.#incoming?.file.close();
+    if (this.#incoming !== undefined) await rm(this.#incoming.path, { force: true });
+    this.#incoming = undefined;
+    // What a process before left is of no use: its core has forgotten it.
+    if (this.#files === 0) await rm(this.#directory, { recursive: true, force: true });
     await mkdir(this.#directory, { recursive: true });
-    const path = join(this.#directory, 'snapshot');
+    this.#files += 1;
+    const path = join(this.#directory, `snapshot-${this.#files}`);
     const file = await open(path, 'w');
     this.#incoming = {
       transfer,

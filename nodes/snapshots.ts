@@ -72,7 +72,7 @@ export class Snapshots {
     const { records, controlState } = this.#receiver.take(meta);
     this.#log(`installing a snapshot at index ${meta.index}`);
     await this.#engines.restore(records, decodeControlState(controlState), meta.index);
-    await this.#receiver.clear();
+    await this.#receiver.forget(meta.index);
     return controlState;
   }
 }

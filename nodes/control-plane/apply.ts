@@ -31,7 +31,9 @@ export function applyControl(
       return addMember(state, index, command);
     case 'setMember': {
       const member = state.members.get(command.nodeId);
-      if (member === undefined) return refused(index, 'unknown-member');
+      if (member === undefined || member.status === 'removing') {
+        return refused(index, 'unknown-member');
+      }
       member.status = command.status;
       member.host = command.host;
       member.port = command.port;
@@ -40,7 +42,7 @@ export function applyControl(
     case 'removeMember':
       return removeMember(state, index, command.nodeId);
     case 'openSession':
-      return openSession(state, index);
+      return openSession(state, index, command.owner);
     case 'startRollout':
       return applyStartRollout(state, index, command);
     case 'finishStep':
@@ -58,7 +60,9 @@ export function applyControl(
  */
 export function admitWrite(state: ControlState, index: number, write: SessionWrite): Admission {
   const session = state.sessions.get(write.session);
-  if (session === undefined) return { kind: 'refused', refusal: 'session-unknown' };
+  if (session === undefined || session.owner !== write.owner) {
+    return { kind: 'refused', refusal: 'session-unknown' };
+  }
   touch(state, write.session);
   if (write.sequence === session.lastSequence && write.sequence > 0) {
     return { kind: 'retry', answer: session.answer };
@@ -100,20 +104,28 @@ function addMember(
 }
 
 function removeMember(state: ControlState, index: number, nodeId: number): CommandResult {
-  if (!state.members.has(nodeId)) return refused(index, 'unknown-member');
-  if (state.members.size === 1) return refused(index, 'last-member');
+  const member = state.members.get(nodeId);
+  if (member === undefined) return refused(index, 'unknown-member');
+  const staying = [...state.members.values()].filter(({ status }) => status !== 'removing');
+  if (staying.length === 1 && staying[0] === member) return refused(index, 'last-member');
   if (state.rollout?.status === 'running') return refused(index, 'rollout-running');
-  state.members.delete(nodeId);
+  // Its vote is still needed for the membership change, so it stays known until that is applied.
+  member.status = 'removing';
   return done(index, nodeId);
 }
 
-function openSession(state: ControlState, index: number): CommandResult {
+/** The membership change that drops a node was applied: it is no member any more. */
+export function dropMember(state: ControlState, nodeId: number): void {
+  if (state.members.get(nodeId)?.status === 'removing') state.members.delete(nodeId);
+}
+
+function openSession(state: ControlState, index: number, owner: string): CommandResult {
   if (state.sessions.size >= SESSIONS_MAX) {
     const oldest = state.sessions.keys().next();
     assert(oldest.done === false, 'a full session table has an oldest session');
     state.sessions.delete(oldest.value);
   }
-  state.sessions.set(index, { lastSequence: 0, answer: { index, outcome: 'ok' } });
+  state.sessions.set(index, { owner, lastSequence: 0, answer: { index, outcome: 'ok' } });
   return done(index, index);
 }
 

@@ -21,10 +21,12 @@ export type Command =
     }
   | { readonly type: 'removeMember'; readonly nodeId: number }
   /** The index of the entry becomes the session id. */
-  | { readonly type: 'openSession' }
+  | { readonly type: 'openSession'; readonly owner: string }
   | {
       readonly type: 'memory';
       readonly session: number;
+      /** Peer id of the client, as the transport proved it to the node that proposes. */
+      readonly owner: string;
       readonly sequence: number;
       readonly command: MemoryCommand;
     }

@@ -5,8 +5,11 @@
 import type { ApplyOutcome, EngineVersion } from '../../src/memory/engine.js';
 import type { Rollout } from '../rollout/state.js';
 
-/** `joining`: admitted, not yet serving. `left`: stopped on purpose; not the same as unreachable. */
-export type MemberStatus = 'joining' | 'up' | 'left';
+/**
+ * `joining`: admitted, not yet serving. `left`: stopped on purpose; not the same as unreachable.
+ * `removing`: still reached by everybody until the membership change that drops it is applied.
+ */
+export type MemberStatus = 'joining' | 'up' | 'left' | 'removing';
 
 export interface Member {
   readonly nodeId: number;
@@ -27,6 +30,8 @@ interface SessionAnswer {
 }
 
 export interface Session {
+  /** Peer id of the client that opened it; nobody else may write in it. */
+  readonly owner: string;
   /** Sequence number of the last applied write; 0 before the first. */
   lastSequence: number;
   answer: SessionAnswer;

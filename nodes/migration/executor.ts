@@ -142,7 +142,8 @@ export class RolloutExecutor {
   async #untilApplied(index: number, signal: AbortSignal): Promise<void> {
     const { replica, driver } = this.#ports;
     while (replica.appliedIndex < index && !signal.aborted && !this.#stopped) {
-      await driver.nextProgress();
+      // Without a quorum nothing is applied, and the signal must still end this.
+      await Promise.race([driver.nextProgress(), pause(STEP_RETRY_MS, signal)]);
     }
   }
 

@@ -22,7 +22,7 @@ import type {
 } from '../../consensus/raft/index.js';
 import type { ApplyOutcome, LoggedCommand } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
-import { admitWrite, applyControl } from '../control-plane/apply.js';
+import { admitWrite, applyControl, dropMember } from '../control-plane/apply.js';
 import type { Command, CommandResult, PendingAnswer } from '../control-plane/command.js';
 import type { ControlState } from '../control-plane/state.js';
 import { nextUpkeep } from './upkeep.js';
@@ -177,7 +177,11 @@ export class Replica {
     for (const entry of entries) {
       const request = this.#takeRequest(entry);
       if (entry.type === 'confChange') {
-        this.#raft.applyConfChange(decodeConfChange(entry.data));
+        const change = decodeConfChange(entry.data);
+        this.#raft.applyConfChange(change);
+        for (const { type, node } of change.changes) {
+          if (type === 'remove') dropMember(this.#control, node);
+        }
         this.#controlChanged = true;
       } else if (entry.data.length > 0) {
         applications.push(this.#applyEntry(entry, request, commands));

@@ -29,7 +29,8 @@ function nextMembershipChange(control: ControlState, raft: RaftStatus): ConfChan
   const { voters, learners, votersOutgoing } = raft.confState;
   // A joint configuration is left by the core itself; until then nothing else is proposed.
   if (votersOutgoing.length > 0) return undefined;
-  for (const nodeId of control.members.keys()) {
+  for (const { nodeId, status } of control.members.values()) {
+    if (status === 'removing') continue;
     if (!voters.includes(nodeId) && !learners.includes(nodeId)) {
       return single('addLearner', nodeId);
     }
@@ -44,7 +45,8 @@ function nextMembershipChange(control: ControlState, raft: RaftStatus): ConfChan
     if (caughtUp && control.members.get(nodeId)?.status === 'up') return single('addVoter', nodeId);
   }
   for (const nodeId of [...voters, ...learners]) {
-    if (!control.members.has(nodeId)) return single('remove', nodeId);
+    const member = control.members.get(nodeId);
+    if (member === undefined || member.status === 'removing') return single('remove', nodeId);
   }
   return undefined;
 }

@@ -13,6 +13,7 @@ export class Access {
   readonly #isMember: (peerId: string) => boolean;
   readonly #tokenHashes: () => { client: string; join: string };
   readonly #clients = new WeakSet<RpcConnection>();
+  readonly #operators = new WeakSet<RpcConnection>();
 
   constructor(
     isMember: (peerId: string) => boolean,
@@ -28,6 +29,7 @@ export class Access {
     const { client, join } = this.#tokenHashes();
     if (token !== null && (matches(token, client) || matches(token, join))) {
       this.#clients.add(connection);
+      if (matches(token, join)) this.#operators.add(connection);
       return;
     }
     throw new RpcError(
@@ -35,6 +37,15 @@ export class Access {
       token === null
         ? 'this swarm wants a token: give --token, or --data of a node on this machine'
         : 'wrong token: it is not one of this swarm',
+    );
+  }
+
+  /** Changes of membership want more than the client token. */
+  requireOperator(connection: RpcConnection): void {
+    if (this.#operators.has(connection) || this.#isMember(connection.peerId)) return;
+    throw new RpcError(
+      'permission-denied',
+      'the client token does not allow this: use the join token, or --data of a node',
     );
   }
 

@@ -13,10 +13,12 @@ import type {
   MemoryCommand,
   MemoryEngine,
   ModelVector,
+  SearchHit,
 } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
+import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
 import { parseRequest, requests } from './requests.js';
 
 /** What the handlers need of the node. */
@@ -37,7 +39,7 @@ export interface ServicePorts {
   now(): number;
   describe(): object;
   status(): object;
-  rolloutStatus(): object;
+  rolloutStatus(timeoutMs: number, signal: AbortSignal): Promise<object>;
   rolloutPlan(): { plan: object; digest: string };
   rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
   rolloutAbort(timeoutMs: number): Promise<object>;
@@ -73,9 +75,11 @@ function clientHandlers(ports: ServicePorts): Handlers {
       parseRequest(requests.nothing, payload);
       return ports.status();
     }),
-    'swarm.remove': forClients(ports, (payload, context) => {
+    'swarm.remove': forClients(ports, (payload, { connection, timeoutMs }) => {
+      const { nodeId } = parseRequest(requests.leave, payload);
+      ports.access.requireOperator(connection);
       ports.requireServing();
-      return ports.removePeer(parseRequest(requests.leave, payload).nodeId, context.timeoutMs);
+      return ports.removePeer(nodeId, timeoutMs);
     }),
     'rollout.plan': forClients(ports, (payload) => {
       parseRequest(requests.rolloutPlan, payload);
@@ -92,9 +96,10 @@ function clientHandlers(ports: ServicePorts): Handlers {
       ports.requireServing();
       return ports.rolloutAbort(context.timeoutMs);
     }),
-    'rollout.status': forClients(ports, (payload) => {
+    'rollout.status': forClients(ports, (payload, context) => {
+      ports.requireServing();
       parseRequest(requests.nothing, payload);
-      return ports.rolloutStatus();
+      return ports.rolloutStatus(context.timeoutMs, context.signal);
     }),
   };
 }
@@ -106,15 +111,19 @@ function memoryHandlers(ports: ServicePorts): Handlers {
   ): Promise<void> => {
     ports.requireServing();
     if (consistency === 'linearizable') await ports.readBarrier(timeoutMs, signal);
+    // Nobody waits any more for what would be read now.
+    signal.throwIfAborted();
   };
   return {
-    'memory.openSession': forClients(ports, async (payload, { timeoutMs }) => {
+    'memory.openSession': forClients(ports, async (payload, { timeoutMs, connection }) => {
       parseRequest(requests.nothing, payload);
       ports.requireServing();
-      const result = applied(await ports.submit({ type: 'openSession' }, timeoutMs));
+      const result = applied(
+        await ports.submit({ type: 'openSession', owner: connection.peerId }, timeoutMs),
+      );
       return { session: result.value };
     }),
-    'memory.insert': forClients(ports, async (payload, { timeoutMs }) => {
+    'memory.insert': forClients(ports, async (payload, { timeoutMs, connection }) => {
       ports.requireServing();
       const { session, sequence, id, content, metadata } = parseRequest(requests.insert, payload);
       const vector = await ports.embed(embeddingText(content, metadata));
@@ -126,14 +135,28 @@ function memoryHandlers(ports: ServicePorts): Handlers {
         vector,
         timestampMs: ports.now(),
       } as const;
-      const write: Command = { type: 'memory', session, sequence, command: checked(command) };
+      const owner = connection.peerId;
+      const write: Command = {
+        type: 'memory',
+        session,
+        owner,
+        sequence,
+        command: checked(command),
+      };
       return { index: applied(await ports.submit(write, timeoutMs)).index };
     }),
-    'memory.addEdge': forClients(ports, async (payload, { timeoutMs }) => {
+    'memory.addEdge': forClients(ports, async (payload, { timeoutMs, connection }) => {
       ports.requireServing();
       const { session, sequence, ...edge } = parseRequest(requests.addEdge, payload);
       const command = { type: 'addEdge', ...edge, timestampMs: ports.now() } as const;
-      const write: Command = { type: 'memory', session, sequence, command: checked(command) };
+      const owner = connection.peerId;
+      const write: Command = {
+        type: 'memory',
+        session,
+        owner,
+        sequence,
+        command: checked(command),
+      };
       return { index: applied(await ports.submit(write, timeoutMs)).index };
     }),
     'memory.get': forClients(ports, async (payload, context) => {
@@ -150,8 +173,8 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       const { text, limit, consistency } = parseRequest(requests.search, payload);
       const vector = await ports.embed(text);
       await read(consistency, context);
-      const hits = ports.activeEngine().search({ text, vector, limit });
-      return { hits, appliedIndex: ports.appliedIndex() };
+      const { hits, isCut } = withinBytes(ports.activeEngine().search({ text, vector, limit }));
+      return { hits, isCut, appliedIndex: ports.appliedIndex() };
     }),
     'memory.counts': forClients(ports, (payload) => {
       parseRequest(requests.nothing, payload);
@@ -195,6 +218,19 @@ function memberHandlers(ports: ServicePorts): Handlers {
 function bytesOf(what: string, payload: unknown): Uint8Array {
   if (payload instanceof Uint8Array) return payload;
   throw new RpcError('malformed', `${what} must be bytes`);
+}
+
+/** The best hits that fit into one answer; very large memories would not all. */
+function withinBytes(hits: readonly SearchHit[]): { hits: SearchHit[]; isCut: boolean } {
+  const fitting: SearchHit[] = [];
+  let bytes = 0;
+  for (const hit of hits) {
+    bytes += Buffer.byteLength(hit.content) + Buffer.byteLength(JSON.stringify(hit.metadata));
+    if (bytes > SEARCH_ANSWER_BYTES_MAX && fitting.length > 0)
+      return { hits: fitting, isCut: true };
+    fitting.push(hit);
+  }
+  return { hits: fitting, isCut: false };
 }
 
 /** What an engine would refuse is refused before it is in the log. */

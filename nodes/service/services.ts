@@ -19,7 +19,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => node.submit(command, timeoutMs),
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
-    readBarrier: () => node.driver.readBarrier(),
+    readBarrier: (_timeoutMs, signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
     engine: (version) => node.engines.engine(version),
     vectorsByTextHash: (hashes) =>
@@ -29,13 +29,18 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
-    rolloutStatus: () => ({ rollout: node.control.rollout, progress: node.executor.progress }),
+    rolloutStatus: async (_timeoutMs, signal) => {
+      // A node that lags would tell of the rollout before this one.
+      await node.driver.readBarrier(signal);
+      return { rollout: node.control.rollout, progress: node.executor.progress };
+    },
     rolloutPlan: () => planned(node),
     rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
     rolloutAbort: (timeoutMs) => abortRollout(node, timeoutMs),
     admitPeer: (peerId, host, port, timeoutMs) => admitPeer(node, peerId, host, port, timeoutMs),
     removePeer: async (nodeId, timeoutMs) => {
       applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
+      await untilDropped(node, nodeId, timeoutMs);
       return { nodeId };
     },
     greeted: (peerId, incarnation) => {
@@ -156,6 +161,20 @@ async function admitPeer(
   const member = memberByPeerId(node.control, peerId);
   if (member === undefined) throw new RpcError('internal', 'the admitted member is not there');
   return { swarmId: node.control.swarmId, nodeId: value, members: members(node) };
+}
+
+/** A member is gone when the membership change is applied, not when it was asked for. */
+async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number): Promise<void> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (node.control.members.has(nodeId)) {
+    if (performance.now() > deadlineMs) {
+      throw new RpcError(
+        'deadline-exceeded',
+        `node ${nodeId} is being removed, but a majority of the voters has not agreed yet`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 function refusal(reason: string, message: string): RpcError {

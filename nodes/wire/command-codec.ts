@@ -47,7 +47,7 @@ function commandFields(command: Command): unknown[] {
     case 'removeMember':
       return ['removeMember', command.nodeId];
     case 'openSession':
-      return ['openSession'];
+      return ['openSession', command.owner];
     case 'memory':
       return memoryFields(command);
     case 'startRollout': {
@@ -67,17 +67,19 @@ function commandFields(command: Command): unknown[] {
 
 function memoryFields({
   session,
+  owner,
   sequence,
   command,
 }: Extract<Command, { type: 'memory' }>): unknown[] {
   if (command.type === 'addEdge') {
     const { from, to, relation, weight, timestampMs } = command;
-    return ['addEdge', session, sequence, from, to, relation, weight, timestampMs];
+    return ['addEdge', session, owner, sequence, from, to, relation, weight, timestampMs];
   }
   const { id, content, metadata, vector, timestampMs } = command;
   return [
     'insertMemory',
     session,
+    owner,
     sequence,
     id,
     content,
@@ -113,7 +115,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
     case 'removeMember':
       return { type: kind, nodeId: fields.count('nodeId') };
     case 'openSession':
-      return { type: kind };
+      return { type: kind, owner: fields.string('owner', PEER_ID_LENGTH_MAX) };
     case 'insertMemory':
     case 'addEdge':
       return decodeMemory(kind, fields);
@@ -150,6 +152,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
 
 function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command {
   const session = fields.count('session');
+  const owner = fields.string('owner', PEER_ID_LENGTH_MAX);
   const sequence = fields.count('sequence');
   if (kind === 'addEdge') {
     const command = {
@@ -160,7 +163,7 @@ function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command
       weight: fields.number('weight'),
       timestampMs: fields.count('timestampMs'),
     };
-    return { type: 'memory', session, sequence, command };
+    return { type: 'memory', session, owner, sequence, command };
   }
   const command = {
     type: kind,
@@ -170,7 +173,7 @@ function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command
     vector: fields.nullable((outer) => readVector(outer.fields('vector'))),
     timestampMs: fields.count('timestampMs'),
   };
-  return { type: 'memory', session, sequence, command };
+  return { type: 'memory', session, owner, sequence, command };
 }
 
 function readVector(fields: Fields): ModelVector {

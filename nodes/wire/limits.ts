@@ -11,6 +11,8 @@ export const TOKEN_LENGTH_MAX = 256;
 export const REASON_LENGTH_MAX = 4_096;
 export const DETAIL_LENGTH_MAX = 65_536;
 export const SEARCH_LIMIT_MAX = 1_000;
+/** Of the hits in one answer; the transport carries 16 MiB a message. */
+export const SEARCH_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 export const VECTOR_HASHES_MAX = 256;
 /** Nodes in a plan or a state; the control plane has its own bound on members. */
 export const NODES_MAX = 1_000;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import type { CommandRefusal, CommandResult } from '../control-plane/command.js';
 import { NodeError } from '../errors.js';
+import { HOST_LENGTH_MAX, NODES_MAX, PEER_ID_LENGTH_MAX } from './limits.js';
 
 const count = z.number().int().nonnegative();
 
@@ -17,4 +18,24 @@ export function parseCommandResult(value: unknown): CommandResult {
   const result = parsed.data;
   // A newer leader may know refusals that this release has no words for; they stay refusals.
   return result.ok ? result : { ...result, refusal: result.refusal as CommandRefusal };
+}
+
+const helloMembers = z.object({
+  members: z
+    .array(
+      z.object({
+        nodeId: count,
+        peerId: z.string().max(PEER_ID_LENGTH_MAX),
+        host: z.string().max(HOST_LENGTH_MAX),
+        port: z.number().int().min(1).max(65_535),
+      }),
+    )
+    .max(NODES_MAX),
+});
+
+/** The members in the answer to `client.hello`. */
+export function parseMembers(value: unknown): z.infer<typeof helloMembers>['members'] {
+  const parsed = helloMembers.safeParse(value);
+  if (parsed.success) return parsed.data.members;
+  throw new NodeError('malformed', 'a member told no list of members');
 }

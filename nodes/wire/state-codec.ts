@@ -33,8 +33,9 @@ export function encodeControlState(state: ControlState): Uint8Array {
       member.engine,
       member.cordoned,
     ]),
-    [...state.sessions].map(([id, { lastSequence, answer }]) => [
+    [...state.sessions].map(([id, { owner, lastSequence, answer }]) => [
       id,
+      owner,
       lastSequence,
       answer.index,
       answer.outcome,
@@ -91,7 +92,7 @@ function readMember(fields: Fields): Member {
     peerId: fields.string('peerId', PEER_ID_LENGTH_MAX),
     host: fields.string('host', HOST_LENGTH_MAX),
     port: fields.count('port'),
-    status: fields.oneOf('status', ['joining', 'up', 'left']),
+    status: fields.oneOf('status', ['joining', 'up', 'left', 'removing']),
     engine: fields.oneOf('engine', [engineOf(1), engineOf(2)]),
     cordoned: fields.boolean('cordoned'),
   };
@@ -99,10 +100,11 @@ function readMember(fields: Fields): Member {
 
 function readSession(fields: Fields): [number, Session] {
   const id = fields.count('id');
+  const owner = fields.string('owner', PEER_ID_LENGTH_MAX);
   const lastSequence = fields.count('lastSequence');
   const index = fields.count('index');
   const outcome = fields.oneOf('outcome', ['ok', 'missing-endpoint', 'invalid']);
-  return [id, { lastSequence, answer: { index, outcome } }];
+  return [id, { owner, lastSequence, answer: { index, outcome } }];
 }
 
 function readRollout(fields: Fields): Rollout {

@@ -45,7 +45,7 @@ class SwarmClientProcess implements Process<SwarmMessage> {
   constructor(options: ClientOptions, context: Context<SwarmMessage, unknown>) {
     this.#options = options;
     this.#context = context;
-    this.#begin(undefined, this.#command({ type: 'openSession' }));
+    this.#begin(undefined, this.#command({ type: 'openSession', owner: context.name }));
   }
 
   onTick(tag: string): void {
@@ -97,7 +97,12 @@ class SwarmClientProcess implements Process<SwarmMessage> {
       vector: null,
       timestampMs: 1,
     } as const;
-    const write = { session: this.#session, sequence: this.#sequence, command };
+    const write = {
+      session: this.#session,
+      owner: this.#context.name,
+      sequence: this.#sequence,
+      command,
+    };
     this.#begin(
       { ...common, input, returnMicroseconds: null },
       this.#command({ type: 'memory', ...write }),

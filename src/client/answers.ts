@@ -35,7 +35,7 @@ const memberSchema = z.object({
   peerId: z.string(),
   host: z.string(),
   port: z.number(),
-  status: z.enum(['joining', 'up', 'left']),
+  status: z.enum(['joining', 'up', 'left', 'removing']),
   engine: z.enum(['v1', 'v2']),
   cordoned: z.boolean(),
   voter: z.boolean(),

@@ -193,7 +193,25 @@ export class SwarmClient {
 
   /** Takes the vote of a member that will not come back; refused while a rollout runs. */
   async removeMember(nodeId: number, options: RequestOptions = {}): Promise<void> {
-    await this.#ask(answers.removedSchema, 'swarm.remove', { nodeId }, options);
+    let uncertain = false;
+    try {
+      const method = 'swarm.remove';
+      const times = this.#times(options, ROLLOUT_ATTEMPT_FACTOR);
+      const onFailure = (_error: unknown, verdict: { readonly uncertain: boolean }): void => {
+        uncertain ||= verdict.uncertain;
+      };
+      const answered = await this.#open(options, (signal) =>
+        perform(
+          { ...times, ...options, signal, method, payload: { nodeId }, onFailure },
+          this.#links,
+        ),
+      );
+      parseAnswer(answers.removedSchema, method, answered.answer);
+    } catch (error) {
+      // An attempt of unknown fate did it, perhaps through the very node that is gone now.
+      const isGone = error instanceof ClientError && error.reason === 'unknown-member';
+      if (!uncertain || !isGone) throw error;
+    }
   }
 
   /** Closes every connection; requests that are under way reject with `closed`. */

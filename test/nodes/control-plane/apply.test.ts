@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { admitWrite, applyControl } from '../../../nodes/control-plane/apply.js';
+import { admitWrite, applyControl, dropMember } from '../../../nodes/control-plane/apply.js';
 import type { ControlCommand } from '../../../nodes/control-plane/apply.js';
 import { SESSIONS_MAX } from '../../../nodes/control-plane/limits.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
@@ -61,10 +61,25 @@ describe('members', () => {
     expect(state.members.size).toBe(3);
   });
 
+  it('stay known while they are being removed, and do not come back up', () => {
+    const { state, apply } = log();
+    apply(join(2));
+    expect(apply({ type: 'removeMember', nodeId: 2 }).ok).toBe(true);
+    expect(state.members.get(2)?.status).toBe('removing');
+    const up = { type: 'setMember', nodeId: 2, status: 'up', host: 'h', port: 1 } as const;
+    expect(apply(up)).toMatchObject({ refusal: 'unknown-member' });
+    expect(apply({ type: 'removeMember', nodeId: 1 })).toMatchObject({ refusal: 'last-member' });
+    dropMember(state, 2);
+    expect(state.members.has(2)).toBe(false);
+    dropMember(state, 1);
+    expect(state.members.has(1)).toBe(true);
+  });
+
   it('never get the id of a removed one', () => {
-    const { apply } = log();
+    const { state, apply } = log();
     apply(join(2));
     apply({ type: 'removeMember', nodeId: 2 });
+    dropMember(state, 2);
     expect(apply(join(3))).toMatchObject({ value: 3 });
   });
 
@@ -86,17 +101,18 @@ describe('members', () => {
 });
 
 describe('sessions', () => {
-  const insert = (session: number, sequence: number) =>
+  const insert = (session: number, sequence: number, owner = 'client') =>
     ({
       type: 'memory',
       session,
+      owner,
       sequence,
       command: { type: 'addEdge', from: 'a', to: 'b', relation: 'r', weight: 1, timestampMs: 1 },
     }) as const;
 
   function opened() {
     const { state, apply } = log();
-    const { index } = apply({ type: 'openSession' });
+    const { index } = apply({ type: 'openSession', owner: 'client' });
     return { state, session: index };
   }
 
@@ -125,13 +141,20 @@ describe('sessions', () => {
     expect(admitWrite(state, 12, insert(session, 1)).kind).toBe('refused');
   });
 
+  it('belong to the client that opened them', () => {
+    const { state, session } = opened();
+    const stranger = admitWrite(state, 10, insert(session, 1, 'stranger'));
+    expect(stranger).toEqual({ kind: 'refused', refusal: 'session-unknown' });
+    expect(admitWrite(state, 11, insert(session, 1)).kind).toBe('new');
+  });
+
   it('expire, the least recently used first, and are unknown then', () => {
     const { state, apply } = log();
-    const first = apply({ type: 'openSession' }).index;
-    const second = apply({ type: 'openSession' }).index;
-    for (let i = 2; i < SESSIONS_MAX; i += 1) apply({ type: 'openSession' });
+    const first = apply({ type: 'openSession', owner: 'client' }).index;
+    const second = apply({ type: 'openSession', owner: 'client' }).index;
+    for (let i = 2; i < SESSIONS_MAX; i += 1) apply({ type: 'openSession', owner: 'client' });
     expect(admitWrite(state, 1e6, insert(first, 1)).kind).toBe('new');
-    apply({ type: 'openSession' });
+    apply({ type: 'openSession', owner: 'client' });
     expect(state.sessions.size).toBe(SESSIONS_MAX);
     expect(admitWrite(state, 1e6 + 1, insert(second, 1))).toMatchObject({
       refusal: 'session-unknown',

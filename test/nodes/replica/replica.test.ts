@@ -91,6 +91,7 @@ class Group {
 const insert = (session: number, sequence: number, content: string): Command => ({
   type: 'memory',
   session,
+  owner: 'client',
   sequence,
   command: {
     type: 'insertMemory',
@@ -105,7 +106,7 @@ const insert = (session: number, sequence: number, content: string): Command => 
 function groupWithSession() {
   const group = new Group([1, 2, 3]);
   group.tick(20);
-  expect(group.leader.propose(1, { type: 'openSession' })).toBeUndefined();
+  expect(group.leader.propose(1, { type: 'openSession', owner: 'client' })).toBeUndefined();
   group.settle();
   const [reply] = group.replies.splice(0);
   if (reply === undefined || !('result' in reply)) throw new Error('the session is open');

@@ -27,11 +27,12 @@ const GOLDEN_COMMANDS: [Command, string][] = [
     '9601a97365744d656d62657202a27570a168cd1151',
   ],
   [{ type: 'removeMember', nodeId: 2 }, '9301ac72656d6f76654d656d62657202'],
-  [{ type: 'openSession' }, '9201ab6f70656e53657373696f6e'],
+  [{ type: 'openSession', owner: 'o' }, '9301ab6f70656e53657373696f6ea16f'],
   [
     {
       type: 'memory',
       session: 5,
+      owner: 'o',
       sequence: 1,
       command: {
         type: 'insertMemory',
@@ -42,13 +43,14 @@ const GOLDEN_COMMANDS: [Command, string][] = [
         timestampMs: 1_700_000_000_000,
       },
     },
-    '9901ac696e736572744d656d6f72790501a161a474657874ae7b226b223a5b312c6e756c6c5d7d92a16dc408' +
+    '9a01ac696e736572744d656d6f727905a16f01a161a474657874ae7b226b223a5b312c6e756c6c5d7d92a16dc408' +
       '0000803f000000bfcb4278bcfe56800000',
   ],
   [
     {
       type: 'memory',
       session: 5,
+      owner: 'o',
       sequence: 2,
       command: {
         type: 'addEdge',
@@ -59,7 +61,7 @@ const GOLDEN_COMMANDS: [Command, string][] = [
         timestampMs: 1,
       },
     },
-    '9901a7616464456467650502a161a162a172cb3fd000000000000001',
+    '9a01a76164644564676505a16f02a161a162a172cb3fd000000000000001',
   ],
   [
     {
@@ -115,7 +117,7 @@ describe('commands', () => {
 
 describe('the control state', () => {
   const golden =
-    '9901a173a16aa1630102919701a170a16801a76a6f696e696e67a27631c29194020002a26f6b9803a164a27631' +
+    '9901a173a16aa1630102919701a170a16801a76a6f696e696e67a27631c2919502a16f0002a26f6b9803a164a27631' +
     'a27632a772756e6e696e67919401a6636f72646f6e01c004a0';
 
   it('has its golden bytes', () => {
@@ -128,7 +130,7 @@ describe('the control state', () => {
       host: 'h',
       port: 1,
     });
-    applyControl(state, 2, { type: 'openSession' });
+    applyControl(state, 2, { type: 'openSession', owner: 'o' });
     const plan = { from: 'v1', to: 'v2', order: [1] } as const;
     applyControl(state, 3, { type: 'startRollout', plan, digest: 'd', startedAtMs: 4 });
     expect(hex(encodeControlState(state))).toBe(golden);
