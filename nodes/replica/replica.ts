@@ -211,8 +211,7 @@ export class Replica {
       if (request === undefined) continue;
       replies.push({ request, result: 'pending' in result ? resultOf(result.pending) : result });
     }
-    const { controlChanged } = this;
-    return { replies, reads: this.#takeReads(), controlChanged };
+    return { replies, reads: this.#takeReads(), controlChanged: this.#takeControlChanged() };
   }
 
   advance(): void {
@@ -255,7 +254,7 @@ export class Replica {
     return { commands, firstIndex: from, lastIndex };
   }
 
-  private get controlChanged(): boolean {
+  #takeControlChanged(): boolean {
     const changed = this.#controlChanged;
     this.#controlChanged = false;
     return changed;

@@ -9,7 +9,6 @@ import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
 import { commandProblem, embeddingText } from '../../src/memory/index.js';
 import type {
-  EngineVersion,
   MemoryCommand,
   MemoryEngine,
   ModelVector,
@@ -30,16 +29,15 @@ export interface ServicePorts {
   track<T>(work: () => Promise<T>): Promise<T>;
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
   submitHere(command: Uint8Array): Promise<CommandResult>;
-  readBarrier(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  readBarrier(signal: AbortSignal): Promise<void>;
   activeEngine(): MemoryEngine;
-  engine(version: EngineVersion): MemoryEngine | undefined;
   vectorsByTextHash(hashes: readonly string[]): (Float32Array | undefined)[];
   embed(text: string): Promise<ModelVector>;
   appliedIndex(): number;
   now(): number;
   describe(): object;
   status(): object;
-  rolloutStatus(timeoutMs: number, signal: AbortSignal): Promise<object>;
+  rolloutStatus(signal: AbortSignal): Promise<object>;
   rolloutPlan(): { plan: object; digest: string };
   rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
   rolloutAbort(timeoutMs: number): Promise<object>;
@@ -99,7 +97,7 @@ function clientHandlers(ports: ServicePorts): Handlers {
     'rollout.status': forClients(ports, (payload, context) => {
       ports.requireServing();
       parseRequest(requests.nothing, payload);
-      return ports.rolloutStatus(context.timeoutMs, context.signal);
+      return ports.rolloutStatus(context.signal);
     }),
   };
 }
@@ -107,12 +105,22 @@ function clientHandlers(ports: ServicePorts): Handlers {
 function memoryHandlers(ports: ServicePorts): Handlers {
   const read = async (
     consistency: 'linearizable' | 'local',
-    { timeoutMs, signal }: CallContext,
+    { signal }: CallContext,
   ): Promise<void> => {
     ports.requireServing();
-    if (consistency === 'linearizable') await ports.readBarrier(timeoutMs, signal);
+    if (consistency === 'linearizable') await ports.readBarrier(signal);
     // Nobody waits any more for what would be read now.
     signal.throwIfAborted();
+  };
+  const write = async (
+    session: number,
+    sequence: number,
+    command: MemoryCommand,
+    { connection, timeoutMs }: CallContext,
+  ): Promise<object> => {
+    const owner = connection.peerId;
+    const entry = { type: 'memory', session, owner, sequence, command: checked(command) } as const;
+    return { index: applied(await ports.submit(entry, timeoutMs)).index };
   };
   return {
     'memory.openSession': forClients(ports, async (payload, { timeoutMs, connection }) => {
@@ -123,7 +131,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       );
       return { session: result.value };
     }),
-    'memory.insert': forClients(ports, async (payload, { timeoutMs, connection }) => {
+    'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { session, sequence, id, content, metadata } = parseRequest(requests.insert, payload);
       const vector = await ports.embed(embeddingText(content, metadata));
@@ -135,29 +143,13 @@ function memoryHandlers(ports: ServicePorts): Handlers {
         vector,
         timestampMs: ports.now(),
       } as const;
-      const owner = connection.peerId;
-      const write: Command = {
-        type: 'memory',
-        session,
-        owner,
-        sequence,
-        command: checked(command),
-      };
-      return { index: applied(await ports.submit(write, timeoutMs)).index };
+      return write(session, sequence, command, context);
     }),
-    'memory.addEdge': forClients(ports, async (payload, { timeoutMs, connection }) => {
+    'memory.addEdge': forClients(ports, (payload, context) => {
       ports.requireServing();
       const { session, sequence, ...edge } = parseRequest(requests.addEdge, payload);
       const command = { type: 'addEdge', ...edge, timestampMs: ports.now() } as const;
-      const owner = connection.peerId;
-      const write: Command = {
-        type: 'memory',
-        session,
-        owner,
-        sequence,
-        command: checked(command),
-      };
-      return { index: applied(await ports.submit(write, timeoutMs)).index };
+      return write(session, sequence, command, context);
     }),
     'memory.get': forClients(ports, async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);

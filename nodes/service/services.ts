@@ -19,9 +19,8 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => node.submit(command, timeoutMs),
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
-    readBarrier: (_timeoutMs, signal) => node.driver.readBarrier(signal),
+    readBarrier: (signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
-    engine: (version) => node.engines.engine(version),
     vectorsByTextHash: (hashes) =>
       node.engines.v2?.vectorsByTextHash(hashes) ?? hashes.map(() => undefined),
     embed: (text) => embed(node, text),
@@ -29,7 +28,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
-    rolloutStatus: async (_timeoutMs, signal) => {
+    rolloutStatus: async (signal) => {
       // A node that lags would tell of the rollout before this one.
       await node.driver.readBarrier(signal);
       return { rollout: node.control.rollout, progress: node.executor.progress };
