@@ -28,7 +28,7 @@ async function serveQuic(): Promise<ServerAddress> {
   const engine = await openQuicheEngine({
     host,
     port: 0,
-    protocol: BULK_PROTOCOL,
+    protocols: [BULK_PROTOCOL],
     privateKeyPem,
     certificatePem,
     authenticate: () => ({ isAccepted: true }),

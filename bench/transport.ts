@@ -146,7 +146,7 @@ async function connectQuic(address: ServerAddress): Promise<Client> {
   const engine = await openQuicheEngine({
     host,
     port: 0,
-    protocol: BULK_PROTOCOL,
+    protocols: [BULK_PROTOCOL],
     privateKeyPem,
     certificatePem,
     authenticate: () => ({ isAccepted: true }),

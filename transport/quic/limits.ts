@@ -18,6 +18,8 @@ export const PACKET_BYTES_MIN = 1_200;
 
 /** Bytes that one stream holds for a peer that does not read, beyond what the engine took. */
 export const STREAM_QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+/** Datagrams of one connection that wait to be read, and to be sent; more are dropped. */
+export const DATAGRAMS_QUEUED_MAX = 1_024;
 /** Inbound connections that have not proven an identity yet; more Initial packets are ignored. */
 export const HALF_OPEN_CONNECTIONS_MAX = 256;
 /** Connections of an engine, both directions; more Initial packets are ignored, `connect` fails. */

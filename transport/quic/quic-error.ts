@@ -14,6 +14,8 @@ export type QuicErrorCode =
   | 'handshake-failed'
   /** The peer's certificate was refused by this side. */
   | 'unauthenticated'
+  /** The new path of a migration could not be validated, or the peer does not allow it. */
+  | 'migration-failed'
   /** The connection or the engine is closed. */
   | 'closed'
   /** A limit of `limits.ts` is reached. */

@@ -26,6 +26,11 @@ export interface Stream {
   readonly isUnidirectional: boolean;
   /** True when this side opened it. */
   readonly isLocal: boolean;
+  /**
+   * The peer opened it in its first flight (0-RTT): what it carries may be a replay of something
+   * that somebody recorded. A stream of a peer whose handshake is over is never early.
+   */
+  readonly isEarly: boolean;
   /** Bytes written that the engine has not taken yet, because the peer or the network is slow. */
   readonly queuedBytes: number;
 
@@ -49,6 +54,12 @@ export interface Stream {
    * `code` (STOP_SENDING); on a stream of the peer what still comes is read and dropped.
    */
   stop(code: number): void;
+  /**
+   * Which of the streams of a connection is sent first (RFC 9218): `urgency` from 0, the first, to
+   * 7; among equals those that are incremental take turns, the others go one after another. 3 and
+   * incremental until it is set.
+   */
+  setPriority(urgency: number, isIncremental: boolean): void;
   /** Back-pressure: hands over no data until `resume`, so that the flow-control window fills up. */
   pause(): void;
   resume(): void;

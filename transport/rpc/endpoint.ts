@@ -93,7 +93,7 @@ class Endpoint implements RpcEndpoint, SessionOwner {
     this.#engine = await openEngine({
       host,
       port,
-      protocol: PROTOCOL,
+      protocols: [PROTOCOL],
       privateKeyPem: identity.privateKeyPem,
       certificatePem: identity.certificatePem,
       ...(settings === undefined ? {} : { settings }),

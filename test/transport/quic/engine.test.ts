@@ -414,7 +414,7 @@ describe('an engine', () => {
   });
 
   it('refuses a key that cannot be used before it listens', async () => {
-    const options = { host: '127.0.0.1', port: 0, protocol: 'x', certificatePem: '' };
+    const options = { host: '127.0.0.1', port: 0, protocols: ['x'], certificatePem: '' };
     const opening = openQuicheEngine({
       ...options,
       privateKeyPem: 'no key',

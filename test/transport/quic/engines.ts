@@ -24,7 +24,7 @@ export async function openEngine(options: Partial<EngineOptions> = {}): Promise<
   const engine = await openQuicheEngine({
     host: '127.0.0.1',
     port: 0,
-    protocol: 'test',
+    protocols: ['test'],
     privateKeyPem,
     certificatePem,
     authenticate: () => ACCEPT,

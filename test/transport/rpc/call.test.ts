@@ -399,7 +399,7 @@ async function pairWithRawServer(
   const identity = createIdentity();
   const server = await openEngine({
     ...identity,
-    protocol: PROTOCOL,
+    protocols: [PROTOCOL],
     onConnection: (connection) => {
       connection.setHandler({ onStream, onStreamsAvailable: () => undefined });
       const welcome = encodeNotification({ method: WELCOME_METHOD, payload: null });

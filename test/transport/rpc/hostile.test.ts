@@ -23,7 +23,7 @@ function udp(): Socket {
 
 /** A peer with a proper identity that sends what it likes on its streams. */
 async function misbehaving(port: number): Promise<Connection> {
-  const engine = await openEngine({ protocol: PROTOCOL });
+  const engine = await openEngine({ protocols: [PROTOCOL] });
   return engine.connect({
     host: '127.0.0.1',
     port,

@@ -1,4 +1,5 @@
 import { QuicError } from '../quic-error.js';
+import { DATAGRAMS_QUEUED_MAX } from '../limits.js';
 import type { QuicSettings } from '../settings.js';
 import type { Native, NativeConfig } from './native.js';
 
@@ -15,9 +16,10 @@ const RECEIVED_PACKET_BYTES_MAX = 65_527;
 export function nativeConfig(
   native: Native,
   options: {
-    readonly protocol: string;
+    readonly protocols: readonly string[];
     readonly privateKeyPem: string;
     readonly certificatePem: string;
+    readonly signatureAlgorithms?: readonly string[];
   },
   settings: QuicSettings,
   packetBytes: number,
@@ -30,14 +32,14 @@ export function nativeConfig(
       undefined,
       [Buffer.from(options.privateKeyPem)],
       [Buffer.from(options.certificatePem)],
-      'ed25519',
+      (options.signatureAlgorithms ?? ['ed25519']).join(':'),
     );
   } catch (cause) {
     throw new QuicError('bad-option', 'the private key or the certificate cannot be used', {
       cause,
     });
   }
-  config.setApplicationProtos([options.protocol]);
+  config.setApplicationProtos([...options.protocols]);
   config.setMaxIdleTimeout(settings.idleTimeoutMs);
   config.setMaxRecvUdpPayloadSize(RECEIVED_PACKET_BYTES_MAX);
   config.setMaxSendUdpPayloadSize(packetBytes);
@@ -50,6 +52,7 @@ export function nativeConfig(
   // Without these the windows grow to 24 MB a connection and 16 MB a stream.
   config.setMaxConnectionWindow(settings.connectionWindowBytes);
   config.setMaxStreamWindow(settings.streamWindowBytes);
+  config.enableDgram(true, DATAGRAMS_QUEUED_MAX, DATAGRAMS_QUEUED_MAX);
   config.setDisableActiveMigration(true);
   config.setCcAlgorithmName(settings.congestionControl);
   // The loop sends at once and ignores quiche's times of departure.

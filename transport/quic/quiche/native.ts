@@ -27,6 +27,7 @@ export interface NativeConfig {
   setDisableActiveMigration(isDisabled: boolean): void;
   setCcAlgorithmName(name: string): void;
   enablePacing(isEnabled: boolean): void;
+  enableDgram(isEnabled: boolean, receiveQueueLength: number, sendQueueLength: number): void;
   grease(isEnabled: boolean): void;
 }
 
@@ -34,6 +35,19 @@ export interface NativeConnectionError {
   readonly isApp: boolean;
   readonly errorCode: number;
   readonly reason: Uint8Array;
+}
+
+export interface NativePathStats {
+  readonly active: boolean;
+  readonly recv: number;
+  readonly sent: number;
+  readonly lost: number;
+  /** Milliseconds. */
+  readonly rtt: number;
+  readonly cwnd: number;
+  readonly sentBytes: number;
+  readonly recvBytes: number;
+  readonly lostBytes: number;
 }
 
 export interface NativeConnection {
@@ -45,6 +59,7 @@ export interface NativeConnection {
   streamSend(id: number, bytes: Uint8Array, isFinal: boolean): number | null;
   streamShutdown(id: number, direction: number, code: number): unknown;
   streamCapacity(id: number): number;
+  streamPriority(id: number, urgency: number, isIncremental: boolean): void;
   streamReadable(id: number): boolean;
   peerStreamsLeftBidi(): number;
   peerStreamsLeftUni(): number;
@@ -62,6 +77,13 @@ export interface NativeConnection {
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
   stats(): { readonly peerMaxIdleTimeout: number };
+  pathStats(): NativePathStats[];
+  applicationProto(): Uint8Array;
+  maxSendUdpPayloadSize(): number;
+  isResumed(): boolean;
+  dgramSend(bytes: Uint8Array): unknown;
+  dgramRecvVec(): Uint8Array | null;
+  dgramMaxWritableLen(): number | null;
   pathEventNext(): unknown;
   retiredScidNext(): Uint8Array | null;
 }

@@ -1,9 +1,16 @@
 import { strict as assert } from 'node:assert';
-import type { Connection, ConnectionCloseInfo, ConnectionHandler } from '../connection.js';
+import type {
+  Connection,
+  ConnectionCloseInfo,
+  ConnectionHandler,
+  ConnectionStats,
+} from '../connection.js';
+import { QuicError } from '../quic-error.js';
 import type { Authenticate } from '../engine.js';
 import {
   CLOSE_FLUSH_MS_MAX,
   CLOSE_REASON_BYTES_MAX,
+  DATAGRAMS_QUEUED_MAX,
   HANDSHAKE_MS_MAX,
   PACKETS_PER_FLUSH_CLOSING_MAX,
   PACKETS_PER_FLUSH_MAX,
@@ -61,6 +68,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   /** Connection ids (latin1) under which the engine finds this connection. */
   readonly routes: string[] = [];
   isScheduled = false;
+  readonly isEarly = false;
+  readonly established: Promise<void>;
+  protocol = '';
+  isResumed = false;
 
   readonly #owner: ConnectionOwner;
   readonly #authenticate: Authenticate;
@@ -71,6 +82,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #isNativeClosed = false;
   #certificate: Uint8Array = new Uint8Array();
   #resolveClosed!: (info: ConnectionCloseInfo) => void;
+  #resolveEstablished!: () => void;
   #receiveInfo: { readonly from: NativeHost; readonly to: NativeHost };
   #hasReceived = false;
   #hasWritten = false;
@@ -100,6 +112,9 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#idleTimeoutMs = owner.settings.idleTimeoutMs;
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
+    this.established = new Promise((resolve) => {
+      this.#resolveEstablished = resolve;
+    });
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -147,6 +162,39 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return this.#open(UNIDIRECTIONAL, handler);
   }
 
+  get datagramBytesMax(): number {
+    return this.isOpen ? Math.max(this.native.dgramMaxWritableLen() ?? 0, 0) : 0;
+  }
+
+  sendDatagram(bytes: Uint8Array): boolean {
+    if (bytes.length > this.datagramBytesMax) return false;
+    let isTaken = false;
+    this.guard(() => {
+      // `null` stands for quiche's `Done`: the queue is full.
+      isTaken = this.native.dgramSend(bytes) !== null;
+    });
+    this.markDirty();
+    return isTaken;
+  }
+
+  stats(): ConnectionStats {
+    const path = this.native.pathStats().find(({ active }) => active);
+    return {
+      rttMs: path?.rtt ?? 0,
+      congestionWindowBytes: path?.cwnd ?? 0,
+      packetBytes: this.native.maxSendUdpPayloadSize(),
+      sentPackets: path?.sent ?? 0,
+      receivedPackets: path?.recv ?? 0,
+      lostPackets: path?.lost ?? 0,
+      sentBytes: path?.sentBytes ?? 0,
+      receivedBytes: path?.recvBytes ?? 0,
+    };
+  }
+
+  migrate(): Promise<void> {
+    return Promise.reject(new QuicError('migration-failed', 'not supported'));
+  }
+
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
     if (this.#state === 'handshaking') {
       this.#shut(true, code, reason);
@@ -187,6 +235,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       const isNews = this.#hasReceived;
       this.#hasReceived = false;
       if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
+      this.#readDatagrams();
       this.#streams.onPackets();
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
@@ -300,8 +349,19 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
+    this.protocol = Buffer.from(this.native.applicationProto()).toString('latin1');
+    this.isResumed = this.native.isResumed();
     this.#streams.start();
+    this.#resolveEstablished();
     this.#owner.onOpen(this);
+  }
+
+  #readDatagrams(): void {
+    for (let left = DATAGRAMS_QUEUED_MAX; left > 0; left -= 1) {
+      const bytes = this.native.dgramRecvVec();
+      if (bytes === null) return;
+      this.#streams.handler?.onDatagram?.(bytes);
+    }
   }
 
   #closeWhenDelivered(): void {

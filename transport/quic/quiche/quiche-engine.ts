@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
 import type { Connection, ConnectionCloseInfo } from '../connection.js';
-import type { Authenticate, ConnectOptions, Engine, EngineOptions, Verdict } from '../engine.js';
+import type {
+  Authenticate,
+  ConnectOptions,
+  Engine,
+  EngineOptions,
+  ServedApplication,
+  Verdict,
+} from '../engine.js';
 import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_LOOPBACK } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { packetBytesFor, resolveSettings, type QuicSettings } from '../settings.js';
@@ -126,6 +133,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
       });
       connection.markDirty();
     });
+  }
+
+  serve(): ServedApplication {
+    throw new QuicError('bad-option', 'not supported');
   }
 
   stopAccepting(): void {

@@ -37,6 +37,10 @@ interface QueuedWrite {
 const HANDLER_THREW_CODE = 0;
 /** Written data that has long been sent, and read by the peer, when a stream is stopped. */
 const SMALL_BYTES = 1_024;
+/** RFC 9218 4.1. */
+const URGENCY_MAX = 7;
+/** Urgency 3 of RFC 9218 is quiche's default, which streams have that nobody set one for. */
+const URGENCY_BASE = 127 - 3;
 /** Answers of `#send` that are no number of bytes. */
 const NOTHING_TAKEN = -1;
 const STREAM_OVER = -2;
@@ -48,6 +52,7 @@ export class QuicheStream implements Stream {
   readonly id: number;
   readonly isUnidirectional: boolean;
   readonly isLocal: boolean;
+  readonly isEarly = false;
   queuedBytes = 0;
   isReceiveDone: boolean;
   isSendDone: boolean;
@@ -136,6 +141,20 @@ export class QuicheStream implements Stream {
     this.isSentWhole = false;
     if (this.isSendDone) this.#settle();
     else this.#endSend();
+  }
+
+  setPriority(urgency: number, isIncremental: boolean): void {
+    assert(
+      Number.isSafeInteger(urgency) && urgency >= 0 && urgency <= URGENCY_MAX,
+      `the urgency of a stream must be an integer from 0 to ${URGENCY_MAX}`,
+    );
+    if (this.isSendDone) return;
+    try {
+      // quiche has 128 urgencies before its default of 127, and lower ones go first.
+      this.#owner.native.streamPriority(this.id, URGENCY_BASE + urgency, isIncremental);
+    } catch (error) {
+      this.#onSendError(error);
+    }
   }
 
   pause(): void {
