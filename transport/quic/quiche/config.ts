@@ -58,5 +58,7 @@ export function nativeConfig(
   // The loop sends at once and ignores quiche's times of departure.
   config.enablePacing(false);
   config.grease(true);
+  // For the guard of each connection, which keeps them to itself.
+  config.logKeys();
   return config;
 }

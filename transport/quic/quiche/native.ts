@@ -29,6 +29,8 @@ export interface NativeConfig {
   enablePacing(isEnabled: boolean): void;
   enableDgram(isEnabled: boolean, receiveQueueLength: number, sendQueueLength: number): void;
   grease(isEnabled: boolean): void;
+  /** Makes connections write their keys to where `setKeylog` says. */
+  logKeys(): void;
 }
 
 export interface NativeConnectionError {
@@ -76,7 +78,10 @@ export interface NativeConnection {
   peerError(): NativeConnectionError | null;
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
-  stats(): { readonly peerMaxIdleTimeout: number };
+  stats(): { readonly peerMaxIdleTimeout: number; readonly sent: number; readonly recv: number };
+  setKeylog(path: string): void;
+  destinationId(): Uint8Array;
+  sourceId(): Uint8Array;
   pathStats(): NativePathStats[];
   applicationProto(): Uint8Array;
   maxSendUdpPayloadSize(): number;

@@ -20,6 +20,7 @@ import type { QuicSettings } from '../settings.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { describeClose } from './close-info.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
+import { ConnectionGuard, type Guards } from './guard.js';
 import type { NativeConnection, NativeHost } from './native.js';
 import {
   BIDIRECTIONAL,
@@ -77,6 +78,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   readonly #authenticate: Authenticate;
   readonly #streams: StreamTable;
   readonly #timer: ConnectionTimer;
+  readonly #guard: ConnectionGuard;
   readonly #startedAt = performance.now();
   #state: 'handshaking' | 'open' | 'flushing' | 'over' = 'handshaking';
   #isNativeClosed = false;
@@ -100,6 +102,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       readonly isServer: boolean;
       readonly remote: NativeHost;
       readonly authenticate: Authenticate;
+      readonly guards: Guards;
     },
   ) {
     this.#owner = owner;
@@ -110,6 +113,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.remotePort = options.remote.port;
     this.#receiveInfo = { from: options.remote, to: owner.local };
     this.#idleTimeoutMs = owner.settings.idleTimeoutMs;
+    this.#guard = new ConnectionGuard(native, this.isServer, options.guards, this.#startedAt);
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
     this.established = new Promise((resolve) => {
@@ -217,7 +221,15 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
     const { from, to } = this.#receiveInfo;
-    if (from.port !== port || from.host !== host) this.#receiveInfo = { from: { host, port }, to };
+    const isNewPath = from.port !== port || from.host !== host;
+    const startedAt = performance.now();
+    const verdict = this.#guard.judge(datagram, isNewPath, startedAt);
+    if (verdict === 'drop') return;
+    if (verdict !== 'pass') {
+      this.#shut(false, verdict.code, verdict.reason);
+      return;
+    }
+    if (isNewPath) this.#receiveInfo = { from: { host, port }, to };
     try {
       this.native.recv(datagram, this.#receiveInfo);
     } catch {
@@ -225,6 +237,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     }
     this.#hasReceived = true;
     this.#receivedAt = performance.now();
+    const violation = this.#guard.onCall(this.#receivedAt - startedAt, this.#receivedAt);
+    if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
     this.markDirty();
   }
 
@@ -283,6 +297,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   markWritten(): void {
     this.#hasWritten = true;
     this.markDirty();
+  }
+
+  onDelivered(bytes: number): void {
+    this.#guard.onDelivered(bytes);
   }
 
   markReadable(): void {
@@ -344,6 +362,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     }
     this.#certificate = certificate;
     this.#state = 'open';
+    this.#guard.onEstablished();
     // RFC 9000 10.1: the smaller of both counts; 0 of the peer means that it has none.
     const { peerMaxIdleTimeout } = this.native.stats();
     if (peerMaxIdleTimeout > 0) {
@@ -360,6 +379,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     for (let left = DATAGRAMS_QUEUED_MAX; left > 0; left -= 1) {
       const bytes = this.native.dgramRecvVec();
       if (bytes === null) return;
+      this.#guard.onDelivered(bytes.length);
       this.#streams.handler?.onDatagram?.(bytes);
     }
   }
@@ -392,7 +412,9 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       if (packet === null) return true;
       const [length, { to }] = packet;
       if (this.#isNativeClosed) this.#lastPacket = new Uint8Array(packetBuffer.subarray(0, length));
-      this.#owner.sendPacket(length, to);
+      if (this.#guard.onSend(packetBuffer.subarray(0, length), performance.now())) {
+        this.#owner.sendPacket(length, to);
+      }
     }
     return false;
   }
@@ -401,6 +423,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (this.#state === 'over') return;
     const info = describeClose(this.native, this.#idleTimeoutMs);
     this.#state = 'over';
+    this.#guard.close();
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);
     this.#streams.abandon(info);

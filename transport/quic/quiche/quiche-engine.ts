@@ -13,6 +13,7 @@ import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_LOOPBACK } fro
 import { QuicError } from '../quic-error.js';
 import { packetBytesFor, resolveSettings, type QuicSettings } from '../settings.js';
 import { nativeConfig } from './config.js';
+import { ALL_GUARDS, type Guards } from './guard.js';
 import { Lingering } from './lingering.js';
 import { loadNative, type Native, type NativeConfig, type NativeHost } from './native.js';
 import { CONNECTION_ID_BYTES, classifyPacket } from './packet.js';
@@ -27,14 +28,17 @@ const TICK_MS_MAX = 1_000;
 /** Error code of a dial that its own side gave up; no peer ever reads it. */
 const ABANDONED_CODE = 0;
 
-/** Opens an engine on Cloudflare's quiche. Rejects as `Engine` says. */
-export async function openQuicheEngine(options: EngineOptions): Promise<Engine> {
+/** Opens an engine on Cloudflare's quiche. Rejects as `Engine` says. `guards`: only for tests. */
+export async function openQuicheEngine(
+  options: EngineOptions,
+  guards: Guards = ALL_GUARDS,
+): Promise<Engine> {
   const native = loadNative();
   const settings = resolveSettings(options.settings);
   // Fails now, not with the first connection, when the key is of no use.
   const config = nativeConfig(native, options, settings, packetBytesFor('127.0.0.1', settings));
   const socket = await UdpSocket.bind(options.host, options.port);
-  return new QuicheEngine(native, options, settings, socket, config);
+  return new QuicheEngine(native, options, settings, socket, config, guards);
 }
 
 /** An outbound connection that is not open yet. */
@@ -54,6 +58,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   readonly #native: Native;
   readonly #options: EngineOptions;
+  readonly #guards: Guards;
   readonly #socket: UdpSocket;
   readonly #configs = new Map<number, NativeConfig>();
   readonly #connections = new Set<QuicheConnection>();
@@ -73,8 +78,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
     settings: QuicSettings,
     socket: UdpSocket,
     loopbackConfig: NativeConfig,
+    guards: Guards,
   ) {
     this.#native = native;
+    this.#guards = guards;
     this.#options = options;
     this.settings = settings;
     this.#socket = socket;
@@ -253,6 +260,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
         isServer: true,
         remote: from,
         authenticate,
+        guards: this.#guards,
       });
       this.#halfOpenCount += 1;
       this.#add(connection, [id.toString('latin1'), firstId]);
@@ -280,6 +288,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
       isServer: false,
       remote,
       authenticate: judge,
+      guards: this.#guards,
     });
     this.#add(connection, [id.toString('latin1')]);
     return { connection, verdict: () => refusal };
