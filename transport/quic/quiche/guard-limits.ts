@@ -29,6 +29,9 @@ export const CRYPTO_BYTES_MAX = 64 * 1_024;
 /** PATH_CHALLENGE frames at once, and a second. */
 export const PATH_CHALLENGES_MAX = 16;
 export const PATH_CHALLENGES_PER_SECOND = 16;
+/** Packets from another address than the one before, at once and a second; more are dropped. */
+export const PATH_CHANGES_MAX = 64;
+export const PATH_CHANGES_PER_SECOND = 4;
 /** NEW_CONNECTION_ID and RETIRE_CONNECTION_ID frames at once, and a second. */
 export const CONNECTION_ID_FRAMES_MAX = 64;
 export const CONNECTION_ID_FRAMES_PER_SECOND = 4;
@@ -49,7 +52,7 @@ export const PACKETS_PER_AUDIT = 4;
  * A packet is held back, to see whether the peer acknowledges what it cannot have, after so many
  * packets and at most so often.
  */
-export const PACKETS_SENT_PER_TRAP = 4_096;
+export const PACKETS_SENT_PER_TRAP = 1_024;
 export const TRAP_EVERY_MS = 2_000;
 
 /** Connections whose keys are logged at once: each costs a file descriptor. */

@@ -9,6 +9,8 @@ import {
   PACKETS_PER_AUDIT,
   PACKETS_SENT_PER_AUDIT,
   PACKETS_SENT_PER_TRAP,
+  PATH_CHANGES_MAX,
+  PATH_CHANGES_PER_SECOND,
   TRAP_EVERY_MS,
   UNREADABLE_PACKETS_MAX,
 } from './guard-limits.js';
@@ -71,6 +73,7 @@ export class ConnectionGuard {
   #sentPackets = 0;
   #unreadableCount = 0;
   readonly #longCalls: Allowance;
+  readonly #paths: Allowance;
 
   /** Before the first packet. `isServer`: this side was dialled. */
   constructor(native: GuardedConnection, isServer: boolean, guards: Guards, now: number) {
@@ -81,7 +84,8 @@ export class ConnectionGuard {
     this.#keyLog = isLogged ? KeyLog.attach(native) : undefined;
     this.#credit = new CreditAccount(now);
     this.#longCalls = new Allowance(LONG_CALLS_MAX, LONG_CALLS_PER_SECOND, now);
-    this.#trappedAt = now;
+    this.#trappedAt = now - TRAP_EVERY_MS;
+    this.#paths = new Allowance(PATH_CHANGES_MAX, PATH_CHANGES_PER_SECOND, now);
     const hasSent = (packetNumber: number): boolean =>
       // The first count leaves out coalesced packets, so quiche has the last word.
       packetNumber < this.#sentPackets || packetNumber < native.stats().sent;
@@ -117,7 +121,7 @@ export class ConnectionGuard {
     this.#credit.onReceived(packet.length, now);
     this.#isSuspect = this.#credit.bytes < (this.#isSuspect ? CREDIT_BYTES / 2 : 0);
     if (isNewPath && this.#guards.paths) {
-      if (!isShort || !this.allowsPath()) return 'drop';
+      if (!isShort || !this.allowsPath() || !this.#paths.take(1, now)) return 'drop';
       const verdict = this.#inspect(packet, now);
       this.#hasPaths ||= verdict === 'pass';
       return verdict;
