@@ -17,34 +17,39 @@ import {
  */
 export class CreditAccount {
   #bytes = CREDIT_BYTES;
-  #filledAt: number;
+  #settledAt: number;
+  #costBytes = 0;
+  #earnedBytes = 0;
 
   constructor(now: number) {
-    this.#filledAt = now;
+    this.#settledAt = now;
   }
 
-  /** What is left; below 0: a debt. */
+  /** What was left when it was last settled; below 0: a debt. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  onReceived(packetBytes: number, now: number): void {
-    const elapsedMs = now - this.#filledAt;
-    this.#filledAt = now;
-    this.#earn((elapsedMs / 1_000) * CREDIT_BYTES_PER_SECOND);
-    this.#bytes -= Math.max(packetBytes, PACKET_COST_BYTES_MIN);
+  onReceived(packetBytes: number): void {
+    this.#costBytes += Math.max(packetBytes, PACKET_COST_BYTES_MIN);
   }
 
   onDelivered(bytes: number): void {
-    this.#earn(bytes * CREDIT_PER_BYTE_DELIVERED);
+    this.#earnedBytes += bytes * CREDIT_PER_BYTE_DELIVERED;
   }
 
   onSent(packets: number): void {
-    this.#earn(packets * CREDIT_BYTES_PER_PACKET_SENT);
+    this.#earnedBytes += packets * CREDIT_BYTES_PER_PACKET_SENT;
   }
 
-  #earn(bytes: number): void {
-    this.#bytes = Math.min(this.#bytes + bytes, CREDIT_BYTES);
+  /** Once what came has been handed on, so that both sides of the account are there. */
+  settle(now: number): void {
+    const elapsedMs = now - this.#settledAt;
+    this.#settledAt = now;
+    const earned = this.#earnedBytes + (elapsedMs / 1_000) * CREDIT_BYTES_PER_SECOND;
+    this.#bytes = Math.min(this.#bytes + earned - this.#costBytes, CREDIT_BYTES);
+    this.#costBytes = 0;
+    this.#earnedBytes = 0;
   }
 }
 

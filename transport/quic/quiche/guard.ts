@@ -118,8 +118,7 @@ export class ConnectionGuard {
     const isShort = ((packet[0] ?? 0) & 0x80) === 0;
     if (!this.#isOpen && isShort && this.#native.isEstablished()) this.onEstablished();
     if (!this.#isOpen) return this.#judgeHandshake(packet, isNewPath);
-    this.#credit.onReceived(packet.length, now);
-    this.#isSuspect = this.#credit.bytes < (this.#isSuspect ? CREDIT_BYTES / 2 : 0);
+    this.#credit.onReceived(packet.length);
     if (isNewPath && this.#guards.paths) {
       if (!isShort || !this.allowsPath() || !this.#paths.take(1, now)) return 'drop';
       const verdict = this.#inspect(packet, now);
@@ -145,6 +144,12 @@ export class ConnectionGuard {
   /** This side is about to use another path, which `allowsPath`. */
   onPath(): void {
     this.#hasPaths = true;
+  }
+
+  /** What came has been handed on: now it shows how much of it there was to hand on. */
+  settle(now: number): void {
+    this.#credit.settle(now);
+    this.#isSuspect = this.#credit.bytes < (this.#isSuspect ? CREDIT_BYTES / 2 : 0);
   }
 
   onDelivered(bytes: number): void {

@@ -43,7 +43,7 @@ export interface OpenedPacket {
 }
 
 /** HKDF-Expand-Label of RFC 8446 7.1 for results of up to one hash. */
-export function expandLabel(hash: string, secret: Buffer, label: string, bytes: number): Buffer {
+function expandLabel(hash: string, secret: Buffer, label: string, bytes: number): Buffer {
   const name = Buffer.from(`tls13 ${label}`);
   const info = Buffer.concat([
     Uint8Array.of(bytes >> 8, bytes & 0xff, name.length),

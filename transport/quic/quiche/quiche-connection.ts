@@ -251,6 +251,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
       this.#readDatagrams();
       this.#streams.onPackets();
+      this.#guard.settle(this.#receivedAt);
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
   }
