@@ -68,3 +68,20 @@ export const ERROR_CODE_MAX = 0xffff_ffff;
  * finished stream (some 18 bytes each) until the connection ends.
  */
 export const WORN_STREAMS = 1_000_000;
+
+/**
+ * What is read of a client before there is a connection for it: bytes of its ClientHello (2 KB with
+ * a post-quantum key), datagrams that carry them, and Initial packets in one datagram.
+ */
+export const CRYPTO_BYTES_MAX = 16 * 1024;
+export const CLIENT_HELLO_DATAGRAMS_MAX = 8;
+export const INITIAL_PACKETS_PER_DATAGRAM_MAX = 4;
+/** Packets by which an Initial may come late; quiche takes 127 for the most. */
+export const PACKET_NUMBERS_REORDERED_MAX = 64;
+/**
+ * How long a ClientHello with early data is remembered: BoringSSL takes one for fresh during 120
+ * seconds, and a minute is added for clocks that are set back (see `replay-register.ts`).
+ */
+export const REPLAY_WINDOW_MS = 180_000;
+/** Handshakes with early data within that window; the rest go without. */
+export const REPLAY_ENTRIES_MAX = 65_536;
