@@ -7,7 +7,7 @@ import {
   ClientHelloReader,
   type ClientHello,
 } from '../../../transport/quic/quiche/client-hello.js';
-import { nativeConfig } from '../../../transport/quic/quiche/config.js';
+import { Configs } from '../../../transport/quic/quiche/config.js';
 import { readCryptoFrames } from '../../../transport/quic/quiche/crypto-frames.js';
 import { ClientInitialKeys } from '../../../transport/quic/quiche/initial-keys.js';
 import {
@@ -130,14 +130,15 @@ const host = { host: '127.0.0.1', port: 4_433 };
 
 function quicheConfig(): EarlyConfig {
   const { privateKeyPem, certificatePem } = createIdentity();
-  const config = nativeConfig(
-    loadNative(),
-    { protocols: ['agentic-flow/1', 'other/2'], privateKeyPem, certificatePem },
-    resolveSettings({}),
-    1_350,
-  ) as EarlyConfig;
-  config.enableEarlyData();
-  return config;
+  const credentials = {
+    protocols: ['agentic-flow/1', 'other/2'],
+    privateKeyPem,
+    certificatePem,
+    signatureAlgorithms: ['ed25519'],
+    asksCertificate: true,
+  };
+  const configs = new Configs(loadNative(), credentials, resolveSettings({}));
+  return configs.get({ packetBytes: 1_350, isEarly: true }) as EarlyConfig;
 }
 
 function dial(config: NativeConfig): EarlyConnection {
