@@ -1,0 +1,3 @@
+/** What is kept to shorten handshakes: keys of tickets given, sessions of tickets taken. */
+export { TicketKeys, type TicketKeysOptions } from './ticket-keys.js';
+export { TicketError, type TicketErrorCode } from './ticket-error.js';
