@@ -6,6 +6,7 @@ import {
   linkSync,
   openSync,
   readSync,
+  renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
@@ -27,9 +28,14 @@ function syncDirectory(directory: string): void {
   }
 }
 
+/** A name, never given before, for a file that is on its way to `path` or away from it. */
+export function unfinishedName(path: string): string {
+  return `${path}.unfinished-${process.pid}-${randomBytes(6).toString('hex')}`;
+}
+
 /** Writes a file that only its owner reads, beside where it is meant to be; gives its name. */
 function writeBeside(path: string, bytes: Uint8Array, isDurable: boolean): string {
-  const unfinished = `${path}.unfinished-${process.pid}-${randomBytes(6).toString('hex')}`;
+  const unfinished = unfinishedName(path);
   const descriptor = openSync(unfinished, 'wx', 0o600);
   try {
     for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
@@ -59,6 +65,20 @@ export function createFile(path: string, bytes: Uint8Array): boolean {
   }
   syncDirectory(dirname(path));
   return true;
+}
+
+/**
+ * Replaces the file at `path`: others see the old or the new content, whole. After a crash of the
+ * machine it may be gone or empty.
+ */
+export function replaceFile(path: string, bytes: Uint8Array): void {
+  const unfinished = writeBeside(path, bytes, false);
+  try {
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw error;
+  }
 }
 
 /**

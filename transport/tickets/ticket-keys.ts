@@ -53,7 +53,8 @@ export class TicketKeys {
   constructor(options: TicketKeysOptions = {}) {
     this.#generations = options.path === undefined ? undefined : new KeyGenerations(options.path);
     this.#periodMs = options.periodMs ?? TICKET_KEY_PERIOD_MS;
-    this.#now = options.now ?? Date.now;
+    const now = options.now ?? Date.now;
+    this.#now = () => Math.floor(now());
     this.#onProblem = options.onProblem ?? ((): void => {});
     const nowMs = this.#now();
     this.#openedAtMs = nowMs;

@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createIdentity } from '../../../transport/identity/index.js';
 import { CLIENT_HELLO_DATAGRAMS_MAX, CRYPTO_BYTES_MAX } from '../../../transport/quic/limits.js';
 import {
   ClientHelloReader,
   type ClientHello,
 } from '../../../transport/quic/quiche/client-hello.js';
-import { nativeConfig } from '../../../transport/quic/quiche/config.js';
 import { readCryptoFrames } from '../../../transport/quic/quiche/crypto-frames.js';
 import { ClientInitialKeys } from '../../../transport/quic/quiche/initial-keys.js';
 import {
@@ -15,14 +13,10 @@ import {
   openInitial,
   readLongPacket,
 } from '../../../transport/quic/quiche/initial-packet.js';
-import {
-  loadNative,
-  type NativeConfig,
-  type NativeConnection,
-} from '../../../transport/quic/quiche/native.js';
+import { loadNative } from '../../../transport/quic/quiche/native.js';
 import { readClientHello } from '../../../transport/quic/quiche/tls-client-hello.js';
-import { resolveSettings } from '../../../transport/quic/settings.js';
 import { fuzz } from '../seed.js';
+import { dial, host, newSession, quicheConfig, sendAll, type EarlyConfig } from './early-quiche.js';
 import { CHROMIUM_INITIALS, RFC_9001_CLIENT_INITIAL } from './recorded-initials.js';
 import { cryptoFrame, sealInitial, varint } from './seal-initial.js';
 
@@ -118,64 +112,13 @@ describe('the Initials of Chromium', () => {
   });
 });
 
-interface EarlyConfig extends NativeConfig {
-  enableEarlyData(): void;
-}
-interface EarlyConnection extends NativeConnection {
-  session(): Uint8Array | null;
-  setSession(session: Uint8Array): void;
-}
-
-const host = { host: '127.0.0.1', port: 4_433 };
-
-function quicheConfig(): EarlyConfig {
-  const { privateKeyPem, certificatePem } = createIdentity();
-  const config = nativeConfig(
-    loadNative(),
-    { protocols: ['agentic-flow/1', 'other/2'], privateKeyPem, certificatePem },
-    resolveSettings({}),
-    1_350,
-  ) as EarlyConfig;
-  config.enableEarlyData();
-  return config;
-}
-
-function dial(config: NativeConfig): EarlyConnection {
-  const { Connection } = loadNative();
-  const name = 'peer.example';
-  return Connection.connect(name, randomBytes(16), host, host, config) as EarlyConnection;
-}
-
-function sendAll(connection: NativeConnection): Buffer[] {
-  const datagrams: Buffer[] = [];
-  const room = new Uint8Array(1_350);
-  for (;;) {
-    const sent = connection.send(room);
-    if (sent === null) return datagrams;
-    datagrams.push(Buffer.from(room.slice(0, sent[0])));
-  }
-}
-
-/** Carries packets both ways until the client has a session to resume. */
-function sessionOf(client: EarlyConnection, server: NativeConnection): Uint8Array {
-  for (let round = 0; round < 10; round += 1) {
-    for (const datagram of sendAll(client)) server.recv(datagram, { from: host, to: host });
-    for (const datagram of sendAll(server)) client.recv(datagram, { from: host, to: host });
-    const session = client.session();
-    if (session !== null && client.isEstablished()) return session;
-  }
-  throw new Error('quiche gave no session in ten rounds');
-}
-
 describe('the Initials of quiche', () => {
   let session: Uint8Array;
   let config: EarlyConfig;
 
   beforeAll(() => {
     config = quicheConfig();
-    const { Connection } = loadNative();
-    const server = Connection.accept(randomBytes(16), undefined, host, host, config);
-    session = sessionOf(dial(config), server);
+    session = newSession(config);
   });
 
   function read(datagrams: readonly Buffer[]): ClientHello | 'incomplete' | 'invalid' {
