@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createIdentity } from '../../../transport/identity/index.js';
-import { nativeConfig } from '../../../transport/quic/quiche/config.js';
 import {
   loadNative,
   type NativeConfig,
   type NativeConnection,
 } from '../../../transport/quic/quiche/native.js';
-import { resolveSettings } from '../../../transport/quic/settings.js';
 
 /** What 0-RTT needs of the native object. */
 export interface EarlyConfig extends NativeConfig {
@@ -23,12 +21,18 @@ export const host = { host: '127.0.0.1', port: 4_433 };
 /** For both roles, with early data. */
 export function quicheConfig(): EarlyConfig {
   const { privateKeyPem, certificatePem } = createIdentity();
-  const config = nativeConfig(
-    loadNative(),
-    { protocols: ['agentic-flow/1', 'other/2'], privateKeyPem, certificatePem },
-    resolveSettings({}),
-    1_350,
+  const config = loadNative().Config.withBoringSslCtx(
+    true,
+    true,
+    undefined,
+    [Buffer.from(privateKeyPem)],
+    [Buffer.from(certificatePem)],
+    'ed25519',
   ) as EarlyConfig;
+  config.setApplicationProtos(['agentic-flow/1', 'other/2']);
+  config.setMaxIdleTimeout(10_000);
+  config.setInitialMaxData(100_000);
+  config.setInitialMaxStreamsBidi(10);
   config.enableEarlyData();
   return config;
 }
