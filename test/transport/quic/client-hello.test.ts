@@ -1,13 +1,11 @@
 import fc from 'fast-check';
 import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createIdentity } from '../../../transport/identity/index.js';
 import { CLIENT_HELLO_DATAGRAMS_MAX, CRYPTO_BYTES_MAX } from '../../../transport/quic/limits.js';
 import {
   ClientHelloReader,
   type ClientHello,
 } from '../../../transport/quic/quiche/client-hello.js';
-import { Configs } from '../../../transport/quic/quiche/config.js';
 import { readCryptoFrames } from '../../../transport/quic/quiche/crypto-frames.js';
 import { ClientInitialKeys } from '../../../transport/quic/quiche/initial-keys.js';
 import {
@@ -15,14 +13,10 @@ import {
   openInitial,
   readLongPacket,
 } from '../../../transport/quic/quiche/initial-packet.js';
-import {
-  loadNative,
-  type NativeConfig,
-  type NativeConnection,
-} from '../../../transport/quic/quiche/native.js';
+import { loadNative } from '../../../transport/quic/quiche/native.js';
 import { readClientHello } from '../../../transport/quic/quiche/tls-client-hello.js';
-import { resolveSettings } from '../../../transport/quic/settings.js';
 import { fuzz } from '../seed.js';
+import { dial, host, newSession, quicheConfig, sendAll, type EarlyConfig } from './early-quiche.js';
 import { CHROMIUM_INITIALS, RFC_9001_CLIENT_INITIAL } from './recorded-initials.js';
 import { cryptoFrame, sealInitial, varint } from './seal-initial.js';
 
@@ -118,65 +112,13 @@ describe('the Initials of Chromium', () => {
   });
 });
 
-interface EarlyConfig extends NativeConfig {
-  enableEarlyData(): void;
-}
-interface EarlyConnection extends NativeConnection {
-  session(): Uint8Array | null;
-  setSession(session: Uint8Array): void;
-}
-
-const host = { host: '127.0.0.1', port: 4_433 };
-
-function quicheConfig(): EarlyConfig {
-  const { privateKeyPem, certificatePem } = createIdentity();
-  const credentials = {
-    protocols: ['agentic-flow/1', 'other/2'],
-    privateKeyPem,
-    certificatePem,
-    signatureAlgorithms: ['ed25519'],
-    asksCertificate: true,
-  };
-  const configs = new Configs(loadNative(), credentials, resolveSettings({}));
-  return configs.get({ packetBytes: 1_350, isEarly: true }) as EarlyConfig;
-}
-
-function dial(config: NativeConfig): EarlyConnection {
-  const { Connection } = loadNative();
-  const name = 'peer.example';
-  return Connection.connect(name, randomBytes(16), host, host, config) as EarlyConnection;
-}
-
-function sendAll(connection: NativeConnection): Buffer[] {
-  const datagrams: Buffer[] = [];
-  const room = new Uint8Array(1_350);
-  for (;;) {
-    const sent = connection.send(room);
-    if (sent === null) return datagrams;
-    datagrams.push(Buffer.from(room.slice(0, sent[0])));
-  }
-}
-
-/** Carries packets both ways until the client has a session to resume. */
-function sessionOf(client: EarlyConnection, server: NativeConnection): Uint8Array {
-  for (let round = 0; round < 10; round += 1) {
-    for (const datagram of sendAll(client)) server.recv(datagram, { from: host, to: host });
-    for (const datagram of sendAll(server)) client.recv(datagram, { from: host, to: host });
-    const session = client.session();
-    if (session !== null && client.isEstablished()) return session;
-  }
-  throw new Error('quiche gave no session in ten rounds');
-}
-
 describe('the Initials of quiche', () => {
   let session: Uint8Array;
   let config: EarlyConfig;
 
   beforeAll(() => {
     config = quicheConfig();
-    const { Connection } = loadNative();
-    const server = Connection.accept(randomBytes(16), undefined, host, host, config);
-    session = sessionOf(dial(config), server);
+    session = newSession(config);
   });
 
   function read(datagrams: readonly Buffer[]): ClientHello | 'incomplete' | 'invalid' {
@@ -435,76 +377,5 @@ describe('what cannot become a ClientHello', () => {
       }),
       3_000,
     );
-  });
-});
-
-/** A ClientHello around these extensions. */
-function helloWith(...extensions: readonly (readonly [type: number, content: string])[]): Buffer {
-  const u16 = (value: number): Buffer => Buffer.of(value >> 8, value & 0xff);
-  const list = extensions.map(([type, hex]) => {
-    const content = Buffer.from(hex, 'hex');
-    return Buffer.concat([u16(type), u16(content.length), content]);
-  });
-  const block = Buffer.concat(list);
-  const body = Buffer.concat([
-    Buffer.of(3, 3),
-    Buffer.alloc(32, 0xaa),
-    Buffer.of(0, 0, 2, 0x13, 0x01, 1, 0),
-    u16(block.length),
-    block,
-  ]);
-  return Buffer.concat([Buffer.of(1, 0), u16(body.length), body]);
-}
-
-describe('a ClientHello', () => {
-  const psk = `0018${'0012'}${'ab'.repeat(18)}00000000${'0021'}20${'00'.repeat(32)}`;
-
-  it('may have no extension that is read', () => {
-    expect(asHello(readClientHello(helloWith([0x2b2b, '00'])))).toEqual({
-      random: new Uint8Array(32).fill(0xaa),
-      protocols: [],
-      hasEarlyData: false,
-    });
-  });
-
-  it('offers a ticket, with or without early data', () => {
-    const hello = asHello(readClientHello(helloWith([42, ''], [41, psk])));
-    expect(hello.hasEarlyData).toBe(true);
-    expect(hello.pskIdentity).toEqual(new Uint8Array(18).fill(0xab));
-    expect(hello.firstTicketKeyName).toEqual(new Uint8Array(16).fill(0xab));
-  });
-
-  it('may offer a ticket that is too short to name a key', () => {
-    const short = `0007${'0001'}ab00000000${'0021'}20${'00'.repeat(32)}`;
-    const hello = asHello(readClientHello(helloWith([41, short])));
-    expect(hello.pskIdentity).toEqual(Uint8Array.of(0xab));
-    expect(hello.firstTicketKeyName).toBeUndefined();
-  });
-
-  it.each<readonly [string, readonly (readonly [number, string])[]]>([
-    [
-      'an extension twice',
-      [
-        [16, '0003026833'],
-        [16, '0003026833'],
-      ],
-    ],
-    [
-      'something behind the ticket',
-      [
-        [41, psk],
-        [42, ''],
-      ],
-    ],
-    ['early data with content', [[42, '00']]],
-    ['an empty protocol', [[16, '000100']]],
-    ['no protocol', [[16, '0000']]],
-    ['a protocol that is cut short', [[16, '0003056833']]],
-    ['a server name of another type', [[0, '0004010001aa']]],
-    ['two server names', [[0, '000800000161000001620000']]],
-    ['more binders than tickets', [[41, psk.replace('002120', '004220') + '20' + '00'.repeat(32)]]],
-    ['a ticket without a binder', [[41, psk.slice(0, 52) + '0000']]],
-  ])('is invalid with %s', (_what, extensions) => {
-    expect(readClientHello(helloWith(...extensions))).toBe('invalid');
   });
 });

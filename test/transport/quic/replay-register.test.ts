@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { REPLAY_WINDOW_MS } from '../../../transport/quic/limits.js';
+import { REPLAY_ENTRIES_MAX, REPLAY_WINDOW_MS } from '../../../transport/quic/limits.js';
 import {
   ReplayRegister,
   earlyDataDelayMs,
@@ -44,6 +44,18 @@ describe('the replay register', () => {
 
   it('has a window longer than BoringSSL takes one ClientHello for fresh', () => {
     expect(REPLAY_WINDOW_MS).toBeGreaterThan(2 * 60_000 + 2_000);
+  });
+
+  it('holds what its limits say', () => {
+    const register = new ReplayRegister({
+      windowMs: REPLAY_WINDOW_MS,
+      entriesMax: REPLAY_ENTRIES_MAX,
+    });
+    for (let value = 0; value < REPLAY_ENTRIES_MAX; value += 1) {
+      if (!register.isFresh(random(value), value)) throw new Error(`${value} was not taken`);
+    }
+    expect(register.isFresh(random(REPLAY_ENTRIES_MAX), REPLAY_ENTRIES_MAX)).toBe(false);
+    expect(register.size).toBe(REPLAY_ENTRIES_MAX);
   });
 
   it('agrees with a list of everything that was ever taken', () => {

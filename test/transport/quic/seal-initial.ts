@@ -7,6 +7,7 @@ export interface InitialPlan {
   readonly packetNumber: number;
   readonly packetNumberBytes?: 1 | 2 | 3 | 4;
   readonly token?: Buffer;
+  readonly source?: Buffer;
   /** Set in the first byte before it is protected. */
   readonly firstBits?: number;
   /** Destination in the header, when it is another than the one that gives the keys. */
@@ -37,6 +38,7 @@ export function cryptoFrame(offset: number, data: Uint8Array): Buffer {
 export function sealInitial(plan: InitialPlan): Buffer {
   const { connectionId, payload, packetNumber, token = Buffer.alloc(0) } = plan;
   const destination = plan.destination ?? connectionId;
+  const source = plan.source ?? Buffer.alloc(0);
   const numberBytes = plan.packetNumberBytes ?? 4;
   const extracted = createHmac('sha256', SALT).update(connectionId).digest();
   const secret = expandLabel(extracted, 'client in', 32);
@@ -51,7 +53,8 @@ export function sealInitial(plan: InitialPlan): Buffer {
   const header = Buffer.concat([
     Buffer.of(first, 0, 0, 0, 1, destination.length),
     destination,
-    Buffer.of(0),
+    Buffer.of(source.length),
+    source,
     varint(token.length),
     token,
     varint(numberBytes + payload.length + 16),

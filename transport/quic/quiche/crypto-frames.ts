@@ -44,7 +44,8 @@ function skipAck(cursor: ByteCursor, hasCounts: boolean): void {
     cursor.varint();
     cursor.varint();
   }
-  for (let index = 0; hasCounts && index < 3; index += 1) cursor.varint();
+  if (!hasCounts) return;
+  for (let index = 0; index < 3; index += 1) cursor.varint();
 }
 
 /**

@@ -80,7 +80,10 @@ export class ReplayRegister {
 export function earlyDataDelayMs(options: {
   /** Milliseconds since the epoch, as `TicketOptions.keysUsedSince`. */
   readonly keysUsedSince: number | undefined;
-  /** Milliseconds since the epoch. */
+  /**
+   * When this process started, in milliseconds since the epoch: of the process, since it may have
+   * made its keys before its engine.
+   */
   readonly startedAt: number;
   readonly windowMs: number;
 }): number {
