@@ -38,7 +38,7 @@ export type Frame =
   | { readonly kind: 'close'; readonly code: number; readonly isApplication: boolean };
 
 /** Reads numbers of RFC 9000 16 and byte strings, and remembers when they ran over the end. */
-class Reader {
+export class Reader {
   at = 0;
   isOver = false;
 

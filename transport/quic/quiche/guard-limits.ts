@@ -7,6 +7,9 @@
 export const HANDSHAKE_BYTES_MAX = 32 * 1_024;
 export const HANDSHAKE_PACKETS_MAX = 64;
 
+/** Bytes of datagrams that begin with early data; more are dropped, and come again as 1-RTT. */
+export const EARLY_BYTES_MAX = 256 * 1_024;
+
 /** What a peer may send after the handshake without delivering anything; below it is inspected. */
 export const CREDIT_BYTES = 128 * 1_024;
 export const CREDIT_BYTES_PER_SECOND = 4 * 1_024;

@@ -4,6 +4,7 @@ import {
   CALL_MS_MAX,
   DEBT_BYTES_MAX,
   CREDIT_BYTES,
+  EARLY_BYTES_MAX,
   LONG_CALLS_MAX,
   LONG_CALLS_PER_SECOND,
   PACKETS_PER_AUDIT,
@@ -14,8 +15,9 @@ import {
   TRAP_EVERY_MS,
   UNREADABLE_PACKETS_MAX,
 } from './guard-limits.js';
+import { Reader } from './frames.js';
 import { Inspector } from './inspector.js';
-import { KeyLog, type KeyLogging, type TrafficSecrets } from './key-log.js';
+import { SecretTap, type KeyLogging, type TrafficSecrets } from './secret-tap.js';
 
 /** Which guards stand. All but in tests, which show what happens without one. */
 export interface Guards {
@@ -30,8 +32,17 @@ export interface Guards {
 export const ALL_GUARDS: Guards = { handshake: true, inspection: true, paths: true };
 
 /** What is to be done with a packet. */
-export type Verdict = 'pass' | 'drop' | Violation;
+export type Verdict =
+  | 'pass'
+  | 'drop'
+  /** Only so many bytes of the datagram. */
+  | { readonly keptBytes: number }
+  | Violation;
 
+/** Types of long headers (RFC 9000 17.2). */
+const INITIAL = 0;
+const EARLY_DATA = 1;
+const RETRY = 3;
 const INTERNAL_ERROR = 0x01;
 const PROTOCOL_VIOLATION = 0x0a;
 
@@ -54,7 +65,7 @@ export class ConnectionGuard {
   readonly #guards: Guards;
   readonly #native: GuardedConnection;
   readonly #isServer: boolean;
-  readonly #keyLog: KeyLog | undefined;
+  readonly #tap: SecretTap | undefined;
   readonly #handshake = new HandshakeAccount();
   readonly #credit: CreditAccount;
   readonly #rules: FrameRules;
@@ -66,6 +77,7 @@ export class ConnectionGuard {
   #isOpen = false;
   #hasPaths = false;
   #isSuspect = false;
+  #earlyBytes = 0;
   #auditsLeft = 0;
   #sentSinceAudit = 0;
   #sentSinceTrap = 0;
@@ -81,7 +93,7 @@ export class ConnectionGuard {
     this.#isServer = isServer;
     this.#guards = guards;
     const isLogged = guards.inspection || guards.paths;
-    this.#keyLog = isLogged ? KeyLog.attach(native) : undefined;
+    this.#tap = isLogged ? SecretTap.attach(native) : undefined;
     this.#credit = new CreditAccount(now);
     this.#longCalls = new Allowance(LONG_CALLS_MAX, LONG_CALLS_PER_SECOND, now);
     this.#trappedAt = now - TRAP_EVERY_MS;
@@ -101,7 +113,7 @@ export class ConnectionGuard {
   onEstablished(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
-    this.#secrets = this.#keyLog?.take();
+    this.#secrets = this.#tap?.take();
     if (this.#secrets === undefined) return;
     const { client, server } = this.#secrets;
     const idBytes = this.#native.sourceId().length;
@@ -110,7 +122,7 @@ export class ConnectionGuard {
 
   /** The connection is over. */
   close(): void {
-    this.#keyLog?.close();
+    this.#tap?.close();
   }
 
   /** A packet that is not quiche's yet. */
@@ -183,11 +195,21 @@ export class ConnectionGuard {
   }
 
   #judgeHandshake(packet: Uint8Array, isNewPath: boolean): Verdict {
-    if (isNewPath && this.#guards.paths) return 'drop';
-    if (((packet[0] ?? 0) & 0x80) === 0) return 'pass';
+    const isLong = ((packet[0] ?? 0) & 0x80) !== 0;
+    if (isNewPath && this.#guards.paths && !isLong) return 'drop';
+    if (!isLong) return 'pass';
     this.#firstDestination ??= firstSourceId(packet);
     if (!this.#guards.handshake) return 'pass';
-    if (this.#handshake.onReceived(packet.length)) return 'pass';
+    if (isEarlyData(packet)) {
+      this.#earlyBytes += packet.length;
+      const isTaken = this.#earlyBytes <= EARLY_BYTES_MAX && !(isNewPath && this.#guards.paths);
+      return isTaken ? 'pass' : 'drop';
+    }
+    if (this.#handshake.onReceived(packet.length)) {
+      // Packets of the handshake open no path, but one behind them may.
+      const isCut = isNewPath && this.#guards.paths;
+      return isCut ? { keptBytes: handshakeBytes(packet) } : 'pass';
+    }
     return { code: PROTOCOL_VIOLATION, reason: 'too much before the end of the handshake' };
   }
 
@@ -234,11 +256,42 @@ export class ConnectionGuard {
   }
 }
 
+/** Length of the packets of the handshake with which a datagram begins. */
+function handshakeBytes(datagram: Uint8Array): number {
+  let at = 0;
+  while (at < datagram.length) {
+    const packet = datagram.subarray(at);
+    const isLong = ((packet[0] ?? 0) & 0x80) !== 0;
+    const length = isLong && !isEarlyData(packet) ? longPacketBytes(packet) : undefined;
+    if (length === undefined) break;
+    at += length;
+  }
+  return at;
+}
+
+/** Length of a packet with a long header; undefined when it does not say, or lies. */
+function longPacketBytes(packet: Uint8Array): number | undefined {
+  const reader = new Reader(Buffer.from(packet.buffer, packet.byteOffset, packet.length));
+  const type = ((reader.take(1)[0] ?? 0) >> 4) & 3;
+  reader.skip(4);
+  reader.skip(reader.take(1)[0] ?? 0);
+  reader.skip(reader.take(1)[0] ?? 0);
+  if (type === RETRY) return undefined;
+  if (type === INITIAL) reader.skip(reader.number());
+  reader.skip(reader.number());
+  return reader.isOver ? undefined : reader.at;
+}
+
+/** A 0-RTT packet (RFC 9000 17.2.3) comes first in the datagram. */
+function isEarlyData(packet: Uint8Array): boolean {
+  return (((packet[0] ?? 0) >> 4) & 3) === EARLY_DATA;
+}
+
 /** The id by which the sender of a packet of the handshake wants to be called (RFC 9000 7.2). */
 function firstSourceId(packet: Uint8Array): Buffer | undefined {
   const [first = 0, v1 = 0, v2 = 0, v3 = 0, v4 = 0, destinationBytes = 0] = packet;
   const isVersionNegotiation = (v1 | v2 | v3 | v4) === 0;
-  const isRetry = ((first >> 4) & 3) === 3;
+  const isRetry = ((first >> 4) & 3) === RETRY;
   if (isVersionNegotiation || isRetry) return undefined;
   const at = 6 + destinationBytes;
   const bytes = packet[at] ?? 0;

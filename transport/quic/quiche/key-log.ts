@@ -1,79 +1,54 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
-import { KEY_LOGS_MAX } from './guard-limits.js';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NativeConnection } from './native.js';
 
-/** Secrets of the first generation of 1-RTT keys (RFC 8446 7.1). */
-export interface TrafficSecrets {
-  readonly client: Buffer;
-  readonly server: Buffer;
+/** Name of the variable that other TLS programs use too; Wireshark reads the file. */
+const VARIABLE = 'SSLKEYLOGFILE';
+
+let directory: string | undefined;
+
+/** Where the keys of single connections go, or undefined when nobody asked for them. */
+export function keyLogDirectory(): string | undefined {
+  const file = process.env[VARIABLE];
+  if (file === undefined || file === '') return undefined;
+  directory ??= mkdtempSync(join(tmpdir(), 'agentic-flow-keys-'));
+  return directory;
 }
 
-/** What the binding offers for debugging: a key log in the format of NSS. */
-export interface KeyLogging {
-  setKeylog(path: string): void;
-}
-
-const LOG_BYTES_MAX = 4_096;
-
-let openCount = 0;
-const collected = new FinalizationRegistry(() => (openCount -= 1));
+let count = 0;
 
 /**
- * quiche keeps the keys of a connection to itself, and without them nobody can see what a peer
- * sends. Its binding can write them to a file, for debugging: here the file lives in memory, has no
- * name, and is emptied as soon as it was read. Linux only. The native object holds it open as long
- * as it lives, which is why there are not more than `KEY_LOGS_MAX`.
+ * Writes the TLS secrets of a connection to the file that SSLKEYLOGFILE names, so that captured
+ * packets can be read. Only for debugging: whoever has the file can read everything.
+ *
+ * The engine writes to a file for each connection and empties it when it begins; what is in there is
+ * appended to the common file and removed.
  */
 export class KeyLog {
-  #file: number | undefined;
+  readonly #path: string;
 
-  private constructor(file: number) {
-    this.#file = file;
+  private constructor(path: string) {
+    this.#path = path;
   }
 
-  /** Before the handshake begins. Undefined where it cannot be had. */
-  static attach(native: KeyLogging): KeyLog | undefined {
-    if (process.platform !== 'linux' || openCount >= KEY_LOGS_MAX) return undefined;
-    const path = `/dev/shm/agentic-flow-${randomBytes(16).toString('hex')}`;
-    let file: number | undefined;
+  static begin(native: NativeConnection): KeyLog | undefined {
+    const folder = keyLogDirectory();
+    if (folder === undefined) return undefined;
+    count += 1;
+    const path = join(folder, `${process.pid}-${count}`);
+    native.setKeylog(path);
+    return new KeyLog(path);
+  }
+
+  /** The handshake is over, or the connection: nothing is added any more. */
+  end(): void {
+    const file = process.env[VARIABLE];
     try {
-      file = openSync(path, 'wx+', 0o600);
-      unlinkSync(path);
-      native.setKeylog(`/proc/self/fd/${file}`);
+      if (file !== undefined) appendFileSync(file, readFileSync(this.#path), { mode: 0o600 });
+      rmSync(this.#path, { force: true });
     } catch {
-      if (file !== undefined) closeSync(file);
-      return undefined;
-    }
-    openCount += 1;
-    collected.register(native, undefined);
-    return new KeyLog(file);
-  }
-
-  /** After the handshake; once. */
-  take(): TrafficSecrets | undefined {
-    if (this.#file === undefined) return undefined;
-    const bytes = Buffer.alloc(LOG_BYTES_MAX);
-    let text = '';
-    try {
-      text = bytes.toString('latin1', 0, readSync(this.#file, bytes, 0, bytes.length, 0));
-    } catch {
-      // Then there are no secrets.
-    }
-    bytes.fill(0);
-    this.close();
-    const client = /^CLIENT_TRAFFIC_SECRET_0 \w+ (\w+)$/m.exec(text)?.[1];
-    const server = /^SERVER_TRAFFIC_SECRET_0 \w+ (\w+)$/m.exec(text)?.[1];
-    if (client === undefined || server === undefined) return undefined;
-    return { client: Buffer.from(client, 'hex'), server: Buffer.from(server, 'hex') };
-  }
-
-  close(): void {
-    if (this.#file === undefined) return;
-    try {
-      ftruncateSync(this.#file);
-    } finally {
-      closeSync(this.#file);
-      this.#file = undefined;
+      // Debugging must not end a connection.
     }
   }
 }

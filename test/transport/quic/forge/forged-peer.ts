@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIdentity } from '../../../../transport/identity/index.js';
-import { nativeConfig } from '../../../../transport/quic/quiche/config.js';
+import { Configs } from '../../../../transport/quic/quiche/config.js';
 import { readFrames, type Frame } from '../../../../transport/quic/quiche/frames.js';
 import {
   loadNative,
@@ -193,13 +193,18 @@ export async function bound(): Promise<Socket> {
 
 function loggingConfig(protocol: string): NativeConfig {
   const { privateKeyPem, certificatePem } = createIdentity();
-  const settings = resolveSettings({ packetBytes: 1_350 });
-  const options = { protocols: [protocol], privateKeyPem, certificatePem };
-  const config = nativeConfig(loadNative(), options, settings, 1_350) as NativeConfig & {
-    logKeys(): void;
-  };
-  config.logKeys();
-  return config;
+  const configs = new Configs(
+    loadNative(),
+    {
+      protocols: [protocol],
+      privateKeyPem,
+      certificatePem,
+      signatureAlgorithms: ['ed25519'],
+      asksCertificate: true,
+    },
+    resolveSettings({ packetBytes: 1_350 }),
+  );
+  return configs.get({ packetBytes: 1_350, isEarly: false });
 }
 
 /** Waits for the handshake; like the rest of the forge it needs no test runner. */

@@ -58,7 +58,7 @@ describe('CVE-2024-1765 before the handshake is over', () => {
 });
 
 it(
-  'a flood of beginnings is bounded, and does not keep others out for long',
+  'a flood of beginnings is bounded, and does not keep others out',
   async () => {
     const victim = await start({});
     const before = victim.residentBytes;
@@ -69,8 +69,6 @@ it(
     }
     socket.close();
     expect(victim.residentBytes - before).toBeLessThan(64 * MB);
-    // The half-open ones are dropped after 5 s.
-    expect(await waitFor(() => victim.refused.length >= 200, 20_000)).toBe(true);
     expect((await askPolitely(victim.port, Buffer.from('x'))).toString()).toBe('x');
   },
   WITHIN,
