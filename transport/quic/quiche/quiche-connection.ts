@@ -32,6 +32,8 @@ import {
   type StreamType,
 } from './stream-table.js';
 
+/** Both sides keep a connection alive; one of them is enough, and this one waits longer. */
+const KEEP_ALIVE_SHARE_SERVER = 1.5;
 /** INTERNAL_ERROR of RFC 9000 20.1. */
 const INTERNAL_ERROR = 1;
 
@@ -74,6 +76,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #hasWritten = false;
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
+  #keepAliveMs = Number.POSITIVE_INFINITY;
   #flushingTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
   #failure: string | undefined;
@@ -291,8 +294,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      const { keepAliveMs } = this.#options.settings;
-      if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
+      if (now - this.#receivedAt >= this.#keepAliveMs) this.ask();
       if (!this.#hasNews) return;
       this.#hasNews = false;
       this.#paths.tick();
@@ -348,7 +350,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#options.settings.keepAliveMs > 0;
+    const isWanted = this.#state === 'open' && this.#keepAliveMs !== Number.POSITIVE_INFINITY;
     return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
   }
 
@@ -400,7 +402,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
-    if (this.#options.settings.migration) this.#paths.begin();
+    const { keepAliveMs, migration } = this.#options.settings;
+    if (keepAliveMs > 0) {
+      const share = this.isServer ? KEEP_ALIVE_SHARE_SERVER : 1;
+      this.#keepAliveMs = Math.min(keepAliveMs, this.#idleTimeoutMs / 3) * share;
+    }
+    if (migration) this.#paths.begin();
     this.#options.log?.onEstablished();
     this.#resolveEstablished();
     if (this.#state === 'handshaking') this.#onUsable('open');
