@@ -8,8 +8,14 @@ export type Verdict =
   | { readonly isAccepted: true }
   | { readonly isAccepted: false; readonly code: number; readonly reason: string };
 
-/** Judges the certificate (DER; undefined when there is none) before any stream is read. */
-export type Authenticate = (certificate: Uint8Array | undefined) => Verdict;
+/**
+ * Judges the certificate (DER; undefined when there is none) before any stream is read.
+ * `furtherCount` certificates came with it, in a chain.
+ */
+export type Authenticate = (
+  certificate: Uint8Array | undefined,
+  furtherCount?: number,
+) => Verdict;
 
 /** An inbound connection that came to nothing. */
 export interface Refusal {

@@ -332,8 +332,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #onEstablished(): void {
-    const certificate = this.native.peerCertChain()?.[0];
-    const verdict = this.#authenticate(certificate);
+    const [certificate, ...further] = this.native.peerCertChain() ?? [];
+    const verdict = this.#authenticate(certificate, further.length);
     if (!verdict.isAccepted || certificate === undefined) {
       // The end of our handshake goes out first: without it the peer could not read why it is
       // refused.

@@ -7,7 +7,6 @@ import type {
   Engine,
   EngineOptions,
   ServedApplication,
-  Verdict,
 } from '../engine.js';
 import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_LOOPBACK } from '../limits.js';
 import { QuicError } from '../quic-error.js';
@@ -268,8 +267,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
     authenticate: Authenticate,
   ): { readonly connection: QuicheConnection; readonly verdict: () => string | undefined } {
     let refusal: string | undefined;
-    const judge = (certificate: Uint8Array | undefined): Verdict => {
-      const verdict = authenticate(certificate);
+    const judge: Authenticate = (certificate, furtherCount) => {
+      const verdict = authenticate(certificate, furtherCount);
       if (!verdict.isAccepted) refusal = verdict.reason;
       return verdict;
     };
