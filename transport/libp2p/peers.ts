@@ -1,5 +1,5 @@
 import type { PeerId } from '@libp2p/interface';
-import type { Connection, Verdict } from '../quic/index.js';
+import type { Verdict } from '../quic/index.js';
 import { checkCertificate } from './certificate-check.js';
 import { CONNECTION_CODE } from './codes.js';
 
@@ -10,29 +10,20 @@ import { CONNECTION_CODE } from './codes.js';
 export class Peers {
   readonly #peerIds = new WeakMap<Uint8Array, PeerId>();
 
-  /**
-   * Accepts any peer that shows one good certificate, or only `expected`. `furtherCount` certificates
-   * came with it.
-   */
-  judge(certificate: Uint8Array | undefined, furtherCount = 0, expected?: PeerId): Verdict {
+  /** Accepts any peer that shows one good certificate; `furtherCount` came with it. */
+  judge(certificate: Uint8Array | undefined, furtherCount = 0): Verdict {
     if (certificate === undefined) return refused('a certificate is required');
     if (furtherCount > 0) return refused('more than one certificate was shown');
-    let peerId: PeerId;
     try {
-      peerId = checkCertificate(certificate, Date.now());
+      this.#peerIds.set(certificate, checkCertificate(certificate, Date.now()));
     } catch (error) {
       return refused(error instanceof Error ? error.message : String(error));
     }
-    if (expected !== undefined && !peerId.equals(expected)) {
-      return refused(`the peer is ${peerId.toString()}; ${expected.toString()} was dialled`);
-    }
-    this.#peerIds.set(certificate, peerId);
     return { isAccepted: true };
   }
 
-  /** The peer at the other end of a connection that was accepted. */
-  of(connection: Connection): PeerId {
-    const certificate = connection.peerCertificate;
+  /** The peer to whom a certificate that was accepted belongs. */
+  of(certificate: Uint8Array): PeerId {
     return this.#peerIds.get(certificate) ?? checkCertificate(certificate, Date.now());
   }
 }

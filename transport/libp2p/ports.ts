@@ -33,6 +33,10 @@ export class Ports {
   /** Closes a listening port with all its connections, in both directions. */
   async close(engine: Engine): Promise<void> {
     this.#listening.delete(engine);
+    engine.stopAccepting();
+    // A node that stops closes its connections at the same time, by way of their muxers. Let it be
+    // first: libp2p waits half a second for the end of a connection that it finds closed already.
+    await new Promise((resolve) => setImmediate(resolve));
     await engine.close(CONNECTION_CODE.closed, '');
   }
 

@@ -23,6 +23,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import {
   QuicError,
   openQuicheEngine,
+  type Authenticate,
   type Connection,
   type Engine,
   type EngineOptions,
@@ -31,6 +32,8 @@ import {
 import { abortable } from './abortable.js';
 import { parseQuicAddress, quicMultiaddr, requireQuicAddress } from './address.js';
 import { createCredentials, type TlsCredentials } from './certificate.js';
+import { CONNECTION_CODE } from './codes.js';
+import { Libp2pTransportError } from './libp2p-transport-error.js';
 import {
   DIAL_MS_MAX_DEFAULT,
   IDLE_TIMEOUT_MS_DEFAULT,
@@ -109,35 +112,48 @@ class QuicTransport implements Transport, Startable {
 
   start(): void {}
 
-  /** Listeners are closed by libp2p. */
-  async stop(): Promise<void> {
+  stop(): void {}
+
+  /** The connection manager has closed its connections by now, and libp2p the listeners. */
+  async afterStop(): Promise<void> {
     await this.#ports.stop();
   }
 
   /**
    * Rejects with the reason of the signal, `UnexpectedPeerError`, `TimeoutError`,
-   * `Libp2pTransportError` (`bad-address`, `unusable-key`) or `QuicError`.
+   * `Libp2pTransportError` (`bad-address`, `bad-certificate`, `unusable-key`) or `QuicError`.
    */
   async dial(address: Multiaddr, options: DialTransportOptions): Promise<Libp2pConnection> {
     options.signal.throwIfAborted();
     const { host, port, peerId } = requireQuicAddress(address);
     const expected = peerId === undefined ? undefined : peerIdFromString(peerId);
-    let opened: { readonly connection: Connection; readonly owner: QuicMultiaddrConnection };
+    const judge = this.#judgeFor(expected);
+    let connection: Connection;
+    let owner: QuicMultiaddrConnection | undefined;
     try {
       const engine = await abortable(this.#ports.toDial(host), options.signal);
-      opened = await this.#connect(engine, { host, port }, address, expected, options.signal);
-      this.#dialEvents?.increment({ connect: true });
+      connection = await engine.connect({
+        host,
+        port,
+        timeoutMs: this.#options.dialTimeoutMs ?? DIAL_MS_MAX_DEFAULT,
+        signal: options.signal,
+        authenticate: judge.authenticate,
+        onOpen: (opened) => {
+          owner = this.#wrap(opened, address, 'outbound');
+        },
+      });
     } catch (error) {
       this.#dialEvents?.increment({ error: true });
       options.signal.throwIfAborted();
-      throw asLibp2pError(error);
+      throw judge.otherPeer() ?? asLibp2pError(error);
     }
-    const { connection, owner } = opened;
+    if (owner === undefined) throw new Error('the engine opened a connection without saying so');
+    this.#dialEvents?.increment({ connect: true });
     try {
       return await options.upgrader.upgradeOutbound(owner, {
         skipEncryption: true,
         skipProtection: true,
-        remotePeer: this.#peers.of(connection),
+        remotePeer: this.#peers.of(connection.peerCertificate),
         muxerFactory: owner.muxerFactory,
         signal: options.signal,
       });
@@ -152,7 +168,7 @@ class QuicTransport implements Transport, Startable {
     return new QuicListener({
       ports: this.#ports,
       upgrader: options.upgrader,
-      peerOf: (connection) => this.#peers.of(connection),
+      peerOf: (connection) => this.#peers.of(connection.peerCertificate),
       wrap: (connection) => {
         this.#listenEvents?.increment({ connect: true });
         const { remoteHost, remotePort } = connection;
@@ -169,26 +185,26 @@ class QuicTransport implements Transport, Startable {
     return this.listenFilter(addresses);
   }
 
-  async #connect(
-    engine: Engine,
-    target: { readonly host: string; readonly port: number },
-    address: Multiaddr,
-    expected: PeerId | undefined,
-    signal: AbortSignal,
-  ): Promise<{ readonly connection: Connection; readonly owner: QuicMultiaddrConnection }> {
-    let owner: QuicMultiaddrConnection | undefined;
-    const connection = await engine.connect({
-      ...target,
-      timeoutMs: this.#options.dialTimeoutMs ?? DIAL_MS_MAX_DEFAULT,
-      signal,
-      authenticate: (certificate, furtherCount) =>
-        this.#peers.judge(certificate, furtherCount, expected),
-      onOpen: (open) => {
-        owner = this.#wrap(open, address, 'outbound');
+  /** Accepts `expected` only, if it is given; `otherPeer` then says who was there instead. */
+  #judgeFor(expected: PeerId | undefined): {
+    readonly authenticate: Authenticate;
+    readonly otherPeer: () => UnexpectedPeerError | undefined;
+  } {
+    let otherPeer: UnexpectedPeerError | undefined;
+    return {
+      otherPeer: () => otherPeer,
+      authenticate: (certificate, furtherCount) => {
+        const verdict = this.#peers.judge(certificate, furtherCount);
+        if (!verdict.isAccepted || certificate === undefined || expected === undefined) {
+          return verdict;
+        }
+        const peerId = this.#peers.of(certificate);
+        if (peerId.equals(expected)) return verdict;
+        const reason = `the peer is ${peerId.toString()}; ${expected.toString()} was dialled`;
+        otherPeer = new UnexpectedPeerError(reason);
+        return { isAccepted: false, code: CONNECTION_CODE.refused, reason };
       },
-    });
-    if (owner === undefined) throw new Error('the engine opened a connection without saying so');
-    return { connection, owner };
+    };
   }
 
   #wrap(
@@ -235,7 +251,7 @@ function asLibp2pError(error: unknown): unknown {
   if (!(error instanceof QuicError)) return error;
   switch (error.code) {
     case 'unauthenticated':
-      return new UnexpectedPeerError(error.message);
+      return new Libp2pTransportError('bad-certificate', error.message, { cause: error });
     case 'timeout':
       return new TimeoutError(error.message);
     case 'cancelled':

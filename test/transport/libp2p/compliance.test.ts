@@ -38,7 +38,7 @@ const { default: transportCompliance } =
   await import('@libp2p/interface-compliance-tests/transport');
 
 const isQuic = (address: Multiaddr): boolean => parseQuicAddress(address) !== undefined;
-const matcher = { matches: isQuic, exactMatch: isQuic };
+const matcher = { matchers: [], matches: isQuic, exactMatch: isQuic };
 
 describe('the compliance suite of libp2p for transports', () => {
   transportCompliance({
