@@ -34,3 +34,10 @@ export const IDLE_TIMEOUT_MS_DEFAULT = 30_000;
 export const KEEP_ALIVE_MS_DEFAULT = 4_000;
 /** Wait for a stream when the caller of `createStream` gives no signal. */
 export const STREAM_WAIT_MS_MAX = 10_000;
+/**
+ * How long a connection that is closed waits for the peer to end the streams that this side has
+ * ended: what is on its way would be lost otherwise. Some streams the peer never ends.
+ */
+export const CLOSE_LINGER_MS = 50;
+/** Added to it: enough for a packet to be found lost and sent again. */
+export const CLOSE_LINGER_ROUND_TRIPS = 3;

@@ -1,6 +1,12 @@
 import type { AbortOptions, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
-import { AbstractStream, type AbstractStreamInit, type SendResult } from '@libp2p/utils';
+import {
+  AbstractStream,
+  StreamClosedError,
+  type AbstractStreamInit,
+  type SendResult,
+} from '@libp2p/utils';
 import type { ConnectionCloseInfo, Stream, StreamHandler } from '../quic/index.js';
+import { abortable } from './abortable.js';
 import { STREAM_RESET_CODE } from './codes.js';
 import { endingOf } from './ending.js';
 import { Libp2pTransportError } from './libp2p-transport-error.js';
@@ -66,6 +72,28 @@ export class QuicMessageStream extends AbstractStream {
   }
 
   /**
+   * Waits for `drain`, or rejects when the stream closes first. The one of `AbstractMessageStream`
+   * keeps the promise of its first call, which later calls then find fulfilled.
+   */
+  override async onDrain(options?: AbortOptions): Promise<void> {
+    if (!this.writableNeedsDrain) return;
+    let onDrain!: () => void;
+    let onClose!: (event: StreamCloseEvent) => void;
+    const drained = new Promise<void>((resolve, reject) => {
+      onDrain = resolve;
+      onClose = (event) => reject(event.error ?? new StreamClosedError());
+      this.addEventListener('drain', onDrain);
+      this.addEventListener('close', onClose);
+    });
+    try {
+      await abortable(drained, options?.signal);
+    } finally {
+      this.removeEventListener('drain', onDrain);
+      this.removeEventListener('close', onClose);
+    }
+  }
+
+  /**
    * Chunks as they come. The one of `AbstractStream` takes them without a bound; this one lets the
    * peer wait while its reader is busy.
    */
@@ -117,6 +145,12 @@ export class QuicMessageStream extends AbstractStream {
     }
   }
 
+  /** What was not sent is of no use any more. */
+  override onRemoteReset(): void {
+    this.writeBuffer.consume(this.writeBuffer.byteLength);
+    super.onRemoteReset();
+  }
+
   protected override dispatchReadBuffer(): void {
     super.dispatchReadBuffer();
     this.#hold('buffer', this.readBuffer.byteLength >= this.#bufferBytesPause());
@@ -150,8 +184,22 @@ export class QuicMessageStream extends AbstractStream {
     if (this.remoteWriteStatus === 'closed') this.onTransportClosed();
   }
 
-  /** From the engine: what was written has been taken. */
+  /**
+   * From the engine: what was written has been taken. Writers are told when that is true of all that
+   * they have written, not only of what the engine held: else a writer who adds more each time would
+   * fill our buffer.
+   */
   onDrained(): void {
+    if (this.writeBuffer.byteLength > 0) {
+      this.writableNeedsDrain = false;
+      try {
+        this.processSendQueue();
+      } catch {
+        // The stream has been aborted with this error.
+        return;
+      }
+      if (this.writableNeedsDrain) return;
+    }
     this.safeDispatchEvent('drain');
   }
 

@@ -92,6 +92,23 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicMessageStream> {
     super.onTransportClosed(error);
   }
 
+  /** Resolves when all streams are over, on the side of the peer too, or `waitMs` later. */
+  async streamsOver(waitMs: number): Promise<void> {
+    if (this.streams.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, waitMs);
+    });
+    const over = this.streams.map(
+      (stream) =>
+        new Promise<unknown>((resolve) => {
+          stream.addEventListener('close', resolve, { once: true });
+        }),
+    );
+    await Promise.race([Promise.all(over), late]);
+    clearTimeout(timer);
+  }
+
   #open(options: CreateStreamOptions): QuicMessageStream | undefined {
     const relay = new StreamRelay();
     const stream = this.#connection.openBidirectional(relay);

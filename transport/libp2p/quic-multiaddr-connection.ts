@@ -12,6 +12,7 @@ import type { Connection, ConnectionCloseInfo } from '../quic/index.js';
 import { abortable } from './abortable.js';
 import { CONNECTION_CODE } from './codes.js';
 import { endingOf } from './ending.js';
+import { CLOSE_LINGER_MS, CLOSE_LINGER_ROUND_TRIPS } from './limits.js';
 import { MUXER_PROTOCOL, QuicMuxer } from './muxer.js';
 
 export interface QuicMultiaddrConnectionInit {
@@ -33,14 +34,16 @@ export interface QuicMultiaddrConnectionInit {
 export class QuicMultiaddrConnection extends AbstractMultiaddrConnection {
   readonly muxerFactory: StreamMuxerFactory;
   readonly #connection: Connection;
+  readonly #muxer: QuicMuxer;
 
   constructor(connection: Connection, init: QuicMultiaddrConnectionInit) {
     super(init);
     this.#connection = connection;
-    const muxer = new QuicMuxer(this, connection, {
+    this.#muxer = new QuicMuxer(this, connection, {
       maxEarlyStreams: init.earlyStreamsMax,
       ...(init.streamOptions === undefined ? {} : { streamOptions: init.streamOptions }),
     });
+    const muxer = this.#muxer;
     this.muxerFactory = { protocol: MUXER_PROTOCOL, createStreamMuxer: () => muxer };
     connection.setHandler({
       onStream: (stream) => muxer.onStream(stream),
@@ -55,6 +58,9 @@ export class QuicMultiaddrConnection extends AbstractMultiaddrConnection {
   }
 
   override async sendClose(options?: AbortOptions): Promise<void> {
+    const roundTripsMs = CLOSE_LINGER_ROUND_TRIPS * this.#connection.stats().rttMs;
+    const waiting = this.#muxer.streamsOver(CLOSE_LINGER_MS + roundTripsMs);
+    await abortable(waiting, options?.signal);
     await abortable(this.#connection.close(CONNECTION_CODE.closed, ''), options?.signal);
   }
 

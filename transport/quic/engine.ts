@@ -12,10 +12,7 @@ export type Verdict =
  * Judges the certificate (DER; undefined when there is none) before any stream is read.
  * `furtherCount` certificates came with it, in a chain.
  */
-export type Authenticate = (
-  certificate: Uint8Array | undefined,
-  furtherCount?: number,
-) => Verdict;
+export type Authenticate = (certificate: Uint8Array | undefined, furtherCount?: number) => Verdict;
 
 /** An inbound connection that came to nothing. */
 export interface Refusal {

@@ -39,7 +39,8 @@ const smallRsa = generateKeyPairSync('rsa', { modulusLength: 1024 });
 
 /** libp2p's protobuf of a public key, honest or not. */
 function protobuf(type: number, data: Uint8Array): Buffer {
-  const length = data.length < 0x80 ? [data.length] : [(data.length & 0x7f) | 0x80, data.length >> 7];
+  const length =
+    data.length < 0x80 ? [data.length] : [(data.length & 0x7f) | 0x80, data.length >> 7];
   return Buffer.concat([Uint8Array.of(0x08, type, 0x12, ...length), data]);
 }
 
@@ -53,27 +54,43 @@ const SHA256_RSA = derSequence(derObjectIdentifier('1.2.840.113549.1.1.11'));
 
 /** What is forged, and the words by which it is refused. */
 const REFUSED: readonly (readonly [string, Forgery, RegExp])[] = [
-  ['is X.509 v1', { version: derExplicit(0, derUnsignedInteger(Uint8Array.of(0))) }, /not X.509 v3/],
+  [
+    'is X.509 v1',
+    { version: derExplicit(0, derUnsignedInteger(Uint8Array.of(0))) },
+    /not X.509 v3/,
+  ],
   ['has no version', { version: new Uint8Array() }, /where 0xa0 was expected/],
   ['names two algorithms', { outerAlgorithm: ED25519 }, /two signature algorithms/],
   ['is signed with SHA-1', { algorithm: SHA1_ECDSA }, /P-256 or Ed25519/],
   ['has a P-384 key', { privateKey: p384 }, /P-256 or Ed25519/],
-  [
-    'has an RSA key',
-    { privateKey: rsa.privateKey, algorithm: SHA256_RSA },
-    /P-256 or Ed25519/,
-  ],
+  ['has an RSA key', { privateKey: rsa.privateKey, algorithm: SHA256_RSA }, /P-256 or Ed25519/],
   ['names a P-256 key and Ed25519', { algorithm: ED25519 }, /P-256 or Ed25519/],
-  ['names an Ed25519 key and ECDSA', { privateKey: ed25519, algorithm: ECDSA_SHA256 }, /P-256 or Ed/],
+  [
+    'names an Ed25519 key and ECDSA',
+    { privateKey: ed25519, algorithm: ECDSA_SHA256 },
+    /P-256 or Ed/,
+  ],
   ['has the key of somebody else', { subjectKey: subjectKeyOf(p256) }, /not signed by its own key/],
   ['is not valid yet', { validity: validity(derUtcTime('270101000000Z'), TO) }, /not valid before/],
-  ['has expired', { validity: validity(FROM, derUtcTime('261125235959Z')) }, /expired on 2026-11-25/],
-  ['ends at a time that is none', { validity: validity(FROM, derUtcTime('270230000000Z')) }, /time/],
+  [
+    'has expired',
+    { validity: validity(FROM, derUtcTime('261125235959Z')) },
+    /expired on 2026-11-25/,
+  ],
+  [
+    'ends at a time that is none',
+    { validity: validity(FROM, derUtcTime('270230000000Z')) },
+    /time/,
+  ],
   ['has a time without seconds', { validity: validity(FROM, derUtcTime('2702300000Z')) }, /time/],
   ['has a time zone', { validity: validity(FROM, derUtcTime('270201000000+01')) }, /time/],
   ['has one time only', { validity: derSequence(FROM) }, /where 0x18 was expected/],
   ['has three times', { validity: derSequence(FROM, TO, TO) }, /more bytes/],
-  ['has unique ids', { uniqueIds: Uint8Array.of(0x81, 0x02, 0x00, 0x01) }, /where 0xa3 was expected/],
+  [
+    'has unique ids',
+    { uniqueIds: Uint8Array.of(0x81, 0x02, 0x00, 0x01) },
+    /where 0xa3 was expected/,
+  ],
   ['has no libp2p extension', { extensions: () => [] }, /no libp2p extension/],
   ['has it twice', { extensions: (one) => [one, one] }, /extension twice/],
   [
@@ -92,15 +109,27 @@ const REFUSED: readonly (readonly [string, Forgery, RegExp])[] = [
     /at most 8192 are allowed/,
   ],
   ['has bytes behind it', { tail: Uint8Array.of(0) }, /more bytes/],
-  ['has a signed key that is none', { signedKey: Uint8Array.of(1, 2, 3) }, /where 0x30 was expected/],
+  [
+    'has a signed key that is none',
+    { signedKey: Uint8Array.of(1, 2, 3) },
+    /where 0x30 was expected/,
+  ],
   ['signs another text', { signedText: 'libp2p-tls-handshake;' }, /not signed by the host key/],
   [
     'has the host key of somebody else',
     { hostKey: protobuf(1, other.publicKey.raw) },
     /not signed by the host key/,
   ],
-  ['has a signature without bytes', { hostSignature: new Uint8Array() }, /not signed by the host key/],
-  ['has a signature of 1,025 bytes', { hostSignature: new Uint8Array(1_025) }, /more than 1024 bytes/],
+  [
+    'has a signature without bytes',
+    { hostSignature: new Uint8Array() },
+    /not signed by the host key/,
+  ],
+  [
+    'has a signature of 1,025 bytes',
+    { hostSignature: new Uint8Array(1_025) },
+    /more than 1024 bytes/,
+  ],
   [
     'has the signature of another type of key',
     { hostSignature: signatureOfRsa },
@@ -109,7 +138,11 @@ const REFUSED: readonly (readonly [string, Forgery, RegExp])[] = [
   ['has a host key of no type', { hostKey: protobuf(4, rawHost) }, /not a public key of libp2p/],
   ['has a host key of another type', { hostKey: protobuf(2, rawHost) }, /has not 33 bytes/],
   ['calls an Ed25519 key RSA', { hostKey: protobuf(0, rawHost) }, /RSA key in it cannot be read/],
-  ['calls an Ed25519 key ECDSA', { hostKey: protobuf(3, rawHost) }, /ECDSA key in it cannot be read/],
+  [
+    'calls an Ed25519 key ECDSA',
+    { hostKey: protobuf(3, rawHost) },
+    /ECDSA key in it cannot be read/,
+  ],
   ['has 31 bytes of a host key', { hostKey: protobuf(1, rawHost.subarray(1)) }, /has not 32 bytes/],
   [
     'has bytes behind the host key',
@@ -161,7 +194,10 @@ describe('a certificate', () => {
   it.each([
     ['with a P-256 key', {}],
     ['with an Ed25519 key', { privateKey: ed25519 }],
-    ['with an extension that nobody knows', { extensions: (one) => [extension('1.2.3', one), one] }],
+    [
+      'with an extension that nobody knows',
+      { extensions: (one) => [extension('1.2.3', one), one] },
+    ],
     ['valid from today', { validity: validity(derUtcTime('261126000000Z'), TO) }],
     ['valid until today', { validity: validity(FROM, derUtcTime('261126000000Z')) }],
   ] as readonly (readonly [string, Forgery])[])('%s is accepted', async (_what, forgery) => {

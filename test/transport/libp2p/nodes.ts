@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest';
 import { quicTransport, type QuicTransportOptions } from '../../../transport/libp2p/index.js';
-import type { Libp2p, Stream } from '@libp2p/interface';
+import type { Libp2p, ServiceMap, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 
@@ -13,11 +13,11 @@ afterEach(async () => {
 });
 
 /** A libp2p node over our transport alone, which is stopped after the test. */
-export async function startNode(
-  options: Libp2pOptions = {},
+export async function startNode<T extends ServiceMap = ServiceMap>(
+  options: Libp2pOptions<T> = {},
   transport: QuicTransportOptions = {},
-): Promise<Libp2p> {
-  const node = await createLibp2p({
+): Promise<Libp2p<T>> {
+  const node = await createLibp2p<T>({
     transports: [quicTransport(transport)],
     addresses: { listen: [LOOPBACK] },
     connectionMonitor: { enabled: false },
@@ -54,7 +54,11 @@ export function eventOf<T>(
 }
 
 /** Writes all of `bytes` in pieces, waiting whenever the stream asks for it, and ends. */
-export async function sendAll(stream: Stream, bytes: Uint8Array, pieceBytes: number): Promise<void> {
+export async function sendAll(
+  stream: Stream,
+  bytes: Uint8Array,
+  pieceBytes: number,
+): Promise<void> {
   for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
     const isReady = stream.send(bytes.subarray(offset, offset + pieceBytes));
     if (!isReady) await stream.onDrain();
