@@ -67,7 +67,7 @@ export class QuicMessageStream extends AbstractStream {
    * still comes is read and dropped, so that the end of the peer is seen.
    */
   override sendCloseRead(_options?: AbortOptions): Promise<void> {
-    for (const hold of [...this.#holds]) this.#hold(hold, false);
+    for (const hold of this.#holds) this.#hold(hold, false);
     return Promise.resolve();
   }
 

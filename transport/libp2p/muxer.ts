@@ -27,13 +27,24 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicMessageStream> {
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
 
+  readonly #onWorn: () => void;
+
+  /**
+   * `onWorn` is called when the last stream is over of a connection that should be replaced by a
+   * fresh one.
+   */
   constructor(
     owner: MultiaddrConnection,
     connection: Connection,
-    init: { readonly streamOptions?: StreamOptions; readonly maxEarlyStreams: number },
+    init: {
+      readonly streamOptions?: StreamOptions;
+      readonly maxEarlyStreams: number;
+      readonly onWorn: () => void;
+    },
   ) {
     super(owner, { protocol: MUXER_PROTOCOL, name: 'quic', ...init });
     this.#connection = connection;
+    this.#onWorn = init.onWorn;
   }
 
   /** A stream of this side; waits while the peer allows no more, for as long as the signal allows. */
@@ -154,7 +165,7 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicMessageStream> {
       ...this.streamOptions,
       ...options,
     };
-    return new QuicMessageStream(stream, {
+    const wrapped = new QuicMessageStream(stream, {
       id: `${stream.id}`,
       direction,
       log: this.log.newScope(`stream:${direction}:${stream.id}`),
@@ -162,5 +173,12 @@ export class QuicMuxer extends AbstractStreamMuxer<QuicMessageStream> {
       ...(maxWriteBufferLength === undefined ? {} : { maxWriteBufferLength }),
       ...(inactivityTimeout === undefined ? {} : { inactivityTimeout }),
     });
+    wrapped.addEventListener('close', () => {
+      // `AbstractStreamMuxer` hears of it after us, and then takes the stream from its list.
+      queueMicrotask(() => {
+        if (this.#connection.isWorn && this.streams.length === 0) this.#onWorn();
+      });
+    });
+    return wrapped;
   }
 }

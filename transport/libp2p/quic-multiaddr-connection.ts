@@ -41,6 +41,7 @@ export class QuicMultiaddrConnection extends AbstractMultiaddrConnection {
     this.#connection = connection;
     this.#muxer = new QuicMuxer(this, connection, {
       maxEarlyStreams: init.earlyStreamsMax,
+      onWorn: () => this.#replace(),
       ...(init.streamOptions === undefined ? {} : { streamOptions: init.streamOptions }),
     });
     const muxer = this.#muxer;
@@ -72,6 +73,15 @@ export class QuicMultiaddrConnection extends AbstractMultiaddrConnection {
   override sendPause(): void {}
 
   override sendResume(): void {}
+
+  /** The dialling side closes a connection that has served long enough; the next use dials anew. */
+  #replace(): void {
+    if (this.direction !== 'outbound') return;
+    this.log('closed to be replaced: it has served long enough');
+    this.close().catch((error: unknown) => {
+      this.log.error('could not close - %e', error);
+    });
+  }
 
   #onClosed(info: ConnectionCloseInfo): void {
     if (this.status !== 'open' && this.status !== 'closing') return;
