@@ -88,6 +88,8 @@ describe('back-pressure of a stream', () => {
     const writing = counting(local);
     expect(await stalled(writing.sent)).toBeLessThan(HELD_BYTES_MAX);
     expect(chunks).toHaveLength(0);
+    // All of it waits in the engine.
+    expect(remote.readBufferLength).toBe(0);
     expect(local.writableNeedsDrain).toBe(true);
     expect(local.writeBufferLength).toBeLessThanOrEqual(PIECE_BYTES);
     const isOver = new Promise((resolve) => remote.addEventListener('end', resolve));
