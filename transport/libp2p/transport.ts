@@ -233,6 +233,8 @@ class QuicTransport implements Transport, Startable {
     return await open({
       ...port,
       ...credentials,
+      // `/ip4/0.0.0.0/udp/4001` and `/ip6/::/udp/4001` are two addresses for libp2p.
+      isIpv6Only: true,
       protocols: [ALPN],
       // The certificates of others have P-256 keys as a rule; those of Ed25519 are allowed.
       signatureAlgorithms: ['ecdsa_secp256r1_sha256', 'ed25519'],

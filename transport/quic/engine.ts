@@ -27,6 +27,11 @@ export interface EngineOptions {
   /** 0: any free port. */
   readonly port: number;
   /**
+   * When the host is `::`: takes no IPv4 (RFC 3493 5.3), so that another engine can have the same
+   * port there. IPv4 comes through the same socket when left out.
+   */
+  readonly isIpv6Only?: boolean;
+  /**
    * Application protocols (RFC 7301), the one that is liked best first; of those that both sides name
    * the dialled side chooses.
    */

@@ -65,6 +65,23 @@ describe('libp2p nodes over QUIC', () => {
     }
   });
 
+  it('listen on one port for both families, as is usual', async () => {
+    const first = await startNode({ addresses: { listen: ['/ip4/0.0.0.0/udp/0/quic-v1'] } });
+    const { port } = requireQuicAddress(addressOf(first));
+    await first.stop();
+    const node = await startNode({
+      addresses: {
+        listen: [`/ip4/0.0.0.0/udp/${port}/quic-v1`, `/ip6/::/udp/${port}/quic-v1`],
+      },
+    });
+    const other = await startNode();
+    for (const host of ['ip4/127.0.0.1', 'ip6/::1']) {
+      const address = multiaddr(`/${host}/udp/${port}/quic-v1`);
+      const connection = await other.dial(address, { force: true });
+      expect(connection.remotePeer.toString()).toBe(node.peerId.toString());
+    }
+  });
+
   it('carry 8 MB each way at once on each of four streams', async () => {
     const [one, two] = await Promise.all([startNode(), startNode()]);
     const bytes = pattern(8 * 1024 * 1024);

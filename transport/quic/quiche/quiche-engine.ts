@@ -15,6 +15,7 @@ import { resolveSettings, type QuicSettings } from '../settings.js';
 import { Acceptor, type Acceptance } from './acceptor.js';
 import { Configs } from './config.js';
 import { ConnectionLog } from './connection-log.js';
+import type { ConnectionOwner } from './connection-owner.js';
 import { Dial } from './dial.js';
 import { packetRange } from './interface-mtu.js';
 import { Lingering } from './lingering.js';
@@ -22,7 +23,7 @@ import type { Listener } from './listener.js';
 import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
 import { CONNECTION_ID_BYTES, classifyPacket } from './packet.js';
 import { PacketBuffers } from './packet-buffers.js';
-import { QuicheConnection, type ConnectionOwner } from './quiche-connection.js';
+import { QuicheConnection } from './quiche-connection.js';
 import { Sockets } from './sockets.js';
 import { StatelessReset } from './stateless-reset.js';
 import { UdpSocket, displayHost } from './udp-socket.js';
@@ -49,7 +50,7 @@ export async function openQuicheEngine(options: EngineOptions): Promise<Engine> 
     },
     settings,
   );
-  const socket = await UdpSocket.bind(options.host, options.port);
+  const socket = await UdpSocket.bind(options.host, options.port, options.isIpv6Only);
   return new QuicheEngine(native, options, settings, configs, socket);
 }
 
