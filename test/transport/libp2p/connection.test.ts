@@ -10,7 +10,7 @@ import {
   type Engine,
   type EngineOptions,
 } from '../../../transport/quic/index.js';
-import { addressOf, startNode } from './nodes.js';
+import { WITHIN, addressOf, startNode } from './nodes.js';
 
 /** The same object, but for one property. */
 function withProperty<T extends object>(target: T, name: keyof T, value: () => unknown): T {
@@ -48,7 +48,7 @@ describe('a connection', () => {
     expect(one.getConnections().map(({ id }) => id)).toEqual([first?.id]);
     isWorn = true;
     await ask();
-    await expect.poll(() => first?.status).toBe('closed');
+    await expect.poll(() => first?.status, WITHIN).toBe('closed');
     isWorn = false;
     await ask();
     expect(one.getConnections()).toHaveLength(1);
@@ -76,14 +76,14 @@ describe('a connection', () => {
       startNode({ metrics: () => metrics }),
     ]);
     const connection = await one.dial(addressOf(two));
-    await expect.poll(() => two.getConnections()).toHaveLength(1);
+    await expect.poll(() => two.getConnections(), WITHIN).toHaveLength(1);
     await connection.close();
-    await expect.poll(() => two.getConnections()).toHaveLength(0);
+    await expect.poll(() => two.getConnections(), WITHIN).toHaveLength(0);
     const unreachable = addressOf(two);
     await two.stop();
     await expect(one.dial(unreachable, { signal: AbortSignal.timeout(200) })).rejects.toThrow();
     await expect
-      .poll(() => counted.get('libp2p_quic_dialer_events_total'))
+      .poll(() => counted.get('libp2p_quic_dialer_events_total'), WITHIN)
       .toMatchObject({ connect: 1, end: 1, error: 1 });
     expect(counted.get('libp2p_quic_listener_events_total')).toMatchObject({ connect: 1, end: 1 });
   });

@@ -2,7 +2,7 @@ import { gossipsub, type GossipSub } from '@libp2p/gossipsub';
 import { identify, type Identify } from '@libp2p/identify';
 import type { Libp2p } from '@libp2p/interface';
 import { describe, expect, it } from 'vitest';
-import { addressOf, eventOf, startNode } from './nodes.js';
+import { WITHIN, addressOf, eventOf, startNode } from './nodes.js';
 
 const NODES = 5;
 const TOPIC = 'swarm';
@@ -37,7 +37,7 @@ describe('gossipsub over QUIC', () => {
       nodes.map(
         ({ services }) => (services.pubsub as unknown as Meshed).getMeshPeers(TOPIC).length,
       );
-    await expect.poll(neighbours, { timeout: 20_000 }).toEqual([1, 2, 2, 2, 1]);
+    await expect.poll(neighbours, WITHIN).toEqual([1, 2, 2, 2, 1]);
 
     for (const [index, sender] of nodes.entries()) {
       const text = `message of node ${index}`;

@@ -7,7 +7,7 @@ import { requireQuicAddress } from '../../../transport/libp2p/address.js';
 import { bidirectional, handler } from '../quic/engines.js';
 import { until } from '../rpc/pair.js';
 import { fuzz } from '../seed.js';
-import { addressOf, readAll, startNode } from './nodes.js';
+import { WITHIN, addressOf, readAll, startNode } from './nodes.js';
 import { certificatePem, negotiation, rawDial, rawPeer } from './raw-peer.js';
 
 const PROTOCOL = '/test/1.0.0';
@@ -140,6 +140,6 @@ describe('a peer that libp2p would not be', () => {
     expect(node.getConnections()[0]?.streams).toHaveLength(0);
     await connection.close(0, '');
     expect(await client.services.ping.ping(addressOf(node))).toBeGreaterThanOrEqual(0);
-    await expect.poll(() => node.getConnections(), { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => node.getConnections(), WITHIN).toHaveLength(1);
   });
 });

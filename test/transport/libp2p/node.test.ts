@@ -7,7 +7,16 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { requireQuicAddress } from '../../../transport/libp2p/address.js';
 import { openEngine } from '../quic/engines.js';
-import { LOOPBACK, addressOf, eventOf, pattern, readAll, sendAll, startNode } from './nodes.js';
+import {
+  WITHIN,
+  LOOPBACK,
+  addressOf,
+  eventOf,
+  pattern,
+  readAll,
+  sendAll,
+  startNode,
+} from './nodes.js';
 
 const BULK = '/bulk/1.0.0';
 
@@ -103,7 +112,7 @@ describe('libp2p nodes over QUIC', () => {
   it('leave no socket open when they stop', async () => {
     const sockets = (): number =>
       process.getActiveResourcesInfo().filter((name) => name === 'UDPWrap').length;
-    await expect.poll(sockets, { timeout: 10_000 }).toBe(0);
+    await expect.poll(sockets, WITHIN).toBe(0);
     const [one, two] = await Promise.all([
       startNode({ addresses: { listen: [] } }),
       startNode({ addresses: { listen: [LOOPBACK, '/ip6/::1/udp/0/quic-v1'] } }),
@@ -112,7 +121,7 @@ describe('libp2p nodes over QUIC', () => {
     // One for each address of the listener, one for the dials of each family.
     expect(sockets()).toBe(4);
     await Promise.all([one.stop(), two.stop()]);
-    await expect.poll(sockets, { timeout: 10_000 }).toBe(0);
+    await expect.poll(sockets, WITHIN).toBe(0);
   });
 
   it('can be started again', async () => {
@@ -144,7 +153,7 @@ describe('a dial', () => {
       message: expect.stringContaining(`the peer is ${two.peerId.toString()}`) as string,
     });
     expect(one.getConnections()).toHaveLength(0);
-    await expect.poll(() => two.getConnections(), { timeout: 10_000 }).toHaveLength(0);
+    await expect.poll(() => two.getConnections(), WITHIN).toHaveLength(0);
   });
 
   it('of a node by itself is refused', async () => {

@@ -1,8 +1,14 @@
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QuicTransportOptions } from '../../../transport/libp2p/index.js';
-import { MESSAGE_BYTES_MAX, STREAM_READ_BYTES_PAUSE } from '../../../transport/libp2p/limits.js';
-import { addressOf, pattern, readAll, sendAll, startNode } from './nodes.js';
+import {
+  MESSAGE_BYTES_MAX,
+  STREAMS_WAITING_MAX,
+  STREAM_READ_BYTES_PAUSE,
+} from '../../../transport/libp2p/limits.js';
+import { fuzz } from '../seed.js';
+import { WITHIN, addressOf, pattern, readAll, sendAll, startNode } from './nodes.js';
 
 const PROTOCOL = '/test/1.0.0';
 const STREAM_WINDOW_BYTES = 256 * 1024;
@@ -151,6 +157,43 @@ describe('back-pressure of a stream', () => {
   });
 });
 
+describe('what is written in any pieces', () => {
+  it('comes as it was, in both directions, whether the reader pauses or not', async () => {
+    const [one, two] = await Promise.all([startNode(), startNode({}, SMALL_WINDOW)]);
+    await two.handle(PROTOCOL, async (stream) => {
+      for await (const chunk of stream) if (!stream.send(chunk)) await stream.onDrain();
+      await stream.close();
+    });
+    const connection = await one.dial(addressOf(two));
+    const pieces = fc.array(fc.nat(200_000), { maxLength: 8 });
+    await fuzz(
+      fc.asyncProperty(pieces, fc.boolean(), async (sizes, isPausing) => {
+        const stream = await connection.newStream(PROTOCOL);
+        const chunks: Uint8Array[] = [];
+        stream.addEventListener('message', ({ data }: StreamMessageEvent) => {
+          chunks.push(data.subarray());
+          if (!isPausing || stream.readStatus !== 'readable') return;
+          stream.pause();
+          setImmediate(() => {
+            if (stream.readStatus === 'paused') stream.resume();
+          });
+        });
+        const ended = new Promise((resolve) => stream.addEventListener('end', resolve));
+        let offset = 0;
+        for (const size of sizes) {
+          if (!stream.send(BYTES.subarray(offset, offset + size))) await stream.onDrain();
+          offset += size;
+        }
+        await stream.close();
+        await ended;
+        expect(Buffer.concat(chunks).equals(BYTES.subarray(0, offset))).toBe(true);
+      }),
+      50,
+    );
+    expect(connection.streams).toHaveLength(0);
+  });
+});
+
 describe('the end of a stream', () => {
   it('comes in both directions apart', async () => {
     const { local, remote, connection, remoteConnection } = await streamPair();
@@ -211,7 +254,7 @@ describe('the end of a stream', () => {
       await sendAll(writer, BYTES, PIECE_BYTES);
       await sendAll(reader, Buffer.from('still here'), PIECE_BYTES);
       expect((await received).toString()).toBe('still here');
-      await expect.poll(() => [local.status, remote.status]).toEqual(['closed', 'closed']);
+      await expect.poll(() => [local.status, remote.status], WITHIN).toEqual(['closed', 'closed']);
     },
   );
 
@@ -270,6 +313,20 @@ describe('a connection', () => {
     expect(isOpen).toBe(false);
     local.abort(new Error('makes room'));
     expect((await waiting).status).toBe('open');
+  });
+
+  it('lets no more than 1,024 wait', async () => {
+    const listener = { settings: { streamsMax: 1 } };
+    const { connection } = await streamPair({ listener });
+    const waiting = Array.from({ length: STREAMS_WAITING_MAX }, () =>
+      connection.newStream(PROTOCOL).catch((error: Error) => error.name),
+    );
+    await expect(connection.newStream(PROTOCOL)).rejects.toMatchObject({
+      name: 'Libp2pTransportError',
+      code: 'limit',
+    });
+    connection.abort(new Error('enough'));
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['MuxerClosedError']));
   });
 
   it('that ends lets nobody wait for streams', async () => {
