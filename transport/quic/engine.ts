@@ -33,7 +33,7 @@ export interface EngineOptions {
   readonly isIpv6Only?: boolean;
   /**
    * Application protocols (RFC 7301), the one that is liked best first; of those that both sides name
-   * the dialled side chooses.
+   * the one that the dialling side likes best counts.
    */
   readonly protocols: readonly string[];
   /** PKCS #8 and X.509 in PEM. */

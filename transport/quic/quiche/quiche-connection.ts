@@ -234,17 +234,20 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
-    const info = this.#paths.receiveInfo(host, port, local);
+    this.#hasNews = true;
+    this.#receivedAt = performance.now();
+    this.receiveUnknown(datagram, host, port, local);
+  }
+
+  /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
+  receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
     this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, info);
+      this.native.recv(datagram, this.#paths.receiveInfo(host, port, local));
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
-    this.#hasReceived = true;
-    this.#hasNews = true;
-    this.#receivedAt = performance.now();
-    this.markDirty();
+    this.markReadable();
   }
 
   /** Hands on what the received packets mean. */
