@@ -50,7 +50,7 @@ export async function openQuicheEngine(options: EngineOptions): Promise<Engine> 
     },
     settings,
   );
-  const socket = await UdpSocket.bind(options.host, options.port);
+  const socket = await UdpSocket.bind(options.host, options.port, options.isIpv6Only);
   return new QuicheEngine(native, options, settings, configs, socket);
 }
 
@@ -331,8 +331,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
       this.#dials.delete(connection);
       void connection.close(ABANDONED_CODE, '');
     });
-    const authenticate: Authenticate = (certificate) => {
-      const verdict = options.authenticate(certificate);
+    const authenticate: Authenticate = (certificate, furtherCount) => {
+      const verdict = options.authenticate(certificate, furtherCount);
       dial.refusal = verdict.isAccepted ? undefined : verdict.reason;
       return verdict;
     };
