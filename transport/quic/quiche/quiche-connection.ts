@@ -423,8 +423,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #closeWhenDelivered(): void {
+    if (!this.#streams.isDelivered()) return;
+    // What is on its way out goes first, the end of our handshake too: closed, the engine sends
+    // nothing else.
+    this.#sendPackets();
     const { code, reason } = this.#closeRequest;
-    if (this.#streams.isDelivered()) this.#shut(true, code, reason);
+    this.#shut(true, code, reason);
   }
 
   /** Ends the connection on the wire and here. */
