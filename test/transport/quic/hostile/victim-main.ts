@@ -7,6 +7,7 @@ import {
   type Stream,
   type StreamHandler,
 } from '../../../../transport/quic/index.js';
+import { listenRpc } from '../../../../transport/rpc/index.js';
 import { ALL_GUARDS } from '../../../../transport/quic/quiche/guard.js';
 import type { VictimOptions, VictimReport } from './victim.js';
 
@@ -18,7 +19,7 @@ const QUEUED_BYTES_MAX = 1_024 * 1_024;
 const nothing = (): void => undefined;
 const { privateKeyPem, certificatePem } = createIdentity();
 const connections: Connection[] = [];
-let handshakes = 0;
+let beats = 0;
 
 function report(message: VictimReport): void {
   process.send?.(message);
@@ -42,7 +43,7 @@ function onStream(stream: Stream): StreamHandler {
 }
 
 function keep(connection: Connection): void {
-  connections.push(connection);
+  connections.splice(0, connections.length, connection);
   connection.setHandler({ onStream, onStreamsAvailable: nothing });
   void connection.closed.then((closed) => report({ closed }));
 }
@@ -73,12 +74,23 @@ if (options.dial !== undefined) {
     onOpen: keep,
   });
 }
-report({ port: engine.port });
+let rpcPort: number | undefined;
+if (options.hasRpc === true) {
+  const endpoint = await listenRpc({
+    identity: createIdentity(),
+    host: '127.0.0.1',
+    port: 0,
+    handlers: { echo: (payload: unknown) => payload },
+  });
+  rpcPort = endpoint.port;
+  report({ rpcPeerId: endpoint.peerId });
+}
+report({ port: engine.port, ...(rpcPort === undefined ? {} : { rpcPort }) });
 setInterval(() => {
   const stats = connections.at(-1)?.isOpen === true ? connections.at(-1)?.stats() : undefined;
-  handshakes += 1;
+  beats += 1;
   report({
-    beat: handshakes,
+    beat: beats,
     residentBytes: process.memoryUsage.rss(),
     ...(stats === undefined ? {} : { stats }),
   });

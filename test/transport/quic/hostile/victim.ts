@@ -13,12 +13,16 @@ export interface VictimOptions {
   readonly congestionControl?: 'bbr' | 'cubic' | 'reno';
   /** Answers without end. */
   readonly isPouring?: boolean;
+  /** Has an RPC endpoint beside it. */
+  readonly hasRpc?: boolean;
   /** Dials this port instead of waiting for others. */
   readonly dial?: number;
 }
 
 export interface VictimReport {
   readonly port?: number;
+  readonly rpcPort?: number;
+  readonly rpcPeerId?: string;
   readonly beat?: number;
   readonly residentBytes?: number;
   readonly stats?: ConnectionStats;
@@ -44,6 +48,8 @@ export async function waitFor(isTrue: () => boolean, timeoutMs: number): Promise
 /** An engine in a process of its own, under attack, and what it says of itself. */
 export class Victim {
   port = 0;
+  rpcPort = 0;
+  rpcPeerId = '';
   residentBytes = 0;
   stats: ConnectionStats | undefined;
   readonly closed: ConnectionCloseInfo[] = [];
@@ -73,7 +79,6 @@ export class Victim {
     return performance.now() - this.#heardAt;
   }
 
-  /** Processor time that it has used so far. Milliseconds. */
   kill(): void {
     this.#process.kill('SIGKILL');
   }
@@ -81,6 +86,8 @@ export class Victim {
   #onReport(report: VictimReport): void {
     this.#heardAt = performance.now();
     this.port = report.port ?? this.port;
+    this.rpcPort = report.rpcPort ?? this.rpcPort;
+    this.rpcPeerId = report.rpcPeerId ?? this.rpcPeerId;
     this.residentBytes = report.residentBytes ?? this.residentBytes;
     this.stats = report.stats ?? this.stats;
     if (report.closed !== undefined) this.closed.push(report.closed);
