@@ -1,6 +1,7 @@
 import { Http3Error } from './http3-error.js';
 import { CAPSULE_BYTES_MAX } from './limits.js';
-import { concat, encodeVarint, readVarint } from './varint.js';
+import { concat, copyOf } from './bytes.js';
+import { encodeVarint, readVarint } from './varint.js';
 
 /** A capsule (RFC 9297 3.2). */
 export interface Capsule {
@@ -54,10 +55,10 @@ export class CapsuleReader {
       }
       const end = length.end + length.value;
       if (rest.length < end) break;
-      capsules.push({ type: type.value, value: rest.slice(length.end, end) });
+      capsules.push({ type: type.value, value: copyOf(rest.subarray(length.end, end)) });
       rest = rest.subarray(end);
     }
-    this.#rest = rest.slice();
+    this.#rest = copyOf(rest);
     return capsules;
   }
 }

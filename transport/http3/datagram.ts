@@ -1,5 +1,6 @@
 import { Http3Error } from './http3-error.js';
-import { concat, encodeVarint, readVarint } from './varint.js';
+import { concat } from './bytes.js';
+import { encodeVarint, readVarint } from './varint.js';
 
 /** Largest quarter stream id: that of stream 2^62 - 4 (RFC 9297 2.1). */
 const QUARTER_ID_MAX = 2 ** 60 - 1;

@@ -1,6 +1,7 @@
 import { FRAME } from './frame.js';
 import { Http3Error } from './http3-error.js';
-import { concat, readVarint } from './varint.js';
+import { concat, copyOf } from './bytes.js';
+import { readVarint } from './varint.js';
 
 /** What a stream of frames says next. Bytes are only valid until more are pushed. */
 export type FrameEvent =
@@ -50,7 +51,7 @@ export class FrameReader {
 
   /** Copies what is left: the pushed bytes are no longer valid afterwards. */
   keep(): void {
-    this.#bytes = this.#bytes.slice(this.#at);
+    this.#bytes = copyOf(this.#bytes.subarray(this.#at));
     this.#at = 0;
   }
 

@@ -1,4 +1,5 @@
-import { concat, encodeVarint } from './varint.js';
+import { concat } from './bytes.js';
+import { encodeVarint } from './varint.js';
 
 /** Frame types (RFC 9114 7.2, draft-ietf-webtrans-http3 4.2). */
 export const FRAME = {

@@ -6,7 +6,8 @@ import {
   QPACK_TABLE_BYTES_MAX,
   SETTINGS_MAX,
 } from './limits.js';
-import { concat, encodeVarint, readVarint } from './varint.js';
+import { concat } from './bytes.js';
+import { encodeVarint, readVarint } from './varint.js';
 
 /** Settings (RFC 9114 7.2.4.1, RFC 9204 5, RFC 9220 3, RFC 9297 2.1.1). */
 export const SETTING = {

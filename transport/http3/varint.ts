@@ -45,14 +45,3 @@ export function readVarint(bytes: Uint8Array, start: number): ReadInteger | unde
   for (let at = start + 1; at < end; at += 1) value = value * 256 + (bytes[at] ?? 0);
   return { value, end };
 }
-
-/** Joins pieces. */
-export function concat(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}

@@ -4,7 +4,7 @@ import {
   HEADERS_FRAME_BYTES_MAX,
   QPACK_ANSWER_BYTES_MAX,
 } from '../limits.js';
-import { concat } from '../varint.js';
+import { concat, copyOf } from '../bytes.js';
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, fieldBytes } from './dynamic-table.js';
 import { InstructionBuffer } from './instruction-buffer.js';
 import { PrimitiveReader, encodeInteger } from './primitives.js';
@@ -82,7 +82,7 @@ export class QpackDecoder {
         `more than ${this.#options.blockedStreamsMax} streams wait for the encoder stream`,
       );
     }
-    this.#blocked.push({ ...section, bytes: bytes.slice() });
+    this.#blocked.push({ ...section, bytes: copyOf(bytes) });
     return undefined;
   }
 

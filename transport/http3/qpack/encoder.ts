@@ -1,6 +1,6 @@
 import { Http3Error } from '../http3-error.js';
 import { QPACK_ENCODER_TABLE_BYTES_MAX, QPACK_SECTIONS_UNACKNOWLEDGED_MAX } from '../limits.js';
-import { concat } from '../varint.js';
+import { concat } from '../bytes.js';
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, fieldBytes } from './dynamic-table.js';
 import { InstructionBuffer } from './instruction-buffer.js';
 import { encodeInteger, encodeString, type PrimitiveReader } from './primitives.js';

@@ -1,6 +1,6 @@
 import { Http3Error, type Http3ErrorCode } from '../http3-error.js';
 import { QPACK_INSTRUCTION_BYTES_MAX } from '../limits.js';
-import { concat } from '../varint.js';
+import { concat, copyOf } from '../bytes.js';
 import { PrimitiveReader } from './primitives.js';
 
 /** Cuts an encoder or decoder stream into instructions, which may come in any pieces. */
@@ -29,6 +29,6 @@ export class InstructionBuffer {
         `an instruction has more than ${QPACK_INSTRUCTION_BYTES_MAX} bytes`,
       );
     }
-    this.#rest = rest.slice();
+    this.#rest = copyOf(rest);
   }
 }

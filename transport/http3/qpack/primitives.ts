@@ -1,5 +1,5 @@
 import { Http3Error, type Http3ErrorCode } from '../http3-error.js';
-import { concat } from '../varint.js';
+import { concat } from '../bytes.js';
 import { decodeHuffman, encodeHuffman, huffmanBytes } from './huffman.js';
 
 /** Bytes of an integer after its prefix: enough for 2^35, above every bound there is. */
