@@ -39,6 +39,11 @@ export interface Http3Options {
   readonly onDatagram?: (streamId: number, payload: Uint8Array) => void;
   /** The SETTINGS of the peer came. */
   readonly onSettings?: (settings: Settings) => void;
+  /**
+   * Whether the streams of the peer should wait: they stay with its limit until `resumeStreams` was
+   * called and this is false.
+   */
+  readonly isBusy?: () => boolean;
   /** Streams can be opened again. */
   readonly onStreamsAvailable?: () => void;
   /** A server told that it takes no more requests (GOAWAY). */
@@ -81,6 +86,9 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
   #goAwayId = Infinity;
   #nextRequestId = 0;
   #isClosing = false;
+  /** Streams of the peer that were not looked at yet. */
+  readonly #waiting: Stream[] = [];
+  #isResuming = false;
 
   constructor(quic: Connection, options: Http3Options) {
     this.quic = quic;
@@ -161,6 +169,18 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
     if (this.#goAwayId !== Infinity) return;
     this.#goAwayId = this.isServer ? this.#nextRequestId : 0;
     this.#control?.write(encodeFrame(FRAME.goAway, encodeVarint(this.#goAwayId)));
+  }
+
+  /** Looks at the streams that wait, one each turn, until it is busy again. */
+  resumeStreams(): void {
+    if (this.#isResuming || this.#waiting.length === 0) return;
+    this.#isResuming = true;
+    setImmediate(() => {
+      this.#isResuming = false;
+      if (this.#options.isBusy?.() === true || !this.quic.isOpen) return;
+      this.#waiting.shift()?.resume();
+      this.resumeStreams();
+    });
   }
 
   close(code: keyof typeof HTTP3_CODES = 'no-error', reason = ''): Promise<ConnectionCloseInfo> {
@@ -258,6 +278,10 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
   }
 
   #onStream(stream: Stream): StreamHandler {
+    if (this.#waiting.length > 0 || this.#options.isBusy?.() === true) {
+      stream.pause();
+      this.#waiting.push(stream);
+    }
     if (stream.isUnidirectional) return this.#peerStreams.accept(stream);
     const exchange = new Exchange(this, stream);
     this.#exchanges.set(stream.id, exchange);
@@ -294,7 +318,7 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
       );
     }
     this.#goAwayId = id;
-    for (const exchange of [...this.#exchanges.values()]) {
+    for (const exchange of this.#exchanges.values()) {
       if (exchange.stream.isLocal && exchange.stream.id >= id) {
         exchange.fail(new Http3Error('request-rejected', 'the server takes no more requests'));
       }

@@ -109,7 +109,7 @@ describe('settings', () => {
       [0x33, 1],
       [0x2b603742, 1],
     ]);
-    expect(hex(encodeSettings(settings))).toBe('040a' + '015000' + '3301' + 'ab60374201');
+    expect(hex(encodeSettings(settings))).toBe('040a0150003301ab60374201');
     expect(decodeSettings(bytes('015000 3301 ab60374201'))).toEqual(settings);
   });
 
