@@ -35,10 +35,10 @@ export interface OpenedSession {
 interface WebSocketLike {
   binaryType: string;
   readonly bufferedAmount: number;
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
-  onerror: (() => void) | null;
+  addEventListener(
+    type: 'open' | 'message' | 'close' | 'error',
+    listener: (event: { readonly data?: unknown; readonly code?: number }) => void,
+  ): void;
   send(bytes: Uint8Array<ArrayBuffer>): void;
   close(): void;
 }
@@ -123,16 +123,16 @@ export async function openWebSocketSession(
       else multiplexer.onWritable();
     }, SOCKET_POLL_MS);
   };
-  socket.onopen = () => multiplexer.start();
-  socket.onmessage = ({ data }) => {
+  socket.addEventListener('open', () => multiplexer.start());
+  socket.addEventListener('message', ({ data }) => {
     if (data instanceof ArrayBuffer) multiplexer.receive(new Uint8Array(data));
     else multiplexer.lose('the node sent text');
-  };
-  socket.onerror = () => multiplexer.lose('the WebSocket failed');
-  socket.onclose = ({ code }) => {
+  });
+  socket.addEventListener('error', () => multiplexer.lose('the WebSocket failed'));
+  socket.addEventListener('close', ({ code }) => {
     clearTimeout(poll);
     multiplexer.lose(`the WebSocket is closed: ${code}`);
-  };
+  });
   const timer = setTimeout(() => multiplexer.lose('the node does not answer'), HELLO_MS_MAX);
   try {
     await multiplexer.session.ready;

@@ -22,6 +22,8 @@ export interface GatewayOptions extends SessionRules {
 }
 
 export interface ServedWebSocket {
+  /** Takes no more sessions; pages are asked to end theirs. */
+  stop(): void;
   /** Takes no more sessions, and ends those that are open. */
   close(): void;
 }
@@ -42,6 +44,7 @@ export function serveWebSocket(server: Server, options: GatewayOptions): ServedW
   const gateway = new Gateway(server, options);
   server.on('upgrade', gateway.onUpgrade);
   return {
+    stop: () => gateway.stop(),
     close: () => {
       server.off('upgrade', gateway.onUpgrade);
       gateway.close();
@@ -62,6 +65,7 @@ class Gateway {
   readonly #open = new Set<Multiplexer>();
   /** Upgrades that are being judged. */
   #pendingCount = 0;
+  #isStopped = false;
 
   constructor(server: Server, options: GatewayOptions) {
     this.#server = server;
@@ -86,11 +90,18 @@ class Gateway {
     const sessionsMax = this.#options.sessionsMax ?? SESSIONS_MAX;
     if (!isAllowedOrigin(this.#options.allowedOrigins, request.origin)) refuse(socket, 403);
     else if (!offered.includes(SUBPROTOCOL)) refuse(socket, 400);
-    else if (this.#open.size + this.#pendingCount >= sessionsMax) refuse(socket, 503);
+    else if (this.#isStopped || this.#open.size + this.#pendingCount >= sessionsMax)
+      refuse(socket, 503);
     else void this.#judge(request, message, socket, head);
   };
 
+  stop(): void {
+    this.#isStopped = true;
+    for (const multiplexer of this.#open) multiplexer.drain();
+  }
+
   close(): void {
+    this.#isStopped = true;
     for (const multiplexer of this.#open) multiplexer.session.close({ reason: 'the node stops' });
     this.#webSockets.close();
   }
@@ -114,7 +125,7 @@ class Gateway {
     }
     this.#pendingCount -= 1;
     socket.off('error', onError);
-    if (!isAllowed) refuse(socket, 403);
+    if (!isAllowed || this.#isStopped) refuse(socket, 403);
     else if (!socket.destroyed) {
       this.#webSockets.handleUpgrade(message, socket, head, (webSocket) =>
         this.#begin(webSocket, request),

@@ -138,6 +138,11 @@ export class Multiplexer implements Link, StreamOwner {
     }
   }
 
+  /** Asks the peer to end the session soon. */
+  drain(): void {
+    this.send({ kind: 'drain' });
+  }
+
   close(info: CloseInfo): void {
     if (this.#isOver) return;
     this.send({ kind: 'close', info });
@@ -182,6 +187,9 @@ export class Multiplexer implements Link, StreamOwner {
         break;
       case 'datagram':
         this.session.onDatagram(message.bytes);
+        break;
+      case 'drain':
+        this.session.onDraining();
         break;
       case 'close':
         this.#end(new SessionError('session-closed', 'the peer closed the session'));

@@ -15,6 +15,7 @@ import { DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX } from './limits.js';
  *   places    06 unidirectional:8 count:32          so many more streams may be opened
  *   datagram  07 bytes
  *   close     08 code:32 reason                     last
+ *   drain     09                                    end the session soon
  *
  * Ids are numbered as in QUIC (RFC 9000 2.1): bit 0 says that the gateway opened the stream, bit 1
  * that it is unidirectional.
@@ -31,7 +32,8 @@ export type Message =
   | { readonly kind: 'credit'; readonly id: number; readonly bytes: number }
   | { readonly kind: 'places'; readonly isUnidirectional: boolean; readonly count: number }
   | { readonly kind: 'datagram'; readonly bytes: Uint8Array }
-  | { readonly kind: 'close'; readonly info: CloseInfo };
+  | { readonly kind: 'close'; readonly info: CloseInfo }
+  | { readonly kind: 'drain' };
 
 /** Names the version: a peer that does not know it is refused by the handshake of the WebSocket. */
 export const SUBPROTOCOL = 'agentic-flow-session.1';
@@ -46,6 +48,7 @@ const TYPE = {
   places: 6,
   datagram: 7,
   close: 8,
+  drain: 9,
 } as const;
 const EMPTY = new Uint8Array();
 
@@ -70,6 +73,8 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
       return write(TYPE.places, [message.isUnidirectional ? 1 : 0], [message.count]);
     case 'datagram':
       return write(TYPE.datagram, [], [], message.bytes);
+    case 'drain':
+      return write(TYPE.drain, [], []);
     case 'close': {
       const { closeCode, reason } = message.info;
       return write(TYPE.close, [], [closeCode], new TextEncoder().encode(reason));
@@ -118,6 +123,9 @@ export function decodeMessage(message: Uint8Array): Message {
       const reason = new TextDecoder().decode(message.subarray(5));
       return { kind: 'close', info: { closeCode: view.getUint32(1), reason } };
     }
+    case TYPE.drain:
+      has(1);
+      return { kind: 'drain' };
     default:
       throw malformed(`type ${message[0]} is not known`);
   }

@@ -22,11 +22,19 @@ export interface AcceptOptions extends SessionRules {
   readonly onRequest?: Http3Handler;
 }
 
+/** A connection on which sessions are taken. */
+export interface AcceptedConnection {
+  readonly quic: Connection;
+  readonly sessionsCount: number;
+  /** Takes no more sessions and requests, and asks the peer to end its sessions soon. */
+  drain(): void;
+}
+
 /**
  * Takes sessions of WebTransport on a connection that a client opened with protocol `h3`. Call it in
  * `onConnection`.
  */
-export function acceptWebTransport(quic: Connection, options: AcceptOptions): Http3Connection {
+export function acceptWebTransport(quic: Connection, options: AcceptOptions): AcceptedConnection {
   const sessions = new Sessions();
   const connection: Http3Connection = serveHttp3(quic, {
     settings: SERVER_SETTINGS,
@@ -40,7 +48,16 @@ export function acceptWebTransport(quic: Connection, options: AcceptOptions): Ht
     onStreamsAvailable: () => sessions.onStreamsAvailable(),
     isBusy: () => sessions.isBusy,
   });
-  return connection;
+  return {
+    quic,
+    get sessionsCount() {
+      return sessions.size;
+    },
+    drain: () => {
+      connection.goAway();
+      sessions.drain();
+    },
+  };
 }
 
 /** One request for a session: judged, then handed on to the session. */

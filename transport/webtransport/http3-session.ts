@@ -90,6 +90,12 @@ export class Http3Session implements Link, ExchangeHandler {
     this.#end(new SessionError('session-closed', 'the session was closed here'));
   }
 
+  /** Asks the peer to end the session soon. */
+  drain(): void {
+    if (this.#isOver) return;
+    this.#exchange.sendBody(encodeCapsule({ type: CAPSULE.drain, value: new Uint8Array() }));
+  }
+
   onFields(): void {
     // Trailers have no meaning here.
   }
@@ -100,6 +106,7 @@ export class Http3Session implements Link, ExchangeHandler {
     }
     for (const { type, value } of this.#capsules.receive(bytes)) {
       if (type === CAPSULE.close) this.#onClosed(decodeClose(value));
+      if (type === CAPSULE.drain) this.session.onDraining();
     }
   }
 
@@ -110,7 +117,7 @@ export class Http3Session implements Link, ExchangeHandler {
   }
 
   onDrained(): void {
-    // Nothing but the close is sent, which waits for nothing.
+    // Only capsules are sent, which wait for nothing.
   }
 
   onStopped(): void {

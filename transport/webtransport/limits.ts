@@ -2,6 +2,13 @@
  * Bounds of sessions, over HTTP/3 and over WebSocket. Pages load this file too: nothing of Node.
  */
 
+/**
+ * Connections that an engine holds for pages, whose peers prove nothing: more are closed at once, so
+ * that places are left for nodes.
+ */
+export const CONNECTIONS_MAX = 512;
+/** A connection without a session is closed after this time. Milliseconds. */
+export const SESSIONLESS_MS_MAX = 60_000;
 /** Sessions of one connection, also those whose `authorize` has not answered yet. */
 export const SESSIONS_MAX = 16;
 /**

@@ -40,6 +40,8 @@ export interface LinkEvents {
   onStream(stream: LinkStream, isUnidirectional: boolean): LinkStreamHandler;
   onStreamsAvailable(): void;
   onDatagram(bytes: Uint8Array): void;
+  /** The peer asks to end the session soon. */
+  onDraining(): void;
   /** Over: closed by the peer, or lost. Streams hear of it by themselves. */
   onClosed(reason: CloseInfo | SessionError): void;
 }

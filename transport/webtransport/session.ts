@@ -35,6 +35,11 @@ export interface Session {
   readonly ready: Promise<unknown>;
   /** Resolves when a side closed the session, rejects when it was lost. */
   readonly closed: Promise<CloseInfo>;
+  /**
+   * Resolves when the peer asks to end the session soon; what runs may go on. Browsers that do not
+   * have it leave it out.
+   */
+  readonly draining?: Promise<unknown>;
   readonly datagrams: Datagrams;
   readonly incomingBidirectionalStreams: ReadableStream<BidirectionalStream>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;

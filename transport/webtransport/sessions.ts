@@ -46,6 +46,11 @@ export class Sessions implements SessionOwner {
     this.#begun.add(session);
   }
 
+  /** Asks the peer to end its sessions soon. */
+  drain(): void {
+    for (const session of this.#sessions.values()) if (this.#begun.has(session)) session.drain();
+  }
+
   remove(id: number): void {
     this.#sessions.delete(id);
     this.#early.refuse(id, SESSION_GONE_CODE);

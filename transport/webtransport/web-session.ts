@@ -29,12 +29,14 @@ interface Opening {
 export class WebSession implements Session, LinkEvents {
   readonly ready: Promise<void>;
   readonly closed: Promise<CloseInfo>;
+  readonly draining: Promise<void>;
   readonly datagrams: DatagramStreams;
   readonly incomingBidirectionalStreams: ReadableStream<BidirectionalStream>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
 
   #link: Link | undefined;
   #state: 'connecting' | 'open' | 'over' = 'connecting';
+  #resolveDraining!: () => void;
   #resolveReady!: () => void;
   #rejectReady!: (error: SessionError) => void;
   #resolveClosed!: (info: CloseInfo) => void;
@@ -51,6 +53,9 @@ export class WebSession implements Session, LinkEvents {
     this.closed = new Promise((resolve, reject) => {
       this.#resolveClosed = resolve;
       this.#rejectClosed = reject;
+    });
+    this.draining = new Promise((resolve) => {
+      this.#resolveDraining = resolve;
     });
     // Nobody has to wait for them.
     this.ready.catch(() => undefined);
@@ -114,6 +119,10 @@ export class WebSession implements Session, LinkEvents {
 
   onStreamsAvailable(): void {
     this.#open();
+  }
+
+  onDraining(): void {
+    this.#resolveDraining();
   }
 
   onDatagram(bytes: Uint8Array): void {
