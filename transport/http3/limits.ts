@@ -30,6 +30,11 @@ export const SETTINGS_FRAME_BYTES_MAX = 1_024;
 export const SETTINGS_MAX = 64;
 /** Payload of any other frame that is read whole (GOAWAY, MAX_PUSH_ID, CANCEL_PUSH): one integer. */
 export const INTEGER_FRAME_BYTES_MAX = 8;
+/**
+ * Handlers that run for one connection, also for requests that were reset: beyond it requests are
+ * rejected, so that a peer cannot start work without end by resetting what it asks for.
+ */
+export const REQUESTS_RUNNING_MAX = 128;
 /** Interim responses (1xx) before the final one. */
 export const INTERIM_RESPONSES_MAX = 16;
 /** Payload of a capsule (RFC 9297 3.2) that is kept; longer ones of unknown type are skipped. */

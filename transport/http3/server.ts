@@ -4,6 +4,7 @@ import { IncomingBody, OutgoingBody, type Body } from './body.js';
 import type { Exchange, ExchangeHandler } from './exchange.js';
 import { Http3Connection, type Http3Options } from './http3-connection.js';
 import { HTTP3_CODES, Http3Error } from './http3-error.js';
+import { REQUESTS_RUNNING_MAX } from './limits.js';
 import {
   checkTrailers,
   contentLength,
@@ -40,10 +41,16 @@ export interface Http3ServerOptions extends Omit<Http3Options, 'onRequest'> {
 
 /** Serves HTTP/3 on a connection that a client opened. Call it in `onConnection`. */
 export function serveHttp3(quic: Connection, options: Http3ServerOptions): Http3Connection {
+  const running: Running = { count: 0 };
   return new Http3Connection(quic, {
     ...options,
-    onRequest: (exchange) => new ServerExchange(quic, exchange, options),
+    onRequest: (exchange) => new ServerExchange(quic, exchange, options, running),
   });
+}
+
+/** Handlers that run for one connection. */
+interface Running {
+  count: number;
 }
 
 /** One request on the side of the server. */
@@ -51,15 +58,17 @@ class ServerExchange implements ExchangeHandler {
   readonly #quic: Connection;
   readonly #exchange: Exchange;
   readonly #options: Http3ServerOptions;
+  readonly #running: Running;
   readonly #abort = new AbortController();
   readonly #outgoing: OutgoingBody;
   #incoming: IncomingBody | undefined;
   #taken: ExchangeHandler | undefined;
 
-  constructor(quic: Connection, exchange: Exchange, options: Http3ServerOptions) {
+  constructor(quic: Connection, exchange: Exchange, options: Http3ServerOptions, running: Running) {
     this.#quic = quic;
     this.#exchange = exchange;
     this.#options = options;
+    this.#running = running;
     this.#outgoing = new OutgoingBody(exchange);
   }
 
@@ -76,6 +85,9 @@ class ServerExchange implements ExchangeHandler {
     if (head.method === 'CONNECT') {
       this.#onConnect(head);
       return;
+    }
+    if (this.#running.count >= REQUESTS_RUNNING_MAX) {
+      throw new Http3Error('request-rejected', 'too many requests of this connection run already');
     }
     const incoming = new IncomingBody(this.#exchange, contentLength(head.fields));
     this.#incoming = incoming;
@@ -124,11 +136,14 @@ class ServerExchange implements ExchangeHandler {
 
   async #answer(request: Http3Request): Promise<void> {
     let response: Http3Response;
+    this.#running.count += 1;
     try {
       response = await this.#options.handler(request);
     } catch {
       // What went wrong is not for the client.
       response = { status: 500, fields: [] };
+    } finally {
+      this.#running.count -= 1;
     }
     if (this.#exchange.isOver) return;
     const { body } = response;

@@ -79,6 +79,7 @@ class SessionRequestHandler implements ExchangeHandler {
     this.#options = options;
     this.#head = head;
     this.#exchange = exchange;
+    const sessionsMax = options.sessionsMax ?? SESSIONS_MAX;
     const [path = ''] = head.path.split('?');
     const request: SessionRequest = {
       path: head.path,
@@ -89,7 +90,7 @@ class SessionRequestHandler implements ExchangeHandler {
     };
     if (path !== options.path) this.#refuse(404);
     else if (!isAllowedOrigin(options.allowedOrigins, request.origin)) this.#refuse(403);
-    else if (sessions.size >= (options.sessionsMax ?? SESSIONS_MAX)) this.#refuse(429);
+    else if (Math.max(sessions.size, sessions.judgedCount) >= sessionsMax) this.#refuse(429);
     else {
       this.#session = sessions.add(connection, exchange);
       void this.#judge(this.#session, request);
@@ -122,11 +123,14 @@ class SessionRequestHandler implements ExchangeHandler {
 
   async #judge(session: Http3Session, request: SessionRequest): Promise<void> {
     let isAllowed: boolean;
+    this.#sessions.judgedCount += 1;
     try {
       isAllowed = (await this.#options.authorize?.(request)) ?? true;
     } catch {
       // What went wrong is not for the client.
       isAllowed = false;
+    } finally {
+      this.#sessions.judgedCount -= 1;
     }
     // It may have given up in the meantime.
     if (this.#exchange.isOver) return;

@@ -10,6 +10,8 @@ export class Sessions implements SessionOwner {
   readonly #sessions = new Map<number, Http3Session>();
   #connection: Http3Connection | undefined;
   readonly #early = new EarlyStreams();
+  /** Requests that are being judged, also those that were given up in the meantime. */
+  judgedCount = 0;
   readonly #closedIds = new Set<number>();
   /** Those whose streams need not wait. */
   readonly #begun = new WeakSet<Http3Session>();

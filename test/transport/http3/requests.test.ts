@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { encodeFrame } from '../../../transport/http3/frame.js';
 import { requestHttp3, type Http3Request } from '../../../transport/http3/index.js';
+import { REQUESTS_RUNNING_MAX } from '../../../transport/http3/limits.js';
 import { rejection, sleep, until } from '../rpc/pair.js';
 import { head, http3Pair, whole } from './pair.js';
 
@@ -139,6 +140,28 @@ describe('a request', () => {
     });
     go?.();
     expect((await running).status).toBe(200);
+  });
+
+  it('is rejected while too many run, also when they were given up', async () => {
+    let started = 0;
+    const { client } = await http3Pair({
+      handler: () => {
+        started += 1;
+        return new Promise(() => undefined);
+      },
+    });
+    for (let index = 0; index < REQUESTS_RUNNING_MAX; index += 1) {
+      const abort = new AbortController();
+      const options = { signal: abort.signal };
+      const given = rejection(requestHttp3(client, head('GET', '/'), options));
+      await until(() => started === index + 1);
+      abort.abort();
+      await given;
+    }
+    // Its place among the streams may take a moment to come back.
+    const refused = await rejection(requestHttp3(client, head('GET', '/')));
+    expect(refused).toMatchObject({ code: 'request-cancelled' });
+    expect(started).toBe(REQUESTS_RUNNING_MAX);
   });
 
   it('with CONNECT is refused where nobody takes it', async () => {

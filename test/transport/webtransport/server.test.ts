@@ -141,6 +141,25 @@ describe('a server of sessions', () => {
     await server.sessions[1]?.session.createUnidirectionalStream();
   });
 
+  it('judges no more requests at once than it may have sessions, also when they are given up', async () => {
+    let judged = 0;
+    const server = await serve({
+      sessionsMax: 3,
+      authorize: () => {
+        judged += 1;
+        return new Promise(() => undefined);
+      },
+    });
+    const http3 = await bare(server);
+    for (let index = 0; index < 3; index += 1) {
+      const { exchange } = ask(http3);
+      await until(() => judged === index + 1);
+      exchange.abort(HTTP3_CODES['request-cancelled']);
+    }
+    await expect.poll(async () => statusOf(ask(http3).answer)).toBe('429');
+    expect(judged).toBe(3);
+  });
+
   it('keeps streams and datagrams that come before their session, as far as there is room', async () => {
     let allow!: (isAllowed: boolean) => void;
     const server = await serve({
@@ -224,7 +243,7 @@ describe('a server of sessions', () => {
     await until(() => server.sessions.length === 1);
     server.sessions[0]?.session.close({ closeCode: 258, reason: 'bye' });
     await until(() => body.endsWith(Buffer.from('end').toString('hex')));
-    expect(body).toBe('6843' + '07' + '00000102' + '627965' + Buffer.from('end').toString('hex'));
+    expect(body).toBe(`68430700000102627965${Buffer.from('end').toString('hex')}`);
   });
 
   it.each([
