@@ -24,7 +24,8 @@ export interface Browser {
 export async function startChromium(): Promise<Browser> {
   if (!existsSync(PATH)) {
     throw new Error(
-      `there is no Chromium at ${PATH}; install it (Debian: apt-get install chromium), or name it in the environment variable CHROMIUM`,
+      `there is no Chromium at ${PATH}; install it (Debian: apt-get install chromium), ` +
+        'or name it in the environment variable CHROMIUM',
     );
   }
   const profile = mkdtempSync(join(tmpdir(), 'agentic-flow-chromium-'));

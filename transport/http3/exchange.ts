@@ -95,8 +95,8 @@ export class Exchange implements StreamHandler {
   }
 
   /**
-   * Sends a piece of the body. Returns false when it has to wait: go on after `onDrained`, and leave
-   * `bytes` alone until then.
+   * Sends a piece of the body. Returns false when it has to wait: go on after `onDrained`, and
+   * leave `bytes` alone until then.
    */
   sendBody(bytes: Uint8Array, isFinal = false): boolean {
     if (this.#isOver) return true;

@@ -12,8 +12,8 @@ export type FrameEvent =
   | { readonly kind: 'webtransport'; readonly sessionId: number; readonly rest: Uint8Array };
 
 /**
- * How a frame is to be read, by its type: whole with at most so many bytes of payload, in pieces, or
- * not at all. May throw `Http3Error` for types that must not come.
+ * How a frame is to be read, by its type: whole with at most so many bytes of payload, in pieces,
+ * or not at all. May throw `Http3Error` for types that must not come.
  */
 export type FrameRule = (type: number) => number | 'pieces' | 'skip' | 'webtransport';
 

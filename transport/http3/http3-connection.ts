@@ -86,6 +86,8 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
   #goAwayId = Infinity;
   #nextRequestId = 0;
   #isClosing = false;
+  /** The peer broke the protocol: nothing that still comes is looked at. */
+  #hasFailed = false;
   /** Streams of the peer that were not looked at yet. */
   readonly #waiting: Stream[] = [];
   #isResuming = false;
@@ -224,6 +226,7 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
   /** Runs something of an exchange, or of the connection. */
   guard(...args: [exchange: Exchange, run: () => void] | [run: () => void]): void {
     const run = args.length === 2 ? args[1] : args[0];
+    if (this.#hasFailed) return;
     try {
       run();
     } catch (error) {
@@ -231,7 +234,7 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
         error instanceof Http3Error ? error : new Http3Error('internal-error', 'a handler failed');
       const isOfStream = STREAM_ERRORS.has(failure.code) || failure.code === 'internal-error';
       if (args.length === 2 && isOfStream) args[0].fail(failure);
-      else if (!this.#isClosing) void this.close(failure.code, failure.message);
+      else this.#fail(failure);
     }
   }
 
@@ -250,6 +253,11 @@ export class Http3Connection implements ExchangeOwner, PeerStreamOwner {
 
   onDecoderBytes(bytes: Uint8Array): void {
     this.#encoder.receiveAnswers(bytes);
+  }
+
+  #fail(failure: Http3Error): void {
+    this.#hasFailed = true;
+    void this.close(failure.code, failure.message);
   }
 
   #openStreams(): void {

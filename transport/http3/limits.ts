@@ -28,7 +28,7 @@ export const HEADERS_FRAME_BYTES_MAX = 16 * 1024;
 /** Payload of a SETTINGS frame, and settings in it. */
 export const SETTINGS_FRAME_BYTES_MAX = 1_024;
 export const SETTINGS_MAX = 64;
-/** Payload of any other frame that is read whole (GOAWAY, MAX_PUSH_ID, CANCEL_PUSH): one integer. */
+/** Payload of other frames that are read whole (GOAWAY, MAX_PUSH_ID, CANCEL_PUSH): an integer. */
 export const INTEGER_FRAME_BYTES_MAX = 8;
 /**
  * Handlers that run for one connection, also for requests that were reset: beyond it requests are

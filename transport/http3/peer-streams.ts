@@ -45,8 +45,8 @@ export class PeerStreams {
   }
 
   /**
-   * The type of a stream is known: who reads on, or undefined when nobody does. `start` is what came
-   * after the type so far.
+   * The type of a stream is known: who reads on, or undefined when nobody does. `start` is what
+   * came after the type so far.
    */
   open(type: number, stream: Stream): 'critical' | 'session' | undefined {
     if (CRITICAL.has(type)) {

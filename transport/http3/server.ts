@@ -149,11 +149,14 @@ class ServerExchange implements ExchangeHandler {
     const { body } = response;
     const isEmpty = body === undefined || request.method === 'HEAD';
     this.#exchange.sendFields(encodeResponse(response), isEmpty);
-    if (isEmpty) return;
     try {
-      await this.#outgoing.send(body);
+      if (!isEmpty) await this.#outgoing.send(body);
     } catch {
       this.#exchange.abort(HTTP3_CODES['internal-error']);
     }
+    // RFC 9114 4.1: what the client still sends is of no use.
+    this.#incoming?.fail(new Http3Error('request-cancelled', 'the request has been answered'));
+    this.#exchange.resume();
+    this.#exchange.stopReading();
   }
 }

@@ -30,8 +30,8 @@ export interface Socket {
 type Pair = [bidirectional: number, unidirectional: number];
 
 /**
- * A session over a WebSocket: streams with credit, datagrams, a close. No I/O and no clock: messages
- * come in through `receive`, and go out through the socket.
+ * A session over a WebSocket: streams with credit, datagrams, a close. No I/O and no clock:
+ * messages come in through `receive`, and go out through the socket.
  *
  *   start -> waiting for hello -> open --close, lost, protocol error--> over
  */

@@ -4,8 +4,8 @@ import type { CloseInfo } from '../webtransport/session.js';
 import { DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX } from './limits.js';
 
 /**
- * What sessions over WebSocket say: one binary message each, a byte of type, then numbers in network
- * order. Pages load this file too: nothing of Node.
+ * What sessions over WebSocket say: one binary message each, a byte of type, then numbers in
+ * network order. Pages load this file too: nothing of Node.
  *
  *   hello     01 version:8 streams:32 window:32     first, from both sides: what the peer may do
  *   data      02 id:32 final:8 bytes                opens the stream when it is new

@@ -31,8 +31,8 @@ export interface AcceptedConnection {
 }
 
 /**
- * Takes sessions of WebTransport on a connection that a client opened with protocol `h3`. Call it in
- * `onConnection`.
+ * Takes sessions of WebTransport on a connection that a client opened with protocol `h3`. Call it
+ * in `onConnection`.
  */
 export function acceptWebTransport(quic: Connection, options: AcceptOptions): AcceptedConnection {
   const sessions = new Sessions();

@@ -3,8 +3,8 @@
  */
 
 /**
- * Connections that an engine holds for pages, whose peers prove nothing: more are closed at once, so
- * that places are left for nodes.
+ * Connections that an engine holds for pages, whose peers prove nothing: more are closed at once,
+ * so that places are left for nodes.
  */
 export const CONNECTIONS_MAX = 512;
 /** A connection without a session is closed after this time. Milliseconds. */

@@ -26,8 +26,8 @@ export interface Datagrams {
  * browsers (W3C WebTransport), whatever it runs over. Back-pressure is that of web streams: what is
  * not read stays with the peer, `writer.ready` waits while the peer does not read.
  *
- * The code of an aborted or cancelled stream is the `streamErrorCode` of the reason given, 0 when it
- * has none. What the peer aborts or cancels shows as `SessionError` (in browsers:
+ * The code of an aborted or cancelled stream is the `streamErrorCode` of the reason given, 0 when
+ * it has none. What the peer aborts or cancels shows as `SessionError` (in browsers:
  * `WebTransportError`).
  */
 export interface Session {

@@ -68,8 +68,8 @@ function capacityInstruction(bytes: number): Uint8Array {
 }
 
 /**
- * The vectors of the same collection that must fail: stream (0: encoder stream) and bytes. Numbers 9
- * and 10 are left out, since RFC 9204 gave their indexes a meaning in the static table.
+ * The vectors of the same collection that must fail: stream (0: encoder stream) and bytes. Numbers
+ * 9 and 10 are left out, since RFC 9204 gave their indexes a meaning in the static table.
  */
 const FAILING: readonly (readonly [streamId: number, bytes: string])[] = [
   [1, 'ff'],

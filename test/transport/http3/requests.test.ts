@@ -89,6 +89,16 @@ describe('a request', () => {
     expect(response.status).toBe(413);
   });
 
+  it('gives its place back when its body is not read', async () => {
+    const { client } = await http3Pair({ handler: () => ({ status: 200, fields: [] }) });
+    const body = Buffer.alloc(200_000);
+    // More than there are places for streams, and than the window of the connection.
+    for (let round = 0; round < 150; round += 1) {
+      const response = await requestHttp3(client, head('POST', '/'), { body });
+      expect(response.status).toBe(200);
+    }
+  });
+
   it('tells its handler that the client gave up', async () => {
     let signal: AbortSignal | undefined;
     const { client } = await http3Pair({

@@ -113,7 +113,7 @@ describe('a server of sessions', () => {
     expect(error).toMatchObject({ code: 'unauthenticated' });
   });
 
-  it('takes several sessions on a connection, keeps them apart, and no more than it may', async () => {
+  it('takes several sessions on a connection, apart, and no more than it may', async () => {
     const server = await serve({ sessionsMax: 2 });
     const http3 = await bare(server);
     const first = ask(http3);
@@ -141,7 +141,7 @@ describe('a server of sessions', () => {
     await server.sessions[1]?.session.createUnidirectionalStream();
   });
 
-  it('judges no more requests at once than it may have sessions, also when they are given up', async () => {
+  it('judges no more requests at once than it may have sessions', async () => {
     let judged = 0;
     const server = await serve({
       sessionsMax: 3,
@@ -160,7 +160,7 @@ describe('a server of sessions', () => {
     expect(judged).toBe(3);
   });
 
-  it('keeps streams and datagrams that come before their session, as far as there is room', async () => {
+  it('keeps what comes before its session, as far as there is room', async () => {
     let allow!: (isAllowed: boolean) => void;
     const server = await serve({
       authorize: () =>
