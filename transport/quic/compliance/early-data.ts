@@ -185,6 +185,7 @@ export const earlyDataCases: readonly ComplianceCase[] = [
         (reason: unknown) => reason,
       );
       assert(error instanceof Error, 'connect rejects');
+      assert.equal(opened.length, 1, 'the connection opened before its peer was known');
       const { code, reason, local } = await opened[0]!.closed;
       assert.deepEqual({ code, reason, local }, { code: 4, reason: 'somebody else', local: true });
     },

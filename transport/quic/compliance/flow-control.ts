@@ -67,7 +67,8 @@ export const flowControlCases: readonly ComplianceCase[] = [
       server.streams[0]!.stream.resume();
       await context.until(() => server.streams[0]!.isFinal, 'everything has come');
       assertSameBytes(server.streams[0]!.received, sent, 'what came');
-      await context.until(() => recorder.drainedCount === 1, 'the sender is told');
+      await context.until(() => recorder.drainedCount > 0, 'the sender is told');
+      assert.equal(recorder.drainedCount, 1);
       assert.equal(recorder.stream.queuedBytes, 0);
     },
   },
@@ -134,7 +135,7 @@ export const flowControlCases: readonly ComplianceCase[] = [
       await context.settle();
       assert.equal(busy.drainedCount, 0);
       for (const { stream } of server.streams) stream.resume();
-      await context.until(() => busy.drainedCount === 1, 'the busy one is told');
+      await context.until(() => busy.drainedCount > 0, 'the busy one is told');
       await context.settle();
       assert.deepEqual(busy.events, ['drained']);
       assert.deepEqual(calm.events, []);
