@@ -4,23 +4,26 @@ import type {
   ConnectionCloseInfo,
   ConnectionHandler,
   ConnectionStats,
+  LocalAddress,
 } from '../connection.js';
-import { QuicError } from '../quic-error.js';
-import type { Authenticate } from '../engine.js';
 import {
   CLOSE_FLUSH_MS_MAX,
   CLOSE_REASON_BYTES_MAX,
-  DATAGRAMS_QUEUED_MAX,
   HANDSHAKE_MS_MAX,
-  PACKETS_PER_FLUSH_CLOSING_MAX,
-  PACKETS_PER_FLUSH_MAX,
   WORN_STREAMS,
 } from '../limits.js';
-import type { QuicSettings } from '../settings.js';
+import { QuicError } from '../quic-error.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { describeClose } from './close-info.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
+import type { ConnectionOwner, QuicheConnectionOptions } from './connection-owner.js';
+import { Datagrams } from './datagrams.js';
+import { Handshake, type Progress } from './handshake.js';
+import { packetRange } from './interface-mtu.js';
 import type { NativeConnection, NativeHost } from './native.js';
+import { PacketSender } from './packet-sender.js';
+import { Paths, type PathsOwner } from './paths.js';
+import { SendControl } from './send-control.js';
 import {
   BIDIRECTIONAL,
   StreamTable,
@@ -28,104 +31,117 @@ import {
   type StreamTableOwner,
   type StreamType,
 } from './stream-table.js';
-import { displayHost } from './udp-socket.js';
 
 /** INTERNAL_ERROR of RFC 9000 20.1. */
 const INTERNAL_ERROR = 1;
-
-/** What a connection asks of its engine. */
-export interface ConnectionOwner {
-  readonly local: NativeHost;
-  readonly settings: QuicSettings;
-  /** Scratch space for reading streams. */
-  readonly readBuffer: Uint8Array;
-  /** Scratch space for one packet; replaced while the system holds on to it. */
-  readonly packetBuffer: Uint8Array;
-  sendPacket(length: number, to: NativeHost): void;
-  /** Call `pump` and then `flush` soon. */
-  schedule(connection: QuicheConnection): void;
-  /** Handshake over, peer accepted. */
-  onOpen(connection: QuicheConnection): void;
-  /** Over; `lastPacket` is what to answer a peer with that has not understood it. */
-  onOver(connection: QuicheConnection, info: ConnectionCloseInfo, lastPacket?: Uint8Array): void;
-}
 
 /**
  * One connection of quiche. Packets come in through `receive`; `pump` hands on what they mean;
  * `flush` sends what there is to send. The engine calls them in this order, for many connections in
  * one turn.
  *
- *   handshaking --accepted--> open --close()--> flushing --delivered or late--> over
- *        |                     |                   |                             ^
- *        +------ refused, failed, silent, closed by the peer --------------------+
+ *                      early
+ *                   /         \
+ *   handshaking ---/--accepted--\--> open --close()--> flushing --delivered or late--> over
+ *        |                            |                   |                             ^
+ *        +------ refused, failed, silent, closed by the peer ----------------------------+
  */
-export class QuicheConnection implements Connection, StreamTableOwner, TimerOwner {
+export class QuicheConnection implements Connection, StreamTableOwner, TimerOwner, PathsOwner {
   readonly isServer: boolean;
-  readonly remoteHost: string;
-  readonly remotePort: number;
   readonly native: NativeConnection;
   readonly closed: Promise<ConnectionCloseInfo>;
-  /** Connection ids (latin1) under which the engine finds this connection. */
-  readonly routes: string[] = [];
-  isScheduled = false;
-  readonly isEarly = false;
   readonly established: Promise<void>;
-  protocol = '';
-  isResumed = false;
+  /** Connection ids (latin1) under which the engine finds this connection. */
+  readonly routes = new Set<string>();
+  isScheduled = false;
 
   readonly #owner: ConnectionOwner;
-  readonly #authenticate: Authenticate;
+  readonly #options: QuicheConnectionOptions;
   readonly #streams: StreamTable;
   readonly #timer: ConnectionTimer;
+  readonly #sendControl: SendControl;
+  readonly #handshake: Handshake;
+  readonly #paths: Paths;
+  readonly #datagrams: Datagrams;
+  readonly #sender: PacketSender;
   readonly #startedAt = performance.now();
-  #state: 'handshaking' | 'open' | 'flushing' | 'over' = 'handshaking';
-  #isNativeClosed = false;
-  #certificate: Uint8Array = new Uint8Array();
+  #state: 'handshaking' | 'early' | 'open' | 'flushing' | 'over' = 'handshaking';
   #resolveClosed!: (info: ConnectionCloseInfo) => void;
   #resolveEstablished!: () => void;
-  #receiveInfo: { readonly from: NativeHost; readonly to: NativeHost };
   #hasReceived = false;
+  /** Packets came since the last tick. */
+  #hasNews = false;
   #hasWritten = false;
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
   #flushingTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
-  #lastPacket: Uint8Array | undefined;
   #failure: string | undefined;
+  #onSession: ((session: Uint8Array) => void) | undefined;
 
-  constructor(
-    owner: ConnectionOwner,
-    native: NativeConnection,
-    options: {
-      readonly isServer: boolean;
-      readonly remote: NativeHost;
-      readonly authenticate: Authenticate;
-    },
-  ) {
+  constructor(owner: ConnectionOwner, native: NativeConnection, options: QuicheConnectionOptions) {
+    const { local, remote, settings } = options;
     this.#owner = owner;
+    this.#options = options;
     this.native = native;
     this.isServer = options.isServer;
-    this.#authenticate = options.authenticate;
-    this.remoteHost = displayHost(options.remote.host);
-    this.remotePort = options.remote.port;
-    this.#receiveInfo = { from: options.remote, to: owner.local };
-    this.#idleTimeoutMs = owner.settings.idleTimeoutMs;
+    this.#idleTimeoutMs = settings.idleTimeoutMs;
+    this.#onSession = options.onSession;
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
-    this.established = new Promise((resolve) => {
-      this.#resolveEstablished = resolve;
-    });
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
+    const range = packetRange(local.host, remote.host, settings);
+    this.#sendControl = new SendControl(native, settings, range);
+    this.#datagrams = new Datagrams(native);
+    this.#handshake = new Handshake(native, options.isServer, options.authenticate);
+    this.#paths = new Paths(this, owner, native, local, remote, options.log);
+    this.#sender = new PacketSender(
+      this,
+      owner,
+      native,
+      this.#paths,
+      this.#sendControl,
+      options.log,
+    );
+    this.established = new Promise((resolve) => (this.#resolveEstablished = resolve));
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+  }
+
+  get remoteHost(): string {
+    return this.#paths.remoteHost;
+  }
+
+  get remotePort(): number {
+    return this.#paths.remotePort;
+  }
+
+  get protocol(): string {
+    return this.#handshake.protocol;
+  }
+
+  get isResumed(): boolean {
+    return this.#handshake.isResumed;
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' || this.#state === 'early';
+  }
+
+  get isEarly(): boolean {
+    return this.#state === 'early' && !this.isServer;
+  }
+
+  /** True while what comes may be a replay: streams that begin now are early. */
+  get isEarlyData(): boolean {
+    return this.#state === 'early';
+  }
+
+  /** True until the peer has completed the handshake. */
+  get isHalfOpen(): boolean {
+    return !this.#handshake.isDone;
   }
 
   get peerCertificate(): Uint8Array {
-    return this.#certificate;
+    return this.#handshake.certificate;
   }
 
   get streamsCount(): number {
@@ -137,7 +153,9 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get isWorn(): boolean {
-    return this.#streams.openedCount >= WORN_STREAMS || this.#streams.isStarved;
+    return (
+      this.#streams.openedCount >= WORN_STREAMS || this.#streams.isStarved || this.#paths.isWorn
+    );
   }
 
   get readBuffer(): Uint8Array {
@@ -163,42 +181,31 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get datagramBytesMax(): number {
-    return this.isOpen ? Math.max(this.native.dgramMaxWritableLen() ?? 0, 0) : 0;
+    return this.isOpen ? this.#datagrams.bytesMax(this.#sendControl.packetBytes) : 0;
   }
 
   sendDatagram(bytes: Uint8Array): boolean {
-    if (bytes.length > this.datagramBytesMax) return false;
+    if (bytes.length > this.datagramBytesMax || !this.isOpen) return false;
     let isTaken = false;
     this.guard(() => {
-      // `null` stands for quiche's `Done`: the queue is full.
-      isTaken = this.native.dgramSend(bytes) !== null;
+      isTaken = this.#datagrams.send(bytes);
     });
     this.markDirty();
     return isTaken;
   }
 
   stats(): ConnectionStats {
-    const path = this.native.pathStats().find(({ active }) => active);
-    return {
-      rttMs: path?.rtt ?? 0,
-      congestionWindowBytes: path?.cwnd ?? 0,
-      packetBytes: this.native.maxSendUdpPayloadSize(),
-      sentPackets: path?.sent ?? 0,
-      receivedPackets: path?.recv ?? 0,
-      lostPackets: path?.lost ?? 0,
-      sentBytes: path?.sentBytes ?? 0,
-      receivedBytes: path?.recvBytes ?? 0,
-    };
+    return this.#sendControl.stats();
   }
 
-  migrate(): Promise<void> {
-    return Promise.reject(new QuicError('migration-failed', 'not supported'));
+  migrate(local: LocalAddress): Promise<void> {
+    return this.#paths.migrate(local);
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
     if (this.#state === 'handshaking') {
       this.#shut(true, code, reason);
-    } else if (this.#state === 'open') {
+    } else if (this.isOpen) {
       this.#state = 'flushing';
       this.#closeRequest = { code, reason };
       this.#flushingTimer = setTimeout(() => this.#shut(true, code, reason), CLOSE_FLUSH_MS_MAX);
@@ -209,21 +216,33 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   /**
+   * Dialling side: sends the first packet, and if that resumes an earlier connection whose peer is
+   * the one that is wanted, opens at once for early data.
+   */
+  beginEarly(): void {
+    this.guard(() => {
+      this.#sendPackets();
+      this.#onHandshake(this.#handshake.beginEarly());
+    });
+  }
+
+  /**
    * A datagram for this connection. quiche decrypts in place: the datagram is spoilt afterwards.
    */
-  receive(datagram: Uint8Array, host: string, port: number): void {
+  receive(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
     // quiche 0.18 never frees a stream that is stopped by the peer while bytes for it are not sent
     // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
-    const { from, to } = this.#receiveInfo;
-    if (from.port !== port || from.host !== host) this.#receiveInfo = { from: { host, port }, to };
+    const info = this.#paths.receiveInfo(host, port, local);
+    this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, this.#receiveInfo);
+      this.native.recv(datagram, info);
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
     this.#hasReceived = true;
+    this.#hasNews = true;
     this.#receivedAt = performance.now();
     this.markDirty();
   }
@@ -231,11 +250,14 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   /** Hands on what the received packets mean. */
   pump(): void {
     this.guard(() => {
-      if (this.#state === 'handshaking' && this.native.isEstablished()) this.#onEstablished();
+      if (!this.#handshake.isDone) this.#onHandshake(this.#handshake.advance());
       const isNews = this.#hasReceived;
       this.#hasReceived = false;
       if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
-      this.#readDatagrams();
+      if (!this.#paths.readEvents()) this.markReadable();
+      if (this.#onSession !== undefined) this.#offerSession(this.#onSession);
+      // What may be a replay is not handed on: nothing says so of a datagram.
+      this.#datagrams.read(this.#handshake.isDone ? this.#streams.handler : undefined);
       this.#streams.onPackets();
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
@@ -260,17 +282,19 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
    * Called by the engine a few times a second: keep-alive, late handshakes, things to clear away.
    */
   tick(now: number): void {
+    if (this.#state === 'over') return;
     this.guard(() => {
-      if (this.#state === 'handshaking') {
+      if (!this.#handshake.isDone) {
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      // Neither is of use yet, and both are kept until they are fetched.
-      while ((this.native.pathEventNext() ?? null) !== null);
-      while (this.native.retiredScidNext() !== null);
-      this.#streams.countPlaces();
-      const { keepAliveMs } = this.#owner.settings;
+      const { keepAliveMs } = this.#options.settings;
       if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
+      if (!this.#hasNews) return;
+      this.#hasNews = false;
+      this.#paths.tick();
+      this.#streams.countPlaces();
+      this.#options.log?.onMetrics(this.stats());
     });
   }
 
@@ -290,6 +314,25 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.markDirty();
   }
 
+  addRoute(route: string): void {
+    this.#owner.addRoute(this, route);
+  }
+
+  removeRoute(route: string): void {
+    this.#owner.removeRoute(this, route);
+  }
+
+  assertUsable(): void {
+    if (this.#state !== 'open') throw new QuicError('closed', 'the connection is not open');
+  }
+
+  onPathChanged(local: NativeHost, remote: NativeHost): void {
+    const range = packetRange(local.host, remote.host, this.#options.settings);
+    this.#sendControl.onPathChanged(range);
+    this.markWritten();
+    if (this.isServer) this.#streams.handler?.onPathChanged?.();
+  }
+
   dueMs(): number | null {
     return this.native.timeout();
   }
@@ -302,7 +345,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#owner.settings.keepAliveMs > 0;
+    const isWanted = this.#state === 'open' && this.#options.settings.keepAliveMs > 0;
     return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
   }
 
@@ -328,40 +371,45 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #open(type: StreamType, handler: StreamHandler): Stream | undefined {
-    return this.#state === 'open' ? this.#streams.open(type, handler) : undefined;
+    return this.isOpen ? this.#streams.open(type, handler) : undefined;
   }
 
-  #onEstablished(): void {
-    const certificate = this.native.peerCertChain()?.[0];
-    const verdict = this.#authenticate(certificate);
-    if (!verdict.isAccepted || certificate === undefined) {
+  #onHandshake(progress: Progress): void {
+    if (progress.kind === 'early') this.#onUsable('early');
+    else if (progress.kind === 'done') this.#onEstablished();
+    else if (progress.kind === 'refused') {
       // The end of our handshake goes out first: without it the peer could not read why it is
       // refused.
       this.#sendPackets();
-      if (verdict.isAccepted) this.#shut(true, 0, 'no certificate');
-      else this.#shut(true, verdict.code, verdict.reason);
-      return;
+      this.#shut(true, progress.code, progress.reason);
     }
-    this.#certificate = certificate;
-    this.#state = 'open';
+  }
+
+  #onUsable(state: 'early' | 'open'): void {
+    this.#state = state;
+    this.#streams.start();
+    this.#owner.onOpen(this);
+  }
+
+  #onEstablished(): void {
     // RFC 9000 10.1: the smaller of both counts; 0 of the peer means that it has none.
     const { peerMaxIdleTimeout } = this.native.stats();
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
-    this.protocol = Buffer.from(this.native.applicationProto()).toString('latin1');
-    this.isResumed = this.native.isResumed();
-    this.#streams.start();
+    if (this.#options.settings.migration) this.#paths.begin();
+    this.#options.log?.onEstablished();
     this.#resolveEstablished();
-    this.#owner.onOpen(this);
+    if (this.#state === 'handshaking') this.#onUsable('open');
+    else if (this.#state === 'early') this.#state = 'open';
+    this.#owner.onEstablished(this);
   }
 
-  #readDatagrams(): void {
-    for (let left = DATAGRAMS_QUEUED_MAX; left > 0; left -= 1) {
-      const bytes = this.native.dgramRecvVec();
-      if (bytes === null) return;
-      this.#streams.handler?.onDatagram?.(bytes);
-    }
+  #offerSession(onSession: (session: Uint8Array) => void): void {
+    const session = this.#handshake.isDone ? this.native.session() : null;
+    if (session === null) return;
+    this.#onSession = undefined;
+    onSession(session);
   }
 
   #closeWhenDelivered(): void {
@@ -375,7 +423,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     const bytes = Buffer.from(reason).subarray(0, CLOSE_REASON_BYTES_MAX);
     try {
       this.native.close(isApplication, code, bytes);
-      this.#isNativeClosed = true;
+      this.#sender.beginClosing();
       this.#sendPackets();
     } catch {
       // The peer learns it by silence.
@@ -383,18 +431,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#finish();
   }
 
+  /** Returns false when there is more to send in the next turn. */
   #sendPackets(): boolean {
     this.#hasWritten = false;
-    let left = this.#isNativeClosed ? PACKETS_PER_FLUSH_CLOSING_MAX : PACKETS_PER_FLUSH_MAX;
-    for (; left > 0; left -= 1) {
-      const { packetBuffer } = this.#owner;
-      const packet = this.native.send(packetBuffer);
-      if (packet === null) return true;
-      const [length, { to }] = packet;
-      if (this.#isNativeClosed) this.#lastPacket = new Uint8Array(packetBuffer.subarray(0, length));
-      this.#owner.sendPacket(length, to);
-    }
-    return false;
+    return this.#sender.send(this.#handshake.isDone);
   }
 
   #finish(): void {
@@ -403,8 +443,11 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#state = 'over';
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);
+    this.#sender.stop();
+    this.#paths.abandon();
     this.#streams.abandon(info);
-    this.#owner.onOver(this, info, info.local ? this.#lastPacket : undefined);
+    this.#options.log?.onOver(info);
+    this.#owner.onOver(this, info, info.local ? this.#sender.lastPacket : undefined);
     this.#resolveClosed(info);
   }
 }
