@@ -38,6 +38,12 @@ const candidates: Readonly<Record<string, Candidate>> = {
       'a handler may close its connection inside `onData`',
       // Such ids are used up here and never heard of there; then `write` throws StreamLimit.
       'streams that are reset before anything was written give their places back',
+      // quiche gives room when less than half of its window (48 KB, growing) is left, and what paused
+      // streams hold counts as left: the connection stands still for ever. The first now and then.
+      'a stream that is paused holds up no other',
+      'streams that are paused and hold most of the window of the connection leave the rest to others',
+      // Each packet makes the loop write again, quiche says DATA_BLOCKED again, and so on.
+      'a connection whose window is full is quiet until the peer reads',
       // Queues are refilled in the order in which they came to be, whatever their priority.
       'a more urgent stream ends before one that was written earlier and is less urgent',
       'equal streams that are incremental take turns',

@@ -203,6 +203,44 @@ export const flowControlCases: readonly ComplianceCase[] = [
     },
   },
   {
+    name: 'streams that are paused and hold most of the window of the connection leave the rest to others',
+    async run(context) {
+      const { client, server } = await connectPair(context, {
+        ...SMALL,
+        onServer: {
+          onStream: (stream) => {
+            if (stream.id < 12) stream.pause();
+            return {};
+          },
+        },
+      });
+      const held = [1, 2, 3].map(() => client.bidirectional());
+      for (const { stream } of held) stream.write(new Uint8Array(WINDOW));
+      await context.until(() => server.streams.length === 3, 'the streams have come');
+      const other = client.bidirectional();
+      other.stream.write(new Uint8Array(10 * WINDOW), true);
+      await context.until(() => server.streams[3]?.isFinal === true, 'the other has come');
+      assert.equal(server.streams[3]!.receivedBytes, 10 * WINDOW);
+    },
+  },
+  {
+    name: 'a connection whose window is full is quiet until the peer reads',
+    async run(context) {
+      const { client } = await connectPair(context, { ...SMALL, onServer: pausing });
+      const streams = Array.from({ length: 8 }, () => client.bidirectional().stream);
+      for (const stream of streams) stream.write(new Uint8Array(WINDOW));
+      await context.until(
+        () => client.connection.queuedBytes === 4 * WINDOW,
+        'the window of the connection is full',
+      );
+      await context.settle();
+      const before = client.connection.stats().sentPackets;
+      for (let round = 0; round < 3; round += 1) await context.settle();
+      const sent = client.connection.stats().sentPackets - before;
+      assert(sent <= 20, `${sent} packets were sent for nothing`);
+    },
+  },
+  {
     name: 'a `write` that would pass the bound of the queue throws `limit`, and changes nothing',
     async run(context) {
       const { client, server } = await connectPair(context, { ...SMALL, onServer: pausing });
