@@ -255,6 +255,7 @@ export class MemoryConnection implements Connection, LaneEnd, Flusher, StreamTab
   }
 
   send(frame: Frame): void {
+    if (this.#state === 'over') return;
     const isEarly = !this.isServer && !this.#isEstablished;
     if (isEarly && isStreamFrame(frame)) this.#earlyFrames.push(frame);
     this.#transmit(frame);
