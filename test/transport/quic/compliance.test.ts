@@ -27,7 +27,6 @@ const candidates: Readonly<Record<string, Candidate>> = {
     lacks: [],
     breaks: [
       // Taken as it is; the handshakes fail later.
-      'a certificate that is none is refused with `bad-option`',
       'a certificate with the key of another is refused with `bad-option`',
       // Rejects with what the signal holds.
       '`connect` is cancelled by its signal, before and while it waits',
@@ -48,18 +47,15 @@ const candidates: Readonly<Record<string, Candidate>> = {
       'a more urgent stream ends before one that was written earlier and is less urgent',
       'equal streams that are incremental take turns',
       'streams take turns until a priority is set',
-      // A stream that has not ended is reset with `stop`, and the peer is told code 0.
-      '`stop` on a stream that this side opened tells the peer its code, also when nothing is sent',
+      // `stop` soon after the end: the peer is told code 0. On a stream that has not ended it ends what
+      // this side sends, too: with a reset when that was little, and else without a word to the peer.
+      // Of `reset` and `stop` with two codes the peer is told the first twice.
       'what is written after the peer stopped the stream is dropped without an error',
-      '`stop` frees a peer that is held up, which is not told that its queue was drained',
       '`stop` ends one direction: what this side sends on the stream goes on, much or little',
-      '`stop` twice, or after the end, changes nothing',
       '`reset` and then `stop` tell the peer both',
       // Cut inside a character, which becomes U+FFFD and more bytes.
       'a reason of more than 512 bytes is cut at a whole character',
-      // Only what was written with an end is waited for, and only when the peer has ended as well.
-      '`close` delivers also what was written to streams that have not ended',
-      '`close` delivers what a stream holds for a peer that is slow, as it reads',
+      // Nothing of it comes.
       '`close` of an early connection delivers what was written, taken early or not',
       // The dialling side chooses.
       'of the protocols that both sides name the one counts that the dialled side likes best',
@@ -70,7 +66,7 @@ const candidates: Readonly<Record<string, Candidate>> = {
       // Now and then: rejects while the peer has not given another connection id yet.
       'a connection can move as soon as it is established',
       // Aborts the process.
-      'a code of `close` that is no integer from 0 to 2^32 - 1 is an assertion',
+      'a code of `close` that is no integer from 0 to 2^53 - 1 is an assertion',
     ],
   },
 };
