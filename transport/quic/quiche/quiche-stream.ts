@@ -23,6 +23,8 @@ export interface StreamOwner {
   onFirstWrite(stream: QuicheStream): void;
   /** This side of a stream that the peer opened is over. */
   onSendDone(stream: QuicheStream): void;
+  /** Bytes of the peer went to a handler. */
+  onDelivered(bytes: number): void;
   /** Both sides are over: forget the stream. */
   onStreamDone(stream: QuicheStream): void;
 }
@@ -180,6 +182,7 @@ export class QuicheStream implements Stream {
       }
       if (received === null) return;
       const [length, isFinal] = received;
+      this.#owner.onDelivered(length);
       if (isFinal) this.isReceiveDone = true;
       if (!this.#isDiscarding && (length > 0 || isFinal)) {
         this.#call(() => this.handler?.onData(buffer.subarray(0, length), isFinal));
