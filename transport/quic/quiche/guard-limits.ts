@@ -61,7 +61,7 @@ export const TRAP_EVERY_MS = 2_000;
 /** Connections whose keys are logged at once: each costs a file descriptor. */
 export const KEY_LOGS_MAX = 1_024;
 /** Key updates by which the keys may be behind when inspection begins. */
-export const KEY_UPDATES_TRIED = 8;
+export const KEY_UPDATES_TRIED = 4;
 /** A call of the native object that takes longer is a long one; so many are forgiven. */
 export const CALL_MS_MAX = 250;
 export const LONG_CALLS_MAX = 4;
