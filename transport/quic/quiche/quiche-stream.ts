@@ -68,11 +68,17 @@ export class QuicheStream implements Stream {
   #writtenBytes = -1;
   /** This side ended with all that was written, so that the peer will have it. */
   isSentWhole = false;
+  /**
+   * The engine knows this stream. It does not yet when the peer opened it, a packet was lost or late,
+   * and a later stream of the same type has come (RFC 9000 2.1).
+   */
+  isBegun: boolean;
 
   constructor(owner: StreamOwner, id: number, isLocal: boolean, isEarly: boolean) {
     this.#owner = owner;
     this.id = id;
     this.isLocal = isLocal;
+    this.isBegun = isLocal;
     this.isEarly = isEarly;
     this.isUnidirectional = (id & 2) !== 0;
     this.isReceiveDone = this.isUnidirectional && isLocal;
@@ -181,6 +187,7 @@ export class QuicheStream implements Stream {
         return;
       }
       if (received === null) return;
+      this.isBegun = true;
       const [length, isFinal] = received;
       this.#owner.onDelivered(length);
       if (isFinal) this.isReceiveDone = true;
@@ -240,6 +247,7 @@ export class QuicheStream implements Stream {
   }
 
   #send(bytes: Uint8Array, isFinal: boolean): number {
+    if (!this.isBegun) return NOTHING_TAKEN;
     try {
       return this.#owner.native.streamSend(this.id, bytes, isFinal) ?? NOTHING_TAKEN;
     } catch (error) {
@@ -260,6 +268,7 @@ export class QuicheStream implements Stream {
   #onReceiveError(error: unknown): void {
     const code = codeInside(error, 'StreamReset');
     if (code === undefined && !isStreamGone(error)) throw error;
+    this.isBegun = true;
     this.isReceiveDone = true;
     if (!this.#isDiscarding) this.#call(() => this.handler?.onReset(code ?? 0));
     // The peer may have stopped it as well, as `stop` does with one code for both: once quiche has

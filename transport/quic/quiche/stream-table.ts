@@ -267,7 +267,8 @@ export class StreamTable implements StreamOwner {
     }
     this.#polledStopsAt = performance.now();
     for (const stream of this.#streams.values()) {
-      if (!stream.isLocal && !stream.isSendDone && stream.queuedBytes === 0) stream.pollStopped();
+      const isWatched = !stream.isLocal && stream.isBegun && !stream.isSendDone;
+      if (isWatched && stream.queuedBytes === 0) stream.pollStopped();
     }
   }
 }
