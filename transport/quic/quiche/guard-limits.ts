@@ -24,8 +24,6 @@ export const DEBT_BYTES_MAX = 24 * 1_024 * 1_024;
 /** Bytes of inspected packets that carry neither data nor acknowledgements, and more a second. */
 export const IDLE_BYTES_MAX = 256 * 1_024;
 export const IDLE_BYTES_PER_SECOND = 8 * 1_024;
-/** Packets in a row that could not be read although they are inspected; forged ones do not count. */
-export const UNREADABLE_PACKETS_MAX = 1_024;
 
 /** End of the CRYPTO data that a server may send after the handshake: session tickets. */
 export const CRYPTO_BYTES_MAX = 64 * 1_024;
@@ -61,7 +59,7 @@ export const TRAP_EVERY_MS = 2_000;
 /** Connections whose keys are logged at once: each costs a file descriptor. */
 export const KEY_LOGS_MAX = 1_024;
 /** Key updates by which the keys may be behind when inspection begins. */
-export const KEY_UPDATES_TRIED = 8;
+export const KEY_UPDATES_TRIED = 4;
 /** A call of the native object that takes longer is a long one; so many are forgiven. */
 export const CALL_MS_MAX = 250;
 export const LONG_CALLS_MAX = 4;

@@ -13,7 +13,6 @@ import {
   PATH_CHANGES_MAX,
   PATH_CHANGES_PER_SECOND,
   TRAP_EVERY_MS,
-  UNREADABLE_PACKETS_MAX,
 } from './guard-limits.js';
 import { Reader } from './frames.js';
 import { Inspector } from './inspector.js';
@@ -83,7 +82,6 @@ export class ConnectionGuard {
   #sentSinceTrap = 0;
   #trappedAt: number;
   #sentPackets = 0;
-  #unreadableCount = 0;
   readonly #longCalls: Allowance;
   readonly #paths: Allowance;
 
@@ -222,13 +220,8 @@ export class ConnectionGuard {
     if (this.#auditsLeft > 0) this.#auditsLeft -= 1;
     const frames = this.#inbound?.frames(packet, this.#native.stats().recv);
     if (this.#inbound === undefined) return this.#judgeBlindly();
-    if (frames === undefined) {
-      // Forged by somebody else, or by a peer that hides its packet numbers: not quiche's business.
-      this.#unreadableCount += 1;
-      if (this.#unreadableCount < UNREADABLE_PACKETS_MAX) return 'drop';
-      return { code: PROTOCOL_VIOLATION, reason: 'packets that cannot be read' };
-    }
-    this.#unreadableCount = 0;
+    // Forged by somebody else, or by a peer that hides its packet numbers: not quiche's business.
+    if (frames === undefined) return 'drop';
     return this.#rules.judge(frames, packet.length, now) ?? 'pass';
   }
 

@@ -13,8 +13,10 @@ import {
 } from './packet-protection.js';
 
 const KEY_PHASE = 0x04;
-/** A packet number that fits a truncated one is looked for in so many windows on each side. */
-const WINDOWS_TRIED = 4;
+/** A packet number that fits a short one is looked for in so many windows on each side. */
+const WINDOWS_TRIED = 2;
+/** Of longer ones the nearest is always right. */
+const SHORT_NUMBER_BITS = 16;
 
 /** Reads the 1-RTT packets of one direction, beside quiche. */
 export class Inspector {
@@ -78,8 +80,9 @@ export class Inspector {
 
   #candidates(truncated: number, bits: number, about: number): ReadonlySet<number> {
     const numbers = new Set<number>();
+    const windows = bits <= SHORT_NUMBER_BITS ? WINDOWS_TRIED : 0;
     for (const largest of [this.#largest, about - 1]) {
-      for (let step = -WINDOWS_TRIED; step <= WINDOWS_TRIED; step += 1) {
+      for (let step = -windows; step <= windows; step += 1) {
         const from = Math.max(largest + step * 2 ** bits, -1);
         numbers.add(decodePacketNumber(from, truncated, bits));
       }
