@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { idlePeersBench } from './idle-peers.js';
 import { memoryBench } from './memory.js';
 import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
@@ -6,6 +7,7 @@ import { transportBench } from './transport.js';
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, () => Bench>> = {
+  'idle-peers': () => idlePeersBench(),
   memory: () => memoryBench(),
   raft: () => raftBench(),
   sim: simBench,

@@ -52,6 +52,10 @@ const compared: readonly { readonly metric: StepName; readonly peer: string }[] 
   { metric: 'calls-64-in-flight', peer: 'node:tls' },
   { metric: 'bulk-1-stream', peer: 'node:http2' },
   { metric: 'handshakes-resumed', peer: 'node:tls' },
+  { metric: 'calls-alone', peer: 'currentspace-http3' },
+  { metric: 'calls-64-in-flight', peer: 'currentspace-http3' },
+  { metric: 'bulk-1-stream', peer: 'currentspace-http3' },
+  { metric: 'handshakes-cold', peer: 'currentspace-http3' },
 ];
 
 /**
@@ -75,8 +79,8 @@ export function transportBench(
   const present = names.filter((name) => absent.every(({ subject }) => subject !== name));
   return {
     description:
-      'calls of 64 bytes, bulk and handshakes against node:http2, node:tls, node:dgram and ' +
-      '@chainsafe/libp2p-quic',
+      'calls of 64 bytes, bulk and handshakes against node:http2, node:tls, node:dgram, ' +
+      '@chainsafe/libp2p-quic and (on Node 24) @currentspace/http3',
     roundsDefault: 7,
     metrics,
     subjects: present.map((name) => subject(name, durationMs)),
