@@ -4,6 +4,7 @@ import { memoryBench } from './memory.js';
 import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
 import { transportBench } from './transport.js';
+import { workersBench } from './workers.js';
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, () => Bench>> = {
@@ -12,4 +13,5 @@ export const benches: Readonly<Record<string, () => Bench>> = {
   raft: () => raftBench(),
   sim: simBench,
   transport: () => transportBench(),
+  workers: () => workersBench(),
 };
