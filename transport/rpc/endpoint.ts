@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { peerIdFromCertificate } from '../identity/certificate.js';
+import { peerIdFromAcceptedCertificate, peerIdFromCertificate } from '../identity/certificate.js';
 import type { Identity } from '../identity/identity.js';
 import { formatHostPort } from '../identity/peer-address.js';
 import type { Connection, ConnectionCloseInfo } from '../quic/connection.js';
@@ -188,7 +188,7 @@ class Endpoint implements RpcEndpoint, SessionOwner {
     const session = new Session(
       this,
       connection,
-      peerIdFromCertificate(connection.peerCertificate),
+      peerIdFromAcceptedCertificate(connection.peerCertificate),
     );
     session.welcome();
     this.#admit(session);
