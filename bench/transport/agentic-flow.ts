@@ -58,7 +58,8 @@ export const engineStreams: Transport = {
 function openServerEngine(): Promise<Engine> {
   const keys = [randomBytes(TICKET_KEY_BYTES)];
   return openEngine({
-    tickets: { keys: () => keys },
+    // Nobody has used these keys before: no early data of theirs can be a replay.
+    tickets: { keys: () => keys, keysUsedSince: Date.now() + TIMEOUT_MS },
     onConnection: (connection) => {
       connection.setHandler({
         onStream: connection.protocol === COUNT_PROTOCOL ? count : echo,

@@ -60,6 +60,9 @@ export class Namespaces {
 
   /** Takes an address away from the left node. */
   removeAddress(host: string): void {
+    // Else the system takes the second address of a network away with its first.
+    const setting = '/proc/sys/net/ipv4/conf/node/promote_secondaries';
+    ip('netns', 'exec', this.left, 'sh', '-c', `echo 1 > ${setting}`);
     ip('-n', this.left, 'address', 'delete', `${host}/24`, 'dev', 'node');
   }
 
