@@ -19,6 +19,7 @@ const metrics = {
   'bulk-8-streams': 'MB/s',
   'handshakes-cold': '1/s',
   'handshakes-resumed': '1/s',
+  'handshakes-resumed-early': '%',
 } as const;
 
 const steps: readonly StepName[] = [
@@ -132,9 +133,10 @@ function keep(
   result: StepResult,
   serverCpuMicroseconds: number,
 ): void {
-  const { count, seconds, latenciesMicroseconds, cpuMicroseconds } = result;
+  const { count, seconds, latenciesMicroseconds, cpuMicroseconds, earlyShare } = result;
   // Megabytes are 10^6 bytes.
   measured[step] = (step.startsWith('bulk') ? count / 1e6 : count) / seconds;
+  if (earlyShare !== undefined && earlyShare > 0) measured[`${step}-early`] = earlyShare * 100;
   if (latenciesMicroseconds === undefined) return;
   measured[`${step}-p50`] = latenciesMicroseconds.p50;
   measured[`${step}-p99`] = latenciesMicroseconds.p99;

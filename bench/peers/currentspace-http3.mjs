@@ -115,7 +115,7 @@ export async function connect(address) {
             const opened = await open({ sessionTicket: tickets.pop(), allow0RTT: true });
             await exchange(opened, payload);
             await opened.close();
-            return true;
+            return 'resumed';
           },
         }),
   };

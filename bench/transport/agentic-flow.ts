@@ -17,6 +17,7 @@ import {
   NO_ADDRESS,
   TIMEOUT_MS,
   type Client,
+  type Resumption,
   type ServerAddress,
   type Transport,
 } from './link.js';
@@ -81,6 +82,12 @@ function openEngine(options: Partial<EngineOptions>): Promise<Engine> {
     onConnection: () => undefined,
     ...options,
   });
+}
+
+/** The last flight of the handshake leaves before the close, so that the server opens it too. */
+async function closeOpened(connection: Connection): Promise<void> {
+  await setImmediate();
+  await connection.close(0, '');
 }
 
 /** Reads to the end, then answers with the number of bytes. */
@@ -148,7 +155,7 @@ class RpcClient implements Client {
     return this.#engine.prepareResume(sessions);
   }
 
-  resume(payload: Uint8Array): Promise<boolean> {
+  resume(payload: Uint8Array): Promise<Resumption> {
     return this.#engine.resume(payload);
   }
 
@@ -210,10 +217,7 @@ class EngineClient {
   }
 
   async handshake(): Promise<void> {
-    const connection = await this.#open({});
-    // The last flight of the handshake leaves before the close, so that the server opens it too.
-    await setImmediate();
-    await connection.close(0, '');
+    await closeOpened(await this.#open({}));
   }
 
   async prepareResume(sessions: number): Promise<void> {
@@ -222,16 +226,16 @@ class EngineClient {
         const before = this.#sessions.length;
         const connection = await this.#open({ onSession: (each) => this.#sessions.push(each) });
         await this.#echoOn(connection, new Uint8Array(1));
-        await connection.close(0, '');
+        await closeOpened(connection);
         if (this.#sessions.length === before) return;
       }
     };
     await Promise.all(Array.from({ length: 8 }, gather));
   }
 
-  async resume(payload: Uint8Array): Promise<boolean> {
+  async resume(payload: Uint8Array): Promise<Resumption> {
     const session = this.#sessions.pop();
-    if (session === undefined) return false;
+    if (session === undefined) return 'full';
     let answered: Promise<Uint8Array> | undefined;
     const connection = await this.#open({
       session,
@@ -242,8 +246,9 @@ class EngineClient {
       },
     });
     const answer = await answered;
-    await connection.close(0, '');
-    return connection.isResumed && answer?.[0] === EARLY_MARK;
+    await closeOpened(connection);
+    if (!connection.isResumed) return 'full';
+    return answer?.[0] === EARLY_MARK ? 'early' : 'resumed';
   }
 
   async close(): Promise<void> {

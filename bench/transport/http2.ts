@@ -15,6 +15,7 @@ import {
   NO_ADDRESS,
   STREAM_WINDOW_BYTES,
   type Client,
+  type Resumption,
   type ServerAddress,
   type Transport,
 } from './link.js';
@@ -140,12 +141,12 @@ class Http2Client implements Client {
     await closeSession(session);
   }
 
-  async resume(payload: Uint8Array): Promise<boolean> {
+  async resume(payload: Uint8Array): Promise<Resumption> {
     const session = await this.#open(this.#ticket);
     const isResumed = (session.socket as TLSSocket).isSessionReused();
     await echoOn(session, payload);
     await closeSession(session);
-    return isResumed;
+    return isResumed ? 'resumed' : 'full';
   }
 
   close(): Promise<void> {

@@ -42,11 +42,17 @@ export interface Client {
   prepareResume?(count: number): Promise<void>;
   /**
    * Opens one more connection that resumes an earlier one, and has a payload answered on it: in
-   * early data where the transport offers it. False when the server did not take what was offered.
+   * early data where the transport offers it. Resolves with what the server made of it.
    */
-  resume?(payload: Uint8Array): Promise<boolean>;
+  resume?(payload: Uint8Array): Promise<Resumption>;
   close(): Promise<void>;
 }
+
+/**
+ * `early`: the server answered before the handshake was over; `resumed`: after a shorter handshake;
+ * `full`: after one that resumed nothing.
+ */
+export type Resumption = 'early' | 'resumed' | 'full';
 
 /** A transport that is compared. Both sides run in processes of their own. */
 export interface Transport {
@@ -77,6 +83,8 @@ export interface StepResult {
   readonly latenciesMicroseconds: { readonly p50: number; readonly p99: number } | undefined;
   /** Processor time of the client process, user and system. */
   readonly cpuMicroseconds: number;
+  /** Of resumed connections those whose data the server took as early. 0 to 1. */
+  readonly earlyShare?: number;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { PAYLOAD_BYTES, type Client, type Step, type StepResult } from './link.js';
+import { PAYLOAD_BYTES, type Client, type Resumption, type Step, type StepResult } from './link.js';
 
 const CALLS_IN_FLIGHT = 64;
 const HANDSHAKES_IN_FLIGHT = 8;
@@ -85,20 +85,21 @@ async function measureResumption(
   if (client.resume === undefined) return undefined;
   const payload = new Uint8Array(PAYLOAD_BYTES).fill(7);
   await client.prepareResume?.(RESUMPTIONS);
-  let refusedCount = 0;
+  const counts: Record<Resumption, number> = { early: 0, resumed: 0, full: 0 };
   const result = await timed(async (startedMs) => {
     let begun = 0;
     const resumeOn = async (): Promise<void> => {
       while (begun < RESUMPTIONS && performance.now() < startedMs + durationMs) {
         begun += 1;
-        if (!(await client.resume!(payload))) refusedCount += 1;
+        counts[await client.resume!(payload)] += 1;
       }
     };
     await Promise.all(Array.from({ length: HANDSHAKES_IN_FLIGHT }, resumeOn));
     return begun;
   });
   // A number that is mostly full handshakes would be called resumption without being it.
-  return refusedCount * 100 > result.count ? undefined : result;
+  if (counts.full * 100 > result.count) return undefined;
+  return { ...result, earlyShare: counts.early / result.count };
 }
 
 async function timed(

@@ -6,6 +6,7 @@ import {
   host,
   NO_ADDRESS,
   type Client,
+  type Resumption,
   type ServerAddress,
   type Transport,
 } from './link.js';
@@ -165,12 +166,12 @@ class TlsClient implements Client {
     await closeSocket(socket);
   }
 
-  async resume(payload: Uint8Array): Promise<boolean> {
+  async resume(payload: Uint8Array): Promise<Resumption> {
     const socket = await this.#open(this.#address.port, this.#ticket);
     const isResumed = socket.isSessionReused();
     await new Calls(socket).echo(payload);
     await closeSocket(socket);
-    return isResumed;
+    return isResumed ? 'resumed' : 'full';
   }
 
   close(): Promise<void> {

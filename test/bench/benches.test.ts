@@ -44,7 +44,7 @@ describe('the benches measure, in small,', () => {
     const bulk = ['bulk-1-stream', 'bulk-8-streams'];
     const handshakes = ['handshakes-cold', 'handshakes-resumed'];
     expectMeasured(result, {
-      'agentic-flow': [...calls, ...bulk, ...handshakes],
+      'agentic-flow': [...calls, ...bulk, ...handshakes, 'handshakes-resumed-early'],
       engine: calls,
       'node:http2': [...calls, ...bulk, ...handshakes],
       'node:tls': [...calls, ...bulk, ...handshakes],
