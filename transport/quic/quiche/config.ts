@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { DATAGRAMS_QUEUED_MAX, PACKET_BYTES_MIN, PATHS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
@@ -97,6 +98,8 @@ export class Configs {
     const { privateKeyPem, certificatePem, signatureAlgorithms, asksCertificate } =
       this.#credentials;
     try {
+      // The engine takes a text without a certificate for an empty chain.
+      void new X509Certificate(certificatePem);
       return this.#native.Config.withBoringSslCtx(
         asksCertificate,
         asksCertificate,

@@ -27,7 +27,7 @@ export interface NativeConfig {
   setDisableActiveMigration(isDisabled: boolean): void;
   setCcAlgorithmName(name: string): void;
   setActiveConnectionIdLimit(count: number): void;
-  setStatelessResetToken(token: bigint): void;
+  setStatelessResetToken(token: bigint | null): void;
   setTicketKey(key: Uint8Array): void;
   enableEarlyData(): void;
   logKeys(): void;

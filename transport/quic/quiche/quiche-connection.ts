@@ -32,6 +32,8 @@ import {
   type StreamType,
 } from './stream-table.js';
 
+/** Both sides keep a connection alive; one of them is enough, and this one waits longer. */
+const KEEP_ALIVE_SHARE_SERVER = 1.5;
 /** INTERNAL_ERROR of RFC 9000 20.1. */
 const INTERNAL_ERROR = 1;
 
@@ -74,6 +76,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #hasWritten = false;
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
+  #keepAliveMs = Number.POSITIVE_INFINITY;
   #flushingTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
   #failure: string | undefined;
@@ -234,17 +237,20 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
-    const info = this.#paths.receiveInfo(host, port, local);
+    this.#hasNews = true;
+    this.#receivedAt = performance.now();
+    this.receiveUnknown(datagram, host, port, local);
+  }
+
+  /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
+  receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
     this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, info);
+      this.native.recv(datagram, this.#paths.receiveInfo(host, port, local));
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
-    this.#hasReceived = true;
-    this.#hasNews = true;
-    this.#receivedAt = performance.now();
-    this.markDirty();
+    this.markReadable();
   }
 
   /** Hands on what the received packets mean. */
@@ -288,8 +294,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      const { keepAliveMs } = this.#options.settings;
-      if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
+      if (now - this.#receivedAt >= this.#keepAliveMs) this.ask();
       if (!this.#hasNews) return;
       this.#hasNews = false;
       this.#paths.tick();
@@ -345,7 +350,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#options.settings.keepAliveMs > 0;
+    const isWanted = this.#state === 'open' && this.#keepAliveMs !== Number.POSITIVE_INFINITY;
     return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
   }
 
@@ -397,7 +402,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
-    if (this.#options.settings.migration) this.#paths.begin();
+    const { keepAliveMs, migration } = this.#options.settings;
+    if (keepAliveMs > 0) {
+      const share = this.isServer ? KEEP_ALIVE_SHARE_SERVER : 1;
+      this.#keepAliveMs = Math.min(keepAliveMs, this.#idleTimeoutMs / 3) * share;
+    }
+    if (migration) this.#paths.begin();
     this.#options.log?.onEstablished();
     this.#resolveEstablished();
     if (this.#state === 'handshaking') this.#onUsable('open');
@@ -413,8 +423,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #closeWhenDelivered(): void {
+    if (!this.#streams.isDelivered()) return;
+    // What is on its way out goes first, the end of our handshake too: closed, the engine sends
+    // nothing else.
+    this.#sendPackets();
     const { code, reason } = this.#closeRequest;
-    if (this.#streams.isDelivered()) this.#shut(true, code, reason);
+    this.#shut(true, code, reason);
   }
 
   /** Ends the connection on the wire and here. */
