@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { createIdentity } from '../../transport/identity/index.js';
 import {
   openQuicheEngine,
@@ -82,12 +81,6 @@ function openEngine(options: Partial<EngineOptions>): Promise<Engine> {
     onConnection: () => undefined,
     ...options,
   });
-}
-
-/** The last flight of the handshake leaves before the close, so that the server opens it too. */
-async function closeOpened(connection: Connection): Promise<void> {
-  await setImmediate();
-  await connection.close(0, '');
 }
 
 /** Reads to the end, then answers with the number of bytes. */
@@ -217,7 +210,8 @@ class EngineClient {
   }
 
   async handshake(): Promise<void> {
-    await closeOpened(await this.#open({}));
+    const connection = await this.#open({});
+    await connection.close(0, '');
   }
 
   async prepareResume(sessions: number): Promise<void> {
@@ -226,7 +220,7 @@ class EngineClient {
         const before = this.#sessions.length;
         const connection = await this.#open({ onSession: (each) => this.#sessions.push(each) });
         await this.#echoOn(connection, new Uint8Array(1));
-        await closeOpened(connection);
+        await connection.close(0, '');
         if (this.#sessions.length === before) return;
       }
     };
@@ -246,7 +240,7 @@ class EngineClient {
       },
     });
     const answer = await answered;
-    await closeOpened(connection);
+    await connection.close(0, '');
     if (!connection.isResumed) return 'full';
     return answer?.[0] === EARLY_MARK ? 'early' : 'resumed';
   }
