@@ -36,6 +36,8 @@ export interface Client {
    * `performance.now`. Resolves with the number of bytes that the server says it got.
    */
   bulk?(untilMs: number): Promise<number>;
+  /** Bulk on more streams at once fails, so that it is not measured. Any number when left out. */
+  readonly bulkStreamsMax?: number;
   /** Opens one more connection with proof of both identities, and closes it. */
   handshake?(): Promise<void>;
   /** Gathers what so many calls of `resume` need; its time is not measured. */

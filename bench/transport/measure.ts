@@ -49,7 +49,7 @@ async function measureBulk(
   durationMs: number,
   streams: number,
 ): Promise<StepResult | undefined> {
-  if (client.bulk === undefined) return undefined;
+  if (client.bulk === undefined || streams > (client.bulkStreamsMax ?? streams)) return undefined;
   return await timed(async (startedMs) => {
     const untilMs = startedMs + durationMs;
     const received = await Promise.all(
