@@ -127,7 +127,10 @@ export interface Engine {
    * Rejects with `QuicError`: `timeout`, `cancelled`, `handshake-failed`, `unauthenticated`, ...
    */
   connect(options: ConnectOptions): Promise<Connection>;
-  /** Takes connections for another application too. Throws `QuicError` with code `bad-option`. */
+  /**
+   * Takes connections for another application too. Throws `QuicError` with code `bad-option`: a key,
+   * a certificate or a setting that cannot be used, or a protocol that is served here already.
+   */
   serve(application: Application): ServedApplication;
   /** Ignores new inbound connections from now on. */
   stopAccepting(): void;

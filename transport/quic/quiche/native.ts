@@ -90,7 +90,15 @@ export interface NativeConnection {
   peerError(): NativeConnectionError | null;
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
-  stats(): { readonly peerMaxIdleTimeout: number; readonly peerDisableActiveMigration: boolean };
+  stats(): {
+    readonly peerMaxIdleTimeout: number;
+    readonly peerDisableActiveMigration: boolean;
+    /** Packets of all spaces and paths. */
+    readonly sent: number;
+    readonly recv: number;
+  };
+  destinationId(): Uint8Array;
+  sourceId(): Uint8Array;
   pathStats(): NativePathStats[];
   applicationProto(): Uint8Array;
   maxSendUdpPayloadSize(): number;

@@ -18,6 +18,7 @@ import { describeClose } from './close-info.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
 import type { ConnectionOwner, QuicheConnectionOptions } from './connection-owner.js';
 import { Datagrams } from './datagrams.js';
+import { ConnectionGuard } from './guard.js';
 import { Handshake, type Progress } from './handshake.js';
 import { packetRange } from './interface-mtu.js';
 import type { NativeConnection, NativeHost } from './native.js';
@@ -61,6 +62,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   readonly #options: QuicheConnectionOptions;
   readonly #streams: StreamTable;
   readonly #timer: ConnectionTimer;
+  readonly #guard: ConnectionGuard;
   readonly #sendControl: SendControl;
   readonly #handshake: Handshake;
   readonly #paths: Paths;
@@ -90,6 +92,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.isServer = options.isServer;
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#onSession = options.onSession;
+    this.#guard = new ConnectionGuard(native, options.isServer, options.guards, this.#startedAt);
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
     const range = packetRange(local.host, remote.host, settings);
@@ -104,6 +107,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       this.#paths,
       this.#sendControl,
       options.log,
+      this.#guard,
     );
     this.established = new Promise((resolve) => (this.#resolveEstablished = resolve));
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
@@ -201,8 +205,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return this.#sendControl.stats();
   }
 
-  migrate(local: LocalAddress): Promise<void> {
-    return this.#paths.migrate(local);
+  async migrate(local: LocalAddress): Promise<void> {
+    if (!this.#guard.allowsPath()) {
+      const text = 'the connection stays on its path: the peer has withdrawn its first id';
+      throw new QuicError('migration-failed', text);
+    }
+    this.#guard.onPath();
+    await this.#paths.migrate(local);
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
@@ -244,12 +253,24 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
   receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
+    const startedAt = performance.now();
+    const isNewPath = !this.#paths.isLast(host, port, local);
+    const verdict = this.#guard.judge(datagram, isNewPath, startedAt);
+    if (verdict === 'drop') return;
+    if (verdict !== 'pass' && 'code' in verdict) {
+      this.#shut(false, verdict.code, verdict.reason);
+      return;
+    }
+    const taken = verdict === 'pass' ? datagram : datagram.subarray(0, verdict.keptBytes);
     this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, this.#paths.receiveInfo(host, port, local));
+      this.native.recv(taken, this.#paths.receiveInfo(host, port, local));
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
+    const now = performance.now();
+    const violation = this.#guard.onCall(now - startedAt, now);
+    if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
     this.markReadable();
   }
 
@@ -263,8 +284,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       if (!this.#paths.readEvents()) this.markReadable();
       if (this.#onSession !== undefined) this.#offerSession(this.#onSession);
       // What may be a replay is not handed on: nothing says so of a datagram.
-      this.#datagrams.read(this.#handshake.isDone ? this.#streams.handler : undefined);
+      const handler = this.#handshake.isDone ? this.#streams.handler : undefined;
+      this.#guard.onDelivered(this.#datagrams.read(handler));
       this.#streams.onPackets();
+      this.#guard.settle(this.#receivedAt);
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
   }
@@ -312,6 +335,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   markWritten(): void {
     this.#hasWritten = true;
     this.markDirty();
+  }
+
+  onDelivered(bytes: number): void {
+    this.#guard.onDelivered(bytes);
   }
 
   markReadable(): void {
@@ -402,6 +429,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
+    this.#guard.onEstablished();
     const { keepAliveMs, migration } = this.#options.settings;
     if (keepAliveMs > 0) {
       const share = this.isServer ? KEEP_ALIVE_SHARE_SERVER : 1;
@@ -458,6 +486,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);
     this.#sender.stop();
+    this.#guard.close();
     this.#paths.abandon();
     this.#streams.abandon(info);
     this.#options.log?.onOver(info);

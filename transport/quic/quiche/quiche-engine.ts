@@ -18,6 +18,7 @@ import { ConnectionLog } from './connection-log.js';
 import type { ConnectionOwner } from './connection-owner.js';
 import { Dial } from './dial.js';
 import { packetRange } from './interface-mtu.js';
+import { ALL_GUARDS, type Guards } from './guard.js';
 import { Lingering } from './lingering.js';
 import type { Listener } from './listener.js';
 import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
@@ -36,7 +37,10 @@ const TICK_MS_MAX = 1_000;
 const ABANDONED_CODE = 0;
 
 /** Opens an engine on Cloudflare's quiche. Rejects as `Engine` says. */
-export async function openQuicheEngine(options: EngineOptions): Promise<Engine> {
+export async function openQuicheEngine(
+  options: EngineOptions,
+  guards: Guards = ALL_GUARDS,
+): Promise<Engine> {
   const native = loadNative();
   const settings = resolveSettings(options.settings);
   const configs = new Configs(
@@ -51,7 +55,7 @@ export async function openQuicheEngine(options: EngineOptions): Promise<Engine> 
     settings,
   );
   const socket = await UdpSocket.bind(options.host, options.port, options.isIpv6Only);
-  return new QuicheEngine(native, options, settings, configs, socket);
+  return new QuicheEngine(native, options, settings, configs, socket, guards);
 }
 
 class QuicheEngine implements Engine, ConnectionOwner {
@@ -61,6 +65,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   readonly #native: Native;
   readonly #options: EngineOptions;
+  readonly #guards: Guards;
   readonly #settings: QuicSettings;
   readonly #configs: Configs;
   readonly #sockets: Sockets;
@@ -87,8 +92,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
     settings: QuicSettings,
     configs: Configs,
     socket: UdpSocket,
+    guards: Guards,
   ) {
     this.#native = native;
+    this.#guards = guards;
     this.#options = options;
     this.#settings = settings;
     this.#configs = configs;
@@ -319,6 +326,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
       settings,
       authenticate: listener.authenticate,
       log: ConnectionLog.begin(native, { isServer: true, firstId: originalId ?? firstId }),
+      guards: this.#guards,
     });
     this.#halfOpen.set(connection, listener);
     this.#add(connection, connectionId);
@@ -349,6 +357,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
       authenticate,
       onSession: options.onSession,
       log: ConnectionLog.begin(native, { isServer: false, firstId: id }),
+      guards: this.#guards,
     });
     this.#dials.set(connection, dial);
     this.#dialled.set(`${displayHost(remote.host)} ${remote.port}`, connection);
