@@ -82,7 +82,7 @@ export class PacketSender {
       if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
       this.#log?.onDatagram('sent', length);
       if (this.#guard.onSend(buffer.subarray(0, length), performance.now())) {
-        this.#engine.sendPacket(length, from, this.#paths.wireOf(to));
+        this.#engine.sendPacket(length, this.#paths.localOf(from), this.#paths.wireOf(to));
       }
     }
     return isRebound;

@@ -399,6 +399,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #onEstablished(): void {
+    this.#guard.onEstablished();
     const { keepAliveMs, migration } = this.#options.settings;
     this.#liveness.onEstablished(this.native.stats().peerMaxIdleTimeout, keepAliveMs);
     if (migration) this.#paths.begin();

@@ -235,7 +235,7 @@ export class QuicheStream implements Stream {
 
   #receive(buffer: Uint8Array): [length: number, isFinal: boolean] | undefined {
     // Of a stream that was reset and stopped quiche forgets the second with the first.
-    if (!this.isLocal && !this.isSendDone) this.pollStopped();
+    if (!this.isLocal && this.isBegun && !this.isSendDone) this.pollStopped();
     if (this.isReceiveDone) return undefined;
     try {
       const received = this.#owner.native.streamRecv(this.id, buffer);
@@ -291,6 +291,7 @@ export class QuicheStream implements Stream {
 
   /** Bytes that the engine takes now, or a negative number when the stream is over. */
   #capacity(): number {
+    if (!this.isBegun) return 0;
     try {
       return this.#owner.native.streamCapacity(this.id);
     } catch (error) {
