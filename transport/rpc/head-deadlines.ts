@@ -1,0 +1,44 @@
+import type { HeadWatch, IncomingExchange } from './incoming-exchange.js';
+import { HEAD_MS_MAX } from './limits.js';
+
+/**
+ * Streams of a connection whose heads have not come, oldest first. One timer for all of them: most
+ * heads come with the first packet, and cost no more than an entry in a map.
+ */
+export class HeadDeadlines implements HeadWatch {
+  readonly #waitMs: number;
+  readonly #openedAt = new Map<IncomingExchange, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(waitMs: number = HEAD_MS_MAX) {
+    this.#waitMs = waitMs;
+  }
+
+  watchHead(exchange: IncomingExchange): void {
+    this.#openedAt.set(exchange, performance.now());
+    this.#timer ??= setTimeout(() => this.#onTimer(), this.#waitMs).unref();
+  }
+
+  unwatchHead(exchange: IncomingExchange): void {
+    this.#openedAt.delete(exchange);
+  }
+
+  /** The connection is over. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#openedAt.clear();
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const [exchange, openedAt] of this.#openedAt) {
+      const leftMs = openedAt + this.#waitMs - now;
+      if (leftMs > 0) {
+        this.#timer = setTimeout(() => this.#onTimer(), leftMs).unref();
+        return;
+      }
+      exchange.onHeadLate();
+    }
+  }
+}
