@@ -41,6 +41,10 @@ export type Reason =
   /** `overloaded`: calls that wait here for a stream, their bytes. */
   | 'calls-waiting'
   | 'waiting-bytes'
+  /** `overloaded`: all connections of a pool are in use. */
+  | 'pool-full'
+  /** `unavailable`: the peer was not reached a moment ago, and the pool waits before it tries again. */
+  | 'backing-off'
   /** `malformed`: longer than allowed. */
   | 'message-too-long'
   | 'head-too-long'
