@@ -27,6 +27,9 @@ const VERSION_3 = derExplicit(0, derUnsignedInteger(Uint8Array.of(2)));
  */
 const VALIDITY = derSequence(derUtcTime('200101000000Z'), derGeneralizedTime('99991231235959Z'));
 
+/** How much earlier than its notBefore a certificate is taken: the peer's clock may be ahead. */
+const CLOCK_SKEW_MS_MAX = 5 * 60 * 1_000;
+
 /** Raw public key (32 bytes) of an Ed25519 key object, private or public. */
 export function rawPublicKey(key: KeyObject): Uint8Array {
   const { x } = key.export({ format: 'jwk' });
@@ -77,15 +80,68 @@ export function selfSignedCertificate(privateKey: KeyObject): string {
 }
 
 /**
- * Peer id of the key in a certificate (DER). Says nothing about who holds the key: TLS proves that.
+ * Peer id of the key in a certificate (DER) that is valid at `nowMs` (milliseconds since the epoch).
+ * Ours never ends, but whoever makes one that does wants it refused afterwards (RFC 5280 4.1.2.5).
+ * Says nothing about who holds the key: TLS proves that.
  * Throws `IdentityError` with code `bad-certificate`.
  */
-export function peerIdFromCertificate(der: Uint8Array): string {
-  let publicKey: KeyObject;
+export function peerIdFromCertificate(der: Uint8Array, nowMs: number = Date.now()): string {
+  const certificate = readCertificate(der);
+  checkValidity(certificate, nowMs);
+  return peerIdOf(certificate);
+}
+
+/**
+ * The same for a certificate that was found valid when its connection was made; it may have ended
+ * since. Throws `IdentityError` with code `bad-certificate`.
+ */
+export function peerIdFromAcceptedCertificate(der: Uint8Array): string {
+  return peerIdOf(readCertificate(der));
+}
+
+function readCertificate(der: Uint8Array): X509Certificate {
   try {
-    publicKey = new X509Certificate(der).publicKey;
+    return new X509Certificate(der);
   } catch (cause) {
     throw new IdentityError('bad-certificate', 'the certificate cannot be read', { cause });
+  }
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+function checkValidity(certificate: X509Certificate, nowMs: number): void {
+  const fromMs = Date.parse(certificate.validFrom);
+  const toMs = Date.parse(certificate.validTo);
+  if (Number.isNaN(fromMs) || Number.isNaN(toMs)) {
+    throw new IdentityError(
+      'bad-certificate',
+      'the certificate does not say readably from when to when it is valid',
+    );
+  }
+  if (nowMs > toMs) {
+    throw new IdentityError(
+      'bad-certificate',
+      `the certificate expired at ${iso(toMs)}; here it is ${iso(nowMs)}`,
+    );
+  }
+  if (nowMs + CLOCK_SKEW_MS_MAX < fromMs) {
+    throw new IdentityError(
+      'bad-certificate',
+      `the certificate is not valid before ${iso(fromMs)}; here it is ${iso(nowMs)}`,
+    );
+  }
+}
+
+function peerIdOf(certificate: X509Certificate): string {
+  let publicKey: KeyObject;
+  try {
+    ({ publicKey } = certificate);
+  } catch (cause) {
+    throw new IdentityError('bad-certificate', 'the key of the certificate cannot be read', {
+      cause,
+    });
   }
   if (publicKey.asymmetricKeyType !== 'ed25519') {
     throw new IdentityError(

@@ -1,7 +1,7 @@
 export type IdentityErrorCode =
   /** The private key is not a readable Ed25519 key in PEM. */
   | 'bad-private-key'
-  /** The certificate is not X.509, or its key is not Ed25519. */
+  /** The certificate is not X.509, its key is not Ed25519, or it is not valid now. */
   | 'bad-certificate'
   /** An address is not `HOST:PORT` or `HOST:PORT#PEERID`. */
   | 'bad-address';

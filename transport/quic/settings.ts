@@ -1,8 +1,7 @@
 import {
   CONNECTION_WINDOW_BYTES,
-  PACKET_BYTES_LOOPBACK,
+  PACKET_BYTES_MAX,
   PACKET_BYTES_MIN,
-  PACKET_BYTES_NETWORK,
   STREAMS_MAX,
   STREAM_WINDOW_BYTES,
 } from './limits.js';
@@ -24,8 +23,20 @@ export interface QuicSettings {
    * After so long without a packet from the peer, one is sent that it must acknowledge. 0: never.
    */
   readonly keepAliveMs: number;
-  /** Largest UDP payload sent; 'auto' is 16,383 to a loopback address and 1,350 to any other. */
+  /**
+   * Largest UDP payload sent. 'auto': 16,383 to a loopback address; to any other 1,200 at first, and
+   * as much more as path MTU discovery (RFC 8899) finds to pass.
+   */
   readonly packetBytes: number | 'auto';
+  /** Spreads packets over the round trip (RFC 9002 7.7) on paths longer than 2 ms. */
+  readonly pacing: boolean;
+  /** Whether the peer may move a connection to another address of its own (RFC 9000 9). */
+  readonly migration: boolean;
+  /**
+   * Whether those who connect must first show that they receive at their address (RFC 9000 8.1.2),
+   * which costs a round trip; 'auto': while many handshakes are going on.
+   */
+  readonly retry: 'auto' | 'always' | 'never';
 }
 
 export const DEFAULT_SETTINGS: QuicSettings = {
@@ -36,6 +47,9 @@ export const DEFAULT_SETTINGS: QuicSettings = {
   idleTimeoutMs: 5_000,
   keepAliveMs: 1_000,
   packetBytes: 'auto',
+  pacing: true,
+  migration: true,
+  retry: 'auto',
 };
 
 /** Fills in defaults. Throws `QuicError` with code `bad-option`. */
@@ -49,7 +63,7 @@ export function resolveSettings(settings: Partial<QuicSettings> = {}): QuicSetti
     ['keepAliveMs', resolved.keepAliveMs, 0, 3_600_000],
   ];
   if (resolved.packetBytes !== 'auto') {
-    numbers.push(['packetBytes', resolved.packetBytes, PACKET_BYTES_MIN, PACKET_BYTES_LOOPBACK]);
+    numbers.push(['packetBytes', resolved.packetBytes, PACKET_BYTES_MIN, PACKET_BYTES_MAX]);
   }
   for (const [name, value, min, max] of numbers) {
     if (!Number.isSafeInteger(value) || value < min || value > max) {
@@ -62,16 +76,11 @@ export function resolveSettings(settings: Partial<QuicSettings> = {}): QuicSetti
       `congestionControl is '${resolved.congestionControl}'; it must be bbr, cubic or reno`,
     );
   }
+  if (!['auto', 'always', 'never'].includes(resolved.retry)) {
+    throw new QuicError(
+      'bad-option',
+      `retry is '${resolved.retry}'; it must be auto, always or never`,
+    );
+  }
   return resolved;
-}
-
-/** Largest UDP payload to send to `host` (an IP address). */
-export function packetBytesFor(host: string, settings: QuicSettings): number {
-  if (settings.packetBytes !== 'auto') return settings.packetBytes;
-  return isLoopback(host) ? PACKET_BYTES_LOOPBACK : PACKET_BYTES_NETWORK;
-}
-
-/** True for 127.0.0.0/8 and ::1, also in the IPv6 form of IPv4. */
-function isLoopback(host: string): boolean {
-  return host === '::1' || /^(?:::ffff:)?127\./.test(host);
 }

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { peerIdFromCertificate } from '../identity/certificate.js';
+import { peerIdFromAcceptedCertificate } from '../identity/certificate.js';
 import type { Identity } from '../identity/identity.js';
 import type { Connection } from '../quic/connection.js';
 import type { Engine, EngineOptions, Refusal, TicketOptions, Verdict } from '../quic/engine.js';
@@ -251,7 +251,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   }
 
   #onInbound(connection: Connection): void {
-    const peerId = peerIdFromCertificate(connection.peerCertificate);
+    const peerId = peerIdFromAcceptedCertificate(connection.peerCertificate);
     const session = new Session(this, connection, peerId);
     session.greet();
     this.#admit(session);

@@ -5,7 +5,9 @@ import {
   identityFromPrivateKey,
   peerIdFromCertificate,
 } from '../../../transport/identity/index.js';
+import { peerIdFromAcceptedCertificate } from '../../../transport/identity/certificate.js';
 import { encodeBase32 } from '../../../transport/identity/base32.js';
+import { withNameOf, withValidity } from './certificates.js';
 
 // RFC 8410 section 10.3: a private key, so that what follows from it can be written down.
 const KEY = `-----BEGIN PRIVATE KEY-----
@@ -93,5 +95,68 @@ describe('its certificate', () => {
     expect(() => peerIdFromCertificate(Buffer.from('no certificate'))).toThrow(
       expect.objectContaining({ name: 'IdentityError', code: 'bad-certificate' }),
     );
+  });
+});
+
+describe('the validity of a certificate', () => {
+  const fromMs = Date.parse('2024-03-01T00:00:00Z');
+  const toMs = Date.parse('2024-04-01T12:00:00Z');
+  const identity = withValidity(identityFromPrivateKey(KEY), fromMs, toMs);
+  const { raw } = new X509Certificate(identity.certificatePem);
+
+  it.each([
+    ['five minutes before it begins, for the clocks', fromMs - 5 * 60_000],
+    ['when it begins', fromMs],
+    ['when it ends', toMs],
+  ])('is accepted %s', (_when, nowMs) => {
+    expect(peerIdFromCertificate(raw, nowMs)).toBe(PEER_ID);
+  });
+
+  it.each([
+    [
+      'more than five minutes before it begins',
+      fromMs - 5 * 60_000 - 1,
+      'the certificate is not valid before 2024-03-01T00:00:00.000Z; here it is 2024-02-29T23:54:59.999Z',
+    ],
+    [
+      'after it ends',
+      toMs + 1,
+      'the certificate expired at 2024-04-01T12:00:00.000Z; here it is 2024-04-01T12:00:00.001Z',
+    ],
+  ])('is refused %s', (_when, nowMs, message) => {
+    expect(() => peerIdFromCertificate(raw, nowMs)).toThrow(
+      expect.objectContaining({ name: 'IdentityError', code: 'bad-certificate', message }),
+    );
+  });
+
+  it('is asked of the clock of this machine', () => {
+    expect(() => peerIdFromCertificate(raw)).toThrow(/expired at 2024-04-01/);
+    const { certificatePem } = createIdentity();
+    expect(
+      peerIdFromCertificate(
+        new X509Certificate(certificatePem).raw,
+        Date.parse('9999-12-31T00:00:00Z'),
+      ),
+    ).toMatch(/^[a-z2-7]{52}$/);
+  });
+
+  it('is not asked of one that was accepted before', () => {
+    expect(peerIdFromAcceptedCertificate(raw)).toBe(PEER_ID);
+  });
+
+  it('must be readable', () => {
+    const odd = Buffer.from(raw);
+    odd.write('20249901120000Z', odd.indexOf('20240401120000Z'), 'latin1');
+    expect(() => peerIdFromCertificate(odd, fromMs)).toThrow(
+      expect.objectContaining({ name: 'IdentityError', code: 'bad-certificate' }),
+    );
+  });
+});
+
+describe('the name in a certificate', () => {
+  it('does not make its holder another peer', () => {
+    const thief = createIdentity();
+    const { raw } = new X509Certificate(withNameOf(thief, createIdentity()).certificatePem);
+    expect(peerIdFromCertificate(raw)).toBe(thief.peerId);
   });
 });

@@ -255,7 +255,7 @@ describe('the limit of streams', () => {
 
   it('recovers when streams are stopped just as they are answered', async () => {
     const streams: Stream[] = [];
-    const { client, server } = await connected(
+    const { client, server, serverEngine } = await connected(
       (stream) => {
         streams.push(stream);
         return handler();
@@ -274,7 +274,8 @@ describe('the limit of streams', () => {
       const [length] = here.native.send(packet) ?? [0];
       // The answer is written, and not sent yet, when the packet that stops it is heard.
       streams[round]?.write(Buffer.of(2), true);
-      there.receive(packet.slice(0, length), there.remoteHost, there.remotePort);
+      const to = { host: serverEngine.host, port: serverEngine.port };
+      there.receive(packet.slice(0, length), there.remoteHost, there.remotePort, to);
     }
   });
 
@@ -361,7 +362,7 @@ describe('an engine', () => {
   it(`bounds the connections that are half open to ${HALF_OPEN_CONNECTIONS_MAX}`, async () => {
     let accepted = 0;
     const engine = await openEngine({
-      settings: { idleTimeoutMs: 500 },
+      settings: { idleTimeoutMs: 500, retry: 'never' },
       onRefusal: () => (accepted += 1),
     });
     const socket = createSocket('udp4');

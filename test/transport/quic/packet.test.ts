@@ -66,6 +66,7 @@ describe('a datagram', () => {
     expect(classifyPacket(packet)).toEqual({
       kind: 'known',
       connectionId: sixteen.toString('latin1'),
+      isShort: true,
     });
   });
 

@@ -4,6 +4,7 @@ import { loadNative } from '../../../transport/quic/quiche/native.js';
 import type { Refusal } from '../../../transport/quic/index.js';
 import type { RpcConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL } from '../../../transport/rpc/wire.js';
+import { withNameOf, withValidity } from '../identity/certificates.js';
 import { RawClient } from '../quic/raw-client.js';
 import { addressOf, listen, rejection, sleep, until } from './pair.js';
 
@@ -79,35 +80,128 @@ describe('a peer with another identity', () => {
     });
     expect(asked).toEqual([friend.peerId, stranger.peerId]);
   });
+});
 
-  it('that claims a certificate without its key gets nowhere, in either direction', async () => {
-    const victim = createIdentity();
-    const thief = { ...createIdentity(), certificatePem: victim.certificatePem };
-    let callCount = 0;
-    const server = await listen({ count: () => (callCount += 1) });
-    const impostor = await listen({}, { identity: thief }).catch((error: unknown) => error);
-    // BoringSSL drops a key that does not fit its certificate: it has nothing left to show.
-    if (
-      !(impostor instanceof Error) &&
-      typeof impostor === 'object' &&
-      impostor !== null &&
-      'connect' in impostor
-    ) {
-      const endpoint = impostor as Awaited<ReturnType<typeof listen>>;
-      expect(
-        await rejection(endpoint.connect(addressOf(server), { timeoutMs: 2_000 })),
-      ).toMatchObject({
-        code: 'unauthenticated',
-      });
-      const client = await listen();
-      const address = { ...addressOf(endpoint), peerId: victim.peerId };
-      expect(await rejection(client.connect(address, { timeoutMs: 1_000 }))).toMatchObject({
-        name: 'RpcError',
-        code: expect.stringMatching(/unauthenticated|unavailable/) as string,
-      });
-    }
+/** A server that counts what reaches it, and remembers whom it refused. */
+async function watched(identity = createIdentity()) {
+  const refusals: Refusal[] = [];
+  const inbound: RpcConnection[] = [];
+  const calls = { count: 0 };
+  const server = await listen(
+    { count: () => (calls.count += 1) },
+    {
+      identity,
+      onRefusal: (refusal) => refusals.push(refusal),
+      onConnection: (connection) => inbound.push(connection),
+    },
+  );
+  return { server, refusals, inbound, calls };
+}
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const iso = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 11);
+
+describe.each<readonly [what: string, fromMs: number, toMs: number, words: string]>([
+  [
+    'an expired certificate',
+    Date.now() - 20 * DAY_MS,
+    Date.now() - DAY_MS,
+    `the certificate expired at ${iso(Date.now() - DAY_MS)}`,
+  ],
+  [
+    'a certificate that is not valid yet',
+    Date.now() + DAY_MS,
+    Date.now() + 20 * DAY_MS,
+    `the certificate is not valid before ${iso(Date.now() + DAY_MS)}`,
+  ],
+])('a peer with %s', (_what, fromMs, toMs, words) => {
+  const identity = withValidity(createIdentity(), fromMs, toMs);
+
+  it('is not let in, and both sides are told', async () => {
+    const { server, refusals, calls } = await watched();
+    const client = await listen({}, { identity });
+    const error = await rejection(client.connect(addressOf(server), WITHIN));
+    expect(error).toMatchObject({ name: 'RpcError', code: 'unauthenticated' });
+    expect((error as Error).message).toContain(words);
+    await until(() => refusals.length === 1);
+    expect(refusals[0]).toMatchObject({ remotePort: client.port });
+    expect(refusals[0]?.reason).toContain(words);
     expect([...server.connections()]).toEqual([]);
-    expect(callCount).toBe(0);
+    expect(calls.count).toBe(0);
+  });
+
+  it('is not connected to, and both sides are told', async () => {
+    const { server, inbound, calls } = await watched(identity);
+    const client = await listen();
+    const error = await rejection(client.connect(addressOf(server), WITHIN));
+    expect(error).toMatchObject({ name: 'RpcError', code: 'unauthenticated' });
+    expect((error as Error).message).toContain(words);
+    expect([...client.connections()]).toEqual([]);
+    await until(() => inbound.length === 1);
+    const info = await inbound[0]?.closed;
+    expect(info).toMatchObject({ code: 1, local: false });
+    expect(info?.reason).toContain(words);
+    expect(calls.count).toBe(0);
+  });
+});
+
+describe("a peer with another peer's certificate", () => {
+  const victim = createIdentity();
+  // BoringSSL drops a key that does not fit its certificate: it has nothing left to show.
+  const thief = { ...createIdentity(), certificatePem: victim.certificatePem };
+
+  it('but not its key is not let in, and both sides are told', async () => {
+    const { server, refusals, calls } = await watched();
+    const impostor = await listen({}, { identity: thief });
+    expect(await rejection(impostor.connect(addressOf(server), WITHIN))).toMatchObject({
+      name: 'RpcError',
+      code: 'unauthenticated',
+      message: expect.stringContaining('a certificate is required') as string,
+    });
+    await until(() => refusals.length === 1);
+    expect(refusals[0]?.reason).toMatch(/TLS: a certificate is required/);
+    expect([...server.connections()]).toEqual([]);
+    expect(calls.count).toBe(0);
+  });
+
+  it('but not its key is not connected to, and both sides are told', async () => {
+    const { server, refusals, calls } = await watched(thief);
+    const client = await listen();
+    const address = { ...addressOf(server), peerId: victim.peerId };
+    // A server of BoringSSL without a certificate knows no alert for that.
+    expect(await rejection(client.connect(address, WITHIN))).toMatchObject({
+      name: 'RpcError',
+      code: 'unauthenticated',
+      message: expect.stringContaining('QUIC: internal error (code 1)') as string,
+    });
+    await until(() => refusals.length === 1);
+    expect(refusals[0]?.reason).toContain('QUIC: internal error (code 1)');
+    expect([...client.connections()]).toEqual([]);
+    expect(calls.count).toBe(0);
+  });
+
+  it('behind its own is who its own key says', async () => {
+    const own = createIdentity();
+    const certificatePem = own.certificatePem + victim.certificatePem;
+    const { server, inbound } = await watched();
+    const client = await listen({}, { identity: { ...own, certificatePem } });
+    const connection = await client.connect(addressOf(server), WITHIN);
+    expect(inbound.map(({ peerId }) => peerId)).toEqual([own.peerId]);
+    await connection.close();
+    const { server: other } = await watched({ ...own, certificatePem });
+    const address = { ...addressOf(other), peerId: victim.peerId };
+    expect(await rejection(client.connect(address, WITHIN))).toMatchObject({
+      code: 'unauthenticated',
+      message: expect.stringContaining(`found ${own.peerId}`) as string,
+    });
+  });
+
+  it('or only its name is who its own key says', async () => {
+    const own = createIdentity();
+    const { server, inbound } = await watched();
+    const client = await listen({}, { identity: withNameOf(own, victim) });
+    await client.connect(addressOf(server), WITHIN);
+    expect(inbound.map(({ peerId }) => peerId)).toEqual([own.peerId]);
   });
 });
 

@@ -14,6 +14,26 @@ const ALERTS: Readonly<Record<number, string>> = {
   0x178: 'no common application protocol',
 };
 
+/** Error codes of QUIC itself (RFC 9000 20.1), from 1 on. */
+const TRANSPORT_ERRORS: readonly string[] = [
+  'internal error',
+  'connection refused',
+  'flow control error',
+  'stream limit error',
+  'stream state error',
+  'final size error',
+  'frame encoding error',
+  'transport parameter error',
+  'connection id limit error',
+  'protocol violation',
+  'invalid token',
+  'application error',
+  'crypto buffer exceeded',
+  'key update error',
+  'AEAD limit reached',
+  'no viable path',
+];
+
 /** Says in words why a connection of quiche is over. */
 export function describeClose(
   native: NativeConnection,
@@ -39,7 +59,8 @@ function fromError(error: NativeConnectionError, local: boolean): ConnectionClos
   const text = Buffer.from(error.reason).toString('utf8');
   if (error.isApp) return { kind: 'application', code: error.errorCode, reason: text, local };
   const alert = ALERTS[error.errorCode];
-  const what = alert === undefined ? `QUIC error ${error.errorCode}` : `TLS: ${alert}`;
+  const name = TRANSPORT_ERRORS[error.errorCode - 1] ?? 'error';
+  const what = alert === undefined ? `QUIC: ${name} (code ${error.errorCode})` : `TLS: ${alert}`;
   return {
     kind: 'transport',
     code: error.errorCode,

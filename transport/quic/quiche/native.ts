@@ -26,6 +26,11 @@ export interface NativeConfig {
   setMaxStreamWindow(bytes: number): void;
   setDisableActiveMigration(isDisabled: boolean): void;
   setCcAlgorithmName(name: string): void;
+  setActiveConnectionIdLimit(count: number): void;
+  setStatelessResetToken(token: bigint): void;
+  setTicketKey(key: Uint8Array): void;
+  enableEarlyData(): void;
+  logKeys(): void;
   enablePacing(isEnabled: boolean): void;
   enableDgram(isEnabled: boolean, receiveQueueLength: number, sendQueueLength: number): void;
   grease(isEnabled: boolean): void;
@@ -36,6 +41,16 @@ export interface NativeConnectionError {
   readonly errorCode: number;
   readonly reason: Uint8Array;
 }
+
+/** Something that happened to a path; a path is a local and a remote address. */
+export type NativePathEvent =
+  | {
+      readonly type: 'New' | 'Validated' | 'FailedValidation' | 'Closed';
+      readonly local: NativeHost;
+      readonly peer: NativeHost;
+    }
+  | { readonly type: 'ReusedSourceConnectionId' }
+  | { readonly type: 'PeerMigrated'; readonly old: NativeHost; readonly new: NativeHost };
 
 export interface NativePathStats {
   readonly active: boolean;
@@ -66,7 +81,6 @@ export interface NativeConnection {
   readable(): Iterable<number>;
   isReadable(): boolean;
   timeout(): number | null;
-  onTimeout(): void;
   close(isApp: boolean, code: number, reason: Uint8Array): unknown;
   peerCertChain(): Uint8Array[] | null;
   isEstablished(): boolean;
@@ -76,19 +90,38 @@ export interface NativeConnection {
   peerError(): NativeConnectionError | null;
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
-  stats(): { readonly peerMaxIdleTimeout: number };
+  stats(): { readonly peerMaxIdleTimeout: number; readonly peerDisableActiveMigration: boolean };
   pathStats(): NativePathStats[];
   applicationProto(): Uint8Array;
   maxSendUdpPayloadSize(): number;
   isResumed(): boolean;
+  isInEarlyData(): boolean;
+  session(): Uint8Array | null;
+  setSession(session: Uint8Array): void;
+  setKeylog(path: string): void;
+  sourceCidsLeft(): number;
+  newSourceCid(connectionId: Uint8Array, resetToken: bigint, retireIfNeeded: boolean): number;
+  probePath(local: NativeHost, remote: NativeHost): number;
+  migrate(local: NativeHost, remote: NativeHost): number;
+  activeSourceCids(): number;
+  onTimeout(): void;
   dgramSend(bytes: Uint8Array): unknown;
   dgramRecvVec(): Uint8Array | null;
   dgramMaxWritableLen(): number | null;
-  pathEventNext(): unknown;
+  pathEventNext(): NativePathEvent | null;
   retiredScidNext(): Uint8Array | null;
 }
 
 export interface Native {
+  /** Writes a Retry packet (RFC 9000 17.2.5) to `packet` and returns its length. */
+  retry(
+    source: Uint8Array,
+    destination: Uint8Array,
+    newSource: Uint8Array,
+    token: Uint8Array,
+    version: number,
+    packet: Uint8Array,
+  ): number;
   readonly Config: {
     withBoringSslCtx(
       verifyPeer: boolean,
@@ -96,7 +129,7 @@ export interface Native {
       authorities: undefined,
       keys: Uint8Array[],
       certificates: Uint8Array[],
-      signatureAlgorithms: string,
+      signatureAlgorithms: string | undefined,
     ): NativeConfig;
   };
   readonly Connection: {
@@ -109,7 +142,7 @@ export interface Native {
     ): NativeConnection;
     accept(
       connectionId: Uint8Array,
-      originalConnectionId: undefined,
+      originalConnectionId: Uint8Array | undefined,
       local: NativeHost,
       remote: NativeHost,
       config: NativeConfig,

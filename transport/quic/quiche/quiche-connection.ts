@@ -4,23 +4,35 @@ import type {
   ConnectionCloseInfo,
   ConnectionHandler,
   ConnectionStats,
+  LocalAddress,
 } from '../connection.js';
-import { QuicError } from '../quic-error.js';
 import type { Authenticate } from '../engine.js';
 import {
   CLOSE_FLUSH_MS_MAX,
   CLOSE_REASON_BYTES_MAX,
   DATAGRAMS_QUEUED_MAX,
+  DATAGRAM_OVERHEAD_BYTES,
   HANDSHAKE_MS_MAX,
   PACKETS_PER_FLUSH_CLOSING_MAX,
   PACKETS_PER_FLUSH_MAX,
+  PACKETS_PER_FLUSH_REBOUND_MAX,
+  PACKET_BYTES_MIN,
+  PATHS_MAX,
+  PATH_EVENTS_PER_TURN_MAX,
   WORN_STREAMS,
 } from '../limits.js';
+import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { describeClose } from './close-info.js';
+import { ConnectionIds, type ConnectionIdsOwner } from './connection-ids.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
-import type { NativeConnection, NativeHost } from './native.js';
+import type { ConnectionLog } from './connection-log.js';
+import { packetRange } from './interface-mtu.js';
+import { Migration } from './migration.js';
+import { PathAddresses, isSame } from './path-addresses.js';
+import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
+import { SendControl } from './send-control.js';
 import {
   BIDIRECTIONAL,
   StreamTable,
@@ -35,19 +47,41 @@ const INTERNAL_ERROR = 1;
 
 /** What a connection asks of its engine. */
 export interface ConnectionOwner {
-  readonly local: NativeHost;
-  readonly settings: QuicSettings;
   /** Scratch space for reading streams. */
   readonly readBuffer: Uint8Array;
-  /** Scratch space for one packet; replaced while the system holds on to it. */
-  readonly packetBuffer: Uint8Array;
-  sendPacket(length: number, to: NativeHost): void;
+  /** Scratch space for one packet of at most `bytes`; another one while the system holds on to it. */
+  packetBuffer(bytes: number): Uint8Array;
+  sendPacket(length: number, from: NativeHost, to: NativeHost): void;
   /** Call `pump` and then `flush` soon. */
   schedule(connection: QuicheConnection): void;
-  /** Handshake over, peer accepted. */
+  addRoute(connection: QuicheConnection, route: string): void;
+  removeRoute(connection: QuicheConnection, route: string): void;
+  resetToken(connectionId: Uint8Array): bigint;
+  /** A further local address; give it back with `releaseLocal`. */
+  bindLocal(local: LocalAddress): Promise<NativeHost>;
+  releaseLocal(local: NativeHost): void;
+  /** The connection can be used: the peer is accepted, or (early) was so the last time. */
   onOpen(connection: QuicheConnection): void;
+  /** The handshake is over and the peer accepted. */
+  onEstablished(connection: QuicheConnection): void;
   /** Over; `lastPacket` is what to answer a peer with that has not understood it. */
   onOver(connection: QuicheConnection, info: ConnectionCloseInfo, lastPacket?: Uint8Array): void;
+}
+
+interface ReceiveInfo {
+  readonly from: NativeHost;
+  readonly to: NativeHost;
+}
+
+export interface QuicheConnectionOptions {
+  readonly isServer: boolean;
+  readonly local: NativeHost;
+  readonly remote: NativeHost;
+  readonly settings: QuicSettings;
+  /** Undefined when the peer shows no certificate. */
+  readonly authenticate: Authenticate | undefined;
+  readonly onSession?: ((session: Uint8Array) => void) | undefined;
+  readonly log: ConnectionLog | undefined;
 }
 
 /**
@@ -55,63 +89,86 @@ export interface ConnectionOwner {
  * `flush` sends what there is to send. The engine calls them in this order, for many connections in
  * one turn.
  *
- *   handshaking --accepted--> open --close()--> flushing --delivered or late--> over
- *        |                     |                   |                             ^
- *        +------ refused, failed, silent, closed by the peer --------------------+
+ *                      early
+ *                   /         \
+ *   handshaking ---/--accepted--\--> open --close()--> flushing --delivered or late--> over
+ *        |                            |                   |                             ^
+ *        +------ refused, failed, silent, closed by the peer ----------------------------+
  */
-export class QuicheConnection implements Connection, StreamTableOwner, TimerOwner {
+export class QuicheConnection
+  implements Connection, StreamTableOwner, TimerOwner, ConnectionIdsOwner
+{
   readonly isServer: boolean;
-  readonly remoteHost: string;
-  readonly remotePort: number;
   readonly native: NativeConnection;
   readonly closed: Promise<ConnectionCloseInfo>;
-  /** Connection ids (latin1) under which the engine finds this connection. */
-  readonly routes: string[] = [];
-  isScheduled = false;
-  readonly isEarly = false;
   readonly established: Promise<void>;
+  /** Connection ids (latin1) under which the engine finds this connection. */
+  readonly routes = new Set<string>();
+  remoteHost: string;
+  remotePort: number;
   protocol = '';
   isResumed = false;
+  isScheduled = false;
 
   readonly #owner: ConnectionOwner;
-  readonly #authenticate: Authenticate;
+  readonly #options: QuicheConnectionOptions;
   readonly #streams: StreamTable;
   readonly #timer: ConnectionTimer;
+  readonly #sendControl: SendControl;
+  readonly #ids: ConnectionIds;
+  readonly #migration: Migration;
   readonly #startedAt = performance.now();
-  #state: 'handshaking' | 'open' | 'flushing' | 'over' = 'handshaking';
+  #state: 'handshaking' | 'early' | 'open' | 'flushing' | 'over' = 'handshaking';
+  #isEstablished = false;
   #isNativeClosed = false;
   #certificate: Uint8Array = new Uint8Array();
   #resolveClosed!: (info: ConnectionCloseInfo) => void;
   #resolveEstablished!: () => void;
-  #receiveInfo: { readonly from: NativeHost; readonly to: NativeHost };
+  /** Of the last packet, on the wire and as the engine calls it. */
+  #receiveInfo: ReceiveInfo;
+  #engineInfo: ReceiveInfo;
+  #local: NativeHost;
+  readonly #addresses: PathAddresses;
+  /** Paths that quiche has had; it forgets none of them. */
+  #pathsCount = 1;
+  /**
+   * The peer was heard at another address under a connection id of the old one: a NAT. Until the
+   * engine is back on the first path, little is sent: what is lost on the other stays lost.
+   */
+  #isRebound = false;
   #hasReceived = false;
+  /** Packets came since the last tick. */
+  #hasNews = false;
   #hasWritten = false;
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
   #flushingTimer: NodeJS.Timeout | undefined;
+  #paceTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
   #lastPacket: Uint8Array | undefined;
   #failure: string | undefined;
+  #isSessionWanted: boolean;
 
-  constructor(
-    owner: ConnectionOwner,
-    native: NativeConnection,
-    options: {
-      readonly isServer: boolean;
-      readonly remote: NativeHost;
-      readonly authenticate: Authenticate;
-    },
-  ) {
+  constructor(owner: ConnectionOwner, native: NativeConnection, options: QuicheConnectionOptions) {
+    const { local, remote, settings } = options;
     this.#owner = owner;
+    this.#options = options;
     this.native = native;
     this.isServer = options.isServer;
-    this.#authenticate = options.authenticate;
-    this.remoteHost = displayHost(options.remote.host);
-    this.remotePort = options.remote.port;
-    this.#receiveInfo = { from: options.remote, to: owner.local };
-    this.#idleTimeoutMs = owner.settings.idleTimeoutMs;
+    this.remoteHost = displayHost(remote.host);
+    this.remotePort = remote.port;
+    this.#local = local;
+    this.#addresses = new PathAddresses(remote);
+    this.#receiveInfo = { from: remote, to: local };
+    this.#engineInfo = this.#receiveInfo;
+    this.#idleTimeoutMs = settings.idleTimeoutMs;
+    this.#isSessionWanted = options.onSession !== undefined;
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
+    this.#ids = new ConnectionIds(this, native);
+    this.#migration = new Migration(native);
+    const range = packetRange(local.host, remote.host, settings);
+    this.#sendControl = new SendControl(native, settings, range);
     this.established = new Promise((resolve) => {
       this.#resolveEstablished = resolve;
     });
@@ -121,7 +178,21 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' || this.#state === 'early';
+  }
+
+  get isEarly(): boolean {
+    return this.#state === 'early' && !this.isServer;
+  }
+
+  /** True while what comes may be a replay: streams that begin now are early. */
+  get isEarlyData(): boolean {
+    return this.#state === 'early';
+  }
+
+  /** True until the peer has completed the handshake. */
+  get isHalfOpen(): boolean {
+    return !this.#isEstablished;
   }
 
   get peerCertificate(): Uint8Array {
@@ -137,7 +208,11 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get isWorn(): boolean {
-    return this.#streams.openedCount >= WORN_STREAMS || this.#streams.isStarved;
+    return (
+      this.#streams.openedCount >= WORN_STREAMS ||
+      this.#streams.isStarved ||
+      this.#pathsCount >= PATHS_MAX
+    );
   }
 
   get readBuffer(): Uint8Array {
@@ -163,11 +238,14 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get datagramBytesMax(): number {
-    return this.isOpen ? Math.max(this.native.dgramMaxWritableLen() ?? 0, 0) : 0;
+    if (!this.isOpen) return 0;
+    // quiche counts with the largest packet that may ever be sent, not with the one that fits now.
+    const fitting = this.#sendControl.packetBytes - DATAGRAM_OVERHEAD_BYTES;
+    return Math.max(Math.min(this.native.dgramMaxWritableLen() ?? 0, fitting), 0);
   }
 
   sendDatagram(bytes: Uint8Array): boolean {
-    if (bytes.length > this.datagramBytesMax) return false;
+    if (bytes.length > this.datagramBytesMax || !this.isOpen) return false;
     let isTaken = false;
     this.guard(() => {
       // `null` stands for quiche's `Done`: the queue is full.
@@ -182,7 +260,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return {
       rttMs: path?.rtt ?? 0,
       congestionWindowBytes: path?.cwnd ?? 0,
-      packetBytes: this.native.maxSendUdpPayloadSize(),
+      packetBytes: this.#sendControl.packetBytes,
       sentPackets: path?.sent ?? 0,
       receivedPackets: path?.recv ?? 0,
       lostPackets: path?.lost ?? 0,
@@ -191,14 +269,36 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     };
   }
 
-  migrate(): Promise<void> {
-    return Promise.reject(new QuicError('migration-failed', 'not supported'));
+  async migrate(address: LocalAddress): Promise<void> {
+    if (this.isServer) {
+      const text = 'the connection stays on its path: only the side that dialled can move it';
+      throw new QuicError('migration-failed', text);
+    }
+    this.#assertUsable();
+    const local = await this.#owner.bindLocal(address);
+    const { remote } = this.#options;
+    try {
+      this.#assertUsable();
+      const validated = this.#migration.probe(local, remote);
+      this.markDirty();
+      await validated;
+      this.#assertUsable();
+      this.native.migrate(local, remote);
+    } catch (error) {
+      this.#owner.releaseLocal(local);
+      throw error;
+    }
+    this.#owner.releaseLocal(this.#local);
+    this.#local = local;
+    this.#onNewPath();
+    this.#sendControl.onPathChanged(packetRange(local.host, remote.host, this.#options.settings));
+    this.markWritten();
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
     if (this.#state === 'handshaking') {
       this.#shut(true, code, reason);
-    } else if (this.#state === 'open') {
+    } else if (this.isOpen) {
       this.#state = 'flushing';
       this.#closeRequest = { code, reason };
       this.#flushingTimer = setTimeout(() => this.#shut(true, code, reason), CLOSE_FLUSH_MS_MAX);
@@ -209,32 +309,55 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   /**
+   * Dialling side: sends the first packet, and if that resumes an earlier connection whose peer is
+   * the one that is wanted, opens at once for early data.
+   */
+  beginEarly(): void {
+    this.guard(() => {
+      this.#sendPackets();
+      if (this.native.isInEarlyData()) this.#onEarlyData();
+    });
+  }
+
+  /**
    * A datagram for this connection. quiche decrypts in place: the datagram is spoilt afterwards.
    */
-  receive(datagram: Uint8Array, host: string, port: number): void {
+  receive(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
     // quiche 0.18 never frees a stream that is stopped by the peer while bytes for it are not sent
     // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
-    const { from, to } = this.#receiveInfo;
-    if (from.port !== port || from.host !== host) this.#receiveInfo = { from: { host, port }, to };
+    const info = this.#receiveInfoFor(host, port, local);
+    this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, this.#receiveInfo);
+      this.native.recv(datagram, info);
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
     this.#hasReceived = true;
+    this.#hasNews = true;
     this.#receivedAt = performance.now();
     this.markDirty();
+  }
+
+  /** As the engine takes it; made anew only when a packet comes from elsewhere. */
+  #receiveInfoFor(host: string, port: number, local: NativeHost): ReceiveInfo {
+    const { from, to } = this.#receiveInfo;
+    if (from.port === port && from.host === host && to === local) return this.#engineInfo;
+    this.#receiveInfo = { from: { host, port }, to: local };
+    this.#engineInfo = { from: this.#addresses.nameOf({ host, port }), to: local };
+    return this.#engineInfo;
   }
 
   /** Hands on what the received packets mean. */
   pump(): void {
     this.guard(() => {
-      if (this.#state === 'handshaking' && this.native.isEstablished()) this.#onEstablished();
+      if (!this.#isEstablished) this.#advanceHandshake();
       const isNews = this.#hasReceived;
       this.#hasReceived = false;
       if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
+      this.#onPathEvents();
+      if (this.#isSessionWanted) this.#offerSession();
       this.#readDatagrams();
       this.#streams.onPackets();
       if (this.#state === 'flushing') this.#closeWhenDelivered();
@@ -260,17 +383,19 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
    * Called by the engine a few times a second: keep-alive, late handshakes, things to clear away.
    */
   tick(now: number): void {
+    if (this.#state === 'over') return;
     this.guard(() => {
-      if (this.#state === 'handshaking') {
+      if (!this.#isEstablished) {
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      // Neither is of use yet, and both are kept until they are fetched.
-      while ((this.native.pathEventNext() ?? null) !== null);
-      while (this.native.retiredScidNext() !== null);
-      this.#streams.countPlaces();
-      const { keepAliveMs } = this.#owner.settings;
+      const { keepAliveMs } = this.#options.settings;
       if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
+      if (!this.#hasNews) return;
+      this.#hasNews = false;
+      if (this.#ids.replaceRetired()) this.markDirty();
+      this.#streams.countPlaces();
+      this.#options.log?.onMetrics(this.stats());
     });
   }
 
@@ -290,6 +415,18 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.markDirty();
   }
 
+  addRoute(route: string): void {
+    this.#owner.addRoute(this, route);
+  }
+
+  removeRoute(route: string): void {
+    this.#owner.removeRoute(this, route);
+  }
+
+  resetToken(connectionId: Uint8Array): bigint {
+    return this.#owner.resetToken(connectionId);
+  }
+
   dueMs(): number | null {
     return this.native.timeout();
   }
@@ -302,7 +439,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#owner.settings.keepAliveMs > 0;
+    const isWanted = this.#state === 'open' && this.#options.settings.keepAliveMs > 0;
     return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
   }
 
@@ -328,39 +465,118 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #open(type: StreamType, handler: StreamHandler): Stream | undefined {
-    return this.#state === 'open' ? this.#streams.open(type, handler) : undefined;
+    return this.isOpen ? this.#streams.open(type, handler) : undefined;
+  }
+
+  #assertUsable(): void {
+    if (this.#state !== 'open') throw new QuicError('closed', 'the connection is not open');
+  }
+
+  #advanceHandshake(): void {
+    if (this.native.isEstablished()) this.#onEstablished();
+    else if (this.#state === 'handshaking' && this.isServer && this.native.isInEarlyData()) {
+      this.#onEarlyData();
+    }
+  }
+
+  /** The certificate is that of the earlier connection: who has the ticket's key is who had it then. */
+  #onEarlyData(): void {
+    const certificate = this.native.peerCertChain()?.[0];
+    const verdict = this.#options.authenticate?.(certificate);
+    // If not, the end of the handshake says why.
+    if (verdict === undefined || !verdict.isAccepted || certificate === undefined) return;
+    if (this.isServer) this.#certificate = certificate;
+    this.#state = 'early';
+    this.#streams.start();
+    this.#owner.onOpen(this);
   }
 
   #onEstablished(): void {
     const certificate = this.native.peerCertChain()?.[0];
-    const verdict = this.#authenticate(certificate);
-    if (!verdict.isAccepted || certificate === undefined) {
+    const { authenticate } = this.#options;
+    const verdict = authenticate?.(certificate);
+    if (
+      verdict?.isAccepted === false ||
+      (authenticate !== undefined && certificate === undefined)
+    ) {
       // The end of our handshake goes out first: without it the peer could not read why it is
       // refused.
       this.#sendPackets();
-      if (verdict.isAccepted) this.#shut(true, 0, 'no certificate');
-      else this.#shut(true, verdict.code, verdict.reason);
+      if (verdict?.isAccepted === false) this.#shut(true, verdict.code, verdict.reason);
+      else this.#shut(true, 0, 'no certificate');
       return;
     }
-    this.#certificate = certificate;
-    this.#state = 'open';
+    this.#isEstablished = true;
+    this.#certificate = certificate ?? this.#certificate;
+    this.protocol = Buffer.from(this.native.applicationProto()).toString('latin1');
+    this.isResumed = this.native.isResumed();
     // RFC 9000 10.1: the smaller of both counts; 0 of the peer means that it has none.
     const { peerMaxIdleTimeout } = this.native.stats();
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
-    this.protocol = Buffer.from(this.native.applicationProto()).toString('latin1');
-    this.isResumed = this.native.isResumed();
-    this.#streams.start();
+    if (this.#options.settings.migration && this.#ids.supply()) this.markDirty();
+    this.#options.log?.onEstablished();
+    const wasHandshaking = this.#state === 'handshaking';
+    if (this.#state !== 'flushing') this.#state = 'open';
     this.#resolveEstablished();
-    this.#owner.onOpen(this);
+    if (wasHandshaking) {
+      this.#streams.start();
+      this.#owner.onOpen(this);
+    }
+    this.#owner.onEstablished(this);
+  }
+
+  #onPathEvents(): void {
+    for (let left = PATH_EVENTS_PER_TURN_MAX; left > 0; left -= 1) {
+      const event = this.native.pathEventNext() ?? null;
+      if (event === null) return;
+      if (event.type === 'New') this.#onNewPath();
+      this.#options.log?.onPath(event);
+      this.#migration.onPathEvent(event);
+      if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
+      if (event.type === 'PeerMigrated') this.#onPeerMigrated(event);
+    }
+    this.markReadable();
+  }
+
+  #onNewPath(): void {
+    this.#pathsCount += 1;
+    if (this.#ids.supply()) this.markDirty();
+  }
+
+  #onPeerMigrated(event: NativePathEvent & { readonly type: 'PeerMigrated' }): void {
+    // quiche calls its local address `old`, and the peer's `new`.
+    const { old: local, new: named } = event;
+    const remote = this.#addresses.wireOf(named);
+    if (isSame(named, this.#options.remote)) {
+      this.#isRebound = false;
+      this.#addresses.settle();
+    } else if (this.#isRebound) {
+      this.#addresses.exchange(remote);
+      this.#engineInfo = { ...this.#engineInfo, from: this.#addresses.nameOf(remote) };
+    }
+    if (remote.port === this.remotePort && displayHost(remote.host) === this.remoteHost) return;
+    this.remoteHost = displayHost(remote.host);
+    this.remotePort = remote.port;
+    this.#sendControl.onPathChanged(packetRange(local.host, remote.host, this.#options.settings));
+    this.#streams.handler?.onPathChanged?.();
+  }
+
+  #offerSession(): void {
+    if (!this.#isEstablished) return;
+    const session = this.native.session();
+    if (session === null) return;
+    this.#isSessionWanted = false;
+    this.#options.onSession?.(session);
   }
 
   #readDatagrams(): void {
     for (let left = DATAGRAMS_QUEUED_MAX; left > 0; left -= 1) {
       const bytes = this.native.dgramRecvVec();
       if (bytes === null) return;
-      this.#streams.handler?.onDatagram?.(bytes);
+      // What may be a replay is not handed on: nothing says so of a datagram.
+      if (this.#isEstablished) this.#streams.handler?.onDatagram?.(bytes);
     }
   }
 
@@ -383,18 +599,36 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#finish();
   }
 
+  /** Returns false when there is more to send in the next turn. */
   #sendPackets(): boolean {
     this.#hasWritten = false;
+    const control = this.#sendControl;
+    control.begin(performance.now(), this.#isEstablished && !this.#isNativeClosed);
     let left = this.#isNativeClosed ? PACKETS_PER_FLUSH_CLOSING_MAX : PACKETS_PER_FLUSH_MAX;
+    if (this.#isRebound) left = Math.min(left, PACKETS_PER_FLUSH_REBOUND_MAX);
     for (; left > 0; left -= 1) {
-      const { packetBuffer } = this.#owner;
-      const packet = this.native.send(packetBuffer);
+      const roomBytes = this.#isRebound ? PACKET_BYTES_MIN : control.nextPacketBytes();
+      if (roomBytes === 0) {
+        this.#sendLater(control.waitMs());
+        return true;
+      }
+      const buffer = this.#owner.packetBuffer(roomBytes);
+      const packet = this.native.send(buffer);
       if (packet === null) return true;
-      const [length, { to }] = packet;
-      if (this.#isNativeClosed) this.#lastPacket = new Uint8Array(packetBuffer.subarray(0, length));
-      this.#owner.sendPacket(length, to);
+      const [length, { from, to }] = packet;
+      control.onPacket(length);
+      if (this.#isNativeClosed) this.#lastPacket = new Uint8Array(buffer.subarray(0, length));
+      this.#options.log?.onDatagram('sent', length);
+      this.#owner.sendPacket(length, from, this.#addresses.wireOf(to));
     }
-    return false;
+    return this.#isRebound;
+  }
+
+  #sendLater(waitMs: number): void {
+    this.#paceTimer ??= setTimeout(() => {
+      this.#paceTimer = undefined;
+      this.markDirty();
+    }, Math.ceil(waitMs));
   }
 
   #finish(): void {
@@ -403,7 +637,11 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#state = 'over';
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);
+    clearTimeout(this.#paceTimer);
+    this.#migration.abandon();
     this.#streams.abandon(info);
+    this.#options.log?.onOver(info);
+    this.#owner.releaseLocal(this.#local);
     this.#owner.onOver(this, info, info.local ? this.#lastPacket : undefined);
     this.#resolveClosed(info);
   }

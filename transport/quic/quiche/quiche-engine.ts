@@ -1,26 +1,33 @@
 import { randomBytes } from 'node:crypto';
 import type { RemoteInfo } from 'node:dgram';
-import type { Connection, ConnectionCloseInfo } from '../connection.js';
+import type { Connection, ConnectionCloseInfo, LocalAddress } from '../connection.js';
 import type {
+  Application,
   Authenticate,
   ConnectOptions,
   Engine,
   EngineOptions,
   ServedApplication,
-  Verdict,
 } from '../engine.js';
-import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_LOOPBACK } from '../limits.js';
+import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
-import { packetBytesFor, resolveSettings, type QuicSettings } from '../settings.js';
-import { nativeConfig } from './config.js';
+import { resolveSettings, type QuicSettings } from '../settings.js';
+import { Acceptor, type Acceptance } from './acceptor.js';
+import { Configs } from './config.js';
+import { ConnectionLog } from './connection-log.js';
+import { Dial } from './dial.js';
+import { packetRange } from './interface-mtu.js';
 import { Lingering } from './lingering.js';
-import { loadNative, type Native, type NativeConfig, type NativeHost } from './native.js';
+import type { Listener } from './listener.js';
+import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
 import { CONNECTION_ID_BYTES, classifyPacket } from './packet.js';
+import { PacketBuffers } from './packet-buffers.js';
 import { QuicheConnection, type ConnectionOwner } from './quiche-connection.js';
+import { Sockets } from './sockets.js';
+import { StatelessReset } from './stateless-reset.js';
 import { UdpSocket, displayHost } from './udp-socket.js';
 
-/** Room for one packet, and for one read of a stream. */
-const PACKET_BUFFER_BYTES = PACKET_BYTES_LOOPBACK + 1;
+/** Room for one read of a stream. */
 const READ_BUFFER_BYTES = 64 * 1024;
 /** How often connections are looked after when there is no keep-alive. */
 const TICK_MS_MAX = 1_000;
@@ -31,36 +38,40 @@ const ABANDONED_CODE = 0;
 export async function openQuicheEngine(options: EngineOptions): Promise<Engine> {
   const native = loadNative();
   const settings = resolveSettings(options.settings);
-  // Fails now, not with the first connection, when the key is of no use.
-  const config = nativeConfig(native, options, settings, packetBytesFor('127.0.0.1', settings));
+  const configs = new Configs(
+    native,
+    {
+      protocols: options.protocols,
+      privateKeyPem: options.privateKeyPem,
+      certificatePem: options.certificatePem,
+      signatureAlgorithms: options.signatureAlgorithms ?? ['ed25519'],
+      asksCertificate: true,
+    },
+    settings,
+  );
   const socket = await UdpSocket.bind(options.host, options.port);
-  return new QuicheEngine(native, options, settings, socket, config);
-}
-
-/** An outbound connection that is not open yet. */
-interface Dial {
-  readonly onOpen: (connection: Connection) => void;
-  readonly resolve: (connection: Connection) => void;
-  readonly reject: (error: QuicError) => void;
+  return new QuicheEngine(native, options, settings, configs, socket);
 }
 
 class QuicheEngine implements Engine, ConnectionOwner {
   readonly host: string;
   readonly port: number;
-  readonly local: NativeHost;
-  readonly settings: QuicSettings;
   readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES);
-  packetBuffer = Buffer.allocUnsafeSlow(PACKET_BUFFER_BYTES);
 
   readonly #native: Native;
   readonly #options: EngineOptions;
-  readonly #socket: UdpSocket;
-  readonly #configs = new Map<number, NativeConfig>();
+  readonly #settings: QuicSettings;
+  readonly #configs: Configs;
+  readonly #sockets: Sockets;
+  readonly #acceptor: Acceptor;
+  readonly #reset: StatelessReset;
+  readonly #buffers = new PacketBuffers(PACKET_BYTES_MAX);
   readonly #connections = new Set<QuicheConnection>();
   readonly #routes = new Map<string, QuicheConnection>();
   readonly #dials = new Map<QuicheConnection, Dial>();
+  /** Inbound connections whose peer has not completed the handshake. */
+  readonly #halfOpen = new Map<QuicheConnection, Listener>();
   readonly #lingering = new Lingering();
-  #halfOpenCount = 0;
   #isAccepting = true;
   #isClosed = false;
   #dirty: QuicheConnection[] = [];
@@ -71,72 +82,56 @@ class QuicheEngine implements Engine, ConnectionOwner {
     native: Native,
     options: EngineOptions,
     settings: QuicSettings,
+    configs: Configs,
     socket: UdpSocket,
-    loopbackConfig: NativeConfig,
   ) {
     this.#native = native;
     this.#options = options;
-    this.settings = settings;
-    this.#socket = socket;
+    this.#settings = settings;
+    this.#configs = configs;
     this.host = displayHost(socket.host);
     this.port = socket.port;
-    this.local = { host: socket.host, port: socket.port };
-    this.#configs.set(packetBytesFor('127.0.0.1', settings), loopbackConfig);
-    socket.onMessage((datagram, remote) => this.#onDatagram(datagram, remote));
+    this.#reset = new StatelessReset(options.privateKeyPem);
+    const { protocols, authenticate, onConnection, tickets } = options;
+    const main: Listener = { protocols, configs, authenticate, onConnection };
+    this.#acceptor = new Acceptor(native, main, settings, tickets);
+    this.#sockets = new Sockets(socket, (...heard) => this.#onDatagram(...heard));
   }
 
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
     options.signal?.throwIfAborted();
-    const host = await this.#socket.resolveHost(options.host);
+    const host = await this.#sockets.primary.resolveHost(options.host);
     if (this.#isClosed) throw new QuicError('closed', 'this endpoint is closed');
     if (this.#connections.size >= CONNECTIONS_MAX) {
       throw new QuicError('limit', `this endpoint has ${CONNECTIONS_MAX} connections already`);
     }
     const leftMs = options.timeoutMs - (performance.now() - startedAt);
-    const { connection, verdict } = this.#dial({ host, port: options.port }, options.authenticate);
-    return await new Promise<Connection>((resolve, reject) => {
-      const giveUp = (error: QuicError): void => {
-        this.#dials.delete(connection);
-        settle();
-        reject(error);
-        void connection.close(ABANDONED_CODE, '');
-      };
-      const where = `${options.host}:${options.port}`;
-      const timer = setTimeout(
-        () =>
-          giveUp(new QuicError('timeout', `no answer from ${where} in ${options.timeoutMs} ms`)),
-        Math.max(leftMs, 0),
-      );
-      const onAbort = (): void =>
-        giveUp(new QuicError('cancelled', `connecting to ${where} was cancelled`));
-      const settle = (): void => {
-        clearTimeout(timer);
-        options.signal?.removeEventListener('abort', onAbort);
-      };
-      options.signal?.addEventListener('abort', onAbort, { once: true });
-      this.#dials.set(connection, {
-        onOpen: options.onOpen,
-        resolve: (opened) => {
-          settle();
-          resolve(opened);
-        },
-        reject: (error) => {
-          settle();
-          const refusal = verdict();
-          reject(
-            refusal === undefined
-              ? error
-              : new QuicError('unauthenticated', refusal, { cause: error }),
-          );
-        },
-      });
-      connection.markDirty();
-    });
+    return await this.#dial({ host, port: options.port }, options, leftMs).promise;
   }
 
-  serve(): ServedApplication {
-    throw new QuicError('bad-option', 'not supported');
+  serve(application: Application): ServedApplication {
+    const taken = application.protocols.find((protocol) => this.#acceptor.hasProtocol(protocol));
+    if (taken !== undefined || application.protocols.length === 0) {
+      const what = taken === undefined ? 'it names no protocol' : `'${taken}' is served already`;
+      throw new QuicError('bad-option', `the application cannot be served: ${what}`);
+    }
+    const settings = resolveSettings({ ...this.#settings, ...application.settings });
+    const { protocols, onConnection } = application;
+    const configsFor = (privateKeyPem: string, certificatePem: string): Configs => {
+      const credentials = { protocols, privateKeyPem, certificatePem };
+      const asked = { signatureAlgorithms: undefined, asksCertificate: false };
+      return new Configs(this.#native, { ...credentials, ...asked }, settings);
+    };
+    const configs = configsFor(application.privateKeyPem, application.certificatePem);
+    const listener: Listener = { protocols, configs, authenticate: undefined, onConnection };
+    this.#acceptor.addListener(listener);
+    return {
+      setCertificate: (privateKeyPem, certificatePem) => {
+        listener.configs = configsFor(privateKeyPem, certificatePem);
+      },
+      stop: () => this.#acceptor.removeListener(listener),
+    };
   }
 
   stopAccepting(): void {
@@ -148,13 +143,16 @@ class QuicheEngine implements Engine, ConnectionOwner {
     this.#isClosed = true;
     await Promise.all([...this.#connections].map((connection) => connection.close(code, reason)));
     this.#stopTicker();
-    await this.#socket.close();
+    await this.#sockets.close();
   }
 
-  sendPacket(length: number, to: NativeHost): void {
-    if (!this.#socket.send(this.packetBuffer, length, to.host, to.port)) {
-      this.packetBuffer = Buffer.allocUnsafeSlow(PACKET_BUFFER_BYTES);
-    }
+  packetBuffer(bytes: number): Uint8Array {
+    return this.#buffers.get(bytes);
+  }
+
+  sendPacket(length: number, from: NativeHost, to: NativeHost): void {
+    const socket = this.#sockets.find(from);
+    if (!socket.send(this.#buffers.whole, length, to.host, to.port)) this.#buffers.replace();
   }
 
   schedule(connection: QuicheConnection): void {
@@ -164,16 +162,39 @@ class QuicheEngine implements Engine, ConnectionOwner {
     setImmediate(() => this.#run());
   }
 
+  addRoute(connection: QuicheConnection, route: string): void {
+    this.#routes.set(route, connection);
+    connection.routes.add(route);
+  }
+
+  removeRoute(connection: QuicheConnection, route: string): void {
+    connection.routes.delete(route);
+    if (this.#routes.get(route) === connection) this.#routes.delete(route);
+  }
+
+  resetToken(connectionId: Uint8Array): bigint {
+    return this.#reset.tokenNumber(connectionId);
+  }
+
+  async bindLocal(local: LocalAddress): Promise<NativeHost> {
+    return (await this.#sockets.bind(local.host, local.port)).local;
+  }
+
+  releaseLocal(local: NativeHost): void {
+    this.#sockets.release(local);
+  }
+
   onOpen(connection: QuicheConnection): void {
     const dial = this.#dials.get(connection);
-    if (dial !== undefined) {
-      this.#dials.delete(connection);
-      dial.onOpen(connection);
-      dial.resolve(connection);
-      return;
-    }
-    this.#halfOpenCount -= 1;
-    this.#options.onConnection(connection);
+    if (dial === undefined) this.#halfOpen.get(connection)?.onConnection(connection);
+    else dial.onOpen(connection);
+  }
+
+  onEstablished(connection: QuicheConnection): void {
+    this.#halfOpen.delete(connection);
+    const dial = this.#dials.get(connection);
+    this.#dials.delete(connection);
+    dial?.onEstablished(connection);
   }
 
   onOver(connection: QuicheConnection, info: ConnectionCloseInfo, lastPacket?: Uint8Array): void {
@@ -182,10 +203,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
       if (this.#routes.get(route) === connection) this.#routes.delete(route);
     }
     if (lastPacket !== undefined) {
-      this.#lingering.add(connection.routes, lastPacket, performance.now());
+      this.#lingering.add([...connection.routes], lastPacket, performance.now());
     }
     if (this.#connections.size === 0) this.#stopTicker();
-    this.#reportUnopened(connection, info);
+    if (connection.isHalfOpen) this.#reportUnopened(connection, info);
   }
 
   #reportUnopened(connection: QuicheConnection, info: ConnectionCloseInfo): void {
@@ -193,119 +214,135 @@ class QuicheEngine implements Engine, ConnectionOwner {
     const reason = connection.failure ?? info.reason;
     if (dial !== undefined) {
       this.#dials.delete(connection);
-      const where = `${connection.remoteHost}:${connection.remotePort}`;
       const code = info.kind === 'transport' ? 'handshake-failed' : 'closed';
-      dial.reject(
-        new QuicError(
-          info.kind === 'idle' ? 'timeout' : code,
-          `the connection to ${where} failed: ${reason}`,
-        ),
-      );
-    } else if (connection.isServer && connection.peerCertificate.length === 0) {
-      this.#halfOpenCount -= 1;
+      const text = `the connection to ${dial.where} failed: ${reason}`;
+      dial.fail(new QuicError(info.kind === 'idle' ? 'timeout' : code, text));
+    } else if (this.#halfOpen.delete(connection)) {
       const { remoteHost, remotePort } = connection;
       this.#options.onRefusal?.({ remoteHost, remotePort, reason });
     }
   }
 
-  #onDatagram(datagram: Buffer, remote: RemoteInfo): void {
+  #onDatagram(socket: UdpSocket, datagram: Buffer, remote: RemoteInfo): void {
     const packet = classifyPacket(datagram);
     if (packet.kind === 'ignored') return;
+    const answer = (bytes: Uint8Array): void => {
+      socket.send(bytes, bytes.length, remote.address, remote.port);
+    };
     if (packet.kind === 'other-version') {
-      if (this.#isAccepting) {
-        this.#socket.send(packet.answer, packet.answer.length, remote.address, remote.port);
-      }
+      if (this.#isAccepting) answer(packet.answer);
       return;
     }
-    let connection = this.#routes.get(packet.connectionId);
-    if (connection === undefined) {
-      const answer = this.#lingering.answer(packet.connectionId, performance.now());
-      if (answer !== undefined) {
-        this.#socket.send(answer, answer.length, remote.address, remote.port);
-        return;
-      }
-      if (packet.kind !== 'initial') return;
-      connection = this.#accept(packet.connectionId, remote);
+    const connection = this.#routes.get(packet.connectionId);
+    if (connection !== undefined) {
+      connection.receive(datagram, remote.address, remote.port, socket.local);
+      return;
     }
-    connection?.receive(datagram, remote.address, remote.port);
+    const last = this.#lingering.answer(packet.connectionId, performance.now());
+    if (last !== undefined) answer(last);
+    else if (packet.kind === 'initial') this.#onInitial(socket, datagram, remote, answer);
+    else if (packet.isShort) {
+      const id = Buffer.from(packet.connectionId, 'latin1');
+      const reset = this.#reset.answer(datagram, id, performance.now());
+      if (reset !== undefined) answer(reset);
+    }
   }
 
-  #accept(firstId: string, remote: RemoteInfo): QuicheConnection | undefined {
+  #onInitial(
+    socket: UdpSocket,
+    datagram: Buffer,
+    remote: RemoteInfo,
+    answer: (bytes: Uint8Array) => void,
+  ): void {
     if (
       !this.#isAccepting ||
-      this.#halfOpenCount >= HALF_OPEN_CONNECTIONS_MAX ||
+      this.#halfOpen.size >= HALF_OPEN_CONNECTIONS_MAX ||
       this.#connections.size >= CONNECTIONS_MAX
     ) {
-      return undefined;
+      return;
     }
+    const decision = this.#acceptor.decide(datagram, remote, this.#halfOpen.size);
+    if (decision.kind === 'answer') answer(decision.packet);
+    if (decision.kind !== 'accept') return;
+    const connection = this.#accept(decision.acceptance, socket, remote);
+    for (const each of decision.acceptance.datagrams) {
+      connection?.receive(each, remote.address, remote.port, socket.local);
+    }
+  }
+
+  #accept(
+    acceptance: Acceptance,
+    socket: UdpSocket,
+    remote: RemoteInfo,
+  ): QuicheConnection | undefined {
+    const { listener, connectionId, originalId, firstId, isEarly, ticketKey } = acceptance;
+    const { settings } = listener.configs;
     const from = { host: remote.address, port: remote.port };
-    const id = randomBytes(CONNECTION_ID_BYTES);
+    const packetBytes = packetRange(socket.host, from.host, settings).ceilingBytes;
+    let native: NativeConnection;
     try {
-      const native = this.#native.Connection.accept(
-        id,
-        undefined,
-        this.local,
-        from,
-        this.#configFor(from.host),
-      );
-      const { authenticate } = this.#options;
-      const connection = new QuicheConnection(this, native, {
-        isServer: true,
-        remote: from,
-        authenticate,
-      });
-      this.#halfOpenCount += 1;
-      this.#add(connection, [id.toString('latin1'), firstId]);
-      return connection;
+      const config = listener.configs.get({ packetBytes, isEarly, ticketKey });
+      config.setStatelessResetToken(this.#reset.tokenNumber(connectionId));
+      const { Connection } = this.#native;
+      native = Connection.accept(connectionId, originalId, socket.local, from, config);
     } catch {
       // An address that the engine cannot read, for example with a zone.
       return undefined;
     }
+    const connection = new QuicheConnection(this, native, {
+      isServer: true,
+      local: socket.local,
+      remote: from,
+      settings,
+      authenticate: listener.authenticate,
+      log: ConnectionLog.begin(native, { isServer: true, firstId: originalId ?? firstId }),
+    });
+    this.#halfOpen.set(connection, listener);
+    this.#add(connection, connectionId);
+    this.addRoute(connection, Buffer.from(firstId).toString('latin1'));
+    return connection;
   }
 
-  #dial(
-    remote: NativeHost,
-    authenticate: Authenticate,
-  ): { readonly connection: QuicheConnection; readonly verdict: () => string | undefined } {
-    let refusal: string | undefined;
-    const judge = (certificate: Uint8Array | undefined): Verdict => {
-      const verdict = authenticate(certificate);
-      if (!verdict.isAccepted) refusal = verdict.reason;
+  #dial(remote: NativeHost, options: ConnectOptions, leftMs: number): Dial {
+    const dial = new Dial(options, leftMs, () => {
+      this.#dials.delete(connection);
+      void connection.close(ABANDONED_CODE, '');
+    });
+    const authenticate: Authenticate = (certificate) => {
+      const verdict = options.authenticate(certificate);
+      dial.refusal = verdict.isAccepted ? undefined : verdict.reason;
       return verdict;
     };
+    const { local } = this.#sockets.primary;
+    const packetBytes = packetRange(local.host, remote.host, this.#settings).ceilingBytes;
+    const config = this.#configs.get({ packetBytes, isEarly: true });
     const id = randomBytes(CONNECTION_ID_BYTES);
-    const config = this.#configFor(remote.host);
-    const native = this.#native.Connection.connect(undefined, id, this.local, remote, config);
+    const native = this.#native.Connection.connect(undefined, id, local, remote, config);
     const connection = new QuicheConnection(this, native, {
       isServer: false,
+      local,
       remote,
-      authenticate: judge,
+      settings: this.#settings,
+      authenticate,
+      onSession: options.onSession,
+      log: ConnectionLog.begin(native, { isServer: false, firstId: id }),
     });
-    this.#add(connection, [id.toString('latin1')]);
-    return { connection, verdict: () => refusal };
+    this.#dials.set(connection, dial);
+    this.#add(connection, id);
+    const isResuming = options.session !== undefined && resume(native, options.session);
+    if (isResuming && options.isEarly === true) connection.beginEarly();
+    connection.markDirty();
+    return dial;
   }
 
-  #add(connection: QuicheConnection, routes: readonly string[]): void {
+  #add(connection: QuicheConnection, connectionId: Uint8Array): void {
     this.#connections.add(connection);
-    for (const route of routes) {
-      this.#routes.set(route, connection);
-      connection.routes.push(route);
-    }
+    this.addRoute(connection, Buffer.from(connectionId).toString('latin1'));
     if (this.#ticker === undefined) {
-      const { keepAliveMs } = this.settings;
+      const { keepAliveMs } = this.#settings;
       const everyMs = keepAliveMs === 0 ? TICK_MS_MAX : Math.min(keepAliveMs / 2, TICK_MS_MAX);
       this.#ticker = setInterval(() => this.#tick(), everyMs);
     }
-  }
-
-  #configFor(host: string): NativeConfig {
-    const packetBytes = packetBytesFor(host, this.settings);
-    let config = this.#configs.get(packetBytes);
-    if (config === undefined) {
-      config = nativeConfig(this.#native, this.#options, this.settings, packetBytes);
-      this.#configs.set(packetBytes, config);
-    }
-    return config;
   }
 
   #tick(): void {
@@ -331,5 +368,15 @@ class QuicheEngine implements Engine, ConnectionOwner {
         for (const connection of connections) connection.flush();
       });
     });
+  }
+}
+
+/** A session that cannot be read costs nothing but the time to try. */
+function resume(native: NativeConnection, session: Uint8Array): boolean {
+  try {
+    native.setSession(session);
+    return true;
+  } catch {
+    return false;
   }
 }

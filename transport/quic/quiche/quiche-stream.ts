@@ -52,7 +52,7 @@ export class QuicheStream implements Stream {
   readonly id: number;
   readonly isUnidirectional: boolean;
   readonly isLocal: boolean;
-  readonly isEarly = false;
+  readonly isEarly: boolean;
   queuedBytes = 0;
   isReceiveDone: boolean;
   isSendDone: boolean;
@@ -67,10 +67,11 @@ export class QuicheStream implements Stream {
   /** This side ended with all that was written, so that the peer will have it. */
   isSentWhole = false;
 
-  constructor(owner: StreamOwner, id: number, isLocal: boolean) {
+  constructor(owner: StreamOwner, id: number, isLocal: boolean, isEarly: boolean) {
     this.#owner = owner;
     this.id = id;
     this.isLocal = isLocal;
+    this.isEarly = isEarly;
     this.isUnidirectional = (id & 2) !== 0;
     this.isReceiveDone = this.isUnidirectional && isLocal;
     this.isSendDone = this.isUnidirectional && !isLocal;

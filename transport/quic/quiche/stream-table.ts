@@ -9,6 +9,8 @@ import { QuicheStream, type StreamOwner } from './quiche-stream.js';
 export interface StreamTableOwner {
   readonly native: NativeConnection;
   readonly isServer: boolean;
+  /** True while what the peer sends may be a replay. */
+  readonly isEarlyData: boolean;
   /** Scratch space for reading. */
   readonly readBuffer: Uint8Array;
   markDirty(): void;
@@ -186,7 +188,7 @@ export class StreamTable implements StreamOwner {
   }
 
   #add(id: number, isLocal: boolean): QuicheStream {
-    const stream = new QuicheStream(this, id, isLocal);
+    const stream = new QuicheStream(this, id, isLocal, !isLocal && this.#owner.isEarlyData);
     this.openedCount += 1;
     this.#streams.set(id, stream);
     return stream;

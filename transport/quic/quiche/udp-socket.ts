@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { SOCKET_BUFFER_BYTES, SOCKET_QUEUE_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
+import type { NativeHost } from './native.js';
 
 /** One bound UDP socket. Losing a packet is never an error here: QUIC sends it again. */
 export class UdpSocket {
@@ -11,6 +12,8 @@ export class UdpSocket {
   /** The bound address. */
   readonly host: string;
   readonly port: number;
+  /** The same, as the engine takes it. */
+  readonly local: NativeHost;
   #isClosed = false;
   /** Packets that the system or the queue bound refused. */
   lostCount = 0;
@@ -21,6 +24,7 @@ export class UdpSocket {
     this.#isIpv6 = isIpv6;
     this.host = bound.address;
     this.port = bound.port;
+    this.local = { host: bound.address, port: bound.port };
     socket.on('error', () => {
       // Without a callback dgram reports a failed send here (unreachable network, too long): a lost
       // packet.

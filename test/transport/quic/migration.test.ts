@@ -1,0 +1,209 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import type { Connection, ConnectionHandler, Engine } from '../../../transport/quic/index.js';
+import { PATHS_MAX } from '../../../transport/quic/limits.js';
+import { sleep, until } from '../rpc/pair.js';
+import { bidirectional, handler, openEngine } from './engines.js';
+import { UdpRelay } from './udp-relay.js';
+
+const ACCEPT = { isAccepted: true } as const;
+
+interface Server {
+  readonly engine: Engine;
+  readonly connections: Connection[];
+  /** Ports that the server was told the peer is reached at. */
+  readonly ports: number[];
+}
+
+/** A server that sends back what it gets, with back-pressure. */
+async function echoing(): Promise<Server> {
+  const connections: Connection[] = [];
+  const ports: number[] = [];
+  const engine = await openEngine({
+    onConnection: (connection) => {
+      connections.push(connection);
+      connection.setHandler({
+        onStream: (stream) =>
+          handler({
+            onData: (bytes, isFinal) => {
+              if (!stream.write(Buffer.from(bytes), isFinal)) stream.pause();
+            },
+            onDrained: () => stream.resume(),
+          }),
+        onStreamsAvailable: () => undefined,
+        onPathChanged: () => ports.push(connection.remotePort),
+      });
+    },
+  });
+  return { engine, connections, ports };
+}
+
+const IGNORING: ConnectionHandler = {
+  onStream: () => handler(),
+  onStreamsAvailable: () => undefined,
+};
+
+async function dial(engine: Engine, port: number): Promise<Connection> {
+  return await engine.connect({
+    host: '127.0.0.1',
+    port,
+    timeoutMs: 5_000,
+    authenticate: () => ACCEPT,
+    onOpen: (connection) => connection.setHandler(IGNORING),
+  });
+}
+
+/** Sends bytes on a stream of their own and compares what comes back. */
+function echo(connection: Connection, bytes: Buffer): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const hash = createHash('sha256');
+    const stream = bidirectional(
+      connection,
+      handler({
+        onData: (chunk, isFinal) => {
+          hash.update(chunk);
+          if (isFinal) resolve(hash.digest('hex') === sha256(bytes));
+        },
+        onReset: (code) => reject(new Error(`reset ${code}`)),
+        onConnectionClosed: ({ reason }) => reject(new Error(reason)),
+      }),
+    );
+    stream.write(bytes, true);
+  });
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+describe('a connection', () => {
+  it('survives a NAT that forgets its port in the middle of a transfer', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const connection = await dial(await openEngine(), relay.port);
+    const before = relay.backPort;
+    const echoes = echo(connection, randomBytes(8 << 20));
+    await until(() => relay.seen.length > 200);
+    await relay.rebind();
+    expect(relay.backPort).not.toBe(before);
+    expect(await echoes).toBe(true);
+    expect(await echo(connection, Buffer.from('and after it'))).toBe(true);
+    expect(server.ports.at(-1)).toBe(relay.backPort);
+    expect(server.connections[0]?.remotePort).toBe(relay.backPort);
+    expect(server.connections).toHaveLength(1);
+  });
+
+  it('moves to another local port while 20 streams are open, and loses none', async () => {
+    const server = await echoing();
+    const connection = await dial(await openEngine(), server.engine.port);
+    await echo(connection, Buffer.from('x'));
+    const echoes = Array.from({ length: 20 }, () => echo(connection, randomBytes(1 << 20)));
+    await connection.migrate({ host: '127.0.0.1', port: 0 });
+    expect(await Promise.all(echoes)).toEqual(Array.from({ length: 20 }, () => true));
+    expect(server.ports).toHaveLength(1);
+  });
+
+  it('moves to another local address, and then to a third', async () => {
+    const server = await echoing();
+    const connection = await dial(await openEngine(), server.engine.port);
+    await echo(connection, Buffer.from('x'));
+    for (const host of ['127.0.0.2', '127.0.0.3']) {
+      await connection.migrate({ host, port: 0 });
+      expect(await echo(connection, randomBytes(100_000))).toBe(true);
+      await until(() => server.connections[0]?.remoteHost === host);
+    }
+  });
+
+  it('stays on its path when the new one does not reach the peer', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const client = await openEngine();
+    const connection = await dial(client, relay.port);
+    await echo(connection, Buffer.from('x'));
+    // Everything from the new address is lost on the way.
+    relay.filter = (_direction, _bytes, remote) => remote.address !== '127.0.0.2';
+    await expect(connection.migrate({ host: '127.0.0.2', port: 0 })).rejects.toMatchObject({
+      code: 'migration-failed',
+    });
+    expect(await echo(connection, Buffer.from('still here'))).toBe(true);
+  }, 30_000);
+
+  it('cannot be moved by the side that was dialled', async () => {
+    const server = await echoing();
+    const connection = await dial(await openEngine(), server.engine.port);
+    await echo(connection, Buffer.from('x'));
+    await expect(
+      server.connections[0]?.migrate({ host: '127.0.0.1', port: 0 }),
+    ).rejects.toMatchObject({ code: 'migration-failed' });
+  });
+
+  it('cannot be moved to an address that this machine does not have', async () => {
+    const server = await echoing();
+    const connection = await dial(await openEngine(), server.engine.port);
+    await expect(connection.migrate({ host: '192.0.2.1', port: 0 })).rejects.toMatchObject({
+      code: 'address-unavailable',
+    });
+    expect(await echo(connection, Buffer.from('still here'))).toBe(true);
+  });
+
+  it('cannot be moved when the peer does not allow it', async () => {
+    const server = await openEngine({ settings: { migration: false } });
+    const connection = await dial(await openEngine(), server.port);
+    await expect(connection.migrate({ host: '127.0.0.1', port: 0 })).rejects.toMatchObject({
+      code: 'migration-failed',
+      message: expect.stringContaining('does not allow') as string,
+    });
+  });
+
+  it('can be moved some times, and then asks to be replaced', async () => {
+    const server = await echoing();
+    const connection = await dial(await openEngine(), server.engine.port);
+    for (let round = 1; round < PATHS_MAX; round += 1) {
+      expect(connection.isWorn).toBe(false);
+      await moveWhenPossible(connection);
+      expect(await echo(connection, randomBytes(10_000))).toBe(true);
+    }
+    expect(connection.isWorn).toBe(true);
+    await expect(connection.migrate({ host: '127.0.0.1', port: 0 })).rejects.toMatchObject({
+      code: 'migration-failed',
+    });
+    expect(await echo(connection, randomBytes(10_000))).toBe(true);
+  }, 30_000);
+
+  it('survives a NAT that forgets its port again and again', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const connection = await dial(await openEngine(), relay.port);
+    for (let round = 1; round < PATHS_MAX; round += 1) {
+      const echoes = echo(connection, randomBytes(1 << 20));
+      await relay.rebind();
+      expect(await echoes).toBe(true);
+      expect(server.connections[0]?.remotePort).toBe(relay.backPort);
+    }
+  }, 30_000);
+
+  it('goes back to the port that it had before', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const connection = await dial(await openEngine(), relay.port);
+    for (let round = 0; round < 2; round += 1) {
+      expect(await echo(connection, randomBytes(1 << 20))).toBe(true);
+      await relay.exchange();
+    }
+    expect(await echo(connection, randomBytes(1 << 20))).toBe(true);
+    await until(() => server.connections[0]?.remotePort === relay.backPort);
+  }, 30_000);
+});
+
+/** Right after a move the ids for the next one may still be on their way. */
+async function moveWhenPossible(connection: Connection): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const isMoved = await connection.migrate({ host: '127.0.0.1', port: 0 }).then(
+      () => true,
+      () => false,
+    );
+    if (isMoved) return;
+    await sleep(10);
+  }
+  throw new Error('no connection id came');
+}

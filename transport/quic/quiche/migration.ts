@@ -1,0 +1,70 @@
+import { MIGRATION_MS_MAX } from '../limits.js';
+import { QuicError } from '../quic-error.js';
+import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
+
+/** A path that is being tried. */
+interface Attempt {
+  readonly local: NativeHost;
+  readonly resolve: () => void;
+  readonly reject: (error: QuicError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * Moves a connection that this side dialled to another local address (RFC 9000 9.2):
+ *
+ *   probe the new path --answered--> switch to it
+ *                      \--failed, late, closed--> the old path stays in use
+ */
+export class Migration {
+  readonly #native: NativeConnection;
+  #attempt: Attempt | undefined;
+
+  constructor(native: NativeConnection) {
+    this.#native = native;
+  }
+
+  /** Resolves when `local` can be switched to. Packets must be sent after the call. */
+  probe(local: NativeHost, remote: NativeHost): Promise<void> {
+    if (this.#attempt !== undefined) return Promise.reject(failed('another one is going on'));
+    if (this.#native.stats().peerDisableActiveMigration) {
+      return Promise.reject(failed('the peer does not allow it'));
+    }
+    try {
+      this.#native.probePath(local, remote);
+    } catch (cause) {
+      return Promise.reject(failed('no connection id is left for another path', cause));
+    }
+    return new Promise((resolve, reject) => {
+      const text = `nothing came back on the new path in ${MIGRATION_MS_MAX} ms`;
+      const timer = setTimeout(() => this.#end()?.reject(failed(text)), MIGRATION_MS_MAX);
+      this.#attempt = { local, resolve, reject, timer };
+    });
+  }
+
+  onPathEvent(event: NativePathEvent): void {
+    if (event.type !== 'Validated' && event.type !== 'FailedValidation') return;
+    const wanted = this.#attempt?.local;
+    if (event.local.host !== wanted?.host || event.local.port !== wanted.port) return;
+    const attempt = this.#end();
+    if (event.type === 'Validated') attempt?.resolve();
+    else attempt?.reject(failed('nothing came back on the new path'));
+  }
+
+  /** The connection is over. */
+  abandon(): void {
+    this.#end()?.reject(new QuicError('closed', 'the connection was closed while it moved'));
+  }
+
+  #end(): Attempt | undefined {
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    clearTimeout(attempt?.timer);
+    return attempt;
+  }
+}
+
+function failed(why: string, cause?: unknown): QuicError {
+  const text = `the connection stays on its path: ${why}`;
+  return new QuicError('migration-failed', text, cause === undefined ? {} : { cause });
+}
