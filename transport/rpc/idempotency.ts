@@ -14,6 +14,8 @@ export interface KeyedAnswer {
   readonly frame: Uint8Array;
   /** A failure that says nothing about the call itself is not kept: another try may succeed. */
   readonly isFinal: boolean;
+  /** It failed because its own caller gave up: those who joined it have not. */
+  readonly isOfItsCaller: boolean;
 }
 
 /** What a key means for a call. */
@@ -50,9 +52,10 @@ const RETRYABLE: ReadonlySet<RpcErrorCode> = new Set<RpcErrorCode>([
   'internal',
 ]);
 
-/** True when a failure is an answer that another try would get too. */
-export function isFinalFailure(error: RpcError): boolean {
-  return !RETRYABLE.has(error.code);
+/** An answer that is a failure. */
+export function failedAnswer(frame: Uint8Array, error: RpcError): KeyedAnswer {
+  const isOfItsCaller = error.code === 'cancelled' || error.code === 'deadline-exceeded';
+  return { frame, isFinal: !RETRYABLE.has(error.code), isOfItsCaller };
 }
 
 /**
@@ -124,7 +127,7 @@ export class IdempotentAnswers {
       } else if (this.#entries.get(name) === entry) {
         this.#remove(name, entry);
       }
-      settlePromise(answer);
+      settlePromise(answer?.isOfItsCaller === true ? undefined : answer);
     };
     return { kind: 'run', settle };
   }

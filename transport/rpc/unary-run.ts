@@ -1,6 +1,6 @@
 import type { Stream } from '../quic/stream.js';
 import type { Dispatch } from './dispatch.js';
-import { isFinalFailure, type KeyedAnswer } from './idempotency.js';
+import { failedAnswer, type KeyedAnswer } from './idempotency.js';
 import { IncomingContext, type CallFacts } from './incoming-context.js';
 import { NO_METADATA, type Metadata } from './metadata.js';
 import { RpcError, type Handler, type Method, type PeerConnection } from './rpc.js';
@@ -170,12 +170,11 @@ export class UnaryRun {
     if (taken === undefined) return undefined;
     try {
       const result = await this.#invoke(taken, method, payload, context);
-      return { frame: this.#encode(method, result), isFinal: true };
+      return { frame: this.#encode(method, result), isFinal: true, isOfItsCaller: false };
     } catch (error) {
       const { dispatch, peerId } = this.#owner;
       const failure = dispatch.failureOf(method, peerId, error);
-      const frame = this.#wire.failure(failure, context.trailer);
-      return { frame, isFinal: isFinalFailure(failure) };
+      return failedAnswer(this.#wire.failure(failure, context.trailer), failure);
     } finally {
       this.#release();
     }
