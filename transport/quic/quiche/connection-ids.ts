@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CONNECTION_IDS_ISSUED_MAX, CONNECTION_IDS_SPARE } from '../limits.js';
+import type { ConnectionOwner } from './connection-owner.js';
 import type { NativeConnection } from './native.js';
 import { CONNECTION_ID_BYTES } from './packet.js';
 
@@ -8,8 +9,6 @@ export interface ConnectionIdsOwner {
   /** Packets to this id (latin1) are this connection's from now on. */
   addRoute(route: string): void;
   removeRoute(route: string): void;
-  /** The token by which a stateless reset proves itself. */
-  resetToken(connectionId: Uint8Array): bigint;
 }
 
 /**
@@ -18,12 +17,14 @@ export interface ConnectionIdsOwner {
  */
 export class ConnectionIds {
   readonly #owner: ConnectionIdsOwner;
+  readonly #engine: ConnectionOwner;
   readonly #native: NativeConnection;
   #issuedCount = 0;
   #wantedCount = CONNECTION_IDS_SPARE;
 
-  constructor(owner: ConnectionIdsOwner, native: NativeConnection) {
+  constructor(owner: ConnectionIdsOwner, engine: ConnectionOwner, native: NativeConnection) {
     this.#owner = owner;
+    this.#engine = engine;
     this.#native = native;
   }
 
@@ -40,7 +41,7 @@ export class ConnectionIds {
       this.#native.sourceCidsLeft() > 0
     ) {
       const connectionId = randomBytes(CONNECTION_ID_BYTES);
-      this.#native.newSourceCid(connectionId, this.#owner.resetToken(connectionId), false);
+      this.#native.newSourceCid(connectionId, this.#engine.resetToken(connectionId), false);
       this.#owner.addRoute(connectionId.toString('latin1'));
       this.#issuedCount += 1;
       isAdded = true;

@@ -1,3 +1,4 @@
+import type { ConnectionStats } from '../connection.js';
 import type { QuicSettings } from '../settings.js';
 import type { PacketRange } from './interface-mtu.js';
 import type { NativeConnection, NativePathStats } from './native.js';
@@ -75,6 +76,20 @@ export class SendControl {
     this.#mtu = new PathMtu(range.startBytes, range.ceilingBytes);
     this.#path = undefined;
     this.#lookedAtMs = 0;
+  }
+
+  stats(): ConnectionStats {
+    const path = this.#readPath();
+    return {
+      rttMs: path?.rtt ?? 0,
+      congestionWindowBytes: path?.cwnd ?? 0,
+      packetBytes: this.packetBytes,
+      sentPackets: path?.sent ?? 0,
+      receivedPackets: path?.recv ?? 0,
+      lostPackets: path?.lost ?? 0,
+      sentBytes: path?.sentBytes ?? 0,
+      receivedBytes: path?.recvBytes ?? 0,
+    };
   }
 
   #look(): void {

@@ -1,0 +1,71 @@
+import type { Authenticate } from '../engine.js';
+import type { NativeConnection } from './native.js';
+
+/** What became of a handshake since one looked. */
+export type Progress =
+  | { readonly kind: 'none' }
+  /** The peer is, by its session, who it was; what it sends now may be a replay. */
+  | { readonly kind: 'early' }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly code: number; readonly reason: string };
+
+/** The handshake of one connection, and what is known of the peer by it. */
+export class Handshake {
+  readonly #native: NativeConnection;
+  readonly #isServer: boolean;
+  /** Undefined when the peer shows no certificate. */
+  readonly #authenticate: Authenticate | undefined;
+  isDone = false;
+  isEarly = false;
+  /** DER; empty until the peer has proven to hold its key. */
+  certificate: Uint8Array = new Uint8Array();
+  protocol = '';
+  isResumed = false;
+
+  constructor(native: NativeConnection, isServer: boolean, authenticate: Authenticate | undefined) {
+    this.#native = native;
+    this.#isServer = isServer;
+    this.#authenticate = authenticate;
+  }
+
+  /** Looks how far it is; packets have come. */
+  advance(): Progress {
+    if (this.isDone) return { kind: 'none' };
+    if (this.#native.isEstablished()) return this.#complete();
+    return this.#isServer && !this.isEarly ? this.beginEarly() : { kind: 'none' };
+  }
+
+  /** Looks whether early data may be sent, or has come. */
+  beginEarly(): Progress {
+    if (!this.#native.isInEarlyData()) return { kind: 'none' };
+    const certificate = this.#shown();
+    // The certificate is that of the earlier connection: who has the ticket's key is who had it then.
+    // If it is refused, the end of the handshake says why.
+    const isAccepted = this.#authenticate?.(certificate).isAccepted === true;
+    if (!isAccepted || certificate === undefined) return { kind: 'none' };
+    if (this.#isServer) this.certificate = certificate;
+    this.isEarly = true;
+    return { kind: 'early' };
+  }
+
+  #complete(): Progress {
+    const certificate = this.#shown();
+    const verdict = this.#authenticate?.(certificate);
+    if (verdict?.isAccepted === false) {
+      return { kind: 'refused', code: verdict.code, reason: verdict.reason };
+    }
+    if (verdict !== undefined && certificate === undefined) {
+      return { kind: 'refused', code: 0, reason: 'no certificate' };
+    }
+    this.isDone = true;
+    this.isEarly = false;
+    this.certificate = certificate ?? new Uint8Array();
+    this.protocol = Buffer.from(this.#native.applicationProto()).toString('latin1');
+    this.isResumed = this.#native.isResumed();
+    return { kind: 'done' };
+  }
+
+  #shown(): Uint8Array | undefined {
+    return this.#native.peerCertChain()?.[0];
+  }
+}

@@ -1,0 +1,91 @@
+import {
+  PACKETS_PER_FLUSH_CLOSING_MAX,
+  PACKETS_PER_FLUSH_MAX,
+  PACKETS_PER_FLUSH_REBOUND_MAX,
+  PACKET_BYTES_MIN,
+} from '../limits.js';
+import type { ConnectionLog } from './connection-log.js';
+import type { ConnectionOwner } from './connection-owner.js';
+import type { NativeConnection } from './native.js';
+import type { Paths } from './paths.js';
+import type { SendControl } from './send-control.js';
+
+/** What sending asks of the connection. */
+interface PacketSenderOwner {
+  /** Flush again in the next turn. */
+  markDirty(): void;
+}
+
+/** Takes packets from the engine and sends them, as many and as large as the path allows now. */
+export class PacketSender {
+  readonly #owner: PacketSenderOwner;
+  readonly #engine: ConnectionOwner;
+  readonly #native: NativeConnection;
+  readonly #paths: Paths;
+  readonly #control: SendControl;
+  readonly #log: ConnectionLog | undefined;
+  #paceTimer: NodeJS.Timeout | undefined;
+  /** The engine has been told to close; what it sends now is the last. */
+  #isClosing = false;
+  /** What to answer a peer with that goes on sending after the end. */
+  lastPacket: Uint8Array | undefined;
+
+  constructor(
+    owner: PacketSenderOwner,
+    engine: ConnectionOwner,
+    native: NativeConnection,
+    paths: Paths,
+    control: SendControl,
+    log: ConnectionLog | undefined,
+  ) {
+    this.#owner = owner;
+    this.#engine = engine;
+    this.#native = native;
+    this.#paths = paths;
+    this.#control = control;
+    this.#log = log;
+  }
+
+  /** Only the end of the connection is still to be sent. */
+  beginClosing(): void {
+    this.#isClosing = true;
+  }
+
+  /** Returns false when there is more to send in the next turn. */
+  send(isEstablished: boolean): boolean {
+    this.#control.begin(performance.now(), isEstablished && !this.#isClosing);
+    const { isRebound } = this.#paths;
+    for (let left = this.#packetsMax(isRebound); left > 0; left -= 1) {
+      const roomBytes = isRebound ? PACKET_BYTES_MIN : this.#control.nextPacketBytes();
+      if (roomBytes === 0) {
+        this.#sendLater();
+        return true;
+      }
+      const buffer = this.#engine.packetBuffer(roomBytes);
+      const packet = this.#native.send(buffer);
+      if (packet === null) return true;
+      const [length, { from, to }] = packet;
+      this.#control.onPacket(length);
+      if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
+      this.#log?.onDatagram('sent', length);
+      this.#engine.sendPacket(length, from, this.#paths.wireOf(to));
+    }
+    return isRebound;
+  }
+
+  stop(): void {
+    clearTimeout(this.#paceTimer);
+  }
+
+  #packetsMax(isRebound: boolean): number {
+    if (this.#isClosing) return PACKETS_PER_FLUSH_CLOSING_MAX;
+    return isRebound ? PACKETS_PER_FLUSH_REBOUND_MAX : PACKETS_PER_FLUSH_MAX;
+  }
+
+  #sendLater(): void {
+    this.#paceTimer ??= setTimeout(() => {
+      this.#paceTimer = undefined;
+      this.#owner.markDirty();
+    }, Math.ceil(this.#control.waitMs()));
+  }
+}

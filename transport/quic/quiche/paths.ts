@@ -1,0 +1,179 @@
+import type { LocalAddress } from '../connection.js';
+import { PATHS_MAX, PATH_EVENTS_PER_TURN_MAX } from '../limits.js';
+import { QuicError } from '../quic-error.js';
+import { ConnectionIds, type ConnectionIdsOwner } from './connection-ids.js';
+import type { ConnectionLog } from './connection-log.js';
+import type { ConnectionOwner } from './connection-owner.js';
+import { Migration } from './migration.js';
+import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
+import { PathAddresses, isSame } from './path-addresses.js';
+import { displayHost } from './udp-socket.js';
+
+/** What the paths of a connection ask of it. */
+export interface PathsOwner extends ConnectionIdsOwner {
+  readonly isServer: boolean;
+  /** Throws `QuicError` with code `closed` when the connection cannot move any more. */
+  assertUsable(): void;
+  markDirty(): void;
+  /** Packets go from here to there from now on. */
+  onPathChanged(local: NativeHost, remote: NativeHost): void;
+}
+
+interface ReceiveInfo {
+  readonly from: NativeHost;
+  readonly to: NativeHost;
+}
+
+/** The paths of one connection: where the peer is, where this side is, and how either moves. */
+export class Paths {
+  remoteHost: string;
+  remotePort: number;
+
+  readonly #owner: PathsOwner;
+  readonly #engine: ConnectionOwner;
+  readonly #native: NativeConnection;
+  readonly #log: ConnectionLog | undefined;
+  /** The peer's first address. */
+  readonly #first: NativeHost;
+  readonly #addresses: PathAddresses;
+  readonly #ids: ConnectionIds;
+  readonly #migration: Migration;
+  #local: NativeHost;
+  /** Of the last packet, on the wire and as the engine calls it. */
+  #receiveInfo: ReceiveInfo;
+  #engineInfo: ReceiveInfo;
+  /** Paths that quiche has had; it forgets none of them. */
+  #count = 1;
+  #isRebound = false;
+
+  constructor(
+    owner: PathsOwner,
+    engine: ConnectionOwner,
+    native: NativeConnection,
+    local: NativeHost,
+    remote: NativeHost,
+    log: ConnectionLog | undefined,
+  ) {
+    this.#owner = owner;
+    this.#engine = engine;
+    this.#native = native;
+    this.#log = log;
+    this.#local = local;
+    this.#first = remote;
+    this.remoteHost = displayHost(remote.host);
+    this.remotePort = remote.port;
+    this.#receiveInfo = { from: remote, to: local };
+    this.#engineInfo = this.#receiveInfo;
+    this.#addresses = new PathAddresses(remote);
+    this.#ids = new ConnectionIds(owner, engine, native);
+    this.#migration = new Migration(native);
+  }
+
+  /**
+   * The peer was heard at another address under a connection id of the old one: a NAT. Until the
+   * engine is back on the first path, little may be sent: what is lost on the other stays lost.
+   */
+  get isRebound(): boolean {
+    return this.#isRebound;
+  }
+
+  /** True when there is hardly room for another path. */
+  get isWorn(): boolean {
+    return this.#count >= PATHS_MAX;
+  }
+
+  /** The handshake is over: gives the peer ids for other paths. */
+  begin(): void {
+    if (this.#ids.supply()) this.#owner.markDirty();
+  }
+
+  /** Called a few times a second. */
+  tick(): void {
+    if (this.#ids.replaceRetired()) this.#owner.markDirty();
+  }
+
+  /** What the engine is told of a packet; made anew only when it comes from elsewhere. */
+  receiveInfo(host: string, port: number, local: NativeHost): ReceiveInfo {
+    const { from, to } = this.#receiveInfo;
+    if (from.port === port && from.host === host && to === local) return this.#engineInfo;
+    this.#receiveInfo = { from: { host, port }, to: local };
+    this.#engineInfo = { from: this.#addresses.nameOf({ host, port }), to: local };
+    return this.#engineInfo;
+  }
+
+  /** Where a packet goes that the engine wants sent to `name`. */
+  wireOf(name: NativeHost): NativeHost {
+    return this.#addresses.wireOf(name);
+  }
+
+  /** As `Connection.migrate`. */
+  async migrate(address: LocalAddress): Promise<void> {
+    if (this.#owner.isServer) {
+      const text = 'the connection stays on its path: only the side that dialled can move it';
+      throw new QuicError('migration-failed', text);
+    }
+    this.#owner.assertUsable();
+    const local = await this.#engine.bindLocal(address);
+    try {
+      this.#owner.assertUsable();
+      const validated = this.#migration.probe(local, this.#first);
+      this.#owner.markDirty();
+      await validated;
+      this.#owner.assertUsable();
+      this.#native.migrate(local, this.#first);
+    } catch (error) {
+      this.#engine.releaseLocal(local);
+      throw error;
+    }
+    this.#engine.releaseLocal(this.#local);
+    this.#local = local;
+    this.#onNewPath();
+    this.#owner.onPathChanged(local, this.#first);
+  }
+
+  /** Returns false when there are more events than one turn looks at. */
+  readEvents(): boolean {
+    for (let left = PATH_EVENTS_PER_TURN_MAX; left > 0; left -= 1) {
+      const event = this.#native.pathEventNext() ?? null;
+      if (event === null) return true;
+      this.#onEvent(event);
+    }
+    return false;
+  }
+
+  /** The connection is over. */
+  abandon(): void {
+    this.#migration.abandon();
+    this.#engine.releaseLocal(this.#local);
+  }
+
+  #onEvent(event: NativePathEvent): void {
+    this.#log?.onPath(event);
+    this.#migration.onPathEvent(event);
+    if (event.type === 'New') this.#onNewPath();
+    else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
+    else if (event.type === 'FailedValidation') this.#isRebound = false;
+    // quiche calls its local address `old`, and the peer's `new`.
+    else if (event.type === 'PeerMigrated') this.#onPeerMigrated(event.old, event.new);
+  }
+
+  #onNewPath(): void {
+    this.#count += 1;
+    this.begin();
+  }
+
+  #onPeerMigrated(local: NativeHost, name: NativeHost): void {
+    const remote = this.#addresses.wireOf(name);
+    if (isSame(name, this.#first)) {
+      this.#isRebound = false;
+      this.#addresses.settle();
+    } else if (this.#isRebound) {
+      this.#addresses.exchange(remote);
+      this.#engineInfo = { ...this.#engineInfo, from: this.#addresses.nameOf(remote) };
+    }
+    if (remote.port === this.remotePort && displayHost(remote.host) === this.remoteHost) return;
+    this.remoteHost = displayHost(remote.host);
+    this.remotePort = remote.port;
+    this.#owner.onPathChanged(local, remote);
+  }
+}
