@@ -113,8 +113,11 @@ export interface Connection {
    */
   migrate(local: LocalAddress): Promise<void>;
   /**
-   * Delivers what has been written (for a bounded time), then tells the peer `code` and `reason`,
-   * and resolves when that has been sent. Streams that are still open then are lost.
+   * Delivers what has been written, to streams that have ended and to others (for a bounded time),
+   * then tells the peer `code` and `reason`, and resolves when that has been sent. Streams that are
+   * still open then are lost. `code` is an integer from 0 to `ERROR_CODE_MAX`, which is asserted;
+   * of `reason` at most `CLOSE_REASON_BYTES_MAX` bytes of UTF-8 are told, cut at a whole character.
+   * Of several calls the first counts; all resolve with its outcome.
    */
   close(code: number, reason: string): Promise<ConnectionCloseInfo>;
 }

@@ -1,6 +1,10 @@
 import type { ConnectionCloseInfo } from './connection.js';
 
-/** What a user of a stream is told. No method may throw; if one does, the stream is reset. */
+/**
+ * What a user of a stream is told, one thing after another: no method is called from inside another,
+ * nor before the call that causes it (`write`, `reset`, `resume`, `close`, ...) has returned. No
+ * method may throw; if one does, the stream is reset.
+ */
 export interface StreamHandler {
   /**
    * Bytes in order. `bytes` is only valid during the call: copy what must stay. `isFinal` says that
@@ -14,7 +18,10 @@ export interface StreamHandler {
    * on.
    */
   onStopped(code: number): void;
-  /** What was queued has been handed to the engine: `write` may go on. */
+  /**
+   * After a `write` that returned false: what was queued has been handed to the engine, `write` may
+   * go on. Not called when the queue was dropped (`reset`, `cut`, stopped by the peer).
+   */
   onDrained(): void;
   /** The connection is over; nothing else is called after this. */
   onConnectionClosed(info: ConnectionCloseInfo): void;
@@ -37,11 +44,14 @@ export interface Stream {
   /**
    * Sends bytes after those written before; `isFinal` ends this side. Returns false when some had
    * to be queued: wait for `onDrained`, and do not change `bytes` until then. Dropped without an
-   * error after `reset`, after the peer stopped the stream and after the connection closed. Throws
+   * error after `reset` and `cut`, after the peer stopped the stream and after the connection closed. Throws
    * `QuicError` with code `limit` when the queue would pass its bound.
    */
   write(bytes: Uint8Array, isFinal?: boolean): boolean;
-  /** Gives up sending: what was not sent is dropped, the peer is told `code` (RESET_STREAM). */
+  /**
+   * Gives up sending: what was not sent is dropped, the peer is told `code` (RESET_STREAM). Nothing
+   * happens once the engine has taken the final bytes.
+   */
   reset(code: number): void;
   /**
    * Ends this side now: what is queued here is dropped, what the engine has taken is still sent.
