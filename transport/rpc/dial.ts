@@ -54,6 +54,8 @@ export async function awaitWelcome(
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   } catch (error) {
+    // Calls of an early connection wait for the same: they are told the same.
+    session.failCalls(error as RpcError);
     void session.close(CLOSE_CODE.normal, 'given up');
     throw error;
   } finally {
@@ -62,8 +64,19 @@ export async function awaitWelcome(
   }
 }
 
-/** What an engine failed to connect with, as an error of calls. */
-export function dialError(error: unknown, address: PeerAddress, options: DialOptions): unknown {
+/**
+ * What an engine failed to connect with, as an error of calls. `session` is the early one, if there is
+ * one: the peer may have refused it with a code and a reason.
+ */
+export async function dialError(
+  error: unknown,
+  address: PeerAddress,
+  options: DialOptions,
+  session: Session | undefined,
+): Promise<unknown> {
+  if (error instanceof QuicError && error.code === 'closed' && session !== undefined) {
+    return refusedBy(formatHostPort(address), await session.closed);
+  }
   if (error instanceof QuicError) return fromQuicError(error);
   const { signal } = options;
   return signal?.aborted === true ? cancelled(address, signal) : error;

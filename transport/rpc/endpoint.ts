@@ -216,7 +216,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
           },
         });
       } catch (error) {
-        throw dialError(error, address, options);
+        throw await dialError(error, address, options, session);
       }
       assert(session !== undefined, 'onOpen is called before connect resolves');
       session.onEstablished();

@@ -70,6 +70,7 @@ export class Session
   readonly #queue = new CallQueue();
   #version: 1 | 2;
   #isAdmitted = true;
+  #isFirstFlight = false;
   #hasHello = false;
   #hasBegunAgain = new WeakSet<Outgoing>();
   #runningCount = 0;
@@ -200,18 +201,24 @@ export class Session
    */
   holdUntil(admitted: Promise<void>): void {
     this.#isAdmitted = false;
+    this.#isFirstFlight = true;
     this.admitted = admitted;
     admitted.catch(() => undefined);
   }
 
-  /** The handshake is over: the version may be another than was hoped for. */
+  /**
+   * When the handshake of an early connection is over: a peer that did not resume has not read the
+   * first flight, and one that went back to version 1 has not understood it. What rode in it may be
+   * sent twice, and is, as soon as the peer lets this side in.
+   */
   onEstablished(): void {
-    if (this.#connection.protocol !== PROTOCOL || this.#version === 1) return;
-    this.#version = 1;
-    // What rode in the first flight was written in version 2; it may be sent twice.
+    if (!this.#isFirstFlight || this.#connection.isEarly) return;
+    this.#isFirstFlight = false;
+    if (this.#connection.protocol === PROTOCOL) this.#version = 1;
+    else if (this.#connection.isResumed) return;
     for (const call of [...this.#open]) {
       if (call instanceof OutgoingCall) this.#beginOnceMore(call);
-      else call.fail(noStreams(call.method));
+      else if (this.#version === 1) call.fail(noStreams(call.method));
     }
   }
 
@@ -244,6 +251,8 @@ export class Session
   }
 
   onStream(stream: Stream): StreamHandler {
+    // The welcome may come in the packet that ends the handshake.
+    if (!this.#isAdmitted) this.onEstablished();
     if (this.#version === 1) {
       return stream.isUnidirectional
         ? new IncomingOneWay(stream, this.receiveBudget, (message, isEarly) =>
