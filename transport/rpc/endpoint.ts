@@ -11,7 +11,7 @@ import { CLOSE_CODE } from './codes.js';
 import { awaitWelcome, dialError, fromQuicError, judgeOutbound, readPeerId } from './dial.js';
 import { Dispatch } from './dispatch.js';
 import type { Interceptor } from './interceptors.js';
-import { CLOSE_GRACE_MS_DEFAULT, TIMEOUT_MS_MAX } from './limits.js';
+import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX, TIMEOUT_MS_MAX } from './limits.js';
 import {
   RpcError,
   type DialOptions,
@@ -44,6 +44,8 @@ export interface ListenOptions {
   /** Around every call that goes out, the first outermost. */
   readonly callInterceptors?: readonly Interceptor[];
   readonly load?: LoadLimits;
+  /** The head of a call must be whole by then after its stream opened. 10,000 ms when left out. */
+  readonly headTimeoutMs?: number;
   /**
    * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not
    * (the peer is told). Everybody is let in when this is left out. Called before any handler.
@@ -87,6 +89,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   readonly peerId: string;
   readonly dispatch: Dispatch;
   readonly interceptors: readonly Interceptor[];
+  readonly headTimeoutMs: number;
 
   readonly #options: ListenOptions;
   readonly #sessions = new Set<Session>();
@@ -97,6 +100,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
     this.#options = options;
     this.peerId = options.identity.peerId;
     this.interceptors = options.callInterceptors ?? [];
+    this.headTimeoutMs = options.headTimeoutMs ?? HEAD_MS_MAX;
     const { interceptors, load, onHandlerError } = options;
     this.dispatch = new Dispatch({
       methods: allMethods(options),

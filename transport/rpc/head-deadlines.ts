@@ -1,5 +1,4 @@
 import type { HeadWatch, IncomingExchange } from './incoming-exchange.js';
-import { HEAD_MS_MAX } from './limits.js';
 
 /**
  * Streams of a connection whose heads have not come, oldest first. One timer for all of them: most
@@ -10,7 +9,7 @@ export class HeadDeadlines implements HeadWatch {
   readonly #openedAt = new Map<IncomingExchange, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(waitMs: number = HEAD_MS_MAX) {
+  constructor(waitMs: number) {
     this.#waitMs = waitMs;
   }
 
@@ -38,7 +37,7 @@ export class HeadDeadlines implements HeadWatch {
         this.#timer = setTimeout(() => this.#onTimer(), leftMs).unref();
         return;
       }
-      exchange.onHeadLate();
+      exchange.onHeadLate(this.#waitMs);
     }
   }
 }

@@ -140,17 +140,17 @@ export class IdempotentAnswers {
   }
 
   #trim(peerId: string): void {
-    const usage = this.#usage.get(peerId);
-    while (
-      usage !== undefined &&
-      (usage.keys.size > IDEMPOTENT_ANSWERS_PER_PEER_MAX ||
-        usage.bytes > IDEMPOTENT_BYTES_PER_PEER_MAX)
-    ) {
-      this.#removeOldest(usage.keys);
-    }
+    while (this.#isOverPart(peerId)) this.#removeOldest(this.#usage.get(peerId)?.keys ?? []);
     while (this.#entries.size > IDEMPOTENT_ANSWERS_MAX || this.#bytes > IDEMPOTENT_BYTES_MAX) {
       this.#removeOldest(this.#entries.keys());
     }
+  }
+
+  #isOverPart(peerId: string): boolean {
+    const usage = this.#usage.get(peerId);
+    if (usage === undefined) return false;
+    const isFull = usage.keys.size > IDEMPOTENT_ANSWERS_PER_PEER_MAX;
+    return isFull || usage.bytes > IDEMPOTENT_BYTES_PER_PEER_MAX;
   }
 
   #removeOldest(names: Iterable<string>): void {

@@ -4,7 +4,7 @@ import { FrameBuffer } from './frame-buffer.js';
 import type { ReceiveBudget } from './frame-reader.js';
 import { callerLost, errorOfStop } from './incoming.js';
 import { IncomingStream } from './incoming-stream.js';
-import { HEAD_BYTES_MAX, HEAD_MS_MAX } from './limits.js';
+import { HEAD_BYTES_MAX } from './limits.js';
 import { RpcError } from './rpc.js';
 import { UnaryRun, asRpcError, type AnswerWire, type IncomingOwner } from './unary-run.js';
 import {
@@ -70,8 +70,8 @@ export class IncomingExchange implements StreamHandler {
   }
 
   /** The head of the call did not come in time. */
-  onHeadLate(): void {
-    const text = `the head of the call did not come within ${HEAD_MS_MAX} ms`;
+  onHeadLate(waitedMs: number): void {
+    const text = `the head of the call did not come within ${waitedMs} ms`;
     this.#leave();
     this.#run.answerFailure(new RpcError('deadline-exceeded', text, { reason: 'head-late' }));
     this.#stream.stop(STREAM_CODE.headLate);

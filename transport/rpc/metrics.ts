@@ -75,7 +75,7 @@ function entryOf(entries: Record<string, MethodMetrics>, method: string): Method
   const name = isFull || method === '__proto__' ? '*' : method;
   let entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (entry === undefined) {
-    const latency = new Array<number>(LATENCY_BOUNDS_MS.length + 1).fill(0);
+    const latency = Array.from({ length: LATENCY_BOUNDS_MS.length + 1 }, () => 0);
     entry = { running: 0, ended: {}, latency, latencySumMs: 0 };
     entries[name] = entry;
   }

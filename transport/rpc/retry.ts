@@ -92,7 +92,7 @@ export function nextAttemptMs(failed: FailedAttempt): number | undefined {
 }
 
 /** True when the failure costs the budget a token: another attempt might have made sense. */
-export function isRetryable(policy: RetryPolicy, error: unknown, options: CallOptions): boolean {
+function isRetryable(policy: RetryPolicy, error: unknown, options: CallOptions): boolean {
   const mayRunTwice = options.idempotent === true || options.idempotencyKey !== undefined;
   return mayRunTwice && error instanceof RpcError && policy.codes.includes(error.code);
 }

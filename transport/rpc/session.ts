@@ -17,7 +17,7 @@ import { OWN_HELLO, encodeHello, readHello } from './hello.js';
 import { IncomingCall } from './incoming.js';
 import { IncomingExchange } from './incoming-exchange.js';
 import type { Interceptor } from './interceptors.js';
-import { MESSAGE_BYTES_MAX, SEND_BYTES_MAX } from './limits.js';
+import { HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, SEND_BYTES_MAX } from './limits.js';
 import { Notifications } from './notifications.js';
 import { IncomingOneWay, SENDS_ONLY } from './one-way.js';
 import type { Outgoing } from './outgoing.js';
@@ -45,6 +45,8 @@ import { decodeFrame, encodeNotification2 } from './wire2.js';
 export interface SessionOwner {
   readonly dispatch: Dispatch;
   readonly interceptors: readonly Interceptor[];
+  /** The head of a call must be whole by then. */
+  readonly headTimeoutMs: number;
   onDatagram(session: PeerConnection, bytes: Uint8Array): void;
 }
 
@@ -63,7 +65,7 @@ export class Session
 
   readonly #connection: Connection;
   readonly #owner: SessionOwner;
-  readonly #heads = new HeadDeadlines();
+  readonly #heads: HeadDeadlines;
   readonly #notifications: Notifications;
   readonly #calls: Calls;
   readonly #open = new Set<Outgoing>();
@@ -86,6 +88,7 @@ export class Session
     this.peerId = peerId;
     this.#version = connection.protocol === PROTOCOL ? 1 : 2;
     this.#calls = new Calls(this, owner.interceptors);
+    this.#heads = new HeadDeadlines(owner.headTimeoutMs);
     this.#notifications = new Notifications(this);
     this.welcomed = new Promise((resolve) => {
       this.#onWelcome = resolve;
@@ -216,7 +219,9 @@ export class Session
     this.#isFirstFlight = false;
     if (this.#connection.protocol === PROTOCOL) this.#version = 1;
     else if (this.#connection.isResumed) return;
-    for (const call of [...this.#open]) {
+    // A copy: each that begins again is another one.
+    const begun = Array.from(this.#open);
+    for (const call of begun) {
       if (call instanceof OutgoingCall) this.#beginOnceMore(call);
       else if (this.#version === 1) call.fail(noStreams(call.method));
     }
@@ -234,7 +239,7 @@ export class Session
   }
 
   failCalls(error: RpcError): void {
-    for (const call of [...this.#open]) call.fail(error);
+    for (const call of this.#open) call.fail(error);
   }
 
   openUnary(request: UnaryRequest): Promise<unknown> {
@@ -278,6 +283,7 @@ export class Session
   onCallOver(call: Outgoing): void {
     this.#open.delete(call);
     this.#queue.remove(call);
+    this.onSendRoom();
     this.#retireIfWorn();
   }
 
@@ -293,6 +299,7 @@ export class Session
   onHandlerEnd(): void {
     this.#runningCount -= 1;
     assert(this.#runningCount >= 0, 'a handler ends once');
+    this.onSendRoom();
     if (this.#runningCount > 0) return;
     const waiters = this.#idleWaiters;
     this.#idleWaiters = [];
@@ -368,11 +375,12 @@ export class Session
   #onOneWay(message: Uint8Array, isEarly: boolean): void {
     const frame = decodeFrame(message);
     if (frame.type === 'notification') this.#onNotification(frame, isEarly);
-    else if (frame.type === 'hello') this.#onHello(frame.members);
+    else if (frame.type === 'hello') this.#onHello(frame.members, message.length);
   }
 
-  #onHello(members: Readonly<Record<string, unknown>>): void {
+  #onHello(members: Readonly<Record<string, unknown>>, bytes: number): void {
     try {
+      if (bytes > HELLO_BYTES_MAX) throw new RpcError('malformed', 'the hello is too long');
       if (this.#hasHello) throw new RpcError('malformed', 'the peer said hello twice');
       this.#hasHello = true;
       this.peerMessageBytesMax = readHello(members).limits.messageBytes;

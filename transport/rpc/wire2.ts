@@ -79,7 +79,7 @@ export interface Head {
 }
 
 /** The end of an answer. */
-export type Trailer = {
+type Trailer = {
   readonly type: 'trailer';
   readonly metadata: Metadata;
 } & ({ readonly error: RpcError } | { readonly error: undefined; readonly payload: unknown });

@@ -85,6 +85,7 @@ describe('the hello', () => {
 
   it.each([
     ['that cannot be read', [{ versions: 'all' }], /versions?/],
+    ['that is too long', [{ versions: [2], later: 'x'.repeat(70_000) }], /too long/],
     ['that comes twice', [{ versions: [2] }, { versions: [2] }], /twice/],
   ])('%s ends the connection with its own code', async (_what, hellos, reason) => {
     const server = await listen();
