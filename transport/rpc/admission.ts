@@ -50,8 +50,9 @@ export class Admission {
   }
 
   /** Takes a place for a handler, or says why there is none. */
-  enter(peerId: string, nowMs: number): RpcError | undefined {
+  enter(peerId: string, now: () => number): RpcError | undefined {
     if (this.#rate !== undefined) {
+      const nowMs = now();
       const waitMs = this.#bucketOf(peerId, nowMs).take(nowMs);
       if (waitMs > 0) {
         const text = `this peer makes more than ${this.#rate.perSecond} calls a second`;

@@ -63,7 +63,7 @@ export class Dispatch {
       const text = `'${arrival.method}' may not be run before the handshake is over`;
       return new RpcError('too-early', text);
     }
-    return this.#admission.enter(arrival.peerId, performance.now()) ?? method;
+    return this.#admission.enter(arrival.peerId, now) ?? method;
   }
 
   /** A handler that `take` returned has come to its end. */
@@ -73,12 +73,14 @@ export class Dispatch {
 
   /** Runs the handler of a unary call or a notification, through the interceptors. */
   runOnce(
-    arrival: Pick<Arrival, 'method' | 'peerId'> & { readonly kind: 'unary' | 'notification' },
+    kind: 'unary' | 'notification',
+    method: string,
     handler: Handler,
     payload: unknown,
     context: IncomingContext,
   ): unknown {
     if (this.#interceptors.length === 0) return handler(payload, context);
+    const arrival = { kind, method, peerId: context.connection.peerId };
     return this.#through(arrival, payload, context, async (request) => handler(request, context));
   }
 
@@ -158,6 +160,8 @@ export class Dispatch {
     );
   }
 }
+
+const now = (): number => performance.now();
 
 /** What a handler of many messages returned, for interceptors that await. */
 function asAsyncIterable(source: MessageSource): AsyncIterable<unknown> {

@@ -1,8 +1,9 @@
 import type { HeadWatch, IncomingExchange } from './incoming-exchange.js';
 
 /**
- * Streams of a connection whose heads have not come, oldest first. One timer for all of them: most
- * heads come with the first packet, and cost no more than an entry in a map.
+ * Streams of a connection whose heads have begun to come and are not whole, oldest first. One timer
+ * for all of them; most heads come in one piece and are never in here. (A stream that brought nothing
+ * at all is not either: it holds nothing but its place among those that its own peer may open.)
  */
 export class HeadDeadlines implements HeadWatch {
   readonly #waitMs: number;
@@ -14,6 +15,7 @@ export class HeadDeadlines implements HeadWatch {
   }
 
   watchHead(exchange: IncomingExchange): void {
+    if (this.#openedAt.has(exchange)) return;
     this.#openedAt.set(exchange, performance.now());
     this.#timer ??= setTimeout(() => this.#onTimer(), this.#waitMs).unref();
   }

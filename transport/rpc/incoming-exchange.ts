@@ -1,4 +1,5 @@
 import type { Stream, StreamHandler } from '../quic/stream.js';
+import { LENGTH_BYTES } from './codec.js';
 import { STREAM_CODE } from './codes.js';
 import { FrameBuffer } from './frame-buffer.js';
 import type { ReceiveBudget } from './frame-reader.js';
@@ -12,6 +13,7 @@ import {
   encodeFailureTrailer,
   encodeTrailer,
   unexpectedFrame,
+  type Frame,
   type Head,
 } from './wire2.js';
 
@@ -19,7 +21,7 @@ const WIRE_2: AnswerWire = { answer: encodeTrailer, failure: encodeFailureTraile
 
 /** What calls ask of the heads that are late. */
 export interface HeadWatch {
-  /** A stream waits for its head. */
+  /** A stream has brought the beginning of its head. */
   watchHead(exchange: IncomingExchange): void;
   /** It has it, or is over. */
   unwatchHead(exchange: IncomingExchange): void;
@@ -38,7 +40,9 @@ export class IncomingExchange implements StreamHandler {
   readonly #owner: IncomingOwner;
   readonly #watch: HeadWatch;
   readonly #stream: Stream;
-  readonly #buffer: FrameBuffer;
+  readonly #budget: ReceiveBudget;
+  /** Made when a call does not come in one piece. */
+  #ownBuffer: FrameBuffer | undefined;
   readonly #run: UnaryRun;
   #state: 'head' | 'message' | 'fin' | 'over' = 'head';
   #head: Head | undefined;
@@ -49,9 +53,8 @@ export class IncomingExchange implements StreamHandler {
     this.#owner = owner;
     this.#watch = watch;
     this.#stream = stream;
-    this.#buffer = new FrameBuffer(budget);
+    this.#budget = budget;
     this.#run = new UnaryRun(owner, stream, WIRE_2);
-    watch.watchHead(this);
   }
 
   onData(bytes: Uint8Array, isFinal: boolean): void {
@@ -61,9 +64,16 @@ export class IncomingExchange implements StreamHandler {
     }
     if (this.#state === 'over' || this.#run.isOver) return;
     try {
+      if (this.#ownBuffer === undefined && isFinal && isOneFrame(bytes)) {
+        this.#acceptHead(decodeFrame(bytes.subarray(LENGTH_BYTES)));
+        this.#onEndWithHead();
+        return;
+      }
       this.#buffer.push(bytes);
       this.#read(isFinal);
-      if (this.#streaming === undefined) this.#buffer.keep();
+      if (this.#streaming !== undefined) return;
+      this.#buffer.keep();
+      if (this.#state === 'head') this.#watch.watchHead(this);
     } catch (error) {
       this.#fail(asRpcError(error));
     }
@@ -105,6 +115,10 @@ export class IncomingExchange implements StreamHandler {
     else this.#streaming.onConnectionClosed();
   }
 
+  get #buffer(): FrameBuffer {
+    return (this.#ownBuffer ??= new FrameBuffer(this.#budget));
+  }
+
   #read(isFinal: boolean): void {
     if (this.#state === 'head') this.#readHead();
     if (this.#streaming !== undefined) {
@@ -125,9 +139,12 @@ export class IncomingExchange implements StreamHandler {
   #readHead(): void {
     const bytes = this.#buffer.next(HEAD_BYTES_MAX);
     if (bytes === undefined) return;
-    const frame = decodeFrame(bytes);
-    if (frame.type !== 'head') throw unexpectedFrame(`of type ${frame.type}`);
     this.#watch.unwatchHead(this);
+    this.#acceptHead(decodeFrame(bytes));
+  }
+
+  #acceptHead(frame: Frame): void {
+    if (frame.type !== 'head') throw unexpectedFrame(`of type ${frame.type}`);
     this.#head = frame;
     if (frame.urgency !== undefined) this.#stream.setPriority(frame.urgency, true);
     if (frame.kind !== 'unary') {
@@ -138,6 +155,11 @@ export class IncomingExchange implements StreamHandler {
     }
     this.#payload = frame.payload;
     this.#state = frame.hasPayload ? 'fin' : 'message';
+  }
+
+  #onEndWithHead(): void {
+    if (this.#streaming === undefined) this.#onFin();
+    else this.#streaming.onData(NOTHING, true);
   }
 
   #readMessage(): void {
@@ -163,7 +185,7 @@ export class IncomingExchange implements StreamHandler {
     const payload = this.#payload;
     this.#payload = undefined;
     this.#state = 'over';
-    this.#buffer.release();
+    this.#ownBuffer?.release();
     const { method, timeoutMs, isIdempotent } = head;
     this.#run.run({ method, timeoutMs, payload, isIdempotent, facts: head });
   }
@@ -183,8 +205,15 @@ export class IncomingExchange implements StreamHandler {
     if (this.#state === 'head') this.#watch.unwatchHead(this);
     this.#state = 'over';
     this.#payload = undefined;
-    this.#buffer.release();
+    this.#ownBuffer?.release();
   }
 }
 
 const NOTHING = new Uint8Array();
+
+/** True for one whole frame that is no longer than a head may be. */
+function isOneFrame(bytes: Uint8Array): boolean {
+  if (bytes.length < LENGTH_BYTES || bytes.length > HEAD_BYTES_MAX + LENGTH_BYTES) return false;
+  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getUint32(0);
+  return length === bytes.length - LENGTH_BYTES;
+}

@@ -31,8 +31,7 @@ export class Notifications {
     };
     let result: unknown;
     try {
-      const arrival = { method, peerId, kind } as const;
-      result = dispatch.runOnce(arrival, taken.handler as Handler, payload, context);
+      result = dispatch.runOnce(kind, method, taken.handler as Handler, payload, context);
     } catch (error) {
       onError(error);
       return;

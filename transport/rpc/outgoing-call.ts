@@ -2,6 +2,7 @@ import type { Stream } from '../quic/stream.js';
 import { offAbort, onAbort } from './abort-listeners.js';
 import { STREAM_CODE } from './codes.js';
 import { FrameReader } from './frame-reader.js';
+import { NO_METADATA } from './metadata.js';
 import type { Outgoing, OutgoingOwner } from './outgoing.js';
 import { RpcError, type CallOptions } from './rpc.js';
 import { decodeAnswer, encodeRequest } from './wire.js';
@@ -143,7 +144,7 @@ export class OutgoingCall implements Outgoing {
   #readTrailer(message: Uint8Array): unknown {
     const frame = decodeFrame(message);
     if (frame.type !== 'trailer') throw unexpectedFrame(`of type ${frame.type}`);
-    if (Object.keys(frame.metadata).length > 0) this.#options.onTrailer?.(frame.metadata);
+    if (frame.metadata !== NO_METADATA) this.#options.onTrailer?.(frame.metadata);
     if (frame.error !== undefined) throw frame.error;
     return frame.payload;
   }

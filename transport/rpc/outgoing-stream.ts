@@ -5,6 +5,7 @@ import { FrameBuffer } from './frame-buffer.js';
 import { CANCEL_MS_MAX } from './limits.js';
 import { MessageQueue, type MessageQueueOwner, type Reading } from './message-queue.js';
 import { Outflow, type OutflowSink } from './outflow.js';
+import { NO_METADATA } from './metadata.js';
 import type { Outgoing, OutgoingOwner } from './outgoing.js';
 import { RpcError, type CallKind, type CallOptions, type MessageSource } from './rpc.js';
 import {
@@ -131,7 +132,7 @@ export class OutgoingStream implements Outgoing, MessageQueueOwner, OutflowSink 
       return { value: frame.payload };
     }
     if (frame.type !== 'trailer') throw unexpectedFrame(`of type ${frame.type}`);
-    if (Object.keys(frame.metadata).length > 0) this.#request.options.onTrailer?.(frame.metadata);
+    if (frame.metadata !== NO_METADATA) this.#request.options.onTrailer?.(frame.metadata);
     if (frame.error !== undefined) throw frame.error;
     this.answer = frame.payload;
     return 'end';

@@ -10,7 +10,13 @@ import {
   type PooledPeerStats,
 } from './pooled-peer.js';
 import type { RetryOptions } from './retry.js';
-import { RpcError, type Caller, type PeerAddress, type PeerConnection } from './rpc.js';
+import {
+  RpcError,
+  type CallOptions,
+  type Caller,
+  type PeerAddress,
+  type PeerConnection,
+} from './rpc.js';
 
 export interface PoolOptions extends Partial<PeerSettings>, RetryOptions {
   /** Peers with a connection, or on the way to one. 256 when left out. */
@@ -36,20 +42,28 @@ export class ConnectionPool {
     assert(this.#connectionsMax > 0, 'a pool holds one connection at least');
   }
 
-  /** Calls of one peer. They connect when they are made, not before. */
-  to(address: PeerAddress): Caller {
+  /**
+   * Calls of one peer. They connect when they are made, not before; `defaults` are options of each,
+   * `waitForReady` for example.
+   */
+  to(address: PeerAddress, defaults: Partial<PoolCallOptions> = {}): Caller {
     const peer = (): PooledPeer => this.#peer(address);
+    const all = (options: CallOptions): PoolCallOptions => ({ ...defaults, ...options });
     return {
-      call: async (method, payload, options) => peer().call(method, payload, options),
+      call: async (method, payload, options) => peer().call(method, payload, all(options)),
       serverStream: (method, payload, options) =>
-        peer().manyAnswers(options, (connection, left) =>
-          connection.serverStream(method, payload, left),
+        failingLate(() =>
+          peer().manyAnswers(all(options), (connection, left) =>
+            connection.serverStream(method, payload, left),
+          ),
         ),
       clientStream: async (method, messages, options) =>
-        peer().clientStream(method, messages, options),
+        peer().clientStream(method, messages, all(options)),
       duplex: (method, messages, options) =>
-        peer().manyAnswers(options, (connection, left) =>
-          connection.duplex(method, messages, left),
+        failingLate(() =>
+          peer().manyAnswers(all(options), (connection, left) =>
+            connection.duplex(method, messages, left),
+          ),
         ),
     };
   }
@@ -121,5 +135,14 @@ export class ConnectionPool {
       this.#peers.delete(name);
       void peer.close('it was idle');
     }
+  }
+}
+
+/** What begins to fail is an answer whose first message is the failure. */
+function failingLate(begin: () => AsyncIterableIterator<unknown>): AsyncIterableIterator<unknown> {
+  try {
+    return begin();
+  } catch (error) {
+    return fromError(error);
   }
 }

@@ -134,9 +134,8 @@ export class UnaryRun {
   }
 
   #invoke(taken: Method, method: string, payload: unknown, context: IncomingContext): unknown {
-    const { dispatch, peerId } = this.#owner;
-    const arrival = { method, peerId, kind: 'unary' } as const;
-    return dispatch.runOnce(arrival, taken.handler as Handler, payload, context);
+    const handler = taken.handler as Handler;
+    return this.#owner.dispatch.runOnce('unary', method, handler, payload, context);
   }
 
   /** Runs the call unless another with its key has; see idempotency.ts. */

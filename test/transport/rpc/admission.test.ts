@@ -6,6 +6,7 @@ import { TokenBucket } from '../../../transport/rpc/token-bucket.js';
 import { addressOf, listen, pair, rejection, sleep } from './pair.js';
 
 const WITHIN = { timeoutMs: 30_000 };
+const zero = (): number => 0;
 
 describe('a rate with a burst', () => {
   it('lets the burst through, then one at a time, and says when', () => {
@@ -25,17 +26,17 @@ describe('a rate with a burst', () => {
 describe('admission', () => {
   it('bounds the handlers of a peer and of all, each with its own reason', () => {
     const admission = new Admission({ handlersPerPeerMax: 2, handlersMax: 3 });
-    expect(admission.enter('a', 0)).toBeUndefined();
-    expect(admission.enter('a', 0)).toBeUndefined();
-    expect(admission.enter('a', 0)).toMatchObject({
+    expect(admission.enter('a', zero)).toBeUndefined();
+    expect(admission.enter('a', zero)).toBeUndefined();
+    expect(admission.enter('a', zero)).toMatchObject({
       code: 'overloaded',
       reason: 'peer-handlers',
       details: { retryAfterMs: 50 },
     });
-    expect(admission.enter('b', 0)).toBeUndefined();
-    expect(admission.enter('b', 0)).toMatchObject({ reason: 'endpoint-handlers' });
+    expect(admission.enter('b', zero)).toBeUndefined();
+    expect(admission.enter('b', zero)).toMatchObject({ reason: 'endpoint-handlers' });
     admission.leave('a');
-    expect(admission.enter('b', 0)).toBeUndefined();
+    expect(admission.enter('b', zero)).toBeUndefined();
     expect(admission.runningCount).toBe(3);
     for (const peer of ['a', 'b', 'b']) admission.leave(peer);
     expect(admission.runningCount).toBe(0);
@@ -45,7 +46,7 @@ describe('admission', () => {
   it('bounds the rate of a peer, and forgets peers that it has not heard of for longest', () => {
     const admission = new Admission({ ratePerPeer: { perSecond: 1, burst: 1 } });
     const ask = (peer: string): unknown => {
-      const error = admission.enter(peer, 0);
+      const error = admission.enter(peer, zero);
       if (error === undefined) admission.leave(peer);
       return error?.reason;
     };

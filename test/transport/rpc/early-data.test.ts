@@ -133,6 +133,17 @@ describe.each([
     expect(connection.isEarly).toBe(false);
   });
 
+  it('a streaming call waits for the peer, since its messages can be read only once', async () => {
+    const { client, address } = await met({
+      methods: { list: { kind: 'server-stream', handler: (payload) => payload as unknown[] } },
+    });
+    const connection = await client.connect(address, EARLY);
+    const messages = connection.serverStream('list', [1, 2], IDEMPOTENT);
+    expect(connection.stats()).toMatchObject({ callsOpen: 1, callsWaiting: 1 });
+    expect(await messages.next()).toEqual({ done: false, value: 1 });
+    expect(connection.isEarly).toBe(false);
+  });
+
   it('without a session, or without asking for it, connects as always', async () => {
     const { client, sessions, address } = await met();
     const resumed = await client.connect(address, WITHIN);

@@ -134,6 +134,20 @@ describe('a connection pool', () => {
     expect(runs).toBe(1);
   });
 
+  it('waits as long as a peer with too much to do says, and tries again', async () => {
+    const server = await listen(echo, {
+      load: { ratePerPeer: { perSecond: 10, burst: 1 } },
+    });
+    const { pool } = await counted({ random: () => 0 });
+    const caller = pool.to(addressOf(server), { waitForReady: true, idempotent: true });
+    const startedAt = performance.now();
+    expect(await caller.call('echo', 1, WITHIN)).toBe(1);
+    expect(await caller.call('echo', 2, WITHIN)).toBe(2);
+    expect(await caller.call('echo', 3, WITHIN)).toBe(3);
+    // Without jitter: what the rate of the peer allows, and no attempt in vain.
+    expect(performance.now() - startedAt).toBeGreaterThan(190);
+  });
+
   it('replaces a connection that does not answer', async () => {
     const server = await listen({ ...echo, hang: () => new Promise(() => undefined) });
     let isDeaf = false;
@@ -244,6 +258,14 @@ describe('a connection pool', () => {
     expect(await rejection(pool.call(address, 'echo', 1, WITHIN))).toMatchObject({
       code: 'unavailable',
       message: 'the connection pool is closed',
+    });
+    const caller = pool.to(address);
+    for (const each of [caller.serverStream('x', 1, WITHIN), caller.duplex('x', [], WITHIN)]) {
+      expect(await rejection(each.next())).toMatchObject({ code: 'unavailable' });
+      expect(await each.next()).toEqual({ done: true, value: undefined });
+    }
+    expect(await rejection(caller.clientStream('x', [], WITHIN))).toMatchObject({
+      code: 'unavailable',
     });
     close();
   });
