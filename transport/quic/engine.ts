@@ -8,8 +8,11 @@ export type Verdict =
   | { readonly isAccepted: true }
   | { readonly isAccepted: false; readonly code: number; readonly reason: string };
 
-/** Judges the certificate (DER; undefined when there is none) before any stream is read. */
-export type Authenticate = (certificate: Uint8Array | undefined) => Verdict;
+/**
+ * Judges the certificate (DER; undefined when there is none) before any stream is read.
+ * `furtherCount` certificates came with it, in a chain.
+ */
+export type Authenticate = (certificate: Uint8Array | undefined, furtherCount?: number) => Verdict;
 
 /** An inbound connection that came to nothing. */
 export interface Refusal {
@@ -24,8 +27,13 @@ export interface EngineOptions {
   /** 0: any free port. */
   readonly port: number;
   /**
+   * When the host is `::`: takes no IPv4 (RFC 3493 5.3), so that another engine can have the same
+   * port there. IPv4 comes through the same socket when left out.
+   */
+  readonly isIpv6Only?: boolean;
+  /**
    * Application protocols (RFC 7301), the one that is liked best first; of those that both sides name
-   * the dialled side chooses.
+   * the one that the dialling side likes best counts.
    */
   readonly protocols: readonly string[];
   /** PKCS #8 and X.509 in PEM. */
@@ -119,7 +127,10 @@ export interface Engine {
    * Rejects with `QuicError`: `timeout`, `cancelled`, `handshake-failed`, `unauthenticated`, ...
    */
   connect(options: ConnectOptions): Promise<Connection>;
-  /** Takes connections for another application too. Throws `QuicError` with code `bad-option`. */
+  /**
+   * Takes connections for another application too. Throws `QuicError` with code `bad-option`: a key,
+   * a certificate or a setting that cannot be used, or a protocol that is served here already.
+   */
   serve(application: Application): ServedApplication;
   /** Ignores new inbound connections from now on. */
   stopAccepting(): void;

@@ -82,8 +82,11 @@ export const LINGER_ANSWERS_MAX = 32;
 export const STOP_POLL_MS = 10;
 /** Bytes of a close reason that travel. */
 export const CLOSE_REASON_BYTES_MAX = 512;
-/** Largest stream or connection error code that this loop uses or accepts from a caller. */
-export const ERROR_CODE_MAX = 0xffff_ffff;
+/**
+ * Largest stream or connection error code that this loop uses or accepts from a caller: of the 62
+ * bits of RFC 9000 20.2 those that a number holds exactly (WebTransport needs 47).
+ */
+export const ERROR_CODE_MAX = Number.MAX_SAFE_INTEGER;
 /**
  * Streams after which a connection asks to be replaced: quiche 0.18 remembers the id of every
  * finished stream (some 18 bytes each) until the connection ends.

@@ -20,7 +20,9 @@ export interface QuicSettings {
    */
   readonly idleTimeoutMs: number;
   /**
-   * After so long without a packet from the peer, one is sent that it must acknowledge. 0: never.
+   * After so long without a packet from the peer, or a third of the idle timeout if that is less, one
+   * is sent that it must acknowledge; the dialled side leaves it to the other for half as long again.
+   * 0: never.
    */
   readonly keepAliveMs: number;
   /**
@@ -44,8 +46,8 @@ export const DEFAULT_SETTINGS: QuicSettings = {
   streamWindowBytes: STREAM_WINDOW_BYTES,
   connectionWindowBytes: CONNECTION_WINDOW_BYTES,
   congestionControl: 'bbr',
-  idleTimeoutMs: 5_000,
-  keepAliveMs: 1_000,
+  idleTimeoutMs: 30_000,
+  keepAliveMs: 10_000,
   packetBytes: 'auto',
   pacing: true,
   migration: true,

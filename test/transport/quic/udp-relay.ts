@@ -28,7 +28,7 @@ export class UdpRelay {
   filter: (direction: Direction, bytes: Buffer, remote: RemoteInfo) => boolean = () => true;
   delayMs = 0;
   readonly #front: Socket;
-  readonly #serverPort: number;
+  #serverPort: number;
   #back: Socket;
   #spare: Socket | undefined;
   #client: RemoteInfo | undefined;
@@ -51,6 +51,11 @@ export class UdpRelay {
 
   static async to(serverPort: number): Promise<UdpRelay> {
     return new UdpRelay(await bound(), await bound(), serverPort);
+  }
+
+  /** Another server stands behind it from now on. */
+  retarget(serverPort: number): void {
+    this.#serverPort = serverPort;
   }
 
   /** The port that the server sees. */

@@ -50,7 +50,7 @@ const PATIENCE_MS_DEFAULT = 10_000;
 const SETTLE_MS_DEFAULT = 100;
 const CASE_MS_DEFAULT = 60_000;
 const LOOK_MS = 2;
-export const PROTOCOL = 'compliance/1';
+const PROTOCOL = 'compliance/1';
 
 /** Runs one case against an engine, and closes what it opened. Rejects when the case fails. */
 export async function runComplianceCase(

@@ -18,7 +18,8 @@ export const datagramCases: readonly ComplianceCase[] = [
       });
       const sent = pattern(900);
       assert.equal(client.connection.sendDatagram(sent), true);
-      await context.until(() => client.datagrams.length === 1, 'it has come back');
+      await context.until(() => client.datagrams.length > 0, 'it has come back');
+      assert.equal(server.datagrams.length, 1);
       assertSameBytes(server.datagrams[0]!, sent, 'there');
       assertSameBytes(client.datagrams[0]!, sent, 'and back');
     },
@@ -29,7 +30,7 @@ export const datagramCases: readonly ComplianceCase[] = [
       const { client, server } = await connectPair(context);
       const sent = Array.from({ length: 50 }, (_, index) => `datagram ${index}`);
       for (const text of sent) client.connection.sendDatagram(bytesOf(text));
-      await context.until(() => server.datagrams.length === 50, 'all have come');
+      await context.until(() => server.datagrams.length >= 50, 'all have come');
       assert.deepEqual(server.datagrams.map((bytes) => bytes.toString()).sort(), sent.sort());
     },
   },
@@ -40,7 +41,7 @@ export const datagramCases: readonly ComplianceCase[] = [
       const bytes = new Uint8Array(100).fill(1);
       client.connection.sendDatagram(bytes);
       bytes.fill(2);
-      await context.until(() => server.datagrams.length === 1, 'it has come');
+      await context.until(() => server.datagrams.length > 0, 'it has come');
       assertSameBytes(server.datagrams[0]!, new Uint8Array(100).fill(1), 'what came');
     },
   },
@@ -53,7 +54,7 @@ export const datagramCases: readonly ComplianceCase[] = [
       assert.equal(connection.sendDatagram(new Uint8Array(connection.datagramBytesMax + 1)), false);
       const length = connection.datagramBytesMax;
       assert.equal(connection.sendDatagram(pattern(length)), true);
-      await context.until(() => server.datagrams.length === 1, 'the longest has come');
+      await context.until(() => server.datagrams.length > 0, 'the longest has come');
       assertSameBytes(server.datagrams[0]!, pattern(length), 'the longest');
     },
   },
@@ -82,7 +83,7 @@ export const datagramCases: readonly ComplianceCase[] = [
     async run(context) {
       const { client, server } = await connectPair(context);
       client.connection.sendDatagram(bytesOf('alone'));
-      await context.until(() => server.datagrams.length === 1, 'it has come');
+      await context.until(() => server.datagrams.length > 0, 'it has come');
       assert.equal(server.streams.length, 0);
       assert.equal(server.connection.streamsCount, 0);
       assert.equal(client.bidirectional().stream.id, 0);

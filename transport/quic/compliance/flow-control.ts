@@ -67,7 +67,8 @@ export const flowControlCases: readonly ComplianceCase[] = [
       server.streams[0]!.stream.resume();
       await context.until(() => server.streams[0]!.isFinal, 'everything has come');
       assertSameBytes(server.streams[0]!.received, sent, 'what came');
-      await context.until(() => recorder.drainedCount === 1, 'the sender is told');
+      await context.until(() => recorder.drainedCount > 0, 'the sender is told');
+      assert.equal(recorder.drainedCount, 1);
       assert.equal(recorder.stream.queuedBytes, 0);
     },
   },
@@ -134,7 +135,7 @@ export const flowControlCases: readonly ComplianceCase[] = [
       await context.settle();
       assert.equal(busy.drainedCount, 0);
       for (const { stream } of server.streams) stream.resume();
-      await context.until(() => busy.drainedCount === 1, 'the busy one is told');
+      await context.until(() => busy.drainedCount > 0, 'the busy one is told');
       await context.settle();
       assert.deepEqual(busy.events, ['drained']);
       assert.deepEqual(calm.events, []);
@@ -199,6 +200,44 @@ export const flowControlCases: readonly ComplianceCase[] = [
       await context.until(() => other.isFinal, 'the other has come back');
       assert.equal(other.receivedBytes, 10 * WINDOW);
       assert.deepEqual(server.streams[0]?.events, []);
+    },
+  },
+  {
+    name: 'streams that are paused and hold most of the window of the connection leave the rest to others',
+    async run(context) {
+      const { client, server } = await connectPair(context, {
+        ...SMALL,
+        onServer: {
+          onStream: (stream) => {
+            if (stream.id < 12) stream.pause();
+            return {};
+          },
+        },
+      });
+      const held = [1, 2, 3].map(() => client.bidirectional());
+      for (const { stream } of held) stream.write(new Uint8Array(WINDOW));
+      await context.until(() => server.streams.length === 3, 'the streams have come');
+      const other = client.bidirectional();
+      other.stream.write(new Uint8Array(10 * WINDOW), true);
+      await context.until(() => server.streams[3]?.isFinal === true, 'the other has come');
+      assert.equal(server.streams[3]!.receivedBytes, 10 * WINDOW);
+    },
+  },
+  {
+    name: 'a connection whose window is full is quiet until the peer reads',
+    async run(context) {
+      const { client } = await connectPair(context, { ...SMALL, onServer: pausing });
+      const streams = Array.from({ length: 8 }, () => client.bidirectional().stream);
+      for (const stream of streams) stream.write(new Uint8Array(WINDOW));
+      await context.until(
+        () => client.connection.queuedBytes === 4 * WINDOW,
+        'the window of the connection is full',
+      );
+      await context.settle();
+      const before = client.connection.stats().sentPackets;
+      for (let round = 0; round < 3; round += 1) await context.settle();
+      const sent = client.connection.stats().sentPackets - before;
+      assert(sent <= 20, `${sent} packets were sent for nothing`);
     },
   },
   {

@@ -24,7 +24,6 @@ export {
   type Capability,
   type ComplianceCase,
   type ComplianceContext,
-  type ComplianceOptions,
 } from './case.js';
 
 /** The cases by idea, in the order in which somebody who writes an engine would want them. */

@@ -2,22 +2,26 @@ import { strict as assert } from 'node:assert';
 import { createIdentity } from '../../identity/identity.js';
 import type { Connection } from '../connection.js';
 import type { ComplianceCase } from './case.js';
-import { ACCEPT, assertSameBytes, bytesOf, connectPair, dial, pattern } from './pair.js';
+import { ACCEPT, assertSameBytes, bytesOf, connectPair, dial, echo, pattern } from './pair.js';
 import { openSwarm, takeSession, ticketKey } from './swarm.js';
 
 /** Sessions: a shorter handshake the next time (RFC 8446 2.2). */
 export const resumptionCases: readonly ComplianceCase[] = [
   {
-    name: 'without ticket keys nobody is offered a session',
+    name: 'without ticket keys nobody can resume',
     async run(context) {
       const sessions: Uint8Array[] = [];
-      const { client, server } = await connectPair(context, {
-        connect: { onSession: (session) => sessions.push(session) },
+      const { client, clientEngine, serverEngine } = await connectPair(context, {
+        connect: { onSession: (session) => sessions.push(new Uint8Array(session)) },
+        onServer: { onStream: echo },
       });
       await context.settle();
-      assert.equal(sessions.length, 0);
-      assert.equal(client.connection.isResumed, false);
-      assert.equal(server.connection.isResumed, false);
+      await client.connection.close(0, '');
+      // An engine may offer sessions that it will not take.
+      const session = sessions[0] ?? new Uint8Array();
+      const side = await dial(context, clientEngine, serverEngine, { session, isEarly: true });
+      assert.equal(side.connection.isResumed, false);
+      assert.equal(side.connection.isEarly, false);
     },
   },
   {
@@ -39,6 +43,7 @@ export const resumptionCases: readonly ComplianceCase[] = [
       const side = await dial(context, swarm.client, swarm.server, { session });
       await context.until(() => swarm.accepted.length === 2, 'the second connection has come');
       const [first, second] = swarm.accepted.map(({ connection }) => connection);
+      await second!.established;
       assert.equal(first!.isResumed, false);
       assert.equal(second!.isResumed, true);
       assert.equal(side.connection.isResumed, true);
@@ -77,10 +82,9 @@ export const resumptionCases: readonly ComplianceCase[] = [
       assert.deepEqual({ code, reason, local }, { code: 9, reason: 'expelled', local: false });
       assert.equal(swarm.accepted.length, 1, 'nobody is let in who was expelled');
       assert(judged.includes('client'), 'the dialling side judges again');
-      assert.deepEqual(
-        judged.filter((each) => each !== 'client'),
-        [`server ${size}`, `server ${size}`],
-      );
+      // Once for the first connection, and at least once for the second.
+      const there = judged.filter((each) => each !== 'client');
+      assert(there.length >= 2 && there.every((each) => each === `server ${size}`), `${there}`);
     },
   },
   {
@@ -93,7 +97,7 @@ export const resumptionCases: readonly ComplianceCase[] = [
         const sessions: Uint8Array[] = [];
         const side = await dial(context, swarm.client, swarm.server, {
           session,
-          onSession: (each) => sessions.push(each.slice()),
+          onSession: (each) => sessions.push(new Uint8Array(each)),
         });
         assert.equal(side.connection.isResumed, true);
         await context.until(() => sessions.length > 0, 'a session is offered again');

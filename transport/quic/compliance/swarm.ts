@@ -47,7 +47,7 @@ export async function openSwarm(
 export async function takeSession(context: ComplianceContext, swarm: Swarm): Promise<Uint8Array> {
   const sessions: Uint8Array[] = [];
   const side = await dial(context, swarm.client, swarm.server, {
-    onSession: (session) => sessions.push(session.slice()),
+    onSession: (session) => sessions.push(new Uint8Array(session)),
   });
   await context.until(() => sessions.length > 0, 'a session is offered');
   await side.connection.close(0, '');

@@ -60,14 +60,13 @@ export class Dial implements Handshake {
       giveUp(new QuicError('cancelled', `connecting to ${this.#where} was cancelled`));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    const isEarly = this.#session !== undefined && connect.isEarly === true;
-    connection.send({ kind: 'hello', ...hello, ticket: this.#session?.ticket, isEarly });
-    if (isEarly) {
-      connection.guard(() => {
-        connection.open(this.#session!.limits);
-        connect.onOpen(connection);
-      });
-    }
+    connection.guard(() => {
+      const isEarly = this.#mayBeEarly();
+      connection.send({ kind: 'hello', ...hello, ticket: this.#session?.ticket, isEarly });
+      if (!isEarly) return;
+      connection.open(this.#session!.limits);
+      connect.onOpen(connection);
+    });
     try {
       return await outcome;
     } finally {
@@ -95,6 +94,16 @@ export class Dial implements Handshake {
         info.kind === 'idle' ? 'timeout' : code,
         `the connection to ${this.#where} failed: ${reason}`,
       ),
+    );
+  }
+
+  /** Nothing is sent early to a peer that was accepted once and is not any more. */
+  #mayBeEarly(): boolean {
+    const { isEarly, authenticate } = this.#options.connect;
+    return (
+      isEarly === true &&
+      this.#session !== undefined &&
+      authenticate(this.#session.certificate).isAccepted
     );
   }
 

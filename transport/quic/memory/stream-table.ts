@@ -50,8 +50,9 @@ export class StreamTable implements StreamOwner {
   /** Of the peer's window of the connection: its end, and what was taken. */
   #sendBytesMax = 0;
   #takenBytes = 0;
-  /** Of ours likewise: its end, and what was read. */
+  /** Of ours likewise: its end, what has come, and what was read of that. */
   #receiveBytesMax: number;
+  #receivedBytes = 0;
   #readBytes = 0;
 
   constructor(owner: StreamTableOwner) {
@@ -98,8 +99,10 @@ export class StreamTable implements StreamOwner {
     switch (frame.kind) {
       case 'stream': {
         const stream = this.#streamFor(frame.id);
+        this.#receivedBytes += frame.bytes.length;
         if (stream === undefined) this.onRead(frame.bytes.length);
         else stream.onData(frame);
+        this.#grant();
         break;
       }
       case 'reset':
@@ -165,11 +168,7 @@ export class StreamTable implements StreamOwner {
 
   onRead(bytes: number): void {
     this.#readBytes += bytes;
-    const { connectionWindowBytes } = this.#owner.settings;
-    const used = connectionWindowBytes - (this.#receiveBytesMax - this.#readBytes);
-    if (used * 2 < connectionWindowBytes) return;
-    this.#receiveBytesMax = this.#readBytes + connectionWindowBytes;
-    this.send({ kind: 'credit', bytesMax: this.#receiveBytesMax });
+    this.#grant();
   }
 
   allow(id: number, bytesMax: number): void {
@@ -238,6 +237,20 @@ export class StreamTable implements StreamOwner {
       assert(this.handler !== undefined, 'setHandler is called before control returns to the loop');
       stream.handler = this.handler.onStream(stream);
     }
+  }
+
+  /**
+   * Tells the peer of room in the window of the connection when it knows of less than half of it.
+   * Bytes that paused streams hold are no room: else a peer could use up what it knows of, and
+   * nothing that is read would ever make up half a window (RFC 9000 4.2).
+   */
+  #grant(): void {
+    const { connectionWindowBytes } = this.#owner.settings;
+    const roomBytes = connectionWindowBytes - (this.#receivedBytes - this.#readBytes);
+    const knownBytes = this.#receiveBytesMax - this.#receivedBytes;
+    if (knownBytes >= roomBytes || knownBytes * 2 > roomBytes) return;
+    this.#receiveBytesMax = this.#receivedBytes + roomBytes;
+    this.send({ kind: 'credit', bytesMax: this.#receiveBytesMax });
   }
 
   /** The windows have grown: takes from the queues, by priority. */

@@ -1,7 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { DATAGRAMS_QUEUED_MAX, PACKET_BYTES_MIN, PATHS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
-import { keyLogDirectory } from './key-log.js';
 import type { Native, NativeConfig } from './native.js';
 
 /** Largest UDP payload there is; the peer decides what it sends. */
@@ -70,7 +70,8 @@ export class Configs {
     config.setApplicationProtos([...this.#credentials.protocols]);
     if (variant.ticketKey !== undefined) config.setTicketKey(variant.ticketKey);
     if (variant.isEarly) config.enableEarlyData();
-    if (keyLogDirectory() !== undefined) config.logKeys();
+    // For the guard of each connection, which keeps them to itself.
+    config.logKeys();
     config.setMaxIdleTimeout(settings.idleTimeoutMs);
     config.setMaxRecvUdpPayloadSize(RECEIVED_PACKET_BYTES_MAX);
     config.setMaxSendUdpPayloadSize(variant.packetBytes);
@@ -97,6 +98,8 @@ export class Configs {
     const { privateKeyPem, certificatePem, signatureAlgorithms, asksCertificate } =
       this.#credentials;
     try {
+      // The engine takes a text without a certificate for an empty chain.
+      void new X509Certificate(certificatePem);
       return this.#native.Config.withBoringSslCtx(
         asksCertificate,
         asksCertificate,

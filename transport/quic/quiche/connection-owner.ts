@@ -2,6 +2,7 @@ import type { ConnectionCloseInfo, LocalAddress } from '../connection.js';
 import type { Authenticate } from '../engine.js';
 import type { QuicSettings } from '../settings.js';
 import type { ConnectionLog } from './connection-log.js';
+import type { Guards } from './guard.js';
 import type { NativeHost } from './native.js';
 import type { QuicheConnection } from './quiche-connection.js';
 
@@ -37,4 +38,5 @@ export interface QuicheConnectionOptions {
   readonly authenticate: Authenticate | undefined;
   readonly onSession?: ((session: Uint8Array) => void) | undefined;
   readonly log: ConnectionLog | undefined;
+  readonly guards: Guards;
 }

@@ -25,12 +25,15 @@ export class Datagrams {
     return this.#native.dgramSend(bytes) !== null;
   }
 
-  /** Hands on what has come; without a handler it is dropped. */
-  read(handler: ConnectionHandler | undefined): void {
+  /** Hands on what has come; without a handler it is dropped. Returns how many bytes it was. */
+  read(handler: ConnectionHandler | undefined): number {
+    let readBytes = 0;
     for (let left = DATAGRAMS_QUEUED_MAX; left > 0; left -= 1) {
       const bytes = this.#native.dgramRecvVec();
-      if (bytes === null) return;
+      if (bytes === null) break;
+      readBytes += bytes.length;
       handler?.onDatagram?.(bytes);
     }
+    return readBytes;
   }
 }

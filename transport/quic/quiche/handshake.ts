@@ -38,10 +38,10 @@ export class Handshake {
   /** Looks whether early data may be sent, or has come. */
   beginEarly(): Progress {
     if (!this.#native.isInEarlyData()) return { kind: 'none' };
-    const certificate = this.#shown();
+    const [certificate, ...further] = this.#shown();
     // The certificate is that of the earlier connection: who has the ticket's key is who had it then.
     // If it is refused, the end of the handshake says why.
-    const isAccepted = this.#authenticate?.(certificate).isAccepted === true;
+    const isAccepted = this.#authenticate?.(certificate, further.length).isAccepted === true;
     if (!isAccepted || certificate === undefined) return { kind: 'none' };
     if (this.#isServer) this.certificate = certificate;
     this.isEarly = true;
@@ -49,8 +49,8 @@ export class Handshake {
   }
 
   #complete(): Progress {
-    const certificate = this.#shown();
-    const verdict = this.#authenticate?.(certificate);
+    const [certificate, ...further] = this.#shown();
+    const verdict = this.#authenticate?.(certificate, further.length);
     if (verdict?.isAccepted === false) {
       return { kind: 'refused', code: verdict.code, reason: verdict.reason };
     }
@@ -65,7 +65,7 @@ export class Handshake {
     return { kind: 'done' };
   }
 
-  #shown(): Uint8Array | undefined {
-    return this.#native.peerCertChain()?.[0];
+  #shown(): readonly Uint8Array[] {
+    return this.#native.peerCertChain() ?? [];
   }
 }

@@ -27,7 +27,7 @@ export interface NativeConfig {
   setDisableActiveMigration(isDisabled: boolean): void;
   setCcAlgorithmName(name: string): void;
   setActiveConnectionIdLimit(count: number): void;
-  setStatelessResetToken(token: bigint): void;
+  setStatelessResetToken(token: bigint | null): void;
   setTicketKey(key: Uint8Array): void;
   enableEarlyData(): void;
   logKeys(): void;
@@ -90,7 +90,15 @@ export interface NativeConnection {
   peerError(): NativeConnectionError | null;
   localError(): NativeConnectionError | null;
   sendAckEliciting(): void;
-  stats(): { readonly peerMaxIdleTimeout: number; readonly peerDisableActiveMigration: boolean };
+  stats(): {
+    readonly peerMaxIdleTimeout: number;
+    readonly peerDisableActiveMigration: boolean;
+    /** Packets of all spaces and paths. */
+    readonly sent: number;
+    readonly recv: number;
+  };
+  destinationId(): Uint8Array;
+  sourceId(): Uint8Array;
   pathStats(): NativePathStats[];
   applicationProto(): Uint8Array;
   maxSendUdpPayloadSize(): number;

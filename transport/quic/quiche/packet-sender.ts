@@ -6,6 +6,7 @@ import {
 } from '../limits.js';
 import type { ConnectionLog } from './connection-log.js';
 import type { ConnectionOwner } from './connection-owner.js';
+import type { ConnectionGuard } from './guard.js';
 import type { NativeConnection } from './native.js';
 import type { Paths } from './paths.js';
 import type { SendControl } from './send-control.js';
@@ -24,6 +25,7 @@ export class PacketSender {
   readonly #paths: Paths;
   readonly #control: SendControl;
   readonly #log: ConnectionLog | undefined;
+  readonly #guard: ConnectionGuard;
   #paceTimer: NodeJS.Timeout | undefined;
   /** The engine has been told to close; what it sends now is the last. */
   #isClosing = false;
@@ -37,6 +39,7 @@ export class PacketSender {
     paths: Paths,
     control: SendControl,
     log: ConnectionLog | undefined,
+    guard: ConnectionGuard,
   ) {
     this.#owner = owner;
     this.#engine = engine;
@@ -44,6 +47,7 @@ export class PacketSender {
     this.#paths = paths;
     this.#control = control;
     this.#log = log;
+    this.#guard = guard;
   }
 
   /** Only the end of the connection is still to be sent. */
@@ -68,7 +72,9 @@ export class PacketSender {
       this.#control.onPacket(length);
       if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
       this.#log?.onDatagram('sent', length);
-      this.#engine.sendPacket(length, from, this.#paths.wireOf(to));
+      if (this.#guard.onSend(buffer.subarray(0, length), performance.now())) {
+        this.#engine.sendPacket(length, from, this.#paths.wireOf(to));
+      }
     }
     return isRebound;
   }

@@ -92,6 +92,12 @@ export class Paths {
     if (this.#ids.replaceRetired()) this.#owner.markDirty();
   }
 
+  /** Whether a packet from here comes from where the one before came from. */
+  isLast(host: string, port: number, local: NativeHost): boolean {
+    const { from, to } = this.#receiveInfo;
+    return from.port === port && from.host === host && to === local;
+  }
+
   /** What the engine is told of a packet; made anew only when it comes from elsewhere. */
   receiveInfo(host: string, port: number, local: NativeHost): ReceiveInfo {
     const { from, to } = this.#receiveInfo;

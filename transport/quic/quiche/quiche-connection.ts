@@ -18,6 +18,7 @@ import { describeClose } from './close-info.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
 import type { ConnectionOwner, QuicheConnectionOptions } from './connection-owner.js';
 import { Datagrams } from './datagrams.js';
+import { ConnectionGuard } from './guard.js';
 import { Handshake, type Progress } from './handshake.js';
 import { packetRange } from './interface-mtu.js';
 import type { NativeConnection, NativeHost } from './native.js';
@@ -32,6 +33,8 @@ import {
   type StreamType,
 } from './stream-table.js';
 
+/** Both sides keep a connection alive; one of them is enough, and this one waits longer. */
+const KEEP_ALIVE_SHARE_SERVER = 1.5;
 /** INTERNAL_ERROR of RFC 9000 20.1. */
 const INTERNAL_ERROR = 1;
 
@@ -59,6 +62,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   readonly #options: QuicheConnectionOptions;
   readonly #streams: StreamTable;
   readonly #timer: ConnectionTimer;
+  readonly #guard: ConnectionGuard;
   readonly #sendControl: SendControl;
   readonly #handshake: Handshake;
   readonly #paths: Paths;
@@ -74,6 +78,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #hasWritten = false;
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
+  #keepAliveMs = Number.POSITIVE_INFINITY;
   #flushingTimer: NodeJS.Timeout | undefined;
   #closeRequest = { code: 0, reason: '' };
   #failure: string | undefined;
@@ -87,6 +92,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.isServer = options.isServer;
     this.#idleTimeoutMs = settings.idleTimeoutMs;
     this.#onSession = options.onSession;
+    this.#guard = new ConnectionGuard(native, options.isServer, options.guards, this.#startedAt);
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
     const range = packetRange(local.host, remote.host, settings);
@@ -101,6 +107,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       this.#paths,
       this.#sendControl,
       options.log,
+      this.#guard,
     );
     this.established = new Promise((resolve) => (this.#resolveEstablished = resolve));
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
@@ -198,8 +205,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return this.#sendControl.stats();
   }
 
-  migrate(local: LocalAddress): Promise<void> {
-    return this.#paths.migrate(local);
+  async migrate(local: LocalAddress): Promise<void> {
+    if (!this.#guard.allowsPath()) {
+      const text = 'the connection stays on its path: the peer has withdrawn its first id';
+      throw new QuicError('migration-failed', text);
+    }
+    this.#guard.onPath();
+    await this.#paths.migrate(local);
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
@@ -234,17 +246,32 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     // yet.
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
-    const info = this.#paths.receiveInfo(host, port, local);
+    this.#hasNews = true;
+    this.#receivedAt = performance.now();
+    this.receiveUnknown(datagram, host, port, local);
+  }
+
+  /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
+  receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
+    const startedAt = performance.now();
+    const isNewPath = !this.#paths.isLast(host, port, local);
+    const verdict = this.#guard.judge(datagram, isNewPath, startedAt);
+    if (verdict === 'drop') return;
+    if (verdict !== 'pass' && 'code' in verdict) {
+      this.#shut(false, verdict.code, verdict.reason);
+      return;
+    }
+    const taken = verdict === 'pass' ? datagram : datagram.subarray(0, verdict.keptBytes);
     this.#options.log?.onDatagram('received', datagram.length);
     try {
-      this.native.recv(datagram, info);
+      this.native.recv(taken, this.#paths.receiveInfo(host, port, local));
     } catch {
       // quiche has noted the error and sends it to the peer in the next flush.
     }
-    this.#hasReceived = true;
-    this.#hasNews = true;
-    this.#receivedAt = performance.now();
-    this.markDirty();
+    const now = performance.now();
+    const violation = this.#guard.onCall(now - startedAt, now);
+    if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
+    this.markReadable();
   }
 
   /** Hands on what the received packets mean. */
@@ -257,8 +284,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       if (!this.#paths.readEvents()) this.markReadable();
       if (this.#onSession !== undefined) this.#offerSession(this.#onSession);
       // What may be a replay is not handed on: nothing says so of a datagram.
-      this.#datagrams.read(this.#handshake.isDone ? this.#streams.handler : undefined);
+      const handler = this.#handshake.isDone ? this.#streams.handler : undefined;
+      this.#guard.onDelivered(this.#datagrams.read(handler));
       this.#streams.onPackets();
+      this.#guard.settle(this.#receivedAt);
       if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
   }
@@ -288,8 +317,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      const { keepAliveMs } = this.#options.settings;
-      if (keepAliveMs > 0 && now - this.#receivedAt >= keepAliveMs) this.ask();
+      if (now - this.#receivedAt >= this.#keepAliveMs) this.ask();
       if (!this.#hasNews) return;
       this.#hasNews = false;
       this.#paths.tick();
@@ -307,6 +335,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   markWritten(): void {
     this.#hasWritten = true;
     this.markDirty();
+  }
+
+  onDelivered(bytes: number): void {
+    this.#guard.onDelivered(bytes);
   }
 
   markReadable(): void {
@@ -345,7 +377,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#options.settings.keepAliveMs > 0;
+    const isWanted = this.#state === 'open' && this.#keepAliveMs !== Number.POSITIVE_INFINITY;
     return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
   }
 
@@ -397,7 +429,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (peerMaxIdleTimeout > 0) {
       this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
     }
-    if (this.#options.settings.migration) this.#paths.begin();
+    this.#guard.onEstablished();
+    const { keepAliveMs, migration } = this.#options.settings;
+    if (keepAliveMs > 0) {
+      const share = this.isServer ? KEEP_ALIVE_SHARE_SERVER : 1;
+      this.#keepAliveMs = Math.min(keepAliveMs, this.#idleTimeoutMs / 3) * share;
+    }
+    if (migration) this.#paths.begin();
     this.#options.log?.onEstablished();
     this.#resolveEstablished();
     if (this.#state === 'handshaking') this.#onUsable('open');
@@ -413,8 +451,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #closeWhenDelivered(): void {
+    if (!this.#streams.isDelivered()) return;
+    // What is on its way out goes first, the end of our handshake too: closed, the engine sends
+    // nothing else.
+    this.#sendPackets();
     const { code, reason } = this.#closeRequest;
-    if (this.#streams.isDelivered()) this.#shut(true, code, reason);
+    this.#shut(true, code, reason);
   }
 
   /** Ends the connection on the wire and here. */
@@ -444,6 +486,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#timer.stop();
     clearTimeout(this.#flushingTimer);
     this.#sender.stop();
+    this.#guard.close();
     this.#paths.abandon();
     this.#streams.abandon(info);
     this.#options.log?.onOver(info);

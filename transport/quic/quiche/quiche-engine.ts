@@ -18,6 +18,7 @@ import { ConnectionLog } from './connection-log.js';
 import type { ConnectionOwner } from './connection-owner.js';
 import { Dial } from './dial.js';
 import { packetRange } from './interface-mtu.js';
+import { ALL_GUARDS, type Guards } from './guard.js';
 import { Lingering } from './lingering.js';
 import type { Listener } from './listener.js';
 import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
@@ -36,7 +37,10 @@ const TICK_MS_MAX = 1_000;
 const ABANDONED_CODE = 0;
 
 /** Opens an engine on Cloudflare's quiche. Rejects as `Engine` says. */
-export async function openQuicheEngine(options: EngineOptions): Promise<Engine> {
+export async function openQuicheEngine(
+  options: EngineOptions,
+  guards: Guards = ALL_GUARDS,
+): Promise<Engine> {
   const native = loadNative();
   const settings = resolveSettings(options.settings);
   const configs = new Configs(
@@ -50,8 +54,8 @@ export async function openQuicheEngine(options: EngineOptions): Promise<Engine> 
     },
     settings,
   );
-  const socket = await UdpSocket.bind(options.host, options.port);
-  return new QuicheEngine(native, options, settings, configs, socket);
+  const socket = await UdpSocket.bind(options.host, options.port, options.isIpv6Only);
+  return new QuicheEngine(native, options, settings, configs, socket, guards);
 }
 
 class QuicheEngine implements Engine, ConnectionOwner {
@@ -61,6 +65,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   readonly #native: Native;
   readonly #options: EngineOptions;
+  readonly #guards: Guards;
   readonly #settings: QuicSettings;
   readonly #configs: Configs;
   readonly #sockets: Sockets;
@@ -72,6 +77,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
   readonly #dials = new Map<QuicheConnection, Dial>();
   /** Inbound connections whose peer has not completed the handshake. */
   readonly #halfOpen = new Map<QuicheConnection, Listener>();
+  /** The newest connection to each address that this side dialled. */
+  readonly #dialled = new Map<string, QuicheConnection>();
   readonly #lingering = new Lingering();
   #isAccepting = true;
   #isClosed = false;
@@ -85,8 +92,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
     settings: QuicSettings,
     configs: Configs,
     socket: UdpSocket,
+    guards: Guards,
   ) {
     this.#native = native;
+    this.#guards = guards;
     this.#options = options;
     this.#settings = settings;
     this.#configs = configs;
@@ -206,6 +215,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
     if (lastPacket !== undefined) {
       this.#lingering.add([...connection.routes], lastPacket, performance.now());
     }
+    const remote = `${connection.remoteHost} ${connection.remotePort}`;
+    if (this.#dialled.get(remote) === connection) this.#dialled.delete(remote);
     if (this.#connections.size === 0) this.#stopTicker();
     if (connection.isHalfOpen) this.#reportUnopened(connection, info);
   }
@@ -242,11 +253,27 @@ class QuicheEngine implements Engine, ConnectionOwner {
     const last = this.#lingering.answer(packet.connectionId, performance.now());
     if (last !== undefined) answer(last);
     else if (packet.kind === 'initial') this.#onInitial(socket, datagram, remote, answer);
-    else if (packet.isShort) {
-      const id = Buffer.from(packet.connectionId, 'latin1');
-      const reset = this.#reset.answer(datagram, id, performance.now());
-      if (reset !== undefined) answer(reset);
+    else if (packet.isShort) this.#onUnknown(socket, datagram, remote, packet.connectionId, answer);
+  }
+
+  /** A packet for no connection: it may end one (RFC 9000 10.3.1), or be answered so that it ends. */
+  #onUnknown(
+    socket: UdpSocket,
+    datagram: Buffer,
+    remote: RemoteInfo,
+    connectionId: string,
+    answer: (bytes: Uint8Array) => void,
+  ): void {
+    const nowMs = performance.now();
+    if (!this.#reset.isAllowed(nowMs)) return;
+    const { address, port } = remote;
+    const dialled = this.#dialled.get(`${displayHost(address)} ${port}`);
+    if (dialled !== undefined) {
+      dialled.receiveUnknown(datagram, address, port, socket.local);
+      return;
     }
+    const reset = this.#reset.answer(datagram, Buffer.from(connectionId, 'latin1'));
+    if (reset !== undefined) answer(reset);
   }
 
   #onInitial(
@@ -283,7 +310,9 @@ class QuicheEngine implements Engine, ConnectionOwner {
     let native: NativeConnection;
     try {
       const config = listener.configs.get({ packetBytes, isEarly, ticketKey });
-      config.setStatelessResetToken(this.#reset.tokenNumber(connectionId));
+      // quiche 0.18 has room for 128 bytes of transport parameters: not for those of a Retry and this.
+      const token = originalId === undefined ? this.#reset.tokenNumber(connectionId) : null;
+      config.setStatelessResetToken(token);
       const { Connection } = this.#native;
       native = Connection.accept(connectionId, originalId, socket.local, from, config);
     } catch {
@@ -297,6 +326,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
       settings,
       authenticate: listener.authenticate,
       log: ConnectionLog.begin(native, { isServer: true, firstId: originalId ?? firstId }),
+      guards: this.#guards,
     });
     this.#halfOpen.set(connection, listener);
     this.#add(connection, connectionId);
@@ -309,8 +339,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
       this.#dials.delete(connection);
       void connection.close(ABANDONED_CODE, '');
     });
-    const authenticate: Authenticate = (certificate) => {
-      const verdict = options.authenticate(certificate);
+    const authenticate: Authenticate = (certificate, furtherCount) => {
+      const verdict = options.authenticate(certificate, furtherCount);
       dial.refusal = verdict.isAccepted ? undefined : verdict.reason;
       return verdict;
     };
@@ -327,8 +357,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
       authenticate,
       onSession: options.onSession,
       log: ConnectionLog.begin(native, { isServer: false, firstId: id }),
+      guards: this.#guards,
     });
     this.#dials.set(connection, dial);
+    this.#dialled.set(`${displayHost(remote.host)} ${remote.port}`, connection);
     this.#add(connection, id);
     const isResuming = options.session !== undefined && resume(native, options.session);
     if (isResuming && options.isEarly === true) connection.beginEarly();

@@ -23,6 +23,8 @@ export interface StreamOwner {
   onFirstWrite(stream: QuicheStream): void;
   /** This side of a stream that the peer opened is over. */
   onSendDone(stream: QuicheStream): void;
+  /** Bytes of the peer went to a handler. */
+  onDelivered(bytes: number): void;
   /** Both sides are over: forget the stream. */
   onStreamDone(stream: QuicheStream): void;
 }
@@ -180,6 +182,7 @@ export class QuicheStream implements Stream {
       }
       if (received === null) return;
       const [length, isFinal] = received;
+      this.#owner.onDelivered(length);
       if (isFinal) this.isReceiveDone = true;
       if (!this.#isDiscarding && (length > 0 || isFinal)) {
         this.#call(() => this.handler?.onData(buffer.subarray(0, length), isFinal));
@@ -208,11 +211,11 @@ export class QuicheStream implements Stream {
   }
 
   /** Asks the engine whether the peer stopped this stream: it says so only when asked. */
-  pollStopped(): void {
+  pollStopped(codeUnknown = 0): void {
     try {
       this.#owner.native.streamCapacity(this.id);
     } catch (error) {
-      this.#onSendError(error);
+      this.#onSendError(error, codeUnknown);
     }
   }
 
@@ -245,13 +248,13 @@ export class QuicheStream implements Stream {
     }
   }
 
-  #onSendError(error: unknown): void {
+  #onSendError(error: unknown, codeUnknown = 0): void {
     const code = codeInside(error, 'StreamStopped');
     // Anything else is not about this stream alone: let the connection fail.
     if (code === undefined && !isStreamGone(error)) throw error;
     this.#endSend();
     this.#owner.markDirty();
-    this.#call(() => this.handler?.onStopped(code ?? 0));
+    this.#call(() => this.handler?.onStopped(code ?? codeUnknown));
   }
 
   #onReceiveError(error: unknown): void {
@@ -259,6 +262,9 @@ export class QuicheStream implements Stream {
     if (code === undefined && !isStreamGone(error)) throw error;
     this.isReceiveDone = true;
     if (!this.#isDiscarding) this.#call(() => this.handler?.onReset(code ?? 0));
+    // The peer may have stopped it as well, as `stop` does with one code for both: once quiche has
+    // answered that, it no longer knows.
+    if (!this.isSendDone) this.pollStopped(code ?? 0);
     this.#settle();
   }
 
@@ -305,7 +311,7 @@ export class QuicheStream implements Stream {
 function assertCode(code: number): void {
   assert(
     Number.isSafeInteger(code) && code >= 0 && code <= ERROR_CODE_MAX,
-    'a stream code must be an integer from 0 to 2^32 - 1',
+    'a stream code must be an integer from 0 to 2^53 - 1',
   );
 }
 

@@ -29,12 +29,12 @@ export class StatelessReset {
 
   /**
    * The packet that answers one with an unknown connection id, or undefined: it is always shorter
-   * than what it answers, so that two nodes cannot keep each other busy, and few are sent a second.
-   * `nowMs` of any clock that never goes back.
+   * than what it answers, so that two nodes cannot keep each other busy.
+   * Ask `isAllowed` before.
    */
-  answer(datagram: Uint8Array, connectionId: Uint8Array, nowMs: number): Uint8Array | undefined {
+  answer(datagram: Uint8Array, connectionId: Uint8Array): Uint8Array | undefined {
     const paddingBytes = Math.min(PADDING_BYTES, datagram.length - TOKEN_BYTES - 1);
-    if (paddingBytes < PADDING_BYTES_MIN || !this.#isAllowed(nowMs)) return undefined;
+    if (paddingBytes < PADDING_BYTES_MIN) return undefined;
     const padding = randomBytes(paddingBytes);
     // A short header: the two high bits are 01.
     padding[0] = ((padding[0] ?? 0) & 0x3f) | 0x40;
@@ -45,7 +45,8 @@ export class StatelessReset {
     return createHmac('sha256', this.#key).update(connectionId).digest().subarray(0, TOKEN_BYTES);
   }
 
-  #isAllowed(nowMs: number): boolean {
+  /** Whether one more unknown packet is looked at in this second; `nowMs` of a clock that never goes back. */
+  isAllowed(nowMs: number): boolean {
     const second = Math.floor(nowMs / 1_000);
     if (second !== this.#second) {
       this.#second = second;

@@ -16,6 +16,8 @@ export interface StreamTableOwner {
   markDirty(): void;
   markWritten(): void;
   markReadable(): void;
+  /** Bytes of the peer went to a handler. */
+  onDelivered(bytes: number): void;
   /** Runs something that may throw; the connection ends if it does. */
   guard(run: () => void): void;
 }
@@ -156,6 +158,10 @@ export class StreamTable implements StreamOwner {
 
   markReadable(): void {
     this.#owner.markReadable();
+  }
+
+  onDelivered(bytes: number): void {
+    this.#owner.onDelivered(bytes);
   }
 
   markBlocked(stream: QuicheStream): void {

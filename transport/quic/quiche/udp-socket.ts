@@ -33,11 +33,12 @@ export class UdpSocket {
   }
 
   /** Binds. Rejects with `QuicError`: `address-in-use`, `address-unavailable`, `host-not-found`. */
-  static async bind(host: string, port: number): Promise<UdpSocket> {
+  static async bind(host: string, port: number, isIpv6Only = false): Promise<UdpSocket> {
     const address = isIP(host) === 0 ? await resolve(host, 0) : host;
     const isIpv6 = isIP(address) === 6;
     const socket = createSocket({
       type: isIpv6 ? 'udp6' : 'udp4',
+      ipv6Only: isIpv6 && isIpv6Only,
       // Targets are addresses already: answer at once, so that `send` reaches the kernel in the
       // same tick.
       lookup: (target, _options, callback) => callback(null, target, isIpv6 ? 6 : 4),

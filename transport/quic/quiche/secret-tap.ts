@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
+import { KEY_LOGS_MAX } from './guard-limits.js';
+
+/** Secrets of the first generation of 1-RTT keys (RFC 8446 7.1). */
+export interface TrafficSecrets {
+  readonly client: Buffer;
+  readonly server: Buffer;
+}
+
+/** What the binding offers for debugging: a key log in the format of NSS. */
+export interface KeyLogging {
+  setKeylog(path: string): void;
+}
+
+const LOG_BYTES_MAX = 4_096;
+
+let openCount = 0;
+const collected = new FinalizationRegistry(() => (openCount -= 1));
+
+/**
+ * quiche keeps the keys of a connection to itself, and without them nobody can see what a peer
+ * sends. Its binding can write them to a file, for debugging: here the file lives in memory, has no
+ * name, and is emptied as soon as it was read. Linux only. The native object holds it open as long
+ * as it lives, which is why there are not more than `KEY_LOGS_MAX`.
+ */
+export class SecretTap {
+  #file: number | undefined;
+
+  private constructor(file: number) {
+    this.#file = file;
+  }
+
+  /** Before the handshake begins. Undefined where it cannot be had. */
+  static attach(native: KeyLogging): SecretTap | undefined {
+    if (process.platform !== 'linux' || openCount >= KEY_LOGS_MAX) return undefined;
+    const path = `/dev/shm/agentic-flow-${randomBytes(16).toString('hex')}`;
+    let file: number | undefined;
+    try {
+      file = openSync(path, 'wx+', 0o600);
+      unlinkSync(path);
+      native.setKeylog(`/proc/self/fd/${file}`);
+    } catch {
+      if (file !== undefined) closeSync(file);
+      return undefined;
+    }
+    openCount += 1;
+    collected.register(native, undefined);
+    return new SecretTap(file);
+  }
+
+  /** After the handshake; once. */
+  take(): TrafficSecrets | undefined {
+    if (this.#file === undefined) return undefined;
+    const bytes = Buffer.alloc(LOG_BYTES_MAX);
+    let text = '';
+    try {
+      text = bytes.toString('latin1', 0, readSync(this.#file, bytes, 0, bytes.length, 0));
+    } catch {
+      // Then there are no secrets.
+    }
+    bytes.fill(0);
+    // The engine writes to one place only: what somebody wants for debugging comes from here.
+    const wanted = process.env['SSLKEYLOGFILE'];
+    if (wanted !== undefined && wanted !== '') appendFileSync(wanted, text, { mode: 0o600 });
+    this.close();
+    const client = /^CLIENT_TRAFFIC_SECRET_0 \w+ (\w+)$/m.exec(text)?.[1];
+    const server = /^SERVER_TRAFFIC_SECRET_0 \w+ (\w+)$/m.exec(text)?.[1];
+    if (client === undefined || server === undefined) return undefined;
+    return { client: Buffer.from(client, 'hex'), server: Buffer.from(server, 'hex') };
+  }
+
+  close(): void {
+    if (this.#file === undefined) return;
+    try {
+      ftruncateSync(this.#file);
+    } finally {
+      closeSync(this.#file);
+      this.#file = undefined;
+    }
+  }
+}

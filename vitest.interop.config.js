@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// Against other implementations, which are not in the lock file: npm install --prefix bench/peers
+export default defineConfig({
+  test: {
+    include: ['dist/test/interop/**/*.interop.js'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
