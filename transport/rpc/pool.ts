@@ -17,6 +17,7 @@ import {
   type PeerAddress,
   type PeerConnection,
 } from './rpc.js';
+import { fromError } from './streams.js';
 
 export interface PoolOptions extends Partial<PeerSettings>, RetryOptions {
   /** Peers with a connection, or on the way to one. 256 when left out. */
