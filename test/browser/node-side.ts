@@ -86,6 +86,22 @@ const PARTS: Readonly<Record<string, (session: Session, seen: Seen) => Promise<v
     await writer.close();
   },
 
+  async many(session) {
+    const texts = new Set<string>();
+    const sending = Array.from({ length: 300 }, async (_, index) =>
+      send(await session.createUnidirectionalStream(), Buffer.from(`stream ${index}`)),
+    );
+    const reader = session.incomingUnidirectionalStreams.getReader();
+    while (texts.size < 300) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      texts.add((await whole(value)).toString());
+    }
+    await Promise.all(sending);
+    const { writable } = await session.createBidirectionalStream();
+    await send(writable, Buffer.from(String(texts.size)));
+  },
+
   async codes(session, seen) {
     const note = async (name: string, promise: Promise<unknown>): Promise<void> => {
       await promise.catch((error: unknown) => {

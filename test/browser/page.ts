@@ -174,6 +174,43 @@ export async function bulk(options: PageOptions): Promise<unknown> {
   };
 }
 
+/** Browsers refuse to open a stream at the limit of the peer, our sessions wait. */
+async function createPatiently(session: Session): Promise<WritableStream<Uint8Array>> {
+  for (;;) {
+    try {
+      return await session.createUnidirectionalStream();
+    } catch (error) {
+      if ((error as Error).name !== 'NetworkError') throw error;
+      await sleep(10);
+    }
+  }
+}
+
+/** 300 streams at once each way, more than either side allows at a time. */
+export async function many(options: PageOptions): Promise<unknown> {
+  const { session } = await open(options);
+  const seen = new Set<string>();
+  const reading = (async () => {
+    const reader = session.incomingUnidirectionalStreams.getReader();
+    for (let count = 0; count < 300; count += 1) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error('the session is over');
+      seen.add(text(await whole(value)));
+    }
+  })();
+  await Promise.all(
+    Array.from({ length: 300 }, async (_, index) =>
+      send(await createPatiently(session), bytes(`stream ${index}`)),
+    ),
+  );
+  await reading;
+  // The node answers when it has seen all.
+  const answer = await next(session.incomingBidirectionalStreams);
+  const count = text(await whole(answer.readable));
+  session.close();
+  return { seen: seen.size, count };
+}
+
 /** Codes of streams, in all directions that the engine has. */
 export async function codes(options: PageOptions): Promise<unknown> {
   const { session } = await open(options);

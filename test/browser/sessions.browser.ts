@@ -132,6 +132,10 @@ describe.each([
     expect(seen.downBeforeBytes).toBeLessThan(6 * MB);
   });
 
+  it('opens 300 streams at once, and so does the node', async () => {
+    expect(await inPage(page, 'many', options('many'))).toEqual({ seen: 300, count: '300' });
+  });
+
   it('is told the codes of streams, and tells its own', async () => {
     seen.codes.clear();
     expect(await inPage(page, 'codes', options('codes'))).toEqual({

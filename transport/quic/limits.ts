@@ -124,3 +124,7 @@ export const SOCKET_LINGER_MS = 3_000;
 export const DATAGRAM_OVERHEAD_BYTES = 1 + 20 + 4 + 16 + 1 + 2;
 /** Packets in a turn while a peer behind a NAT is being heard at a new port. */
 export const PACKETS_PER_FLUSH_REBOUND_MAX = 2;
+/** A stream that this side stopped, and that is not freed by itself, is seen to after so long. */
+export const REAP_AFTER_MS = 25;
+/** How often a graceful close looks whether the peer has everything. */
+export const CLOSE_POLL_MS = 5;

@@ -43,7 +43,10 @@ export interface Session {
   readonly datagrams: Datagrams;
   readonly incomingBidirectionalStreams: ReadableStream<BidirectionalStream>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
-  /** Waits while the peer allows no more streams. Rejects with `SessionError`. */
+  /**
+   * Waits while the peer allows no more streams; Chromium rejects with `NetworkError` instead.
+   * Rejects with `SessionError`.
+   */
   createBidirectionalStream(): Promise<BidirectionalStream>;
   createUnidirectionalStream(): Promise<WritableStream<Uint8Array>>;
   /** Ends the session and its streams. Does nothing when it is over. */

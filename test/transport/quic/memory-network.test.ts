@@ -181,12 +181,19 @@ describe('a memory network', () => {
     );
   });
 
-  it('lets an engine listen on every host', async () => {
+  it('lets an engine listen on every host, which nobody else can then', async () => {
     await on(async (_network, context) => {
       const engine = await context.open({ host: '0.0.0.0', port: 4_433 });
       const side = await dial(context, await context.open(), { host: '127.0.0.9', port: 4_433 });
       expect(side.connection.isOpen).toBe(true);
       expect((await dial(context, engine, await context.open())).connection.isOpen).toBe(true);
+      await rejectsWith('address-in-use', context.open({ port: 4_433 }));
+      const both = await context.open({ host: '::', port: 4_434 });
+      for (const host of ['::1', '127.0.0.1']) {
+        const from = await context.open({ host });
+        expect((await dial(context, from, { host, port: 4_434 })).connection.isOpen).toBe(true);
+        expect((await dial(context, both, from)).connection.remoteHost).toBe(host);
+      }
     });
   });
 

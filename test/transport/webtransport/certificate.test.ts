@@ -1,8 +1,10 @@
 import { X509Certificate, createHash, createPrivateKey } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Application, Engine } from '../../../transport/quic/index.js';
 import {
   CertificateRotation,
   createShortLivedCertificate,
+  serveWebTransport,
 } from '../../../transport/webtransport/index.js';
 
 const HOUR_MS = 3_600_000;
@@ -81,5 +83,43 @@ describe('the rotation of certificates', () => {
     const now = NOW + 30 * DAY_MS;
     expect(rotation.advance(now)).toBe(true);
     expect(rotation.current.validUntil - now).toBeGreaterThan(13 * DAY_MS);
+  });
+});
+
+describe('a node that serves sessions for weeks', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('gives its engine the next certificate, and publishes other hashes, every six days', () => {
+    vi.useFakeTimers({ now: NOW, toFake: ['Date', 'setInterval', 'clearInterval'] });
+    const used: string[] = [];
+    const published: string[][] = [];
+    const serve = (application: Application): ReturnType<Engine['serve']> => {
+      used.push(application.certificatePem);
+      return {
+        setCertificate: (_key, certificatePem) => used.push(certificatePem),
+        stop: () => undefined,
+      };
+    };
+    const text = (hash: Uint8Array): string => Buffer.from(hash).toString('hex');
+    const served = serveWebTransport({ serve } as Pick<Engine, 'serve'> as Engine, {
+      path: '/session',
+      onSession: () => undefined,
+      onCertificateHashes: (hashes) => published.push(hashes.map(text)),
+    });
+    const first = served.certificateHashes.map(text);
+    vi.advanceTimersByTime(13 * DAY_MS);
+    expect(used.length).toBe(3);
+    const hashes = used.map((pem) =>
+      createHash('sha256').update(new X509Certificate(pem).raw).digest('hex'),
+    );
+    expect(hashes.slice(0, 2)).toEqual(first);
+    expect(published.map(([current]) => current)).toEqual(hashes.slice(1));
+    expect(published[1]?.[0]).toBe(published[0]?.[1]);
+    expect(served.certificateHashes.map(text)).toEqual(published[1]);
+    served.stop();
+    vi.advanceTimersByTime(13 * DAY_MS);
+    expect(used.length).toBe(3);
   });
 });

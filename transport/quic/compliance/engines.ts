@@ -271,6 +271,16 @@ export const engineCases: readonly ComplianceCase[] = [
     },
   },
   {
+    name: 'who connects while the engine closes is rejected with `closed`',
+    async run(context) {
+      const { clientEngine, serverEngine } = await connectPair(context);
+      const closing = clientEngine.close(0, '');
+      const target = { host: serverEngine.host, port: serverEngine.port, timeoutMs: 5_000 };
+      await rejectsWith('closed', clientEngine.connect({ ...target, ...NO_OPEN }));
+      await closing;
+    },
+  },
+  {
     name: 'who gives a dial up while the peer answers leaves nothing behind there',
     async run(context) {
       const accepted: Side[] = [];

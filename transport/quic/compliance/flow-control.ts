@@ -203,6 +203,20 @@ export const flowControlCases: readonly ComplianceCase[] = [
     },
   },
   {
+    name: 'the window that a stream took and gave up by `reset` is there for others',
+    async run(context) {
+      const { client, server } = await connectPair(context, SMALL);
+      const greedy = [1, 2, 3, 4].map(() => client.bidirectional());
+      for (const { stream } of greedy) stream.write(new Uint8Array(WINDOW));
+      const other = client.bidirectional();
+      assert.equal(other.stream.write(bytesOf('my turn'), true), false);
+      for (const { stream } of greedy) stream.reset(1);
+      const text = (): string | undefined =>
+        server.streams.find(({ stream }) => stream.id === other.stream.id)?.text;
+      await context.until(() => text() === 'my turn', 'the other has come');
+    },
+  },
+  {
     name: 'streams that are paused and hold most of the window of the connection leave the rest to others',
     async run(context) {
       const { client, server } = await connectPair(context, {

@@ -1,8 +1,9 @@
 import { strict as assert, AssertionError } from 'node:assert';
+import { ERROR_CODE_MAX } from '../limits.js';
 import type { ComplianceCase } from './case.js';
 import { bytesOf, connectPair, echo } from './pair.js';
 
-const NO_CODES = [-1, 1.5, 2 ** 32, NaN, Infinity];
+const NO_CODES = [-1, 1.5, ERROR_CODE_MAX + 1, NaN, Infinity];
 
 /** What only a bug of the user can cause is an assertion, at the place of the bug. */
 export const misuseCases: readonly ComplianceCase[] = [
@@ -15,7 +16,7 @@ export const misuseCases: readonly ComplianceCase[] = [
     },
   },
   {
-    name: 'a code of a stream that is no integer from 0 to 2^32 - 1 is an assertion',
+    name: 'a code of a stream that is no integer from 0 to 2^53 - 1 is an assertion',
     async run(context) {
       const { client } = await connectPair(context, { onServer: { onStream: echo } });
       const recorder = client.bidirectional();
@@ -29,7 +30,7 @@ export const misuseCases: readonly ComplianceCase[] = [
     },
   },
   {
-    name: 'a code of `close` that is no integer from 0 to 2^32 - 1 is an assertion',
+    name: 'a code of `close` that is no integer from 0 to 2^53 - 1 is an assertion',
     async run(context) {
       const { client } = await connectPair(context);
       for (const code of NO_CODES) {

@@ -1,10 +1,10 @@
 import { strict as assert } from 'node:assert';
+import { ERROR_CODE_MAX } from '../limits.js';
 import type { ComplianceCase } from './case.js';
 import { assertSameBytes, bytesOf, connectPair, pattern, type PairOptions } from './pair.js';
 
 const NOTHING = new Uint8Array();
 const WINDOW = 65_536;
-const CODE_MAX = 0xffff_ffff;
 
 /** The dialled side reads nothing, and has small windows. */
 const HELD_UP: PairOptions = {
@@ -18,7 +18,7 @@ export const resetAndStopCases: readonly ComplianceCase[] = [
     name: '`reset` tells the peer its code, the smallest and the largest too',
     async run(context) {
       const { client, server } = await connectPair(context);
-      for (const [index, code] of [0, 77, CODE_MAX].entries()) {
+      for (const [index, code] of [0, 77, ERROR_CODE_MAX].entries()) {
         const { stream } = client.bidirectional();
         stream.write(bytesOf('begun'));
         await context.until(() => server.streams.length === index + 1, 'the stream has come');
@@ -134,7 +134,7 @@ export const resetAndStopCases: readonly ComplianceCase[] = [
     name: '`stop` on a stream that this side opened tells the peer its code, also when nothing is sent',
     async run(context) {
       const { client, server } = await connectPair(context);
-      for (const [index, code] of [0, 77, CODE_MAX].entries()) {
+      for (const [index, code] of [0, 77, ERROR_CODE_MAX].entries()) {
         const { stream } = client.bidirectional();
         stream.write(bytesOf('begun'));
         await context.until(() => server.streams.length === index + 1, 'the stream has come');

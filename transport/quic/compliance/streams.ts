@@ -268,6 +268,18 @@ export const streamCases: readonly ComplianceCase[] = [
     },
   },
   {
+    name: 'the statistics of a connection count at least the bytes that streams have carried',
+    async run(context) {
+      const { client, server } = await connectPair(context);
+      client.bidirectional().stream.write(new Uint8Array(200_000), true);
+      await context.until(() => server.streams[0]?.isFinal === true, 'the end has come');
+      const [here, there] = [client.connection.stats(), server.connection.stats()];
+      assert(here.sentBytes >= 200_000 && there.receivedBytes >= 200_000);
+      assert(here.sentPackets > 0 && there.receivedPackets > 0 && here.lostPackets >= 0);
+      assert(here.packetBytes >= 1_200 && here.congestionWindowBytes > 0 && here.rttMs >= 0);
+    },
+  },
+  {
     name: 'no handler is called before the call that causes it has returned',
     async run(context) {
       const { client, server } = await connectPair(context, { onServer: { onStream: echo } });

@@ -58,7 +58,7 @@ export class Answer implements Handshake {
 
   #onHello(connection: MemoryConnection, hello: Hello): void {
     const { offer } = this.#options;
-    const protocol = offer?.protocols.find((each) => hello.protocols.includes(each));
+    const protocol = hello.protocols.find((each) => offer?.protocols.includes(each) === true);
     if (offer === undefined || protocol === undefined) {
       connection.shut('transport', NO_APPLICATION_PROTOCOL.code, NO_APPLICATION_PROTOCOL.reason);
       return;

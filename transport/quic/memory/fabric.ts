@@ -1,9 +1,7 @@
-import { isIP } from 'node:net';
 import type { LocalAddress } from '../connection.js';
-import { QuicError } from '../quic-error.js';
+import { Addresses } from './addresses.js';
 import { isUnreliable, type Frame, type Hello } from './frame.js';
 import type { Lane, LaneEnd } from './lane.js';
-import { FREE_PORT_FIRST, FREE_PORT_LAST } from './limits.js';
 import { UsedTickets } from './tickets.js';
 
 /** What the network asks of an engine. */
@@ -29,71 +27,33 @@ interface Parcel {
   readonly to: LocalAddress | undefined;
 }
 
-const ANY_HOSTS = ['0.0.0.0', '::'];
-
 /** Addresses, cut paths and the frames on their way. */
 export class Fabric {
   latencyMs = 0;
   readonly usedTickets = new UsedTickets(Date.now());
 
-  readonly #hosts: ReadonlySet<string>;
-  readonly #listeners = new Map<string, Listener>();
+  readonly #addresses: Addresses<Listener>;
   readonly #cuts = new Set<string>();
   readonly #heldLanes = new Set<Lane>();
   #parcels: Parcel[] = [];
   #flushers: Flusher[] = [];
-  #nextPort = FREE_PORT_FIRST;
   #timer: NodeJS.Timeout | undefined;
   #isTurnScheduled = false;
 
   constructor(hosts: readonly string[]) {
-    this.#hosts = new Set(hosts);
+    this.#addresses = new Addresses(hosts);
   }
 
-  /**
-   * Takes an address. Throws `QuicError`: `address-in-use`, `address-unavailable`, `host-not-found`.
-   */
+  /** Takes an address. Throws as `Addresses.bind`. */
   bind(host: string, port: number, listener: Listener): LocalAddress {
-    const address = toIp(host);
-    if (!isLoopback(address) && !ANY_HOSTS.includes(address) && !this.#hosts.has(address)) {
-      throw new QuicError(
-        'address-unavailable',
-        `cannot listen on ${host}:${port}: this network has no such address; name it in \`hosts\``,
-      );
-    }
-    const local = { host: address, port: port === 0 ? this.#freePort(address) : port };
-    if (this.#listeners.has(keyOf(local))) {
-      throw new QuicError(
-        'address-in-use',
-        `cannot listen on ${host}:${port}: an engine of this network holds it; choose another port`,
-      );
-    }
-    this.#listeners.set(keyOf(local), listener);
+    const local = this.#addresses.bind(host, port, listener);
+    // Somebody may have dialled before anybody listened.
     this.#release();
     return local;
   }
 
-  /** Gives an address back; the one that took it must say so. */
   unbind(local: LocalAddress, listener: Listener): void {
-    if (this.#listeners.get(keyOf(local)) === listener) this.#listeners.delete(keyOf(local));
-  }
-
-  /** Where packets to `host` come from that an engine at `local` sends. */
-  sourceOf(local: LocalAddress, host: string): LocalAddress {
-    if (!ANY_HOSTS.includes(local.host)) return local;
-    return { host: isIP(host) === 6 ? '::1' : '127.0.0.1', port: local.port };
-  }
-
-  /** The IP address of a host to dial from `local`. Throws `QuicError` code `host-not-found`. */
-  resolve(host: string, local: LocalAddress): string {
-    const address = toIp(host);
-    if (isIP(address) === 6 && isIP(local.host) === 4) {
-      throw new QuicError(
-        'host-not-found',
-        `${host} is an IPv6 address, but this endpoint listens on ${local.host} (IPv4)`,
-      );
-    }
-    return address;
+    this.#addresses.unbind(local, listener);
   }
 
   /** Sends a frame; an unreliable one over another path than the lane's own, if one is given. */
@@ -139,23 +99,7 @@ export class Fabric {
 
   /** True when frames do not pass: the path is cut, or nobody listens at its end. */
   isCut(from: LocalAddress, to: LocalAddress): boolean {
-    return this.#cuts.has(pathKey(from, to)) || this.#listenerAt(to) === undefined;
-  }
-
-  #listenerAt(address: LocalAddress): Listener | undefined {
-    const exact = this.#listeners.get(keyOf(address));
-    if (exact !== undefined) return exact;
-    const anyHost = isIP(address.host) === 6 ? '::' : '0.0.0.0';
-    return this.#listeners.get(keyOf({ host: anyHost, port: address.port }));
-  }
-
-  #freePort(host: string): number {
-    for (let tries = FREE_PORT_LAST - FREE_PORT_FIRST; tries >= 0; tries -= 1) {
-      const port = this.#nextPort;
-      this.#nextPort = port === FREE_PORT_LAST ? FREE_PORT_FIRST : port + 1;
-      if (!this.#listeners.has(keyOf({ host, port }))) return port;
-    }
-    throw new QuicError('address-in-use', `every free port of ${host} is taken`);
+    return this.#cuts.has(pathKey(from, to)) || this.#addresses.holderOf(to) === undefined;
   }
 
   #dueMs(): number {
@@ -230,7 +174,8 @@ export class Fabric {
   }
 
   #handOver(lane: Lane, frame: Frame, from: LocalAddress): void {
-    if (frame.kind === 'hello') lane.receiver = this.#listenerAt(lane.to)?.onHello(frame, lane);
+    if (frame.kind === 'hello')
+      lane.receiver = this.#addresses.holderOf(lane.to)?.onHello(frame, lane);
     if (lane.receiver === undefined) {
       lane.sender.onLost();
       return;
@@ -255,14 +200,4 @@ function keyOf({ host, port }: LocalAddress): string {
 
 function pathKey(a: LocalAddress, b: LocalAddress): string {
   return [keyOf(a), keyOf(b)].sort().join(' | ');
-}
-
-function toIp(host: string): string {
-  if (isIP(host) !== 0) return host;
-  if (host === 'localhost') return '127.0.0.1';
-  throw new QuicError('host-not-found', `the host name '${host}' has no address on this network`);
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }

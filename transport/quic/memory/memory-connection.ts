@@ -206,7 +206,7 @@ export class MemoryConnection implements Connection, LaneEnd, Flusher, StreamTab
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
     assert(
       Number.isSafeInteger(code) && code >= 0 && code <= ERROR_CODE_MAX,
-      'a close code must be an integer from 0 to 2^32 - 1',
+      'a close code must be an integer from 0 to 2^53 - 1',
     );
     if (this.#state === 'handshaking') {
       this.shut('application', code, reason);
@@ -255,6 +255,7 @@ export class MemoryConnection implements Connection, LaneEnd, Flusher, StreamTab
   }
 
   send(frame: Frame): void {
+    if (this.#state === 'over') return;
     const isEarly = !this.isServer && !this.#isEstablished;
     if (isEarly && isStreamFrame(frame)) this.#earlyFrames.push(frame);
     this.#transmit(frame);

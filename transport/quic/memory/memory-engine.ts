@@ -10,6 +10,7 @@ import type {
 import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { resolveSettings, type QuicSettings } from '../settings.js';
+import { resolveFrom, sourceOf } from './addresses.js';
 import { Answer, type Offer } from './answer.js';
 import { readCredentials, type Credentials } from './credentials.js';
 import { Dial } from './dial.js';
@@ -76,7 +77,7 @@ class MemoryEngine implements Engine, Listener {
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
     const { timeoutMs, signal, port } = options;
-    const host = this.#fabric.resolve(options.host, this.#local);
+    const host = resolveFrom(this.#local, options.host);
     // Nobody is called before `connect` has returned.
     await Promise.resolve();
     if (signal?.aborted === true) {
@@ -101,7 +102,7 @@ class MemoryEngine implements Engine, Listener {
       fabric: this.#fabric,
       isServer: false,
       settings: this.#settings,
-      local: this.#fabric.sourceOf(this.#local, host),
+      local: sourceOf(this.#local, host),
       remote: { host, port },
       handshake: dial,
     });

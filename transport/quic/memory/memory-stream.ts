@@ -212,6 +212,6 @@ export class MemoryStream implements Stream, Ranked {
 function assertCode(code: number): void {
   assert(
     Number.isSafeInteger(code) && code >= 0 && code <= ERROR_CODE_MAX,
-    'a stream code must be an integer from 0 to 2^32 - 1',
+    'a stream code must be an integer from 0 to 2^53 - 1',
   );
 }

@@ -50,6 +50,8 @@ export class StreamTable implements StreamOwner {
   /** Of the peer's window of the connection: its end, and what was taken. */
   #sendBytesMax = 0;
   #takenBytes = 0;
+  /** What a stream took and gave back is for those that wait. */
+  #isCreditReturned = false;
   /** Of ours likewise: its end, what has come, and what was read of that. */
   #receiveBytesMax: number;
   #receivedBytes = 0;
@@ -135,6 +137,8 @@ export class StreamTable implements StreamOwner {
     const readable = [...this.#readable];
     this.#readable.clear();
     for (const stream of readable) stream.deliver();
+    if (this.#isCreditReturned) this.#refill();
+    this.#isCreditReturned = false;
     const written = [...this.#written];
     this.#written.clear();
     inTurns(written, (stream) => stream.sendPiece());
@@ -160,6 +164,9 @@ export class StreamTable implements StreamOwner {
 
   returnCredit(bytes: number): void {
     this.#takenBytes -= bytes;
+    if (bytes === 0 || this.#blocked.size === 0) return;
+    this.#isCreditReturned = true;
+    this.#owner.requestFlush();
   }
 
   addQueued(bytes: number): void {

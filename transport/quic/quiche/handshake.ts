@@ -43,7 +43,10 @@ export class Handshake {
     // If it is refused, the end of the handshake says why.
     const isAccepted = this.#authenticate?.(certificate, further.length).isAccepted === true;
     if (!isAccepted || certificate === undefined) return { kind: 'none' };
-    if (this.#isServer) this.certificate = certificate;
+    if (this.#isServer) {
+      this.certificate = certificate;
+      this.#readParameters();
+    }
     this.isEarly = true;
     return { kind: 'early' };
   }
@@ -60,9 +63,13 @@ export class Handshake {
     this.isDone = true;
     this.isEarly = false;
     this.certificate = certificate ?? new Uint8Array();
+    this.#readParameters();
+    return { kind: 'done' };
+  }
+
+  #readParameters(): void {
     this.protocol = Buffer.from(this.#native.applicationProto()).toString('latin1');
     this.isResumed = this.#native.isResumed();
-    return { kind: 'done' };
   }
 
   #shown(): readonly Uint8Array[] {

@@ -2,6 +2,10 @@ import { MIGRATION_MS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
 
+/** How often, and how long, a connection id of the peer is waited for. */
+const ID_POLL_MS = 10;
+const ID_WAIT_MS_MAX = 1_000;
+
 /** A path that is being tried. */
 interface Attempt {
   readonly local: NativeHost;
@@ -22,6 +26,14 @@ export class Migration {
 
   constructor(native: NativeConnection) {
     this.#native = native;
+  }
+
+  /** Ids for the next path may still be on their way, right after the handshake or another move. */
+  async awaitId(): Promise<void> {
+    for (let waitedMs = 0; waitedMs < ID_WAIT_MS_MAX; waitedMs += ID_POLL_MS) {
+      if (this.#native.availableDcids() > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, ID_POLL_MS));
+    }
   }
 
   /** Resolves when `local` can be switched to. Packets must be sent after the call. */

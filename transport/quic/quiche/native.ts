@@ -96,6 +96,7 @@ export interface NativeConnection {
     /** Packets of all spaces and paths. */
     readonly sent: number;
     readonly recv: number;
+    readonly lost: number;
   };
   destinationId(): Uint8Array;
   sourceId(): Uint8Array;
@@ -112,6 +113,7 @@ export interface NativeConnection {
   probePath(local: NativeHost, remote: NativeHost): number;
   migrate(local: NativeHost, remote: NativeHost): number;
   activeSourceCids(): number;
+  availableDcids(): number;
   onTimeout(): void;
   dgramSend(bytes: Uint8Array): unknown;
   dgramRecvVec(): Uint8Array | null;

@@ -50,6 +50,11 @@ export class PacketSender {
     this.#guard = guard;
   }
 
+  /** True while packets are ready, and wait for their time. */
+  get isWaiting(): boolean {
+    return this.#paceTimer !== undefined;
+  }
+
   /** Only the end of the connection is still to be sent. */
   beginClosing(): void {
     this.#isClosing = true;

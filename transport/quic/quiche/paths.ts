@@ -122,6 +122,8 @@ export class Paths {
     const local = await this.#engine.bindLocal(address);
     try {
       this.#owner.assertUsable();
+      await this.#migration.awaitId();
+      this.#owner.assertUsable();
       const validated = this.#migration.probe(local, this.#first);
       this.#owner.markDirty();
       await validated;

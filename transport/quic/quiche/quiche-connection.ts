@@ -6,15 +6,13 @@ import type {
   ConnectionStats,
   LocalAddress,
 } from '../connection.js';
-import {
-  CLOSE_FLUSH_MS_MAX,
-  CLOSE_REASON_BYTES_MAX,
-  HANDSHAKE_MS_MAX,
-  WORN_STREAMS,
-} from '../limits.js';
+import { HANDSHAKE_MS_MAX, WORN_STREAMS } from '../limits.js';
 import { QuicError } from '../quic-error.js';
+import type { QuicSettings } from '../settings.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { describeClose } from './close-info.js';
+import { Closing, reasonBytes } from './closing.js';
+import { assertCode } from './codes.js';
 import { ConnectionTimer, type TimerOwner } from './connection-timer.js';
 import type { ConnectionOwner, QuicheConnectionOptions } from './connection-owner.js';
 import { Datagrams } from './datagrams.js';
@@ -79,8 +77,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   #receivedAt = this.#startedAt;
   #idleTimeoutMs: number;
   #keepAliveMs = Number.POSITIVE_INFINITY;
-  #flushingTimer: NodeJS.Timeout | undefined;
-  #closeRequest = { code: 0, reason: '' };
+  #closing: Closing | undefined;
   #failure: string | undefined;
   #onSession: ((session: Uint8Array) => void) | undefined;
 
@@ -165,6 +162,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     );
   }
 
+  get settings(): QuicSettings {
+    return this.#options.settings;
+  }
+
   get readBuffer(): Uint8Array {
     return this.#owner.readBuffer;
   }
@@ -215,16 +216,24 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {
+    assertCode(code);
     if (this.#state === 'handshaking') {
       this.#shut(true, code, reason);
     } else if (this.isOpen) {
       this.#state = 'flushing';
-      this.#closeRequest = { code, reason };
-      this.#flushingTimer = setTimeout(() => this.#shut(true, code, reason), CLOSE_FLUSH_MS_MAX);
-      this.guard(() => this.#closeWhenDelivered());
+      this.#closing = new Closing(this, this.native, this.#streams, code, reason);
       this.markDirty();
     }
     return this.closed;
+  }
+
+  onClosingPoll(): void {
+    this.markDirty();
+  }
+
+  onClosingLate(): void {
+    const { code, reason } = this.#closing ?? { code: 0, reason: '' };
+    this.#shut(true, code, reason);
   }
 
   /**
@@ -288,7 +297,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       this.#guard.onDelivered(this.#datagrams.read(handler));
       this.#streams.onPackets();
       this.#guard.settle(this.#receivedAt);
-      if (this.#state === 'flushing') this.#closeWhenDelivered();
     });
   }
 
@@ -303,6 +311,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
         return;
       }
       if (!isAll || this.#hasReceived) this.markDirty();
+      else if (this.#closing !== undefined) this.#closeWhenDelivered(this.#closing);
       this.#timer.arm();
     });
   }
@@ -450,21 +459,17 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     onSession(session);
   }
 
-  #closeWhenDelivered(): void {
-    if (!this.#streams.isDelivered()) return;
-    // What is on its way out goes first, the end of our handshake too: closed, the engine sends
-    // nothing else.
-    this.#sendPackets();
-    const { code, reason } = this.#closeRequest;
-    this.#shut(true, code, reason);
+  #closeWhenDelivered(closing: Closing): void {
+    if (!this.#handshake.isDone || this.#sender.isWaiting) return;
+    if (closing.isDelivered(performance.now())) this.#shut(true, closing.code, closing.reason);
+    else this.#sendPackets();
   }
 
   /** Ends the connection on the wire and here. */
   #shut(isApplication: boolean, code: number, reason: string): void {
     if (this.#state === 'over') return;
-    const bytes = Buffer.from(reason).subarray(0, CLOSE_REASON_BYTES_MAX);
     try {
-      this.native.close(isApplication, code, bytes);
+      this.native.close(isApplication, code, reasonBytes(reason));
       this.#sender.beginClosing();
       this.#sendPackets();
     } catch {
@@ -484,7 +489,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     const info = describeClose(this.native, this.#idleTimeoutMs);
     this.#state = 'over';
     this.#timer.stop();
-    clearTimeout(this.#flushingTimer);
+    this.#closing?.stop();
     this.#sender.stop();
     this.#guard.close();
     this.#paths.abandon();

@@ -12,6 +12,7 @@ import type {
 import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { resolveSettings, type QuicSettings } from '../settings.js';
+import { assertCode } from './codes.js';
 import { Acceptor, type Acceptance } from './acceptor.js';
 import { Configs } from './config.js';
 import { ConnectionLog } from './connection-log.js';
@@ -31,6 +32,8 @@ import { UdpSocket, displayHost } from './udp-socket.js';
 
 /** Room for one read of a stream. */
 const READ_BUFFER_BYTES = 64 * 1024;
+/** What BoringSSL takes for a ticket key. */
+const TICKET_KEY_BYTES = 48;
 /** How often connections are looked after when there is no keep-alive. */
 const TICK_MS_MAX = 1_000;
 /** Error code of a dial that its own side gave up; no peer ever reads it. */
@@ -82,6 +85,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
   readonly #lingering = new Lingering();
   #isAccepting = true;
   #isClosed = false;
+  #closed: Promise<void> | undefined;
   #dirty: QuicheConnection[] = [];
   #isRunScheduled = false;
   #ticker: NodeJS.Timeout | undefined;
@@ -110,7 +114,11 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted === true) {
+      const cause: unknown = options.signal.reason;
+      const text = `connecting to ${options.host}:${options.port} was cancelled before it began`;
+      throw new QuicError('cancelled', text, { cause });
+    }
     const host = await this.#sockets.primary.resolveHost(options.host);
     if (this.#isClosed) throw new QuicError('closed', 'this endpoint is closed');
     if (this.#connections.size >= CONNECTIONS_MAX) {
@@ -148,9 +156,19 @@ class QuicheEngine implements Engine, ConnectionOwner {
     this.#isAccepting = false;
   }
 
-  async close(code: number, reason: string): Promise<void> {
+  close(code: number, reason: string): Promise<void> {
+    assertCode(code);
+    this.#closed ??= this.#close(code, reason);
+    return this.#closed;
+  }
+
+  async #close(code: number, reason: string): Promise<void> {
     this.#isAccepting = false;
     this.#isClosed = true;
+    for (const dial of this.#dials.values()) {
+      dial.fail(new QuicError('closed', 'this endpoint was closed'));
+    }
+    this.#dials.clear();
     await Promise.all([...this.#connections].map((connection) => connection.close(code, reason)));
     this.#stopTicker();
     await this.#sockets.close();
@@ -313,6 +331,8 @@ class QuicheEngine implements Engine, ConnectionOwner {
       // quiche 0.18 has room for 128 bytes of transport parameters: not for those of a Retry and this.
       const token = originalId === undefined ? this.#reset.tokenNumber(connectionId) : null;
       config.setStatelessResetToken(token);
+      // Without a key of ours BoringSSL makes tickets with one of its own: nobody shall use them.
+      if (ticketKey === undefined) config.setTicketKey(randomBytes(TICKET_KEY_BYTES));
       const { Connection } = this.#native;
       native = Connection.accept(connectionId, originalId, socket.local, from, config);
     } catch {

@@ -1,8 +1,9 @@
 import { strict as assert } from 'node:assert';
 import type { ConnectionCloseInfo } from '../connection.js';
-import { ERROR_CODE_MAX, STREAM_QUEUE_BYTES_MAX } from '../limits.js';
+import { STREAM_QUEUE_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { Stream, StreamHandler } from '../stream.js';
+import { assertCode } from './codes.js';
 import { SHUTDOWN_READ, SHUTDOWN_WRITE, type NativeConnection } from './native.js';
 
 /** What a stream asks of its connection. */
@@ -10,6 +11,8 @@ export interface StreamOwner {
   readonly native: NativeConnection;
   /** Bytes that wait in the queues of all its streams. */
   queuedBytes: number;
+  /** Bytes that were taken out of the engine for streams that are paused. */
+  absorbedBytes: number;
   /** Something was asked of the engine: packets must go out soon. */
   markDirty(): void;
   /** The same for bytes: they must be on their way before the next packet is heard. */
@@ -25,6 +28,12 @@ export interface StreamOwner {
   onSendDone(stream: QuicheStream): void;
   /** Bytes of the peer went to a handler. */
   onDelivered(bytes: number): void;
+  /** A stream of this side is given up before anything was written: its id can be used again. */
+  onUnused(stream: QuicheStream): void;
+  onPause(stream: QuicheStream): void;
+  onResume(stream: QuicheStream): void;
+  /** The peer has been told to stop: see to it that the engine frees the stream. */
+  onStopping(stream: QuicheStream): void;
   /** Both sides are over: forget the stream. */
   onStreamDone(stream: QuicheStream): void;
 }
@@ -35,14 +44,24 @@ interface QueuedWrite {
   offset: number;
 }
 
+/** What came of a stream while it was paused, taken out of the engine. */
+interface HeldBytes {
+  readonly bytes: Uint8Array;
+  readonly isFinal: boolean;
+}
+
 /** Told to the peer when a handler threw: there is no better code. */
 const HANDLER_THREW_CODE = 0;
-/** Written data that has long been sent, and read by the peer, when a stream is stopped. */
-const SMALL_BYTES = 1_024;
+const NOTHING = new Uint8Array();
+/** What a peer has long read of a stream that was stopped a while ago. */
+const REAPED_BYTES_MAX = 1_024;
+/** Room for what is read to be dropped. */
+const SCRATCH_BYTES = 1_024;
 /** RFC 9218 4.1. */
 const URGENCY_MAX = 7;
+const URGENCY_DEFAULT = 3;
 /** Urgency 3 of RFC 9218 is quiche's default, which streams have that nobody set one for. */
-const URGENCY_BASE = 127 - 3;
+const URGENCY_BASE = 127 - URGENCY_DEFAULT;
 /** Answers of `#send` that are no number of bytes. */
 const NOTHING_TAKEN = -1;
 const STREAM_OVER = -2;
@@ -59,6 +78,8 @@ export class QuicheStream implements Stream {
   isReceiveDone: boolean;
   isSendDone: boolean;
   isPaused = false;
+  urgency = URGENCY_DEFAULT;
+  isIncremental = true;
   handler: StreamHandler | undefined;
 
   readonly #owner: StreamOwner;
@@ -66,6 +87,7 @@ export class QuicheStream implements Stream {
   #isEnding = false;
   #isDiscarding = false;
   #writtenBytes = -1;
+  #held: HeldBytes[] = [];
   /** This side ended with all that was written, so that the peer will have it. */
   isSentWhole = false;
   /**
@@ -116,6 +138,13 @@ export class QuicheStream implements Stream {
   reset(code: number): void {
     assertCode(code);
     if (this.isSendDone) return;
+    if (this.isLocal && this.#writtenBytes < 0) {
+      // The peer has not heard of it, and never will.
+      this.isSendDone = true;
+      this.isReceiveDone = true;
+      this.#owner.onUnused(this);
+      return;
+    }
     this.#shutdown(SHUTDOWN_WRITE, code);
     this.#endSend();
     this.#owner.markDirty();
@@ -123,7 +152,7 @@ export class QuicheStream implements Stream {
 
   cut(): void {
     if (this.isSendDone) return;
-    this.#send(new Uint8Array(), true);
+    this.#send(NOTHING, true);
     this.#endSend();
     this.#owner.markDirty();
   }
@@ -131,7 +160,8 @@ export class QuicheStream implements Stream {
   stop(code: number): void {
     assertCode(code);
     if (this.isReceiveDone || this.#isDiscarding) return;
-    this.isPaused = false;
+    this.resume();
+    this.#dropHeld();
     this.#owner.markReadable();
     if (!this.isLocal) {
       // quiche 0.18 never frees a stream of the peer that was stopped after our side ended, and its
@@ -141,15 +171,27 @@ export class QuicheStream implements Stream {
     }
     this.#readAway();
     this.#shutdown(SHUTDOWN_READ, code);
-    // For the same reason our side is reset too, though all was sent: acknowledging that reset
-    // makes quiche look whether the stream is complete. A peer that has everything ignores it (RFC
-    // 9000 3.2). Not after much data: what the peer has not read when a reset arrives is lost to
-    // the window of the connection.
-    if (this.#writtenBytes <= SMALL_BYTES) this.#shutdown(SHUTDOWN_WRITE, code);
     this.isReceiveDone = true;
-    this.isSentWhole = false;
-    if (this.isSendDone) this.#settle();
-    else this.#endSend();
+    this.#owner.onStopping(this);
+    this.#settle();
+  }
+
+  /**
+   * For the same reason our side of a stopped stream is reset too, after a while, though all was sent:
+   * acknowledging that reset makes quiche look whether the stream is complete. A peer that has
+   * everything ignores it (RFC 9000 3.2). Not after much data: what the peer has not read when a reset
+   * arrives is lost to the window of the connection. Returns true when nothing is left to do.
+   */
+  reap(): boolean {
+    if (!this.isSendDone) return false;
+    try {
+      this.#owner.native.streamCapacity(this.id);
+    } catch {
+      return true;
+    }
+    if (this.#writtenBytes <= REAPED_BYTES_MAX) this.#shutdown(SHUTDOWN_WRITE, 0);
+    this.#owner.markDirty();
+    return true;
   }
 
   setPriority(urgency: number, isIncremental: boolean): void {
@@ -158,6 +200,8 @@ export class QuicheStream implements Stream {
       `the urgency of a stream must be an integer from 0 to ${URGENCY_MAX}`,
     );
     if (this.isSendDone) return;
+    this.urgency = urgency;
+    this.isIncremental = isIncremental;
     try {
       // quiche has 128 urgencies before its default of 127, and lower ones go first.
       this.#owner.native.streamPriority(this.id, URGENCY_BASE + urgency, isIncremental);
@@ -167,54 +211,123 @@ export class QuicheStream implements Stream {
   }
 
   pause(): void {
+    if (this.isPaused || this.isReceiveDone || this.#isDiscarding) return;
     this.isPaused = true;
+    this.#owner.onPause(this);
   }
 
   resume(): void {
     if (!this.isPaused) return;
     this.isPaused = false;
-    this.#owner.markReadable();
+    this.#owner.onResume(this);
+  }
+
+  get hasWritten(): boolean {
+    return this.#writtenBytes > 0 || (this.#writtenBytes === 0 && this.isSendDone);
+  }
+
+  /** True when there is something to hand over that the engine no longer has. */
+  get isHolding(): boolean {
+    return this.#held.length > 0;
   }
 
   /** Hands over what has come. `buffer` is scratch space. */
   read(buffer: Uint8Array): void {
     while (!this.isPaused && !this.isReceiveDone) {
-      let received: [number, boolean] | null;
-      try {
-        received = this.#owner.native.streamRecv(this.id, buffer);
-      } catch (error) {
-        this.#onReceiveError(error);
-        return;
+      const held = this.#held.shift();
+      if (held === undefined) {
+        const received = this.#receive(buffer);
+        if (received === undefined) return;
+        this.#hand(buffer.subarray(0, received[0]), received[1]);
+      } else {
+        this.#owner.absorbedBytes -= held.bytes.length;
+        this.#hand(held.bytes, held.isFinal);
       }
-      if (received === null) return;
-      this.isBegun = true;
-      const [length, isFinal] = received;
-      this.#owner.onDelivered(length);
-      if (isFinal) this.isReceiveDone = true;
-      if (!this.#isDiscarding && (length > 0 || isFinal)) {
-        this.#call(() => this.handler?.onData(buffer.subarray(0, length), isFinal));
-      }
-      if (isFinal) this.#settle();
     }
   }
 
-  /** Tries to hand queued writes to the engine. */
-  flushQueue(): void {
+  /**
+   * While it is paused: takes what has come out of the engine, so that it fills no window that others
+   * need. Takes at most about `room` bytes and returns what is left of it.
+   */
+  absorb(buffer: Uint8Array, room: number): number {
+    let left = room;
+    while (left > 0 && this.#held.at(-1)?.isFinal !== true) {
+      const received = this.#receive(buffer);
+      if (received === undefined) break;
+      const [length, isFinal] = received;
+      this.#held.push({ bytes: Uint8Array.from(buffer.subarray(0, length)), isFinal });
+      this.#owner.absorbedBytes += length;
+      left -= length;
+    }
+    return left;
+  }
+
+  #receive(buffer: Uint8Array): [length: number, isFinal: boolean] | undefined {
+    if (!this.isBegun) this.isBegun = this.#owner.native.streamReadable(this.id);
+    // Of a stream that was reset and stopped quiche forgets the second with the first.
+    if (!this.isLocal && this.isBegun && !this.isSendDone) this.pollStopped();
+    if (this.isReceiveDone) return undefined;
+    try {
+      const received = this.#owner.native.streamRecv(this.id, buffer);
+      if (received === null) return undefined;
+      this.#owner.onDelivered(received[0]);
+      return received;
+    } catch (error) {
+      this.#onReceiveError(error);
+      return undefined;
+    }
+  }
+
+  #hand(bytes: Uint8Array, isFinal: boolean): void {
+    if (isFinal) this.isReceiveDone = true;
+    if (!this.#isDiscarding && (bytes.length > 0 || isFinal)) {
+      this.#call(() => this.handler?.onData(bytes, isFinal));
+    }
+    if (isFinal) this.#settle();
+  }
+
+  /**
+   * Hands queued writes to the engine, at most about `bytesMax`, and never more than it has room for:
+   * otherwise it would tell the peer each time that it is held up. Returns false when there was no
+   * progress.
+   */
+  flushQueue(bytesMax: number): boolean {
+    let left = bytesMax;
     for (;;) {
       const next = this.#queue[0];
       if (next === undefined) break;
-      const rest = next.offset === 0 ? next.bytes : next.bytes.subarray(next.offset);
-      const taken = this.#send(rest, next.isFinal);
-      if (taken < 0) return;
+      const room = this.#capacity();
+      if (room < 0) return true;
+      const length = Math.min(next.bytes.length - next.offset, room, left);
+      const isEnd = next.offset + length === next.bytes.length;
+      if (!this.isBegun || (length === 0 && !isEnd)) return left < bytesMax;
+      const piece = next.bytes.subarray(next.offset, next.offset + length);
+      const taken = this.#send(piece, isEnd && next.isFinal);
+      if (taken === STREAM_OVER) return true;
+      if (taken < 0) return left < bytesMax;
       next.offset += taken;
+      left -= taken;
       this.#addQueued(-taken);
       this.#owner.markWritten();
-      if (taken < rest.length) return;
+      if (taken < piece.length || !isEnd) return true;
       this.#queue.shift();
       if (next.isFinal) this.#endSend(true);
     }
     this.#owner.unmarkBlocked(this);
     this.#call(() => this.handler?.onDrained());
+    return true;
+  }
+
+  /** Bytes that the engine takes now, or a negative number when the stream is over. */
+  #capacity(): number {
+    if (!this.isBegun) return 0;
+    try {
+      return this.#owner.native.streamCapacity(this.id);
+    } catch (error) {
+      this.#onSendError(error);
+      return STREAM_OVER;
+    }
   }
 
   /** Asks the engine whether the peer stopped this stream: it says so only when asked. */
@@ -236,9 +349,14 @@ export class QuicheStream implements Stream {
     this.#call(() => this.handler?.onConnectionClosed(info));
   }
 
+  #dropHeld(): void {
+    for (const { bytes } of this.#held) this.#owner.absorbedBytes -= bytes.length;
+    this.#held = [];
+  }
+
   /** What has come but was not read would be lost to the window of the connection. */
   #readAway(): void {
-    const scratch = new Uint8Array(SMALL_BYTES);
+    const scratch = new Uint8Array(SCRATCH_BYTES);
     try {
       while (this.#owner.native.streamRecv(this.id, scratch) !== null);
     } catch {
@@ -270,6 +388,7 @@ export class QuicheStream implements Stream {
     if (code === undefined && !isStreamGone(error)) throw error;
     this.isBegun = true;
     this.isReceiveDone = true;
+    this.#dropHeld();
     if (!this.#isDiscarding) this.#call(() => this.handler?.onReset(code ?? 0));
     // The peer may have stopped it as well, as `stop` does with one code for both: once quiche has
     // answered that, it no longer knows.
@@ -315,13 +434,6 @@ export class QuicheStream implements Stream {
       this.stop(HANDLER_THREW_CODE);
     }
   }
-}
-
-function assertCode(code: number): void {
-  assert(
-    Number.isSafeInteger(code) && code >= 0 && code <= ERROR_CODE_MAX,
-    'a stream code must be an integer from 0 to 2^53 - 1',
-  );
 }
 
 function codeInside(error: unknown, name: string): number | undefined {

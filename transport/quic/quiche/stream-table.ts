@@ -1,14 +1,18 @@
 import { strict as assert } from 'node:assert';
 import type { ConnectionCloseInfo, ConnectionHandler } from '../connection.js';
 import { FINISHED_STREAMS_REMEMBERED, STOP_POLL_MS } from '../limits.js';
+import type { QuicSettings } from '../settings.js';
 import type { StreamHandler } from '../stream.js';
+import { flushByPriority } from './flush-order.js';
 import type { NativeConnection } from './native.js';
+import { Reaper } from './reaper.js';
 import { QuicheStream, type StreamOwner } from './quiche-stream.js';
 
 /** What the streams ask of their connection. */
 export interface StreamTableOwner {
   readonly native: NativeConnection;
   readonly isServer: boolean;
+  readonly settings: QuicSettings;
   /** True while what the peer sends may be a replay. */
   readonly isEarlyData: boolean;
   /** Scratch space for reading. */
@@ -39,6 +43,7 @@ const STARVED_LOOKS = 2;
 /** The streams of one connection. */
 export class StreamTable implements StreamOwner {
   queuedBytes = 0;
+  absorbedBytes = 0;
   /** Streams opened so far, by both sides. */
   openedCount = 0;
   handler: ConnectionHandler | undefined;
@@ -46,6 +51,14 @@ export class StreamTable implements StreamOwner {
   readonly #owner: StreamTableOwner;
   readonly #streams = new Map<number, QuicheStream>();
   readonly #blocked = new Set<QuicheStream>();
+  readonly #paused = new Set<QuicheStream>();
+  /** No longer paused, and holding what came meanwhile. */
+  readonly #resumed = new Set<QuicheStream>();
+  readonly #reaper: Reaper;
+  /** Of streams that were given up before the peer heard of them. */
+  readonly #unusedIds: [bidirectional: number[], unidirectional: number[]] = [[], []];
+  /** Bytes read of all streams since the connection began. */
+  #readBytes = 0;
   /** Streams opened here that the engine has not heard of yet. */
   readonly #unwritten = new Set<QuicheStream>();
   readonly #nextLocal: [bidirectional: number, unidirectional: number];
@@ -63,6 +76,7 @@ export class StreamTable implements StreamOwner {
 
   constructor(owner: StreamTableOwner) {
     this.#owner = owner;
+    this.#reaper = new Reaper((run) => owner.guard(run));
     // RFC 9000 2.1: the two low bits say who opened a stream and of which type it is.
     this.#nextLocal = owner.isServer ? [1, 3] : [0, 2];
     this.#nextPeer = owner.isServer ? [0, 2] : [1, 3];
@@ -92,8 +106,9 @@ export class StreamTable implements StreamOwner {
       this.#wanted[type] = true;
       return undefined;
     }
-    const stream = this.#add(this.#nextLocal[type], true);
-    this.#nextLocal[type] += 4;
+    const unused = this.#unusedIds[type].pop();
+    const stream = this.#add(unused ?? this.#nextLocal[type], true);
+    if (unused === undefined) this.#nextLocal[type] += 4;
     stream.handler = handler;
     this.#unwritten.add(stream);
     return stream;
@@ -101,15 +116,27 @@ export class StreamTable implements StreamOwner {
 
   /** Packets have come: hands on data, and goes on with what waited for the peer. */
   onPackets(): void {
+    for (const stream of this.#resumed) this.#readHeld(stream);
+    const readBytes = this.#readBytes;
     if (this.native.isReadable()) this.#read();
-    for (const stream of this.#blocked) stream.flushQueue();
+    if (this.#paused.size > 0) this.#absorb();
+    flushByPriority(this.#blocked);
     this.#offer();
-    this.#pollStops();
+    // A packet without data may well hold a STOP_SENDING, and quiche soon forgets its code.
+    this.#pollStops(this.#readBytes === readBytes);
   }
 
-  /** True when the peer has all that was written and ended. */
-  isDelivered(): boolean {
-    if (this.#blocked.size > 0) return false;
+  /** True while something waits for room in the engine. */
+  get isWaiting(): boolean {
+    return this.#blocked.size > 0;
+  }
+
+  /**
+   * True when all that was written is known to have come: the streams have ended both ways and the
+   * engine has forgotten them.
+   */
+  isAllFreed(): boolean {
+    for (const stream of this.#streams.values()) if (stream.hasWritten) return false;
     for (let index = 0; index < FINISHED_STREAMS_REMEMBERED; index += 1) {
       const id = this.#finishedIds[index] ?? -1;
       if (id < 0) continue;
@@ -141,6 +168,9 @@ export class StreamTable implements StreamOwner {
   /** The connection is over. */
   abandon(info: ConnectionCloseInfo): void {
     clearTimeout(this.#stopTimer);
+    this.#reaper.stop();
+    this.#paused.clear();
+    this.#resumed.clear();
     const streams = [...this.#streams.values()];
     this.#streams.clear();
     this.#blocked.clear();
@@ -161,6 +191,7 @@ export class StreamTable implements StreamOwner {
   }
 
   onDelivered(bytes: number): void {
+    this.#readBytes += bytes;
     this.#owner.onDelivered(bytes);
   }
 
@@ -172,8 +203,29 @@ export class StreamTable implements StreamOwner {
     this.#blocked.delete(stream);
   }
 
+  onPause(stream: QuicheStream): void {
+    this.#paused.add(stream);
+    this.#resumed.delete(stream);
+  }
+
+  onResume(stream: QuicheStream): void {
+    this.#paused.delete(stream);
+    if (stream.isHolding) this.#resumed.add(stream);
+    this.markReadable();
+  }
+
+  onStopping(stream: QuicheStream): void {
+    this.#reaper.add(stream);
+  }
+
   onFirstWrite(stream: QuicheStream): void {
     this.#unwritten.delete(stream);
+  }
+
+  onUnused(stream: QuicheStream): void {
+    this.#unwritten.delete(stream);
+    this.#streams.delete(stream.id);
+    this.#unusedIds[stream.isUnidirectional ? UNIDIRECTIONAL : BIDIRECTIONAL].push(stream.id);
   }
 
   onSendDone(stream: QuicheStream): void {
@@ -182,6 +234,8 @@ export class StreamTable implements StreamOwner {
   }
 
   onStreamDone(stream: QuicheStream): void {
+    this.#paused.delete(stream);
+    this.#resumed.delete(stream);
     if (!this.#streams.delete(stream.id) || !stream.isSentWhole) return;
     this.#finishedIds[this.#finishedCount % FINISHED_STREAMS_REMEMBERED] = stream.id;
     this.#finishedCount += 1;
@@ -226,6 +280,31 @@ export class StreamTable implements StreamOwner {
     for (const id of native.readable()) this.#streamFor(id)?.read(readBuffer);
   }
 
+  #readHeld(stream: QuicheStream): void {
+    this.#resumed.delete(stream);
+    stream.read(this.#owner.readBuffer);
+  }
+
+  /**
+   * quiche 0.18 gives the peer more room on the connection only when less than half of its window is
+   * left, and what paused streams have not read counts as left: a few of them can hold up all others
+   * for ever. When that could be, what came for them is taken out of it, as much as quiche may lack of
+   * the window that was promised.
+   */
+  #absorb(): void {
+    const { connectionWindowBytes, streamWindowBytes } = this.#owner.settings;
+    const takenBytes = Math.min(this.#readBytes, connectionWindowBytes);
+    const leftBytes = connectionWindowBytes - takenBytes;
+    if (this.#paused.size * streamWindowBytes < leftBytes) return;
+    let room = takenBytes - this.absorbedBytes;
+    for (const stream of this.#paused) {
+      if (room <= 0) return;
+      if (this.native.streamReadable(stream.id)) {
+        room = stream.absorb(this.#owner.readBuffer, room);
+      }
+    }
+  }
+
   #streamFor(id: number): QuicheStream | undefined {
     const type = (id & 2) === 0 ? BIDIRECTIONAL : UNIDIRECTIONAL;
     const isLocal = ((id & 1) === 1) === this.#owner.isServer;
@@ -255,13 +334,14 @@ export class StreamTable implements StreamOwner {
     if (isOffered) this.handler?.onStreamsAvailable();
   }
 
-  #pollStops(): void {
-    if (this.#openSendSides <= 0 || this.#stopTimer !== undefined) return;
+  #pollStops(isAtOnce: boolean): void {
+    if (this.#openSendSides <= 0) return;
+    if (!isAtOnce && this.#stopTimer !== undefined) return;
     const waitMs = this.#polledStopsAt + STOP_POLL_MS - performance.now();
-    if (waitMs > 0) {
+    if (waitMs > 0 && !isAtOnce) {
       this.#stopTimer = setTimeout(() => {
         this.#stopTimer = undefined;
-        this.#owner.guard(() => this.#pollStops());
+        this.#owner.guard(() => this.#pollStops(true));
       }, waitMs + 1);
       return;
     }

@@ -190,7 +190,7 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'cuts codes of streams to 32 bits',
-    caughtBy: 'a code of a stream that is no integer from 0 to 2^32 - 1 is an assertion',
+    caughtBy: 'a code of a stream that is no integer from 0 to 2^53 - 1 is an assertion',
     stream: (stream) => ({ reset: (code) => stream.reset(code >>> 0) }),
   },
   {
