@@ -20,7 +20,7 @@ export const CREDIT_PER_BYTE_DELIVERED = 1.25;
 /** A packet costs at least as much, however short it is. */
 export const PACKET_COST_BYTES_MIN = 64;
 /** Debt at which a connection ends that cannot be inspected: its windows may be full of data. */
-export const DEBT_BYTES_MAX = 24 * 1_024 * 1_024;
+export const DEBT_BYTES_MAX = 12 * 1_024 * 1_024;
 /** Bytes of inspected packets that carry neither data nor acknowledgements, and more a second. */
 export const IDLE_BYTES_MAX = 256 * 1_024;
 export const IDLE_BYTES_PER_SECOND = 8 * 1_024;
@@ -56,8 +56,11 @@ export const PACKETS_PER_AUDIT = 4;
 export const PACKETS_SENT_PER_TRAP = 1_024;
 export const TRAP_EVERY_MS = 2_000;
 
-/** Connections whose keys are logged at once: each costs a file descriptor. */
-export const KEY_LOGS_MAX = 1_024;
+/**
+ * Connections whose keys are logged at once: each costs a file descriptor until it is collected as
+ * garbage. Twice as many as there may be connections, and half of what the process may open.
+ */
+export const KEY_LOGS_MAX = 8_192;
 /** Key updates by which the keys may be behind when inspection begins. */
 export const KEY_UPDATES_TRIED = 4;
 /** A call of the native object that takes longer is a long one; so many are forgiven. */

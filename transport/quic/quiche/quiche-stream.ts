@@ -234,6 +234,7 @@ export class QuicheStream implements Stream {
   }
 
   #receive(buffer: Uint8Array): [length: number, isFinal: boolean] | undefined {
+    if (!this.isBegun) this.isBegun = this.#owner.native.streamReadable(this.id);
     // Of a stream that was reset and stopped quiche forgets the second with the first.
     if (!this.isLocal && this.isBegun && !this.isSendDone) this.pollStopped();
     if (this.isReceiveDone) return undefined;
@@ -271,7 +272,7 @@ export class QuicheStream implements Stream {
       if (room < 0) return true;
       const length = Math.min(next.bytes.length - next.offset, room, left);
       const isEnd = next.offset + length === next.bytes.length;
-      if (length === 0 && !isEnd) return left < bytesMax;
+      if (!this.isBegun || (length === 0 && !isEnd)) return left < bytesMax;
       const piece = next.bytes.subarray(next.offset, next.offset + length);
       const taken = this.#send(piece, isEnd && next.isFinal);
       if (taken === STREAM_OVER) return true;

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, closeSync, ftruncateSync, openSync, readSync, unlinkSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  unlinkSync,
+} from 'node:fs';
 import { KEY_LOGS_MAX } from './guard-limits.js';
 
 /** Secrets of the first generation of 1-RTT keys (RFC 8446 7.1). */
@@ -15,14 +23,35 @@ export interface KeyLogging {
 
 const LOG_BYTES_MAX = 4_096;
 
+/** Nobody can guess the names, which exist for microseconds. */
+const PREFIX = `/dev/shm/agentic-flow-${randomBytes(16).toString('hex')}`;
+
+let count = 0;
 let openCount = 0;
 const collected = new FinalizationRegistry(() => (openCount -= 1));
+
+let max: number | undefined;
+
+/** Half of the files that the process may have open, and no more than `KEY_LOGS_MAX`. */
+function keyLogsMax(): number {
+  if (max !== undefined) return max;
+  let limit = 0;
+  try {
+    limit = Number(
+      /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1],
+    );
+  } catch {
+    // Then nobody knows, and none is taken.
+  }
+  max = Math.min(KEY_LOGS_MAX, Math.floor((limit || 0) / 2));
+  return max;
+}
 
 /**
  * quiche keeps the keys of a connection to itself, and without them nobody can see what a peer
  * sends. Its binding can write them to a file, for debugging: here the file lives in memory, has no
  * name, and is emptied as soon as it was read. Linux only. The native object holds it open as long
- * as it lives, which is why there are not more than `KEY_LOGS_MAX`.
+ * as it lives, which is why they take at most half of the files that the process may open.
  */
 export class SecretTap {
   #file: number | undefined;
@@ -33,13 +62,17 @@ export class SecretTap {
 
   /** Before the handshake begins. Undefined where it cannot be had. */
   static attach(native: KeyLogging): SecretTap | undefined {
-    if (process.platform !== 'linux' || openCount >= KEY_LOGS_MAX) return undefined;
-    const path = `/dev/shm/agentic-flow-${randomBytes(16).toString('hex')}`;
+    if (process.platform !== 'linux' || openCount >= keyLogsMax()) return undefined;
+    count += 1;
+    const path = `${PREFIX}-${count}`;
     let file: number | undefined;
     try {
       file = openSync(path, 'wx+', 0o600);
-      unlinkSync(path);
-      native.setKeylog(`/proc/self/fd/${file}`);
+      try {
+        native.setKeylog(path);
+      } finally {
+        unlinkSync(path);
+      }
     } catch {
       if (file !== undefined) closeSync(file);
       return undefined;

@@ -30,6 +30,8 @@ interface LoggingConnection extends NativeConnection {
 /** Far above what the honest part of the connection has used. */
 const FIRST_PACKET_NUMBER = 1_000;
 const HANDSHAKE_MS_MAX = 10_000;
+/** Packets that are remembered. */
+const RECEIVED_MAX = 10_000;
 const HOST = '127.0.0.1';
 
 export interface Received {
@@ -176,7 +178,8 @@ export class ForgedPeer {
     this.#largest = Math.max(this.#largest, opened.packetNumber);
     this.#numbers.add(opened.packetNumber);
     const received = { packetNumber: opened.packetNumber, frames };
-    if (this.received.length < 10_000) this.received.push(received);
+    const isClose = frames.some(({ kind }) => kind === 'close');
+    if (this.received.length < RECEIVED_MAX || isClose) this.received.push(received);
     this.onReceived?.(received);
     const isElicited = frames.some(({ kind }) => !['ack', 'padding', 'close'].includes(kind));
     if (this.isAcknowledging && isElicited) this.send([ack(this.ranges())]);
