@@ -128,3 +128,5 @@ export const PACKETS_PER_FLUSH_REBOUND_MAX = 2;
 export const REAP_AFTER_MS = 25;
 /** How often a graceful close looks whether the peer has everything. */
 export const CLOSE_POLL_MS = 5;
+/** What bytes count for at least that were taken out of the engine for a stream that is paused. */
+export const HELD_COST_BYTES_MIN = 4_096;

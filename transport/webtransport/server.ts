@@ -1,8 +1,20 @@
 import { HTTP3_CODES } from '../http3/index.js';
-import type { Connection, Engine, QuicSettings } from '../quic/index.js';
+import type { Connection, ConnectionHandler, Engine, QuicSettings } from '../quic/index.js';
 import { acceptWebTransport, type AcceptOptions, type AcceptedConnection } from './accept.js';
 import { CertificateRotation } from './certificate-rotation.js';
 import { CERTIFICATE_CHECK_MS, CONNECTIONS_MAX, SESSIONLESS_MS_MAX } from './limits.js';
+
+/** Hears nothing: for a connection that is about to be closed. */
+const REFUSING: ConnectionHandler = {
+  onStream: () => ({
+    onData: () => undefined,
+    onReset: () => undefined,
+    onStopped: () => undefined,
+    onDrained: () => undefined,
+    onConnectionClosed: () => undefined,
+  }),
+  onStreamsAvailable: () => undefined,
+};
 
 export interface ServeOptions extends AcceptOptions {
   readonly settings?: Partial<QuicSettings>;
@@ -76,11 +88,12 @@ class PageConnections {
   }
 
   accept(quic: Connection): void {
-    const accepted = acceptWebTransport(quic, this.#options);
     if (this.#open.size >= (this.#options.connectionsMax ?? CONNECTIONS_MAX)) {
+      quic.setHandler(REFUSING);
       void quic.close(HTTP3_CODES['excessive-load'], 'this node has enough connections of pages');
       return;
     }
+    const accepted = acceptWebTransport(quic, this.#options);
     this.#open.add(accepted);
     const timer = setInterval(() => {
       if (accepted.sessionsCount === 0) void quic.close(HTTP3_CODES['no-error'], 'no session');

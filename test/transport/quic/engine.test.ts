@@ -75,7 +75,7 @@ describe('a stream', () => {
     await until(() => paused.length >= 10);
     await sleep(200);
     const taken = streams.map((stream) => 2 * MB - stream.queuedBytes);
-    expect(Math.max(...taken)).toBe(MB);
+    expect(Math.max(...taken)).toBeLessThanOrEqual(MB);
     expect(taken.reduce((sum, each) => sum + each, 0)).toBe(10 * MB);
     expect(client.queuedBytes).toBe(20 * MB);
     expect(received).toBe(0);

@@ -1,18 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createIdentity } from '../../../transport/identity/index.js';
-import type { Connection, Stream, StreamHandler } from '../../../transport/quic/index.js';
-import { encodeHello, OWN_HELLO } from '../../../transport/rpc/hello.js';
+import type { Stream } from '../../../transport/quic/index.js';
 import {
   HEAD_BYTES_MAX,
   METADATA_ENTRIES_MAX,
   UNREAD_BYTES_HIGH,
 } from '../../../transport/rpc/limits.js';
-import type { Methods, PeerConnection, PeerEndpoint } from '../../../transport/rpc/rpc.js';
 import {
-  PROTOCOL_2,
   decodeFrame,
-  encodeCall,
   encodeEnd,
   encodeHead,
   encodeMessage,
@@ -20,101 +15,11 @@ import {
   encodeTrailer,
 } from '../../../transport/rpc/wire2.js';
 import { encodeFrame } from '../../../transport/rpc/codec.js';
-import { handler, openEngine } from '../quic/engines.js';
+import { handler } from '../quic/engines.js';
 import { fuzz } from '../seed.js';
-import { addressOf, listen, rejection, sleep, until } from './pair.js';
+import { sleep, until } from './pair.js';
 
-const WITHIN = { timeoutMs: 10_000 };
-
-/** A peer with a proper identity that sends what it likes on its streams. */
-async function misbehaving(port: number): Promise<Connection> {
-  const engine = await openEngine({ protocols: [PROTOCOL_2] });
-  return engine.connect({
-    host: '127.0.0.1',
-    port,
-    timeoutMs: 5_000,
-    authenticate: () => ({ isAccepted: true }),
-    onOpen: (connection) =>
-      connection.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
-  });
-}
-
-const methods: Methods = {
-  echo: { kind: 'unary', handler: (payload) => payload },
-  list: { kind: 'server-stream', handler: (payload) => payload as unknown[] },
-  sum: {
-    kind: 'client-stream',
-    handler: async (messages) => {
-      let sum = 0;
-      for await (const message of messages) sum += Number(message);
-      return sum;
-    },
-  },
-  same: { kind: 'duplex', handler: (messages) => messages },
-  deaf: { kind: 'client-stream', handler: () => new Promise(() => undefined) },
-};
-
-/** A server, and a friend of it who must always be served. */
-async function servedBeside(headTimeoutMs = 10_000): Promise<{
-  readonly server: PeerEndpoint;
-  readonly hostile: Connection;
-  readonly isServed: () => Promise<void>;
-  readonly errors: unknown[];
-}> {
-  const errors: unknown[] = [];
-  const server = await listen(
-    {},
-    { methods, headTimeoutMs, onHandlerError: (...told) => errors.push(told) },
-  );
-  const friend = await (await listen()).connect(addressOf(server), WITHIN);
-  const isServed = async (): Promise<void> => {
-    expect(await friend.call('echo', 'still here', WITHIN)).toBe('still here');
-  };
-  return { server, hostile: await misbehaving(server.port), isServed, errors };
-}
-
-/** Writes these bytes on a stream, ends it or not, and reads the failure that comes back. */
-async function answerTo(
-  connection: Connection,
-  parts: readonly Uint8Array[],
-  isFinal: boolean,
-): Promise<{ readonly code: string; readonly reason: string | undefined }> {
-  const received: Buffer[] = [];
-  let isOver = false;
-  const stream = await free(() =>
-    connection.openBidirectional(
-      handler({
-        onData: (bytes, isEnd) => {
-          received.push(Buffer.from(bytes));
-          isOver ||= isEnd;
-        },
-        onReset: () => (isOver = true),
-      }),
-    ),
-  );
-  stream.write(Buffer.concat(parts), isFinal);
-  await until(() => isOver);
-  stream.cut();
-  const frame = decodeFrame(Buffer.concat(received).subarray(4));
-  if (frame.type !== 'trailer' || frame.error === undefined) throw new Error('it was no failure');
-  return { code: frame.error.code, reason: frame.error.reason };
-}
-
-async function free<T>(open: () => T | undefined): Promise<T> {
-  let opened: T | undefined;
-  await until(() => (opened = open()) !== undefined);
-  return opened as T;
-}
-
-const head = (kind: 'unary' | 'server-stream' | 'client-stream' | 'duplex', method: string) =>
-  encodeHead({ kind, method, timeoutMs: 5_000 });
-const call = (method: string, payload: unknown): Uint8Array =>
-  encodeCall({ kind: 'unary', method, timeoutMs: 5_000 }, payload, 1 << 24)[0];
-const announced = (length: number, start: string): Uint8Array => {
-  const bytes = Buffer.from(`00000000${start}`, 'hex');
-  bytes.writeUInt32BE(length);
-  return bytes;
-};
+import { announced, answerTo, call, free, head, servedBeside } from './misbehaving.js';
 
 describe('a caller', () => {
   const metadata = Object.fromEntries(
@@ -362,97 +267,5 @@ describe('a caller', () => {
     await isServed();
     // A list of what is no list is the mistake of this handler.
     expect(errors.filter((each) => (each as unknown[])[0] !== 'list')).toEqual([]);
-  });
-});
-
-/** A client, and a server that answers as it likes. */
-async function pairWithRawServer(
-  onStream: (stream: Stream) => StreamHandler,
-): Promise<PeerConnection> {
-  const identity = createIdentity();
-  const server = await openEngine({
-    ...identity,
-    protocols: [PROTOCOL_2],
-    onConnection: (connection) => {
-      connection.setHandler({
-        onStream: (stream) => (stream.isUnidirectional ? handler() : onStream(stream)),
-        onStreamsAvailable: () => undefined,
-      });
-      connection.openUnidirectional(handler())?.write(encodeHello(OWN_HELLO), true);
-    },
-  });
-  const client = await listen();
-  const { host, port } = server;
-  return client.connect({ host, port, peerId: identity.peerId }, WITHIN);
-}
-
-describe('a peer that answers', () => {
-  it.each<readonly [string, Uint8Array, boolean, string]>([
-    ['with a message instead of a trailer', encodeMessage(1), true, 'malformed'],
-    ['with a head', head('unary', 'echo'), true, 'malformed'],
-    ['with nothing', new Uint8Array(), true, 'malformed'],
-    ['with half a trailer', encodeTrailer(1).subarray(0, 6), true, 'malformed'],
-    ['with two trailers', Buffer.concat([encodeTrailer(1), encodeTrailer(2)]), true, 'malformed'],
-    ['with a length beyond all bounds', announced(0xffff_ffff, ''), false, 'malformed'],
-  ])('%s fails the unary call', async (_what, bytes, isFinal, code) => {
-    const connection = await pairWithRawServer((stream) =>
-      handler({ onData: (_, isEnd) => void (isEnd && stream.write(bytes, isFinal)) }),
-    );
-    expect(await rejection(connection.call('x', 1, WITHIN))).toMatchObject({ code });
-    expect(connection.isOpen).toBe(true);
-  });
-
-  it.each<readonly [string, Uint8Array, boolean, string, string | undefined]>([
-    ['with a head', head('unary', 'echo'), false, 'malformed', 'unexpected-frame'],
-    ['with an end', encodeEnd(), false, 'malformed', 'unexpected-frame'],
-    ['with no trailer', encodeMessage(1), true, 'unavailable', undefined],
-    ['with half a message', encodeMessage(1).subarray(0, 5), true, 'unavailable', undefined],
-    ['with nothing at all', new Uint8Array(), true, 'unavailable', undefined],
-    [
-      'with a length beyond all bounds',
-      announced(0xffff_ffff, ''),
-      false,
-      'malformed',
-      'message-too-long',
-    ],
-    ['with bytes that cannot be read', announced(2, 'c1c1'), false, 'malformed', undefined],
-  ])('%s fails the stream', async (_what, bytes, isFinal, code, reason) => {
-    const connection = await pairWithRawServer((stream) => {
-      stream.write(bytes, isFinal);
-      return handler();
-    });
-    const messages = connection.serverStream('x', 1, WITHIN);
-    const read = async (): Promise<void> => {
-      for await (const _ of messages);
-    };
-    expect(await rejection(read())).toMatchObject({ code, reason });
-    expect(connection.isOpen).toBe(true);
-    expect(connection.stats().callsOpen).toBe(0);
-  });
-
-  it('and goes on after the trailer is not heard', async () => {
-    const connection = await pairWithRawServer((stream) => {
-      stream.write(Buffer.concat([encodeMessage(1), encodeTrailer(null), encodeMessage(2)]));
-      return handler();
-    });
-    const seen: unknown[] = [];
-    for await (const message of connection.serverStream('x', 1, WITHIN)) seen.push(message);
-    expect(seen).toEqual([1]);
-  });
-
-  it('and floods a reader that does not read is held back', async () => {
-    let stream: Stream | undefined;
-    const connection = await pairWithRawServer((opened) => {
-      stream = opened;
-      for (let count = 0; count < 1_000; count += 1) {
-        opened.write(encodeMessage(new Uint8Array(10_000)));
-      }
-      return handler();
-    });
-    const messages = connection.serverStream('x', 1, WITHIN);
-    await messages.next();
-    await sleep(300);
-    expect(stream?.queuedBytes).toBeGreaterThan(10_000_000 - 2_500_000);
-    await messages.return?.();
   });
 });

@@ -4,6 +4,7 @@ import { QuicError } from '../quic-error.js';
 import { ConnectionIds, type ConnectionIdsOwner } from './connection-ids.js';
 import type { ConnectionLog } from './connection-log.js';
 import type { ConnectionOwner } from './connection-owner.js';
+import type { ConnectionGuard } from './guard.js';
 import { Migration } from './migration.js';
 import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
 import { PathAddresses, isSame } from './path-addresses.js';
@@ -125,12 +126,17 @@ export class Paths {
   }
 
   /** As `Connection.migrate`. */
-  async migrate(address: LocalAddress): Promise<void> {
+  async migrate(address: LocalAddress, guard: ConnectionGuard): Promise<void> {
     if (this.#owner.isServer) {
       const text = 'the connection stays on its path: only the side that dialled can move it';
       throw new QuicError('migration-failed', text);
     }
     this.#owner.assertUsable();
+    if (!guard.allowsPath()) {
+      const text = 'the connection stays on its path: the peer has withdrawn its first id';
+      throw new QuicError('migration-failed', text);
+    }
+    guard.onPath();
     const local = await this.#engine.bindLocal(address);
     try {
       this.#owner.assertUsable();

@@ -195,13 +195,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     return this.#sendControl.stats();
   }
 
-  async migrate(local: LocalAddress): Promise<void> {
-    if (!this.#guard.allowsPath()) {
-      const text = 'the connection stays on its path: the peer has withdrawn its first id';
-      throw new QuicError('migration-failed', text);
-    }
-    this.#guard.onPath();
-    await this.#paths.migrate(local);
+  migrate(local: LocalAddress): Promise<void> {
+    return this.#paths.migrate(local, this.#guard);
   }
 
   close(code: number, reason: string): Promise<ConnectionCloseInfo> {

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import type { ConnectionCloseInfo } from '../connection.js';
-import { STREAM_QUEUE_BYTES_MAX } from '../limits.js';
+import { HELD_COST_BYTES_MIN, STREAM_QUEUE_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { assertCode } from './codes.js';
@@ -17,6 +17,8 @@ interface QueuedWrite {
 /** What came of a stream while it was paused, taken out of the engine. */
 interface HeldBytes {
   readonly bytes: Uint8Array;
+  /** What it counts for: a stream that is over takes memory however short it was. */
+  readonly cost: number;
   readonly isFinal: boolean;
 }
 
@@ -210,7 +212,7 @@ export class QuicheStream implements Stream {
         if (received === undefined) return;
         this.#hand(buffer.subarray(0, received[0]), received[1]);
       } else {
-        this.#owner.absorbedBytes -= held.bytes.length;
+        this.#owner.absorbedBytes -= held.cost;
         this.#hand(held.bytes, held.isFinal);
       }
     }
@@ -226,9 +228,10 @@ export class QuicheStream implements Stream {
       const received = this.#receive(buffer);
       if (received === undefined) break;
       const [length, isFinal] = received;
-      this.#held.push({ bytes: Uint8Array.from(buffer.subarray(0, length)), isFinal });
-      this.#owner.absorbedBytes += length;
-      left -= length;
+      const cost = Math.max(length, HELD_COST_BYTES_MIN);
+      this.#held.push({ bytes: Uint8Array.from(buffer.subarray(0, length)), cost, isFinal });
+      this.#owner.absorbedBytes += cost;
+      left -= cost;
     }
     return left;
   }
@@ -321,7 +324,7 @@ export class QuicheStream implements Stream {
   }
 
   #dropHeld(): void {
-    for (const { bytes } of this.#held) this.#owner.absorbedBytes -= bytes.length;
+    for (const { cost } of this.#held) this.#owner.absorbedBytes -= cost;
     this.#held = [];
   }
 
