@@ -9,7 +9,7 @@ const VARIABLE = 'SSLKEYLOGFILE';
 let directory: string | undefined;
 
 /** Where the keys of single connections go, or undefined when nobody asked for them. */
-export function keyLogDirectory(): string | undefined {
+function keyLogDirectory(): string | undefined {
   const file = process.env[VARIABLE];
   if (file === undefined || file === '') return undefined;
   directory ??= mkdtempSync(join(tmpdir(), 'agentic-flow-keys-'));
