@@ -22,11 +22,19 @@ export interface Bench {
   readonly metrics: Readonly<Record<string, string>>;
   readonly subjects: readonly Subject[];
   /** Which medians to divide: subject by peer. */
-  readonly ratios: readonly {
-    readonly metric: string;
-    readonly subject: string;
-    readonly peer: string;
-  }[];
+  readonly ratios: readonly WantedRatio[];
+  /** Subjects that cannot be measured here, each with what to do: never a number. */
+  readonly absent?: readonly { readonly subject: string; readonly reason: string }[];
+}
+
+interface WantedRatio {
+  readonly metric: string;
+  readonly subject: string;
+  readonly peer: string;
+  /** The least ratio that is wanted. Printed beside the measured one; missing it fails nothing. */
+  readonly goal?: number;
+  /** Left out, and not a failure, when one of the two has not measured the metric. */
+  readonly isOptional?: boolean;
 }
 
 /** Where a result comes from. */
@@ -38,6 +46,8 @@ interface Machine {
   readonly node: string;
   /** Load of the last minute when the bench began: a busy machine measures its other work. */
   readonly loadAverage: number;
+  /** The same when it ended; the bench itself is in it. */
+  readonly loadAverageAtEnd: number;
 }
 
 /** Median, least and most of one metric of one subject over all rounds. */
@@ -48,6 +58,8 @@ interface Row {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  /** What each round measured, in their order. */
+  readonly rounds: readonly number[];
 }
 
 /** Median of the subject divided by the median of the peer. */
@@ -56,6 +68,8 @@ interface Ratio {
   readonly subject: string;
   readonly peer: string;
   readonly ratio: number;
+  readonly goal?: number;
+  readonly isGoalMet?: boolean;
 }
 
 /** The result of a bench. */
@@ -63,17 +77,19 @@ export interface BenchResult {
   readonly machine: Machine;
   readonly rows: readonly Row[];
   readonly ratios: readonly Ratio[];
+  readonly absent: readonly { readonly subject: string; readonly reason: string }[];
 }
 
 /** Describes the machine that runs this process. */
-function describeMachine(): Machine {
+function describeMachine(loadAverage: number): Machine {
   return {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryMegabytes: Math.round(totalmem() / 1024 / 1024),
     platform: `${platform()} ${arch()}`,
     node: process.version,
-    loadAverage: loadavg()[0] ?? 0,
+    loadAverage,
+    loadAverageAtEnd: loadavg()[0] ?? 0,
   };
 }
 
@@ -89,7 +105,7 @@ export async function runBench(
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new RangeError(`${rounds} rounds cannot be run; give a whole number of at least 1`);
   }
-  const machine = describeMachine();
+  const loadAverage = loadavg()[0] ?? 0;
   const measured = new Map<string, number[]>();
   const prepared: Subject[] = [];
   try {
@@ -108,7 +124,12 @@ export async function runBench(
     for (const subject of prepared.reverse()) await subject.close?.();
   }
   const rows = summarize(bench, measured);
-  return { machine, rows, ratios: bench.ratios.map((ratio) => divide(rows, ratio)) };
+  return {
+    machine: describeMachine(loadAverage),
+    rows,
+    ratios: bench.ratios.flatMap((ratio) => divide(rows, ratio)),
+    absent: bench.absent ?? [],
+  };
 }
 
 /** The middle of the numbers; of an even count the mean of the two in the middle. */
@@ -148,26 +169,38 @@ function summarize(bench: Bench, measured: ReadonlyMap<string, readonly number[]
       if (numbers === undefined) return [];
       const min = Math.min(...numbers);
       const max = Math.max(...numbers);
-      return [{ metric, unit, subject, median: median(numbers), min, max }];
+      return [{ metric, unit, subject, median: median(numbers), min, max, rounds: numbers }];
     }),
   );
 }
 
-function divide(
-  rows: readonly Row[],
-  { metric, subject, peer }: { metric: string; subject: string; peer: string },
-): Ratio {
-  const find = (name: string): number => {
+function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
+  const { metric, subject, peer, goal, isOptional } = wanted;
+  const medians: number[] = [];
+  for (const name of [subject, peer]) {
     const row = rows.find((candidate) => candidate.metric === metric && candidate.subject === name);
-    if (row === undefined) throw new RangeError(`${name} measured no ${metric} to be compared`);
-    return row.median;
-  };
-  return { metric, subject, peer, ratio: find(subject) / find(peer) };
+    if (row !== undefined) medians.push(row.median);
+    else if (isOptional !== true) {
+      throw new RangeError(`${name} measured no ${metric} to be compared`);
+    }
+  }
+  const [own, other] = medians;
+  if (own === undefined || other === undefined) return [];
+  const ratio = own / other;
+  return [
+    {
+      metric,
+      subject,
+      peer,
+      ratio,
+      ...(goal === undefined ? {} : { goal, isGoalMet: ratio >= goal }),
+    },
+  ];
 }
 
 /** The result as a table for a reader. */
 export function formatResult(result: BenchResult): string {
-  const { machine, rows, ratios } = result;
+  const { machine, rows, ratios, absent } = result;
   const cells = rows.map((row) => [
     row.metric,
     row.subject,
@@ -185,11 +218,17 @@ export function formatResult(result: BenchResult): string {
   const memory = `${machine.memoryMegabytes} MB`;
   return [
     `${machine.processor}, ${machine.cores} cores, ${memory}, ${machine.platform}, node ` +
-      `${machine.node}, load ${machine.loadAverage.toFixed(2)}`,
+      `${machine.node}, load ${machine.loadAverage.toFixed(2)} at the start and ` +
+      `${machine.loadAverageAtEnd.toFixed(2)} at the end`,
     ...lines,
-    ...ratios.map(({ metric, subject, peer, ratio }) => {
-      return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}`;
+    ...ratios.map(({ metric, subject, peer, ratio, goal, isGoalMet }) => {
+      const judgement =
+        goal === undefined
+          ? ''
+          : `; the goal is ${goal}: ${isGoalMet === true ? 'met' : 'not met'}`;
+      return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}${judgement}`;
     }),
+    ...absent.map(({ subject, reason }) => `${subject} is not measured: ${reason}`),
   ].join('\n');
 }
 

@@ -1,13 +1,17 @@
 import type { Bench } from './harness.js';
+import { idlePeersBench } from './idle-peers.js';
 import { memoryBench } from './memory.js';
 import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
 import { transportBench } from './transport.js';
+import { workersBench } from './workers.js';
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, () => Bench>> = {
+  'idle-peers': () => idlePeersBench(),
   memory: () => memoryBench(),
   raft: () => raftBench(),
   sim: simBench,
   transport: () => transportBench(),
+  workers: () => workersBench(),
 };

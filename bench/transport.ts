@@ -1,285 +1,144 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { connect, type ClientHttp2Session } from 'node:http2';
-import { createIdentity } from '../transport/identity/index.js';
-import { openQuicheEngine, type Connection, type Engine } from '../transport/quic/index.js';
-import { listenRpc, type RpcConnection, type RpcEndpoint } from '../transport/rpc/index.js';
 import type { Bench, Measurements } from './harness.js';
-import {
-  BULK_PROTOCOL,
-  CONNECTION_WINDOW_BYTES,
-  STREAM_WINDOW_BYTES,
-  type ServerAddress,
-} from './transport-link.js';
+import { Child } from './transport/child.js';
+import type { ServerAddress, StepName, StepResult } from './transport/link.js';
+import { missing, transportNames } from './transport/transports.js';
 
-/** How much work a round is. */
-export interface TransportBenchSize {
-  readonly callsAlone: number;
-  readonly callsTogether: number;
-  readonly bulkBytes: number;
-}
+/** Milliseconds of each step of a round. */
+const DURATION_MS_USUAL = 1_000;
 
-const usual: TransportBenchSize = {
-  callsAlone: 2_000,
-  callsTogether: 20_000,
-  bulkBytes: 64 * 1024 * 1024,
-};
-const payloadBytes = 64;
-const callsInFlight = 64;
-const chunkBytes = 64 * 1024;
-const timeoutMs = 30_000;
-const host = '127.0.0.1';
+const metrics = {
+  'calls-alone': '1/s',
+  'calls-alone-p50': 'us',
+  'calls-alone-p99': 'us',
+  'calls-alone-cpu': 'us a call',
+  'calls-64-in-flight': '1/s',
+  'calls-64-in-flight-p50': 'us',
+  'calls-64-in-flight-p99': 'us',
+  'calls-64-in-flight-cpu': 'us a call',
+  'bulk-1-stream': 'MB/s',
+  'bulk-8-streams': 'MB/s',
+  'handshakes-cold': '1/s',
+  'handshakes-resumed': '1/s',
+  'handshakes-resumed-early': '%',
+} as const;
 
-/** One transport, connected to its server. */
-interface Client {
-  /** Sends a payload and gets it back. */
-  echo(payload: Uint8Array): Promise<Uint8Array>;
-  /** Sends so many bytes on one stream; resolves with the number that the server says it got. */
-  bulk(bytes: number): Promise<number>;
-  close(): Promise<void>;
-}
+const steps: readonly StepName[] = [
+  'calls-alone',
+  'calls-64-in-flight',
+  'bulk-1-stream',
+  'bulk-8-streams',
+  'handshakes-cold',
+  'handshakes-resumed',
+];
+
+/** What issue 3 asks for: our median divided by that of the peer. */
+const goals: readonly {
+  readonly metric: StepName;
+  readonly peer: string;
+  readonly goal: number;
+}[] = [
+  { metric: 'calls-alone', peer: 'node:http2', goal: 1.6 },
+  { metric: 'calls-64-in-flight', peer: 'node:http2', goal: 2.2 },
+  { metric: 'calls-alone', peer: 'libp2p-quic', goal: 10 },
+  { metric: 'calls-64-in-flight', peer: 'libp2p-quic', goal: 10 },
+  { metric: 'calls-alone', peer: 'node:dgram', goal: 0.45 },
+  { metric: 'calls-64-in-flight', peer: 'node:dgram', goal: 0.45 },
+  { metric: 'bulk-1-stream', peer: 'node:tls', goal: 0.8 },
+  { metric: 'bulk-8-streams', peer: 'node:tls', goal: 0.8 },
+  { metric: 'handshakes-cold', peer: 'node:tls', goal: 2.3 },
+];
+
+const compared: readonly { readonly metric: StepName; readonly peer: string }[] = [
+  { metric: 'calls-alone', peer: 'node:tls' },
+  { metric: 'calls-64-in-flight', peer: 'node:tls' },
+  { metric: 'bulk-1-stream', peer: 'node:http2' },
+  { metric: 'handshakes-resumed', peer: 'node:tls' },
+  { metric: 'calls-alone', peer: 'currentspace-http3' },
+  { metric: 'calls-64-in-flight', peer: 'currentspace-http3' },
+  { metric: 'bulk-1-stream', peer: 'currentspace-http3' },
+  { metric: 'handshakes-cold', peer: 'currentspace-http3' },
+];
 
 /**
- * Our transport against `node:http2` over TLS 1.3, each between this process and one of its own on
- * loopback: calls of 64 bytes both ways, alone and 64 at a time, and bulk on one stream of the
- * engine (a call carries at most 16 MB). Windows are equal; both sides use one connection.
+ * Our transport against its peers, each with client and server in processes of their own on
+ * loopback: calls of 64 bytes both ways, alone and 64 at a time; bulk on one stream and on eight
+ * (eight connections for `node:tls`, whose connections have one); connections opened with proof of
+ * both identities, eight at a time; and connections that resume an earlier one with their first
+ * answer, in early data where the transport has it. `agentic-flow` is calls through `listenRpc`,
+ * with bulk and handshakes of the engine; `engine` is one stream a call without the layer of calls;
+ * `node:dgram` has no reliability and no encryption: the limit. Processor time is that of both
+ * processes.
  */
-export function transportBench(size: TransportBenchSize = usual): Bench {
+export function transportBench(
+  durationMs = DURATION_MS_USUAL,
+  names: readonly string[] = transportNames,
+): Bench {
+  const absent = names.flatMap((name) => {
+    const reason = missing(name);
+    return reason === undefined ? [] : [{ subject: name, reason }];
+  });
+  const present = names.filter((name) => absent.every(({ subject }) => subject !== name));
   return {
     description:
-      'calls of 64 bytes a second, alone and 64 in flight, and MB/s on one stream, against ' +
-      'node:http2 over TLS',
+      'calls of 64 bytes, bulk and handshakes against node:http2, node:tls, node:dgram, ' +
+      '@chainsafe/libp2p-quic and (on Node 24) @currentspace/http3',
     roundsDefault: 7,
-    metrics: { 'calls-alone': '1/s', 'calls-64-in-flight': '1/s', bulk: 'MB/s' },
-    subjects: [
-      subject('agentic-flow', 'quic', connectQuic, size),
-      subject('node:http2', 'http2', connectHttp2, size),
-    ],
-    ratios: ['calls-alone', 'calls-64-in-flight', 'bulk'].map((metric) => {
-      return { metric, subject: 'agentic-flow', peer: 'node:http2' };
-    }),
+    metrics,
+    subjects: present.map((name) => subject(name, durationMs)),
+    ratios: [...goals, ...compared]
+      .filter(({ peer }) => present.includes(peer) && present.includes('agentic-flow'))
+      .map((wanted) => ({ subject: 'agentic-flow', isOptional: true, ...wanted })),
+    absent,
   };
 }
 
-function subject(
-  name: string,
-  kind: 'quic' | 'http2',
-  connectTo: (address: ServerAddress) => Promise<Client>,
-  size: TransportBenchSize,
-): Bench['subjects'][number] {
-  let server: ChildProcess | undefined;
-  let client: Client | undefined;
+function subject(name: string, durationMs: number): Bench['subjects'][number] {
+  let server: Child | undefined;
+  let client: Child | undefined;
   return {
     name,
     prepare: async () => {
-      const url = new URL('./transport-server.js', import.meta.url);
-      server = fork(url, [kind], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-      client = await connectTo(await addressFrom(server));
+      server = new Child(new URL('./transport/server.js', import.meta.url), [name]);
+      client = new Child(new URL('./transport/client.js', import.meta.url), [name]);
+      await Promise.all([server.ask(), client.ask()]);
+      const address = (await server.ask('address')) as ServerAddress;
+      await client.ask({ address });
       // The first calls compile the code that later ones run.
-      await callAlone(client, Math.ceil(size.callsAlone / 4));
+      for (const step of ['calls-alone', 'calls-64-in-flight'] as const) {
+        await client.ask({ step: { name: step, durationMs: durationMs / 2 } });
+      }
     },
     run: async (): Promise<Measurements> => {
-      if (client === undefined) throw new Error('prepare comes first');
-      return {
-        'calls-alone': await callAlone(client, size.callsAlone),
-        'calls-64-in-flight': await callTogether(client, size.callsTogether),
-        bulk: await sendBulk(client, size.bulkBytes),
-      };
+      if (server === undefined || client === undefined) throw new Error('prepare comes first');
+      const measured: Record<string, number> = {};
+      for (const step of steps) {
+        const cpuBefore = (await server.ask('cpu')) as number;
+        const result = (await client.ask({ step: { name: step, durationMs } })) as
+          StepResult | undefined;
+        const cpuAfter = (await server.ask('cpu')) as number;
+        if (result !== undefined) keep(measured, step, result, cpuAfter - cpuBefore);
+      }
+      return measured;
     },
-    close: async () => {
-      await client?.close();
-      server?.disconnect();
+    close: () => {
+      client?.close();
+      server?.close();
     },
   };
 }
 
-function addressFrom(server: ChildProcess): Promise<ServerAddress> {
-  return new Promise((resolve, reject) => {
-    server.once('message', (message) => resolve(message as ServerAddress));
-    server.once('exit', (code) => reject(new Error(`the server ended with code ${code}`)));
-  });
-}
-
-async function callAlone(client: Client, calls: number): Promise<number> {
-  const payload = new Uint8Array(payloadBytes).fill(7);
-  const startedMs = performance.now();
-  for (let done = 0; done < calls; done += 1) await checkedEcho(client, payload);
-  return perSecond(calls, startedMs);
-}
-
-async function callTogether(client: Client, calls: number): Promise<number> {
-  const payload = new Uint8Array(payloadBytes).fill(7);
-  let begun = 0;
-  const callOn = async (): Promise<void> => {
-    while (begun < calls) {
-      begun += 1;
-      await checkedEcho(client, payload);
-    }
-  };
-  const startedMs = performance.now();
-  await Promise.all(Array.from({ length: callsInFlight }, callOn));
-  return perSecond(calls, startedMs);
-}
-
-async function checkedEcho(client: Client, payload: Uint8Array): Promise<void> {
-  const answer = await client.echo(payload);
-  if (answer.length !== payload.length) throw new Error(`${answer.length} bytes came back`);
-}
-
-/** Megabytes (10^6) a second. */
-async function sendBulk(client: Client, bytes: number): Promise<number> {
-  const startedMs = performance.now();
-  const received = await client.bulk(bytes);
-  if (received !== bytes) throw new Error(`${received} of ${bytes} bytes arrived`);
-  return perSecond(bytes / 1e6, startedMs);
-}
-
-function perSecond(count: number, startedMs: number): number {
-  return count / ((performance.now() - startedMs) / 1000);
-}
-
-async function connectQuic(address: ServerAddress): Promise<Client> {
-  const identity = createIdentity();
-  const { privateKeyPem, certificatePem } = identity;
-  const endpoint = await listenRpc({ identity, host, port: 0, handlers: {} });
-  const { port, peerId } = address;
-  const connection = await endpoint.connect({ host, port, peerId }, { timeoutMs });
-  const engine = await openQuicheEngine({
-    host,
-    port: 0,
-    protocols: [BULK_PROTOCOL],
-    privateKeyPem,
-    certificatePem,
-    authenticate: () => ({ isAccepted: true }),
-    onConnection: () => undefined,
-  });
-  const bulk = await engine.connect({
-    host,
-    port: address.bulkPort,
-    timeoutMs,
-    authenticate: () => ({ isAccepted: true }),
-    onOpen: (opened) => {
-      opened.setHandler({
-        onStream: () => {
-          throw new Error('the server opens no streams');
-        },
-        onStreamsAvailable: () => undefined,
-      });
-    },
-  });
-  return new QuicClient(endpoint, connection, engine, bulk);
-}
-
-class QuicClient implements Client {
-  readonly #endpoint: RpcEndpoint;
-  readonly #connection: RpcConnection;
-  readonly #engine: Engine;
-  readonly #bulk: Connection;
-
-  constructor(endpoint: RpcEndpoint, connection: RpcConnection, engine: Engine, bulk: Connection) {
-    this.#endpoint = endpoint;
-    this.#connection = connection;
-    this.#engine = engine;
-    this.#bulk = bulk;
-  }
-
-  async echo(payload: Uint8Array): Promise<Uint8Array> {
-    return (await this.#connection.call('echo', payload, { timeoutMs })) as Uint8Array;
-  }
-
-  bulk(bytes: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const chunk = Buffer.alloc(chunkBytes, 7);
-      let leftBytes = bytes;
-      let answer = '';
-      const fill = (): void => {
-        while (leftBytes > 0) {
-          const part = chunk.subarray(0, Math.min(chunkBytes, leftBytes));
-          leftBytes -= part.length;
-          if (stream?.write(part, leftBytes === 0) === false) return;
-        }
-      };
-      const stream = this.#bulk.openBidirectional({
-        onData: (received, isFinal) => {
-          answer += Buffer.from(received).toString('latin1');
-          if (isFinal) resolve(Number(answer));
-        },
-        onReset: () => reject(new Error('the stream was reset')),
-        onStopped: () => reject(new Error('the stream was stopped')),
-        onDrained: fill,
-        onConnectionClosed: () => reject(new Error('the connection was lost')),
-      });
-      if (stream === undefined) reject(new Error('no stream could be opened'));
-      fill();
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.#endpoint.close(0);
-    await this.#engine.close(0, '');
-  }
-}
-
-async function connectHttp2(address: ServerAddress): Promise<Client> {
-  const session = connect(`https://${host}:${address.port}`, {
-    // The one certificate that is trusted, as with the pinned identities of our transport.
-    ca: address.certificatePem,
-    checkServerIdentity: () => undefined,
-    minVersion: 'TLSv1.3',
-    settings: { initialWindowSize: STREAM_WINDOW_BYTES },
-  });
-  await new Promise<void>((resolve, reject) => {
-    session.once('connect', () => resolve());
-    session.once('error', reject);
-  });
-  session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-  return new Http2Client(session);
-}
-
-class Http2Client implements Client {
-  readonly #session: ClientHttp2Session;
-
-  constructor(session: ClientHttp2Session) {
-    this.#session = session;
-  }
-
-  echo(payload: Uint8Array): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const stream = this.#session.request({ ':method': 'POST', ':path': '/echo' });
-      const chunks: Buffer[] = [];
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-      stream.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-      stream.on('error', reject);
-      stream.end(payload);
-    });
-  }
-
-  bulk(bytes: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const stream = this.#session.request({ ':method': 'POST', ':path': '/count' });
-      const chunk = Buffer.alloc(chunkBytes, 7);
-      let leftBytes = bytes;
-      let answer = '';
-      const fill = (): void => {
-        while (leftBytes > 0) {
-          const part = chunk.subarray(0, Math.min(chunkBytes, leftBytes));
-          leftBytes -= part.length;
-          if (!stream.write(part)) {
-            stream.once('drain', fill);
-            return;
-          }
-        }
-        stream.end();
-      };
-      stream.on('data', (received: Buffer) => {
-        answer += received.toString('latin1');
-      });
-      stream.on('end', () => resolve(Number(answer)));
-      stream.on('error', reject);
-      fill();
-    });
-  }
-
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#session.close(resolve));
-  }
+function keep(
+  measured: Record<string, number>,
+  step: StepName,
+  result: StepResult,
+  serverCpuMicroseconds: number,
+): void {
+  const { count, seconds, latenciesMicroseconds, cpuMicroseconds, earlyShare } = result;
+  // Megabytes are 10^6 bytes.
+  measured[step] = (step.startsWith('bulk') ? count / 1e6 : count) / seconds;
+  if (earlyShare !== undefined && earlyShare > 0) measured[`${step}-early`] = earlyShare * 100;
+  if (latenciesMicroseconds === undefined) return;
+  measured[`${step}-p50`] = latenciesMicroseconds.p50;
+  measured[`${step}-p99`] = latenciesMicroseconds.p99;
+  measured[`${step}-cpu`] = (cpuMicroseconds + serverCpuMicroseconds) / count;
 }

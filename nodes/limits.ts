@@ -13,8 +13,7 @@ export const READS_MAX = 16_384;
 export const READ_RETRY_MS = 400;
 export const FORWARD_TIMEOUT_MS = 5_000;
 /** A member that is not heard of for so long is gone; and how often a silent one is asked. */
-export const CONNECTION_IDLE_MS = 5_000;
-export const CONNECTION_KEEP_ALIVE_MS = 1_000;
+export const CONNECTION_SETTINGS = { idleTimeoutMs: 5_000, keepAliveMs: 1_000 } as const;
 export const DIAL_TIMEOUT_MS = 2_000;
 /** How often connections that are not open are looked after. */
 export const DIAL_INTERVAL_MS = 500;

@@ -17,8 +17,7 @@ import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
 import {
-  CONNECTION_IDLE_MS,
-  CONNECTION_KEEP_ALIVE_MS,
+  CONNECTION_SETTINGS,
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
   GOODBYE_TIMEOUT_MS,
@@ -205,7 +204,7 @@ export class SwarmNode {
       identity,
       host: this.file.listen.host,
       port: this.file.listen.port,
-      settings: { idleTimeoutMs: CONNECTION_IDLE_MS, keepAliveMs: CONNECTION_KEEP_ALIVE_MS },
+      settings: CONNECTION_SETTINGS,
       handlers: nodeHandlers(nodeServices(this, access)),
       onHandlerError: (method, peerId, error) =>
         this.#options.log(`${method} of ${peerId} failed: ${messageOf(error)}`),

@@ -51,6 +51,8 @@ export function judgeFailure(error: unknown): Verdict {
     case 'cancelled':
       // Our own cancellation is seen before this is asked: a node that shuts down resets its calls.
       return { ...RETRY, uncertain: true };
+    case 'too-early':
+      return RETRY;
     case 'overloaded':
       return { ...RETRY, wait: true, avoidMs: AVOID_OVERLOADED_MS };
     case 'refused':

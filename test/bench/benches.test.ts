@@ -35,11 +35,22 @@ describe('the benches measure, in small,', () => {
     expect(result.ratios).toHaveLength(1);
   });
 
-  it('transport: ours and HTTP/2, each with a server in a process of its own', async () => {
-    const size = { callsAlone: 40, callsTogether: 200, bulkBytes: 3_000_000 };
-    const metrics = ['calls-alone', 'calls-64-in-flight', 'bulk'];
-    const result = await runBench(transportBench(size), 1);
-    expectMeasured(result, { 'agentic-flow': metrics, 'node:http2': metrics });
+  it('transport: ours and its peers, each with client and server in processes of their own', async () => {
+    const names = ['agentic-flow', 'engine', 'node:http2', 'node:tls', 'node:dgram'];
+    const result = await runBench(transportBench(30, names), 1);
+    const calls = ['calls-alone', 'calls-64-in-flight'].flatMap((name) => {
+      return [name, `${name}-p50`, `${name}-p99`, `${name}-cpu`];
+    });
+    const bulk = ['bulk-1-stream', 'bulk-8-streams'];
+    const handshakes = ['handshakes-cold', 'handshakes-resumed'];
+    expectMeasured(result, {
+      'agentic-flow': [...calls, ...bulk, ...handshakes, 'handshakes-resumed-early'],
+      engine: calls,
+      'node:http2': [...calls, ...bulk, ...handshakes],
+      'node:tls': [...calls, ...bulk, ...handshakes],
+      'node:dgram': calls,
+    });
+    expect(result.ratios.filter(({ goal }) => goal !== undefined)).toHaveLength(7);
   });
 
   it('memory: both engines, and texts that no cache knows', async () => {

@@ -40,8 +40,24 @@ describe('runBench', () => {
         'close tortoise close hare',
     );
     expect(rows).toEqual([
-      { metric: 'speed', unit: 'm/s', subject: 'hare', median: 20, min: 10, max: 40 },
-      { metric: 'speed', unit: 'm/s', subject: 'tortoise', median: 5, min: 4, max: 5 },
+      {
+        metric: 'speed',
+        unit: 'm/s',
+        subject: 'hare',
+        median: 20,
+        min: 10,
+        max: 40,
+        rounds: [10, 40, 20],
+      },
+      {
+        metric: 'speed',
+        unit: 'm/s',
+        subject: 'tortoise',
+        median: 5,
+        min: 4,
+        max: 5,
+        rounds: [5, 5, 4],
+      },
     ]);
     expect(ratios).toEqual([{ metric: 'speed', subject: 'hare', peer: 'tortoise', ratio: 4 }]);
   });

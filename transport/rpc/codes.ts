@@ -10,6 +10,8 @@ export const CLOSE_CODE = {
   shuttingDown: 3,
   /** Replaced because it has served long enough; the dialling side connects again. */
   worn: 4,
+  /** The hello cannot be read, came twice, or something else that no peer of any release does. */
+  protocolViolation: 5,
 } as const;
 
 /** Codes with which a stream is reset or stopped. Never renumbered. */
@@ -18,4 +20,42 @@ export const STREAM_CODE = {
   deadlineExceeded: 2,
   malformed: 3,
   overloaded: 4,
+  /** The head of a call did not come in time. */
+  headLate: 5,
+  /** The answer is complete: the rest of the request is of no use. */
+  answered: 6,
 } as const;
+
+/**
+ * Reasons that the calls themselves give (`RpcError.reason`), one for each limit, so that whoever
+ * reads a log or a metric knows which one it was. Handlers have reasons of their own.
+ */
+export type Reason =
+  /** `overloaded`, before any work: handlers of the peer, of the endpoint, calls a second. */
+  | 'peer-handlers'
+  | 'endpoint-handlers'
+  | 'peer-rate'
+  /** `overloaded`: bytes of unfinished messages, of answers that nobody reads. */
+  | 'receive-bytes'
+  | 'send-bytes'
+  /** `overloaded`: calls that wait here for a stream, their bytes. */
+  | 'calls-waiting'
+  | 'waiting-bytes'
+  /** `overloaded`: all connections of a pool are in use. */
+  | 'pool-full'
+  /** `unavailable`: the peer was not reached a moment ago, and the pool waits before it tries again. */
+  | 'backing-off'
+  /** `malformed`: longer than allowed. */
+  | 'message-too-long'
+  | 'head-too-long'
+  | 'metadata-too-large'
+  /** `malformed`: a frame that has no place where it came. */
+  | 'unexpected-frame'
+  /** `deadline-exceeded`: the head of a call took too long. */
+  | 'head-late'
+  /** `refused`: the key was used with another method or payload. */
+  | 'idempotency-key-reused'
+  /** `unknown-method`: there is one of that name, of another kind. */
+  | 'kind'
+  /** `unavailable`: the connection speaks version 1, which has no streams. */
+  | 'version';

@@ -1,26 +1,31 @@
 import { strict as assert } from 'node:assert';
-import { peerIdFromAcceptedCertificate, peerIdFromCertificate } from '../identity/certificate.js';
+import { peerIdFromAcceptedCertificate } from '../identity/certificate.js';
 import type { Identity } from '../identity/identity.js';
-import { formatHostPort } from '../identity/peer-address.js';
-import type { Connection, ConnectionCloseInfo } from '../quic/connection.js';
-import type { Engine, EngineOptions, Refusal, Verdict } from '../quic/engine.js';
+import type { Connection } from '../quic/connection.js';
+import type { Engine, EngineOptions, Refusal, TicketOptions, Verdict } from '../quic/engine.js';
 import { QuicError } from '../quic/quic-error.js';
 import { openQuicheEngine } from '../quic/quiche/quiche-engine.js';
 import type { QuicSettings } from '../quic/settings.js';
+import type { LoadLimits } from './admission.js';
 import { CLOSE_CODE } from './codes.js';
-import { CLOSE_GRACE_MS_DEFAULT, TIMEOUT_MS_MAX } from './limits.js';
+import { awaitWelcome, dialError, fromQuicError, judgeOutbound, readPeerId } from './dial.js';
+import { Dispatch } from './dispatch.js';
+import type { Interceptor } from './interceptors.js';
+import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX, TIMEOUT_MS_MAX } from './limits.js';
 import {
   RpcError,
-  type CallOptions,
-  type Handler,
+  type DialOptions,
   type Handlers,
+  type Method,
+  type Methods,
   type PeerAddress,
-  type RpcConnection,
-  type RpcEndpoint,
-  type RpcErrorCode,
+  type PeerConnection,
+  type PeerEndpoint,
 } from './rpc.js';
 import { Session, type SessionOwner } from './session.js';
+import type { SessionStore } from './sessions.js';
 import { PROTOCOL, RESERVED_PREFIX } from './wire.js';
+import { PROTOCOL_2 } from './wire2.js';
 
 export interface ListenOptions {
   readonly identity: Identity;
@@ -28,15 +33,35 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  readonly handlers: Handlers;
+  /** Unary methods, which take notifications too. */
+  readonly handlers?: Handlers;
+  /** Those of `handlers` that may be run more than once, so that calls of them may come in 0-RTT. */
+  readonly idempotentMethods?: readonly string[];
+  /** Methods of any kind; `serviceHandlers` makes them of a service definition. */
+  readonly methods?: Methods;
+  /** Around every call and notification that comes in, the first outermost. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Around every call that goes out, the first outermost. */
+  readonly callInterceptors?: readonly Interceptor[];
+  readonly load?: LoadLimits;
+  /** The head of a call must be whole by then after its stream opened. 10,000 ms when left out. */
+  readonly headTimeoutMs?: number;
   /**
    * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not
    * (the peer is told). Everybody is let in when this is left out. Called before any handler.
    */
   readonly authorize?: (peerId: string) => boolean | string;
   readonly settings?: Partial<QuicSettings>;
+  /** Session tickets for inbound connections: without it nobody can resume, nor use 0-RTT. */
+  readonly tickets?: TicketOptions;
+  /** Sessions for outbound connections. */
+  readonly sessions?: SessionStore;
+  /** Versions of the wire, by their ALPN names, the one that is liked best first. For tests. */
+  readonly protocols?: readonly (typeof PROTOCOL | typeof PROTOCOL_2)[];
   /** An inbound peer has been let in. */
-  readonly onConnection?: (connection: RpcConnection) => void;
+  readonly onConnection?: (connection: PeerConnection) => void;
+  /** An unreliable datagram came; `bytes` is only valid during the call. */
+  readonly onDatagram?: (connection: PeerConnection, bytes: Uint8Array) => void;
   /** An inbound connection came to nothing. For logs. */
   readonly onRefusal?: (refusal: Refusal) => void;
   /** A handler threw what is not an `RpcError`; the caller was only told `internal`. For logs. */
@@ -50,10 +75,7 @@ export interface ListenOptions {
  * Rejects with `RpcError` code `unavailable` (reason `address-in-use`, `address-unavailable`,
  * `unsupported-platform`, ...) whose message says what to do.
  */
-export async function listenRpc(options: ListenOptions): Promise<RpcEndpoint> {
-  for (const method of Object.keys(options.handlers)) {
-    assert(!method.startsWith(RESERVED_PREFIX), `methods must not begin with ${RESERVED_PREFIX}`);
-  }
+export async function listenRpc(options: ListenOptions): Promise<PeerEndpoint> {
   const endpoint = new Endpoint(options);
   try {
     await endpoint.open();
@@ -63,10 +85,11 @@ export async function listenRpc(options: ListenOptions): Promise<RpcEndpoint> {
   return endpoint;
 }
 
-class Endpoint implements RpcEndpoint, SessionOwner {
+class Endpoint implements PeerEndpoint, SessionOwner {
   readonly peerId: string;
-  readonly handlers: ReadonlyMap<string, Handler>;
-  isClosing = false;
+  readonly dispatch: Dispatch;
+  readonly interceptors: readonly Interceptor[];
+  readonly headTimeoutMs: number;
 
   readonly #options: ListenOptions;
   readonly #sessions = new Set<Session>();
@@ -76,7 +99,15 @@ class Endpoint implements RpcEndpoint, SessionOwner {
   constructor(options: ListenOptions) {
     this.#options = options;
     this.peerId = options.identity.peerId;
-    this.handlers = new Map(Object.entries(options.handlers));
+    this.interceptors = options.callInterceptors ?? [];
+    this.headTimeoutMs = options.headTimeoutMs ?? HEAD_MS_MAX;
+    const { interceptors, load, onHandlerError } = options;
+    this.dispatch = new Dispatch({
+      methods: allMethods(options),
+      ...(interceptors === undefined ? {} : { interceptors }),
+      ...(load === undefined ? {} : { load }),
+      ...(onHandlerError === undefined ? {} : { onHandlerError }),
+    });
   }
 
   get host(): string {
@@ -88,59 +119,43 @@ class Endpoint implements RpcEndpoint, SessionOwner {
   }
 
   async open(): Promise<void> {
-    const { identity, host, port, settings, onRefusal } = this.#options;
+    const { identity, host, port, protocols, settings, tickets, onRefusal } = this.#options;
     const openEngine = this.#options.openEngine ?? openQuicheEngine;
     this.#engine = await openEngine({
       host,
       port,
-      protocols: [PROTOCOL],
+      protocols: protocols ?? [PROTOCOL_2, PROTOCOL],
       privateKeyPem: identity.privateKeyPem,
       certificatePem: identity.certificatePem,
       ...(settings === undefined ? {} : { settings }),
+      ...(tickets === undefined ? {} : { tickets }),
       ...(onRefusal === undefined ? {} : { onRefusal }),
       authenticate: (certificate) => this.#judgeInbound(certificate),
       onConnection: (connection) => this.#onInbound(connection),
     });
   }
 
-  async connect(address: PeerAddress, options: CallOptions): Promise<RpcConnection> {
+  async connect(address: PeerAddress, options: DialOptions): Promise<PeerConnection> {
     assert(
       options.timeoutMs > 0 && options.timeoutMs <= TIMEOUT_MS_MAX,
       `the timeout of connect must be more than 0 and at most ${TIMEOUT_MS_MAX} ms`,
     );
-    if (this.isClosing) throw new RpcError('unavailable', 'this endpoint is closed');
-    const startedAt = performance.now();
-    let session: Session | undefined;
-    try {
-      await this.#openEngine.connect({
-        host: address.host,
-        port: address.port,
-        timeoutMs: options.timeoutMs,
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-        authenticate: (certificate) => judgeOutbound(certificate, address),
-        onOpen: (connection) => {
-          session = new Session(this, connection, address.peerId);
-        },
+    if (this.dispatch.isClosing) throw new RpcError('unavailable', 'this endpoint is closed');
+    return await new Promise<PeerConnection>((resolve, reject) => {
+      const connected = this.#dial(address, options, (session, admitted) => {
+        session.holdUntil(admitted);
+        resolve(session);
       });
-    } catch (error) {
-      if (error instanceof QuicError) throw fromQuicError(error);
-      const { signal } = options;
-      if (signal?.aborted === true) throw cancelled(address, signal);
-      throw error;
-    }
-    assert(session !== undefined, 'onOpen is called before connect resolves');
-    const leftMs = options.timeoutMs - (performance.now() - startedAt);
-    await awaitWelcome(session, address, { ...options, timeoutMs: Math.max(leftMs, 1) });
-    this.#admit(session);
-    return session;
+      connected.then(resolve, reject);
+    });
   }
 
-  connections(): Iterable<RpcConnection> {
+  connections(): Iterable<PeerConnection> {
     return [...this.#sessions];
   }
 
-  onHandlerError(method: string, peerId: string, error: unknown): void {
-    this.#options.onHandlerError?.(method, peerId, error);
+  onDatagram(session: PeerConnection, bytes: Uint8Array): void {
+    this.#options.onDatagram?.(session, bytes);
   }
 
   close(graceMs: number = CLOSE_GRACE_MS_DEFAULT): Promise<void> {
@@ -149,7 +164,7 @@ class Endpoint implements RpcEndpoint, SessionOwner {
   }
 
   async #close(graceMs: number): Promise<void> {
-    this.isClosing = true;
+    this.dispatch.isClosing = true;
     this.#openEngine.stopAccepting();
     const allIdle = Promise.all([...this.#sessions].map((session) => session.idle()));
     let timer: NodeJS.Timeout | undefined;
@@ -169,6 +184,61 @@ class Endpoint implements RpcEndpoint, SessionOwner {
     return this.#engine;
   }
 
+  /**
+   * Resolves when the peer has proven itself and let this side in. `onEarly` is called before, when the
+   * connection can be used for 0-RTT, with the promise that is returned.
+   */
+  #dial(
+    address: PeerAddress,
+    options: DialOptions,
+    onEarly: (session: Session, admitted: Promise<void>) => void,
+  ): Promise<PeerConnection> {
+    const startedAt = performance.now();
+    let session: Session | undefined;
+    let connected!: Promise<PeerConnection>;
+    const admitted = new Promise<void>((resolve, reject) => {
+      setImmediate(() => connected.then(() => resolve(), reject));
+    });
+    admitted.catch(() => undefined);
+    const ticket = this.#options.sessions?.take(address.peerId);
+    const run = async (): Promise<PeerConnection> => {
+      try {
+        await this.#openEngine.connect({
+          host: address.host,
+          port: address.port,
+          timeoutMs: options.timeoutMs,
+          ...(options.signal === undefined ? {} : { signal: options.signal }),
+          ...(ticket === undefined ? {} : { session: ticket }),
+          ...(options.earlyData === true ? { isEarly: true } : {}),
+          authenticate: (certificate) => judgeOutbound(certificate, address),
+          onSession: (bytes) => this.#keepSession(session, bytes),
+          onOpen: (connection) => {
+            const opened = new Session(this, connection, address.peerId);
+            session = opened;
+            opened.greet();
+            if (connection.isEarly) onEarly(opened, admitted);
+          },
+        });
+      } catch (error) {
+        throw await dialError(error, address, options, session);
+      }
+      assert(session !== undefined, 'onOpen is called before connect resolves');
+      session.onEstablished();
+      const leftMs = options.timeoutMs - (performance.now() - startedAt);
+      await awaitWelcome(session, address, { ...options, timeoutMs: Math.max(leftMs, 1) });
+      session.admit();
+      this.#admit(session);
+      return session;
+    };
+    connected = run();
+    return connected;
+  }
+
+  /** Only with version 2 is there an early flight; a session of version 1 would waste it. */
+  #keepSession(session: Session | undefined, bytes: Uint8Array): void {
+    if (session?.version === 2) this.#options.sessions?.put(session.peerId, bytes);
+  }
+
   #judgeInbound(certificate: Uint8Array | undefined): Verdict {
     const peerId = readPeerId(certificate);
     if (peerId instanceof RpcError) {
@@ -185,12 +255,9 @@ class Endpoint implements RpcEndpoint, SessionOwner {
   }
 
   #onInbound(connection: Connection): void {
-    const session = new Session(
-      this,
-      connection,
-      peerIdFromAcceptedCertificate(connection.peerCertificate),
-    );
-    session.welcome();
+    const peerId = peerIdFromAcceptedCertificate(connection.peerCertificate);
+    const session = new Session(this, connection, peerId);
+    session.greet();
     this.#admit(session);
     this.#options.onConnection?.(session);
   }
@@ -202,91 +269,16 @@ class Endpoint implements RpcEndpoint, SessionOwner {
   }
 }
 
-function readPeerId(certificate: Uint8Array | undefined): string | RpcError {
-  if (certificate === undefined) {
-    return new RpcError('unauthenticated', 'the peer showed no certificate');
+/** The methods of all the ways to give them. */
+function allMethods(options: ListenOptions): Methods {
+  const { handlers = {}, idempotentMethods = [], methods = {} } = options;
+  const all: Record<string, Method> = { ...methods };
+  for (const [name, handler] of Object.entries(handlers)) {
+    assert(!Object.hasOwn(methods, name), `the method '${name}' is given twice`);
+    all[name] = { kind: 'unary', handler, isIdempotent: idempotentMethods.includes(name) };
   }
-  try {
-    return peerIdFromCertificate(certificate);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    return new RpcError('unauthenticated', why, { cause });
+  for (const name of Object.keys(all)) {
+    assert(!name.startsWith(RESERVED_PREFIX), `methods must not begin with ${RESERVED_PREFIX}`);
   }
-}
-
-function judgeOutbound(certificate: Uint8Array | undefined, address: PeerAddress): Verdict {
-  const peerId = readPeerId(certificate);
-  if (peerId === address.peerId) return { isAccepted: true };
-  const where = formatHostPort(address);
-  const reason =
-    peerId instanceof RpcError
-      ? `expected peer ${address.peerId} at ${where}, but ${peerId.message}`
-      : `expected peer ${address.peerId} at ${where}, found ${peerId}`;
-  return { isAccepted: false, code: CLOSE_CODE.unauthenticated, reason };
-}
-
-/** The handshake proves who the peer is; whether it lets us in comes one packet later. */
-async function awaitWelcome(
-  session: Session,
-  address: PeerAddress,
-  options: CallOptions,
-): Promise<void> {
-  const { signal, timeoutMs } = options;
-  const where = formatHostPort(address);
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      void session.welcomed.then(resolve);
-      void session.closed.then((info) => reject(refusedBy(where, info)));
-      const text = `${where} did not let this node in within the time given`;
-      timer = setTimeout(() => reject(new RpcError('unavailable', text)), timeoutMs);
-      onAbort = () => reject(cancelled(address, signal));
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
-  } catch (error) {
-    void session.close(CLOSE_CODE.normal, 'given up');
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
-  }
-}
-
-function refusedBy(
-  where: string,
-  info: Pick<ConnectionCloseInfo, 'code' | 'reason' | 'local'>,
-): RpcError {
-  const text = `${where} refused the connection: ${info.reason}`;
-  if (info.local) return new RpcError('unavailable', `the connection to ${where} was closed`);
-  if (info.code === CLOSE_CODE.unauthenticated || isTlsAlert(info.code)) {
-    return new RpcError('unauthenticated', text);
-  }
-  if (info.code === CLOSE_CODE.permissionDenied) return new RpcError('permission-denied', text);
-  return new RpcError('unavailable', text);
-}
-
-/** CRYPTO_ERROR of RFC 9000 20.1; our own codes are far below. */
-function isTlsAlert(code: number): boolean {
-  return code >= 0x100 && code <= 0x1ff;
-}
-
-function cancelled(address: PeerAddress, signal: AbortSignal | undefined): RpcError {
-  const cause: unknown = signal?.reason;
-  return new RpcError('cancelled', `connecting to ${formatHostPort(address)} was cancelled`, {
-    cause,
-  });
-}
-
-function fromQuicError(error: QuicError): RpcError {
-  const codes: Partial<Record<QuicError['code'], RpcErrorCode>> = {
-    unauthenticated: 'unauthenticated',
-    'handshake-failed': 'unauthenticated',
-    cancelled: 'cancelled',
-    limit: 'overloaded',
-  };
-  return new RpcError(codes[error.code] ?? 'unavailable', error.message, {
-    reason: error.code,
-    cause: error,
-  });
+  return all;
 }

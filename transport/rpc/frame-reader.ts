@@ -1,6 +1,6 @@
 import { MESSAGE_BYTES_MAX, RECEIVE_BYTES_MAX } from './limits.js';
 import { RpcError } from './rpc.js';
-import { LENGTH_BYTES } from './wire.js';
+import { LENGTH_BYTES } from './codec.js';
 
 /** Bytes that all readers of one connection hold together. */
 export interface ReceiveBudget {

@@ -22,5 +22,46 @@ export const CALLS_WAITING_MAX = 1_024;
  * handler that ignores its signal runs on after its caller has gone.
  */
 export const HANDLERS_RUNNING_MAX = 256;
+/** Handlers that run in an endpoint, for all peers. */
+export const ENDPOINT_HANDLERS_MAX = 4_096;
+/** Told to a caller that is sent away because handlers are busy: when it may be worth another try. */
+export const RETRY_AFTER_MS = 50;
+/** Peers whose rate of calls is remembered; the one heard of least recently is forgotten. */
+export const RATE_PEERS_MAX = 4_096;
+
+/**
+ * The head of a call with what rides in it. A first message that does not fit follows in a frame of
+ * its own.
+ */
+export const HEAD_BYTES_MAX = 64 * 1024;
+/** The head of a call must be whole by then after its stream opened. */
+export const HEAD_MS_MAX = 10_000;
+export const METADATA_ENTRIES_MAX = 64;
+/** Keys and values of the metadata of one call. */
+export const METADATA_BYTES_MAX = 16 * 1024;
+export const IDEMPOTENCY_KEY_CHARACTERS_MAX = 128;
+/** Names of features in a hello, and members of its maps. */
+export const HELLO_ENTRIES_MAX = 256;
+export const HELLO_BYTES_MAX = 64 * 1024;
+
+/** Bytes of whole messages of a stream that wait for their reader before the stream is paused. */
+export const UNREAD_BYTES_HIGH = 256 * 1024;
+/** The stream goes on when no more than so many wait. */
+export const UNREAD_BYTES_LOW = 64 * 1024;
+/** Messages taken from a source in one go before others get a turn. */
+export const MESSAGES_PER_TURN_MAX = 256;
+/** A peer that has not heard that a stream is cancelled by then is told by STOP_SENDING. */
+export const CANCEL_MS_MAX = 1_000;
+
+/** Finished answers kept by idempotency key, of one peer and of all, and how long. */
+export const IDEMPOTENT_ANSWERS_PER_PEER_MAX = 1_024;
+export const IDEMPOTENT_ANSWERS_MAX = 16_384;
+export const IDEMPOTENT_BYTES_PER_PEER_MAX = 4 * 1024 * 1024;
+export const IDEMPOTENT_BYTES_MAX = 64 * 1024 * 1024;
+export const IDEMPOTENT_AGE_MS_MAX = 300_000;
+
+/** Connections of a pool, and calls that wait in it for one. */
+export const POOL_CONNECTIONS_MAX = 256;
+export const POOL_WAITING_MAX = 1_024;
 /** How long `close` waits for running handlers when the caller does not say. */
 export const CLOSE_GRACE_MS_DEFAULT = 5_000;

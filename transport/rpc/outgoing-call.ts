@@ -1,61 +1,98 @@
-import type { Stream, StreamHandler } from '../quic/stream.js';
+import type { Stream } from '../quic/stream.js';
 import { offAbort, onAbort } from './abort-listeners.js';
 import { STREAM_CODE } from './codes.js';
-import { FrameReader, type ReceiveBudget } from './frame-reader.js';
+import { FrameReader } from './frame-reader.js';
+import { NO_METADATA } from './metadata.js';
+import type { Outgoing, OutgoingOwner } from './outgoing.js';
 import { RpcError, type CallOptions } from './rpc.js';
-import { decodeAnswer } from './wire.js';
+import { decodeAnswer, encodeRequest } from './wire.js';
+import { decodeFrame, encodeCall, unexpectedFrame } from './wire2.js';
 
-/** What a call asks of its session. */
-export interface CallOwner {
-  readonly receiveBudget: ReceiveBudget;
-  /** The call has its answer, or never will. */
-  onCallOver(call: OutgoingCall): void;
+export interface UnaryRequest {
+  readonly method: string;
+  readonly payload: unknown;
+  readonly options: CallOptions;
+}
+
+export interface OutgoingCallOwner extends OutgoingOwner {
+  /**
+   * The peer did not run the call because it came in 0-RTT: true when it begins again (see
+   * `OutgoingCall.again`), false when it has done so before.
+   */
+  beginAgain(call: OutgoingCall): boolean;
 }
 
 /**
- * A call that this side makes. It settles once, by whatever comes first: the answer, its deadline,
- * the caller's signal, or the end of the connection.
+ * A unary call that this side makes. It settles once, by whatever comes first: the answer, its
+ * deadline, the caller's signal, or the end of the connection.
  */
-export class OutgoingCall implements StreamHandler {
-  readonly frame: Uint8Array;
+export class OutgoingCall implements Outgoing {
+  readonly method: string;
   isOver = false;
 
-  readonly #owner: CallOwner;
-  readonly #method: string;
-  readonly #timeoutMs: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #owner: OutgoingCallOwner;
+  readonly #options: CallOptions;
   readonly #resolve: (payload: unknown) => void;
   readonly #reject: (error: RpcError) => void;
   readonly #reader: FrameReader;
   readonly #timer: NodeJS.Timeout;
+  readonly #startedAt = performance.now();
+  readonly #version: 1 | 2;
+  readonly #frames: readonly [Uint8Array, Uint8Array?];
+  /** Kept while the call may have to begin again. */
+  #payload: unknown;
   #stream: Stream | undefined;
   #hasAnswerBegun = false;
 
+  /** Throws `RpcError` with code `malformed` when the request cannot be sent. */
   constructor(
-    owner: CallOwner,
-    request: { readonly method: string; readonly frame: Uint8Array; readonly options: CallOptions },
+    owner: OutgoingCallOwner,
+    version: 1 | 2,
+    request: UnaryRequest,
     resolve: (payload: unknown) => void,
     reject: (error: RpcError) => void,
   ) {
     this.#owner = owner;
-    this.#method = request.method;
-    this.frame = request.frame;
-    this.#timeoutMs = request.options.timeoutMs;
-    this.#signal = request.options.signal;
+    this.method = request.method;
+    this.#options = request.options;
+    this.#payload = request.payload;
+    this.#version = version;
+    this.#frames = this.#encode();
     this.#resolve = resolve;
     this.#reject = reject;
     this.#reader = new FrameReader(owner.receiveBudget);
-    this.#timer = setTimeout(() => this.#onDeadline(), this.#timeoutMs);
-    if (this.#signal !== undefined) onAbort(this.#signal, this.#onAbort);
+    this.#timer = setTimeout(() => this.#onDeadline(), request.options.timeoutMs);
+    if (request.options.signal !== undefined) onAbort(request.options.signal, this.#onAbort);
   }
 
-  /** A stream has been opened for this call. */
+  get waitingBytes(): number {
+    return this.#frames[0].length + (this.#frames[1]?.length ?? 0);
+  }
+
+  get isIdempotent(): boolean {
+    return this.#options.idempotent === true;
+  }
+
   begin(stream: Stream): void {
     this.#stream = stream;
-    stream.write(this.frame, true);
+    const { urgency } = this.#options;
+    if (urgency !== undefined) stream.setPriority(urgency, true);
+    const [first, second] = this.#frames;
+    stream.write(first, second === undefined);
+    if (second !== undefined) stream.write(second, true);
   }
 
-  /** Ends the call here; the peer is told that nobody waits any more. */
+  /**
+   * The same call once more, in this version, with what is left of its time; this object is of no use
+   * any more. Undefined when it is over.
+   */
+  again(version: 1 | 2): OutgoingCall | undefined {
+    const request = { method: this.method, payload: this.#payload, options: this.#remaining() };
+    if (!this.#end()) return undefined;
+    this.#cancelStream(STREAM_CODE.cancelled);
+    return new OutgoingCall(this.#owner, version, request, this.#resolve, this.#reject);
+  }
+
   fail(error: RpcError, streamCode: number = STREAM_CODE.cancelled): void {
     if (!this.#end()) return;
     this.#cancelStream(streamCode);
@@ -69,20 +106,16 @@ export class OutgoingCall implements StreamHandler {
     try {
       const message = this.#reader.push(bytes, isFinal);
       if (message === undefined) return;
-      payload = decodeAnswer(message);
+      payload = this.#version === 1 ? decodeAnswer(message) : this.#readTrailer(message);
     } catch (error) {
-      const failure =
-        error instanceof RpcError
-          ? error
-          : new RpcError('malformed', `the answer to '${this.#method}' cannot be read`);
-      this.fail(failure, STREAM_CODE.malformed);
+      this.#onFailure(error);
       return;
     }
     if (this.#end()) this.#resolve(payload);
   }
 
   onReset(): void {
-    this.fail(new RpcError('unavailable', `the peer gave up answering '${this.#method}'`));
+    this.fail(new RpcError('unavailable', `the peer gave up answering '${this.method}'`));
   }
 
   onStopped(): void {
@@ -90,11 +123,40 @@ export class OutgoingCall implements StreamHandler {
   }
 
   onDrained(): void {
-    // A request is one write: there is nothing to go on with.
+    this.#owner.onSendRoom();
   }
 
   onConnectionClosed(): void {
     // The session fails all its calls, those that wait for a stream too.
+  }
+
+  #encode(): readonly [Uint8Array, Uint8Array?] {
+    const { method } = this;
+    const { timeoutMs, metadata, idempotencyKey, idempotent, urgency } = this.#options;
+    if (this.#version === 1) return [encodeRequest({ method, timeoutMs, payload: this.#payload })];
+    return encodeCall(
+      { kind: 'unary', method, timeoutMs, metadata, idempotencyKey, idempotent, urgency },
+      this.#payload,
+      this.#owner.peerMessageBytesMax,
+    );
+  }
+
+  #readTrailer(message: Uint8Array): unknown {
+    const frame = decodeFrame(message);
+    if (frame.type !== 'trailer') throw unexpectedFrame(`of type ${frame.type}`);
+    if (frame.metadata !== NO_METADATA) this.#options.onTrailer?.(frame.metadata);
+    if (frame.error !== undefined) throw frame.error;
+    return frame.payload;
+  }
+
+  #onFailure(error: unknown): void {
+    if (!(error instanceof RpcError)) {
+      const text = `the answer to '${this.method}' cannot be read`;
+      this.fail(new RpcError('malformed', text), STREAM_CODE.malformed);
+      return;
+    }
+    if (error.code === 'too-early' && !this.isOver && this.#owner.beginAgain(this)) return;
+    this.fail(error, STREAM_CODE.malformed);
   }
 
   /**
@@ -109,21 +171,27 @@ export class OutgoingCall implements StreamHandler {
   }
 
   #onDeadline(): void {
-    const text = `'${this.#method}' was not answered within ${this.#timeoutMs} ms`;
+    const text = `'${this.method}' was not answered within ${this.#options.timeoutMs} ms`;
     this.fail(new RpcError('deadline-exceeded', text), STREAM_CODE.deadlineExceeded);
   }
 
+  #remaining(): CallOptions {
+    const leftMs = this.#options.timeoutMs - (performance.now() - this.#startedAt);
+    return { ...this.#options, timeoutMs: Math.max(leftMs, 1) };
+  }
+
   readonly #onAbort = (): void => {
-    const cause: unknown = this.#signal?.reason;
-    this.fail(new RpcError('cancelled', `'${this.#method}' was cancelled`, { cause }));
+    const cause: unknown = this.#options.signal?.reason;
+    this.fail(new RpcError('cancelled', `'${this.method}' was cancelled`, { cause }));
   };
 
   #end(): boolean {
     if (this.isOver) return false;
     this.isOver = true;
     clearTimeout(this.#timer);
-    if (this.#signal !== undefined) offAbort(this.#signal, this.#onAbort);
+    if (this.#options.signal !== undefined) offAbort(this.#options.signal, this.#onAbort);
     this.#reader.release();
+    this.#payload = undefined;
     this.#owner.onCallOver(this);
     return true;
   }

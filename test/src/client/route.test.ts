@@ -84,6 +84,7 @@ describe('the verdict on a failure', () => {
     overloaded: [true, false, false],
     malformed: [false, false, false],
     refused: [false, false, false],
+    'too-early': [true, false, false],
     internal: [false, false, false],
   };
   for (const [code, expected] of Object.entries(table)) {

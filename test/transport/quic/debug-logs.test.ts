@@ -48,7 +48,7 @@ describe('for debugging', () => {
   it('QLOGDIR takes a file for each side of a connection, each line an event', async () => {
     process.env['QLOGDIR'] = folder;
     await talk();
-    await until(() => readdirSync(folder).length === 2 && logs().every((log) => log.length > 3));
+    await until(() => readdirSync(folder).length === 2 && logs().every(isComplete));
     for (const log of logs()) {
       const [header, ...events] = log as [
         { qlog_version: string; trace: { common_fields: { ODCID: string } } },
@@ -77,4 +77,8 @@ function logs(): unknown[][] {
       .filter((text) => text.endsWith('\n'))
       .map((text) => JSON.parse(text) as unknown),
   );
+}
+
+function isComplete(log: unknown[]): boolean {
+  return (log.at(-1) as { name?: string } | undefined)?.name === 'connectivity:connection_closed';
 }

@@ -3,12 +3,13 @@ import { createIdentity, type Identity } from '../../../transport/identity/index
 import { listenRpc, type ListenOptions } from '../../../transport/rpc/index.js';
 import type {
   Handlers,
+  Methods,
   PeerAddress,
-  RpcConnection,
-  RpcEndpoint,
+  PeerConnection,
+  PeerEndpoint,
 } from '../../../transport/rpc/rpc.js';
 
-const open: RpcEndpoint[] = [];
+const open: PeerEndpoint[] = [];
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((endpoint) => endpoint.close(0)));
@@ -18,22 +19,22 @@ afterEach(async () => {
 export async function listen(
   handlers: Handlers = {},
   options: Partial<ListenOptions> = {},
-): Promise<RpcEndpoint> {
+): Promise<PeerEndpoint> {
   const identity: Identity = options.identity ?? createIdentity();
   const endpoint = await listenRpc({ host: '127.0.0.1', port: 0, handlers, ...options, identity });
   open.push(endpoint);
   return endpoint;
 }
 
-export function addressOf(endpoint: RpcEndpoint): PeerAddress {
+export function addressOf(endpoint: PeerEndpoint): PeerAddress {
   return { host: endpoint.host, port: endpoint.port, peerId: endpoint.peerId };
 }
 
 export interface Pair {
-  readonly server: RpcEndpoint;
-  readonly client: RpcEndpoint;
+  readonly server: PeerEndpoint;
+  readonly client: PeerEndpoint;
   /** From client to server. */
-  readonly connection: RpcConnection;
+  readonly connection: PeerConnection;
 }
 
 /** A server with `handlers`, a client, and a connection between them. */
@@ -45,6 +46,14 @@ export async function pair(
   const client = await listen({}, options.client);
   const connection = await client.connect(addressOf(server), { timeoutMs: 5_000 });
   return { server, client, connection };
+}
+
+/** The same with methods of any kind. */
+export function pairWith(
+  methods: Methods,
+  options: { server?: Partial<ListenOptions>; client?: Partial<ListenOptions> } = {},
+): Promise<Pair> {
+  return pair({}, { ...options, server: { ...options.server, methods } });
 }
 
 export const sleep = (ms: number): Promise<void> =>

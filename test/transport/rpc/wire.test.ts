@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { LENGTH_BYTES } from '../../../transport/rpc/codec.js';
 import { MESSAGE_BYTES_MAX } from '../../../transport/rpc/limits.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import {
-  LENGTH_BYTES,
   decodeAnswer,
   decodeNotification,
   decodeRequest,

@@ -2,12 +2,11 @@ import { CLOSE_FLUSH_MS_MAX, CLOSE_POLL_MS, CLOSE_REASON_BYTES_MAX } from '../li
 import type { NativeConnection } from './native.js';
 import type { StreamTable } from './stream-table.js';
 
-/** What a graceful close asks of its connection. */
-interface ClosingOwner {
+interface ClosingCallbacks {
   /** Time has passed: look again, and send what there is. */
-  onClosingPoll(): void;
+  readonly poll: () => void;
   /** It has taken long enough. */
-  onClosingLate(): void;
+  readonly late: () => void;
 }
 
 interface Mark {
@@ -31,18 +30,18 @@ export class Closing {
   #mark: Mark | undefined;
 
   constructor(
-    owner: ClosingOwner,
     native: NativeConnection,
     streams: StreamTable,
     code: number,
     reason: string,
+    callbacks: ClosingCallbacks,
   ) {
     this.#native = native;
     this.#streams = streams;
     this.code = code;
     this.reason = reason;
-    this.#late = setTimeout(() => owner.onClosingLate(), CLOSE_FLUSH_MS_MAX);
-    this.#poll = setInterval(() => owner.onClosingPoll(), CLOSE_POLL_MS);
+    this.#late = setTimeout(callbacks.late, CLOSE_FLUSH_MS_MAX);
+    this.#poll = setInterval(callbacks.poll, CLOSE_POLL_MS);
   }
 
   /** Call it when all packets have gone out that may go now. */

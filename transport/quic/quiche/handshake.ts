@@ -9,12 +9,19 @@ export type Progress =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly code: number; readonly reason: string };
 
+interface HandshakeOptions {
+  readonly isServer: boolean;
+  readonly authenticate: Authenticate | undefined;
+  readonly onSession?: ((session: Uint8Array) => void) | undefined;
+}
+
 /** The handshake of one connection, and what is known of the peer by it. */
 export class Handshake {
   readonly #native: NativeConnection;
   readonly #isServer: boolean;
   /** Undefined when the peer shows no certificate. */
   readonly #authenticate: Authenticate | undefined;
+  #onSession: ((session: Uint8Array) => void) | undefined;
   isDone = false;
   isEarly = false;
   /** DER; empty until the peer has proven to hold its key. */
@@ -22,10 +29,11 @@ export class Handshake {
   protocol = '';
   isResumed = false;
 
-  constructor(native: NativeConnection, isServer: boolean, authenticate: Authenticate | undefined) {
+  constructor(native: NativeConnection, options: HandshakeOptions) {
     this.#native = native;
-    this.#isServer = isServer;
-    this.#authenticate = authenticate;
+    this.#isServer = options.isServer;
+    this.#authenticate = options.authenticate;
+    this.#onSession = options.onSession;
   }
 
   /** Looks how far it is; packets have come. */
@@ -49,6 +57,16 @@ export class Handshake {
     }
     this.isEarly = true;
     return { kind: 'early' };
+  }
+
+  /** Hands over a session for the next connection to this peer, once there is one. */
+  offerSession(): void {
+    const onSession = this.#onSession;
+    if (onSession === undefined || !this.isDone) return;
+    const session = this.#native.session();
+    if (session === null) return;
+    this.#onSession = undefined;
+    onSession(session);
   }
 
   #complete(): Progress {

@@ -111,7 +111,6 @@ export interface NativeConnection {
   sourceCidsLeft(): number;
   newSourceCid(connectionId: Uint8Array, resetToken: bigint, retireIfNeeded: boolean): number;
   probePath(local: NativeHost, remote: NativeHost): number;
-  migrate(local: NativeHost, remote: NativeHost): number;
   activeSourceCids(): number;
   availableDcids(): number;
   onTimeout(): void;

@@ -17,6 +17,13 @@ interface PacketSenderOwner {
   markDirty(): void;
 }
 
+interface PacketSenderParts {
+  readonly paths: Paths;
+  readonly control: SendControl;
+  readonly log: ConnectionLog | undefined;
+  readonly guard: ConnectionGuard;
+}
+
 /** Takes packets from the engine and sends them, as many and as large as the path allows now. */
 export class PacketSender {
   readonly #owner: PacketSenderOwner;
@@ -36,18 +43,15 @@ export class PacketSender {
     owner: PacketSenderOwner,
     engine: ConnectionOwner,
     native: NativeConnection,
-    paths: Paths,
-    control: SendControl,
-    log: ConnectionLog | undefined,
-    guard: ConnectionGuard,
+    parts: PacketSenderParts,
   ) {
     this.#owner = owner;
     this.#engine = engine;
     this.#native = native;
-    this.#paths = paths;
-    this.#control = control;
-    this.#log = log;
-    this.#guard = guard;
+    this.#paths = parts.paths;
+    this.#control = parts.control;
+    this.#log = parts.log;
+    this.#guard = parts.guard;
   }
 
   /** True while packets are ready, and wait for their time. */
@@ -78,7 +82,7 @@ export class PacketSender {
       if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
       this.#log?.onDatagram('sent', length);
       if (this.#guard.onSend(buffer.subarray(0, length), performance.now())) {
-        this.#engine.sendPacket(length, from, this.#paths.wireOf(to));
+        this.#engine.sendPacket(length, this.#paths.localOf(from), this.#paths.wireOf(to));
       }
     }
     return isRebound;

@@ -5,7 +5,8 @@ import type { NativeHost } from './native.js';
  *
  * quiche 0.18 keeps loss recovery apart for each path, and what was on its way on a path that is left
  * is only sent again when something later on the same path is acknowledged. When a NAT changes its
- * port nothing is ever acknowledged there, and more than two lost packets stay lost. Therefore, once
+ * port, or an address is gone, nothing is ever acknowledged there, and more than two lost packets stay
+ * lost. Therefore, once
  * quiche has validated the new address, it is shown the new one under the name of the first and the
  * other way round: it goes back to the first path, which now leads to the new address, and finds out
  * what was lost.

@@ -33,11 +33,13 @@ export class Paths {
   readonly #engine: ConnectionOwner;
   readonly #native: NativeConnection;
   readonly #log: ConnectionLog | undefined;
-  /** The peer's first address. */
+  /** The two ends of the first path, which the engine keeps using whoever moves. */
+  readonly #firstLocal: NativeHost;
   readonly #first: NativeHost;
   readonly #addresses: PathAddresses;
   readonly #ids: ConnectionIds;
   readonly #migration: Migration;
+  /** Where this side is now: what the engine calls the first local address. */
   #local: NativeHost;
   /** Of the last packet, on the wire and as the engine calls it. */
   #receiveInfo: ReceiveInfo;
@@ -58,6 +60,7 @@ export class Paths {
     this.#engine = engine;
     this.#native = native;
     this.#log = log;
+    this.#firstLocal = local;
     this.#local = local;
     this.#first = remote;
     this.remoteHost = displayHost(remote.host);
@@ -70,8 +73,8 @@ export class Paths {
   }
 
   /**
-   * The peer was heard at another address under a connection id of the old one: a NAT. Until the
-   * engine is back on the first path, little may be sent: what is lost on the other stays lost.
+   * The peer is being heard at another address. Until the engine is back on the first path, little
+   * may be sent: what is lost on the other stays lost.
    */
   get isRebound(): boolean {
     return this.#isRebound;
@@ -103,8 +106,17 @@ export class Paths {
     const { from, to } = this.#receiveInfo;
     if (from.port === port && from.host === host && to === local) return this.#engineInfo;
     this.#receiveInfo = { from: { host, port }, to: local };
-    this.#engineInfo = { from: this.#addresses.nameOf({ host, port }), to: local };
+    this.#engineInfo = {
+      from: this.#addresses.nameOf({ host, port }),
+      to: local === this.#local ? this.#firstLocal : local,
+    };
     return this.#engineInfo;
+  }
+
+  /** From where a packet goes that the engine wants sent from `name`. */
+  localOf(name: NativeHost): NativeHost {
+    if (this.#local === this.#firstLocal) return name;
+    return isSame(name, this.#firstLocal) ? this.#local : name;
   }
 
   /** Where a packet goes that the engine wants sent to `name`. */
@@ -128,13 +140,16 @@ export class Paths {
       this.#owner.markDirty();
       await validated;
       this.#owner.assertUsable();
-      this.#native.migrate(local, this.#first);
     } catch (error) {
       this.#engine.releaseLocal(local);
       throw error;
     }
+    // The new path is known to work. As with the peer's addresses, the engine goes on with the first
+    // path, under whose name packets leave from the new address from now on.
     this.#engine.releaseLocal(this.#local);
     this.#local = local;
+    this.#receiveInfo = { ...this.#receiveInfo, to: this.#firstLocal };
+    this.#engineInfo = { ...this.#engineInfo, to: this.#firstLocal };
     this.#onNewPath();
     this.#owner.onPathChanged(local, this.#first);
   }
@@ -175,7 +190,8 @@ export class Paths {
     if (isSame(name, this.#first)) {
       this.#isRebound = false;
       this.#addresses.settle();
-    } else if (this.#isRebound) {
+    } else {
+      this.#isRebound = true;
       this.#addresses.exchange(remote);
       this.#engineInfo = { ...this.#engineInfo, from: this.#addresses.nameOf(remote) };
     }

@@ -6,7 +6,7 @@ import type {
   ConnectionStats,
   LocalAddress,
 } from '../connection.js';
-import { HANDSHAKE_MS_MAX, WORN_STREAMS } from '../limits.js';
+import { HANDSHAKE_MS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
 import type { Stream, StreamHandler } from '../stream.js';
@@ -19,8 +19,10 @@ import { Datagrams } from './datagrams.js';
 import { ConnectionGuard } from './guard.js';
 import { Handshake, type Progress } from './handshake.js';
 import { packetRange } from './interface-mtu.js';
+import { Liveness } from './liveness.js';
 import type { NativeConnection, NativeHost } from './native.js';
 import { PacketSender } from './packet-sender.js';
+import { PacketReceiver } from './packet-receiver.js';
 import { Paths, type PathsOwner } from './paths.js';
 import { SendControl } from './send-control.js';
 import {
@@ -31,8 +33,6 @@ import {
   type StreamType,
 } from './stream-table.js';
 
-/** Both sides keep a connection alive; one of them is enough, and this one waits longer. */
-const KEEP_ALIVE_SHARE_SERVER = 1.5;
 /** INTERNAL_ERROR of RFC 9000 20.1. */
 const INTERNAL_ERROR = 1;
 
@@ -66,6 +66,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   readonly #paths: Paths;
   readonly #datagrams: Datagrams;
   readonly #sender: PacketSender;
+  readonly #receiver: PacketReceiver;
+  readonly #liveness: Liveness;
   readonly #startedAt = performance.now();
   #state: 'handshaking' | 'early' | 'open' | 'flushing' | 'over' = 'handshaking';
   #resolveClosed!: (info: ConnectionCloseInfo) => void;
@@ -74,12 +76,8 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   /** Packets came since the last tick. */
   #hasNews = false;
   #hasWritten = false;
-  #receivedAt = this.#startedAt;
-  #idleTimeoutMs: number;
-  #keepAliveMs = Number.POSITIVE_INFINITY;
   #closing: Closing | undefined;
   #failure: string | undefined;
-  #onSession: ((session: Uint8Array) => void) | undefined;
 
   constructor(owner: ConnectionOwner, native: NativeConnection, options: QuicheConnectionOptions) {
     const { local, remote, settings } = options;
@@ -87,25 +85,18 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     this.#options = options;
     this.native = native;
     this.isServer = options.isServer;
-    this.#idleTimeoutMs = settings.idleTimeoutMs;
-    this.#onSession = options.onSession;
+    this.#liveness = new Liveness(options.isServer, settings.idleTimeoutMs, this.#startedAt);
     this.#guard = new ConnectionGuard(native, options.isServer, options.guards, this.#startedAt);
     this.#streams = new StreamTable(this);
     this.#timer = new ConnectionTimer(this);
     const range = packetRange(local.host, remote.host, settings);
     this.#sendControl = new SendControl(native, settings, range);
     this.#datagrams = new Datagrams(native);
-    this.#handshake = new Handshake(native, options.isServer, options.authenticate);
+    this.#handshake = new Handshake(native, options);
     this.#paths = new Paths(this, owner, native, local, remote, options.log);
-    this.#sender = new PacketSender(
-      this,
-      owner,
-      native,
-      this.#paths,
-      this.#sendControl,
-      options.log,
-      this.#guard,
-    );
+    const parts = { paths: this.#paths, control: this.#sendControl, guard: this.#guard };
+    this.#sender = new PacketSender(this, owner, native, { ...parts, log: options.log });
+    this.#receiver = new PacketReceiver(native, this.#paths, this.#guard, options.log);
     this.established = new Promise((resolve) => (this.#resolveEstablished = resolve));
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
   }
@@ -157,9 +148,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   get isWorn(): boolean {
-    return (
-      this.#streams.openedCount >= WORN_STREAMS || this.#streams.isStarved || this.#paths.isWorn
-    );
+    return this.#streams.isWorn || this.#paths.isWorn;
   }
 
   get settings(): QuicSettings {
@@ -221,19 +210,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       this.#shut(true, code, reason);
     } else if (this.isOpen) {
       this.#state = 'flushing';
-      this.#closing = new Closing(this, this.native, this.#streams, code, reason);
+      this.#closing = new Closing(this.native, this.#streams, code, reason, {
+        poll: () => this.markDirty(),
+        late: () => this.#shut(true, code, reason),
+      });
       this.markDirty();
     }
     return this.closed;
-  }
-
-  onClosingPoll(): void {
-    this.markDirty();
-  }
-
-  onClosingLate(): void {
-    const { code, reason } = this.#closing ?? { code: 0, reason: '' };
-    this.#shut(true, code, reason);
   }
 
   /**
@@ -256,29 +239,13 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (this.#hasWritten) this.guard(() => this.#sendPackets());
     if (this.#state === 'over') return;
     this.#hasNews = true;
-    this.#receivedAt = performance.now();
+    this.#liveness.heardAtMs = performance.now();
     this.receiveUnknown(datagram, host, port, local);
   }
 
   /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
   receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
-    const startedAt = performance.now();
-    const isNewPath = !this.#paths.isLast(host, port, local);
-    const verdict = this.#guard.judge(datagram, isNewPath, startedAt);
-    if (verdict === 'drop') return;
-    if (verdict !== 'pass' && 'code' in verdict) {
-      this.#shut(false, verdict.code, verdict.reason);
-      return;
-    }
-    const taken = verdict === 'pass' ? datagram : datagram.subarray(0, verdict.keptBytes);
-    this.#options.log?.onDatagram('received', datagram.length);
-    try {
-      this.native.recv(taken, this.#paths.receiveInfo(host, port, local));
-    } catch {
-      // quiche has noted the error and sends it to the peer in the next flush.
-    }
-    const now = performance.now();
-    const violation = this.#guard.onCall(now - startedAt, now);
+    const violation = this.#receiver.receive(datagram, host, port, local);
     if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
     this.markReadable();
   }
@@ -291,12 +258,12 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       this.#hasReceived = false;
       if (!isNews || this.#state === 'over' || this.#state === 'handshaking') return;
       if (!this.#paths.readEvents()) this.markReadable();
-      if (this.#onSession !== undefined) this.#offerSession(this.#onSession);
+      this.#handshake.offerSession();
       // What may be a replay is not handed on: nothing says so of a datagram.
       const handler = this.#handshake.isDone ? this.#streams.handler : undefined;
       this.#guard.onDelivered(this.#datagrams.read(handler));
       this.#streams.onPackets();
-      this.#guard.settle(this.#receivedAt);
+      this.#guard.settle(this.#liveness.heardAtMs);
     });
   }
 
@@ -326,7 +293,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
         if (this.isServer && now - this.#startedAt > HANDSHAKE_MS_MAX) this.#shut(false, 0, '');
         return;
       }
-      if (now - this.#receivedAt >= this.#keepAliveMs) this.ask();
+      if (this.#liveness.isDue(now)) this.ask();
       if (!this.#hasNews) return;
       this.#hasNews = false;
       this.#paths.tick();
@@ -386,8 +353,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   isSilent(): boolean {
-    const isWanted = this.#state === 'open' && this.#keepAliveMs !== Number.POSITIVE_INFINITY;
-    return isWanted && performance.now() - this.#receivedAt >= this.#idleTimeoutMs;
+    return this.#state === 'open' && this.#liveness.isSilent(performance.now());
   }
 
   ask(): void {
@@ -433,30 +399,15 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   #onEstablished(): void {
-    // RFC 9000 10.1: the smaller of both counts; 0 of the peer means that it has none.
-    const { peerMaxIdleTimeout } = this.native.stats();
-    if (peerMaxIdleTimeout > 0) {
-      this.#idleTimeoutMs = Math.min(this.#idleTimeoutMs, peerMaxIdleTimeout);
-    }
     this.#guard.onEstablished();
     const { keepAliveMs, migration } = this.#options.settings;
-    if (keepAliveMs > 0) {
-      const share = this.isServer ? KEEP_ALIVE_SHARE_SERVER : 1;
-      this.#keepAliveMs = Math.min(keepAliveMs, this.#idleTimeoutMs / 3) * share;
-    }
+    this.#liveness.onEstablished(this.native.stats().peerMaxIdleTimeout, keepAliveMs);
     if (migration) this.#paths.begin();
     this.#options.log?.onEstablished();
     this.#resolveEstablished();
     if (this.#state === 'handshaking') this.#onUsable('open');
     else if (this.#state === 'early') this.#state = 'open';
     this.#owner.onEstablished(this);
-  }
-
-  #offerSession(onSession: (session: Uint8Array) => void): void {
-    const session = this.#handshake.isDone ? this.native.session() : null;
-    if (session === null) return;
-    this.#onSession = undefined;
-    onSession(session);
   }
 
   #closeWhenDelivered(closing: Closing): void {
@@ -486,7 +437,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   #finish(): void {
     if (this.#state === 'over') return;
-    const info = describeClose(this.native, this.#idleTimeoutMs);
+    const info = describeClose(this.native, this.#liveness.idleTimeoutMs);
     this.#state = 'over';
     this.#timer.stop();
     this.#closing?.stop();

@@ -4,39 +4,9 @@ import { STREAM_QUEUE_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { Stream, StreamHandler } from '../stream.js';
 import { assertCode } from './codes.js';
-import { SHUTDOWN_READ, SHUTDOWN_WRITE, type NativeConnection } from './native.js';
-
-/** What a stream asks of its connection. */
-export interface StreamOwner {
-  readonly native: NativeConnection;
-  /** Bytes that wait in the queues of all its streams. */
-  queuedBytes: number;
-  /** Bytes that were taken out of the engine for streams that are paused. */
-  absorbedBytes: number;
-  /** Something was asked of the engine: packets must go out soon. */
-  markDirty(): void;
-  /** The same for bytes: they must be on their way before the next packet is heard. */
-  markWritten(): void;
-  /** Read the streams again, though no packet came. */
-  markReadable(): void;
-  /** The stream has a queue: try again when packets came. */
-  markBlocked(stream: QuicheStream): void;
-  unmarkBlocked(stream: QuicheStream): void;
-  /** The first bytes of a stream that we opened are on their way to the engine. */
-  onFirstWrite(stream: QuicheStream): void;
-  /** This side of a stream that the peer opened is over. */
-  onSendDone(stream: QuicheStream): void;
-  /** Bytes of the peer went to a handler. */
-  onDelivered(bytes: number): void;
-  /** A stream of this side is given up before anything was written: its id can be used again. */
-  onUnused(stream: QuicheStream): void;
-  onPause(stream: QuicheStream): void;
-  onResume(stream: QuicheStream): void;
-  /** The peer has been told to stop: see to it that the engine frees the stream. */
-  onStopping(stream: QuicheStream): void;
-  /** Both sides are over: forget the stream. */
-  onStreamDone(stream: QuicheStream): void;
-}
+import { codeInside, isStreamGone } from './native-errors.js';
+import type { StreamOwner } from './stream-owner.js';
+import { SHUTDOWN_READ, SHUTDOWN_WRITE } from './native.js';
 
 interface QueuedWrite {
   readonly bytes: Uint8Array;
@@ -271,6 +241,7 @@ export class QuicheStream implements Stream {
     try {
       const received = this.#owner.native.streamRecv(this.id, buffer);
       if (received === null) return undefined;
+      this.isBegun = true;
       this.#owner.onDelivered(received[0]);
       return received;
     } catch (error) {
@@ -434,15 +405,4 @@ export class QuicheStream implements Stream {
       this.stop(HANDLER_THREW_CODE);
     }
   }
-}
-
-function codeInside(error: unknown, name: string): number | undefined {
-  const match = new RegExp(`^${name}\\((\\d+)\\)$`).exec(
-    error instanceof Error ? error.message : '',
-  );
-  return match === null ? undefined : Number(match[1]);
-}
-
-function isStreamGone(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('InvalidStreamState');
 }

@@ -1,12 +1,13 @@
 import { strict as assert } from 'node:assert';
 import type { ConnectionCloseInfo, ConnectionHandler } from '../connection.js';
-import { FINISHED_STREAMS_REMEMBERED, STOP_POLL_MS } from '../limits.js';
+import { FINISHED_STREAMS_REMEMBERED, STOP_POLL_MS, WORN_STREAMS } from '../limits.js';
 import type { QuicSettings } from '../settings.js';
 import type { StreamHandler } from '../stream.js';
 import { flushByPriority } from './flush-order.js';
 import type { NativeConnection } from './native.js';
 import { Reaper } from './reaper.js';
-import { QuicheStream, type StreamOwner } from './quiche-stream.js';
+import { QuicheStream } from './quiche-stream.js';
+import type { StreamOwner } from './stream-owner.js';
 
 /** What the streams ask of their connection. */
 export interface StreamTableOwner {
@@ -86,9 +87,9 @@ export class StreamTable implements StreamOwner {
     return this.#owner.native;
   }
 
-  /** True when the peer's limit of streams no longer recovers, though the streams are over. */
-  get isStarved(): boolean {
-    return this.#starvedLooks >= STARVED_LOOKS;
+  /** True after very many streams, or when the peer's limit no longer recovers though they are over. */
+  get isWorn(): boolean {
+    return this.openedCount >= WORN_STREAMS || this.#starvedLooks >= STARVED_LOOKS;
   }
 
   /** The handshake is over: the limits of the peer are known. */

@@ -64,7 +64,7 @@ export const engineMutants: readonly Mutant[] = [
   {
     name: 'takes the protocol that the listener likes least',
     caughtBy:
-      'of the protocols that both sides name the one counts that the dialled side likes best',
+      'of the protocols that both sides name the one counts that the dialling side likes best',
     options: ({ protocols }) => ({ protocols: [...protocols].reverse() }),
   },
   {

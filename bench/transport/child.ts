@@ -1,0 +1,62 @@
+import { fork, type ChildProcess } from 'node:child_process';
+
+/** Longest time that a step may take, its warm-up and the sessions it gathers included. */
+const ANSWER_MS_MAX = 120_000;
+
+/** A process of the bench that answers one request at a time. It ends with this process. */
+export class Child {
+  readonly #process: ChildProcess;
+
+  constructor(url: URL, args: readonly string[]) {
+    // What a transport prints must not end up between the lines of the result.
+    this.#process = fork(url, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  }
+
+  /** Sends a request and resolves with the answer; without a request, with what comes first. */
+  ask(request?: object | string): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#process.off('message', onMessage);
+        this.#process.off('exit', onExit);
+      };
+      const onMessage = (message: unknown): void => {
+        settle();
+        if (isFailure(message)) reject(new Error(message.failure));
+        else resolve((message as { result?: unknown }).result);
+      };
+      const onExit = (code: number | null): void => {
+        settle();
+        reject(new Error(`a process of the bench ended with code ${code}`));
+      };
+      const timer = setTimeout(() => {
+        settle();
+        reject(new Error(`a process of the bench gave no answer in ${ANSWER_MS_MAX} ms`));
+      }, ANSWER_MS_MAX);
+      this.#process.on('message', onMessage);
+      this.#process.on('exit', onExit);
+      if (request !== undefined) this.#process.send(request);
+    });
+  }
+
+  close(): void {
+    if (this.#process.connected) this.#process.disconnect();
+  }
+}
+
+function isFailure(message: unknown): message is { failure: string } {
+  return typeof message === 'object' && message !== null && 'failure' in message;
+}
+
+/** Answers the requests of the parent, one after another, until it disconnects. */
+export function answerParent(answer: (request: unknown) => Promise<unknown>): void {
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (request) => {
+    answer(request).then(
+      (result) => process.send?.({ result }),
+      (error: unknown) => {
+        process.send?.({ failure: error instanceof Error ? error.stack : String(error) });
+      },
+    );
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * Two nodes in two network namespaces, joined by virtual cables and a router that impairs what
+ * passes. Wants root and `ip`: `npm run test:network`.
+ */
+import { obstacle, removeLeftovers } from './namespaces.js';
+import { scenarios } from './scenarios.js';
+
+const why = obstacle();
+if (why !== undefined) {
+  process.stderr.write(`the network test cannot run: ${why}\n`);
+  process.exit(1);
+}
+removeLeftovers();
+
+const seed = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
+process.stdout.write(`SEED=${seed}\n`);
+const wanted = process.argv.slice(2);
+let failedCount = 0;
+for (const [name, run] of Object.entries(scenarios)) {
+  if (wanted.length > 0 && !wanted.some((each) => name.includes(each))) continue;
+  const startedMs = performance.now();
+  const seconds = (): string => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
+  try {
+    const text = await run(seed);
+    process.stdout.write(`ok: ${name} (${seconds()})\n${text.replace(/^(?=.)/gm, '    ')}\n`);
+  } catch (error) {
+    failedCount += 1;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stdout.write(`FAILED: ${name} (${seconds()})\n${text}\n`);
+  }
+}
+process.stdout.write(failedCount === 0 ? 'all passed\n' : `${failedCount} failed\n`);
+process.exit(failedCount === 0 ? 0 : 1);

@@ -1,0 +1,17 @@
+import type { InterceptedCall, Interceptor } from './interceptors.js';
+import { RpcError } from './rpc.js';
+
+/**
+ * Lets calls and notifications through by method and peer: true, or false, or the reason why not,
+ * which the caller is told with the code `permission-denied`.
+ */
+export function authorization(
+  isAllowed: (method: string, peerId: string, call: InterceptedCall) => boolean | string,
+): Interceptor {
+  return (call, next) => {
+    const answer = isAllowed(call.method, call.peerId, call);
+    if (answer === true) return next(call);
+    const why = answer === false ? 'it is not allowed to this peer' : answer;
+    throw new RpcError('permission-denied', `'${call.method}' is refused: ${why}`);
+  };
+}
