@@ -53,7 +53,7 @@ export const PACKETS_PER_AUDIT = 4;
  * A packet is held back, to see whether the peer acknowledges what it cannot have, after so many
  * packets and at most so often.
  */
-export const PACKETS_SENT_PER_TRAP = 1_024;
+export const PACKETS_SENT_PER_TRAP = 8_192;
 export const TRAP_EVERY_MS = 2_000;
 
 /**
