@@ -2,6 +2,8 @@ import { MIGRATION_MS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
 
+/** How often a new path is probed until something comes back. */
+const PROBE_AGAIN_MS = 250;
 /** How often, and how long, a connection id of the peer is waited for. */
 const ID_POLL_MS = 10;
 const ID_WAIT_MS_MAX = 1_000;
@@ -12,6 +14,7 @@ interface Attempt {
   readonly resolve: () => void;
   readonly reject: (error: QuicError) => void;
   readonly timer: NodeJS.Timeout;
+  readonly again: NodeJS.Timeout;
 }
 
 /**
@@ -24,8 +27,12 @@ export class Migration {
   readonly #native: NativeConnection;
   #attempt: Attempt | undefined;
 
-  constructor(native: NativeConnection) {
+  readonly #send: () => void;
+
+  /** `send` sees to it that packets go out soon. */
+  constructor(native: NativeConnection, send: () => void) {
     this.#native = native;
+    this.#send = send;
   }
 
   /** Ids for the next path may still be on their way, right after the handshake or another move. */
@@ -36,7 +43,7 @@ export class Migration {
     }
   }
 
-  /** Resolves when `local` can be switched to. Packets must be sent after the call. */
+  /** Resolves when `local` can be switched to. */
   probe(local: NativeHost, remote: NativeHost): Promise<void> {
     if (this.#attempt !== undefined) return Promise.reject(failed('another one is going on'));
     if (this.#native.stats().peerDisableActiveMigration) {
@@ -50,8 +57,20 @@ export class Migration {
     return new Promise((resolve, reject) => {
       const text = `nothing came back on the new path in ${MIGRATION_MS_MAX} ms`;
       const timer = setTimeout(() => this.#end()?.reject(failed(text)), MIGRATION_MS_MAX);
-      this.#attempt = { local, resolve, reject, timer };
+      const again = setInterval(() => this.#probeAgain(local, remote), PROBE_AGAIN_MS);
+      this.#attempt = { local, resolve, reject, timer, again };
+      this.#send();
     });
+  }
+
+  /** quiche waits for a second before it does so itself, and a full queue on the way loses many. */
+  #probeAgain(local: NativeHost, remote: NativeHost): void {
+    try {
+      this.#native.probePath(local, remote);
+      this.#send();
+    } catch {
+      // The engine has given this path up: an event says so.
+    }
   }
 
   onPathEvent(event: NativePathEvent): void {
@@ -72,6 +91,7 @@ export class Migration {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     clearTimeout(attempt?.timer);
+    clearInterval(attempt?.again);
     return attempt;
   }
 }

@@ -70,7 +70,7 @@ export class Paths {
     this.#engineInfo = this.#receiveInfo;
     this.#addresses = new PathAddresses(remote);
     this.#ids = new ConnectionIds(owner, engine, native);
-    this.#migration = new Migration(native);
+    this.#migration = new Migration(native, () => owner.markDirty());
   }
 
   /**
@@ -142,9 +142,7 @@ export class Paths {
       this.#owner.assertUsable();
       await this.#migration.awaitId();
       this.#owner.assertUsable();
-      const validated = this.#migration.probe(local, this.#first);
-      this.#owner.markDirty();
-      await validated;
+      await this.#migration.probe(local, this.#first);
       this.#owner.assertUsable();
     } catch (error) {
       this.#engine.releaseLocal(local);
