@@ -8,6 +8,8 @@
  *   v1/            a copy of the v1 installation, served in place by the v1 engine
  *   v2/            the v2 store, memory-N.db
  *   incoming/      a snapshot on its way in
+ *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
+ *   sessions/      sessions that its peers gave to it, sealed with its key
  */
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';

@@ -17,7 +17,6 @@ import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
 import {
-  CONNECTION_SETTINGS,
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
   GOODBYE_TIMEOUT_MS,
@@ -31,6 +30,7 @@ import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts } from './node-parts.js';
+import { listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
@@ -199,17 +199,12 @@ export class SwarmNode {
       (peerId) => this.isMember(peerId),
       () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
     );
-    const identity = await readIdentity(this.#options.paths);
+    const { paths, log } = this.#options;
     this.#endpoint = await listenRpc({
-      identity,
+      ...listenOptions(paths, await readIdentity(paths), log),
       host: this.file.listen.host,
       port: this.file.listen.port,
-      settings: CONNECTION_SETTINGS,
       handlers: nodeHandlers(nodeServices(this, access)),
-      onHandlerError: (method, peerId, error) =>
-        this.#options.log(`${method} of ${peerId} failed: ${messageOf(error)}`),
-      onRefusal: ({ remoteHost, remotePort, reason }) =>
-        this.#options.log(`refused ${remoteHost}:${remotePort}: ${reason}`),
     });
     this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
     this.#updatePeers();
