@@ -62,6 +62,8 @@ export class Exchange implements StreamHandler {
   readonly #reader: FrameReader;
   handler: ExchangeHandler | undefined;
   #foreign: StreamHandler | undefined;
+  /** The peer stopped it before it was known what it carries. */
+  #stoppedCode: number | undefined;
   #expecting: Expecting = 'head';
   #isInterim = false;
   #isBegun = false;
@@ -181,6 +183,7 @@ export class Exchange implements StreamHandler {
     if (this.#foreign !== undefined) this.#foreign.onStopped(code);
     else if (!this.#isOver) {
       this.#isSent = true;
+      this.#stoppedCode = code;
       this.handler?.onStopped(code);
       this.#settle();
     }
@@ -259,6 +262,7 @@ export class Exchange implements StreamHandler {
       this.#owner.onExchangeOver(this);
       this.stream.resume();
       if (event.rest.length > 0 || this.#isFinal) this.#foreign.onData(event.rest, this.#isFinal);
+      if (this.#stoppedCode !== undefined) this.#foreign.onStopped(this.#stoppedCode);
       return;
     }
     if (event.kind === 'data') {

@@ -54,6 +54,7 @@ class EarlyStream implements StreamHandler {
   #bytes: Uint8Array = new Uint8Array();
   #isFinal = false;
   #resetCode: number | undefined;
+  #stoppedCode: number | undefined;
   #target: StreamHandler | undefined;
 
   constructor(stream: Stream, sessionId: number, onGone: () => void) {
@@ -71,6 +72,7 @@ class EarlyStream implements StreamHandler {
     if (this.#bytes.length > 0 || this.#isFinal) target.onData(this.#bytes, this.#isFinal);
     this.#bytes = new Uint8Array();
     if (this.#resetCode !== undefined) target.onReset(this.#resetCode);
+    if (this.#stoppedCode !== undefined) target.onStopped(this.#stoppedCode);
   }
 
   refuse(code: number): void {
@@ -96,7 +98,8 @@ class EarlyStream implements StreamHandler {
   }
 
   onStopped(code: number): void {
-    this.#target?.onStopped(code);
+    if (this.#target === undefined) this.#stoppedCode = code;
+    else this.#target.onStopped(code);
   }
 
   onDrained(): void {
