@@ -178,10 +178,6 @@ async function congestionControls(seed: number): Promise<string> {
         const busy = await lab.left.call<Busy>('callDuringBulk', params, BUSY_MS_MAX);
         const speed = busy.megabitsPerSecond.toFixed(2).padStart(5);
         return `${row}  ${speed} Mbit/s  ${format(busy)} (alone: ${format(idle)})`;
-      }).catch((error: unknown) => {
-        // What loss-based control does here is told, not demanded: docs/transport.md says why.
-        if (congestionControl === 'bbr') throw error;
-        return `${row}  stands still: ${error instanceof Error ? error.message : String(error)}`;
       });
       lines.push(line);
     }

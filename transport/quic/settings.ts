@@ -13,10 +13,6 @@ export interface QuicSettings {
   readonly streamsMax: number;
   readonly streamWindowBytes: number;
   readonly connectionWindowBytes: number;
-  /**
-   * With cubic and reno on a path that loses several packets of a hundred, the round trip that quiche
-   * 0.18 believes grows without end (docs/transport.md): use them where little is lost.
-   */
   readonly congestionControl: 'bbr' | 'cubic' | 'reno';
   /**
    * A connection that hears nothing for so long is over (RFC 9000 10.1). The smaller of both sides

@@ -88,8 +88,10 @@ export class Configs {
     config.setActiveConnectionIdLimit(PATHS_MAX);
     config.setDisableActiveMigration(!settings.migration);
     config.setCcAlgorithmName(settings.congestionControl);
-    // quiche's times of departure cannot be read from here: the loop has a pacer of its own.
-    config.enablePacing(false);
+    // The loop has a pacer of its own, since quiche's times of departure cannot be read from here. But
+    // with cubic and reno quiche 0.18 takes them for the times at which packets left, and those of a
+    // pacer that is off grow old: the round trip would seem to grow without end. See `SendControl`.
+    config.enablePacing(settings.congestionControl !== 'bbr');
     config.grease(true);
     return config;
   }

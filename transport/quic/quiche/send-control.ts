@@ -27,12 +27,20 @@ export class SendControl {
   #lookedAtMs = 0;
   #lookAgainMs = LOOK_MS_MIN;
   #isProbing = false;
+  /**
+   * Packets of a bulk transfer differ by a byte in turns: quiche's pacer brings its time of departure up
+   * to date only when lengths differ, or after ten packets, which a small window never has in a round
+   * trip. BBR keeps a pacer whose time is not used so.
+   */
+  readonly #isUneven: boolean;
+  #isOdd = false;
   #path: NativePathStats | undefined;
 
   constructor(native: NativeConnection, settings: QuicSettings, range: PacketRange) {
     this.#native = native;
     this.#pacer = settings.pacing ? new Pacer(settings.congestionControl) : undefined;
     this.#mtu = new PathMtu(range.startBytes, range.ceilingBytes);
+    this.#isUneven = settings.congestionControl !== 'bbr';
   }
 
   /** Largest UDP payload that is sent now. */
@@ -52,12 +60,14 @@ export class SendControl {
     if (isBulk || this.#pacer?.isPacing === true) this.#look();
     if (this.waitMs() > 0) return 0;
     this.#isProbing = isBulk && this.#path !== undefined && this.#mtu.wantsProbe(this.#nowMs);
-    return this.#isProbing ? this.#mtu.probeBytes : this.#mtu.packetBytes;
+    if (this.#isProbing) return this.#mtu.probeBytes;
+    this.#isOdd = this.#isUneven && !this.#isOdd;
+    return this.#mtu.packetBytes - (this.#isOdd ? 1 : 0);
   }
 
   /** A packet of this many bytes went out. */
   onPacket(bytes: number): void {
-    this.#fullPackets = bytes >= this.#mtu.packetBytes ? this.#fullPackets + 1 : 0;
+    this.#fullPackets = bytes >= this.#mtu.packetBytes - 1 ? this.#fullPackets + 1 : 0;
     this.#pacer?.onSent(bytes);
     if (this.#isProbing && bytes > this.#mtu.packetBytes) {
       const path = this.#readPath();
