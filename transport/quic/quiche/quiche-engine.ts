@@ -114,12 +114,9 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
-    if (options.signal?.aborted === true) {
-      const cause: unknown = options.signal.reason;
-      const text = `connecting to ${options.host}:${options.port} was cancelled before it began`;
-      throw new QuicError('cancelled', text, { cause });
-    }
+    assertWanted(options);
     const host = await this.#sockets.primary.resolveHost(options.host);
+    assertWanted(options);
     if (this.#isClosed) throw new QuicError('closed', 'this endpoint is closed');
     if (this.#connections.size >= CONNECTIONS_MAX) {
       throw new QuicError('limit', `this endpoint has ${CONNECTIONS_MAX} connections already`);
@@ -422,6 +419,13 @@ class QuicheEngine implements Engine, ConnectionOwner {
       });
     });
   }
+}
+
+function assertWanted({ host, port, signal }: ConnectOptions): void {
+  if (signal?.aborted !== true) return;
+  const cause: unknown = signal.reason;
+  const text = `connecting to ${host}:${port} was cancelled before it began`;
+  throw new QuicError('cancelled', text, { cause });
 }
 
 /** A session that cannot be read costs nothing but the time to try. */
