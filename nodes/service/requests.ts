@@ -1,6 +1,7 @@
 /** Shapes of what clients send, checked before anything is done with it. */
 import { z } from 'zod';
 
+import { isHost } from '../../transport/identity/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { isJsonObject, jsonDepth } from '../wire/fields.js';
 import {
@@ -45,7 +46,10 @@ export const requests = {
   ),
   join: z.object({
     token: z.string().max(TOKEN_LENGTH_MAX),
-    host: z.string().min(1).max(HOST_LENGTH_MAX),
+    host: z
+      .string()
+      .max(HOST_LENGTH_MAX)
+      .refine(isHost, 'must be an address without a zone, or a host name'),
     port: z.number().int().min(1).max(65_535),
   }),
   insert: z.object({

@@ -1,5 +1,6 @@
 /** The first contact of a client with its swarm. */
 
+import { isHost } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { ClientErrorCode } from './errors.js';
@@ -7,14 +8,35 @@ import { ClientError, messageOf } from './errors.js';
 import type { Links } from './links.js';
 import type { MemberLink } from './member-link.js';
 
+/** Throws `ClientError` with code `invalid`: programs without types give texts, and ports as texts. */
+export function checkSeeds(seeds: unknown): asserts seeds is readonly PeerAddress[] {
+  if (!Array.isArray(seeds) || seeds.length === 0) {
+    throw new ClientError('invalid', 'give at least one address of a member in `seeds`');
+  }
+  for (const seed of seeds as unknown[]) {
+    const { host, port, peerId } = (seed ?? {}) as Record<string, unknown>;
+    const isValid =
+      typeof host === 'string' &&
+      isHost(host) &&
+      Number.isSafeInteger(port) &&
+      Number(port) > 0 &&
+      Number(port) <= 65_535 &&
+      typeof peerId === 'string' &&
+      peerId !== '';
+    if (!isValid) {
+      throw new ClientError(
+        'invalid',
+        `${JSON.stringify(seed)} is not the address of a member; expected { host, port, peerId }, which parsePeerAddress makes of HOST:PORT#PEERID`,
+      );
+    }
+  }
+}
+
 /**
  * Returns once a seed answered and the members it named were tried once. A `ClientError` lists each
  * seed with its reason when none answered in time or all were refused.
  */
 export async function openLinks(links: Links, seeds: readonly PeerAddress[]): Promise<void> {
-  if (seeds.length === 0) {
-    throw new ClientError('invalid', 'give at least one address of a member (HOST:PORT#PEERID)');
-  }
   for (const seed of seeds) links.add(seed);
   const deadlineMs = performance.now() + links.settings.connectDeadlineMs;
   const seedLinks = [...links.links()];

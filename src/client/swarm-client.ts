@@ -18,7 +18,7 @@ import { parseAnswer } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
 import { EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR, SEARCH_LIMIT_MAX } from './limits.js';
 import { Links } from './links.js';
-import { openLinks } from './open-links.js';
+import { checkSeeds, openLinks } from './open-links.js';
 import type { RequestOptions } from './requests.js';
 import { perform } from './requests.js';
 import { SessionPool } from './sessions.js';
@@ -82,6 +82,7 @@ export class SwarmClient {
    * `permission-denied` or `unexpected-identity`, each seed listed with its reason.
    */
   static async connect(options: ConnectOptions): Promise<SwarmClient> {
+    checkSeeds(options?.seeds);
     const settings = { ...DEFAULT_SETTINGS, ...options.settings };
     const owned = options.endpoint === undefined ? await openEndpoint(options) : undefined;
     const endpoint = options.endpoint ?? owned;

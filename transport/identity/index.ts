@@ -5,6 +5,7 @@ export { IdentityError, type IdentityErrorCode } from './identity-error.js';
 export {
   formatHostPort,
   formatPeerAddress,
+  isHost,
   isPeerId,
   parseHostPort,
   parsePeerAddress,

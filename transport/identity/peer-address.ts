@@ -16,6 +16,11 @@ export function isPeerId(text: string): boolean {
   return PEER_ID.test(text);
 }
 
+/** True for an IPv4 or IPv6 address, without a zone, which only means something on one machine, or a name. */
+export function isHost(text: string): boolean {
+  return text.includes(':') ? isIPv6(text) && !text.includes('%') : HOST_NAME.test(text);
+}
+
 /**
  * Reads `HOST:PORT`, with IPv6 in brackets: `[::1]:4433`. Port 0 (any free port) is allowed, since
  * the text may say where to listen. Throws `IdentityError` with code `bad-address`.
@@ -23,12 +28,13 @@ export function isPeerId(text: string): boolean {
 export function parseHostPort(text: string): HostPort {
   const match = /^(?:\[([^\]]*)\]|([^:[\]#]*)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? '';
-  const isHostValid = match?.[1] === undefined ? HOST_NAME.test(host) : isIPv6(host);
+  const isHostValid = match?.[1] === undefined ? HOST_NAME.test(host) : isHost(host);
   const port = Number(match?.[3]);
   if (match === null || !isHostValid || port > 65_535) {
+    const why = port > 65_535 ? 'a port is at most 65535' : 'expected HOST:PORT';
     throw new IdentityError(
       'bad-address',
-      `'${text}' is not an address; expected HOST:PORT, for example 127.0.0.1:4433 or [::1]:4433`,
+      `'${text}' is not an address; ${why}, for example 127.0.0.1:4433 or [::1]:4433`,
     );
   }
   return { host, port };

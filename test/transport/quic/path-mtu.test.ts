@@ -121,13 +121,6 @@ describe('path MTU discovery', () => {
     expect(mtu.packetBytes).toBe(PACKET_BYTES_MIN);
   });
 
-  it('begins anew on another path', () => {
-    const mtu = new PathMtu(1_200, 8_972);
-    new Path(mtu, 8_972).run(1_000);
-    mtu.onPathChanged();
-    expect(mtu.packetBytes).toBe(1_200);
-  });
-
   it('is never above what the path carries, whatever is lost besides', () =>
     fuzz(
       fc.property(

@@ -22,7 +22,7 @@ const CONTEXT: RulesContext = { isServer: true, hasSent: (number) => number < 10
 function judge(rules: FrameRules, parts: readonly Buffer[], now = 0): number | undefined {
   const read = readFrames(Buffer.concat(parts));
   if (read === undefined) throw new Error('the frames cannot be read');
-  return rules.judge(read, 1_200, now)?.code;
+  return rules.judge(read, 1_200, true, now)?.code;
 }
 
 const many = (count: number, make: (index: number) => Buffer): Buffer[] =>

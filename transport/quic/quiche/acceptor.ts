@@ -8,6 +8,7 @@ import {
   REPLAY_WINDOW_MS,
 } from '../limits.js';
 import type { TicketOptions } from '../engine.js';
+import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
 import { ClientHelloReader, type ClientHello } from './client-hello.js';
 import type { Listener } from './listener.js';
@@ -83,18 +84,22 @@ export class Acceptor {
     this.#listeners = [main];
   }
 
+  /** Throws `QuicError` with code `bad-option` when another has one of its protocols. */
   addListener(listener: Listener): void {
+    const { protocols } = listener;
+    const taken = protocols.find((protocol) =>
+      this.#listeners.some((other) => other.protocols.includes(protocol)),
+    );
+    if (taken !== undefined || protocols.length === 0) {
+      const what = taken === undefined ? 'it names no protocol' : `'${taken}' is served already`;
+      throw new QuicError('bad-option', `the application cannot be served: ${what}`);
+    }
     this.#listeners.push(listener);
   }
 
   removeListener(listener: Listener): void {
     const index = this.#listeners.indexOf(listener);
     if (index >= 0) this.#listeners.splice(index, 1);
-  }
-
-  /** True when one of the applications has this protocol. */
-  hasProtocol(protocol: string): boolean {
-    return this.#listeners.some(({ protocols }) => protocols.includes(protocol));
   }
 
   /** A datagram that `classifyPacket` called `initial`, for a connection id that nobody has. */

@@ -73,10 +73,15 @@ export class FrameRules {
   }
 
   /** Judges one packet of `packetBytes`. */
-  judge(frames: readonly Frame[], packetBytes: number, now: number): Violation | undefined {
+  judge(
+    frames: readonly Frame[],
+    packetBytes: number,
+    isSuspect: boolean,
+    now: number,
+  ): Violation | undefined {
     let isUseful = false;
     for (const frame of frames) {
-      const violation = this.#judgeFrame(frame, now);
+      const violation = this.#judgeFrame(frame, isSuspect, now);
       if (violation !== undefined) return violation;
       isUseful ||= ['stream', 'datagram', 'ack', 'close'].includes(frame.kind);
     }
@@ -86,7 +91,7 @@ export class FrameRules {
     return undefined;
   }
 
-  #judgeFrame(frame: Frame, now: number): Violation | undefined {
+  #judgeFrame(frame: Frame, isSuspect: boolean, now: number): Violation | undefined {
     switch (frame.kind) {
       case 'crypto':
         return this.#judgeCrypto(frame.offset + frame.length);
@@ -101,7 +106,8 @@ export class FrameRules {
         if (this.#challenges.take(1, now)) return undefined;
         return violated(PROTOCOL_VIOLATION, 'too many PATH_CHALLENGE frames');
       case 'stream':
-        return this.#judgeStream(frame.id, frame.offset, frame.length, now);
+        // A peer that delivers as much as it sends is believed: the network, too, makes gaps.
+        return isSuspect ? this.#judgeStream(frame.id, frame.offset, frame.length, now) : undefined;
       default:
         return undefined;
     }

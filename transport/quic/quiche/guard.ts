@@ -130,8 +130,10 @@ export class ConnectionGuard {
     if (!this.#isOpen) return this.#judgeHandshake(packet, isNewPath);
     this.#credit.onReceived(packet.length);
     if (isNewPath && this.#guards.paths) {
-      if (!isShort || !this.allowsPath() || !this.#paths.take(1, now)) return 'drop';
+      if (!isShort || !this.allowsPath()) return 'drop';
+      // Forged packets cost an honest peer nothing: only what could be opened counts.
       const verdict = this.#inspect(packet, now);
+      if (verdict === 'pass' && !this.#paths.take(1, now)) return 'drop';
       this.#hasPaths ||= verdict === 'pass';
       return verdict;
     }
@@ -222,7 +224,7 @@ export class ConnectionGuard {
     if (this.#inbound === undefined) return this.#judgeBlindly();
     // Forged by somebody else, or by a peer that hides its packet numbers: not quiche's business.
     if (frames === undefined) return 'drop';
-    return this.#rules.judge(frames, packet.length, now) ?? 'pass';
+    return this.#rules.judge(frames, packet.length, this.#isSuspect, now) ?? 'pass';
   }
 
   /** Without keys all that counts is how much came of nothing. */

@@ -33,6 +33,8 @@ export class KeyLog {
   }
 
   static begin(native: NativeConnection): KeyLog | undefined {
+    // On Linux `SecretTap` has the engine's one place for keys, and serves this wish too.
+    if (process.platform === 'linux') return undefined;
     const folder = keyLogDirectory();
     if (folder === undefined) return undefined;
     count += 1;

@@ -113,17 +113,6 @@ export class PathMtu {
     this.#watchForBlackHole(counters, nowMs);
   }
 
-  /** The path is another one now: nothing is known of it. */
-  onPathChanged(): void {
-    this.#currentBytes = this.#floorBytes;
-    this.#failedBytes = this.#ceilingBytes + 1;
-    this.#isDone = this.#ceilingBytes === this.#floorBytes;
-    this.#probe = undefined;
-    this.#lostProbes = 0;
-    this.#nextSearchMs = 0;
-    this.#window = undefined;
-  }
-
   #isJudgeable(probe: Probe, counters: PathCounters, nowMs: number): boolean {
     const followers = counters.sentPackets - probe.counters.sentPackets;
     const heard = counters.receivedPackets - probe.counters.receivedPackets;

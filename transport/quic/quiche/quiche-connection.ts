@@ -30,11 +30,11 @@ import {
   StreamTable,
   UNIDIRECTIONAL,
   type StreamTableOwner,
-  type StreamType,
 } from './stream-table.js';
 
-/** INTERNAL_ERROR of RFC 9000 20.1. */
-const INTERNAL_ERROR = 1;
+/** RFC 9000 20.1. */
+const INTERNAL_ERROR = 0x01;
+const NO_VIABLE_PATH = 0x10;
 
 /**
  * One connection of quiche. Packets come in through `receive`; `pump` hands on what they mean;
@@ -170,11 +170,11 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   }
 
   openBidirectional(handler: StreamHandler): Stream | undefined {
-    return this.#open(BIDIRECTIONAL, handler);
+    return this.isOpen ? this.#streams.open(BIDIRECTIONAL, handler) : undefined;
   }
 
   openUnidirectional(handler: StreamHandler): Stream | undefined {
-    return this.#open(UNIDIRECTIONAL, handler);
+    return this.isOpen ? this.#streams.open(UNIDIRECTIONAL, handler) : undefined;
   }
 
   get datagramBytesMax(): number {
@@ -329,6 +329,10 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     if (this.#state !== 'open') throw new QuicError('closed', 'the connection is not open');
   }
 
+  onStranded(): void {
+    this.#shut(false, NO_VIABLE_PATH, 'the peer was not at the address that it seemed to be at');
+  }
+
   onPathChanged(local: NativeHost, remote: NativeHost): void {
     const range = packetRange(local.host, remote.host, this.#options.settings);
     this.#sendControl.onPathChanged(range);
@@ -370,10 +374,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       // The text stays here: it may say things that are not for the peer.
       this.#shut(false, INTERNAL_ERROR, '');
     }
-  }
-
-  #open(type: StreamType, handler: StreamHandler): Stream | undefined {
-    return this.isOpen ? this.#streams.open(type, handler) : undefined;
   }
 
   #onHandshake(progress: Progress): void {

@@ -12,6 +12,7 @@ import type {
 import { CONNECTIONS_MAX, PACKET_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { resolveSettings, type QuicSettings } from '../settings.js';
+import { checkAddress } from '../check-address.js';
 import { assertCode } from './codes.js';
 import { Acceptor, type Acceptance } from './acceptor.js';
 import { Configs } from './config.js';
@@ -22,8 +23,14 @@ import { packetRange } from './interface-mtu.js';
 import { ALL_GUARDS, type Guards } from './guard.js';
 import { HalfOpen } from './half-open.js';
 import { Lingering } from './lingering.js';
-import type { Listener } from './listener.js';
-import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
+import { ApplicationListener, type Listener } from './listener.js';
+import {
+  loadNative,
+  type Native,
+  type NativeConfig,
+  type NativeConnection,
+  type NativeHost,
+} from './native.js';
 import { CONNECTION_ID_BYTES, classifyPacket } from './packet.js';
 import { PacketBuffers } from './packet-buffers.js';
 import { QuicheConnection } from './quiche-connection.js';
@@ -45,6 +52,7 @@ export async function openQuicheEngine(
   options: EngineOptions,
   guards: Guards = ALL_GUARDS,
 ): Promise<Engine> {
+  checkAddress(options, 0);
   const native = loadNative();
   const settings = resolveSettings(options.settings);
   const configs = new Configs(
@@ -115,6 +123,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
+    checkAddress(options, 1);
     assertWanted(options);
     const host = await this.#sockets.primary.resolveHost(options.host);
     assertWanted(options);
@@ -127,25 +136,11 @@ class QuicheEngine implements Engine, ConnectionOwner {
   }
 
   serve(application: Application): ServedApplication {
-    const taken = application.protocols.find((protocol) => this.#acceptor.hasProtocol(protocol));
-    if (taken !== undefined || application.protocols.length === 0) {
-      const what = taken === undefined ? 'it names no protocol' : `'${taken}' is served already`;
-      throw new QuicError('bad-option', `the application cannot be served: ${what}`);
-    }
     const settings = resolveSettings({ ...this.#settings, ...application.settings });
-    const { protocols, onConnection } = application;
-    const configsFor = (privateKeyPem: string, certificatePem: string): Configs => {
-      const credentials = { protocols, privateKeyPem, certificatePem };
-      const asked = { signatureAlgorithms: undefined, asksCertificate: false };
-      return new Configs(this.#native, { ...credentials, ...asked }, settings);
-    };
-    const configs = configsFor(application.privateKeyPem, application.certificatePem);
-    const listener: Listener = { protocols, configs, authenticate: undefined, onConnection };
+    const listener = new ApplicationListener(this.#native, application, settings);
     this.#acceptor.addListener(listener);
     return {
-      setCertificate: (privateKeyPem, certificatePem) => {
-        listener.configs = configsFor(privateKeyPem, certificatePem);
-      },
+      setCertificate: (key, certificate) => listener.setCertificate(key, certificate),
       stop: () => this.#acceptor.removeListener(listener),
     };
   }
@@ -351,10 +346,6 @@ class QuicheEngine implements Engine, ConnectionOwner {
   }
 
   #dial(remote: NativeHost, options: ConnectOptions, leftMs: number): Dial {
-    const dial = new Dial(options, leftMs, () => {
-      this.#dials.delete(connection);
-      void connection.close(ABANDONED_CODE, '');
-    });
     const authenticate: Authenticate = (certificate, furtherCount) => {
       const verdict = options.authenticate(certificate, furtherCount);
       dial.refusal = verdict.isAccepted ? undefined : verdict.reason;
@@ -364,7 +355,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
     const packetBytes = packetRange(local.host, remote.host, this.#settings).ceilingBytes;
     const config = this.#configs.get({ packetBytes, isEarly: true });
     const id = randomBytes(CONNECTION_ID_BYTES);
-    const native = this.#native.Connection.connect(undefined, id, local, remote, config);
+    const native = this.#connectNative(id, local, remote, config);
     const connection = new QuicheConnection(this, native, {
       isServer: false,
       local,
@@ -375,6 +366,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
       log: ConnectionLog.begin(native, { isServer: false, firstId: id }),
       guards: this.#guards,
     });
+    const dial = new Dial(options, leftMs, () => {
+      this.#dials.delete(connection);
+      void connection.close(ABANDONED_CODE, '');
+    });
     this.#dials.set(connection, dial);
     this.#dialled.set(`${displayHost(remote.host)} ${remote.port}`, connection);
     this.#add(connection, id);
@@ -382,6 +377,21 @@ class QuicheEngine implements Engine, ConnectionOwner {
     if (isResuming && options.isEarly === true) connection.beginEarly();
     connection.markDirty();
     return dial;
+  }
+
+  #connectNative(
+    id: Uint8Array,
+    local: NativeHost,
+    remote: NativeHost,
+    config: NativeConfig,
+  ): NativeConnection {
+    try {
+      return this.#native.Connection.connect(undefined, id, local, remote, config);
+    } catch (cause) {
+      // For example an IPv6 address with a zone.
+      const text = `the engine cannot dial ${remote.host}, port ${remote.port}`;
+      throw new QuicError('bad-option', text, { cause });
+    }
   }
 
   #add(connection: QuicheConnection, connectionId: Uint8Array): void {

@@ -191,12 +191,11 @@ describe('CVE-2025-4820, acknowledgements of packets that did not come', () => {
   it(
     'without a guard: the victim goes on sending',
     async () => {
-      const options: VictimOptions = { isPouring: true, congestionControl: 'cubic' };
+      const options: VictimOptions = { isPouring: true, congestionControl: 'bbr' };
       const [victim, peer] = await attacked({ ...options, guards: NO_GUARDS });
       const sentBytes = (): number => victim.stats?.sentBytes ?? 0;
       await optimisticAcks(peer, () => sentBytes() > 256 * MB || victim.silentMs > 20_000);
       expect(sentBytes()).toBeGreaterThan(256 * MB);
-      expect(victim.stats?.congestionWindowBytes).toBeGreaterThan(8 * MB);
     },
     WITHIN,
   );
