@@ -45,6 +45,8 @@ export type Reason =
   | 'pool-full'
   /** `unavailable`: the peer was not reached a moment ago, and the pool waits before it tries again. */
   | 'backing-off'
+  /** `malformed`: an option, an address or a timeout that cannot be used; see the message. */
+  | 'bad-option'
   /** `malformed`: longer than allowed. */
   | 'message-too-long'
   | 'head-too-long'

@@ -11,7 +11,8 @@ import { CLOSE_CODE } from './codes.js';
 import { awaitWelcome, dialError, fromQuicError, judgeOutbound, readPeerId } from './dial.js';
 import { Dispatch } from './dispatch.js';
 import type { Interceptor } from './interceptors.js';
-import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX, TIMEOUT_MS_MAX } from './limits.js';
+import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX } from './limits.js';
+import { badOption, checkAddress, checkListenOptions, checkTimeout } from './options.js';
 import {
   RpcError,
   type DialOptions,
@@ -73,9 +74,11 @@ export interface ListenOptions {
 /**
  * Opens an endpoint: listens on a UDP port, and connects from it.
  * Rejects with `RpcError` code `unavailable` (reason `address-in-use`, `address-unavailable`,
- * `unsupported-platform`, ...) whose message says what to do.
+ * `unsupported-platform`, ...) whose message says what to do, or with code `malformed` (reason
+ * `bad-option`), which names the option that cannot be used and what was given.
  */
 export async function listenRpc(options: ListenOptions): Promise<PeerEndpoint> {
+  checkListenOptions(options);
   const endpoint = new Endpoint(options);
   try {
     await endpoint.open();
@@ -136,10 +139,8 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   }
 
   async connect(address: PeerAddress, options: DialOptions): Promise<PeerConnection> {
-    assert(
-      options.timeoutMs > 0 && options.timeoutMs <= TIMEOUT_MS_MAX,
-      `the timeout of connect must be more than 0 and at most ${TIMEOUT_MS_MAX} ms`,
-    );
+    checkAddress(address);
+    checkTimeout('connect', options);
     if (this.dispatch.isClosing) throw new RpcError('unavailable', 'this endpoint is closed');
     return await new Promise<PeerConnection>((resolve, reject) => {
       const connected = this.#dial(address, options, (session, admitted) => {
@@ -274,11 +275,15 @@ function allMethods(options: ListenOptions): Methods {
   const { handlers = {}, idempotentMethods = [], methods = {} } = options;
   const all: Record<string, Method> = { ...methods };
   for (const [name, handler] of Object.entries(handlers)) {
-    assert(!Object.hasOwn(methods, name), `the method '${name}' is given twice`);
+    if (Object.hasOwn(methods, name)) {
+      throw badOption(`the method '${name}' is given twice: in handlers and in methods`);
+    }
     all[name] = { kind: 'unary', handler, isIdempotent: idempotentMethods.includes(name) };
   }
   for (const name of Object.keys(all)) {
-    assert(!name.startsWith(RESERVED_PREFIX), `methods must not begin with ${RESERVED_PREFIX}`);
+    if (name.startsWith(RESERVED_PREFIX)) {
+      throw badOption(`the method '${name}' must not begin with ${RESERVED_PREFIX}`);
+    }
   }
   return all;
 }
