@@ -2,14 +2,15 @@ import { strict as assert } from 'node:assert';
 import { peerIdFromAcceptedCertificate } from '../identity/certificate.js';
 import type { Identity } from '../identity/identity.js';
 import type { Connection } from '../quic/connection.js';
-import type { Engine, EngineOptions, Refusal, TicketOptions, Verdict } from '../quic/engine.js';
+import type { Engine, EngineOptions, Refusal, TicketOptions } from '../quic/engine.js';
 import { QuicError } from '../quic/quic-error.js';
 import { openQuicheEngine } from '../quic/quiche/quiche-engine.js';
 import type { QuicSettings } from '../quic/settings.js';
 import type { LoadLimits } from './admission.js';
 import { CLOSE_CODE } from './codes.js';
-import { awaitWelcome, dialError, fromQuicError, judgeOutbound, readPeerId } from './dial.js';
+import { awaitWelcome, dialError, fromQuicError, judgeOutbound } from './dial.js';
 import { Dispatch } from './dispatch.js';
+import { InboundJudge } from './inbound-judge.js';
 import type { Interceptor } from './interceptors.js';
 import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX } from './limits.js';
 import { badOption, checkAddress, checkListenOptions, checkTimeout } from './options.js';
@@ -49,7 +50,8 @@ export interface ListenOptions {
   readonly headTimeoutMs?: number;
   /**
    * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not
-   * (the peer is told). Everybody is let in when this is left out. Called before any handler.
+   * (the peer is told), and no promise. Everybody is let in when this is left out. Called before any
+   * handler. While it throws, or returns anything else, nobody is let in; `onRefusal` says why.
    */
   readonly authorize?: (peerId: string) => boolean | string;
   readonly settings?: Partial<QuicSettings>;
@@ -65,7 +67,10 @@ export interface ListenOptions {
   readonly onDatagram?: (connection: PeerConnection, bytes: Uint8Array) => void;
   /** An inbound connection came to nothing. For logs. */
   readonly onRefusal?: (refusal: Refusal) => void;
-  /** A handler threw what is not an `RpcError`; the caller was only told `internal`. For logs. */
+  /**
+   * A handler threw what is not an `RpcError`; the caller was only told `internal`. For logs. When
+   * this is left out, the first error of each method is a warning of the process.
+   */
   readonly onHandlerError?: (method: string, peerId: string, error: unknown) => void;
   /** Another engine than quiche. */
   readonly openEngine?: (options: EngineOptions) => Promise<Engine>;
@@ -95,12 +100,14 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   readonly headTimeoutMs: number;
 
   readonly #options: ListenOptions;
+  readonly #judge: InboundJudge;
   readonly #sessions = new Set<Session>();
   #engine: Engine | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: ListenOptions) {
     this.#options = options;
+    this.#judge = new InboundJudge(options);
     this.peerId = options.identity.peerId;
     this.interceptors = options.callInterceptors ?? [];
     this.headTimeoutMs = options.headTimeoutMs ?? HEAD_MS_MAX;
@@ -122,7 +129,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   }
 
   async open(): Promise<void> {
-    const { identity, host, port, protocols, settings, tickets, onRefusal } = this.#options;
+    const { identity, host, port, protocols, settings, tickets } = this.#options;
     const openEngine = this.#options.openEngine ?? openQuicheEngine;
     this.#engine = await openEngine({
       host,
@@ -132,8 +139,8 @@ class Endpoint implements PeerEndpoint, SessionOwner {
       certificatePem: identity.certificatePem,
       ...(settings === undefined ? {} : { settings }),
       ...(tickets === undefined ? {} : { tickets }),
-      ...(onRefusal === undefined ? {} : { onRefusal }),
-      authenticate: (certificate) => this.#judgeInbound(certificate),
+      onRefusal: (refusal) => this.#judge.onRefusal(refusal),
+      authenticate: (certificate) => this.#judge.judge(certificate),
       onConnection: (connection) => this.#onInbound(connection),
     });
   }
@@ -238,21 +245,6 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   /** Only with version 2 is there an early flight; a session of version 1 would waste it. */
   #keepSession(session: Session | undefined, bytes: Uint8Array): void {
     if (session?.version === 2) this.#options.sessions?.put(session.peerId, bytes);
-  }
-
-  #judgeInbound(certificate: Uint8Array | undefined): Verdict {
-    const peerId = readPeerId(certificate);
-    if (peerId instanceof RpcError) {
-      return { isAccepted: false, code: CLOSE_CODE.unauthenticated, reason: peerId.message };
-    }
-    const answer = this.#options.authorize?.(peerId) ?? true;
-    if (answer === true) return { isAccepted: true };
-    const why = answer === false ? 'it is not known here' : answer;
-    return {
-      isAccepted: false,
-      code: CLOSE_CODE.permissionDenied,
-      reason: `peer ${peerId} is not admitted: ${why}`,
-    };
   }
 
   #onInbound(connection: Connection): void {

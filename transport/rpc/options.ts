@@ -116,7 +116,7 @@ function isMethod(value: unknown): boolean {
 }
 
 /** A value as an error names it: short, and never an object's members. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === 'string') {
     const text =
       value.length > SHOWN_CHARACTERS_MAX ? `${value.slice(0, SHOWN_CHARACTERS_MAX)}...` : value;
