@@ -23,6 +23,10 @@ export const STREAM_QUEUE_BYTES_MAX = 32 * 1024 * 1024;
 export const DATAGRAMS_QUEUED_MAX = 1_024;
 /** Inbound connections that have not proven an identity yet; more Initial packets are ignored. */
 export const HALF_OPEN_CONNECTIONS_MAX = 256;
+/**
+ * Of these, from one address of IPv4 or one /64 of IPv6 that has shown (Retry) that it receives there.
+ */
+export const HALF_OPEN_PER_NETWORK_MAX = 128;
 /** Connections of an engine, both directions; more Initial packets are ignored, `connect` fails. */
 export const CONNECTIONS_MAX = 4_096;
 /** With so many of them, who wants to connect must show that it receives at its address (Retry). */

@@ -21,7 +21,10 @@ export interface KeyedAnswer {
 /** What a key means for a call. */
 export type KeyClaim =
   /** The call is to be run; `settle` must be called, with undefined when there is no answer. */
-  | { readonly kind: 'run'; readonly settle: (answer: KeyedAnswer | undefined) => void }
+  | {
+      readonly kind: 'run';
+      readonly settle: (answer: KeyedAnswer | undefined, nowMs: number) => void;
+    }
   /** It runs already: the answer, or undefined when there will be none: claim again. */
   | { readonly kind: 'join'; readonly answer: Promise<KeyedAnswer | undefined> }
   | { readonly kind: 'answered'; readonly frame: Uint8Array }
@@ -30,7 +33,8 @@ export type KeyClaim =
 interface Entry {
   readonly peerId: string;
   readonly digest: string;
-  readonly atMs: number;
+  /** When the answer was there, or the call began. */
+  atMs: number;
   bytes: number;
   frame: Uint8Array | undefined;
   running: Promise<KeyedAnswer | undefined> | undefined;
@@ -63,10 +67,11 @@ export function failedAnswer(frame: Uint8Array, error: RpcError): KeyedAnswer {
  * belong to the peer that used them. Kept in memory for at most five minutes, so that a restart
  * forgets them: a handler whose effect must survive that keeps its own record. Of each peer 1,024
  * answers and 4 MB are kept, of all 16,384 and 64 MB; the oldest go first, and a peer that fills its
- * part pushes out its own. An answer above 2 MB is not kept. Time comes in.
+ * part pushes out its own. An answer above 2 MB is not kept. A call that runs keeps its key however
+ * long it takes (`Admission` bounds how many run). Time comes in.
  */
 export class IdempotentAnswers {
-  /** Oldest first. */
+  /** The oldest answers first; calls that run are among them. */
   readonly #entries = new Map<string, Entry>();
   readonly #usage = new Map<string, Usage>();
   #bytes = 0;
@@ -111,39 +116,36 @@ export class IdempotentAnswers {
       settlePromise = resolve;
     });
     const entry: Entry = { peerId, digest, atMs: nowMs, bytes: 0, frame: undefined, running };
-    this.#entries.set(name, entry);
-    const usage = this.#usage.get(peerId) ?? { keys: new Set<string>(), bytes: 0 };
-    this.#usage.set(peerId, usage);
-    usage.keys.add(name);
-    this.#charge(entry, ENTRY_BYTES);
-    this.#trim(peerId);
-    const settle = (answer: KeyedAnswer | undefined): void => {
+    this.#keep(name, entry, ENTRY_BYTES);
+    const settle = (answer: KeyedAnswer | undefined, endMs: number): void => {
       entry.running = undefined;
-      const isKept = answer?.isFinal === true && this.#entries.get(name) === entry;
-      if (isKept && answer.frame.length <= IDEMPOTENT_BYTES_PER_PEER_MAX / 2) {
+      this.#remove(name, entry);
+      if (answer?.isFinal === true && answer.frame.length <= IDEMPOTENT_BYTES_PER_PEER_MAX / 2) {
         entry.frame = answer.frame;
-        this.#charge(entry, answer.frame.length);
-        this.#trim(peerId);
-      } else if (this.#entries.get(name) === entry) {
-        this.#remove(name, entry);
+        entry.atMs = endMs;
+        this.#keep(name, entry, ENTRY_BYTES + answer.frame.length);
       }
       settlePromise(answer?.isOfItsCaller === true ? undefined : answer);
     };
     return { kind: 'run', settle };
   }
 
-  #charge(entry: Entry, bytes: number): void {
-    entry.bytes += bytes;
+  /** Adds an entry as the newest of all and of its peer. */
+  #keep(name: string, entry: Entry, bytes: number): void {
+    const { peerId } = entry;
+    const usage = this.#usage.get(peerId) ?? { keys: new Set<string>(), bytes: 0 };
+    this.#usage.set(peerId, usage);
+    this.#entries.set(name, entry);
+    usage.keys.add(name);
+    entry.bytes = bytes;
+    usage.bytes += bytes;
     this.#bytes += bytes;
-    const usage = this.#usage.get(entry.peerId);
-    if (usage !== undefined) usage.bytes += bytes;
+    while (this.#isOverPart(peerId) && this.#removeOldest(usage.keys));
+    while (this.#isOver() && this.#removeOldest(this.#entries.keys()));
   }
 
-  #trim(peerId: string): void {
-    while (this.#isOverPart(peerId)) this.#removeOldest(this.#usage.get(peerId)?.keys ?? []);
-    while (this.#entries.size > IDEMPOTENT_ANSWERS_MAX || this.#bytes > IDEMPOTENT_BYTES_MAX) {
-      this.#removeOldest(this.#entries.keys());
-    }
+  #isOver(): boolean {
+    return this.#entries.size > IDEMPOTENT_ANSWERS_MAX || this.#bytes > IDEMPOTENT_BYTES_MAX;
   }
 
   #isOverPart(peerId: string): boolean {
@@ -153,16 +155,20 @@ export class IdempotentAnswers {
     return isFull || usage.bytes > IDEMPOTENT_BYTES_PER_PEER_MAX;
   }
 
-  #removeOldest(names: Iterable<string>): void {
+  /** Forgets the oldest answer; false when there is none, only calls that run. */
+  #removeOldest(names: Iterable<string>): boolean {
     for (const name of names) {
       const entry = this.#entries.get(name);
-      if (entry !== undefined) this.#remove(name, entry);
-      return;
+      if (entry === undefined || entry.running !== undefined) continue;
+      this.#remove(name, entry);
+      return true;
     }
+    return false;
   }
 
   #expire(nowMs: number): void {
     for (const [name, entry] of this.#entries) {
+      if (entry.running !== undefined) continue;
       if (nowMs - entry.atMs < IDEMPOTENT_AGE_MS_MAX) return;
       this.#remove(name, entry);
     }

@@ -119,9 +119,15 @@ export class PooledPeer {
   }
 
   call(method: string, payload: unknown, options: PoolCallOptions): Promise<unknown> {
+    // Version 1 of the wire leaves the key out: the peer would run such a call twice.
+    let isKeySent = true;
     const attempt = (left: CallOptions): Promise<unknown> =>
-      this.#use(left, (connection, rest) => connection.call(method, payload, rest));
-    return withRetries(method, options, this.#budget, attempt, this.#retry);
+      this.#use(left, (connection, rest) => {
+        isKeySent = connection.version > 1;
+        return connection.call(method, payload, rest);
+      });
+    const retry = { ...this.#retry, isKeySent: () => isKeySent };
+    return withRetries(method, options, this.#budget, attempt, retry);
   }
 
   /** Not retried: the messages can be read only once. */

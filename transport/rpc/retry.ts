@@ -110,6 +110,8 @@ export interface RetryOptions {
   /** The policy of a method; undefined: it is never retried. `DEFAULT_RETRY` when left out. */
   readonly policyOf?: (method: string) => RetryPolicy | undefined;
   readonly random?: () => number;
+  /** Whether the last attempt took the idempotency key along, if it has one. Yes when left out. */
+  readonly isKeySent?: () => boolean;
 }
 
 /**
@@ -121,7 +123,7 @@ export async function withRetries(
   options: CallOptions,
   budget: RetryBudget,
   attempt: (options: CallOptions) => Promise<unknown>,
-  { policyOf = () => DEFAULT_RETRY, random = Math.random }: RetryOptions = {},
+  { policyOf = () => DEFAULT_RETRY, random = Math.random, isKeySent }: RetryOptions = {},
 ): Promise<unknown> {
   const policy = policyOf(method);
   if (policy === undefined) return attempt(options);
@@ -133,6 +135,8 @@ export async function withRetries(
       budget.onSuccess();
       return answer;
     } catch (error) {
+      const isKeyLost = isKeySent?.() === false && options.idempotent !== true;
+      if (isKeyLost) throw error;
       if (isRetryable(policy, error, options)) budget.onFailure();
       const waitMs = nextAttemptMs({
         policy,

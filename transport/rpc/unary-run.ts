@@ -155,7 +155,7 @@ export class UnaryRun {
       try {
         answer = await this.#answerOf(call, context);
       } finally {
-        claim.settle(answer);
+        claim.settle(answer, performance.now());
       }
       if (answer !== undefined) this.#write(answer.frame);
       return;

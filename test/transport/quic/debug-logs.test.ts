@@ -45,6 +45,11 @@ describe('for debugging', () => {
     for (const line of traffic) expect(line).toMatch(/^\w+ [0-9a-f]{64} [0-9a-f]{64,96}$/);
   });
 
+  it.each(VARIABLES)('%s that cannot be written to disturbs no connection', async (variable) => {
+    process.env[variable] = join(folder, 'missing', 'deeper');
+    await talk();
+  });
+
   it('QLOGDIR takes a file for each side of a connection, each line an event', async () => {
     process.env['QLOGDIR'] = folder;
     await talk();

@@ -2,18 +2,23 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { Connection } from '../../../transport/quic/index.js';
-import { HALF_OPEN_CONNECTIONS_RETRY, RETRY_TOKEN_MS_MAX } from '../../../transport/quic/limits.js';
+import {
+  HALF_OPEN_CONNECTIONS_MAX,
+  HALF_OPEN_CONNECTIONS_RETRY,
+  RETRY_TOKEN_MS_MAX,
+} from '../../../transport/quic/limits.js';
 import { RetryTokens } from '../../../transport/quic/quiche/retry.js';
 import { sleep, until } from '../rpc/pair.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { initials } from './initials.js';
+import { StalledClients } from './stalled-clients.js';
 import { UdpRelay } from './udp-relay.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const RETRY = 3;
 
-async function dial(port: number): Promise<Connection> {
-  const client = await openEngine();
+async function dial(port: number, host = '127.0.0.1'): Promise<Connection> {
+  const client = await openEngine({ host });
   return await client.connect({
     host: '127.0.0.1',
     port,
@@ -95,6 +100,18 @@ describe('Retry', () => {
     expect(retriesIn(relay)).toBe(1);
     expect(await echoOn(connection, 'through the flood')).toBe('through the flood');
     socket.close();
+  });
+
+  it('leaves places to others when one address takes all that it gets', async () => {
+    const server = await answering('auto');
+    const stalled = await StalledClients.of('127.0.0.1', server.port);
+    await stalled.begin(HALF_OPEN_CONNECTIONS_MAX + HALF_OPEN_CONNECTIONS_RETRY);
+    await until(
+      () => stalled.provenCount >= HALF_OPEN_CONNECTIONS_MAX - HALF_OPEN_CONNECTIONS_RETRY,
+    );
+    const connection = await dial(server.port, '127.0.0.2');
+    expect(await echoOn(connection, 'from elsewhere')).toBe('from elsewhere');
+    stalled.close();
   });
 });
 

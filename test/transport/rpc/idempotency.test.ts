@@ -152,7 +152,7 @@ describe('answers that are kept', () => {
   const settle = (answers: IdempotentAnswers, peerId: string, key: string, bytes: number): void => {
     const claim = answers.claim({ ...call, peerId, key }, 0);
     if (claim.kind !== 'run') throw new Error('it was to run');
-    claim.settle(answer(bytes));
+    claim.settle(answer(bytes), 0);
   };
   const kindOf = (answers: IdempotentAnswers, peerId: string, key: string, now = 0): string =>
     answers.claim({ ...call, peerId, key }, now).kind;
@@ -185,10 +185,24 @@ describe('answers that are kept', () => {
     expect(kindOf(answers, 'p', 'k', IDEMPOTENT_AGE_MS_MAX)).toBe('run');
   });
 
+  it('do not push out the key of a call that still runs, nor does time', () => {
+    const answers = new IdempotentAnswers();
+    const running = answers.claim({ ...call, key: 'slow' }, 0);
+    for (let index = 0; index <= IDEMPOTENT_ANSWERS_PER_PEER_MAX; index += 1) {
+      settle(answers, 'p', `k${index}`, 10);
+    }
+    expect(answers.size).toBe(IDEMPOTENT_ANSWERS_PER_PEER_MAX);
+    const endMs = 2 * IDEMPOTENT_AGE_MS_MAX;
+    expect(kindOf(answers, 'p', 'slow', endMs)).toBe('join');
+    if (running.kind === 'run') running.settle(answer(10), endMs);
+    expect(kindOf(answers, 'p', 'slow', endMs + IDEMPOTENT_AGE_MS_MAX - 1)).toBe('answered');
+    expect(kindOf(answers, 'p', 'slow', endMs + IDEMPOTENT_AGE_MS_MAX)).toBe('run');
+  });
+
   it('leave nothing behind when there was no answer', () => {
     const answers = new IdempotentAnswers();
     const claim = answers.claim(call, 0);
-    if (claim.kind === 'run') claim.settle(undefined);
+    if (claim.kind === 'run') claim.settle(undefined, 0);
     expect([answers.size, answers.bytes]).toEqual([0, 0]);
   });
 });

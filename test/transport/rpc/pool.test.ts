@@ -47,6 +47,28 @@ async function silence(): Promise<{ readonly address: PeerAddress; close(): void
 }
 
 describe('a connection pool', () => {
+  it('makes no call again for its key on a connection of version 1, which leaves keys out', async () => {
+    let runs = 0;
+    let lose: (() => void) | undefined;
+    const server = await listen(
+      {
+        pay: async () => {
+          runs += 1;
+          lose?.();
+          return await new Promise(() => undefined);
+        },
+      },
+      {
+        protocols: ['agentic-flow/1'],
+        onConnection: (connection) => (lose = () => void connection.close(0, 'lost')),
+      },
+    );
+    const { pool, dials } = await counted();
+    const call = pool.call(addressOf(server), 'pay', 1, { ...WITHIN, idempotencyKey: 'k' });
+    expect(await rejection(call)).toMatchObject({ code: 'unavailable' });
+    expect([runs, dials.length]).toEqual([1, 1]);
+  });
+
   it('connects when it is asked, once for all who ask, and keeps the connection', async () => {
     const server = await listen(echo);
     const { pool, dials } = await counted();

@@ -191,13 +191,17 @@ export const engineCases: readonly ComplianceCase[] = [
     },
   },
   {
-    name: '`connect` is cancelled by its signal, before and while it waits',
+    name: '`connect` is cancelled by its signal, before, right after it began, and while it waits',
     async run(context) {
       const gone = await context.open();
       await gone.close(0, '');
       const engine = await context.open();
       const target = { host: gone.host, port: gone.port, timeoutMs: 20_000, ...NO_OPEN };
       await rejectsWith('cancelled', engine.connect({ ...target, signal: AbortSignal.abort() }));
+      const atOnce = new AbortController();
+      const begun = engine.connect({ ...target, signal: atOnce.signal });
+      atOnce.abort();
+      await rejectsWith('cancelled', begun);
       const controller = new AbortController();
       const connecting = engine.connect({ ...target, signal: controller.signal });
       await context.settle();

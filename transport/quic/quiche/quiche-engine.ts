@@ -9,7 +9,7 @@ import type {
   EngineOptions,
   ServedApplication,
 } from '../engine.js';
-import { CONNECTIONS_MAX, HALF_OPEN_CONNECTIONS_MAX, PACKET_BYTES_MAX } from '../limits.js';
+import { CONNECTIONS_MAX, PACKET_BYTES_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { resolveSettings, type QuicSettings } from '../settings.js';
 import { assertCode } from './codes.js';
@@ -20,6 +20,7 @@ import type { ConnectionOwner } from './connection-owner.js';
 import { Dial } from './dial.js';
 import { packetRange } from './interface-mtu.js';
 import { ALL_GUARDS, type Guards } from './guard.js';
+import { HalfOpen } from './half-open.js';
 import { Lingering } from './lingering.js';
 import type { Listener } from './listener.js';
 import { loadNative, type Native, type NativeConnection, type NativeHost } from './native.js';
@@ -79,7 +80,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
   readonly #routes = new Map<string, QuicheConnection>();
   readonly #dials = new Map<QuicheConnection, Dial>();
   /** Inbound connections whose peer has not completed the handshake. */
-  readonly #halfOpen = new Map<QuicheConnection, Listener>();
+  readonly #halfOpen = new HalfOpen();
   /** The newest connection to each address that this side dialled. */
   readonly #dialled = new Map<string, QuicheConnection>();
   readonly #lingering = new Lingering();
@@ -114,12 +115,9 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   async connect(options: ConnectOptions): Promise<Connection> {
     const startedAt = performance.now();
-    if (options.signal?.aborted === true) {
-      const cause: unknown = options.signal.reason;
-      const text = `connecting to ${options.host}:${options.port} was cancelled before it began`;
-      throw new QuicError('cancelled', text, { cause });
-    }
+    assertWanted(options);
     const host = await this.#sockets.primary.resolveHost(options.host);
+    assertWanted(options);
     if (this.#isClosed) throw new QuicError('closed', 'this endpoint is closed');
     if (this.#connections.size >= CONNECTIONS_MAX) {
       throw new QuicError('limit', `this endpoint has ${CONNECTIONS_MAX} connections already`);
@@ -214,7 +212,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
 
   onOpen(connection: QuicheConnection): void {
     const dial = this.#dials.get(connection);
-    if (dial === undefined) this.#halfOpen.get(connection)?.onConnection(connection);
+    if (dial === undefined) this.#halfOpen.listenerOf(connection)?.onConnection(connection);
     else dial.onOpen(connection);
   }
 
@@ -300,16 +298,14 @@ class QuicheEngine implements Engine, ConnectionOwner {
     remote: RemoteInfo,
     answer: (bytes: Uint8Array) => void,
   ): void {
-    if (
-      !this.#isAccepting ||
-      this.#halfOpen.size >= HALF_OPEN_CONNECTIONS_MAX ||
-      this.#connections.size >= CONNECTIONS_MAX
-    ) {
+    if (!this.#isAccepting || this.#halfOpen.isFull || this.#connections.size >= CONNECTIONS_MAX) {
       return;
     }
     const decision = this.#acceptor.decide(datagram, remote, this.#halfOpen.size);
     if (decision.kind === 'answer') answer(decision.packet);
     if (decision.kind !== 'accept') return;
+    const isProven = decision.acceptance.originalId !== undefined;
+    if (isProven && this.#halfOpen.isFullFor(remote.address)) return;
     const connection = this.#accept(decision.acceptance, socket, remote);
     for (const each of decision.acceptance.datagrams) {
       connection?.receive(each, remote.address, remote.port, socket.local);
@@ -348,7 +344,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
       log: ConnectionLog.begin(native, { isServer: true, firstId: originalId ?? firstId }),
       guards: this.#guards,
     });
-    this.#halfOpen.set(connection, listener);
+    this.#halfOpen.add(connection, listener, originalId === undefined ? undefined : from.host);
     this.#add(connection, connectionId);
     this.addRoute(connection, Buffer.from(firstId).toString('latin1'));
     return connection;
@@ -422,6 +418,13 @@ class QuicheEngine implements Engine, ConnectionOwner {
       });
     });
   }
+}
+
+function assertWanted({ host, port, signal }: ConnectOptions): void {
+  if (signal?.aborted !== true) return;
+  const cause: unknown = signal.reason;
+  const text = `connecting to ${host}:${port} was cancelled before it began`;
+  throw new QuicError('cancelled', text, { cause });
 }
 
 /** A session that cannot be read costs nothing but the time to try. */

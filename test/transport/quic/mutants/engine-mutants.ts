@@ -42,7 +42,8 @@ export const engineMutants: readonly Mutant[] = [
   },
   {
     name: 'ignores the signal of `connect`',
-    caughtBy: '`connect` is cancelled by its signal, before and while it waits',
+    caughtBy:
+      '`connect` is cancelled by its signal, before, right after it began, and while it waits',
     connect: () => ({ signal: new AbortController().signal }),
   },
   {
