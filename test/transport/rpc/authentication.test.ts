@@ -81,6 +81,20 @@ describe('a peer with another identity', () => {
     expect(asked).toEqual([friend.peerId, stranger.peerId]);
   });
 
+  it('is a warning of the process, once, when authorize fails and nobody takes refusals', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', onWarning);
+    const server = await listen({}, { authorize: (async () => true) as never });
+    const client = await listen();
+    await rejection(client.connect(addressOf(server), WITHIN));
+    await rejection(client.connect(addressOf(server), WITHIN));
+    process.off('warning', onWarning);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('authorize returned a promise'),
+    ]);
+  });
+
   it.each<readonly [what: string, judge: () => unknown, told: string, why: string]>([
     ['answers with a promise', async () => true, 'is not admitted', 'returned a promise'],
     ['answers with nothing', () => undefined, 'is not admitted', 'returned nothing'],
