@@ -11,6 +11,9 @@ export function authorization(
   return (call, next) => {
     const answer = isAllowed(call.method, call.peerId, call);
     if (answer === true) return next(call);
+    if (typeof answer !== 'boolean' && typeof answer !== 'string') {
+      throw new TypeError('authorization must be given true, false or a reason, and no promise');
+    }
     const why = answer === false ? 'it is not allowed to this peer' : answer;
     throw new RpcError('permission-denied', `'${call.method}' is refused: ${why}`);
   };

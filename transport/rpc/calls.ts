@@ -1,7 +1,6 @@
-import { strict as assert } from 'node:assert';
 import { intercept, isAsyncIterable, type Interceptor } from './interceptors.js';
-import { TIMEOUT_MS_MAX } from './limits.js';
 import { NO_METADATA } from './metadata.js';
+import { checkTimeout } from './options.js';
 import type { UnaryRequest } from './outgoing-call.js';
 import type { OutgoingStream, StreamRequest } from './outgoing-stream.js';
 import type { CallKind, CallOptions, Caller, MessageSource } from './rpc.js';
@@ -34,7 +33,7 @@ export class Calls implements Caller {
   }
 
   call(method: string, payload: unknown, options: CallOptions): Promise<unknown> {
-    checkTimeout(options);
+    checkTimeout(`the call of '${method}'`, options);
     if (this.#interceptors.length === 0)
       return this.#opener.openUnary({ method, payload, options });
     const draft: Draft = { method, kind: 'unary', request: payload, options };
@@ -48,7 +47,7 @@ export class Calls implements Caller {
     payload: unknown,
     options: CallOptions,
   ): AsyncIterableIterator<unknown> {
-    checkTimeout(options);
+    checkTimeout(`the call of '${method}'`, options);
     const kind = 'server-stream';
     return this.#manyAnswers({ method, kind, request: payload, options }, (changed) => {
       return { method, kind, payload: changed.request, options: changed.options };
@@ -56,7 +55,7 @@ export class Calls implements Caller {
   }
 
   clientStream(method: string, messages: MessageSource, options: CallOptions): Promise<unknown> {
-    checkTimeout(options);
+    checkTimeout(`the call of '${method}'`, options);
     const kind = 'client-stream';
     return this.#oneAnswer({ method, kind, request: messages, options }, async (changed) => {
       const source = changed.request as MessageSource;
@@ -72,7 +71,7 @@ export class Calls implements Caller {
     messages: MessageSource,
     options: CallOptions,
   ): AsyncIterableIterator<unknown> {
-    checkTimeout(options);
+    checkTimeout(`the call of '${method}'`, options);
     const kind = 'duplex';
     return this.#manyAnswers({ method, kind, request: messages, options }, (changed) => {
       const source = changed.request as MessageSource;
@@ -128,11 +127,4 @@ export class Calls implements Caller {
       },
     );
   }
-}
-
-function checkTimeout({ timeoutMs }: CallOptions): void {
-  assert(
-    timeoutMs > 0 && timeoutMs <= TIMEOUT_MS_MAX,
-    `the timeout of a call must be more than 0 and at most ${TIMEOUT_MS_MAX} ms`,
-  );
 }

@@ -2,6 +2,7 @@ import { Packr, RESERVE_START_SPACE, Unpackr } from 'msgpackr';
 import { MESSAGE_BYTES_MAX } from './limits.js';
 import { findProblem } from './message-shape.js';
 import { RpcError, type RpcErrorCode } from './rpc.js';
+import { findUnsendable } from './unsendable.js';
 
 /**
  * Frames of every version of the wire: four bytes of length (big-endian), then a MessagePack array
@@ -32,6 +33,10 @@ const packr = new Packr({
   encodeUndefinedAsNil: true,
   useToJSON: false,
   skipValues: [undefined],
+  // It would become nil without a word.
+  writeFunction: () => {
+    throw new TypeError('a function');
+  },
 } as ConstructorParameters<typeof Packr>[0]);
 
 const unpackr = new Unpackr({
@@ -52,7 +57,7 @@ export function encodeFrame(
     frame = packr.pack(message, RESERVE_START_SPACE | LENGTH_BYTES);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new RpcError('malformed', `the payload cannot be sent: ${why}`, { cause });
+    throw cannotBeSent(message, why, cause);
   }
   const length = frame.length - LENGTH_BYTES;
   if (length > bytesMax) {
@@ -64,9 +69,15 @@ export function encodeFrame(
   }
   // The peer would refuse it, with less to say about whose mistake it is.
   const problem = findProblem(frame.subarray(LENGTH_BYTES));
-  if (problem !== undefined) throw malformed(`the payload cannot be sent: ${problem}`);
+  if (problem !== undefined) throw cannotBeSent(message, problem);
   new DataView(frame.buffer, frame.byteOffset).setUint32(0, length);
   return frame;
+}
+
+function cannotBeSent(message: readonly unknown[], why: string, cause?: unknown): RpcError {
+  let found: string | undefined;
+  for (const member of message) found ??= findUnsendable(member);
+  return new RpcError('malformed', `the payload cannot be sent: ${found ?? why}`, { cause });
 }
 
 /** The value of a payload in bytes, for a digest of it. */

@@ -43,8 +43,12 @@ export type Reason =
   | 'waiting-bytes'
   /** `overloaded`: all connections of a pool are in use. */
   | 'pool-full'
+  /** `unavailable`: the peer was not reached in time, so that the call never left this side. */
+  | 'timeout'
   /** `unavailable`: the peer was not reached a moment ago, and the pool waits before it tries again. */
   | 'backing-off'
+  /** `malformed`: an option, an address or a timeout that cannot be used; see the message. */
+  | 'bad-option'
   /** `malformed`: longer than allowed. */
   | 'message-too-long'
   | 'head-too-long'

@@ -88,6 +88,7 @@ export function fromQuicError(error: QuicError): RpcError {
     'handshake-failed': 'unauthenticated',
     cancelled: 'cancelled',
     limit: 'overloaded',
+    'bad-option': 'malformed',
   };
   return new RpcError(codes[error.code] ?? 'unavailable', error.message, {
     reason: error.code,

@@ -42,13 +42,13 @@ export class Dispatch {
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #interceptors: readonly Interceptor[];
   readonly #admission: Admission;
-  readonly #onHandlerError: DispatchOptions['onHandlerError'];
+  readonly #onHandlerError: NonNullable<DispatchOptions['onHandlerError']>;
 
   constructor(options: DispatchOptions) {
     this.#methods = new Map(Object.entries(options.methods));
     this.#interceptors = options.interceptors ?? [];
     this.#admission = new Admission(options.load);
-    this.#onHandlerError = options.onHandlerError;
+    this.#onHandlerError = options.onHandlerError ?? warnOnce();
   }
 
   /**
@@ -116,7 +116,7 @@ export class Dispatch {
   /** What a caller is told of something that a handler threw. */
   failureOf(method: string, peerId: string, error: unknown): RpcError {
     if (error instanceof RpcError) return error;
-    this.#onHandlerError?.(method, peerId, error);
+    this.#onHandlerError(method, peerId, error);
     // What a handler throws may hold paths, queries or secrets: the peer is told that it failed, no
     // more.
     return new RpcError('internal', `the handler of '${method}' failed`);
@@ -124,7 +124,11 @@ export class Dispatch {
 
   /** The same for an answer that cannot be sent. */
   unsendable(method: string, peerId: string, error: unknown): RpcError {
-    this.#onHandlerError?.(method, peerId, error);
+    this.#onHandlerError(method, peerId, error);
+    if (error instanceof RpcError && error.reason === 'message-too-long') {
+      const text = `the answer is too large: ${error.message} (by the handler of '${method}')`;
+      return new RpcError('internal', text, { reason: error.reason });
+    }
     return new RpcError('internal', `the answer of the handler of '${method}' cannot be sent`);
   }
 
@@ -159,6 +163,22 @@ export class Dispatch {
       },
     );
   }
+}
+
+/** Tells of the first error of each method, for whoever has not asked to hear of all. */
+function warnOnce(): NonNullable<DispatchOptions['onHandlerError']> {
+  // Only methods that there are come here.
+  const warned = new Set<string>();
+  return (method, _peerId, error) => {
+    if (warned.has(method)) return;
+    warned.add(method);
+    const isError = error instanceof Error;
+    const text = `the handler of '${method}' failed: ${isError ? error.message : String(error)}`;
+    process.emitWarning(`${text} (told once; onHandlerError of listenRpc hears of each)`, {
+      code: 'AGENTIC_FLOW_HANDLER',
+      ...(isError && error.stack !== undefined ? { detail: error.stack } : {}),
+    });
+  };
 }
 
 const now = (): number => performance.now();

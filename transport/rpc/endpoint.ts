@@ -2,16 +2,18 @@ import { strict as assert } from 'node:assert';
 import { peerIdFromAcceptedCertificate } from '../identity/certificate.js';
 import type { Identity } from '../identity/identity.js';
 import type { Connection } from '../quic/connection.js';
-import type { Engine, EngineOptions, Refusal, TicketOptions, Verdict } from '../quic/engine.js';
+import type { Engine, EngineOptions, Refusal, TicketOptions } from '../quic/engine.js';
 import { QuicError } from '../quic/quic-error.js';
 import { openQuicheEngine } from '../quic/quiche/quiche-engine.js';
 import type { QuicSettings } from '../quic/settings.js';
 import type { LoadLimits } from './admission.js';
 import { CLOSE_CODE } from './codes.js';
-import { awaitWelcome, dialError, fromQuicError, judgeOutbound, readPeerId } from './dial.js';
+import { awaitWelcome, dialError, fromQuicError, judgeOutbound } from './dial.js';
 import { Dispatch } from './dispatch.js';
+import { InboundJudge } from './inbound-judge.js';
 import type { Interceptor } from './interceptors.js';
-import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX, TIMEOUT_MS_MAX } from './limits.js';
+import { CLOSE_GRACE_MS_DEFAULT, HEAD_MS_MAX } from './limits.js';
+import { badOption, checkAddress, checkListenOptions, checkTimeout } from './options.js';
 import {
   RpcError,
   type DialOptions,
@@ -48,7 +50,8 @@ export interface ListenOptions {
   readonly headTimeoutMs?: number;
   /**
    * Whether an inbound peer, whose id is proven, is let in: true, or false, or the reason why not
-   * (the peer is told). Everybody is let in when this is left out. Called before any handler.
+   * (the peer is told), and no promise. Everybody is let in when this is left out. Called before any
+   * handler. While it throws, or returns anything else, nobody is let in; `onRefusal` says why.
    */
   readonly authorize?: (peerId: string) => boolean | string;
   readonly settings?: Partial<QuicSettings>;
@@ -64,7 +67,10 @@ export interface ListenOptions {
   readonly onDatagram?: (connection: PeerConnection, bytes: Uint8Array) => void;
   /** An inbound connection came to nothing. For logs. */
   readonly onRefusal?: (refusal: Refusal) => void;
-  /** A handler threw what is not an `RpcError`; the caller was only told `internal`. For logs. */
+  /**
+   * A handler threw what is not an `RpcError`; the caller was only told `internal`. For logs. When
+   * this is left out, the first error of each method is a warning of the process.
+   */
   readonly onHandlerError?: (method: string, peerId: string, error: unknown) => void;
   /** Another engine than quiche. */
   readonly openEngine?: (options: EngineOptions) => Promise<Engine>;
@@ -73,9 +79,11 @@ export interface ListenOptions {
 /**
  * Opens an endpoint: listens on a UDP port, and connects from it.
  * Rejects with `RpcError` code `unavailable` (reason `address-in-use`, `address-unavailable`,
- * `unsupported-platform`, ...) whose message says what to do.
+ * `unsupported-platform`, ...) whose message says what to do, or with code `malformed` (reason
+ * `bad-option`), which names the option that cannot be used and what was given.
  */
 export async function listenRpc(options: ListenOptions): Promise<PeerEndpoint> {
+  checkListenOptions(options);
   const endpoint = new Endpoint(options);
   try {
     await endpoint.open();
@@ -92,12 +100,14 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   readonly headTimeoutMs: number;
 
   readonly #options: ListenOptions;
+  readonly #judge: InboundJudge;
   readonly #sessions = new Set<Session>();
   #engine: Engine | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: ListenOptions) {
     this.#options = options;
+    this.#judge = new InboundJudge(options);
     this.peerId = options.identity.peerId;
     this.interceptors = options.callInterceptors ?? [];
     this.headTimeoutMs = options.headTimeoutMs ?? HEAD_MS_MAX;
@@ -119,7 +129,7 @@ class Endpoint implements PeerEndpoint, SessionOwner {
   }
 
   async open(): Promise<void> {
-    const { identity, host, port, protocols, settings, tickets, onRefusal } = this.#options;
+    const { identity, host, port, protocols, settings, tickets } = this.#options;
     const openEngine = this.#options.openEngine ?? openQuicheEngine;
     this.#engine = await openEngine({
       host,
@@ -129,17 +139,15 @@ class Endpoint implements PeerEndpoint, SessionOwner {
       certificatePem: identity.certificatePem,
       ...(settings === undefined ? {} : { settings }),
       ...(tickets === undefined ? {} : { tickets }),
-      ...(onRefusal === undefined ? {} : { onRefusal }),
-      authenticate: (certificate) => this.#judgeInbound(certificate),
+      onRefusal: (refusal) => this.#judge.onRefusal(refusal),
+      authenticate: (certificate) => this.#judge.judge(certificate),
       onConnection: (connection) => this.#onInbound(connection),
     });
   }
 
   async connect(address: PeerAddress, options: DialOptions): Promise<PeerConnection> {
-    assert(
-      options.timeoutMs > 0 && options.timeoutMs <= TIMEOUT_MS_MAX,
-      `the timeout of connect must be more than 0 and at most ${TIMEOUT_MS_MAX} ms`,
-    );
+    checkAddress(address);
+    checkTimeout('connect', options);
     if (this.dispatch.isClosing) throw new RpcError('unavailable', 'this endpoint is closed');
     return await new Promise<PeerConnection>((resolve, reject) => {
       const connected = this.#dial(address, options, (session, admitted) => {
@@ -239,21 +247,6 @@ class Endpoint implements PeerEndpoint, SessionOwner {
     if (session?.version === 2) this.#options.sessions?.put(session.peerId, bytes);
   }
 
-  #judgeInbound(certificate: Uint8Array | undefined): Verdict {
-    const peerId = readPeerId(certificate);
-    if (peerId instanceof RpcError) {
-      return { isAccepted: false, code: CLOSE_CODE.unauthenticated, reason: peerId.message };
-    }
-    const answer = this.#options.authorize?.(peerId) ?? true;
-    if (answer === true) return { isAccepted: true };
-    const why = answer === false ? 'it is not known here' : answer;
-    return {
-      isAccepted: false,
-      code: CLOSE_CODE.permissionDenied,
-      reason: `peer ${peerId} is not admitted: ${why}`,
-    };
-  }
-
   #onInbound(connection: Connection): void {
     const peerId = peerIdFromAcceptedCertificate(connection.peerCertificate);
     const session = new Session(this, connection, peerId);
@@ -274,11 +267,15 @@ function allMethods(options: ListenOptions): Methods {
   const { handlers = {}, idempotentMethods = [], methods = {} } = options;
   const all: Record<string, Method> = { ...methods };
   for (const [name, handler] of Object.entries(handlers)) {
-    assert(!Object.hasOwn(methods, name), `the method '${name}' is given twice`);
+    if (Object.hasOwn(methods, name)) {
+      throw badOption(`the method '${name}' is given twice: in handlers and in methods`);
+    }
     all[name] = { kind: 'unary', handler, isIdempotent: idempotentMethods.includes(name) };
   }
   for (const name of Object.keys(all)) {
-    assert(!name.startsWith(RESERVED_PREFIX), `methods must not begin with ${RESERVED_PREFIX}`);
+    if (name.startsWith(RESERVED_PREFIX)) {
+      throw badOption(`the method '${name}' must not begin with ${RESERVED_PREFIX}`);
+    }
   }
   return all;
 }

@@ -60,6 +60,9 @@ export const IDEMPOTENT_BYTES_PER_PEER_MAX = 4 * 1024 * 1024;
 export const IDEMPOTENT_BYTES_MAX = 64 * 1024 * 1024;
 export const IDEMPOTENT_AGE_MS_MAX = 300_000;
 
+/** Refusals of peers by a failing `authorize` of which `onRefusal` has not been told yet. */
+export const REFUSALS_UNTOLD_MAX = 1_024;
+
 /** Connections of a pool, and calls that wait in it for one. */
 export const POOL_CONNECTIONS_MAX = 256;
 export const POOL_WAITING_MAX = 1_024;

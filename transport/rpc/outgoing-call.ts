@@ -171,7 +171,7 @@ export class OutgoingCall implements Outgoing {
   }
 
   #onDeadline(): void {
-    const text = `'${this.method}' was not answered within ${this.#options.timeoutMs} ms`;
+    const text = `'${this.method}' was not answered within ${Math.round(this.#options.timeoutMs)} ms`;
     this.fail(new RpcError('deadline-exceeded', text), STREAM_CODE.deadlineExceeded);
   }
 

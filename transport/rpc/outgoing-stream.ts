@@ -173,7 +173,8 @@ export class OutgoingStream implements Outgoing, MessageQueueOwner, OutflowSink 
   }
 
   #onDeadline(): void {
-    const text = `'${this.method}' was not complete within ${this.#request.options.timeoutMs} ms`;
+    const timeoutMs = Math.round(this.#request.options.timeoutMs);
+    const text = `'${this.method}' was not complete within ${timeoutMs} ms`;
     this.fail(new RpcError('deadline-exceeded', text), STREAM_CODE.deadlineExceeded);
   }
 

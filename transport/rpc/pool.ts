@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { formatPeerAddress } from '../identity/peer-address.js';
 import { POOL_CONNECTIONS_MAX } from './limits.js';
+import { badOption, checkAddress, checkTimeout } from './options.js';
 import {
   PooledPeer,
   resolvePeerSettings,
@@ -35,7 +36,13 @@ export class ConnectionPool {
   #ticker: NodeJS.Timeout | undefined;
   #isClosed = false;
 
+  /** Throws `RpcError` with reason `bad-option`. */
   constructor(dialler: Dialler, options: PoolOptions = {}) {
+    if (typeof (dialler as Partial<Dialler> | undefined)?.connect !== 'function') {
+      throw badOption(
+        'a ConnectionPool needs what it connects with: new ConnectionPool(await listenRpc({ ... }))',
+      );
+    }
     this.#dialler = dialler;
     this.#settings = resolvePeerSettings(options);
     this.#retry = options;
@@ -49,20 +56,24 @@ export class ConnectionPool {
    */
   to(address: PeerAddress, defaults: Partial<PoolCallOptions> = {}): Caller {
     const peer = (): PooledPeer => this.#peer(address);
-    const all = (options: CallOptions): PoolCallOptions => ({ ...defaults, ...options });
+    const all = (method: string, options: CallOptions): PoolCallOptions => {
+      const merged = { ...defaults, ...options };
+      checkTimeout(`the call of '${method}'`, merged);
+      return merged;
+    };
     return {
-      call: async (method, payload, options) => peer().call(method, payload, all(options)),
+      call: async (method, payload, options) => peer().call(method, payload, all(method, options)),
       serverStream: (method, payload, options) =>
         failingLate(() =>
-          peer().manyAnswers(all(options), (connection, left) =>
+          peer().manyAnswers(all(method, options), (connection, left) =>
             connection.serverStream(method, payload, left),
           ),
         ),
       clientStream: async (method, messages, options) =>
-        peer().clientStream(method, messages, all(options)),
+        peer().clientStream(method, messages, all(method, options)),
       duplex: (method, messages, options) =>
         failingLate(() =>
-          peer().manyAnswers(all(options), (connection, left) =>
+          peer().manyAnswers(all(method, options), (connection, left) =>
             connection.duplex(method, messages, left),
           ),
         ),
@@ -76,11 +87,13 @@ export class ConnectionPool {
     payload: unknown,
     options: PoolCallOptions,
   ): Promise<unknown> {
+    checkTimeout(`the call of '${method}'`, options);
     return this.#peer(address).call(method, payload, options);
   }
 
   /** The connection to a peer, healthy as far as is known. */
   async connection(address: PeerAddress, options: PoolCallOptions): Promise<PeerConnection> {
+    checkTimeout('the connection', options);
     return this.#peer(address).acquire(options);
   }
 
@@ -100,6 +113,7 @@ export class ConnectionPool {
 
   #peer(address: PeerAddress): PooledPeer {
     if (this.#isClosed) throw new RpcError('unavailable', 'the connection pool is closed');
+    checkAddress(address);
     const name = formatPeerAddress(address);
     let peer = this.#peers.get(name);
     if (peer === undefined) {

@@ -52,7 +52,7 @@ export interface PooledPeerStats {
   readonly callsOpen: number;
   /** Attempts to connect that failed in a row. */
   readonly failures: number;
-  /** Why the last attempt failed; empty when it did not. */
+  /** Why the last attempt failed, or that nobody has answered yet when a call gave up waiting. */
   readonly lastError: string;
 }
 
@@ -253,9 +253,11 @@ export class PooledPeer {
     const { signal, timeoutMs } = options;
     const late = new AbortController();
     const timer = setTimeout(() => {
-      const why = this.#lastError === '' ? '' : `: ${this.#lastError}`;
-      const text = `${this.#where} was not reached within ${timeoutMs} ms${why}`;
-      late.abort(new RpcError('deadline-exceeded', text));
+      if (this.#lastError === '') this.#lastError = `no answer from ${this.#where} so far`;
+      const text = `${this.#where} was not reached within ${Math.round(timeoutMs)} ms`;
+      const why = `${text}: ${this.#lastError}`;
+      // The call has never left this side: no `deadline-exceeded`, after which it may have run.
+      late.abort(new RpcError('unavailable', why, { reason: 'timeout' }));
     }, timeoutMs);
     const signals = [late.signal, this.#stop.signal, ...(signal === undefined ? [] : [signal])];
     const given = AbortSignal.any(signals);

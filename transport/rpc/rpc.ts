@@ -17,6 +17,7 @@ export type RpcErrorCode =
   | 'unknown-method'
   /** A limit (streams, bytes, queue) is reached; try again later. */
   | 'overloaded'
+  /** It cannot be understood, sent or used: a mistake of whoever made it, also here (`bad-option`). */
   | 'malformed'
   /** The handler refused for a reason of its own: see `reason` and `details`. */
   | 'refused'

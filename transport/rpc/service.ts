@@ -7,6 +7,7 @@ import type {
   Method,
   Methods,
 } from './rpc.js';
+import { badOption } from './options.js';
 import { RpcError } from './rpc.js';
 import { iterated } from './streams.js';
 
@@ -119,7 +120,10 @@ export type Client<Members extends Shapes> = {
   readonly [Name in keyof Members]: CallOf<Members[Name]>;
 };
 
-/** The methods of a service for `ListenOptions.methods`: requests are parsed before a handler runs. */
+/**
+ * The methods of a service for `ListenOptions.methods`: requests are parsed before a handler runs.
+ * Throws `RpcError` with reason `bad-option` when a method has no handler.
+ */
 export function serviceHandlers<Members extends Shapes>(
   service: Service<Members>,
   implementation: Implementation<Members>,
@@ -127,8 +131,11 @@ export function serviceHandlers<Members extends Shapes>(
   const methods: Record<string, Method> = {};
   for (const [name, shape] of Object.entries(service.methods)) {
     const wireName = `${service.name}.${name}`;
-    const handler = implementation[name as keyof Members] as AnyHandler;
-    methods[wireName] = methodOf(wireName, shape, handler.bind(implementation));
+    const handler: unknown = (implementation as Partial<Implementation<Members>>)[
+      name as keyof Members
+    ];
+    if (typeof handler !== 'function') throw badOption(`${wireName} has no handler`);
+    methods[wireName] = methodOf(wireName, shape, (handler as AnyHandler).bind(implementation));
   }
   return methods;
 }

@@ -51,9 +51,15 @@ type WebTransportConstructor = new (
   },
 ) => Session;
 
-/** Opens a session. Rejects with `SessionError` with code `refused`. */
-export async function openSession(options: OpenOptions): Promise<OpenedSession> {
+/**
+ * Opens a session. Rejects with `SessionError`: `refused`, or `bad-argument` when there is no URL or
+ * one that is none.
+ */
+export async function openSession(options: OpenOptions = {}): Promise<OpenedSession> {
   const { webTransportUrl, webSocketUrl } = options;
+  if (webTransportUrl === undefined && webSocketUrl === undefined) {
+    throw new SessionError('bad-argument', 'give webTransportUrl or webSocketUrl, or both');
+  }
   const { WebTransport } = globalThis as { WebTransport?: WebTransportConstructor };
   let why = 'this browser has no WebTransport';
   if (webTransportUrl !== undefined && WebTransport !== undefined) {
@@ -66,7 +72,10 @@ export async function openSession(options: OpenOptions): Promise<OpenedSession> 
       why = error instanceof Error ? error.message : String(error);
     }
   }
-  if (webSocketUrl === undefined) throw new SessionError('refused', why);
+  if (webSocketUrl === undefined) {
+    const url = withoutQuery(webTransportUrl ?? '');
+    throw new SessionError('refused', `WebTransport to ${url} was not opened: ${why}`);
+  }
   return { session: await openWebSocketSession(webSocketUrl), over: 'websocket' };
 }
 
@@ -94,12 +103,17 @@ async function openWebTransport(
   }
 }
 
-/** Opens a session over a WebSocket. Rejects with `SessionError` with code `refused`. */
+/**
+ * Opens a session over a WebSocket. Rejects with `SessionError`: `refused`, or `bad-argument` when
+ * the URL is none.
+ */
 export async function openWebSocketSession(
   url: string,
-  WebSocket = (globalThis as unknown as { WebSocket: WebSocketConstructor }).WebSocket,
+  WebSocket = (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
 ): Promise<Session> {
-  const socket = new WebSocket(url, SUBPROTOCOL);
+  const socket = newSocket(url, WebSocket);
+  const where = withoutQuery(url);
+  let isOpen = false;
   socket.binaryType = 'arraybuffer';
   let poll: ReturnType<typeof setTimeout> | undefined;
   const multiplexer = new Multiplexer(
@@ -123,21 +137,50 @@ export async function openWebSocketSession(
       else multiplexer.onWritable();
     }, SOCKET_POLL_MS);
   };
-  socket.addEventListener('open', () => multiplexer.start());
+  socket.addEventListener('open', () => {
+    isOpen = true;
+    multiplexer.start();
+  });
   socket.addEventListener('message', ({ data }) => {
     if (data instanceof ArrayBuffer) multiplexer.receive(new Uint8Array(data));
     else multiplexer.lose('the node sent text');
   });
-  socket.addEventListener('error', () => multiplexer.lose('the WebSocket failed'));
+  socket.addEventListener('error', () => {
+    multiplexer.lose(`the WebSocket to ${where} ${isOpen ? 'failed' : 'could not be opened'}`);
+  });
   socket.addEventListener('close', ({ code }) => {
     clearTimeout(poll);
-    multiplexer.lose(`the WebSocket is closed: ${code}`);
+    multiplexer.lose(`the WebSocket to ${where} is closed: ${code}`);
   });
-  const timer = setTimeout(() => multiplexer.lose('the node does not answer'), HELLO_MS_MAX);
+  const timer = setTimeout(
+    () => multiplexer.lose(`the node at ${where} does not answer`),
+    HELLO_MS_MAX,
+  );
   try {
     await multiplexer.session.ready;
     return multiplexer.session;
   } finally {
     clearTimeout(timer);
   }
+}
+
+function newSocket(url: string, WebSocket: WebSocketConstructor | undefined): WebSocketLike {
+  if (WebSocket === undefined) {
+    const text = 'there is no WebSocket here: give the class of package ws, for example';
+    throw new SessionError('refused', `${text} (for ${withoutQuery(url)})`);
+  }
+  try {
+    return new WebSocket(url, SUBPROTOCOL);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SessionError(
+      'bad-argument',
+      `no WebSocket to ${withoutQuery(url)} can be made: ${why}`,
+    );
+  }
+}
+
+/** A URL as an error names it: what follows may be a secret. */
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/s, '');
 }

@@ -98,10 +98,9 @@ export class Multiplexer implements Link, StreamOwner {
   /** The socket is gone, or has to go. */
   lose(why: string): void {
     if (this.#isOver) return;
-    const error = new SessionError(
-      this.#hasHello ? 'session-closed' : 'refused',
-      `the session was lost: ${why}`,
-    );
+    const error = this.#hasHello
+      ? new SessionError('session-closed', `the session was lost: ${why}`)
+      : new SessionError('refused', `the session was not opened: ${why}`);
     this.#end(error);
     this.session.onClosed(error);
     this.#socket.terminate();

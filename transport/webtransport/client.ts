@@ -6,6 +6,7 @@ import {
   type Field,
   type Http3Error,
 } from '../http3/index.js';
+import { formatHostPort } from '../identity/peer-address.js';
 import { decodeResponse, encodeRequest } from '../http3/message.js';
 import type { Authenticate, Engine } from '../quic/index.js';
 import type { Http3Session } from './http3-session.js';
@@ -60,12 +61,18 @@ export async function connectWebTransport(
     },
   });
   const { connection } = holder;
-  if (connection === undefined) throw new SessionError('refused', 'the connection did not open');
+  const where = whereOf(options);
+  if (connection === undefined) {
+    throw new SessionError('refused', `the connection to ${where} did not open`);
+  }
   const timer = setTimeout(() => void connection.close(), options.timeoutMs);
   try {
     await Promise.race([hasSettings, quic.closed]);
-    if (connection.peerSettings === undefined || !takesSessions(connection.peerSettings)) {
-      throw new SessionError('refused', 'the server takes no sessions of WebTransport');
+    if (connection.peerSettings === undefined) {
+      throw new SessionError('refused', `the server at ${where} ended or sent no settings in time`);
+    }
+    if (!takesSessions(connection.peerSettings)) {
+      throw new SessionError('refused', `the server at ${where} takes no sessions of WebTransport`);
     }
     const session = await request(connection, sessions, options);
     void closeWith(session, connection);
@@ -88,20 +95,23 @@ function request(
     const head = encodeRequest({
       method: 'CONNECT',
       scheme: 'https',
-      authority: `${options.host}:${options.port}`,
+      authority: formatHostPort(options),
       path: options.path,
       protocol: PROTOCOL,
       fields,
     });
-    const answer = new Answer(sessions, resolve, reject);
+    const where = whereOf(options);
+    const answer = new Answer(where, sessions, resolve, reject);
     const exchange = connection.request(head, answer);
-    if (exchange === undefined) reject(new SessionError('refused', 'the server takes no requests'));
-    else answer.begin(exchange, sessions.add(connection, exchange));
+    if (exchange === undefined) {
+      reject(new SessionError('refused', `the server at ${where} takes no requests`));
+    } else answer.begin(exchange, sessions.add(connection, exchange));
   });
 }
 
 /** The answer to a request for a session; then the session itself. */
 class Answer implements ExchangeHandler {
+  readonly #where: string;
   readonly #sessions: Sessions;
   readonly #resolve: (session: Http3Session) => void;
   readonly #reject: (error: SessionError) => void;
@@ -110,10 +120,12 @@ class Answer implements ExchangeHandler {
   #isOpen = false;
 
   constructor(
+    where: string,
     sessions: Sessions,
     resolve: (session: Http3Session) => void,
     reject: (error: SessionError) => void,
   ) {
+    this.#where = where;
     this.#sessions = sessions;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -134,7 +146,8 @@ class Answer implements ExchangeHandler {
       this.#isOpen = true;
       this.#sessions.begin(session, () => this.#resolve(session));
     } else {
-      this.#reject(new SessionError('refused', `the server refused the session: status ${status}`));
+      const text = `the server at ${this.#where} refused the session: status ${status}`;
+      this.#reject(new SessionError('refused', text));
     }
   }
 
@@ -156,8 +169,14 @@ class Answer implements ExchangeHandler {
 
   onAborted(error: Http3Error): void {
     this.#session?.onAborted(error);
-    this.#reject(new SessionError('refused', `the request for a session failed: ${error.message}`));
+    const text = `the request for a session at ${this.#where} failed: ${error.message}`;
+    this.#reject(new SessionError('refused', text));
   }
+}
+
+/** `host:port/path` as errors name it; the query may hold a secret. */
+function whereOf(options: ConnectOptions): string {
+  return formatHostPort(options) + options.path.replace(/\?.*$/s, '');
 }
 
 /** The connection is there for the session only: it ends when the peer knows that it is over. */

@@ -80,6 +80,47 @@ describe('a peer with another identity', () => {
     });
     expect(asked).toEqual([friend.peerId, stranger.peerId]);
   });
+
+  it('is a warning of the process, once, when authorize fails and nobody takes refusals', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', onWarning);
+    const server = await listen({}, { authorize: (async () => true) as never });
+    const client = await listen();
+    await rejection(client.connect(addressOf(server), WITHIN));
+    await rejection(client.connect(addressOf(server), WITHIN));
+    process.off('warning', onWarning);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining('authorize returned a promise'),
+    ]);
+  });
+
+  it.each<readonly [what: string, judge: () => unknown, told: string, why: string]>([
+    ['answers with a promise', async () => true, 'is not admitted', 'returned a promise'],
+    ['answers with nothing', () => undefined, 'is not admitted', 'returned nothing'],
+    [
+      'throws',
+      () => {
+        throw new Error('no table of secrets');
+      },
+      'could not be judged',
+      'authorize threw: no table of secrets',
+    ],
+  ])('is not let in by an authorize that %s, of which only its own side hears', async (...row) => {
+    const [, judge, told, why] = row;
+    const refusals: Refusal[] = [];
+    const authorize = judge as () => boolean;
+    const server = await listen({}, { authorize, onRefusal: (each) => refusals.push(each) });
+    const client = await listen();
+    const text = `peer ${client.peerId} ${told}`;
+    expect(await rejection(client.connect(addressOf(server), WITHIN))).toMatchObject({
+      code: 'permission-denied',
+      message: `${server.host}:${server.port} refused the connection: ${text}`,
+    });
+    await until(() => refusals.length === 1);
+    expect(refusals[0]?.reason).toContain(`${text}: authorize`);
+    expect(refusals[0]?.reason).toContain(why);
+  });
 });
 
 /** A server that counts what reaches it, and remembers whom it refused. */

@@ -138,6 +138,35 @@ describe('a failed call', () => {
     expect(connection.isOpen).toBe(true);
   });
 
+  it('whose handler throws is a warning of the process, once for each method', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', onWarning);
+    const { connection } = await pair({
+      broken: () => {
+        throw new Error('the disk is full');
+      },
+      other: () => Promise.reject(new Error('no such table')),
+    });
+    for (const method of ['broken', 'broken', 'other', 'other']) {
+      await rejection(connection.call(method, null, WITHIN));
+    }
+    process.off('warning', onWarning);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringContaining("the handler of 'broken' failed: the disk is full"),
+      expect.stringContaining("the handler of 'other' failed: no such table"),
+    ]);
+  });
+
+  it('whose answer is too large says so', async () => {
+    const { connection } = await pair({ all: () => new Uint8Array(17 * 1024 * 1024) });
+    expect(await rejection(connection.call('all', null, WITHIN))).toMatchObject({
+      code: 'internal',
+      reason: 'message-too-long',
+      message: expect.stringContaining('the answer is too large') as string,
+    });
+  });
+
   it('with a payload that cannot be sent does not leave this side', async () => {
     const { connection } = await pair({ echo: (payload) => payload });
     const tooLarge = new Uint8Array(17 * 1024 * 1024);

@@ -101,7 +101,7 @@ describe('a connection', () => {
       code: 'unknown-method',
     });
     expect(await rejection(listen({ $mine: () => 1 }))).toMatchObject({
-      message: 'methods must not begin with $',
+      message: expect.stringContaining('must not begin with $') as string,
     });
   });
 
@@ -148,7 +148,7 @@ describe('a connection', () => {
     expect(await connection.serverStream('list', [2], WITHIN).next()).toMatchObject({ value: 2 });
     const twice = { a: { kind: 'unary' as const, handler: () => 1 } };
     expect(await rejection(listen({ a: () => 1 }, { methods: twice }))).toMatchObject({
-      message: "the method 'a' is given twice",
+      message: expect.stringContaining("the method 'a' is given twice") as string,
     });
   });
 });

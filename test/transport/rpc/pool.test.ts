@@ -127,7 +127,15 @@ describe('a connection pool', () => {
     const { address, close } = await silence();
     const { pool } = await counted({ connectTimeoutMs: 5_000 });
     const call = pool.call(address, 'echo', 1, { timeoutMs: 100, waitForReady: true });
-    expect(await rejection(call)).toMatchObject({ code: 'deadline-exceeded' });
+    const { port } = address;
+    expect(await rejection(call)).toMatchObject({
+      code: 'unavailable',
+      reason: 'timeout',
+      message: expect.stringMatching(
+        /was not reached within (99|100) ms: no answer from/,
+      ) as string,
+    });
+    expect(pool.stats()).toMatchObject([{ lastError: `no answer from 127.0.0.1:${port} so far` }]);
     const controller = new AbortController();
     const options = { ...WITHIN, waitForReady: true, signal: controller.signal };
     const second = rejection(pool.call(address, 'echo', 1, options));

@@ -50,6 +50,13 @@ async function all<Value>(messages: AsyncIterable<Value>): Promise<Value[]> {
 }
 
 describe('a service', () => {
+  it('names the method that has no handler', () => {
+    const { add: _, ...rest } = implementation;
+    expect(() => serviceHandlers(greeter, rest as typeof implementation)).toThrow(
+      'greeter.add has no handler',
+    );
+  });
+
   it('is called by its methods, of all four kinds, with its types', async () => {
     const { connection } = await pairWith(serviceHandlers(greeter, implementation));
     const client = serviceClient(greeter, connection);

@@ -286,6 +286,23 @@ describe('what is sent', () => {
     expect(thrownBy(() => encodeHead({ ...HEAD, ...options })).code).toBe('malformed');
   });
 
+  it.each<readonly [what: string, payload: unknown]>([
+    ['a Date at .job.when', { job: { when: new Date() } }],
+    ['a Map', new Map([[1, 2]])],
+    ['a function at [1]', [1, () => 1]],
+    ['a symbol', Symbol('a')],
+    ['a bigint beyond 2^53', 2n ** 60n],
+    ['a promise (await it) at .a', { a: Promise.resolve(1), b: new Date() }],
+  ])('names %s, which has no place in a payload', (what, payload) => {
+    expect(() => encodeMessage(payload)).toThrow(`the payload cannot be sent: ${what}`);
+  });
+
+  it('names a payload that holds itself', () => {
+    const list: unknown[] = [];
+    list.push({ list });
+    expect(() => encodeMessage(list)).toThrow('a reference at [0].list to what holds it');
+  });
+
   it('leaves out details that cannot be sent, and never fails to fail', () => {
     const error = new RpcError('refused', 'no', { details: new Date() });
     const frame = decodeFrame(encodeFailureTrailer(error).subarray(4));

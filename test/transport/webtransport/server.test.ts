@@ -91,7 +91,10 @@ describe('a server of sessions', () => {
     const origin = 'https://good.test';
     const refused = async (options: Parameters<typeof connect>[1]): Promise<unknown> =>
       ((await rejection(connect(server, options))) as Error).message;
-    expect(await refused({ origin, path: '/other' })).toContain('404');
+    const { host, port } = server.engine;
+    expect(await refused({ origin, path: '/other?secret' })).toBe(
+      `the server at ${host}:${port}/other refused the session: status 404`,
+    );
     expect(await refused({})).toContain('403');
     expect(await refused({ origin: 'https://evil.test' })).toContain('403');
     expect(await refused({ origin, path: '/session?no' })).toContain('403');
