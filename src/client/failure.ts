@@ -60,8 +60,10 @@ export function judgeFailure(error: unknown): Verdict {
     case 'unauthenticated':
     case 'permission-denied':
     case 'unknown-method':
-    case 'malformed':
     case 'internal':
       return FINAL;
+    case 'malformed':
+      // An address that cannot be dialled is the member's fault, and another has one that can.
+      return error.reason === 'bad-option' ? RETRY : FINAL;
   }
 }

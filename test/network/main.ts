@@ -15,6 +15,14 @@ removeLeftovers();
 const seed = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
 process.stdout.write(`SEED=${seed}\n`);
 const wanted = process.argv.slice(2);
+const names = Object.keys(scenarios);
+const unknown = wanted.find((each) => !names.some((name) => name.includes(each)));
+if (unknown !== undefined) {
+  process.stderr.write(
+    `no scenario has '${unknown}' in its name; there are: ${names.join(', ')}\n`,
+  );
+  process.exit(1);
+}
 let failedCount = 0;
 for (const [name, run] of Object.entries(scenarios)) {
   if (wanted.length > 0 && !wanted.some((each) => name.includes(each))) continue;
