@@ -230,11 +230,21 @@ export class PooledPeer {
   ): Promise<AsyncIterableIterator<unknown>> {
     const endsAt = performance.now() + options.timeoutMs;
     const connection = await this.acquire(options);
+    const left = leftOf(options, endsAt);
     this.#callsOpen += 1;
-    const answers = onAnswerEnd(open(connection, leftOf(options, endsAt)), ({ error }) => {
+    let isOver = false;
+    const onOver = (): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(timer);
       this.#callsOpen -= 1;
       this.#usedAt = performance.now();
-      if (error === undefined) this.#heardAt = this.#usedAt;
+    };
+    // Answers that nobody reads do not keep the connection longer than the call runs.
+    const timer = setTimeout(onOver, left.timeoutMs).unref();
+    const answers = onAnswerEnd(open(connection, left), ({ error }) => {
+      onOver();
+      if (error === undefined) this.#heardAt = performance.now();
       else this.#onCallError(error);
     });
     return iterated(answers as AsyncIterable<unknown>);

@@ -118,30 +118,32 @@ describe('Retry', () => {
 describe('the token of a Retry', () => {
   const tokens = new RetryTokens();
   const id = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+  const retryId = Uint8Array.of(9, 9, 9);
 
   it('gives back the first connection id', () => {
-    expect(tokens.open(tokens.seal('a 1', id, 1_000), 'a 1', 1_500)).toEqual(id);
+    expect(tokens.open(tokens.seal('a 1', retryId, id, 1_000), 'a 1', retryId, 1_500)).toEqual(id);
   });
 
   it.each([
-    ['of another address', 'a 2', 1_500],
-    ['too old', 'a 1', 1_001 + RETRY_TOKEN_MS_MAX],
-    ['from the future', 'a 1', 999],
-  ])('is refused %s', (_what, address, nowMs) => {
-    expect(tokens.open(tokens.seal('a 1', id, 1_000), address, nowMs)).toBeUndefined();
+    ['of another address', 'a 2', retryId, 1_500],
+    ['at another connection id', 'a 1', Uint8Array.of(9, 9), 1_500],
+    ['too old', 'a 1', retryId, 1_001 + RETRY_TOKEN_MS_MAX],
+    ['from the future', 'a 1', retryId, 999],
+  ])('is refused %s', (_what, address, to, nowMs) => {
+    expect(tokens.open(tokens.seal('a 1', retryId, id, 1_000), address, to, nowMs)).toBeUndefined();
   });
 
   it('is refused with any bit changed, at any length, and of another process', () => {
-    const token = tokens.seal('a 1', id, 1_000);
+    const token = tokens.seal('a 1', retryId, id, 1_000);
     for (let bit = 0; bit < token.length * 8; bit += 1) {
       const changed = Uint8Array.from(token);
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(tokens.open(changed, 'a 1', 1_500)).toBeUndefined();
+      expect(tokens.open(changed, 'a 1', retryId, 1_500)).toBeUndefined();
     }
     for (let length = 0; length < token.length; length += 1) {
-      expect(tokens.open(token.subarray(0, length), 'a 1', 1_500)).toBeUndefined();
+      expect(tokens.open(token.subarray(0, length), 'a 1', retryId, 1_500)).toBeUndefined();
     }
-    expect(tokens.open(Buffer.alloc(500), 'a 1', 1_500)).toBeUndefined();
-    expect(new RetryTokens().open(token, 'a 1', 1_500)).toBeUndefined();
+    expect(tokens.open(Buffer.alloc(500), 'a 1', retryId, 1_500)).toBeUndefined();
+    expect(new RetryTokens().open(token, 'a 1', retryId, 1_500)).toBeUndefined();
   });
 });

@@ -259,6 +259,22 @@ describe('a connection pool', () => {
     await until(() => pool.stats().length === 0);
   });
 
+  it('closes one whose only stream nobody has read, once the time of the call is over', async () => {
+    const methods = {
+      tick: {
+        kind: 'server-stream' as const,
+        handler: async function* () {
+          yield 1;
+        },
+      },
+    };
+    const server = await listen({}, { methods });
+    const { pool } = await counted({ idleMs: 50 });
+    pool.to(addressOf(server)).serverStream('tick', null, { timeoutMs: 300 });
+    await until(() => pool.stats().some(({ callsOpen }) => callsOpen === 1));
+    await until(() => pool.stats().length === 0);
+  });
+
   it('is bounded: the one idle for longest gives way, busy ones do not', async () => {
     const servers = await Promise.all(
       [1, 2, 3].map(() => listen({ ...echo, hang: () => new Promise(() => undefined) })),

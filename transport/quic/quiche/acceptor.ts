@@ -134,7 +134,7 @@ export class Acceptor {
 
   #originalId(header: InitialHeader, address: string): Uint8Array | undefined {
     if (header.token.length === 0) return undefined;
-    return this.#retryTokens.open(header.token, address, Date.now());
+    return this.#retryTokens.open(header.token, address, header.destination, Date.now());
   }
 
   #wantsRetry(halfOpenCount: number): boolean {
@@ -145,9 +145,9 @@ export class Acceptor {
 
   #retry(header: InitialHeader, address: string): Uint8Array {
     const packet = Buffer.alloc(RETRY_PACKET_BYTES_MAX);
-    const token = this.#retryTokens.seal(address, header.destination, Date.now());
     const { source, destination } = header;
     const newSource = randomBytes(CONNECTION_ID_BYTES);
+    const token = this.#retryTokens.seal(address, newSource, destination, Date.now());
     const length = this.#native.retry(source, destination, newSource, token, VERSION_1, packet);
     return packet.subarray(0, length);
   }
