@@ -28,7 +28,8 @@ export function isHost(text: string): boolean {
 export function parseHostPort(text: string): HostPort {
   const match = /^(?:\[([^\]]*)\]|([^:[\]#]*)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2] ?? '';
-  const isHostValid = match?.[1] === undefined ? HOST_NAME.test(host) : isHost(host);
+  const isInBrackets = match?.[1] !== undefined;
+  const isHostValid = isHost(host) && isInBrackets === host.includes(':');
   const port = Number(match?.[3]);
   if (match === null || !isHostValid || port > 65_535) {
     const why = port > 65_535 ? 'a port is at most 65535' : 'expected HOST:PORT';

@@ -15,6 +15,10 @@ export interface LoadLimits {
   readonly handlersPerPeerMax?: number;
   /** Handlers that run for all peers. 4,096 when left out. */
   readonly handlersMax?: number;
+  /** Bytes of the large requests that handlers work on for one peer. 64 MiB when left out. */
+  readonly requestBytesPerPeerMax?: number;
+  /** The same for all peers; a peer may have one request in any case. 512 MiB when left out. */
+  readonly requestBytesMax?: number;
   /** Calls and notifications a second of one peer, and how many at once. No bound when left out. */
   readonly ratePerPeer?: { readonly perSecond: number; readonly burst: number };
 }
@@ -26,7 +30,7 @@ export interface LoadLimits {
  * try may be worth it (`details.retryAfterMs`).
  */
 export class Admission {
-  readonly #limits: Required<Omit<LoadLimits, 'ratePerPeer'>>;
+  readonly #limits: { readonly handlersPerPeerMax: number; readonly handlersMax: number };
   readonly #rate: LoadLimits['ratePerPeer'];
   readonly #running = new Map<string, number>();
   readonly #buckets = new Map<string, TokenBucket>();
@@ -38,7 +42,8 @@ export class Admission {
       handlersMax: limits.handlersMax ?? ENDPOINT_HANDLERS_MAX,
     };
     this.#rate = limits.ratePerPeer;
-    for (const value of [...Object.values(this.#limits), this.#rate?.burst ?? 1]) {
+    const { ratePerPeer: _, ...numbers } = limits;
+    for (const value of [...Object.values(numbers), this.#rate?.burst ?? 1]) {
       assert(Number.isSafeInteger(value) && value > 0, 'limits of load are integers above 0');
     }
     assert((this.#rate?.perSecond ?? 1) > 0, 'a rate of calls is above 0 a second');

@@ -35,6 +35,8 @@ export type Reason =
   | 'peer-handlers'
   | 'endpoint-handlers'
   | 'peer-rate'
+  /** `overloaded`: bytes of large requests that handlers work on. */
+  | 'request-bytes'
   /** `overloaded`: bytes of unfinished messages, of answers that nobody reads. */
   | 'receive-bytes'
   | 'send-bytes'

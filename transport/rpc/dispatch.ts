@@ -2,6 +2,7 @@ import { Admission, type LoadLimits } from './admission.js';
 import { IdempotentAnswers } from './idempotency.js';
 import type { IncomingContext } from './incoming-context.js';
 import { intercept, isAsyncIterable, type Interceptor } from './interceptors.js';
+import { RequestBytes } from './request-bytes.js';
 import {
   RpcError,
   type CallKind,
@@ -37,6 +38,7 @@ export interface Arrival {
 /** Decides which handler runs for what comes in, for all connections of an endpoint. */
 export class Dispatch {
   readonly answers = new IdempotentAnswers();
+  readonly requests: RequestBytes;
   isClosing = false;
 
   readonly #methods: ReadonlyMap<string, Method>;
@@ -48,6 +50,7 @@ export class Dispatch {
     this.#methods = new Map(Object.entries(options.methods));
     this.#interceptors = options.interceptors ?? [];
     this.#admission = new Admission(options.load);
+    this.requests = new RequestBytes(options.load);
     this.#onHandlerError = options.onHandlerError ?? warnOnce();
   }
 

@@ -47,6 +47,7 @@ export class IncomingExchange implements StreamHandler {
   #state: 'head' | 'message' | 'fin' | 'over' = 'head';
   #head: Head | undefined;
   #payload: unknown;
+  #payloadBytes = 0;
   #streaming: IncomingStream | undefined;
 
   constructor(owner: IncomingOwner, watch: HeadWatch, stream: Stream, budget: ReceiveBudget) {
@@ -165,6 +166,7 @@ export class IncomingExchange implements StreamHandler {
   #readMessage(): void {
     const bytes = this.#buffer.next();
     if (bytes === undefined) return;
+    this.#payloadBytes = bytes.length;
     const frame = decodeFrame(bytes);
     if (frame.type !== 'message') throw unexpectedFrame(`of type ${frame.type}`);
     this.#payload = frame.payload;
@@ -187,7 +189,8 @@ export class IncomingExchange implements StreamHandler {
     this.#state = 'over';
     this.#ownBuffer?.release();
     const { method, timeoutMs, isIdempotent } = head;
-    this.#run.run({ method, timeoutMs, payload, isIdempotent, facts: head });
+    const requestBytes = this.#payloadBytes;
+    this.#run.run({ method, timeoutMs, payload, requestBytes, isIdempotent, facts: head });
   }
 
   #fail(error: RpcError): void {

@@ -40,6 +40,7 @@ export class IncomingStream implements MessageQueueOwner, OutflowSink {
   #outflow: Outflow | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isPlaceTaken = false;
+  #heldBytes = 0;
 
   constructor(owner: IncomingOwner, stream: Stream, head: Head, buffer: FrameBuffer) {
     this.#owner = owner;
@@ -145,12 +146,20 @@ export class IncomingStream implements MessageQueueOwner, OutflowSink {
         if (frame.type !== 'message' || this.#state !== 'message') {
           throw unexpectedFrame(`of type ${frame.type}`);
         }
+        this.#hold(bytes.length);
         this.#run(frame.payload);
       }
       this.#buffer.keep();
     } catch (error) {
       this.#fail(asRpcError(error));
     }
+  }
+
+  #hold(bytes: number): void {
+    const { dispatch, peerId } = this.#owner;
+    const refusal = dispatch.requests.hold(peerId, bytes);
+    if (refusal !== undefined) throw refusal;
+    this.#heldBytes = bytes;
   }
 
   #run(request: unknown): void {
@@ -239,7 +248,9 @@ export class IncomingStream implements MessageQueueOwner, OutflowSink {
   #release(): void {
     if (!this.#isPlaceTaken) return;
     this.#isPlaceTaken = false;
-    this.#owner.dispatch.release(this.#owner.peerId);
+    const { dispatch, peerId } = this.#owner;
+    dispatch.requests.letGo(peerId, this.#heldBytes);
+    dispatch.release(peerId);
     this.#owner.onHandlerEnd();
   }
 }

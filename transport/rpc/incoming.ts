@@ -24,9 +24,11 @@ export class IncomingCall implements StreamHandler {
   onData(bytes: Uint8Array, isFinal: boolean): void {
     if (this.#run.isOver) return;
     let request: Request;
+    let requestBytes: number;
     try {
       const message = this.#reader.push(bytes, isFinal);
       if (message === undefined) return;
+      requestBytes = message.length;
       request = decodeRequest(message);
     } catch (error) {
       this.#reader.release();
@@ -34,7 +36,7 @@ export class IncomingCall implements StreamHandler {
       this.#stream.stop(STREAM_CODE.malformed);
       return;
     }
-    this.#run.run(request);
+    this.#run.run({ ...request, requestBytes });
   }
 
   onReset(): void {

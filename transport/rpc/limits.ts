@@ -24,6 +24,11 @@ export const CALLS_WAITING_MAX = 1_024;
 export const HANDLERS_RUNNING_MAX = 256;
 /** Handlers that run in an endpoint, for all peers. */
 export const ENDPOINT_HANDLERS_MAX = 4_096;
+/** Bytes of requests that the handlers of one peer work on, and those of all peers. */
+export const REQUEST_BYTES_MAX = 64 * 1024 * 1024;
+export const ENDPOINT_REQUEST_BYTES_MAX = 512 * 1024 * 1024;
+/** Smaller requests are bounded by the number of handlers, and not counted. */
+export const REQUEST_BYTES_COUNTED_MIN = 64 * 1024;
 /** Told to a caller that is sent away because handlers are busy: when it may be worth another try. */
 export const RETRY_AFTER_MS = 50;
 /** Peers whose rate of calls is remembered; the one heard of least recently is forgotten. */

@@ -14,19 +14,23 @@ export class Notifications {
   }
 
   /** Runs the handler of a notification; its result is dropped. */
-  run(notification: Notification, isEarly: boolean): void {
+  run(notification: Notification, requestBytes: number, isEarly: boolean): void {
     const { method, payload } = notification;
     const { dispatch, peerId, connection } = this.#owner;
     const kind = 'notification';
     // A notification says nothing of being sent twice: one of 0-RTT, which may be, is not run.
     const taken = dispatch.take({ peerId, method, kind, isEarly, isCallerIdempotent: false });
     if (taken instanceof RpcError) return;
+    if (dispatch.requests.hold(peerId, requestBytes) !== undefined) {
+      dispatch.release(peerId);
+      return;
+    }
     this.#owner.onHandlerBegin();
     // There is no caller who waits.
     const context = new IncomingContext(connection, TIMEOUT_MS_MAX);
     this.#contexts.add(context);
     const onError = (error: unknown): void => {
-      this.#onEnd(context);
+      this.#onEnd(context, requestBytes);
       dispatch.failureOf(method, peerId, error);
     };
     let result: unknown;
@@ -36,8 +40,8 @@ export class Notifications {
       onError(error);
       return;
     }
-    if (isThenable(result)) result.then(() => this.#onEnd(context), onError);
-    else this.#onEnd(context);
+    if (isThenable(result)) result.then(() => this.#onEnd(context, requestBytes), onError);
+    else this.#onEnd(context, requestBytes);
   }
 
   /** The connection is over. */
@@ -45,9 +49,11 @@ export class Notifications {
     for (const context of this.#contexts) context.abort(error);
   }
 
-  #onEnd(context: IncomingContext): void {
+  #onEnd(context: IncomingContext, requestBytes: number): void {
+    const { dispatch, peerId } = this.#owner;
     this.#contexts.delete(context);
-    this.#owner.dispatch.release(this.#owner.peerId);
+    dispatch.requests.letGo(peerId, requestBytes);
+    dispatch.release(peerId);
     this.#owner.onHandlerEnd();
   }
 }

@@ -261,7 +261,7 @@ export class Session
     if (this.#version === 1) {
       return stream.isUnidirectional
         ? new IncomingOneWay(stream, this.receiveBudget, (message, isEarly) =>
-            this.#onNotification(decodeNotification(message), isEarly),
+            this.#onNotification(decodeNotification(message), message.length, isEarly),
           )
         : new IncomingCall(this, stream, this.receiveBudget);
     }
@@ -374,7 +374,7 @@ export class Session
 
   #onOneWay(message: Uint8Array, isEarly: boolean): void {
     const frame = decodeFrame(message);
-    if (frame.type === 'notification') this.#onNotification(frame, isEarly);
+    if (frame.type === 'notification') this.#onNotification(frame, message.length, isEarly);
     else if (frame.type === 'hello') this.#onHello(frame.members, message.length);
   }
 
@@ -392,9 +392,9 @@ export class Session
     this.#onWelcome();
   }
 
-  #onNotification(notification: Notification, isEarly: boolean): void {
+  #onNotification(notification: Notification, bytes: number, isEarly: boolean): void {
     if (this.#version === 1 && notification.method === WELCOME_METHOD) this.#onWelcome();
-    else this.#notifications.run(notification, isEarly);
+    else this.#notifications.run(notification, bytes, isEarly);
   }
 
   #describeLoss(info: ConnectionCloseInfo): string {

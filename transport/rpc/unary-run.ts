@@ -32,6 +32,8 @@ export interface UnaryCall {
   readonly method: string;
   readonly timeoutMs: number;
   readonly payload: unknown;
+  /** How long it was on the wire; 0 for one that rode in its head. */
+  readonly requestBytes: number;
   readonly facts?: CallFacts;
   readonly isIdempotent?: boolean;
 }
@@ -46,6 +48,7 @@ export class UnaryRun {
   readonly #wire: AnswerWire;
   #context: IncomingContext | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #heldBytes = 0;
   #isOver = false;
 
   constructor(owner: IncomingOwner, stream: Stream, wire: AnswerWire) {
@@ -61,11 +64,13 @@ export class UnaryRun {
   run(call: UnaryCall): void {
     const { method, timeoutMs, facts } = call;
     this.#context = new IncomingContext(this.#owner.connection, timeoutMs, facts);
+    const refusal = this.#hold(call.requestBytes);
+    if (refusal !== undefined) return this.answerFailure(refusal);
     const key = facts?.idempotencyKey;
     if (key === undefined) this.#start(call, this.#context);
     else {
       this.armDeadline(method, timeoutMs);
-      void this.#runWithKey(call, key, this.#context);
+      void this.#runWithKey(call, key, this.#context).finally(() => this.#letGo());
     }
   }
 
@@ -114,7 +119,7 @@ export class UnaryRun {
   #start(call: UnaryCall, context: IncomingContext): void {
     const { method, timeoutMs, payload } = call;
     const taken = this.#take(call);
-    if (taken === undefined) return;
+    if (taken === undefined) return this.#letGo();
     let result: unknown;
     try {
       result = this.#invoke(taken, method, payload, context);
@@ -227,7 +232,20 @@ export class UnaryRun {
     this.answerFailure(error);
   }
 
+  #hold(bytes: number): RpcError | undefined {
+    const { dispatch, peerId } = this.#owner;
+    const refusal = dispatch.requests.hold(peerId, bytes);
+    if (refusal === undefined) this.#heldBytes = bytes;
+    return refusal;
+  }
+
+  #letGo(): void {
+    this.#owner.dispatch.requests.letGo(this.#owner.peerId, this.#heldBytes);
+    this.#heldBytes = 0;
+  }
+
   #release(): void {
+    this.#letGo();
     this.#owner.dispatch.release(this.#owner.peerId);
     this.#owner.onHandlerEnd();
   }
