@@ -80,7 +80,6 @@ export class PacketSender {
       const [length, { from, to }] = packet;
       this.#control.onPacket(length);
       if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
-      if (isRebound) this.#paths.onSentRebound();
       this.#log?.onDatagram('sent', length);
       if (this.#guard.onSend(buffer.subarray(0, length), performance.now())) {
         this.#engine.sendPacket(length, this.#paths.localOf(from), this.#paths.wireOf(to));

@@ -16,8 +16,6 @@ export interface PathsOwner extends ConnectionIdsOwner {
   /** Throws `QuicError` with code `closed` when the connection cannot move any more. */
   assertUsable(): void;
   markDirty(): void;
-  /** Data went to an address at which the peer is not. */
-  onStranded(): void;
   /** Packets go from here to there from now on. */
   onPathChanged(local: NativeHost, remote: NativeHost): void;
 }
@@ -47,7 +45,6 @@ export class Paths {
   /** Of the last packet, on the wire and as the engine calls it. */
   #receiveInfo: ReceiveInfo;
   #engineInfo: ReceiveInfo;
-  #hasSentRebound = false;
   /** Paths that quiche has had; it forgets none of them. */
   #count = 1;
   #isRebound = false;
@@ -82,11 +79,6 @@ export class Paths {
    */
   get isRebound(): boolean {
     return this.#isRebound;
-  }
-
-  /** A packet went out while `isRebound`. */
-  onSentRebound(): void {
-    this.#hasSentRebound = true;
   }
 
   /** True when there is hardly room for another path. */
@@ -186,16 +178,9 @@ export class Paths {
     this.#migration.onPathEvent(event);
     if (event.type === 'New') this.#onNewPath();
     else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
-    else if (event.type === 'FailedValidation') this.#onFailed();
+    else if (event.type === 'FailedValidation') this.#isRebound = false;
     // quiche calls its local address `old`, and the peer's `new`.
     else if (event.type === 'PeerMigrated') this.#onPeerMigrated(event.old, event.new);
-  }
-
-  #onFailed(): void {
-    if (!this.#isRebound) return;
-    this.#isRebound = false;
-    // What was sent there is never sent again: better an end than streams that stand still.
-    if (this.#hasSentRebound) this.#owner.onStranded();
   }
 
   #onNewPath(): void {
@@ -207,7 +192,6 @@ export class Paths {
     const remote = this.#addresses.wireOf(name);
     if (isSame(name, this.#first)) {
       this.#isRebound = false;
-      this.#hasSentRebound = false;
       this.#addresses.settle();
     } else {
       this.#isRebound = true;

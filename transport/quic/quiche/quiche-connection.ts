@@ -34,7 +34,6 @@ import {
 
 /** RFC 9000 20.1. */
 const INTERNAL_ERROR = 0x01;
-const NO_VIABLE_PATH = 0x10;
 
 /**
  * One connection of quiche. Packets come in through `receive`; `pump` hands on what they mean;
@@ -327,10 +326,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   assertUsable(): void {
     if (this.#state !== 'open') throw new QuicError('closed', 'the connection is not open');
-  }
-
-  onStranded(): void {
-    this.#shut(false, NO_VIABLE_PATH, 'the peer was not at the address that it seemed to be at');
   }
 
   onPathChanged(local: NativeHost, remote: NativeHost): void {
