@@ -170,6 +170,22 @@ describe('a connection', () => {
     expect(await echo(connection, randomBytes(10_000))).toBe(true);
   }, 30_000);
 
+  it('survives that all challenges of a new path are lost, and what comes from there later', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const connection = await dial(await openEngine(), relay.port);
+    expect(await echo(connection, Buffer.from('before'))).toBe(true);
+    await relay.rebind();
+    let isLossy = true;
+    relay.filter = (direction) => direction === 'up' || !isLossy;
+    const lossy = echo(connection, randomBytes(100_000));
+    await sleep(1_500);
+    isLossy = false;
+    expect(await lossy).toBe(true);
+    expect(await echo(connection, randomBytes(1 << 20))).toBe(true);
+    expect(server.connections).toHaveLength(1);
+  });
+
   it('survives a NAT that forgets its port again and again', async () => {
     const server = await echoing();
     const relay = await UdpRelay.to(server.engine.port);

@@ -10,12 +10,19 @@ import type { NativeHost } from './native.js';
  * quiche has validated the new address, it is shown the new one under the name of the first and the
  * other way round: it goes back to the first path, which now leads to the new address, and finds out
  * what was lost.
+ *
+ * A path whose validation failed, because a challenge and its repetitions were lost, is dead for quiche: a
+ * packet from there ends the connection with InvalidState. The address gets another name then, and
+ * with it a new path that is validated from the beginning.
  */
 export class PathAddresses {
   readonly #first: NativeHost;
-  /** What the first address stands for, and what is called by its name. */
-  #exchanged: NativeHost | undefined;
+  /** What the first name stands for, and the name under which the first address is known meanwhile. */
+  #exchanged: Renamed | undefined;
   #isSettled = true;
+  /** Addresses whose names are used up. */
+  #renamed: readonly Renamed[] = [];
+  #nameCount = 0;
 
   constructor(first: NativeHost) {
     this.#first = first;
@@ -23,17 +30,26 @@ export class PathAddresses {
 
   /** The engine's name of an address on the wire. */
   nameOf(wire: NativeHost): NativeHost {
-    return this.#exchange(wire);
+    if (this.#exchanged !== undefined) {
+      if (isSame(wire, this.#exchanged.wire)) return this.#first;
+      if (isSame(wire, this.#first)) return this.#exchanged.name;
+    }
+    return this.#renamed.find((each) => isSame(each.wire, wire))?.name ?? wire;
   }
 
   /** The address on the wire of a name. What the engine still has for the second path goes there. */
   wireOf(name: NativeHost): NativeHost {
-    return this.#isSettled || isSame(name, this.#first) ? this.#exchange(name) : name;
+    const exchanged = this.#exchanged;
+    if (isSame(name, this.#first)) return exchanged?.wire ?? this.#first;
+    if (this.#isSettled && exchanged !== undefined && isSame(name, exchanged.name)) {
+      return this.#first;
+    }
+    return this.#renamed.find((each) => isSame(each.name, name))?.wire ?? name;
   }
 
-  /** The peer is at `address` on the wire now, and shall be there under the first name. */
-  exchange(address: NativeHost): void {
-    this.#exchanged = isSame(address, this.#first) ? undefined : address;
+  /** The peer is at `wire` now, which the engine calls `name`, and shall be there under the first name. */
+  exchange(wire: NativeHost, name: NativeHost): void {
+    this.#exchanged = isSame(wire, this.#first) ? undefined : { wire, name };
     this.#isSettled = false;
   }
 
@@ -42,11 +58,20 @@ export class PathAddresses {
     this.#isSettled = true;
   }
 
-  #exchange(address: NativeHost): NativeHost {
-    if (this.#exchanged === undefined) return address;
-    if (isSame(address, this.#first)) return this.#exchanged;
-    return isSame(address, this.#exchanged) ? this.#first : address;
+  /** The engine takes no packets under this name any more: what is there gets another. */
+  rename(name: NativeHost): void {
+    if (isSame(name, this.#first)) return;
+    const wire = this.wireOf(name);
+    this.#nameCount += 1;
+    // Of a block that no peer has: it is for documentation (RFC 5737).
+    const renamed = { wire, name: { host: '192.0.2.1', port: this.#nameCount } };
+    this.#renamed = [...this.#renamed.filter((each) => !isSame(each.wire, wire)), renamed];
   }
+}
+
+interface Renamed {
+  readonly wire: NativeHost;
+  readonly name: NativeHost;
 }
 
 export function isSame(one: NativeHost, other: NativeHost): boolean {

@@ -178,9 +178,18 @@ export class Paths {
     this.#migration.onPathEvent(event);
     if (event.type === 'New') this.#onNewPath();
     else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
-    else if (event.type === 'FailedValidation') this.#isRebound = false;
+    else if (event.type === 'FailedValidation') this.#onFailed(event.peer);
     // quiche calls its local address `old`, and the peer's `new`.
     else if (event.type === 'PeerMigrated') this.#onPeerMigrated(event.old, event.new);
+  }
+
+  #onFailed(name: NativeHost): void {
+    this.#isRebound = false;
+    this.#addresses.rename(name);
+    this.#engineInfo = {
+      ...this.#engineInfo,
+      from: this.#addresses.nameOf(this.#receiveInfo.from),
+    };
   }
 
   #onNewPath(): void {
@@ -195,7 +204,7 @@ export class Paths {
       this.#addresses.settle();
     } else {
       this.#isRebound = true;
-      this.#addresses.exchange(remote);
+      this.#addresses.exchange(remote, name);
       this.#engineInfo = { ...this.#engineInfo, from: this.#addresses.nameOf(remote) };
     }
     if (remote.port === this.remotePort && displayHost(remote.host) === this.remoteHost) return;
