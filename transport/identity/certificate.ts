@@ -1,31 +1,22 @@
-import { X509Certificate, createHash, sign, type KeyObject } from 'node:crypto';
+import { X509Certificate, createHash, type KeyObject } from 'node:crypto';
 import { encodeBase32 } from './base32.js';
-import {
-  derBitString,
-  derBoolean,
-  derExplicit,
-  derGeneralizedTime,
-  derObjectIdentifier,
-  derOctetString,
-  derSequence,
-  derSet,
-  derUnsignedInteger,
-  derUtcTime,
-  derUtf8String,
-} from './der.js';
+import { derBitString, derSequence } from './der.js';
 import { IdentityError } from './identity-error.js';
+import {
+  COMMON_NAME,
+  ED25519,
+  SIGNS_ONLY,
+  certificatePem,
+  derName,
+  derValidity,
+  signCertificate,
+} from './x509.js';
 
-/** RFC 8410 section 3: the same identifier names the key and the signature; no parameters. */
-const ED25519 = derSequence(derObjectIdentifier('1.3.101.112'));
-const COMMON_NAME = derObjectIdentifier('2.5.4.3');
-const KEY_USAGE = derObjectIdentifier('2.5.29.15');
-const DIGITAL_SIGNATURE = derBitString(Uint8Array.of(0x80), 7);
-const VERSION_3 = derExplicit(0, derUnsignedInteger(Uint8Array.of(2)));
 /**
  * A peer id does not expire: the swarm decides who belongs to it. RFC 5280 4.1.2.5 names this date
  * for that.
  */
-const VALIDITY = derSequence(derUtcTime('200101000000Z'), derGeneralizedTime('99991231235959Z'));
+const VALIDITY = derValidity(Date.UTC(2020, 0, 1), Date.UTC(9999, 11, 31, 23, 59, 59));
 
 /** How much earlier than its notBefore a certificate is taken: the peer's clock may be ahead. */
 const CLOCK_SKEW_MS_MAX = 5 * 60 * 1_000;
@@ -55,28 +46,15 @@ export function peerIdFromPublicKey(publicKey: Uint8Array): string {
  */
 export function selfSignedCertificate(privateKey: KeyObject): string {
   const publicKey = rawPublicKey(privateKey);
-  const name = derSequence(
-    derSet(derSequence(COMMON_NAME, derUtf8String(peerIdFromPublicKey(publicKey)))),
-  );
-  const serial = createHash('sha256').update('serial').update(publicKey).digest().subarray(0, 16);
-  const keyUsage = derSequence(KEY_USAGE, derBoolean(true), derOctetString(DIGITAL_SIGNATURE));
-  const toBeSigned = derSequence(
-    VERSION_3,
-    derUnsignedInteger(serial),
-    ED25519,
-    name,
-    VALIDITY,
-    name,
-    derSequence(ED25519, derBitString(publicKey)),
-    derExplicit(3, derSequence(keyUsage)),
-  );
-  const signature = sign(null, toBeSigned, privateKey);
-  const certificate = derSequence(toBeSigned, ED25519, derBitString(signature));
-  const lines =
-    Buffer.from(certificate)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  const der = signCertificate({
+    serial: createHash('sha256').update('serial').update(publicKey).digest().subarray(0, 16),
+    name: derName(COMMON_NAME, peerIdFromPublicKey(publicKey)),
+    validity: VALIDITY,
+    subjectKey: derSequence(ED25519, derBitString(publicKey)),
+    extension: SIGNS_ONLY,
+    privateKey,
+  });
+  return certificatePem(der);
 }
 
 /**

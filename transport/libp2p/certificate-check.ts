@@ -1,7 +1,8 @@
 import { verify, type KeyObject } from 'node:crypto';
 import type { PeerId } from '@libp2p/interface';
 import { derObjectIdentifier, derSequence } from '../identity/der.js';
-import { ECDSA_SHA256, ED25519, LIBP2P_EXTENSION, SIGNED_PREFIX } from './certificate.js';
+import { ECDSA_SHA256, ED25519 } from '../identity/x509.js';
+import { LIBP2P_EXTENSION, SIGNED_PREFIX } from './certificate.js';
 import { DER_TAG, DerReader } from './der-reader.js';
 import { readHostKey, subjectPublicKey, type HostKey } from './host-key.js';
 import { Libp2pTransportError } from './libp2p-transport-error.js';

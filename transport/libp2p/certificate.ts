@@ -1,39 +1,16 @@
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  sign,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { publicKeyToProtobuf } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
-import {
-  derBitString,
-  derExplicit,
-  derGeneralizedTime,
-  derObjectIdentifier,
-  derOctetString,
-  derSequence,
-  derSet,
-  derUnsignedInteger,
-  derUtcTime,
-  derUtf8String,
-} from '../identity/der.js';
+import { derObjectIdentifier, derOctetString, derSequence } from '../identity/der.js';
+import { certificatePem, derName, derValidity, signCertificate } from '../identity/x509.js';
 import { Libp2pTransportError } from './libp2p-transport-error.js';
 
 /** The libp2p Public Key Extension. */
 export const LIBP2P_EXTENSION = derObjectIdentifier('1.3.6.1.4.1.53594.1.1');
 /** What the host key signs, followed by the public key of the certificate. */
 export const SIGNED_PREFIX = Buffer.from('libp2p-tls-handshake:');
-/** RFC 5758 3.2: ECDSA with SHA-256, no parameters. */
-export const ECDSA_SHA256 = derSequence(derObjectIdentifier('1.2.840.10045.4.3.2'));
-/** RFC 8410 3. */
-export const ED25519 = derSequence(derObjectIdentifier('1.3.101.112'));
-const VERSION_3 = derExplicit(0, derUnsignedInteger(Uint8Array.of(2)));
 /** Peers look at the key only; RFC 5280 4.1.2.4 wants a name that is not empty. */
-const NAME = derSequence(
-  derSet(derSequence(derObjectIdentifier('2.5.4.10'), derUtf8String('libp2p'))),
-);
+const NAME = derName(derObjectIdentifier('2.5.4.10'), 'libp2p');
 const HOUR_MS = 3_600_000;
 /** Peers whose clocks are behind accept a certificate that has just been made. */
 const CLOCK_SKEW_MS = HOUR_MS;
@@ -62,13 +39,9 @@ export async function createCredentials(
     notBeforeMs: nowMs - CLOCK_SKEW_MS,
     notAfterMs: nowMs + LIFETIME_MS,
   });
-  const lines =
-    Buffer.from(certificate)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
   return {
     privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    certificatePem: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
+    certificatePem: certificatePem(certificate),
   };
 }
 
@@ -96,26 +69,12 @@ export async function libp2pCertificate(options: {
     derOctetString(publicKeyToProtobuf(hostKey.publicKey)),
     derOctetString(hostSignature),
   );
-  const algorithm = privateKey.asymmetricKeyType === 'ed25519' ? ED25519 : ECDSA_SHA256;
-  const validity = derSequence(derTime(options.notBeforeMs), derTime(options.notAfterMs));
-  const toBeSigned = derSequence(
-    VERSION_3,
-    derUnsignedInteger(createHash('sha256').update(subjectKey).digest().subarray(0, 16)),
-    algorithm,
-    NAME,
-    validity,
-    NAME,
+  return signCertificate({
+    serial: createHash('sha256').update(subjectKey).digest().subarray(0, 16),
+    name: NAME,
+    validity: derValidity(options.notBeforeMs, options.notAfterMs),
     subjectKey,
-    derExplicit(3, derSequence(derSequence(LIBP2P_EXTENSION, derOctetString(signedKey)))),
-  );
-  const hash = algorithm === ED25519 ? null : 'sha256';
-  const signature = sign(hash, toBeSigned, privateKey);
-  return derSequence(toBeSigned, algorithm, derBitString(signature));
-}
-
-/** RFC 5280 4.1.2.5 wants UTCTime for years before 2050; all others are GeneralizedTime. */
-function derTime(atMs: number): Uint8Array {
-  const text = `${new Date(atMs).toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`;
-  const year = Number(text.slice(0, 4));
-  return year >= 1950 && year < 2050 ? derUtcTime(text.slice(2)) : derGeneralizedTime(text);
+    extension: derSequence(LIBP2P_EXTENSION, derOctetString(signedKey)),
+    privateKey,
+  });
 }

@@ -3,6 +3,7 @@ import { publicKeyFromProtobuf } from '@libp2p/crypto/keys';
 import type { PeerId } from '@libp2p/interface';
 import { peerIdFromMultihash, peerIdFromPublicKey } from '@libp2p/peer-id';
 import { derBitString, derObjectIdentifier, derSequence } from '../identity/der.js';
+import { ED25519 } from '../identity/x509.js';
 import { Libp2pTransportError } from './libp2p-transport-error.js';
 import { HOST_KEY_BYTES_MAX, RSA_BITS_MAX, RSA_BITS_MIN } from './limits.js';
 
@@ -19,7 +20,6 @@ const SHA256_BYTES = 32;
 
 const EC_PUBLIC_KEY = derObjectIdentifier('1.2.840.10045.2.1');
 const SECP256K1 = derSequence(EC_PUBLIC_KEY, derObjectIdentifier('1.3.132.0.10'));
-const ED25519 = derSequence(derObjectIdentifier('1.3.101.112'));
 /** Curves that an ECDSA host key may be on, by their name in OpenSSL. */
 const ECDSA_CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 

@@ -6,7 +6,7 @@ import {
   type SendResult,
 } from '@libp2p/utils';
 import type { ConnectionCloseInfo, Stream, StreamHandler } from '../quic/index.js';
-import { abortable } from './abortable.js';
+import { abortable } from '../abortable.js';
 import { STREAM_RESET_CODE } from './codes.js';
 import { endingOf } from './ending.js';
 import { Libp2pTransportError } from './libp2p-transport-error.js';

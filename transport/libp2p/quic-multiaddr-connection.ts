@@ -9,7 +9,7 @@ import type {
 import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import type { Connection, ConnectionCloseInfo } from '../quic/index.js';
-import { abortable } from './abortable.js';
+import { abortable } from '../abortable.js';
 import { CONNECTION_CODE } from './codes.js';
 import { endingOf } from './ending.js';
 import { CLOSE_LINGER_MS, CLOSE_LINGER_ROUND_TRIPS } from './limits.js';

@@ -29,7 +29,7 @@ import {
   type EngineOptions,
   type QuicSettings,
 } from '../quic/index.js';
-import { abortable } from './abortable.js';
+import { abortable } from '../abortable.js';
 import { parseQuicAddress, quicMultiaddr, requireQuicAddress } from './address.js';
 import { createCredentials, type TlsCredentials } from './certificate.js';
 import { CONNECTION_CODE } from './codes.js';

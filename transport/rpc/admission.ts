@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { TokenBucket } from '../token-bucket.js';
 import type { Reason } from './codes.js';
 import {
   ENDPOINT_HANDLERS_MAX,
@@ -7,7 +8,6 @@ import {
   RETRY_AFTER_MS,
 } from './limits.js';
 import { RpcError } from './rpc.js';
-import { TokenBucket } from './token-bucket.js';
 
 /** How much an endpoint takes on. */
 export interface LoadLimits {

@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js';
 import { formatHostPort } from '../identity/peer-address.js';
 import { PING_METHOD } from './dispatch.js';
 import { onAnswerEnd } from './interceptors.js';
@@ -382,18 +383,5 @@ function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-  });
-}
-
-/** What a promise brings, or the reason of the signal if that comes first. */
-function abortable<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) {
-      onAbort();
-      return;
-    }
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

@@ -4,26 +4,16 @@ import { CapsuleReader, encodeCapsule } from '../../../transport/http3/capsule.j
 import { decodeDatagram, encodeDatagram } from '../../../transport/http3/datagram.js';
 import { encodeFrame } from '../../../transport/http3/frame.js';
 import { FrameReader } from '../../../transport/http3/frame-reader.js';
-import { Http3Error } from '../../../transport/http3/http3-error.js';
 import { CAPSULE_BYTES_MAX } from '../../../transport/http3/limits.js';
 import { checkTrailers, decodeRequest, decodeResponse } from '../../../transport/http3/message.js';
 import type { Field } from '../../../transport/http3/qpack/static-table.js';
 import { decodeSettings, encodeSettings } from '../../../transport/http3/settings.js';
 import { encodeVarint, readVarint } from '../../../transport/http3/varint.js';
 import { fuzz } from '../seed.js';
+import { codeOf } from './code-of.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytes = (text: string): Uint8Array => Buffer.from(text.replaceAll(' ', ''), 'hex');
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Http3Error)) throw error;
-    return error.code;
-  }
-}
 
 describe('integers', () => {
   it.each([

@@ -1,24 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Http3Error } from '../../../transport/http3/http3-error.js';
 import { QpackDecoder } from '../../../transport/http3/qpack/decoder.js';
 import { QpackEncoder } from '../../../transport/http3/qpack/encoder.js';
 import type { Field } from '../../../transport/http3/qpack/static-table.js';
 import { fuzz } from '../seed.js';
+import { codeOf } from './code-of.js';
 
 const hex = (text: string): Uint8Array => Buffer.from(text.replaceAll(/\s/g, ''), 'hex');
 const shown = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-
-/** Runs `run` and gives the code of the error, or undefined. Anything but `Http3Error` fails. */
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof Http3Error)) throw error;
-    return error.code;
-  }
-}
 
 describe('the examples of RFC 9204 appendix B', () => {
   it('are decoded, with the acknowledgements they show', () => {

@@ -1,5 +1,6 @@
 import { X509Certificate, createPrivateKey, sign } from 'node:crypto';
 import type { Identity } from '../../../transport/identity/index.js';
+import { certificatePem } from '../../../transport/identity/x509.js';
 
 const NOT_BEFORE = '200101000000Z';
 const NOT_AFTER = '99991231235959Z';
@@ -8,11 +9,6 @@ const SIGNATURE_BYTES = 64;
 const TAIL_BYTES = 7 + 3 + SIGNATURE_BYTES;
 /** SEQUENCE with a length of two bytes, in front of the signed part. */
 const HEAD_BYTES = 4;
-
-function toPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
-}
 
 /** The certificate of an identity with other bytes in it, of the same length, signed anew. */
 function resigned(identity: Identity, change: (der: Buffer) => void): Identity {
@@ -23,7 +19,7 @@ function resigned(identity: Identity, change: (der: Buffer) => void): Identity {
     der,
     der.length - SIGNATURE_BYTES,
   );
-  return { ...identity, certificatePem: toPem(der) };
+  return { ...identity, certificatePem: certificatePem(der) };
 }
 
 function replace(der: Buffer, old: string, text: string): void {

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
+import { certificatePem as pem } from '../../../transport/identity/x509.js';
 import { libp2pCertificate } from '../../../transport/libp2p/certificate.js';
 import type {
   Connection,
@@ -25,11 +26,7 @@ export async function certificatePem(
     notBeforeMs: nowMs - YEAR_MS,
     notAfterMs: nowMs + YEAR_MS,
   });
-  const lines =
-    Buffer.from(der)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  return pem(der);
 }
 
 /** A peer of libp2p without libp2p: a bare engine whose test may do as it likes. */

@@ -1,9 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  Allowance,
-  CreditAccount,
-  HandshakeAccount,
-} from '../../../transport/quic/quiche/budget.js';
+import { CreditAccount, HandshakeAccount } from '../../../transport/quic/quiche/budget.js';
 import { FrameRules, type RulesContext } from '../../../transport/quic/quiche/frame-rules.js';
 import { readFrames } from '../../../transport/quic/quiche/frames.js';
 import {
@@ -159,15 +155,5 @@ describe('accounts', () => {
       expect(account.onReceived(1_200)).toBe(true);
     }
     expect(account.onReceived(1_200)).toBe(false);
-  });
-
-  it('an allowance fills up with time, to its maximum', () => {
-    const allowance = new Allowance(2, 1, 0);
-    expect([allowance.take(2, 0), allowance.take(1, 500), allowance.take(1, 1_000)]).toEqual([
-      true,
-      false,
-      true,
-    ]);
-    expect(allowance.take(3, 100_000)).toBe(false);
   });
 });

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ClientHelloReader } from '../../../transport/quic/quiche/client-hello.js';
 import { readCryptoFrames } from '../../../transport/quic/quiche/crypto-frames.js';
-import { ClientInitialKeys } from '../../../transport/quic/quiche/initial-keys.js';
 import { openInitial, readLongPacket } from '../../../transport/quic/quiche/initial-packet.js';
 import { loadNative, type NativeConnection } from '../../../transport/quic/quiche/native.js';
+import { initialKeys } from '../../../transport/quic/quiche/packet-protection.js';
 import { fuzz } from '../seed.js';
 import { dial, host, quicheConfig, sendAll } from './early-quiche.js';
 import { cryptoFrame, sealInitial, varint } from './seal-initial.js';
@@ -27,7 +27,7 @@ const source = first.subarray(sourceAt, sourceAt + first[sourceAt - 1]!);
 const opened = openInitial(
   first,
   readLongPacket(first, 0)!,
-  new ClientInitialKeys(connectionId),
+  initialKeys(connectionId, 'client'),
   -1,
 );
 const hello = Buffer.from(readCryptoFrames(opened!.payload)![0]!.data);

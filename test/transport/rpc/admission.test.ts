@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Admission } from '../../../transport/rpc/admission.js';
 import { RATE_PEERS_MAX } from '../../../transport/rpc/limits.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
-import { TokenBucket } from '../../../transport/rpc/token-bucket.js';
+import { TokenBucket } from '../../../transport/token-bucket.js';
 import { addressOf, listen, pair, rejection, sleep } from './pair.js';
 
 const WITHIN = { timeoutMs: 30_000 };
@@ -20,6 +20,12 @@ describe('a rate with a burst', () => {
     expect(bucket.take(100_000)).toBe(100);
     // A clock that goes back gives nothing and takes nothing.
     expect(bucket.take(99_000)).toBe(100);
+  });
+
+  it('fills up with time, to its maximum, also when several are taken', () => {
+    const bucket = new TokenBucket(1, 2, 0);
+    expect([bucket.take(0, 2), bucket.take(500), bucket.take(1_000)]).toEqual([0, 500, 0]);
+    expect(bucket.take(100_000, 3)).toBe(1_000);
   });
 });
 

@@ -2,10 +2,10 @@ import { createSocket, type Socket } from 'node:dgram';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
-import type { Connection } from '../../../transport/quic/index.js';
 import { PROTOCOL, encodeNotification, encodeRequest } from '../../../transport/rpc/wire.js';
-import { handler, openEngine } from '../quic/engines.js';
+import { handler } from '../quic/engines.js';
 import { fuzz } from '../seed.js';
+import { misbehaving } from './misbehaving.js';
 import { addressOf, listen, pair, until } from './pair.js';
 
 const WITHIN = { timeoutMs: 10_000 };
@@ -19,19 +19,6 @@ function udp(): Socket {
   const socket = createSocket('udp4');
   sockets.push(socket);
   return socket;
-}
-
-/** A peer with a proper identity that sends what it likes on its streams. */
-async function misbehaving(port: number): Promise<Connection> {
-  const engine = await openEngine({ protocols: [PROTOCOL] });
-  return engine.connect({
-    host: '127.0.0.1',
-    port,
-    timeoutMs: 5_000,
-    authenticate: () => ({ isAccepted: true }),
-    onOpen: (connection) =>
-      connection.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
-  });
 }
 
 describe('datagrams', () => {
@@ -118,7 +105,7 @@ describe('streams', () => {
       { echo: (payload) => ((handled += 1), payload) },
       { onHandlerError: (...all) => errors.push(all) },
     );
-    const hostile = await misbehaving(server.port);
+    const hostile = await misbehaving(server.port, PROTOCOL);
     const request = encodeRequest({ method: 'echo', timeoutMs: 1_000, payload: { a: [1, 'x'] } });
     const notification = encodeNotification({ method: 'echo', payload: 1 });
     const spoilt = fc
@@ -155,7 +142,7 @@ describe('streams', () => {
 
   it('that never end hold no more than their bytes, and leave the others their place', async () => {
     const server = await listen({ echo: (payload) => payload });
-    const hostile = await misbehaving(server.port);
+    const hostile = await misbehaving(server.port, PROTOCOL);
     for (let count = 0; count < 100; count += 1) {
       hostile.openBidirectional(handler())?.write(Buffer.from('00ffffff94', 'hex'));
     }

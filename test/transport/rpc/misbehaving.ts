@@ -8,8 +8,8 @@ import { addressOf, listen, until } from './pair.js';
 export const WITHIN = { timeoutMs: 10_000 };
 
 /** A peer with a proper identity that sends what it likes on its streams. */
-export async function misbehaving(port: number): Promise<Connection> {
-  const engine = await openEngine({ protocols: [PROTOCOL_2] });
+export async function misbehaving(port: number, protocol = PROTOCOL_2): Promise<Connection> {
+  const engine = await openEngine({ protocols: [protocol] });
   return engine.connect({
     host: '127.0.0.1',
     port,

@@ -11,21 +11,7 @@ import {
   encodeNotification,
   encodeRequest,
 } from '../../../transport/rpc/wire.js';
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const message = (text: string): Uint8Array =>
-  Buffer.from(text.replaceAll(' ', ''), 'hex').subarray(LENGTH_BYTES);
-
-/** What `run` throws. */
-function thrownBy(run: () => unknown): RpcError {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toBeInstanceOf(RpcError);
-    return error as RpcError;
-  }
-  throw new Error('nothing was thrown');
-}
+import { hex, message, thrownBy } from './golden.js';
 
 // Frames of version 1 as released: they never change, since a peer of that release is somewhere.
 describe('the bytes of version 1', () => {

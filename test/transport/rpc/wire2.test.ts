@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { LENGTH_BYTES } from '../../../transport/rpc/codec.js';
 import { decodeHello, encodeHello, readHello } from '../../../transport/rpc/hello.js';
 import {
   HEAD_BYTES_MAX,
@@ -19,25 +18,12 @@ import {
   encodeTrailer,
   type HeadContent,
 } from '../../../transport/rpc/wire2.js';
+import { hex, message, thrownBy } from './golden.js';
 
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const bytesOf = (golden: string): Uint8Array => Buffer.from(golden.replaceAll(' ', ''), 'hex');
-const message = (golden: string): Uint8Array => bytesOf(golden).subarray(LENGTH_BYTES);
 const read = (golden: string): unknown => decodeFrame(message(golden));
 
 const HEAD: HeadContent = { kind: 'unary', method: 'echo', timeoutMs: 5_000 };
 const PLAIN = { metadata: {}, idempotencyKey: undefined, isIdempotent: false, urgency: undefined };
-
-/** What `run` throws. */
-function thrownBy(run: () => unknown): RpcError {
-  try {
-    run();
-  } catch (error) {
-    expect(error).toBeInstanceOf(RpcError);
-    return error as RpcError;
-  }
-  throw new Error('nothing was thrown');
-}
 
 // Frames of version 2 as released: they never change, since a peer of that release is somewhere.
 describe('the bytes of version 2', () => {

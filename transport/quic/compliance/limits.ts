@@ -1,10 +1,21 @@
 import { strict as assert } from 'node:assert';
-import type { ComplianceCase } from './case.js';
-import { bytesOf, connectPair, echo } from './pair.js';
+import type { ComplianceCase, ComplianceContext } from './case.js';
+import { bytesOf, connectPair, echo, type Side } from './pair.js';
 import { StreamRecorder } from './recorder.js';
 
 const NOTHING = new Uint8Array();
 const FIVE = { server: { settings: { streamsMax: 5 } } };
+
+/** Opens a stream as soon as the peer has room for it. */
+async function openSoon(context: ComplianceContext, client: Side): Promise<StreamRecorder> {
+  const recorder = new StreamRecorder(context);
+  await context.until(() => {
+    const stream = client.connection.openBidirectional(recorder);
+    if (stream !== undefined) recorder.stream = stream;
+    return stream !== undefined;
+  }, 'there is a place for a stream');
+  return recorder;
+}
 
 /** How many streams may be open at once (RFC 9000 4.6). */
 export const limitCases: readonly ComplianceCase[] = [
@@ -139,16 +150,10 @@ export const limitCases: readonly ComplianceCase[] = [
         },
       });
       for (let round = 0; round < 30; round += 1) {
-        let recorder: StreamRecorder | undefined;
-        await context.until(() => {
-          const next = new StreamRecorder(context);
-          const stream = client.connection.openBidirectional(next);
-          if (stream !== undefined) (recorder = next).stream = stream;
-          return stream !== undefined;
-        }, 'there is a place');
-        recorder!.stream.write(bytesOf('hello'));
-        await context.until(() => recorder!.resetCode === 2, 'the peer has reset it');
-        recorder!.stream.reset(1);
+        const recorder = await openSoon(context, client);
+        recorder.stream.write(bytesOf('hello'));
+        await context.until(() => recorder.resetCode === 2, 'the peer has reset it');
+        recorder.stream.reset(1);
       }
     },
   },
@@ -157,17 +162,11 @@ export const limitCases: readonly ComplianceCase[] = [
     async run(context) {
       const { client, server } = await connectPair(context, FIVE);
       for (let round = 0; round < 30; round += 1) {
-        let recorder: StreamRecorder | undefined;
-        await context.until(() => {
-          const next = new StreamRecorder(context);
-          const stream = client.connection.openBidirectional(next);
-          if (stream !== undefined) (recorder = next).stream = stream;
-          return stream !== undefined;
-        }, 'there is a place');
-        recorder!.stream.write(bytesOf('hello'));
+        const recorder = await openSoon(context, client);
+        recorder.stream.write(bytesOf('hello'));
         await context.until(() => server.streams[round]?.text === 'hello', 'it has come');
-        recorder!.stream.reset(1);
-        recorder!.stream.stop(1);
+        recorder.stream.reset(1);
+        recorder.stream.stop(1);
       }
     },
   },
@@ -179,20 +178,10 @@ export const limitCases: readonly ComplianceCase[] = [
         onServer: { onStream: (stream) => ({ onReset: () => stream.reset(3) }) },
       });
       for (let round = 0; round < 30; round += 1) {
-        await context.until(() => {
-          const recorder = new StreamRecorder(context);
-          const stream = client.connection.openBidirectional(recorder);
-          stream?.reset(1);
-          return stream !== undefined;
-        }, 'there is a place');
+        (await openSoon(context, client)).stream.reset(1);
       }
-      let last: StreamRecorder | undefined;
-      await context.until(() => {
-        last = new StreamRecorder(context);
-        const stream = client.connection.openBidirectional(last);
-        stream?.write(bytesOf('still here'), true);
-        return stream !== undefined;
-      }, 'there is a place for another');
+      const last = await openSoon(context, client);
+      last.stream.write(bytesOf('still here'), true);
       await context.until(
         () => server.streams.some(({ text }) => text === 'still here'),
         'what is written to it arrives',

@@ -65,31 +65,3 @@ export class HandshakeAccount {
     return this.#bytes <= HANDSHAKE_BYTES_MAX && this.#packets <= HANDSHAKE_PACKETS_MAX;
   }
 }
-
-/** So many at once, and so many a second after that. */
-export class Allowance {
-  readonly #max: number;
-  readonly #perSecond: number;
-  #left: number;
-  #filledAt: number;
-
-  constructor(max: number, perSecond: number, now: number) {
-    this.#max = max;
-    this.#perSecond = perSecond;
-    this.#left = max;
-    this.#filledAt = now;
-  }
-
-  /** False when there is not so much left; then nothing is taken. */
-  take(count: number, now: number): boolean {
-    this.add(((now - this.#filledAt) / 1_000) * this.#perSecond);
-    this.#filledAt = now;
-    if (this.#left < count) return false;
-    this.#left -= count;
-    return true;
-  }
-
-  add(count: number): void {
-    this.#left = Math.min(this.#left + count, this.#max);
-  }
-}

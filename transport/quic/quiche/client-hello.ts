@@ -4,8 +4,8 @@ import {
   PACKET_NUMBERS_REORDERED_MAX,
 } from '../limits.js';
 import { CryptoAssembly, readCryptoFrames } from './crypto-frames.js';
-import { ClientInitialKeys } from './initial-keys.js';
 import { openInitial, readLongPacket, type ProtectedPacket } from './initial-packet.js';
+import { initialKeys, type PacketKeys } from './packet-protection.js';
 import { readClientHello, type ClientHello } from './tls-client-hello.js';
 
 export type { ClientHello } from './tls-client-hello.js';
@@ -30,7 +30,7 @@ export class ClientHelloReader {
   readonly #connectionId: Uint8Array;
   readonly #assembly = new CryptoAssembly();
   readonly #packetNumbers = new Set<number>();
-  #keys: ClientInitialKeys | undefined;
+  #keys: PacketKeys | undefined;
   #largestPacketNumber = -1;
   #datagramCount = 0;
   #isInvalid = false;
@@ -88,7 +88,7 @@ export class ClientHelloReader {
     mayBeNew: boolean,
   ): 'read' | 'repeated' | 'invalid' {
     if (Buffer.compare(packet.destination, this.#connectionId) !== 0) return 'invalid';
-    this.#keys ??= new ClientInitialKeys(this.#connectionId);
+    this.#keys ??= initialKeys(this.#connectionId, 'client');
     const opened = openInitial(datagram, packet, this.#keys, this.#largestPacketNumber);
     const frames = opened === undefined ? undefined : readCryptoFrames(opened.payload);
     if (opened === undefined || frames === undefined) return 'invalid';

@@ -1,4 +1,4 @@
-import { Allowance } from './budget.js';
+import { TokenBucket } from '../../token-bucket.js';
 import type { Frame } from './frames.js';
 import {
   BYTES_DELIVERED_PER_GAP,
@@ -37,10 +37,10 @@ export interface RulesContext {
  */
 export class FrameRules {
   readonly #context: RulesContext;
-  readonly #idle: Allowance;
-  readonly #challenges: Allowance;
-  readonly #connectionIds: Allowance;
-  readonly #gaps: Allowance;
+  readonly #idle: TokenBucket;
+  readonly #challenges: TokenBucket;
+  readonly #connectionIds: TokenBucket;
+  readonly #gaps: TokenBucket;
   /** Where each stream ended, as far as it was seen. */
   readonly #streamEnds = new Map<number, number>();
   #retiredBelow = 0;
@@ -49,14 +49,14 @@ export class FrameRules {
 
   constructor(context: RulesContext, now: number) {
     this.#context = context;
-    this.#idle = new Allowance(IDLE_BYTES_MAX, IDLE_BYTES_PER_SECOND, now);
-    this.#challenges = new Allowance(PATH_CHALLENGES_MAX, PATH_CHALLENGES_PER_SECOND, now);
-    this.#connectionIds = new Allowance(
-      CONNECTION_ID_FRAMES_MAX,
+    this.#idle = new TokenBucket(IDLE_BYTES_PER_SECOND, IDLE_BYTES_MAX, now);
+    this.#challenges = new TokenBucket(PATH_CHALLENGES_PER_SECOND, PATH_CHALLENGES_MAX, now);
+    this.#connectionIds = new TokenBucket(
       CONNECTION_ID_FRAMES_PER_SECOND,
+      CONNECTION_ID_FRAMES_MAX,
       now,
     );
-    this.#gaps = new Allowance(STREAM_GAPS_MAX, STREAM_GAPS_PER_SECOND, now);
+    this.#gaps = new TokenBucket(STREAM_GAPS_PER_SECOND, STREAM_GAPS_MAX, now);
   }
 
   /** Waiting for the acknowledgement that shows whether the peer fell for it. */
@@ -85,7 +85,7 @@ export class FrameRules {
       if (violation !== undefined) return violation;
       isUseful ||= ['stream', 'datagram', 'ack', 'close'].includes(frame.kind);
     }
-    if (!isUseful && !this.#idle.take(packetBytes, now)) {
+    if (!isUseful && this.#idle.take(now, packetBytes) > 0) {
       return violated(PROTOCOL_VIOLATION, 'too many packets that deliver nothing');
     }
     return undefined;
@@ -103,7 +103,7 @@ export class FrameRules {
         return this.#countIds(now);
       case 'path-challenge':
         // CVE-2023-6193.
-        if (this.#challenges.take(1, now)) return undefined;
+        if (this.#challenges.take(now) === 0) return undefined;
         return violated(PROTOCOL_VIOLATION, 'too many PATH_CHALLENGE frames');
       case 'stream':
         // A peer that delivers as much as it sends is believed: the network, too, makes gaps.
@@ -149,7 +149,7 @@ export class FrameRules {
   }
 
   #countIds(now: number): Violation | undefined {
-    if (this.#connectionIds.take(1, now)) return undefined;
+    if (this.#connectionIds.take(now) === 0) return undefined;
     return violated(CONNECTION_ID_LIMIT_ERROR, 'too many frames about connection ids');
   }
 
@@ -165,7 +165,7 @@ export class FrameRules {
         break;
       }
     }
-    if (!isGap || this.#gaps.take(1, now)) return undefined;
+    if (!isGap || this.#gaps.take(now) === 0) return undefined;
     return violated(PROTOCOL_VIOLATION, 'too many pieces of streams with gaps between them');
   }
 }

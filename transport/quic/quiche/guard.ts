@@ -1,4 +1,5 @@
-import { Allowance, CreditAccount, HandshakeAccount } from './budget.js';
+import { TokenBucket } from '../../token-bucket.js';
+import { CreditAccount, HandshakeAccount } from './budget.js';
 import { FrameRules, type Violation } from './frame-rules.js';
 import {
   CALL_MS_MAX,
@@ -14,7 +15,7 @@ import {
   PATH_CHANGES_PER_SECOND,
   TRAP_EVERY_MS,
 } from './guard-limits.js';
-import { Reader } from './frames.js';
+import { readLongPacket } from './initial-packet.js';
 import { Inspector } from './inspector.js';
 import { SecretTap, type KeyLogging, type TrafficSecrets } from './secret-tap.js';
 
@@ -39,7 +40,6 @@ export type Verdict =
   | Violation;
 
 /** Types of long headers (RFC 9000 17.2). */
-const INITIAL = 0;
 const EARLY_DATA = 1;
 const RETRY = 3;
 const INTERNAL_ERROR = 0x01;
@@ -82,8 +82,8 @@ export class ConnectionGuard {
   #sentSinceTrap = 0;
   #trappedAt: number;
   #sentPackets = 0;
-  readonly #longCalls: Allowance;
-  readonly #paths: Allowance;
+  readonly #longCalls: TokenBucket;
+  readonly #paths: TokenBucket;
 
   /** Before the first packet. `isServer`: this side was dialled. */
   constructor(native: GuardedConnection, isServer: boolean, guards: Guards, now: number) {
@@ -93,9 +93,9 @@ export class ConnectionGuard {
     const isLogged = guards.inspection || guards.paths;
     this.#tap = isLogged ? SecretTap.attach(native) : undefined;
     this.#credit = new CreditAccount(now);
-    this.#longCalls = new Allowance(LONG_CALLS_MAX, LONG_CALLS_PER_SECOND, now);
+    this.#longCalls = new TokenBucket(LONG_CALLS_PER_SECOND, LONG_CALLS_MAX, now);
     this.#trappedAt = now - TRAP_EVERY_MS;
-    this.#paths = new Allowance(PATH_CHANGES_MAX, PATH_CHANGES_PER_SECOND, now);
+    this.#paths = new TokenBucket(PATH_CHANGES_PER_SECOND, PATH_CHANGES_MAX, now);
     const hasSent = (packetNumber: number): boolean =>
       // The first count leaves out coalesced packets, so quiche has the last word.
       packetNumber < this.#sentPackets || packetNumber < native.stats().sent;
@@ -133,7 +133,7 @@ export class ConnectionGuard {
       if (!isShort || !this.allowsPath()) return 'drop';
       // Forged packets cost an honest peer nothing: only what could be opened counts.
       const verdict = this.#inspect(packet, now);
-      if (verdict === 'pass' && !this.#paths.take(1, now)) return 'drop';
+      if (verdict === 'pass' && this.#paths.take(now) > 0) return 'drop';
       this.#hasPaths ||= verdict === 'pass';
       return verdict;
     }
@@ -190,7 +190,7 @@ export class ConnectionGuard {
 
   /** A call of the native object took so long. */
   onCall(ms: number, now: number): Violation | undefined {
-    if (ms < CALL_MS_MAX || this.#longCalls.take(1, now)) return undefined;
+    if (ms < CALL_MS_MAX || this.#longCalls.take(now) === 0) return undefined;
     return { code: INTERNAL_ERROR, reason: 'its packets take too long' };
   }
 
@@ -255,26 +255,11 @@ export class ConnectionGuard {
 function handshakeBytes(datagram: Uint8Array): number {
   let at = 0;
   while (at < datagram.length) {
-    const packet = datagram.subarray(at);
-    const isLong = ((packet[0] ?? 0) & 0x80) !== 0;
-    const length = isLong && !isEarlyData(packet) ? longPacketBytes(packet) : undefined;
-    if (length === undefined) break;
-    at += length;
+    const packet = isEarlyData(datagram.subarray(at)) ? undefined : readLongPacket(datagram, at);
+    if (packet === undefined) break;
+    at = packet.end;
   }
   return at;
-}
-
-/** Length of a packet with a long header; undefined when it does not say, or lies. */
-function longPacketBytes(packet: Uint8Array): number | undefined {
-  const reader = new Reader(Buffer.from(packet.buffer, packet.byteOffset, packet.length));
-  const type = ((reader.take(1)[0] ?? 0) >> 4) & 3;
-  reader.skip(4);
-  reader.skip(reader.take(1)[0] ?? 0);
-  reader.skip(reader.take(1)[0] ?? 0);
-  if (type === RETRY) return undefined;
-  if (type === INITIAL) reader.skip(reader.number());
-  reader.skip(reader.number());
-  return reader.isOver ? undefined : reader.at;
 }
 
 /** A 0-RTT packet (RFC 9000 17.2.3) comes first in the datagram. */

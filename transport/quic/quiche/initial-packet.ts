@@ -1,13 +1,11 @@
 import { ByteCursor } from './byte-cursor.js';
-import { SAMPLE_BYTES, TAG_BYTES, type ClientInitialKeys } from './initial-keys.js';
+import { openPacket, type OpenedPacket, type PacketKeys } from './packet-protection.js';
 
 const VERSION_1 = 1;
 const CONNECTION_ID_BYTES_MAX = 20;
 const LONG_HEADER = 0x80;
 const FIXED_BIT = 0x40;
 const RESERVED_BITS = 0x0c;
-/** The sample begins where the packet number would end if it had four bytes (RFC 9001 5.4.2). */
-const SAMPLE_OFFSET = 4;
 
 /** Types of packets with a long header (RFC 9000 17.2). */
 const TYPE = { initial: 0, zeroRtt: 1, handshake: 2 } as const;
@@ -48,48 +46,18 @@ export function readLongPacket(datagram: Uint8Array, start: number): ProtectedPa
 }
 
 /**
- * The whole packet number, from its lowest `length` bytes and the largest number so far, -1 for
- * none (RFC 9000 A.3).
- */
-export function decodePacketNumber(largest: number, truncated: number, length: number): number {
-  const expected = largest + 1;
-  const window = 256 ** length;
-  const candidate = expected - (expected % window) + truncated;
-  if (candidate <= expected - window / 2) return candidate + window;
-  if (candidate > expected + window / 2 && candidate >= window) return candidate - window;
-  return candidate;
-}
-
-/**
  * Removes the protection of an Initial packet (RFC 9001 5.3, 5.4) and leaves the datagram as it is.
  * Undefined when it is too short, not protected with these keys, or breaks RFC 9000 17.2.
  */
 export function openInitial(
   datagram: Uint8Array,
-  packet: ProtectedPacket,
-  keys: ClientInitialKeys,
+  { start, packetNumberAt, end }: ProtectedPacket,
+  keys: PacketKeys,
   largestPacketNumber: number,
-): { readonly packetNumber: number; readonly payload: Uint8Array } | undefined {
-  const { start, packetNumberAt, end } = packet;
-  const sampleAt = packetNumberAt + SAMPLE_OFFSET;
-  if (sampleAt + SAMPLE_BYTES > end) return undefined;
-  const mask = keys.headerMask(datagram.subarray(sampleAt, sampleAt + SAMPLE_BYTES));
-  const first = (datagram[start] ?? 0) ^ ((mask[0] ?? 0) & 0x0f);
-  const length = (first & 3) + 1;
-  const payloadAt = packetNumberAt + length;
-  if (payloadAt + TAG_BYTES > end) return undefined;
-  const header = Buffer.from(datagram.subarray(start, payloadAt));
-  header[0] = first;
-  let truncated = 0;
-  for (let index = 0; index < length; index += 1) {
-    const at = packetNumberAt - start + index;
-    const byte = (header[at] ?? 0) ^ (mask[index + 1] ?? 0);
-    header[at] = byte;
-    truncated = truncated * 256 + byte;
-  }
-  const packetNumber = decodePacketNumber(largestPacketNumber, truncated, length);
-  const payload = keys.open(header, packetNumber, datagram.subarray(payloadAt, end));
+): OpenedPacket | undefined {
+  const packet = datagram.subarray(start, end);
+  const opened = openPacket(keys, packet, packetNumberAt - start, largestPacketNumber);
   // Only what authenticates may be judged: RFC 9000 17.2, reserved bits; 12.4, at least one frame.
-  if (payload === undefined || payload.length === 0) return undefined;
-  return (first & RESERVED_BITS) === 0 ? { packetNumber, payload } : undefined;
+  if (opened === undefined || opened.payload.length === 0) return undefined;
+  return (opened.first & RESERVED_BITS) === 0 ? opened : undefined;
 }

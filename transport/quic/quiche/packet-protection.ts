@@ -57,12 +57,13 @@ function hashOf(suite: CipherSuite): string {
   return suite === 'aes-256-gcm' ? 'sha384' : 'sha256';
 }
 
-/** Keys of Initial packets: anybody can derive them from the first id of the client (RFC 9001 5.2). */
-export function initialKeys(connectionId: Uint8Array): { client: PacketKeys; server: PacketKeys } {
+/**
+ * Keys of the Initial packets of one side (RFC 9001 5.2): anybody can derive them from the first
+ * destination id of the client, so that they hide nothing from who is on the path.
+ */
+export function initialKeys(connectionId: Uint8Array, side: 'client' | 'server'): PacketKeys {
   const initial = createHmac('sha256', INITIAL_SALT).update(connectionId).digest();
-  const keys = (label: string): PacketKeys =>
-    packetKeys(expandLabel('sha256', initial, label, 32), 'aes-128-gcm');
-  return { client: keys('client in'), server: keys('server in') };
+  return packetKeys(expandLabel('sha256', initial, `${side} in`, 32), 'aes-128-gcm');
 }
 
 /** Keys from a traffic secret of TLS (RFC 9001 5.1). */

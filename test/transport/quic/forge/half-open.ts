@@ -22,7 +22,7 @@ export class HalfOpen {
   constructor(socket: Socket, port: number) {
     this.#socket = socket;
     this.#port = port;
-    this.#keys = initialKeys(this.#ids.destination).client;
+    this.#keys = initialKeys(this.#ids.destination, 'client');
   }
 
   send(frames: readonly Uint8Array[]): void {

@@ -12,15 +12,20 @@ export class TokenBucket {
     this.#filledAtMs = nowMs;
   }
 
-  /** Takes one token and returns 0, or the milliseconds after which there is one. */
-  take(nowMs: number): number {
+  /** Takes `count` tokens and returns 0, or takes none: the milliseconds after which there are so many. */
+  take(nowMs: number, count = 1): number {
     const elapsedMs = Math.max(nowMs - this.#filledAtMs, 0);
     this.#filledAtMs = nowMs;
-    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1_000) * this.#ratePerSecond);
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1;
+    this.add((elapsedMs / 1_000) * this.#ratePerSecond);
+    if (this.#tokens >= count) {
+      this.#tokens -= count;
       return 0;
     }
-    return Math.ceil(((1 - this.#tokens) / this.#ratePerSecond) * 1_000);
+    return Math.ceil(((count - this.#tokens) / this.#ratePerSecond) * 1_000);
+  }
+
+  /** Tokens that were earned otherwise than by time. */
+  add(count: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + count);
   }
 }
