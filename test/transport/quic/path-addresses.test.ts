@@ -14,6 +14,8 @@ describe('the names of addresses', () => {
     const next = addresses.nameOf(at(2));
     expect([at(2), name]).not.toContainEqual(next);
     expect(addresses.wireOf(next)).toEqual(at(2));
+    // What is still on its way under the name before goes there, too.
+    expect(addresses.wireOf(name)).toEqual(at(2));
     addresses.exchange(at(2), next);
     expect(addresses.nameOf(at(2))).toEqual(at(1));
     expect(addresses.nameOf(at(1))).toEqual(next);

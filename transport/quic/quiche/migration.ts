@@ -57,14 +57,17 @@ export class Migration {
     return new Promise((resolve, reject) => {
       const text = `nothing came back on the new path in ${MIGRATION_MS_MAX} ms`;
       const timer = setTimeout(() => this.#end()?.reject(failed(text)), MIGRATION_MS_MAX);
-      const again = setInterval(() => this.#probeAgain(local, remote), PROBE_AGAIN_MS);
+      const again = setInterval(() => this.probeAgain(local, remote), PROBE_AGAIN_MS);
       this.#attempt = { local, resolve, reject, timer, again };
       this.#send();
     });
   }
 
-  /** quiche waits for a second before it does so itself, and a full queue on the way loses many. */
-  #probeAgain(local: NativeHost, remote: NativeHost): void {
+  /**
+   * Asks once more on a path that has not answered. quiche does so itself only after a time-out of the
+   * path, which there is none of while other packets are acknowledged on it.
+   */
+  probeAgain(local: NativeHost, remote: NativeHost): void {
     try {
       this.#native.probePath(local, remote);
       this.#send();

@@ -6,23 +6,21 @@ import type { NativeHost } from './native.js';
  * quiche 0.18 keeps loss recovery apart for each path, and what was on its way on a path that is left
  * is only sent again when something later on the same path is acknowledged. When a NAT changes its
  * port, or an address is gone, nothing is ever acknowledged there, and more than two lost packets stay
- * lost. Therefore, once
- * quiche has validated the new address, it is shown the new one under the name of the first and the
- * other way round: it goes back to the first path, which now leads to the new address, and finds out
- * what was lost.
+ * lost. Therefore, once quiche has validated the new address, it is shown the new one under the name
+ * of the first and the other way round: it goes back to the first path, which now leads to the new
+ * address, and finds out what was lost.
  *
- * A path whose validation failed, because a challenge and its repetitions were lost, is dead for quiche: a
- * packet from there ends the connection with InvalidState. The address gets another name then, and
- * with it a new path that is validated from the beginning.
+ * A path whose validation failed, because a challenge and its repetitions were lost, is dead for
+ * quiche: a packet from there ends the connection with InvalidState. The address gets another name
+ * then, and with it a new path that is validated from the beginning.
  */
 export class PathAddresses {
   readonly #first: NativeHost;
   /** What the first name stands for, and the name under which the first address is known meanwhile. */
   #exchanged: Renamed | undefined;
   #isSettled = true;
-  /** Addresses whose names are used up. */
-  #renamed: readonly Renamed[] = [];
-  #nameCount = 0;
+  /** Addresses whose names were used up, the last name of each last. quiche bounds the paths. */
+  readonly #renamed: Renamed[] = [];
 
   constructor(first: NativeHost) {
     this.#first = first;
@@ -34,7 +32,7 @@ export class PathAddresses {
       if (isSame(wire, this.#exchanged.wire)) return this.#first;
       if (isSame(wire, this.#first)) return this.#exchanged.name;
     }
-    return this.#renamed.find((each) => isSame(each.wire, wire))?.name ?? wire;
+    return this.#renamed.findLast((each) => isSame(each.wire, wire))?.name ?? wire;
   }
 
   /** The address on the wire of a name. What the engine still has for the second path goes there. */
@@ -62,10 +60,8 @@ export class PathAddresses {
   rename(name: NativeHost): void {
     if (isSame(name, this.#first)) return;
     const wire = this.wireOf(name);
-    this.#nameCount += 1;
     // Of a block that no peer has: it is for documentation (RFC 5737).
-    const renamed = { wire, name: { host: '192.0.2.1', port: this.#nameCount } };
-    this.#renamed = [...this.#renamed.filter((each) => !isSame(each.wire, wire)), renamed];
+    this.#renamed.push({ wire, name: { host: '192.0.2.1', port: this.#renamed.length + 1 } });
   }
 }
 

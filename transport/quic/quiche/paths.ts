@@ -48,6 +48,8 @@ export class Paths {
   /** Paths that quiche has had; it forgets none of them. */
   #count = 1;
   #isRebound = false;
+  /** Where the peer seems to be, as long as it has not answered from there. */
+  #unproven: { readonly local: NativeHost; readonly name: NativeHost } | undefined;
 
   constructor(
     owner: PathsOwner,
@@ -94,6 +96,9 @@ export class Paths {
   /** Called a few times a second. */
   tick(): void {
     if (this.#ids.replaceRetired()) this.#owner.markDirty();
+    if (this.#unproven !== undefined) {
+      this.#migration.probeAgain(this.#unproven.local, this.#unproven.name);
+    }
   }
 
   /** Whether a packet from here comes from where the one before came from. */
@@ -176,7 +181,11 @@ export class Paths {
   #onEvent(event: NativePathEvent): void {
     this.#log?.onPath(event);
     this.#migration.onPathEvent(event);
-    if (event.type === 'New') this.#onNewPath();
+    if (event.type === 'New') {
+      this.#onNewPath();
+      // A path that this side opened is probed by its migration.
+      if (this.#isRebound) this.#unproven = { local: event.local, name: event.peer };
+    } else if (event.type === 'Validated') this.#unproven = undefined;
     else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
     else if (event.type === 'FailedValidation') this.#onFailed(event.peer);
     // quiche calls its local address `old`, and the peer's `new`.
@@ -185,6 +194,7 @@ export class Paths {
 
   #onFailed(name: NativeHost): void {
     this.#isRebound = false;
+    this.#unproven = undefined;
     this.#addresses.rename(name);
     this.#engineInfo = {
       ...this.#engineInfo,
