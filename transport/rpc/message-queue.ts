@@ -42,10 +42,6 @@ export class MessageQueue implements AsyncIterableIterator<unknown> {
     this.#buffer = buffer;
   }
 
-  get isEnded(): boolean {
-    return this.#isEnded;
-  }
-
   attach(stream: Stream): void {
     this.#stream = stream;
   }
