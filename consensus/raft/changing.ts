@@ -103,6 +103,8 @@ export function applyCommittedChange(node: RaftState, change: ConfChange): void 
 /** Goes over to another membership and does what follows from it. */
 export function switchGroup(node: RaftState, group: Group): void {
   node.group = group;
+  node.leaseFromMs = -Infinity;
+  if (node.priorities.size > 0) node.drawElectionTimeout();
   node.trace?.({ type: 'membership', members: group.members });
   if (node.role !== 'leader') return;
   if (!isVoter(group.members, node.id)) {

@@ -22,8 +22,24 @@ export interface RaftConfig {
   readonly maxInflightBytes: number;
   /** Payload bytes appended and not committed before proposals are refused. */
   readonly maxUncommittedBytes: number;
-  /** Bytes of committed entries in one ready; one entry is always handed out. */
+  /** Bytes of committed entries handed out and not yet applied; one entry is always handed out. */
   readonly maxApplyBytes: number;
+  /**
+   * Readies overlap: the driver reports each write by `written` and each application by `applied`
+   * instead of `advance`, so that disk, application and network work at the same time.
+   */
+  readonly asyncStorageWrites: boolean;
+  /**
+   * A leader that a quorum has answered to a heartbeat it sent less than so many milliseconds ago
+   * answers reads by itself (thesis 6.4.1); 0 for off. Needs `checkQuorum`, inputs with `nowMs`, and
+   * must be shorter than `electionTicks` take on the fastest clock of the group.
+   */
+  readonly leaseMs: number;
+  /**
+   * Ticks that a write may take before its node must not lead: a leader hands over, and after as
+   * many ticks more steps down. 0 for off; needs `asyncStorageWrites`.
+   */
+  readonly diskStallTicks: number;
   /** A leader steps down when it applies the change that removes or demotes it. */
   readonly stepDownOnRemoval: boolean;
   /** A follower passes proposals on to the leader instead of refusing them. */
@@ -70,6 +86,9 @@ export function defaultRaftConfig(
     maxInflightBytes: 16 << 20,
     maxUncommittedBytes: 64 << 20,
     maxApplyBytes: 4 << 20,
+    asyncStorageWrites: false,
+    leaseMs: 0,
+    diskStallTicks: 0,
     stepDownOnRemoval: true,
     forwardProposals: false,
     changeChecks: 'strict',
@@ -119,6 +138,17 @@ export function checkRaftConfig(config: RaftConfig): void {
   positiveInteger('maxInflightBytes', config.maxInflightBytes);
   positiveInteger('maxUncommittedBytes', config.maxUncommittedBytes);
   positiveInteger('maxApplyBytes', config.maxApplyBytes);
+  for (const name of ['leaseMs', 'diskStallTicks'] as const) {
+    const value = config[name];
+    if (Number.isFinite(value) && value >= 0) continue;
+    throw new RaftError('bad-config', `${name} must be 0 or greater, got ${value}`);
+  }
+  if (config.leaseMs > 0 && !config.checkQuorum) {
+    throw new RaftError('bad-config', 'leaseMs needs checkQuorum: without it nobody keeps a lease');
+  }
+  if (config.diskStallTicks > 0 && !config.asyncStorageWrites) {
+    throw new RaftError('bad-config', 'diskStallTicks needs asyncStorageWrites');
+  }
   if (config.electionTicks <= config.heartbeatTicks) {
     throw new RaftError('bad-config', 'electionTicks must be greater than heartbeatTicks');
   }

@@ -8,11 +8,32 @@ export interface ReadState {
 }
 
 /**
+ * Says what was written, once it is: to be stepped back as `written` after everything of this
+ * ready and of those before it is durable. It is void if the term has changed meanwhile: what it
+ * names may then be in the way of a later write that replaces it (ABA).
+ */
+export interface WriteReceipt {
+  readonly term: number;
+  /** Last entry of the log when the ready was made; index 0 if nothing waits for the disk. */
+  readonly index: number;
+  readonly logTerm: number;
+  /** The snapshot of the ready, which by then is stored and installed. */
+  readonly snapshot: SnapshotMeta | null;
+}
+
+/**
  * What the driver has to do next, in this order: send `messages` at any time; make `snapshot`,
  * `entries` and `hardState` durable as one step (waiting for it if `mustSync`); send
  * `messagesAfterPersist`; install `snapshot` into the application; apply `committedEntries`
  * (calling `applyConfChange` for each `confChange` entry); answer `readStates` once applied that
  * far; call `advance()`. Other inputs may be stepped in between.
+ *
+ * With `asyncStorageWrites` further readies may be taken meanwhile. There is no `advance` then:
+ *
+ *     writes, in the order of the readies:  durable -> messagesAfterPersist -> step `written`
+ *     applications, in the same order:      applied -> step `applied`
+ *
+ * Messages of a node to itself are among `messagesAfterPersist` and are stepped as `ownAnswer`.
  */
 export interface Ready {
   readonly hardState?: HardState;
@@ -30,6 +51,8 @@ export interface Ready {
   readonly messages: readonly Message[];
   /** Votes and acknowledgements: only after the writes of this ready are durable. */
   readonly messagesAfterPersist: readonly Message[];
+  /** With `asyncStorageWrites`: to be stepped as `written`; null if nobody waits for that. */
+  readonly receipt: WriteReceipt | null;
   /** To apply, in order; at most `maxApplyBytes` (but at least one entry) each time. */
   readonly committedEntries: readonly Entry[];
   readonly readStates: readonly ReadState[];

@@ -17,7 +17,7 @@ import type { Entry, SnapshotMeta } from './types.js';
 const NO_ENTRIES: readonly Entry[] = [];
 
 /** What an entry counts for in every account of bytes. */
-function entryBytes(entry: Entry): number {
+export function entryBytes(entry: Entry): number {
   return entry.data.length + ENTRY_OVERHEAD_BYTES;
 }
 
@@ -31,6 +31,10 @@ export class RaftLog {
   applied = 0;
   /** Last committed index handed out for application. */
   handedOut = 0;
+  /** Bytes handed out and not applied. */
+  applyingBytes = 0;
+  /** Whether nothing is handed out until more is applied. */
+  applyingPaused = false;
   /** Last index that is durable on this node. */
   persisted = 0;
   /** Last index given to the disk; lowered when that part of the log is replaced meanwhile. */
@@ -40,6 +44,8 @@ export class RaftLog {
   /** Snapshot of the leader that is not installed yet. */
   pendingSnapshot: SnapshotMeta | null = null;
   pendingSnapshotInWrite = false;
+  /** Snapshots of leaders that have replaced this log. */
+  restores = 0;
 
   constructor(restored: RestoredState) {
     const { snapshot, hardState, entries, applied } = restored;
@@ -163,6 +169,39 @@ export class RaftLog {
     return { index: 0, term: 0 };
   }
 
+  /** Last entry that may be handed out: committed, and durable here unless `evenIfUnstable`. */
+  applicableIndex(evenIfUnstable: boolean): number {
+    return evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);
+  }
+
+  /** Whether there are entries to hand out. None while a snapshot waits: it goes first. */
+  hasApplicable(evenIfUnstable: boolean): boolean {
+    if (this.applyingPaused || this.pendingSnapshot !== null) return false;
+    return this.handedOut < this.applicableIndex(evenIfUnstable);
+  }
+
+  /**
+   * Hands out the next entries to apply, so many that at most `bytesMax` (but one entry in any
+   * case) are on their way, and pauses once they are that many.
+   */
+  takeApplicable(evenIfUnstable: boolean, bytesMax: number): readonly Entry[] {
+    if (!this.hasApplicable(evenIfUnstable)) return NO_ENTRIES;
+    const through = this.applicableIndex(evenIfUnstable);
+    const entries = this.slice(this.handedOut + 1, through, bytesMax - this.applyingBytes);
+    this.handedOut += entries.length;
+    for (const entry of entries) this.applyingBytes += entryBytes(entry);
+    this.applyingPaused = this.applyingBytes >= bytesMax || this.handedOut < through;
+    return entries;
+  }
+
+  /** Entries up to `index`, `bytes` of them since the last call, are applied. */
+  appliedTo(index: number, bytes: number, bytesMax: number): void {
+    this.applied = Math.max(this.applied, index);
+    this.handedOut = Math.max(this.handedOut, index);
+    this.applyingBytes = Math.max(0, this.applyingBytes - bytes);
+    this.applyingPaused = this.applyingBytes >= bytesMax;
+  }
+
   commitTo(index: number): void {
     if (index <= this.commit) return;
     assert(index <= this.lastIndex, `commit ${index} lies within the log, which ends earlier`);
@@ -181,6 +220,7 @@ export class RaftLog {
     this.snapshot = snapshot;
     this.pendingSnapshot = snapshot;
     this.pendingSnapshotInWrite = false;
+    this.restores += 1;
   }
 
   /** Drops entries up to `index`. */

@@ -15,6 +15,7 @@ import { assert } from './error.js';
 import { handleAppendRequest, handleHeartbeat, handleSnapshot } from './following.js';
 import type { RaftRefusal } from './input.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
+import { isLeased } from './lease.js';
 import { handleReadRequest, handleReadResponse } from './reading.js';
 import { handleAppendResponse, handleHeartbeatResponse } from './replication.js';
 import type { RaftState } from './state.js';
@@ -94,9 +95,7 @@ function isSound(node: RaftState, message: Message): boolean {
 function adoptTerm(node: RaftState, message: Message): boolean {
   const { type, from, term } = message;
   if (type === 'voteRequest' || type === 'preVoteRequest') {
-    const { checkQuorum, electionTicks } = node.config;
-    const leased = checkQuorum && node.leader !== NO_NODE && node.electionElapsed < electionTicks;
-    if (leased && message.context !== TRANSFER_CONTEXT) {
+    if (isLeased(node) && message.context !== TRANSFER_CONTEXT) {
       // Thesis 4.2.3: who hears from a leader does not help to depose it.
       traceVote(node, 'voteIgnored', message, false);
       return false;

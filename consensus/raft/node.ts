@@ -1,12 +1,15 @@
-import { applyCommittedChange, leaveJointIfDue, propose } from './changing.js';
+import { applyCommittedChange, propose } from './changing.js';
 import { type ConfChange, decodeConfChange, encodeConfChange } from './confchange/change.js';
 import type { RaftConfig, RestoredState } from './config.js';
-import type { Ready } from './effect.js';
+import type { Ready, WriteReceipt } from './effect.js';
 import { startCampaign } from './elections.js';
 import { assert } from './error.js';
 import type { RaftInput, RaftRefusal } from './input.js';
 import { stepMessage } from './machine.js';
 import type { Message } from './message.js';
+import { observeClock } from './lease.js';
+import { entryBytes } from './log.js';
+import { handleApplied, handleInstalled, handleWritten } from './persistence.js';
 import { requestRead } from './reading.js';
 import { handleSnapshotReport, handleUnreachable } from './replication.js';
 import { RaftState } from './state.js';
@@ -28,8 +31,19 @@ import {
 interface Outstanding {
   readonly toSelf: readonly Message[];
   readonly snapshot: SnapshotMeta | null;
+  /** Last entry handed out for application, or 0. */
   readonly applied: number;
+}
+
+/** Committed entries that were handed out together and are not yet applied. */
+interface Application {
+  readonly index: number;
+  readonly entryBytes: number;
   readonly payloadBytes: number;
+  /** Membership changes among them that are not yet applied or vetoed. */
+  changes: number;
+  /** `RaftLog.restores` at that time: a snapshot since then has overtaken the changes. */
+  readonly restores: number;
 }
 
 /**
@@ -40,16 +54,17 @@ interface Outstanding {
  *        ^                                          |
  *        +---- messages and ticks meanwhile --------+
  *
- * It owns no clock, disk, socket or randomness. One ready is outstanding at a time. A
- * `RaftAssertion` thrown by any method means that the node must stop.
+ * It owns no clock, disk, socket or randomness. One ready is outstanding at a time, unless the
+ * configuration says `asyncStorageWrites` (`Ready` tells how it goes then). A `RaftAssertion` thrown
+ * by any method means that the node must stop.
  */
 export class RaftNode {
   private readonly state: RaftState;
   private lastHardState: HardState;
   private lastSoftState: SoftState = { leader: NO_NODE, role: 'follower' };
   private outstanding: Outstanding | null = null;
-  /** Committed membership changes handed out and not yet applied or vetoed. */
-  private changesToApply = 0;
+  /** In the order in which they are applied. */
+  private readonly applications: Application[] = [];
 
   /** Throws a `RaftError` if the configuration or the restored state makes no sense. */
   constructor(config: RaftConfig, restored: RestoredState) {
@@ -77,6 +92,7 @@ export class RaftNode {
   /** Takes one input. Returns why it was refused, or undefined. */
   step(input: RaftInput): RaftRefusal | undefined {
     const { state } = this;
+    observeClock(state, 'nowMs' in input ? input.nowMs : undefined);
     switch (input.type) {
       case 'tick':
         tick(state);
@@ -85,6 +101,18 @@ export class RaftNode {
         // Answers of a node to itself never leave it.
         if (input.message.from === state.id) return 'bad-message';
         return stepMessage(state, input.message);
+      case 'ownAnswer':
+        this.requireAsync();
+        assert(input.message.from === state.id, 'an own answer comes from this node');
+        return stepMessage(state, input.message);
+      case 'written':
+        this.requireAsync();
+        handleWritten(state, input.receipt);
+        return undefined;
+      case 'applied':
+        this.requireAsync();
+        this.finishApplications(input.index);
+        return undefined;
       case 'propose':
         return propose(
           state,
@@ -98,6 +126,10 @@ export class RaftNode {
         return transferLeadership(state, input.to);
       case 'campaign':
         return startCampaign(state, state.config.preVote ? 'pre-vote' : 'vote');
+      case 'setPriorities':
+        state.priorities = input.priorities;
+        state.drawElectionTimeout();
+        return undefined;
       case 'forgetLeader':
         this.forgetLeader();
         return undefined;
@@ -110,8 +142,16 @@ export class RaftNode {
     }
   }
 
+  private requireAsync(): void {
+    assert(this.state.config.asyncStorageWrites, 'without asynchronous writes there is `advance`');
+  }
+
   private forgetLeader(): void {
     const { state } = this;
+    if (state.config.leaseMs > 0) {
+      state.trace?.({ type: 'leaderKept', leader: state.leader, term: state.term });
+      return;
+    }
     if (state.role !== 'follower' || state.leader === NO_NODE) return;
     state.trace?.({ type: 'leaderForgotten', leader: state.leader, term: state.term });
     state.leader = NO_NODE;
@@ -133,7 +173,7 @@ export class RaftNode {
     return term !== last.term || vote !== last.vote || log.commit !== last.commit;
   }
 
-  /** Whether there is anything to do. False while a ready is outstanding. */
+  /** Whether there is anything to do. False while a ready waits for `advance`. */
   hasReady(): boolean {
     if (this.outstanding !== null) return false;
     const { state } = this;
@@ -143,7 +183,7 @@ export class RaftNode {
       state.messagesAfterPersist.length > 0 ||
       log.inWrite < log.lastIndex ||
       (log.pendingSnapshot !== null && !log.pendingSnapshotInWrite) ||
-      (log.pendingSnapshot === null && log.handedOut < log.commit) ||
+      log.hasApplicable(!state.config.asyncStorageWrites) ||
       state.readStates.length > 0 ||
       state.droppedReads.length > 0 ||
       this.hardStateChanged() ||
@@ -156,6 +196,7 @@ export class RaftNode {
     assert(this.outstanding === null, 'the previous ready was advanced');
     const { state } = this;
     const { log } = state;
+    const { asyncStorageWrites } = state.config;
     const hardState = this.hardStateChanged() ? this.hardState() : undefined;
     const softState = this.softStateChanged() ? this.softState() : undefined;
     const entries = log.slice(log.inWrite + 1, log.lastIndex, Infinity);
@@ -165,8 +206,11 @@ export class RaftNode {
     const toSelf: Message[] = [];
     const toOthers: Message[] = [];
     for (const message of state.messagesAfterPersist) {
-      (message.to === state.id ? toSelf : toOthers).push(message);
+      const isOwn = message.to === state.id && !asyncStorageWrites;
+      (isOwn ? toSelf : toOthers).push(message);
     }
+    log.inWrite = log.lastIndex;
+    const writes = hardState !== undefined || mustSync || toOthers.length > 0;
     const ready: Ready = {
       ...(hardState && { hardState }),
       ...(softState && { softState }),
@@ -175,6 +219,7 @@ export class RaftNode {
       mustSync,
       messages: state.messages,
       messagesAfterPersist: toOthers,
+      receipt: asyncStorageWrites && writes ? this.receipt(snapshot) : null,
       committedEntries,
       readStates: state.readStates,
       droppedReads: state.droppedReads,
@@ -183,15 +228,23 @@ export class RaftNode {
     state.messagesAfterPersist = [];
     state.readStates = [];
     state.droppedReads = [];
-    log.inWrite = log.lastIndex;
     if (snapshot !== null) log.pendingSnapshotInWrite = true;
     if (hardState !== undefined) this.lastHardState = hardState;
     if (softState !== undefined) this.lastSoftState = softState;
-    let payloadBytes = 0;
-    for (const entry of committedEntries) payloadBytes += entry.data.length;
+    if (asyncStorageWrites) return ready;
     const applied = committedEntries.length === 0 ? 0 : log.handedOut;
-    this.outstanding = { toSelf, snapshot, applied, payloadBytes };
+    this.outstanding = { toSelf, snapshot, applied };
     return ready;
+  }
+
+  /** What the driver reports once this ready is durable; null if nobody waits for that. */
+  private receipt(snapshot: SnapshotMeta | null): WriteReceipt | null {
+    const { log, term } = this.state;
+    // Not only with new entries: a receipt of an earlier term is void, and this one stands for it.
+    const waits = log.persisted < log.lastIndex;
+    if (!waits && snapshot === null) return null;
+    const [index, logTerm] = waits ? [log.lastIndex, log.lastTerm] : [0, 0];
+    return { term, index, logTerm, snapshot };
   }
 
   private softState(): SoftState {
@@ -209,14 +262,29 @@ export class RaftNode {
     return isNew || entries.length > 0 || snapshot !== null;
   }
 
-  /** A snapshot goes before any entry, so nothing is handed out while one waits. */
+  /** Committed entries must be durable here as well if they do not wait for this ready's write. */
   private takeCommitted(): readonly Entry[] {
     const { log, config } = this.state;
-    if (log.pendingSnapshot !== null || log.handedOut >= log.commit) return [];
-    const entries = log.slice(log.handedOut + 1, log.commit, config.maxApplyBytes);
-    log.handedOut += entries.length;
-    for (const entry of entries) if (entry.type === 'confChange') this.changesToApply += 1;
+    const entries = log.takeApplicable(!config.asyncStorageWrites, config.maxApplyBytes);
+    if (entries.length === 0) return entries;
+    const application = { index: log.handedOut, restores: log.restores };
+    let [bytes, payloadBytes, changes] = [0, 0, 0];
+    for (const entry of entries) {
+      bytes += entryBytes(entry);
+      payloadBytes += entry.data.length;
+      if (entry.type === 'confChange') changes += 1;
+    }
+    this.applications.push({ ...application, entryBytes: bytes, payloadBytes, changes });
     return entries;
+  }
+
+  private finishApplications(through: number): void {
+    for (let next = this.applications[0]; next !== undefined; next = this.applications[0]) {
+      if (next.index > through) return;
+      assert(next.changes === 0, 'each committed membership change is applied or vetoed');
+      this.applications.shift();
+      handleApplied(this.state, next);
+    }
   }
 
   /**
@@ -226,40 +294,29 @@ export class RaftNode {
   advance(): void {
     const done = this.outstanding;
     assert(done !== null, 'a ready is advanced once');
-    assert(this.changesToApply === 0, 'each committed membership change is applied or vetoed');
+    const changes = this.applications.some((each) => each.changes > 0);
+    assert(!changes, 'each committed membership change is applied or vetoed');
     this.outstanding = null;
-    const { state } = this;
-    const { log } = state;
-    for (const message of done.toSelf) stepMessage(state, message);
-    // What was replaced while it was being written has lowered `inWrite` and is written again.
+    for (const message of done.toSelf) stepMessage(this.state, message);
+    const { log } = this.state;
+    // With one write at a time it is known what is on the disk, whatever the term is by now: what
+    // was replaced while it was being written has lowered `inWrite` and is written again.
     log.persisted = Math.max(log.persisted, log.inWrite);
-    if (done.snapshot !== null) {
-      const { index } = done.snapshot;
-      log.applied = Math.max(log.applied, index);
-      log.handedOut = Math.max(log.handedOut, index);
-      if (log.pendingSnapshot === done.snapshot) {
-        log.pendingSnapshot = null;
-        log.pendingSnapshotInWrite = false;
-      }
-      leaveJointIfDue(state);
-    }
-    if (done.applied > 0) {
-      log.applied = Math.max(log.applied, done.applied);
-      state.uncommittedBytes = Math.max(0, state.uncommittedBytes - done.payloadBytes);
-      leaveJointIfDue(state);
-    }
+    if (done.snapshot !== null) handleInstalled(this.state, done.snapshot);
+    this.finishApplications(done.applied);
   }
 
   /**
    * Applies a committed membership change, or, with null, passes over it as the application wants
    * (it must want so on every node). Call it for each `confChange` entry in order, before
-   * `advance`. Returns the membership from now on.
+   * `advance` or `applied`. Returns the membership from now on.
    */
   applyConfChange(change: ConfChange | null): ConfState {
-    assert(this.changesToApply > 0, 'a membership change is applied after it was handed out');
-    this.changesToApply -= 1;
+    const application = this.applications.find(({ changes }) => changes > 0);
+    assert(application !== undefined, 'a membership change is applied after it was handed out');
+    application.changes -= 1;
     // A snapshot that came in since holds a later membership already.
-    const isOvertaken = this.state.log.pendingSnapshot !== null;
+    const isOvertaken = application.restores !== this.state.log.restores;
     if (change !== null && !isOvertaken) applyCommittedChange(this.state, change);
     return toConfState(this.state.group.members);
   }

@@ -3,6 +3,7 @@ import type { RaftRefusal } from './input.js';
 import { CONTEXT_BYTES_MAX, READS_PENDING_MAX } from './limits.js';
 import type { Message } from './message.js';
 import { jointVote } from './quorum.js';
+import { extendLease, holdsLease } from './lease.js';
 import type { PendingRead } from './reads.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
@@ -37,13 +38,17 @@ function acceptRead(node: RaftState, from: NodeId, context: string): boolean {
     node.postponedReads.push({ from, context });
     return true;
   }
+  if (holdsLease(node)) {
+    answerRead(node, { from, context, index: node.log.commit, round: 0 });
+    return true;
+  }
   const mustBegin = node.reads.add(from, context, node.log.commit);
   if (mustBegin) beginRound(node);
   return true;
 }
 
 function beginRound(node: RaftState): void {
-  node.reads.begin();
+  node.reads.begin(node.nowMs);
   broadcastHeartbeat(node);
   // Alone in the group, the leader is its own quorum.
   confirmReads(node);
@@ -57,6 +62,7 @@ export function confirmReads(node: RaftState): void {
     voter === node.id || node.reads.hasAnswered(voter) ? true : undefined,
   );
   if (outcome !== 'won') return;
+  extendLease(node, node.reads.begunAtMs);
   for (const read of node.reads.confirm()) answerRead(node, read);
   if (node.reads.size > 0) beginRound(node);
 }

@@ -22,6 +22,8 @@ export class ReadRounds {
   /** Number of the newest round whose heartbeats were sent, 0 before the first. */
   private begun = 0;
   private confirmed = 0;
+  /** When the heartbeats of the round under way, or of the last one, were sent, at the earliest. */
+  begunAtMs = Number.NaN;
 
   get size(): number {
     return this.waiting.length;
@@ -39,8 +41,9 @@ export class ReadRounds {
   }
 
   /** Begins a round for all reads that wait for one. */
-  begin(): void {
+  begin(nowMs: number): void {
     this.begun += 1;
+    this.begunAtMs = nowMs;
   }
 
   /** A member answered a heartbeat of `context`. */

@@ -22,7 +22,7 @@ import { RaftLog } from './log.js';
 import { type Message, type MessageFields, createMessage } from './message.js';
 import { ReadRounds } from './reads.js';
 import { Progress } from './tracker/progress.js';
-import { isVoter } from './tracker/membership.js';
+import { allVoters, isVoter } from './tracker/membership.js';
 import type { LogEnd, RaftEvent } from './trace.js';
 import { type Entry, NO_NODE, type NodeId, type Role } from './types.js';
 
@@ -58,6 +58,20 @@ export class RaftState {
   readonly ownReads = new Map<string, number>();
   /** Ticks since the start. */
   ticks = 0;
+  /** The clock that the present input brings (`lease.ts`), NaN if it brings none. */
+  nowMs = Number.NaN;
+  /** The last clock that any input brought. */
+  clockMs = -Infinity;
+  /** A quorum has promised not to vote for `leaseMs` from then on. */
+  leaseFromMs = -Infinity;
+  /** Whether this node took part before it started, so that a leader may count on it. */
+  readonly mayHavePromised: boolean;
+  /** Whether this leader has told, or will tell, another one to campaign. */
+  hasTransferred = false;
+  /** Who should lead; see `setPriorities`. */
+  priorities: ReadonlyMap<NodeId, number> = new Map();
+  /** Ticks since the disk last reported a write while one is under way. */
+  diskTicks = 0;
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];
   readStates: ReadState[] = [];
@@ -71,6 +85,7 @@ export class RaftState {
     this.log = new RaftLog(restored);
     this.term = restored.hardState.term;
     this.vote = restored.hardState.vote;
+    this.mayHavePromised = this.term > 0;
     if (this.log.lastTerm > this.term && this.term !== 0) {
       throw new RaftError(
         'inconsistent-state',
@@ -90,11 +105,17 @@ export class RaftState {
     return { lastIndex: this.log.lastIndex, limits: this.config };
   }
 
-  /** Whether this node may campaign: it votes, and no snapshot waits to be installed. */
+  /** Whether this node may campaign: it votes, its disk works, no snapshot is to be installed. */
   get promotable(): boolean {
     const member = this.group.progress.get(this.id);
     const isMember = member !== undefined && isVoter(this.group.members, this.id);
-    return isMember && this.log.pendingSnapshot === null;
+    return isMember && this.log.pendingSnapshot === null && !this.isDiskStalled;
+  }
+
+  /** Whether a write takes longer than `diskStallTicks`. */
+  get isDiskStalled(): boolean {
+    const { diskStallTicks } = this.config;
+    return diskStallTicks > 0 && this.diskTicks >= diskStallTicks;
   }
 
   /**
@@ -130,6 +151,8 @@ export class RaftState {
     this.heartbeatElapsed = 0;
     this.drawElectionTimeout();
     this.transferTarget = NO_NODE;
+    this.hasTransferred = false;
+    this.leaseFromMs = -Infinity;
     this.votes.clear();
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
@@ -143,11 +166,23 @@ export class RaftState {
     this.group = { members: this.group.members, progress };
   }
 
-  private drawElectionTimeout(): void {
+  drawElectionTimeout(): void {
     const { electionTicks, random } = this.config;
     const drawn = random();
     assert(drawn >= 0 && drawn < 1, 'a random number lies in [0, 1)');
-    this.electionTimeout = electionTicks + Math.floor(drawn * electionTicks);
+    const delay = this.isPreferred ? 0 : electionTicks;
+    this.electionTimeout = delay + electionTicks + Math.floor(drawn * electionTicks);
+  }
+
+  priorityOf(node: NodeId): number {
+    return this.priorities.get(node) ?? 1;
+  }
+
+  /** Whether no other voter should rather lead than this node. */
+  private get isPreferred(): boolean {
+    if (this.priorities.size === 0) return true;
+    const own = this.priorityOf(this.id);
+    return allVoters(this.group.members).every((voter) => this.priorityOf(voter) <= own);
   }
 
   /** No read that waits here will be answered: tells those who asked on this node. */

@@ -1,14 +1,17 @@
 /** The passing of time: Raft 5.2, thesis 6.2 (a leader needs the answers of a quorum). */
 import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
-import { dropLateReads } from './reading.js';
+import { confirmReads, dropLateReads } from './reading.js';
+import { bestSuccessor, handOverIfDue } from './priorities.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
+import { transferLeadership } from './transfer.js';
 import { NO_NODE } from './types.js';
 
 /** One tick of the driver's clock. */
 export function tick(node: RaftState): void {
   node.ticks += 1;
+  node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;
   if (node.role === 'leader') tickLeader(node);
   else tickElection(node);
 }
@@ -24,6 +27,8 @@ function tickElection(node: RaftState): void {
 function tickLeader(node: RaftState): void {
   node.heartbeatElapsed += 1;
   node.electionElapsed += 1;
+  if (node.isDiskStalled) leaveStalledDisk(node);
+  if (node.role !== 'leader') return;
   if (node.electionElapsed >= node.config.electionTicks) {
     node.electionElapsed = 0;
     if (node.config.checkQuorum) checkQuorum(node);
@@ -31,11 +36,31 @@ function tickLeader(node: RaftState): void {
     if (node.transferTarget !== NO_NODE) {
       node.trace?.({ type: 'transferTimedOut', to: node.transferTarget, term: node.term });
       node.transferTarget = NO_NODE;
+    } else {
+      handOverIfDue(node);
     }
   }
   if (node.heartbeatElapsed < node.config.heartbeatTicks) return;
   node.heartbeatElapsed = 0;
+  if (node.config.leaseMs > 0 && !node.reads.underWay) node.reads.begin(node.nowMs);
   broadcastHeartbeat(node);
+  confirmReads(node);
+}
+
+/**
+ * Heartbeats of a leader whose disk hangs go on, so nobody would replace it, although nothing that
+ * it takes is ever answered. It names a successor, and if that does not lead in time, falls silent.
+ */
+function leaveStalledDisk(node: RaftState): void {
+  const { diskTicks, term } = node;
+  const { diskStallTicks } = node.config;
+  if (diskTicks >= 2 * diskStallTicks) {
+    node.becomeFollower(term, NO_NODE);
+  } else if (diskTicks === diskStallTicks) {
+    node.trace?.({ type: 'diskStalled', ticks: diskTicks, term });
+    const successor = bestSuccessor(node);
+    if (successor !== NO_NODE) transferLeadership(node, successor);
+  }
 }
 
 /** Steps down unless a quorum has answered since the last check. */

@@ -71,13 +71,20 @@ export type RaftEvent =
   | { type: 'changeIgnored'; change: ConfChange; members: Membership; why: ChangeIgnored }
   | { type: 'leavingJoint'; members: Membership }
   | { type: 'leaderForgotten'; leader: NodeId; term: number }
+  /** Not forgotten: with lease reads nobody may vote before the lease has ended. */
+  | { type: 'leaderKept'; leader: NodeId; term: number }
+  | { type: 'diskStalled'; ticks: number; term: number }
   | { type: 'transferStarted' | 'transferReplaced' | 'transferTimedOut'; to: NodeId; term: number }
   | { type: 'transferRepeated'; to: NodeId; term: number }
   | { type: 'timeoutNowSent'; to: NodeId; caughtUpAlready: boolean }
   | { type: 'timeoutNowReceived'; from: NodeId; term: number; role: Role }
   | { type: 'proposalDropped'; why: 'no-leader' | 'not-forwarded'; term: number }
   | { type: 'proposalDropped'; why: 'transferring'; target: NodeId; term: number }
-  | { type: 'answerDropped'; from: NodeId };
+  | { type: 'answerDropped'; from: NodeId }
+  /** A write was reported in a later term than the one it was asked for in. */
+  | { type: 'receiptOutdated'; theirs: number; term: number }
+  /** A write was reported that is known already, or of an entry that was replaced meanwhile. */
+  | { type: 'receiptIgnored'; entry: LogEnd; own: number | undefined };
 
 /** Why a change was not proposed, with the indexes that say so. */
 export type ChangeIgnored =

@@ -31,6 +31,7 @@ export function transferLeadership(node: RaftState, to: NodeId): RaftRefusal | u
   // The election timeout from now on is the time the target has.
   node.electionElapsed = 0;
   node.transferTarget = to;
+  node.hasTransferred = true;
   if (target.match === node.log.lastIndex) {
     node.send({ type: 'timeoutNow', to });
     node.trace?.({ type: 'timeoutNowSent', to, caughtUpAlready: true });

@@ -1,36 +1,23 @@
 /** Runs etcd's interaction scripts: several nodes driven by hand, everything printed. */
 import {
   type ConfChange,
-  type ConfState,
-  type Entry,
-  type HardState,
-  type Message,
   type NodeId,
-  RaftNode,
   type RaftRefusal,
-  type Ready,
-  type SnapshotMeta,
   createMessage,
-  decodeConfChange,
-  defaultRaftConfig,
 } from '../../consensus/raft/index.js';
-import type { Argument, Case } from './datadriven.js';
+import type { Case } from './datadriven.js';
 import { parseChanges } from './etcd-raft-confchange.js';
 import {
   FIRST_VERSION,
-  MESSAGE_NAMES,
   ROLE_NAMES,
   printEntries,
-  printEvent,
-  printHardState,
   printMessage,
   printProgressMap,
-  printSnapshot,
 } from './etcd-raft-describe.js';
+import { ELECTION_TICKS, Host, type Mail, isLocal, mailName, printMail } from './etcd-raft-host.js';
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'NONE'];
 const SILENT = LEVELS.indexOf('NONE');
-const ELECTION_TICKS = 3;
 const RESPONSES = new Set([
   'appendResponse',
   'heartbeatResponse',
@@ -38,25 +25,12 @@ const RESPONSES = new Set([
   'preVoteResponse',
 ]);
 
-interface Host {
-  readonly id: NodeId;
-  readonly node: RaftNode;
-  hardState: HardState;
-  firstIndex: number;
-  log: Entry[];
-  confState: ConfState;
-}
-
 class ScriptError extends Error {}
-
-function flag(values: readonly string[]): boolean {
-  return values[0] === 'true';
-}
 
 /** The nodes, the messages between them and the output of one script. */
 export class InteractionScript {
   private readonly hosts: Host[] = [];
-  private messages: Message[] = [];
+  private mail: Mail[] = [];
   private out = '';
   private indent = '';
   private level = 0;
@@ -116,7 +90,15 @@ export class InteractionScript {
       case 'deliver-msgs':
         return this.deliverMessages(test);
       case 'process-ready':
-        return this.processReadies(this.ids(test));
+        return this.each(this.ids(test), 'handling Ready', (host) => this.processReady(host));
+      case 'process-append-thread':
+        return this.each(this.ids(test), 'processing append thread', (host) =>
+          this.processAppend(host),
+        );
+      case 'process-apply-thread':
+        return this.each(this.ids(test), 'processing apply thread', (host) =>
+          this.processApply(host),
+        );
       case 'log-level':
         return this.setLevel(test.arguments[0]?.key ?? '');
       case 'raft-log':
@@ -171,56 +153,12 @@ export class InteractionScript {
 
   private addNodes(test: Case): void {
     const count = Number(test.arguments[0]?.key);
-    for (let i = 0; i < count; i += 1) this.addNode(test.arguments.slice(1));
-  }
-
-  private addNode(options: readonly Argument[]): void {
-    const of = (key: string) => options.find((each) => each.key === key)?.values;
-    const voters = (of('voters') ?? []).map(Number);
-    const learners = (of('learners') ?? []).map(Number);
-    const index = Number(of('index')?.[0] ?? 0);
-    if (flag(of('async-storage-writes') ?? [])) {
-      throw new ScriptError('the core has no asynchronous storage writes');
+    for (let i = 0; i < count; i += 1) {
+      const host = new Host(this.hosts.length + 1, test.arguments.slice(1), (level, text) => {
+        if (LEVELS.indexOf(level) >= this.level) this.write(`${level} ${text}\n`);
+      });
+      this.hosts.push(host);
     }
-    if (of('read-only')?.[0] === 'lease-based') {
-      throw new ScriptError('the core has no lease-based reads');
-    }
-    const confState = { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false };
-    const snapshot = index === 0 ? null : { index, term: 1, confState };
-    const id = this.hosts.length + 1;
-    const all = [...voters].sort((a, b) => a - b);
-    const config = defaultRaftConfig({
-      id,
-      random: () => 0,
-      electionTicks: ELECTION_TICKS,
-      heartbeatTicks: 1,
-      preVote: flag(of('prevote') ?? []),
-      checkQuorum: flag(of('checkquorum') ?? []),
-      maxMessageBytes: 16 << 20,
-      maxInflightMessages: Number(of('inflight')?.[0] ?? 1 << 30),
-      maxInflightBytes: Number.MAX_SAFE_INTEGER,
-      maxUncommittedBytes: Number.MAX_SAFE_INTEGER,
-      maxApplyBytes: Number(of('max-committed-size-per-ready')?.[0] ?? Number.MAX_SAFE_INTEGER),
-      stepDownOnRemoval: flag(of('step-down-on-removal') ?? []),
-      forwardProposals: true,
-      changeChecks: flag(of('disable-conf-change-validation') ?? []) ? 'none' : 'etcd',
-      trace: (event) => {
-        for (const [level, text] of printEvent(id, event, all)) {
-          if (LEVELS.indexOf(level) >= this.level) this.write(`${level} ${text}\n`);
-        }
-      },
-    });
-    const hardState = { term: 0, vote: 0, commit: 0 };
-    const node = new RaftNode(config, { hardState, snapshot, entries: [], applied: index });
-    const firstIndex = index + 1;
-    this.hosts.push({
-      id,
-      node,
-      hardState: { term: 0, vote: 0, commit: index },
-      firstIndex,
-      log: [],
-      confState,
-    });
   }
 
   private compact(test: Case): void {
@@ -290,7 +228,7 @@ export class InteractionScript {
     const { term, applied } = node.status();
     const snapshot = node.snapshotMeta(applied);
     const message = createMessage({ type: 'snapshot', from, to, term, snapshot });
-    this.messages.push(message);
+    this.mail.push({ kind: 'message', to, message });
     this.write(`${printMessage(message)}\n`);
   }
 
@@ -304,101 +242,63 @@ export class InteractionScript {
     if (count === 0) this.write('no messages\n');
   }
 
-  private takeMessages(to: NodeId, type: string | undefined): Message[] {
-    const isWanted = (message: Message) =>
-      message.to === to && (type === undefined || MESSAGE_NAMES[message.type] === type);
-    const taken = this.messages.filter(isWanted);
-    this.messages = this.messages.filter((message) => !isWanted(message));
+  private takeMail(to: NodeId, isWanted: (mail: Mail) => boolean): Mail[] {
+    const taken = this.mail.filter((each) => each.to === to && isWanted(each));
+    this.mail = this.mail.filter((each) => !taken.includes(each));
     return taken;
   }
 
   private dropTo(to: NodeId, type?: string): number {
-    const dropped = this.takeMessages(to, type);
-    for (const message of dropped) this.write(`dropped: ${printMessage(message)}\n`);
+    const isWanted = (mail: Mail) =>
+      !isLocal(mail) && (type === undefined || mailName(mail) === type);
+    const dropped = this.takeMail(to, isWanted);
+    for (const mail of dropped) this.write(`dropped: ${printMail(mail)}\n`);
     return dropped.length;
   }
 
   private deliverTo(to: NodeId, type?: string): number {
-    const delivered = this.takeMessages(to, type);
-    for (const message of delivered) {
-      this.write(`${printMessage(message)}\n`);
-      const { node } = this.host(to);
-      const { confState } = node.status();
+    const delivered = this.takeMail(to, (mail) => type === undefined || mailName(mail) === type);
+    for (const mail of delivered) {
+      this.write(`${printMail(mail)}\n`);
+      const host = this.host(to);
+      const { confState } = host.node.status();
       const members = [confState.voters, confState.votersOutgoing, confState.learners].flat();
-      if (RESPONSES.has(message.type) && !members.includes(message.from)) {
-        this.write('raft: cannot step as peer not found\n');
-        continue;
-      }
-      const refusal = node.step({ type: 'message', message });
-      if (refusal !== undefined && message.type === 'proposeRequest') {
-        this.write('raft proposal dropped\n');
-      }
+      const isStranger =
+        mail.kind === 'message' &&
+        RESPONSES.has(mail.message.type) &&
+        !members.includes(mail.message.from);
+      const error = isStranger ? 'raft: cannot step as peer not found' : host.receive(mail);
+      if (error !== undefined) this.write(`${error}\n`);
     }
     return delivered.length;
   }
 
-  private processReadies(ids: readonly NodeId[]): void {
+  /** Lets each of the nodes do one piece of its work, under a heading if there are several. */
+  private each(ids: readonly NodeId[], doing: string, work: (host: Host) => void): void {
     for (const id of ids) {
       if (ids.length === 1) {
-        this.processReady(this.host(id));
+        work(this.host(id));
       } else {
-        this.write(`> ${id} handling Ready\n`);
-        this.indented(() => this.processReady(this.host(id)));
+        this.write(`> ${id} ${doing}\n`);
+        this.indented(() => work(this.host(id)));
       }
     }
   }
 
   private processReady(host: Host): void {
-    const ready = host.node.ready();
-    this.write(this.printReady(host, ready));
-    this.persist(host, ready);
-    for (const entry of ready.committedEntries) this.apply(host, entry);
-    this.messages.push(...ready.messages, ...ready.messagesAfterPersist);
-    host.node.advance();
+    this.mail.push(...host.handleReady((text) => this.write(text)));
   }
 
-  private persist(host: Host, ready: Ready): void {
-    host.hardState = ready.hardState ?? host.hardState;
-    if (ready.snapshot !== undefined) {
-      host.log = [];
-      host.firstIndex = ready.snapshot.index + 1;
-      host.confState = ready.snapshot.confState;
-    }
-    const first = ready.entries[0];
-    if (first === undefined) return;
-    host.log = [...host.log.filter((entry) => entry.index < first.index), ...ready.entries];
+  private processAppend(host: Host): void {
+    const answers = host.processAppend((text) => this.write(text));
+    if (answers === null) this.write('no append work to perform\n');
+    else this.mail.push(...answers);
   }
 
-  private apply(host: Host, entry: Entry): void {
-    if (entry.type === 'confChange') {
-      host.confState = host.node.applyConfChange(decodeConfChange(entry.data));
-    }
-    // etcd's scripts serve a snapshot of whatever was applied last.
-    const { index, term } = entry;
-    const meta: SnapshotMeta = { index, term, confState: host.confState };
-    host.node.compact(0, meta);
-  }
-
-  private printReady(host: Host, ready: Ready): string {
-    const { softState, hardState, entries, snapshot, committedEntries } = ready;
-    const messages = [...ready.messages, ...ready.messagesAfterPersist];
-    let out = '';
-    if (softState) out += `Lead:${softState.leader} State:${ROLE_NAMES[softState.role]}\n`;
-    if (hardState) out += `HardState ${printHardState(hardState)}\n`;
-    if (ready.readStates.length > 0) out += `ReadStates ${JSON.stringify(ready.readStates)}\n`;
-    if (entries.length > 0) out += `Entries:\n${printEntries(entries)}`;
-    if (snapshot) out += `Snapshot ${printSnapshot(snapshot)}\n`;
-    if (committedEntries.length > 0) {
-      out += `CommittedEntries:\n${printEntries(committedEntries)}`;
-    }
-    if (messages.length > 0) {
-      out += `Messages:\n${messages.map((each) => `${printMessage(each)}\n`).join('')}`;
-    }
-    if (out === '') return '<empty Ready>\n';
-    // etcd does not count a snapshot as something to sync; we do.
-    const { term, vote } = host.hardState;
-    const isVote = hardState !== undefined && (hardState.term !== term || hardState.vote !== vote);
-    return `Ready MustSync=${isVote || entries.length > 0}:\n${out}`;
+  private processApply(host: Host): void {
+    const answers = host.processApply((text) => this.write(text));
+    if (answers === null) this.write('no apply work to perform\n');
+    else this.mail.push(...answers);
   }
 
   private stabilizeAt(test: Case): void {
@@ -421,9 +321,21 @@ export class InteractionScript {
         done = false;
       }
       for (const { id } of hosts) {
-        if (!this.messages.some((message) => message.to === id)) continue;
+        if (!this.mail.some((mail) => mail.to === id)) continue;
         this.write(`> ${id} receiving messages\n`);
         this.indented(() => this.deliverTo(id));
+        done = false;
+      }
+      for (const host of hosts) {
+        if (!host.hasAppendWork) continue;
+        this.write(`> ${host.id} processing append thread\n`);
+        while (host.hasAppendWork) this.indented(() => this.processAppend(host));
+        done = false;
+      }
+      for (const host of hosts) {
+        if (!host.hasApplyWork) continue;
+        this.write(`> ${host.id} processing apply thread\n`);
+        while (host.hasApplyWork) this.indented(() => this.processApply(host));
         done = false;
       }
     }

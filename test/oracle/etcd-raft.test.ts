@@ -23,9 +23,6 @@ function run(name: string): { passed: number; failed: number; lines: readonly st
   return runEtcdRaftOracle(path);
 }
 
-/** Scripts that need what the core does not have yet. They count as failed in `npm run oracle`. */
-const NOT_YET = ['async_storage_writes.txt', 'forget_leader_read_only_lease_based.txt'];
-
 describe("etcd's data-driven tests of raft", () => {
   it('agrees on all 127 cases of quorum arithmetic', () => {
     const { passed, failed, lines } = run('quorum');
@@ -40,10 +37,8 @@ describe("etcd's data-driven tests of raft", () => {
   });
 
   it('prints what etcd prints in the interaction scripts', () => {
-    const { passed, lines } = run('interaction');
-    const failed = lines.filter((line) => line.startsWith('FAILED'));
-    const unexpected = failed.filter((line) => !NOT_YET.some((name) => line.includes(name)));
-    expect(unexpected, lines.join('\n')).toEqual([]);
-    expect(passed).toBeGreaterThan(250);
+    const { passed, failed, lines } = run('interaction');
+    expect(failed, lines.join('\n')).toBe(0);
+    expect(passed).toBeGreaterThan(300);
   });
 });
