@@ -1,34 +1,27 @@
 /**
- * Runs a replica with real time, a real log and real engines. One loop: whatever came in while the
- * disk was busy is written by the next sync, so that load makes batches and not queues.
+ * Runs a replica with real time, a real log and real engines. Disk, engines and network work at the
+ * same time:
+ *
+ *     ready -> messages out
+ *           -> log: written, synced (what comes meanwhile shares the next sync) -> written
+ *           -> engines: applied in slices, between which everything else has its turn -> answers
+ *
+ * so that a slow disk delays acknowledgements and nothing else: heartbeats go on, and a leader whose
+ * disk hangs can say so.
  */
-import type { Message, SnapshotMeta } from '../consensus/raft/index.js';
+import type { Entry, Message, Ready, SnapshotMeta } from '../consensus/raft/index.js';
 import { assert } from './assert.js';
+import { Compaction } from './compaction.js';
 import type { Command, CommandResult } from './control-plane/command.js';
 import type { Engines } from './engines.js';
-import {
-  COMPACTION_ENTRIES,
-  PROPOSALS_MAX,
-  READS_MAX,
-  READ_RETRY_MS,
-  TICK_MS,
-  TRAILING_ENTRIES,
-} from './limits.js';
+import { LeaseClock } from './lease-clock.js';
+import { APPLY_SLICE_MS, PROPOSALS_MAX, TICK_MS } from './limits.js';
 import { bestSuccessor } from './migration/successor.js';
+import { ProposalError } from './proposal-error.js';
+import { ReadBarriers } from './read-barriers.js';
 import type { Replica } from './replica/replica.js';
 import type { RaftLogStore } from './storage/index.js';
-import { decodeControlState, encodeControlState } from './wire/state-codec.js';
-
-/** Why a proposal was not answered with a result; every one of them may be retried. */
-export type ProposalFailure =
-  'no-leader' | 'not-leader' | 'leader-changed' | 'overloaded' | 'stopping';
-
-export class ProposalError extends Error {
-  override readonly name = 'ProposalError';
-  constructor(readonly failure: ProposalFailure) {
-    super(`the command was not applied here: ${failure}`);
-  }
-}
+import { decodeControlState } from './wire/state-codec.js';
 
 export interface DriverPorts {
   send(message: Message): void;
@@ -50,21 +43,21 @@ export class Driver {
   readonly #store: RaftLogStore;
   readonly #engines: Engines;
   readonly #ports: DriverPorts;
+  readonly #compaction: Compaction;
+  readonly #clock = new LeaseClock();
+  readonly #reads: ReadBarriers;
   readonly #proposals = new Map<number, Waiting<CommandResult>>();
   #nextRequest = 1;
-  /** Reads that wait for the index asked for, and those that came after it was asked. */
-  #askedReads: Waiting<void>[] = [];
-  #newReads: Waiting<void>[] = [];
-  #readContext = '';
-  #readAskedAtMs = 0;
-  #readCount = 0;
   #awake = false;
-  #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #lastSnapshotIndex: number;
-  #snapshotVersion: 1 | 2;
-  #pins = 0;
+  /** Ends when everything handed to the disk so far is durable, or rejects with its error. */
+  #writes: Promise<void> = Promise.resolve();
+  /** Set while a snapshot is installed: no later write may overtake it. */
+  #installing: Promise<void> | undefined;
+  /** Committed entries that wait for the engines, in order. */
+  #applies: (readonly Entry[])[] = [];
+  #applying = false;
   #progress: (() => void)[] = [];
 
   constructor(
@@ -77,33 +70,33 @@ export class Driver {
     this.#replica = replica;
     this.#store = store;
     this.#engines = engines;
-    this.#lastSnapshotIndex = snapshotIndex;
     this.#ports = ports;
-    this.#snapshotVersion = replica.control.swarmVersion;
+    this.#compaction = new Compaction(replica, store, engines, snapshotIndex);
+    this.#reads = new ReadBarriers((context) => {
+      const refusal = this.#guard(() => replica.readIndex(context, this.#clock.nowMs()));
+      this.#wake();
+      return refusal;
+    });
   }
 
   start(): void {
     this.#timer = setInterval(() => {
-      this.#replica.tick();
-      this.#askReads();
+      this.#guard(() => this.#replica.tick(this.#clock.nowMs()));
+      this.#reads.ask();
       this.#wake();
     }, TICK_MS);
     this.#wake();
   }
 
-  /** Ends the loop after the round that runs, and fails what still waits. */
+  /** Ends after the writes that are under way, and fails what still waits. */
   async stop(): Promise<void> {
-    if (this.#stopped) return this.#running;
     this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#running;
+    await this.#writes.catch(() => undefined);
+    await this.#compaction.idle().catch(() => undefined);
     for (const waiting of this.#proposals.values()) waiting.reject(new ProposalError('stopping'));
     this.#proposals.clear();
-    for (const read of [...this.#askedReads, ...this.#newReads]) {
-      read.reject(new ProposalError('stopping'));
-    }
-    this.#askedReads = [];
-    this.#newReads = [];
+    this.#reads.stop();
     this.#tellProgress();
   }
 
@@ -112,8 +105,7 @@ export class Driver {
   }
 
   receive(message: Message): void {
-    if (this.#stopped) return;
-    this.#replica.receive(message);
+    this.#guard(() => this.#replica.receive(message, this.#clock.nowMs()));
     this.#wake();
   }
 
@@ -136,17 +128,7 @@ export class Driver {
 
   /** Resolves when a read on this node shows every write acknowledged before the call. */
   readBarrier(signal?: AbortSignal): Promise<void> {
-    if (this.#stopped) return Promise.reject(new ProposalError('stopping'));
-    if (this.#newReads.length + this.#askedReads.length >= READS_MAX) {
-      return Promise.reject(new ProposalError('overloaded'));
-    }
-    return new Promise((resolve, reject) => {
-      const read = { resolve, reject };
-      this.#newReads.push(read);
-      signal?.addEventListener('abort', () => this.#forgetRead(read), { once: true });
-      // Reads of one turn of the event loop share one question.
-      queueMicrotask(() => this.#askReads());
-    });
+    return this.#reads.wait(signal);
   }
 
   /** Resolves after the next entries are applied, or when the driver stops. */
@@ -184,63 +166,124 @@ export class Driver {
 
   /** Keeps the log from being compacted until the returned function is called. */
   pinLog(): () => void {
-    this.#pins += 1;
-    let pinned = true;
-    return () => {
-      if (pinned) this.#pins -= 1;
-      pinned = false;
-    };
+    return this.#compaction.pin();
   }
 
+  /** Lets everything that arrives in this turn of the event loop into the next readies. */
   #wake(): void {
     if (this.#awake || this.#stopped) return;
     this.#awake = true;
-    this.#running = this.#loop().catch((error: unknown) => {
-      this.#stopped = true;
-      clearInterval(this.#timer);
-      this.#ports.failed(error);
+    setImmediate(() => {
+      this.#awake = false;
+      this.#guard(() => this.#run());
     });
   }
 
-  async #loop(): Promise<void> {
-    // Let everything that arrives in this turn of the event loop into the first round.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (!this.#stopped && this.#replica.hasReady()) await this.#round();
-    this.#awake = false;
+  /** An invariant that breaks stops the node, wherever it is noticed. */
+  #guard<T>(work: () => T): T | undefined {
+    if (this.#stopped) return undefined;
+    try {
+      return work();
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
   }
 
-  async #round(): Promise<void> {
-    const ready = this.#replica.ready();
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    this.#ports.failed(error);
+  }
+
+  #run(): void {
+    while (!this.#stopped && this.#replica.hasReady()) this.#handle(this.#replica.ready());
+    this.#applySlice();
+  }
+
+  #handle(ready: Ready): void {
     for (const message of ready.messages) this.#ports.send(message);
-    if (ready.snapshot !== undefined) await this.#install(ready.snapshot);
-    const installed = ready.snapshot !== undefined;
-    if (ready.hardState !== undefined || ready.entries.length > 0) {
-      const { hardState, entries, mustSync: sync } = ready;
-      await this.#store.append(
+    this.#write(ready);
+    if (ready.committedEntries.length > 0) this.#applies.push(ready.committedEntries);
+    this.#reads.dropped(ready.droppedReads);
+    // Reads and lost proposals that wait for nothing to be applied.
+    if (this.#applies.length === 0) this.#answer([]);
+  }
+
+  #write(ready: Ready): void {
+    const { hardState, entries, mustSync: sync, snapshot } = ready;
+    const writes = hardState !== undefined || entries.length > 0 || snapshot !== undefined;
+    if (!writes && ready.messagesAfterPersist.length === 0 && ready.receipt === null) return;
+    if (snapshot !== undefined) {
+      const installing = this.#install(snapshot).finally(() => {
+        if (this.#installing === installing) this.#installing = undefined;
+      });
+      this.#installing = installing;
+    }
+    const append = (): Promise<void> =>
+      this.#store.append(
         hardState === undefined ? { entries, sync } : { hardState, entries, sync },
       );
-    }
-    for (const message of ready.messagesAfterPersist) this.#ports.send(message);
-    if (ready.droppedReads.includes(this.#readContext)) this.#readAskedAtMs = 0;
-    const batch = this.#replica.beginApply(ready.committedEntries);
-    const applied = this.#replica.finishApply(this.#engines.apply(batch));
-    this.#replica.advance();
-    this.#answer(applied);
-    await this.#compact();
-    if (applied.controlChanged || installed) this.#ports.controlChanged();
-    if (batch.firstIndex > 0 || installed) this.#tellProgress();
+    const durable = this.#installing === undefined ? append() : this.#installing.then(append);
+    const before = this.#writes;
+    this.#writes = Promise.all([before, durable]).then(() => {
+      this.#guard(() => {
+        for (const message of this.#replica.written(ready)) this.#ports.send(message);
+        this.#wake();
+      });
+    });
+    this.#writes.catch((error: unknown) => this.#fail(error));
   }
 
   /** Engines first: a log that begins after memories which are not there could not be replayed. */
   async #install(meta: SnapshotMeta): Promise<void> {
+    await this.#writes;
+    await this.#compaction.idle();
+    // What was handed out before the snapshot came is older than it.
+    while (this.#applies.length > 0) this.#applyNext();
     const bytes = await this.#ports.install(meta);
     await this.#store.saveSnapshot(meta, bytes);
     this.#replica.installSnapshot(meta, decodeControlState(bytes));
-    this.#lastSnapshotIndex = meta.index;
-    this.#snapshotVersion = this.#replica.control.swarmVersion;
+    this.#compaction.installed(meta.index);
+    this.#ports.controlChanged();
+    this.#tellProgress();
   }
 
-  #answer(applied: ReturnType<Replica['finishApply']>): void {
+  /** Applies for a while, then lets the rest of the process have its turn. */
+  #applySlice(): void {
+    if (this.#applying || this.#applies.length === 0) return;
+    const untilMs = performance.now() + APPLY_SLICE_MS;
+    while (!this.#stopped && this.#applies.length > 0) {
+      this.#applyNext();
+      if (performance.now() < untilMs) continue;
+      this.#applying = this.#applies.length > 0;
+      if (this.#applying) {
+        setImmediate(() => {
+          this.#applying = false;
+          this.#guard(() => this.#applySlice());
+        });
+      }
+      return;
+    }
+  }
+
+  #applyNext(): void {
+    const entries = this.#applies.shift();
+    assert(entries !== undefined, 'there is something to apply');
+    let bytes = 0;
+    for (const { data } of entries) bytes += data.length;
+    this.#compaction.applied(bytes);
+    this.#answer(entries);
+    this.#tellProgress();
+    this.#compaction.runIfDue()?.catch((error: unknown) => this.#fail(error));
+    this.#wake();
+  }
+
+  /** Applies entries and answers everybody who waits for them or for nothing more. */
+  #answer(entries: readonly Entry[]): void {
+    const batch = this.#replica.beginApply(entries);
+    const applied = this.#replica.finishApply(this.#engines.apply(batch));
     for (const reply of applied.replies) {
       const waiting = this.#proposals.get(reply.request);
       assert(waiting !== undefined, 'a reply belongs to a proposal of this driver');
@@ -248,61 +291,13 @@ export class Driver {
       if ('lost' in reply) waiting.reject(new ProposalError(reply.lost));
       else waiting.resolve(reply.result);
     }
-    if (!applied.reads.includes(this.#readContext)) return;
-    for (const read of this.#askedReads) read.resolve();
-    this.#askedReads = [];
-    this.#readContext = '';
-    this.#askReads();
-  }
-
-  /** One question at a time; reads that come while it is under way wait for the next one. */
-  #askReads(): void {
-    if (this.#stopped) return;
-    const now = performance.now();
-    const waiting = this.#askedReads.length > 0;
-    if (waiting && now - this.#readAskedAtMs < READ_RETRY_MS) return;
-    if (!waiting && this.#newReads.length === 0) return;
-    this.#askedReads = this.#askedReads.concat(this.#newReads);
-    this.#newReads = [];
-    this.#readCount += 1;
-    this.#readContext = String(this.#readCount);
-    this.#readAskedAtMs = now;
-    // Refused without a leader: the next tick asks again.
-    if (this.#replica.readIndex(this.#readContext) !== undefined) this.#readAskedAtMs = 0;
-    this.#wake();
-  }
-
-  /** Nobody waits for this read any more. */
-  #forgetRead(read: Waiting<void>): void {
-    this.#newReads = this.#newReads.filter((one) => one !== read);
-    this.#askedReads = this.#askedReads.filter((one) => one !== read);
-    read.reject(new ProposalError('stopping'));
+    this.#reads.served(applied.reads);
+    if (applied.controlChanged) this.#ports.controlChanged();
   }
 
   #tellProgress(): void {
     const waiting = this.#progress;
     this.#progress = [];
     for (const resolve of waiting) resolve();
-  }
-
-  /** The engines are made durable first: what the log forgets, they must still know. */
-  async #compact(): Promise<void> {
-    const { appliedIndex } = this.#replica;
-    const { swarmVersion } = this.#replica.control;
-    // The log before the raised version is for engines that are not fed any more: never replay it.
-    const isRaised = swarmVersion !== this.#snapshotVersion;
-    const isLong = appliedIndex - this.#lastSnapshotIndex >= COMPACTION_ENTRIES;
-    if (!isRaised && (this.#pins > 0 || !isLong)) return;
-    this.#snapshotVersion = swarmVersion;
-    this.#engines.sync();
-    assert(this.#engines.appliedIndex() >= appliedIndex, 'engines are as far as the replica');
-    const meta = this.#replica.snapshotMeta();
-    await this.#store.saveSnapshot(meta, encodeControlState(this.#replica.control), {
-      trailingEntries: TRAILING_ENTRIES,
-    });
-    this.#lastSnapshotIndex = meta.index;
-    const keepFrom = Math.max(meta.index - TRAILING_ENTRIES, 0);
-    if (keepFrom > 0) this.#replica.compact(keepFrom, meta);
-    this.#engines.forgetOutcomes(keepFrom);
   }
 }

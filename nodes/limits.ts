@@ -3,9 +3,19 @@ export const TICK_MS = 50;
 export const HEARTBEAT_TICKS = 2;
 /** An election starts after 800 to 1,600 ms without a leader. */
 export const ELECTION_TICKS = 16;
-/** Entries after which the log is compacted, and how many are kept for followers that lag. */
+/** Ticks after which a write of a leader is overdue: it hands over, 600 ms after the disk hung. */
+export const DISK_STALL_TICKS = 12;
+/** Of a leader whose reads are answered by lease, when that is on; followers promise 800 ms. */
+export const LEASE_MS = 500;
+/** Entries, bytes of entries or time after which the log is compacted. */
 export const COMPACTION_ENTRIES = 4_000;
+export const COMPACTION_BYTES = 64 * 1024 ** 2;
+export const COMPACTION_AGE_MS = 60 * 60 * 1_000;
+/** How much of the log is kept for followers that lag. */
 export const TRAILING_ENTRIES = 1_000;
+export const TRAILING_BYTES = 16 * 1024 ** 2;
+/** How long entries are applied before anything else gets its turn. */
+export const APPLY_SLICE_MS = 5;
 /** Proposals that wait for their answer on one node. */
 export const PROPOSALS_MAX = 4_096;
 export const READS_MAX = 16_384;

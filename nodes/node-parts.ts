@@ -5,7 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
-import { ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
+import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
 import { RaftLogStore, lockDirectory } from './storage/index.js';
@@ -41,6 +41,8 @@ export async function openParts(paths: DataPaths, log: (message: string) => void
       id: file.nodeId,
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
+      asyncStorageWrites: true,
+      diskStallTicks: DISK_STALL_TICKS,
       random: () => randomInt(2 ** 32) / 2 ** 32,
     });
     const restored = {

@@ -14,7 +14,7 @@ import { memberByPeerId } from './control-plane/state.js';
 import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
-import { Driver, ProposalError } from './driver.js';
+import { Driver } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
@@ -32,6 +32,7 @@ import { closeParts, openParts } from './node-parts.js';
 import type { Parts } from './node-parts.js';
 import { listenOptions } from './listening.js';
 import { Peers } from './peers.js';
+import { ProposalError } from './proposal-error.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
 import { nodeHandlers } from './service/handlers.js';

@@ -223,6 +223,18 @@ export class RaftLog {
     this.restores += 1;
   }
 
+  /** How many entries before and at `index` are held and fit into both bounds. */
+  trailingEntries(index: number, entriesMax: number, bytesMax: number): number {
+    let count = 0;
+    let bytes = 0;
+    while (count < entriesMax && index - count > this.compactedIndex) {
+      bytes += entryBytes(this.held[index - count - this.compactedIndex - 1] as Entry);
+      if (bytes > bytesMax) break;
+      count += 1;
+    }
+    return count;
+  }
+
   /** Drops entries up to `index`. */
   compact(index: number): void {
     if (index <= this.compactedIndex) return;

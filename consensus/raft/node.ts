@@ -373,6 +373,29 @@ export class RaftNode {
     return this.state.leader;
   }
 
+  get id(): NodeId {
+    return this.state.id;
+  }
+
+  /** Whether a snapshot of the leader is not yet installed. */
+  get isRestoring(): boolean {
+    return this.state.log.pendingSnapshot !== null;
+  }
+
+  get term(): number {
+    return this.state.term;
+  }
+
+  /** Index of the last entry of the log, committed or not. */
+  get lastIndex(): number {
+    return this.state.log.lastIndex;
+  }
+
+  /** How many entries before and at `index` the log holds within both bounds. */
+  trailingEntries(index: number, entriesMax: number, bytesMax: number): number {
+    return this.state.log.trailingEntries(index, entriesMax, bytesMax);
+  }
+
   /** Whether this node leads. */
   get isLeader(): boolean {
     return this.state.role === 'leader';

@@ -3,11 +3,12 @@
  * for either. Pure: time comes in as ticks, and everything it wants done goes out in `ready()` and
  * `finishApply()`. The driver in `nodes/` and the simulator run this same class.
  *
- * A round of the driver:
- *   ready()  -> send messages -> make writes durable -> send messagesAfterPersist
- *            -> install the snapshot, if any -> beginApply() -> engines apply -> finishApply()
- *            -> advance()
- * Ticks, messages and proposals may come in between, in any order.
+ * The core is configured with `asyncStorageWrites`. The driver takes a ready() whenever there is one,
+ * sends its messages, and
+ *   writes, in order:  make durable (and install the snapshot, if any) -> written()
+ *   applies, in order: beginApply() -> engines apply -> finishApply()
+ * Ticks, messages, proposals and further readies come in between. Without `asyncStorageWrites` the
+ * two are done one after the other and followed by advance().
  */
 import { RaftNode, decodeConfChange } from '../../consensus/raft/index.js';
 import type {
@@ -82,6 +83,9 @@ export class Replica {
   /** Memory entries that were retries or refused: whoever replays the log must pass them over. */
   readonly #passedOver = new Set<number>();
   #replayableFrom: number;
+  readonly #isAsync: boolean;
+  /** Priorities that are not the default. */
+  #priorities: ReadonlyMap<number, number> = new Map();
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
 
@@ -94,13 +98,20 @@ export class Replica {
     this.#raft = new RaftNode(config, restored);
     this.#control = control;
     this.#codec = codec;
+    this.#isAsync = config.asyncStorageWrites;
     this.#appliedIndex = restored.applied;
     this.#replayableFrom = restored.applied + 1;
+    this.#preferServing();
   }
 
   /** The control state as of `appliedIndex`. Read only. */
   get control(): ControlState {
     return this.#control;
+  }
+
+  /** Whether a snapshot of the leader waits to be installed; nothing else is applied until then. */
+  get isRestoring(): boolean {
+    return this.#raft.isRestoring;
   }
 
   /** Index of the last entry whose effects are in the control state and in the engines. */
@@ -112,28 +123,31 @@ export class Replica {
     return this.#raft.status();
   }
 
-  tick(): void {
-    this.#raft.step({ type: 'tick' });
+  /** `nowMs` as in the inputs of the core. */
+  tick(nowMs?: number): void {
+    this.#raft.step(nowMs === undefined ? { type: 'tick' } : { type: 'tick', nowMs });
     this.#proposeUpkeep();
   }
 
   /** A message of a peer whose identity the transport has proven. */
-  receive(message: Message): void {
-    this.#raft.step({ type: 'message', message });
+  receive(message: Message, nowMs?: number): void {
+    const input = { type: 'message', message } as const;
+    this.#raft.step(nowMs === undefined ? input : { ...input, nowMs });
   }
 
   /** Proposes a command; the answer comes with `request` in some `finishApply()`. */
   propose(request: number, command: Command): RaftRefusal | undefined {
     const refusal = this.#raft.step({ type: 'propose', data: [this.#codec.encode(command)] });
     if (refusal !== undefined) return refusal;
-    const { lastIndex, term } = this.#raft.status();
+    const { lastIndex, term } = this.#raft;
     this.#proposed.set(lastIndex, { term, request });
     return undefined;
   }
 
   /** Asks for a point in the log from which a linearizable read may be served (thesis 6.4). */
-  readIndex(context: string): RaftRefusal | undefined {
-    return this.#raft.step({ type: 'readIndex', context });
+  readIndex(context: string, nowMs?: number): RaftRefusal | undefined {
+    const input = { type: 'readIndex', context } as const;
+    return this.#raft.step(nowMs === undefined ? input : { ...input, nowMs });
   }
 
   transferLeadership(to: number): RaftRefusal | undefined {
@@ -198,6 +212,7 @@ export class Replica {
     assert(applications !== undefined, 'a batch ends that was begun');
     this.#applications = undefined;
     this.#appliedIndex = this.#applyingTo;
+    if (this.#isAsync) this.#raft.step({ type: 'applied', index: this.#appliedIndex });
     const replies: Reply[] = this.#lost.map((request) => ({ request, lost: 'leader-changed' }));
     this.#lost = [];
     // First every new write learns its outcome, then retries in the same batch can repeat it.
@@ -216,6 +231,23 @@ export class Replica {
 
   advance(): void {
     this.#raft.advance();
+  }
+
+  /** The writes of `ready` and of all before it are durable. Returns what is to be sent now. */
+  written(ready: Ready): Message[] {
+    const { id } = this.#raft;
+    const toOthers: Message[] = [];
+    for (const message of ready.messagesAfterPersist) {
+      if (message.to === id) this.#raft.step({ type: 'ownAnswer', message });
+      else toOthers.push(message);
+    }
+    if (ready.receipt !== null) this.#raft.step({ type: 'written', receipt: ready.receipt });
+    return toOthers;
+  }
+
+  /** How many entries before the last applied one fit into both bounds. */
+  trailingEntries(entriesMax: number, bytesMax: number): number {
+    return this.#raft.trailingEntries(this.#appliedIndex, entriesMax, bytesMax);
   }
 
   /** Names the snapshot of everything applied so far. */
@@ -257,7 +289,22 @@ export class Replica {
   #takeControlChanged(): boolean {
     const changed = this.#controlChanged;
     this.#controlChanged = false;
+    if (changed) this.#preferServing();
     return changed;
+  }
+
+  /** Who is cordoned, or has not said that it serves, should not lead. */
+  #preferServing(): void {
+    const priorities = new Map<number, number>();
+    for (const { nodeId, cordoned, status } of this.#control.members.values()) {
+      if (cordoned || status !== 'up') priorities.set(nodeId, 0);
+    }
+    const isSame =
+      priorities.size === this.#priorities.size &&
+      [...priorities.keys()].every((nodeId) => this.#priorities.has(nodeId));
+    if (isSame) return;
+    this.#priorities = priorities;
+    this.#raft.step({ type: 'setPriorities', priorities });
   }
 
   #applyEntry(entry: Entry, request: number | undefined, commands: LoggedCommand[]): Application {
@@ -309,8 +356,8 @@ export class Replica {
   }
 
   #proposeUpkeep(): void {
+    if (!this.#raft.isLeader) return;
     const status = this.#raft.status();
-    if (status.role !== 'leader') return;
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
     const upkeep = nextUpkeep(this.#control, status);
@@ -320,7 +367,7 @@ export class Replica {
         ? this.#raft.step({ type: 'proposeConfChange', change: upkeep.change })
         : this.#raft.step({ type: 'propose', data: [this.#codec.encode(upkeep.command)] });
     if (refusal !== undefined) return;
-    this.#upkeep = { term: status.term, index: this.#raft.status().lastIndex };
+    this.#upkeep = { term: status.term, index: this.#raft.lastIndex };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { RaftError } from '../../consensus/raft/index.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
-import { ProposalError } from '../driver.js';
+import { ProposalError } from '../proposal-error.js';
 import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
 import { commandProblem, embeddingText } from '../../src/memory/index.js';

@@ -30,7 +30,7 @@ export interface SwarmOptions {
 }
 
 const TICK_MICROSECONDS = 50_000;
-const ROUND_SYNC = 1;
+const WRITE_SYNC = 1;
 const READY_CONTEXT = 'ready';
 const READY_RETRY_TICKS = 8;
 const codec = { encode: encodeCommand, decode: decodeCommand };
@@ -53,8 +53,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   readonly #options: SwarmOptions;
   readonly #context: Context<SwarmMessage, unknown>;
   readonly #rollout: SimulatedRollout;
-  /** The round whose writes are on their way to the disk. */
-  #writing: Ready | undefined;
+  /** Readies whose writes are on their way to the disk, oldest first. */
+  readonly #writing: Ready[] = [];
   #incoming: Extract<SwarmMessage, { kind: 'snapshot' }> | undefined;
   #snapshotIndex: number;
   #nextRequest = 1;
@@ -93,6 +93,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       id: this.nodeId,
       electionTicks,
       heartbeatTicks,
+      asyncStorageWrites: true,
+      diskStallTicks: electionTicks,
       random: () => context.random(),
     });
     const commit = Math.max(hardState.commit, meta.index);
@@ -153,12 +155,12 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.#pump();
   }
 
+  /** Syncs end in the order in which they began. */
   onDiskSynced(token: number): void {
-    if (token !== ROUND_SYNC) return;
-    const ready = this.#writing;
+    if (token !== WRITE_SYNC) return;
+    const ready = this.#writing.shift();
     if (ready === undefined) return;
-    this.#writing = undefined;
-    this.#finishRound(ready);
+    for (const message of this.replica.written(ready)) this.#send(message);
     this.#pump();
   }
 
@@ -199,25 +201,24 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.#propose(from, request, { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 });
   }
 
-  /** Runs rounds until there is nothing to do or the disk is busy. */
+  /** Hands out everything there is to do; as in production, nothing waits for the disk here. */
   #pump(): void {
-    while (this.#writing === undefined && this.replica.hasReady()) {
+    while (this.replica.hasReady()) {
       const ready = this.replica.ready();
       const { role, term } = this.replica.status();
       if (role === 'leader') this.#options.observer.leads(this.nodeId, term);
       for (const message of ready.messages) this.#send(message);
-      const writes = this.#write(ready);
-      if (writes) {
-        this.#writing = ready;
-        this.#context.sync(ROUND_SYNC);
-      } else {
-        this.#finishRound(ready);
-      }
+      this.#write(ready);
+      for (const context of ready.droppedReads) this.#reads.delete(context);
+      this.#apply(ready.committedEntries);
     }
   }
 
-  #write(ready: Ready): boolean {
+  #write(ready: Ready): void {
     const context = this.#context;
+    const { hardState, entries, snapshot, messagesAfterPersist, receipt } = ready;
+    const writes = hardState !== undefined || snapshot !== undefined || entries.length > 0;
+    if (!writes && messagesAfterPersist.length === 0 && receipt === null) return;
     if (ready.snapshot !== undefined) this.#install(ready.snapshot);
     if (ready.hardState !== undefined) context.write('hard', ready.hardState);
     const first = ready.entries[0];
@@ -227,17 +228,13 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       }
     }
     for (const entry of ready.entries) context.write(`log/${padded(entry.index)}`, entry);
-    return (
-      ready.snapshot !== undefined || ready.hardState !== undefined || ready.entries.length > 0
-    );
+    this.#writing.push(ready);
+    context.sync(WRITE_SYNC);
   }
 
-  #finishRound(ready: Ready): void {
-    for (const message of ready.messagesAfterPersist) this.#send(message);
-    for (const context of ready.droppedReads) this.#reads.delete(context);
-    const batch = this.replica.beginApply(ready.committedEntries);
+  #apply(entries: readonly Entry[]): void {
+    const batch = this.replica.beginApply(entries);
     const applied = this.replica.finishApply(this.engines.apply(batch));
-    this.replica.advance();
     for (const reply of applied.replies) {
       const asker = this.#askers.get(reply.request);
       this.#askers.delete(reply.request);
@@ -318,7 +315,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 
   #compact(): void {
     const { appliedIndex } = this.replica;
-    if (this.#rollout.pinsLog) return;
+    if (this.#rollout.pinsLog || this.replica.isRestoring) return;
     if (appliedIndex - this.#snapshotIndex < this.#options.compactionEntries) return;
     this.engines.sync();
     const meta = this.replica.snapshotMeta();
