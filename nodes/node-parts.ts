@@ -5,7 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
-import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
+import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
 import { RaftLogStore, lockDirectory } from './storage/index.js';
@@ -22,8 +22,16 @@ export interface Parts {
   readonly snapshotIndex: number;
 }
 
+export interface PartsOptions {
+  readonly paths: DataPaths;
+  readonly log: (message: string) => void;
+  /** While this node leads, it answers linearizable reads without asking the others. */
+  readonly leaseReads?: boolean;
+}
+
 /** Opens a data directory; after a failure nothing of it is open. */
-export async function openParts(paths: DataPaths, log: (message: string) => void): Promise<Parts> {
+export async function openParts(options: PartsOptions): Promise<Parts> {
+  const { paths, log, leaseReads = false } = options;
   const file = await readNodeFile(paths);
   await requireKeyAndLog(paths, file);
   const lock = lockDirectory(paths.root);
@@ -43,6 +51,8 @@ export async function openParts(paths: DataPaths, log: (message: string) => void
       heartbeatTicks: HEARTBEAT_TICKS,
       asyncStorageWrites: true,
       diskStallTicks: DISK_STALL_TICKS,
+      leaseMs: leaseReads ? LEASE_MS : 0,
+      keepsLeasePromise: true,
       random: () => randomInt(2 ** 32) / 2 ** 32,
     });
     const restored = {

@@ -13,7 +13,7 @@ import type { Command, CommandResult } from './control-plane/command.js';
 import { memberByPeerId } from './control-plane/state.js';
 import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
-import type { DataPaths, NodeFile } from './data-directory.js';
+import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
 import {
@@ -29,7 +29,7 @@ import { fetchVectors } from './migration/peer-vectors.js';
 import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
-import type { Parts } from './node-parts.js';
+import type { Parts, PartsOptions } from './node-parts.js';
 import { listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
@@ -42,9 +42,7 @@ import type { DirectoryLock, RaftLogStore } from './storage/index.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
-export interface NodeOptions {
-  readonly paths: DataPaths;
-  readonly log: (message: string) => void;
+export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
@@ -80,7 +78,7 @@ export class SwarmNode {
 
   /** Opens the directory and serves; resolves when the node has caught up with its swarm. */
   static async start(options: NodeOptions): Promise<SwarmNode> {
-    const parts = await openParts(options.paths, options.log);
+    const parts = await openParts(options);
     let node: SwarmNode | undefined;
     try {
       node = new SwarmNode(options, parts);

@@ -27,6 +27,7 @@ export function propose(node: RaftState, payloads: readonly Payload[]): RaftRefu
   if (node.role !== 'leader') return forward(node, payloads);
   // A leader that was removed takes nothing new.
   if (!node.group.progress.has(node.id)) return 'not-leader';
+  if (node.isRepairing) return 'repairing';
   if (node.transferTarget !== NO_NODE) {
     const { transferTarget: target, term } = node;
     node.trace?.({ type: 'proposalDropped', why: 'transferring', target, term });

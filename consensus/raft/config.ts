@@ -36,6 +36,11 @@ export interface RaftConfig {
    */
   readonly leaseMs: number;
   /**
+   * A node that was started again gives no vote for an election timeout, since it may have promised
+   * so to a leader with a lease. Needed on all nodes if any has a `leaseMs`, which implies it.
+   */
+  readonly keepsLeasePromise: boolean;
+  /**
    * Ticks that a write may take before its node must not lead: a leader hands over, and after as
    * many ticks more steps down. 0 for off; needs `asyncStorageWrites`.
    */
@@ -88,6 +93,7 @@ export function defaultRaftConfig(
     maxApplyBytes: 4 << 20,
     asyncStorageWrites: false,
     leaseMs: 0,
+    keepsLeasePromise: false,
     diskStallTicks: 0,
     stepDownOnRemoval: true,
     forwardProposals: false,

@@ -39,6 +39,11 @@ export interface Ready {
   readonly hardState?: HardState;
   /** To persist. They replace every stored entry at or after the first one's index. */
   readonly entries: readonly Entry[];
+  /**
+   * Entries that the disk had lost, to be written in their places; nothing else changes. Nobody waits
+   * for that: if it is lost again, it is repaired again.
+   */
+  readonly repaired: readonly Entry[];
   /** To install before `entries` and `committedEntries`; it replaces the whole stored log. */
   readonly snapshot?: SnapshotMeta;
   /**

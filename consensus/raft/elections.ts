@@ -36,7 +36,8 @@ function hasUnappliedChange(node: RaftState): boolean {
   if (log.pendingSnapshot !== null) return false;
   for (let from = log.applied + 1; from <= log.commit;) {
     const page = log.slice(from, log.commit, node.config.maxApplyBytes);
-    if (page.some((entry) => entry.type === 'confChange')) return true;
+    // A lost entry may be one as well.
+    if (page.length === 0 || page.some((entry) => entry.type === 'confChange')) return true;
     from += page.length;
   }
   return false;
@@ -81,7 +82,8 @@ export function answerVoteRequest(node: RaftState, request: Message): void {
     (node.vote === NO_NODE && node.leader === NO_NODE) ||
     (isPreVote && request.term > node.term);
   // A learner votes as well: it may have been promoted without knowing it yet.
-  const granted = free && node.log.isUpToDate(request.index, request.logTerm);
+  const isUpToDate = node.log.isUpToDate(request.index, request.logTerm);
+  const granted = free && isUpToDate && !node.owesEntries;
   traceVote(node, 'voteAnswered', request, granted);
   node.send({
     type: isPreVote ? 'preVoteResponse' : 'voteResponse',

@@ -2,6 +2,7 @@
 import { restoreGroup } from './confchange/changer.js';
 import type { Message } from './message.js';
 import { switchGroup } from './changing.js';
+import { repairEntry } from './repair.js';
 import type { RaftState } from './state.js';
 import type { SnapshotMeta } from './types.js';
 
@@ -29,6 +30,7 @@ export function handleAppendRequest(node: RaftState, request: Message): void {
     });
     return;
   }
+  if (log.lostCount > 0) for (const entry of entries) repairEntry(node, entry);
   const conflict = log.findConflict(entries);
   if (conflict > 0) {
     if (conflict <= log.lastIndex) {
@@ -47,8 +49,18 @@ export function handleAppendRequest(node: RaftState, request: Message): void {
 
 /** Takes the commit index of a heartbeat, which the leader has bounded by what matches. */
 export function handleHeartbeat(node: RaftState, request: Message): void {
-  node.log.commitTo(request.commit);
-  node.send({ type: 'heartbeatResponse', to: request.from, context: request.context });
+  const { from: to, context, commit } = request;
+  const { lastIndex } = node.log;
+  if (commit > lastIndex) {
+    // This node has acknowledged entries that it does not have: its disk has lost what it said to
+    // have synced. It says so, and gives no vote before it has them again (a vote from amnesia).
+    node.owedIndex = Math.max(node.owedIndex, commit);
+    node.trace?.({ type: 'suffixMissing', commit, lastIndex });
+    node.send({ type: 'heartbeatResponse', to, context, reject: true, rejectHint: lastIndex });
+    return;
+  }
+  node.log.commitTo(commit);
+  node.send({ type: 'heartbeatResponse', to, context });
 }
 
 /** Installs the leader's snapshot unless this log is as far already, and answers. */
@@ -59,15 +71,17 @@ export function handleSnapshot(node: RaftState, request: Message): void {
     const type = restored ? 'snapshotRestored' : 'snapshotIgnored';
     node.trace?.({ type, snapshot, commit: node.log.commit });
   }
-  const index = restored ? node.log.lastIndex : node.log.commit;
+  // Behind a snapshot that repairs it, this log may differ from the leader's.
+  const index = restored && snapshot !== null ? snapshot.index : node.log.commit;
   node.send({ type: 'appendResponse', to: request.from, index });
 }
 
 function restoreSnapshot(node: RaftState, snapshot: SnapshotMeta): boolean {
   const { log } = node;
-  if (snapshot.index <= log.commit) return false;
+  const repairs = log.firstLost <= snapshot.index;
+  if (snapshot.index <= log.commit && !repairs) return false;
   // It may be older than the change that added this node: that change then follows as an entry.
-  if (log.matches(snapshot.index, snapshot.term)) {
+  if (!repairs && log.matches(snapshot.index, snapshot.term)) {
     node.trace?.({
       type: 'snapshotFastForward',
       snapshot,
@@ -87,7 +101,8 @@ function restoreSnapshot(node: RaftState, snapshot: SnapshotMeta): boolean {
     persisted: log.persisted,
     inWrite: log.inWrite,
   });
-  log.restore(snapshot);
+  if (repairs && log.matches(snapshot.index, snapshot.term)) log.restoreBelow(snapshot);
+  else log.restore(snapshot);
   switchGroup(node, restoreGroup(snapshot.confState, node.newMember()));
   return true;
 }

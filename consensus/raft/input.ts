@@ -48,6 +48,8 @@ export type RaftInput =
 export type RaftRefusal =
   /** This node does not lead (and, for reads and forwarded inputs, knows no leader). */
   | 'not-leader'
+  /** This leader has lost entries and waits for others to send them. */
+  | 'repairing'
   /** Leadership is being handed over. */
   | 'transferring'
   /** More bytes are appended and not committed than `maxUncommittedBytes`. */

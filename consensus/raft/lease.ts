@@ -39,8 +39,9 @@ export function holdsLease(node: RaftState): boolean {
 
 /** Whether this node has promised its vote to nobody for now (thesis 4.2.3). */
 export function isLeased(node: RaftState): boolean {
-  const { checkQuorum, electionTicks, leaseMs } = node.config;
+  const { checkQuorum, electionTicks, keepsLeasePromise, leaseMs } = node.config;
   if (!checkQuorum) return false;
-  if (leaseMs > 0 && node.mayHavePromised && node.ticks < electionTicks) return true;
+  const keeps = keepsLeasePromise || leaseMs > 0;
+  if (keeps && node.mayHavePromised && node.ticks < electionTicks) return true;
   return node.leader !== NO_NODE && node.electionElapsed < electionTicks;
 }

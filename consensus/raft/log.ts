@@ -44,6 +44,10 @@ export class RaftLog {
   /** Snapshot of the leader that is not installed yet. */
   pendingSnapshot: SnapshotMeta | null = null;
   pendingSnapshotInWrite = false;
+  /** Indexes of entries that the disk has lost, rising. They count as durable. */
+  private readonly lost = new Set<number>();
+  /** First of them, or Infinity. */
+  firstLost = Infinity;
   /** Snapshots of leaders that have replaced this log. */
   restores = 0;
 
@@ -59,7 +63,10 @@ export class RaftLog {
       if (entry.index !== this.lastIndex + 1) throw inconsistent('the stored log has a gap');
       if (entry.term < this.lastTerm) throw inconsistent('terms fall in the stored log');
       this.held.push(entry);
+      if (entry.type === 'lost') this.lost.add(entry.index);
     }
+    this.findFirstLost();
+    if (this.firstLost <= applied) throw inconsistent('an entry that was applied is lost');
     // What was applied was committed, even if the hard state that says so was not yet written.
     this.commit = Math.max(hardState.commit, this.compactedIndex, applied);
     if (this.commit > this.lastIndex) {
@@ -110,6 +117,7 @@ export class RaftLog {
     const start = from - this.compactedIndex - 1;
     const end = Math.min(through, this.lastIndex) - this.compactedIndex;
     if (start >= end) return NO_ENTRIES;
+    if (this.firstLost < Infinity) return this.sliceBeforeLost(start, end, maxBytes);
     let stop = start + 1;
     let bytes = entryBytes(this.held[start] as Entry);
     while (stop < end) {
@@ -118,6 +126,60 @@ export class RaftLog {
       stop += 1;
     }
     return this.held.slice(start, stop);
+  }
+
+  private sliceBeforeLost(start: number, end: number, maxBytes: number): readonly Entry[] {
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (let at = start; at < end; at += 1) {
+      const entry = this.held[at] as Entry;
+      if (entry.type === 'lost') break;
+      bytes += entryBytes(entry);
+      if (bytes > maxBytes && entries.length > 0) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** How many entries the disk has lost. */
+  get lostCount(): number {
+    return this.lost.size;
+  }
+
+  /** Last of the lost entries that follow the first one without a gap. */
+  get firstLostThrough(): number {
+    let through = this.firstLost;
+    while (this.lost.has(through + 1)) through += 1;
+    return through;
+  }
+
+  /** Fills a lost place if this is the very entry. Returns whether it did. */
+  repair(entry: Entry): boolean {
+    if (!this.lost.has(entry.index) || !this.matches(entry.index, entry.term)) return false;
+    this.held[entry.index - this.compactedIndex - 1] = entry;
+    this.lost.delete(entry.index);
+    this.findFirstLost();
+    return true;
+  }
+
+  /** Cuts off an entry that is lost and cannot be committed, with everything behind it. */
+  discardFrom(index: number): void {
+    assert(index > this.commit, 'a committed entry is never given up');
+    this.held.length = index - this.compactedIndex - 1;
+    this.persisted = Math.min(this.persisted, this.lastIndex);
+    this.inWrite = Math.min(this.inWrite, this.lastIndex);
+    this.forgetLost(({ at }) => at >= index);
+  }
+
+  private findFirstLost(): void {
+    const [first = Infinity] = this.lost;
+    this.firstLost = first;
+  }
+
+  private forgetLost(isGone: (place: { at: number }) => boolean): void {
+    if (this.firstLost === Infinity) return;
+    for (const at of this.lost) if (isGone({ at })) this.lost.delete(at);
+    this.findFirstLost();
   }
 
   /** Adds entries at the end. */
@@ -151,6 +213,7 @@ export class RaftLog {
       this.held.length = keep - this.compactedIndex;
       this.persisted = Math.min(this.persisted, keep);
       this.inWrite = Math.min(this.inWrite, keep);
+      this.forgetLost(({ at }) => at > keep);
     }
     this.append(entries);
   }
@@ -171,7 +234,8 @@ export class RaftLog {
 
   /** Last entry that may be handed out: committed, and durable here unless `evenIfUnstable`. */
   applicableIndex(evenIfUnstable: boolean): number {
-    return evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);
+    const index = evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);
+    return Math.min(index, this.firstLost - 1);
   }
 
   /** Whether there are entries to hand out. None while a snapshot waits: it goes first. */
@@ -217,6 +281,25 @@ export class RaftLog {
     this.commit = snapshot.index;
     this.persisted = snapshot.index;
     this.inWrite = snapshot.index;
+    this.forgetLost(() => true);
+    this.awaitInstall(snapshot);
+  }
+
+  /**
+   * Lets a snapshot stand for the beginning of this log, which has lost entries there. What follows
+   * it stays: a member may count on it.
+   */
+  restoreBelow(snapshot: SnapshotMeta): void {
+    assert(this.matches(snapshot.index, snapshot.term), 'the log goes on where the snapshot ends');
+    this.held.splice(0, snapshot.index - this.compactedIndex);
+    this.compactedIndex = snapshot.index;
+    this.compactedTerm = snapshot.term;
+    this.commit = Math.max(this.commit, snapshot.index);
+    this.forgetLost(({ at }) => at <= snapshot.index);
+    this.awaitInstall(snapshot);
+  }
+
+  private awaitInstall(snapshot: SnapshotMeta): void {
     this.snapshot = snapshot;
     this.pendingSnapshot = snapshot;
     this.pendingSnapshotInWrite = false;

@@ -17,6 +17,7 @@ import type { RaftRefusal } from './input.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { isLeased } from './lease.js';
 import { handleReadRequest, handleReadResponse } from './reading.js';
+import { handleRepairRequest, handleRepairResponse } from './repair.js';
 import { handleAppendResponse, handleHeartbeatResponse } from './replication.js';
 import type { RaftState } from './state.js';
 import { transferLeadership } from './transfer.js';
@@ -32,6 +33,12 @@ export function stepMessage(node: RaftState, message: Message): RaftRefusal | un
       return propose(node, message.entries);
     case 'readIndexRequest':
       return handleReadRequest(node, message);
+    case 'repairRequest':
+      handleRepairRequest(node, message);
+      return undefined;
+    case 'repairResponse':
+      handleRepairResponse(node, message);
+      return undefined;
     case 'voteResponse':
     case 'preVoteResponse':
       if (message.reject) learnCommit(node, message);
@@ -80,6 +87,7 @@ function isSound(node: RaftState, message: Message): boolean {
   const { to, from, term, type, entries, index, logTerm } = message;
   if (to !== node.id || from === NO_NODE) return false;
   if (type === 'proposeRequest' || type === 'readIndexRequest') return from !== node.id;
+  if (type === 'repairRequest' || type === 'repairResponse') return from !== node.id && index > 0;
   if (term === 0) return false;
   if (type === 'snapshot' && message.snapshot === null) return false;
   if (type !== 'appendRequest') return true;

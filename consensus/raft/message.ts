@@ -16,6 +16,8 @@ export const MESSAGE_TYPES = [
   'readIndexRequest',
   'readIndexResponse',
   'proposeRequest',
+  'repairRequest',
+  'repairResponse',
 ] as const;
 
 /** The kind of a message between two nodes. */
@@ -35,15 +37,19 @@ export interface Message {
   readonly logTerm: number;
   /**
    * Entry before `entries`, last entry of a candidate, acknowledged entry, last committed entry of
-   * whoever refuses a vote, read index, or the target of a transfer.
+   * whoever refuses a vote, read index, the target of a transfer, or first entry wanted in a repair.
    */
   readonly index: number;
   readonly entries: readonly Entry[];
+  /** Commit index; last entry wanted, and the term of who answers, in a repair. */
   readonly commit: number;
   /** Snapshot to install; its bytes are moved by the driver. */
   readonly snapshot: SnapshotMeta | null;
   readonly reject: boolean;
-  /** A rejecting follower's best guess of where the logs agree. */
+  /**
+   * A rejecting follower's best guess of where the logs agree; its last entry in a refused
+   * heartbeat; in a refused repair the first entry held by who has compacted it, or 0.
+   */
   readonly rejectHint: number;
   /** Heartbeats: read round. Reads: the caller's key. Votes: `TRANSFER_CONTEXT` or empty. */
   readonly context: string;

@@ -13,7 +13,7 @@ import { handleApplied, handleInstalled, handleWritten } from './persistence.js'
 import { requestRead } from './reading.js';
 import { handleSnapshotReport, handleUnreachable } from './replication.js';
 import { RaftState } from './state.js';
-import type { ProgressStatus, RaftStatus } from './status.js';
+import { type RaftStatus, statusOf } from './status.js';
 import { tick } from './ticking.js';
 import { toConfState } from './tracker/membership.js';
 import { transferLeadership } from './transfer.js';
@@ -181,6 +181,7 @@ export class RaftNode {
     return (
       state.messages.length > 0 ||
       state.messagesAfterPersist.length > 0 ||
+      state.repaired.length > 0 ||
       log.inWrite < log.lastIndex ||
       (log.pendingSnapshot !== null && !log.pendingSnapshotInWrite) ||
       log.hasApplicable(!state.config.asyncStorageWrites) ||
@@ -216,6 +217,7 @@ export class RaftNode {
       ...(softState && { softState }),
       ...(snapshot && { snapshot }),
       entries,
+      repaired: state.repaired,
       mustSync,
       messages: state.messages,
       messagesAfterPersist: toOthers,
@@ -226,6 +228,7 @@ export class RaftNode {
     };
     state.messages = [];
     state.messagesAfterPersist = [];
+    state.repaired = [];
     state.readStates = [];
     state.droppedReads = [];
     if (snapshot !== null) log.pendingSnapshotInWrite = true;
@@ -344,28 +347,7 @@ export class RaftNode {
 
   /** The node as seen from outside. */
   status(): RaftStatus {
-    const { state } = this;
-    const { log, group } = state;
-    const progress = new Map<NodeId, ProgressStatus>();
-    if (state.role === 'leader') {
-      for (const [node, member] of group.progress) progress.set(node, member.status());
-    }
-    return {
-      id: state.id,
-      term: state.term,
-      vote: state.vote,
-      role: state.role,
-      leader: state.leader,
-      commit: log.commit,
-      applied: log.applied,
-      firstIndex: log.firstIndex,
-      lastIndex: log.lastIndex,
-      snapshotIndex: log.snapshot?.index ?? 0,
-      confState: toConfState(group.members),
-      transferTarget: state.transferTarget,
-      uncommittedBytes: state.uncommittedBytes,
-      progress,
-    };
+    return statusOf(this.state);
   }
 
   /** The leader as far as this node knows, or 0. */

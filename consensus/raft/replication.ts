@@ -6,6 +6,9 @@ import type { RaftState } from './state.js';
 import type { Progress } from './tracker/progress.js';
 import type { NodeId } from './types.js';
 
+/** How often in a row a member may refuse what it has acknowledged; a late refusal is one. */
+const REFUSALS_OF_MATCH_MAX = 3;
+
 /**
  * Sends the next entries to a member, or a snapshot where they are compacted. Returns whether
  * anything was sent. An append without entries is sent only if `evenIfEmpty`.
@@ -16,7 +19,7 @@ export function sendAppend(node: RaftState, to: NodeId, evenIfEmpty: boolean): b
   const { log } = node;
   const index = member.next - 1;
   const logTerm = log.termAt(index);
-  if (logTerm === undefined) return sendSnapshot(node, to, member);
+  if (logTerm === undefined) return sendSnapshotTo(node, to, member);
   // With a full window an empty append still goes out on a heartbeat answer: its answer shows
   // whether everything in the window was lost.
   const mayCarry = member.state !== 'replicate' || !member.windowFull;
@@ -42,7 +45,8 @@ export function sendAppend(node: RaftState, to: NodeId, evenIfEmpty: boolean): b
   return true;
 }
 
-function sendSnapshot(node: RaftState, to: NodeId, member: Progress): boolean {
+/** Sends the newest snapshot, after which the member is fed again when it has answered. */
+export function sendSnapshotTo(node: RaftState, to: NodeId, member: Progress): boolean {
   // A member that does not answer would only waste a transfer.
   if (!member.recentActive) {
     node.trace?.({ type: 'snapshotSkipped', to, why: 'inactive' });
@@ -150,6 +154,8 @@ function handleRejection(node: RaftState, response: Message, member: Progress): 
   // match: one probe a term instead of one an entry (end of Raft 5.3).
   const guess = logTerm > 0 ? node.log.findConflictByTerm(rejectHint, logTerm).index : rejectHint;
   if (!member.decrease(index, guess)) return;
+  // Again and again the entry is refused that it had acknowledged: it has lost it since.
+  if (member.refusalsOfMatch >= REFUSALS_OF_MATCH_MAX) member.regress(guess);
   node.trace?.({ type: 'progressDecreased', peer: from, progress: member.status() });
   if (member.state === 'replicate') member.becomeProbe();
   sendAppend(node, from, true);
@@ -163,6 +169,10 @@ export function handleHeartbeatResponse(
 ): void {
   member.recentActive = true;
   member.flowPaused = false;
+  if (response.reject) {
+    member.regress(response.rejectHint);
+    node.trace?.({ type: 'progressDecreased', peer: response.from, progress: member.status() });
+  }
   if (member.match < node.log.lastIndex || member.state === 'probe') {
     sendAppend(node, response.from, true);
   }

@@ -70,6 +70,14 @@ export class RaftState {
   hasTransferred = false;
   /** Who should lead; see `setPriorities`. */
   priorities: ReadonlyMap<NodeId, number> = new Map();
+  /** No vote, and no campaign, before the log reaches so far again. */
+  owedIndex = 0;
+  /** Entries that were lost and are to be written again. */
+  repaired: Entry[] = [];
+  /** On a leader that lacks an entry: the first one, and who says to have never had it. */
+  denials: { index: number; by: Set<NodeId> } = { index: 0, by: new Set() };
+  /** A leader whose log is not whole: it takes nothing yet. */
+  isRepairing = false;
   /** Ticks since the disk last reported a write while one is under way. */
   diskTicks = 0;
   messages: Message[] = [];
@@ -109,7 +117,13 @@ export class RaftState {
   get promotable(): boolean {
     const member = this.group.progress.get(this.id);
     const isMember = member !== undefined && isVoter(this.group.members, this.id);
-    return isMember && this.log.pendingSnapshot === null && !this.isDiskStalled;
+    const isReady = this.log.pendingSnapshot === null && !this.isDiskStalled;
+    return isMember && isReady && !this.owesEntries;
+  }
+
+  /** Whether this node is known to have acknowledged entries that it does not have. */
+  get owesEntries(): boolean {
+    return this.log.lastIndex < this.owedIndex;
   }
 
   /** Whether a write takes longer than `diskStallTicks`. */
@@ -157,6 +171,13 @@ export class RaftState {
     this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
     this.dropReads();
+    this.isRepairing = false;
+    this.denials = { index: 0, by: new Set() };
+    this.restartProgress();
+  }
+
+  /** Forgets what is known about the members' logs. */
+  restartProgress(): void {
     const progress = new Map<NodeId, Progress>();
     for (const [node, member] of this.group.progress) {
       const fresh = new Progress(this.log.lastIndex + 1, member.isLearner, this.config);
@@ -170,7 +191,8 @@ export class RaftState {
     const { electionTicks, random } = this.config;
     const drawn = random();
     assert(drawn >= 0 && drawn < 1, 'a random number lies in [0, 1)');
-    const delay = this.isPreferred ? 0 : electionTicks;
+    const isLast = !this.isPreferred || this.log.lostCount > 0;
+    const delay = isLast ? electionTicks : 0;
     this.electionTimeout = delay + electionTicks + Math.floor(drawn * electionTicks);
   }
 
@@ -227,13 +249,20 @@ export class RaftState {
     this.role = 'leader';
     const own = this.group.progress.get(this.id);
     assert(own !== undefined, 'a leader is a member when it is elected');
-    own.becomeReplicate();
     own.recentActive = true;
+    if (this.log.lostCount > 0) this.isRepairing = true;
+    else this.beginTerm();
+    this.trace?.({ type: 'became', role: 'leader', term: this.term });
+  }
+
+  /** The first entry of a term, on a log that is whole. */
+  beginTerm(): void {
+    this.isRepairing = false;
+    this.group.progress.get(this.id)?.becomeReplicate();
     // Any entry here may be a membership change that is committed without this node knowing.
     this.pendingConfIndex = this.log.lastIndex;
     const accepted = this.appendAsLeader([{ type: 'normal', data: new Uint8Array(0) }]);
     assert(accepted, 'the first entry of a leader has no bytes and is never refused');
-    this.trace?.({ type: 'became', role: 'leader', term: this.term });
   }
 
   /** Appends payloads as entries of this term, unless too much is uncommitted already. */

@@ -1,3 +1,5 @@
+import type { RaftState } from './state.js';
+import { toConfState } from './tracker/membership.js';
 import type { ConfState, NodeId, Role } from './types.js';
 
 /** How a leader feeds one follower. */
@@ -34,6 +36,34 @@ export interface RaftStatus {
   /** The target of a leadership transfer under way, or 0. */
   readonly transferTarget: NodeId;
   readonly uncommittedBytes: number;
+  /** Entries that the disk has lost and others have not sent yet. */
+  readonly lostEntries: number;
   /** On a leader: every member, itself included. Elsewhere empty. */
   readonly progress: ReadonlyMap<NodeId, ProgressStatus>;
+}
+
+/** See `RaftStatus`. */
+export function statusOf(state: RaftState): RaftStatus {
+  const { log, group } = state;
+  const progress = new Map<NodeId, ProgressStatus>();
+  if (state.role === 'leader') {
+    for (const [node, member] of group.progress) progress.set(node, member.status());
+  }
+  return {
+    id: state.id,
+    term: state.term,
+    vote: state.vote,
+    role: state.role,
+    leader: state.leader,
+    commit: log.commit,
+    applied: log.applied,
+    firstIndex: log.firstIndex,
+    lastIndex: log.lastIndex,
+    snapshotIndex: log.snapshot?.index ?? 0,
+    confState: toConfState(group.members),
+    transferTarget: state.transferTarget,
+    uncommittedBytes: state.uncommittedBytes,
+    lostEntries: log.lostCount,
+    progress,
+  };
 }

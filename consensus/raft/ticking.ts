@@ -3,6 +3,7 @@ import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
 import { confirmReads, dropLateReads } from './reading.js';
 import { bestSuccessor, handOverIfDue } from './priorities.js';
+import { askForLost } from './repair.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
 import { transferLeadership } from './transfer.js';
@@ -14,6 +15,7 @@ export function tick(node: RaftState): void {
   node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;
   if (node.role === 'leader') tickLeader(node);
   else tickElection(node);
+  askForLost(node);
 }
 
 function tickElection(node: RaftState): void {

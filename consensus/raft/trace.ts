@@ -73,6 +73,11 @@ export type RaftEvent =
   | { type: 'leaderForgotten'; leader: NodeId; term: number }
   /** Not forgotten: with lease reads nobody may vote before the lease has ended. */
   | { type: 'leaderKept'; leader: NodeId; term: number }
+  /** The leader knows this node to have held entries that it does not hold any more. */
+  | { type: 'suffixMissing'; commit: number; lastIndex: number }
+  | { type: 'entryRepaired'; entry: LogEnd }
+  /** Lost entries that cannot be committed were given up. */
+  | { type: 'lostDiscarded'; from: number; through: number }
   | { type: 'diskStalled'; ticks: number; term: number }
   | { type: 'transferStarted' | 'transferReplaced' | 'transferTimedOut'; to: NodeId; term: number }
   | { type: 'transferRepeated'; to: NodeId; term: number }

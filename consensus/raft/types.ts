@@ -4,8 +4,12 @@ export type NodeId = number;
 /** The node id that stands for "nobody": no leader, no vote. */
 export const NO_NODE: NodeId = 0;
 
-/** What an entry carries: application bytes, or a membership change made by `encodeConfChange`. */
-export type EntryType = 'normal' | 'confChange';
+/**
+ * What an entry carries: application bytes, or a membership change made by `encodeConfChange`. An
+ * entry that was `lost` is known by index and term only: the disk holds it no more. It is found in a
+ * restored log alone (`repair.ts`), and is never sent nor written.
+ */
+export type EntryType = 'normal' | 'confChange' | 'lost';
 
 /**
  * One slot of the replicated log (Raft section 5.3). Entries are immutable: the core, the store and

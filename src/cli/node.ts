@@ -15,6 +15,7 @@ interface StartFlags {
   readonly advertise?: string;
   readonly join?: string;
   readonly token?: string;
+  readonly leaseReads?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,6 +30,7 @@ export function addNodeCommands(program: Command): void {
     .option('--advertise <host:port>', 'address under which others reach it, if another')
     .option('--join <host:port#peerid>', 'a member of the swarm to join')
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
+    .option('--lease-reads', 'while it leads, answer reads without asking the others (see docs)')
     .option('--json', 'print events as JSON lines')
     .addHelpText(
       'after',
@@ -53,6 +55,7 @@ async function start(flags: StartFlags): Promise<void> {
   const starting = SwarmNode.start({
     paths,
     log,
+    leaseReads: flags.leaseReads === true,
     failed: (error) => {
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +

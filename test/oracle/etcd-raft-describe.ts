@@ -30,6 +30,8 @@ export const MESSAGE_NAMES: Record<MessageType, string> = {
   readIndexRequest: 'MsgReadIndex',
   readIndexResponse: 'MsgReadIndexResp',
   proposeRequest: 'MsgProp',
+  repairRequest: 'repairRequest',
+  repairResponse: 'repairResponse',
 };
 
 /** etcd's names of the roles. */

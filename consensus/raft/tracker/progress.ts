@@ -39,6 +39,8 @@ export class Progress {
   /** No append until an answer or a heartbeat answer arrives. */
   flowPaused = false;
   isLearner: boolean;
+  /** How often in a row an append right after `match` was refused. */
+  refusalsOfMatch = 0;
   private readonly inflights: Inflights;
 
   constructor(next: number, isLearner: boolean, limits: WindowLimits) {
@@ -106,6 +108,7 @@ export class Progress {
 
   /** An append up to `index` was accepted. Returns false if that was known. */
   acknowledge(index: number): boolean {
+    this.refusalsOfMatch = 0;
     if (index <= this.match) return false;
     this.match = index;
     this.next = Math.max(this.next, index + 1);
@@ -124,9 +127,18 @@ export class Progress {
       return true;
     }
     if (this.next - 1 !== rejected) return false;
+    if (rejected === this.match) this.refusalsOfMatch += 1;
     this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
     this.flowPaused = false;
     return true;
+  }
+
+  /** The member does not hold more than `index`, whatever it has acknowledged. */
+  regress(index: number): void {
+    this.refusalsOfMatch = 0;
+    this.match = Math.min(this.match, index);
+    this.becomeProbe();
+    this.next = Math.min(this.next, this.match + 1);
   }
 
   /** A copy for readers outside. */

@@ -81,8 +81,10 @@ describe('the bytes of version 1', () => {
 
   it('number the kinds of messages in this order', () => {
     expect(MESSAGE_TYPES.indexOf('appendRequest')).toBe(0);
-    expect(MESSAGE_TYPES.indexOf('proposeRequest')).toBe(MESSAGE_TYPES.length - 1);
-    expect(MESSAGE_TYPES).toHaveLength(14);
+    expect(MESSAGE_TYPES.indexOf('proposeRequest')).toBe(13);
+    expect(MESSAGE_TYPES.indexOf('repairRequest')).toBe(14);
+    expect(MESSAGE_TYPES.indexOf('repairResponse')).toBe(MESSAGE_TYPES.length - 1);
+    expect(MESSAGE_TYPES).toHaveLength(16);
   });
 });
 

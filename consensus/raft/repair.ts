@@ -1,0 +1,105 @@
+/**
+ * Entries that the disk of this node has lost, after "Protocol-Aware Recovery for Consensus-Based
+ * Storage" (Alagappan et al., FAST 2018). Index and term of each are known, its data are not. The
+ * node has acknowledged it once, so it may be committed, and this node may be the one that makes the
+ * quorum. Hence:
+ *
+ *     votes          as if the entry were there: who lacks it does not get this node's vote
+ *     acknowledges   as if the entry were there: it was counted already
+ *     applies        up to the entry before it
+ *     asks           its leader, or everybody while it knows none, for the data, until it has them
+ *     leads          only if nobody else does, and takes nothing before its log is whole
+ *
+ * As a leader it may learn that a quorum of others has never had the entry. They have answered in its
+ * term, so they take it from no earlier leader any more: it cannot be committed, and is cut off.
+ */
+import type { Message } from './message.js';
+import { jointVote } from './quorum.js';
+import { broadcastAppend, sendSnapshotTo } from './replication.js';
+import type { RaftState } from './state.js';
+import { NO_NODE, type NodeId } from './types.js';
+
+/** Asks for the first lost entries, once a heartbeat interval. */
+export function askForLost(node: RaftState): void {
+  const { log, config } = node;
+  if (log.lostCount === 0 || node.ticks % config.heartbeatTicks !== 0) return;
+  const isLed = node.role === 'follower' && node.leader !== NO_NODE;
+  const peers = isLed ? [node.leader] : [...node.group.progress.keys()];
+  const wanted = { index: log.firstLost, commit: log.firstLostThrough };
+  for (const to of peers) {
+    if (to !== node.id) node.send({ type: 'repairRequest', to, term: 0, ...wanted });
+  }
+}
+
+/** Answers with the entries asked for, as many as there are and fit into a message. */
+export function handleRepairRequest(node: RaftState, request: Message): void {
+  const { from: to, index, commit: through } = request;
+  const { log } = node;
+  const answer = { type: 'repairResponse', to, term: 0, index, commit: node.term } as const;
+  if (index < log.firstIndex) {
+    node.send({ ...answer, reject: true, rejectHint: log.firstIndex });
+    const member = node.group.progress.get(to);
+    if (node.role !== 'leader' || member === undefined || member.state === 'snapshot') return;
+    // The log cannot help any more, but the state that it has led to can.
+    member.recentActive = true;
+    sendSnapshotTo(node, to, member);
+    return;
+  }
+  if (index > log.lastIndex) {
+    node.send({ ...answer, reject: true });
+    return;
+  }
+  const entries = log.slice(index, through, node.config.maxMessageBytes);
+  // Who has lost it as well says nothing: it had it, and it may be committed.
+  if (entries.length > 0) node.send({ ...answer, entries });
+}
+
+/** Takes over what others have, and counts who has never had it. */
+export function handleRepairResponse(node: RaftState, response: Message): void {
+  const { log } = node;
+  if (log.lostCount === 0) return;
+  const { from, entries, index, reject, rejectHint } = response;
+  const first = log.firstLost;
+  for (const entry of entries) repairEntry(node, entry);
+  if (log.lostCount === 0) {
+    finishRepair(node);
+    return;
+  }
+  const isOther = entries.some((entry) => entry.index === first && !log.matches(first, entry.term));
+  const isMissing = reject && rejectHint === 0 && index <= first;
+  const isDenial = log.firstLost === first && (isOther || isMissing);
+  if (isDenial && node.role === 'leader' && response.commit === node.term) denied(node, from);
+}
+
+/** Puts an entry where it was lost; any other is left alone. */
+export function repairEntry(
+  node: RaftState,
+  entry: { index: number } & Message['entries'][number],
+) {
+  if (!node.log.repair(entry)) return;
+  node.repaired.push(entry);
+  node.trace?.({ type: 'entryRepaired', entry: { index: entry.index, term: entry.term } });
+}
+
+/** `from` says in this leader's term that it has never had the first lost entry. */
+function denied(node: RaftState, from: NodeId): void {
+  const { log, denials } = node;
+  const { voters, votersOutgoing } = node.group.members;
+  if (denials.index !== log.firstLost) node.denials = { index: log.firstLost, by: new Set() };
+  node.denials.by.add(from);
+  const { by } = node.denials;
+  // This node itself has had it, and is none of them.
+  const outcome = jointVote(voters, votersOutgoing, (voter) => (by.has(voter) ? true : undefined));
+  if (outcome !== 'won' || log.firstLost <= log.commit) return;
+  node.trace?.({ type: 'lostDiscarded', from: log.firstLost, through: log.lastIndex });
+  log.discardFrom(log.firstLost);
+  node.restartProgress();
+  if (log.lostCount === 0) finishRepair(node);
+}
+
+/** The log is whole: a leader that waited for that begins its term. */
+export function finishRepair(node: RaftState): void {
+  if (node.role !== 'leader' || !node.isRepairing) return;
+  node.beginTerm();
+  broadcastAppend(node);
+}
