@@ -98,7 +98,7 @@ function denied(node: RaftState, from: NodeId): void {
 }
 
 /** The log is whole: a leader that waited for that begins its term. */
-export function finishRepair(node: RaftState): void {
+function finishRepair(node: RaftState): void {
   if (node.role !== 'leader' || !node.isRepairing) return;
   node.beginTerm();
   broadcastAppend(node);
