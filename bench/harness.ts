@@ -25,6 +25,8 @@ export interface Bench {
   readonly ratios: readonly WantedRatio[];
   /** Subjects that cannot be measured here, each with what to do: never a number. */
   readonly absent?: readonly { readonly subject: string; readonly reason: string }[];
+  /** What else a reader has to know of this run, one sentence each. */
+  notes?(): readonly string[];
 }
 
 interface WantedRatio {
@@ -78,6 +80,7 @@ export interface BenchResult {
   readonly rows: readonly Row[];
   readonly ratios: readonly Ratio[];
   readonly absent: readonly { readonly subject: string; readonly reason: string }[];
+  readonly notes: readonly string[];
 }
 
 /** Describes the machine that runs this process. */
@@ -129,6 +132,7 @@ export async function runBench(
     rows,
     ratios: bench.ratios.flatMap((ratio) => divide(rows, ratio)),
     absent: bench.absent ?? [],
+    notes: bench.notes?.() ?? [],
   };
 }
 
@@ -200,7 +204,7 @@ function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
 
 /** The result as a table for a reader. */
 export function formatResult(result: BenchResult): string {
-  const { machine, rows, ratios, absent } = result;
+  const { machine, rows, ratios, absent, notes } = result;
   const cells = rows.map((row) => [
     row.metric,
     row.subject,
@@ -229,6 +233,7 @@ export function formatResult(result: BenchResult): string {
       return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}${judgement}`;
     }),
     ...absent.map(({ subject, reason }) => `${subject} is not measured: ${reason}`),
+    ...notes,
   ].join('\n');
 }
 

@@ -31,7 +31,7 @@ const names = Object.entries(benches).map(([name, create]) => `  ${name}: ${crea
 await new Command('bench')
   .description('Measures in rounds that take turns, and prints medians and ratios.')
   .argument('<name>', 'which bench')
-  .option('--json', 'print one JSON object {machine, rows, ratios, absent} and nothing else')
+  .option('--json', 'print one JSON object {machine, rows, ratios, absent, notes} and nothing else')
   .option('--rounds <n>', 'rounds of each subject', parseRounds)
   .addHelpText('after', `\nBenches:\n${names.join('\n')}`)
   .action(run)

@@ -2,6 +2,7 @@ import type { Bench } from './harness.js';
 import { idlePeersBench } from './idle-peers.js';
 import { memoryBench } from './memory.js';
 import { raftBench } from './raft.js';
+import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
@@ -11,6 +12,8 @@ export const benches: Readonly<Record<string, () => Bench>> = {
   'idle-peers': () => idlePeersBench(),
   memory: () => memoryBench(),
   raft: () => raftBench(),
+  'raft-failover': () => raftFailoverBench(),
+  'raft-processes': () => raftProcessesBench(),
   sim: simBench,
   transport: () => transportBench(),
   workers: () => workersBench(),

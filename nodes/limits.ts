@@ -29,6 +29,14 @@ export const DIAL_TIMEOUT_MS = 2_000;
 export const DIAL_INTERVAL_MS = 500;
 /** Consensus messages to one member that wait for its connection. */
 export const MESSAGES_WAITING_MAX = 64;
+/** Entries of appends that are merged on their way to one member; what a single one may carry. */
+export const COALESCED_BYTES_MAX = 1024 * 1024;
+/** What an entry costs in a message beyond its data. */
+export const APPEND_ENTRY_OVERHEAD_BYTES = 21;
+/** How long a commit index waits for the next message to the same member. */
+export const COMMIT_DELAY_MS = 5;
+/** Consensus messages that gather in one turn before they leave. */
+export const MESSAGES_GATHERED_MAX = 1_024;
 export const DIAL_BACKOFF_MIN_MS = 100;
 export const DIAL_BACKOFF_MAX_MS = 2_000;
 export const SNAPSHOT_CHUNK_BYTES = 512 * 1024;

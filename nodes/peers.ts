@@ -10,11 +10,14 @@ import { encodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { PeerAddress, RpcConnection, RpcEndpoint } from '../transport/rpc/rpc.js';
+import { coalesce, isCommitOnly } from './coalesce.js';
 import {
+  COMMIT_DELAY_MS,
   DIAL_BACKOFF_MAX_MS,
   DIAL_BACKOFF_MIN_MS,
   DIAL_INTERVAL_MS,
   DIAL_TIMEOUT_MS,
+  MESSAGES_GATHERED_MAX,
   MESSAGES_WAITING_MAX,
 } from './limits.js';
 
@@ -22,6 +25,12 @@ interface Link {
   address: PeerAddress;
   connection: RpcConnection | undefined;
   dialing: Promise<RpcConnection> | undefined;
+  /** Messages of this turn of the event loop; they leave together. */
+  gathered: Message[];
+  /** `#onGathered` is about to run. */
+  isGathering: boolean;
+  /** Set while what was gathered only tells a commit index, and waits for company. */
+  commitTimer: NodeJS.Timeout | undefined;
   /** Messages for the moment in which the connection stands, oldest first. */
   waiting: Uint8Array[];
   /** Names the process of the member that greeted last; another name means that it restarted. */
@@ -59,6 +68,7 @@ export class Peers {
       const address = members.get(nodeId);
       if (address !== undefined && sameAddress(address, link.address)) continue;
       this.#links.delete(nodeId);
+      clearTimeout(link.commitTimer);
       void link.connection?.close(0, 'the member is gone or has another address');
     }
     for (const [nodeId, address] of members) {
@@ -67,9 +77,41 @@ export class Peers {
     this.#dialAll();
   }
 
+  /**
+   * Sends before anything of the next turn is read, together with what is sent meanwhile. What only
+   * tells a commit index waits `COMMIT_DELAY_MS` for something to travel with: nobody who was
+   * answered depends on a follower that has applied.
+   */
   send(message: Message): void {
     const link = this.#links.get(message.to);
     if (link === undefined || this.#closed) return;
+    link.gathered.push(message);
+    if (link.gathered.length >= MESSAGES_GATHERED_MAX) this.#sendGathered(link);
+    else if (!link.isGathering) {
+      link.isGathering = true;
+      queueMicrotask(() => this.#onGathered(link));
+    }
+  }
+
+  #onGathered(link: Link): void {
+    link.isGathering = false;
+    if (link.gathered.every(isCommitOnly)) {
+      link.commitTimer ??= setTimeout(() => this.#sendGathered(link), COMMIT_DELAY_MS);
+    } else {
+      this.#sendGathered(link);
+    }
+  }
+
+  #sendGathered(link: Link): void {
+    clearTimeout(link.commitTimer);
+    link.commitTimer = undefined;
+    const { gathered } = link;
+    link.gathered = [];
+    for (const message of coalesce(gathered)) this.#sendNow(link, message);
+  }
+
+  #sendNow(link: Link, message: Message): void {
+    if (this.#closed || this.#links.get(message.to) !== link) return;
     const bytes = encodeMessage(message);
     const { connection } = link;
     if (connection?.isOpen === true) {
@@ -123,7 +165,10 @@ export class Peers {
   close(): void {
     this.#closed = true;
     clearInterval(this.#keeper);
-    for (const link of this.#links.values()) void link.connection?.close(0, 'the node stops');
+    for (const link of this.#links.values()) {
+      clearTimeout(link.commitTimer);
+      void link.connection?.close(0, 'the node stops');
+    }
     this.#links.clear();
   }
 
@@ -184,6 +229,9 @@ function newLink(address: PeerAddress): Link {
     address,
     connection: undefined,
     dialing: undefined,
+    gathered: [],
+    isGathering: false,
+    commitTimer: undefined,
     waiting: [],
     incarnation: undefined,
     backoffMs: DIAL_BACKOFF_MIN_MS,

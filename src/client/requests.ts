@@ -32,6 +32,8 @@ export interface Request extends RequestOptions {
   readonly payload: unknown;
   readonly attemptTimeoutMs: number;
   readonly deadlineMs: number;
+  /** The leader is asked first, unless the caller names a member: any other would have to ask it. */
+  readonly prefersLeader?: boolean;
   /** Sees each failed attempt before the request decides to go on. */
   readonly onFailure?: (error: unknown, verdict: Verdict) => void;
 }
@@ -58,7 +60,7 @@ export interface Answered {
 export async function perform(request: Request, set: LinkSet): Promise<Answered> {
   const deadlineMs = performance.now() + request.deadlineMs;
   const tried = new Set<string>();
-  let preferred = request.only ?? request.through;
+  let preferred = preferredBy(request, set);
   let attemptTimeoutMs = request.attemptTimeoutMs;
   let backoffMs = BACKOFF_MS_MIN;
   let attempts = 0;
@@ -76,7 +78,7 @@ export async function perform(request: Request, set: LinkSet): Promise<Answered>
       if (tried.size > 0) await pause(waitMs, request.signal);
       else await set.changed(Math.min(leftMs, BACKOFF_MS_MAX), request.signal);
       tried.clear();
-      preferred = request.only ?? request.through;
+      preferred = preferredBy(request, set);
       continue;
     }
     attempts += 1;
@@ -107,6 +109,11 @@ export async function perform(request: Request, set: LinkSet): Promise<Answered>
       }
     }
   }
+}
+
+function preferredBy(request: Request, set: LinkSet): string | undefined {
+  const named = request.only ?? request.through;
+  return named ?? (request.prefersLeader === true ? set.leader() : undefined);
 }
 
 function choose(

@@ -19,7 +19,7 @@ import { ClientError, messageOf } from './errors.js';
 import { EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR, SEARCH_LIMIT_MAX } from './limits.js';
 import { Links } from './links.js';
 import { checkSeeds, openLinks } from './open-links.js';
-import type { RequestOptions } from './requests.js';
+import type { Request, RequestOptions } from './requests.js';
 import { perform } from './requests.js';
 import { SessionPool } from './sessions.js';
 import type { ClientSettings } from './settings.js';
@@ -114,7 +114,10 @@ export class SwarmClient {
       .map((link) => link.peerId);
   }
 
-  /** Inserts a memory, or replaces the one with the same id. */
+  /**
+   * Inserts a memory, or replaces the one with the same id. The member that is asked embeds it, so
+   * that inserts take turns over the members.
+   */
   async insert(
     memory: { readonly id: string; readonly content: string; readonly metadata?: JsonObject },
     options: RequestOptions = {},
@@ -127,18 +130,17 @@ export class SwarmClient {
   /** Adds an edge, or replaces its weight; refused with reason `missing-endpoint`. */
   async addEdge(edge: Edge, options: RequestOptions = {}): Promise<Written> {
     const { from, to, relation, weight } = edge;
-    return this.#write('memory.addEdge', { from, to, relation, weight }, options, 1);
+    const edgeOptions = { ...options, prefersLeader: true };
+    return this.#write('memory.addEdge', { from, to, relation, weight }, edgeOptions, 1);
   }
 
   async get(id: string, options: ReadOptions = {}): Promise<Read & { memory: Memory | null }> {
-    const payload = { id, consistency: options.consistency ?? 'linearizable' };
-    return this.#ask(answers.getSchema, 'memory.get', payload, options);
+    return this.#read(answers.getSchema, 'memory.get', id, options);
   }
 
   /** The edges that leave a memory. */
   async edges(id: string, options: ReadOptions = {}): Promise<Read & { edges: Edge[] }> {
-    const payload = { id, consistency: options.consistency ?? 'linearizable' };
-    return this.#ask(answers.edgesSchema, 'memory.edges', payload, options);
+    return this.#read(answers.edgesSchema, 'memory.edges', id, options);
   }
 
   /** The memories nearest to a text, best first; `limit` 1 to 1,000, 10 when left out. */
@@ -224,11 +226,23 @@ export class SwarmClient {
     await this.#endpoint?.close(0);
   }
 
+  /** The leader answers a linearizable read with one round less than a follower. */
+  #read<T>(
+    schema: Parameters<typeof parseAnswer<T>>[0],
+    method: string,
+    id: string,
+    options: ReadOptions,
+  ): Promise<T & Served> {
+    const consistency = options.consistency ?? 'linearizable';
+    const prefersLeader = consistency === 'linearizable';
+    return this.#ask(schema, method, { id, consistency }, { ...options, prefersLeader });
+  }
+
   async #ask<T>(
     schema: Parameters<typeof parseAnswer<T>>[0],
     method: string,
     payload: unknown,
-    options: RequestOptions,
+    options: RequestOptions & Pick<Request, 'prefersLeader'>,
     factor = 1,
   ): Promise<T & Served> {
     const answered = await this.#open(options, (signal) =>
@@ -243,7 +257,7 @@ export class SwarmClient {
   async #write(
     method: string,
     body: Readonly<Record<string, unknown>>,
-    options: RequestOptions,
+    options: RequestOptions & Pick<Request, 'prefersLeader'>,
     factor: number,
   ): Promise<Written> {
     const written = await this.#open(options, (signal) =>

@@ -134,3 +134,9 @@ export const REAP_AFTER_MS = 25;
 export const CLOSE_POLL_MS = 5;
 /** What bytes count for at least that were taken out of the engine for a stream that is paused. */
 export const HELD_COST_BYTES_MIN = 4_096;
+/**
+ * How long an acknowledgement waits for something that it can travel with; and the packets after
+ * which it waits no longer (RFC 9000 13.2.2).
+ */
+export const ACK_DELAY_MS = 5;
+export const ACK_PACKETS_MAX = 2;

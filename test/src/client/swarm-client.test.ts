@@ -109,11 +109,32 @@ describe('requests', () => {
     const swarm = new FakeSwarm(3);
     const client = await connect(swarm);
     const served = new Set<string>();
-    for (let at = 0; at < 9; at += 1) served.add((await client.get('a')).servedBy);
+    const local = { consistency: 'local' } as const;
+    for (let at = 0; at < 9; at += 1) served.add((await client.get('a', local)).servedBy);
     expect(served.size).toBe(3);
     for (let at = 0; at < 9; at += 1) {
       expect((await client.get('a', { through: 'peer2' })).servedBy).toBe('peer2');
     }
+  });
+
+  it('go to the leader when any other member would have to ask it, and to others without it', async () => {
+    const swarm = new FakeSwarm(3);
+    swarm.leader = 2;
+    const client = await connect(swarm);
+    await client.insert({ id: 'a', content: 'x' });
+    const edge = { from: 'a', to: 'a', relation: 'self', weight: 1 };
+    for (let at = 0; at < 6; at += 1) {
+      expect((await client.get('a')).servedBy).toBe('peer2');
+      expect((await client.addEdge(edge)).servedBy).toBe('peer2');
+    }
+    // Whoever embeds an insert has the work: that is shared.
+    const embedded = new Set<string>();
+    for (let at = 0; at < 9; at += 1) {
+      embedded.add((await client.insert({ id: 'a', content: 'x' })).servedBy);
+    }
+    expect(embedded.size).toBe(3);
+    swarm.member(2).dead = true;
+    expect((await client.get('a')).servedBy).not.toBe('peer2');
   });
 
   it('fall over when the wanted member is dead, and return to it when it is back', async () => {

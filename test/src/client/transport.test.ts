@@ -76,10 +76,11 @@ async function start(count: number): Promise<PeerAddress[]> {
 }
 
 describe('a client over QUIC', () => {
-  it('spreads its requests over all members, found through one', async () => {
+  it('spreads its local reads over all members, found through one', async () => {
     const [seed] = await start(3);
     client = await SwarmClient.connect({ seeds: [seed as PeerAddress], token: TOKEN });
-    const gets = Array.from({ length: 60 }, (_each, at) => client?.get(`m${at}`));
+    const local = { consistency: 'local' } as const;
+    const gets = Array.from({ length: 60 }, (_each, at) => client?.get(`m${at}`, local));
     const answers = await Promise.all(gets);
     expect(answers.map((each) => each?.memory?.id)).toEqual(gets.map((_each, at) => `m${at}`));
     for (const peer of peers) expect(peer.calls).toBeGreaterThan(10);

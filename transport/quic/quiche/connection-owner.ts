@@ -15,6 +15,8 @@ export interface ConnectionOwner {
   sendPacket(length: number, from: NativeHost, to: NativeHost): void;
   /** Call `pump` and then `flush` soon. */
   schedule(connection: QuicheConnection): void;
+  /** Call `flushLate` within `ACK_DELAY_MS` unless the acknowledgement has left by then. */
+  scheduleLate(connection: QuicheConnection): void;
   addRoute(connection: QuicheConnection, route: string): void;
   removeRoute(connection: QuicheConnection, route: string): void;
   resetToken(connectionId: Uint8Array): bigint;

@@ -34,6 +34,8 @@ export class PacketSender {
   readonly #log: ConnectionLog | undefined;
   readonly #guard: ConnectionGuard;
   #paceTimer: NodeJS.Timeout | undefined;
+  /** By the last flush that sent anything. */
+  #packetsSent = 0;
   /** The engine has been told to close; what it sends now is the last. */
   #isClosing = false;
   /** What to answer a peer with that goes on sending after the end. */
@@ -59,6 +61,11 @@ export class PacketSender {
     return this.#paceTimer !== undefined;
   }
 
+  /** True when the last flush was more than a packet: what is left may wait for an acknowledgement. */
+  get isBusy(): boolean {
+    return this.#packetsSent > 1 || this.isWaiting;
+  }
+
   /** Only the end of the connection is still to be sent. */
   beginClosing(): void {
     this.#isClosing = true;
@@ -68,6 +75,7 @@ export class PacketSender {
   send(isEstablished: boolean): boolean {
     this.#control.begin(performance.now(), isEstablished && !this.#isClosing);
     const { isRebound } = this.#paths;
+    let sent = 0;
     for (let left = this.#packetsMax(isRebound); left > 0; left -= 1) {
       const roomBytes = isRebound ? PACKET_BYTES_MIN : this.#control.nextPacketBytes();
       if (roomBytes === 0) {
@@ -78,6 +86,8 @@ export class PacketSender {
       const packet = this.#native.send(buffer);
       if (packet === null) return true;
       const [length, { from, to }] = packet;
+      sent += 1;
+      this.#packetsSent = sent;
       this.#control.onPacket(length);
       if (this.#isClosing) this.lastPacket = new Uint8Array(buffer.subarray(0, length));
       this.#log?.onDatagram('sent', length);

@@ -22,6 +22,7 @@ import { Dial } from './dial.js';
 import { packetRange } from './interface-mtu.js';
 import { ALL_GUARDS, type Guards } from './guard.js';
 import { HalfOpen } from './half-open.js';
+import { LateFlushes } from './late-flushes.js';
 import { Lingering } from './lingering.js';
 import { ApplicationListener, type Listener } from './listener.js';
 import {
@@ -92,6 +93,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
   /** The newest connection to each address that this side dialled. */
   readonly #dialled = new Map<string, QuicheConnection>();
   readonly #lingering = new Lingering();
+  readonly #lateFlushes = new LateFlushes();
   #isAccepting = true;
   #isClosed = false;
   #closed: Promise<void> | undefined;
@@ -164,6 +166,7 @@ class QuicheEngine implements Engine, ConnectionOwner {
     this.#dials.clear();
     await Promise.all([...this.#connections].map((connection) => connection.close(code, reason)));
     this.#stopTicker();
+    this.#lateFlushes.stop();
     await this.#sockets.close();
   }
 
@@ -181,6 +184,10 @@ class QuicheEngine implements Engine, ConnectionOwner {
     if (this.#isRunScheduled) return;
     this.#isRunScheduled = true;
     setImmediate(() => this.#run());
+  }
+
+  scheduleLate(connection: QuicheConnection): void {
+    this.#lateFlushes.add(connection);
   }
 
   addRoute(connection: QuicheConnection, route: string): void {
