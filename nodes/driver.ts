@@ -9,6 +9,7 @@
  * so that a slow disk delays acknowledgements and nothing else: heartbeats go on, and a leader whose
  * disk hangs can say so.
  */
+import { ENTRY_DATA_BYTES_MAX } from '../consensus/raft/index.js';
 import type { Entry, Message, Ready, SnapshotMeta } from '../consensus/raft/index.js';
 import { assert } from './assert.js';
 import { Compaction } from './compaction.js';
@@ -47,6 +48,7 @@ export class Driver {
   readonly #clock = new LeaseClock();
   readonly #reads: ReadBarriers;
   readonly #proposals = new Map<number, Waiting<CommandResult>>();
+  #newProposals: { readonly request: number; readonly bytes: Uint8Array }[] = [];
   #nextRequest = 1;
   #awake = false;
   #timer: NodeJS.Timeout | undefined;
@@ -115,15 +117,30 @@ export class Driver {
     if (this.#proposals.size >= PROPOSALS_MAX) {
       return Promise.reject(new ProposalError('overloaded'));
     }
+    const bytes = this.#replica.encode(command);
+    // It would be refused, and with it all that are proposed in the same turn.
+    if (bytes.length > ENTRY_DATA_BYTES_MAX) {
+      return Promise.reject(new ProposalError('overloaded'));
+    }
     const request = this.#nextRequest;
     this.#nextRequest += 1;
-    const refusal = this.#replica.propose(request, command);
-    if (refusal !== undefined) {
-      const failure = refusal === 'too-many-uncommitted' ? 'overloaded' : 'not-leader';
-      return Promise.reject(new ProposalError(failure));
-    }
+    this.#newProposals.push({ request, bytes });
     this.#wake();
     return new Promise((resolve, reject) => this.#proposals.set(request, { resolve, reject }));
+  }
+
+  /** Proposals of one turn of the event loop become one append to each member. */
+  #proposeNew(): void {
+    const proposals = this.#newProposals;
+    if (proposals.length === 0) return;
+    this.#newProposals = [];
+    const refusal = this.#replica.proposeAll(proposals);
+    if (refusal === undefined) return;
+    const failure = refusal === 'too-many-uncommitted' ? 'overloaded' : 'not-leader';
+    for (const { request } of proposals) {
+      this.#proposals.get(request)?.reject(new ProposalError(failure));
+      this.#proposals.delete(request);
+    }
   }
 
   /** Resolves when a read on this node shows every write acknowledged before the call. */
@@ -198,6 +215,7 @@ export class Driver {
   }
 
   #run(): void {
+    this.#proposeNew();
     while (!this.#stopped && this.#replica.hasReady()) this.#handle(this.#replica.ready());
     this.#applySlice();
   }

@@ -137,10 +137,26 @@ export class Replica {
 
   /** Proposes a command; the answer comes with `request` in some `finishApply()`. */
   propose(request: number, command: Command): RaftRefusal | undefined {
-    const refusal = this.#raft.step({ type: 'propose', data: [this.#codec.encode(command)] });
+    return this.proposeAll([{ request, bytes: this.encode(command) }]);
+  }
+
+  /** The bytes of a command, for `proposeAll`. */
+  encode(command: Command): Uint8Array {
+    return this.#codec.encode(command);
+  }
+
+  /** Proposes commands together, all or none; each is answered by its own request. */
+  proposeAll(
+    proposals: readonly { readonly request: number; readonly bytes: Uint8Array }[],
+  ): RaftRefusal | undefined {
+    const data = proposals.map(({ bytes }) => bytes);
+    const refusal = this.#raft.step({ type: 'propose', data });
     if (refusal !== undefined) return refusal;
     const { lastIndex, term } = this.#raft;
-    this.#proposed.set(lastIndex, { term, request });
+    const first = lastIndex - proposals.length + 1;
+    for (const [at, { request }] of proposals.entries()) {
+      this.#proposed.set(first + at, { term, request });
+    }
     return undefined;
   }
 
