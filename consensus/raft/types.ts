@@ -4,8 +4,12 @@ export type NodeId = number;
 /** The node id that stands for "nobody": no leader, no vote. */
 export const NO_NODE: NodeId = 0;
 
-/** What an entry carries: application bytes, or a membership change made by `encodeConfChange`. */
-export type EntryType = 'normal' | 'confChange';
+/**
+ * What an entry carries: application bytes, or a membership change made by `encodeConfChange`.
+ * `lost` stands only in a restored log: the store knows index and term, and that the entry may have
+ * been acknowledged, but not what it held. Such an entry is never encoded, on disk or wire.
+ */
+export type EntryType = 'normal' | 'confChange' | 'lost';
 
 /**
  * One slot of the replicated log (Raft section 5.3). Entries are immutable: the core, the store and
