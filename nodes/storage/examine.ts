@@ -107,7 +107,11 @@ class Examiner {
         continue;
       }
       const nextSlot = this.slots.get(slotNumbers[at] ?? -1);
-      const later = this.headBetween(offset, Math.min(nextSlot?.offset ?? written, written), number);
+      const later = this.headBetween(
+        offset,
+        Math.min(nextSlot?.offset ?? written, written),
+        number,
+      );
       const after = later ?? nextSlot;
       if (after === undefined) return findings;
       findings.push({ type: 'gap', number, offset });
@@ -180,8 +184,8 @@ class Examiner {
   private isUnwritten({ offset, bytes }: FrameFacts, stretch: readonly [number, number]): boolean {
     const end = offset + bytes;
     if (touchesUnwritten(this.bytes, stretch, [offset, end])) return true;
-    // The last byte of a frame is never zero once it is written.
-    return stretch[1] === end - 1 && isZero(this.bytes, end - 1, end);
+    // Or it ends there: the last byte of a frame is never zero once it is written.
+    return isZero(this.bytes, stretch[1] - 1, end);
   }
 
   private isSlotBlank(number: number): boolean {
@@ -273,9 +277,7 @@ export function examineSegment(
   const end =
     last === undefined ? { number: 0, offset: bytesBeforeFrames(header) } : next(last.facts);
   const isSealed = last?.facts.kind === 'seal';
-  const leftover = isTail
-    ? examiner.leftover(end.number, end.offset)
-    : { slots: [], bytes: 0 };
+  const leftover = isTail ? examiner.leftover(end.number, end.offset) : { slots: [], bytes: 0 };
   return {
     findings,
     nextNumber: end.number,

@@ -270,7 +270,8 @@ export function recordHeadAt(
   salt: number,
 ): RecordHead | null {
   if (at + RECORD_HEAD_BYTES > end) return null;
-  if (KINDS[bytes.readUInt8(at + 8)] !== facts.kind || bytes.readUInt16LE(at + 10) !== 0) return null;
+  if (KINDS[bytes.readUInt8(at + 8)] !== facts.kind || bytes.readUInt16LE(at + 10) !== 0)
+    return null;
   const type = ENTRY_TYPES[bytes.readUInt8(at + 9)];
   const dataBytes = bytes.readUInt32LE(at + 12);
   const index = readU64(bytes, at + 16);

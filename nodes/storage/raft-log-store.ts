@@ -96,7 +96,11 @@ export class RaftLogStore {
       const replay = new LogReplay(snapshot?.meta ?? null);
       const read = await readSegments(disk, directory, names, { clusterId, replay, warnings });
       if (snapshot !== null && read.segments.length === 0 && read.tail === null) {
-        throw damaged(directory, 0, 'it holds a snapshot, but the log and its hard state are missing');
+        throw damaged(
+          directory,
+          0,
+          'it holds a snapshot, but the log and its hard state are missing',
+        );
       }
       const runs = replay.termRuns();
       const { isSnapshotMarked } = replay;
@@ -247,7 +251,9 @@ function lostRanges(entries: readonly Entry[]): string[] {
     if (range?.term === term && range.last === index - 1) range.last = index;
     else ranges.push({ first: index, last: index, term });
   }
-  return ranges.map(({ first, last, term }) => `entries ${first} to ${last} of term ${term} are lost`);
+  return ranges.map(
+    ({ first, last, term }) => `entries ${first} to ${last} of term ${term} are lost`,
+  );
 }
 
 async function newestSnapshot(

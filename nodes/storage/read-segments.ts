@@ -90,7 +90,9 @@ export async function readSegments(
       return readContent(bytes, path, number, segments[0] ?? null, context.clusterId);
     };
     const content: Content = numbers.includes(number)
-      ? await read().catch((error: unknown) => Promise.reject(toStorageError(error, 'reading', path)))
+      ? await read().catch((error: unknown) =>
+          Promise.reject(toStorageError(error, 'reading', path)),
+        )
       : { format: 'missing', error: missing(number), hasFile: false };
     segments.unshift({ path, number, content });
   }
@@ -98,6 +100,18 @@ export async function readSegments(
   if (end?.format === 2 && end.read.isSealed) throw missing(last + 1);
   if (end?.format === 'unfinished' && before?.format !== 1) {
     throw damaged(join(directory, segmentFileName(last)), 0, 'the header is cut off');
+  }
+  const [start] = segments;
+  if (start?.content.format === 2) {
+    // Only a segment that holds something makes those before it superfluous.
+    if (first > 1 && isEmptyTail(start.content)) {
+      throw damaged(
+        start.path,
+        start.content.read.nextOffset,
+        'it is empty, and none is before it',
+      );
+    }
+    context.replay.beginAt(first, { path: start.path, offset: 0 });
   }
   return replaySegments(segments, context);
 }
@@ -118,7 +132,10 @@ function readContent(
     return { format: 'unfinished' };
   }
   try {
-    return { format: 1, read: readSegmentV1(bytes, path, number, { clusterId, isLast: next === null }) };
+    return {
+      format: 1,
+      read: readSegmentV1(bytes, path, number, { clusterId, isLast: next === null }),
+    };
   } catch (error) {
     const isOfVersion1 = bytes.length >= 12 && bytes.readUInt32LE(8) === 1;
     const isDamaged = error instanceof StorageError && error.code === 'damaged';

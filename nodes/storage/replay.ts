@@ -42,6 +42,8 @@ export class LogReplay {
   /** What was missing first of all that could not be made up for. */
   private missing: StorageError | null = null;
   private markedIndex = 0;
+  /** The commit index when the log was last known to its end: nothing replaced what is up to it. */
+  private settledCommit = 0;
 
   /** `snapshot` is the newest one that is stored. */
   constructor(private readonly snapshot: SnapshotMeta | null) {}
@@ -64,6 +66,13 @@ export class LogReplay {
     return this.markedIndex >= this.snapshotIndex;
   }
 
+  /** The first segment that is there, of the present format, has this number. */
+  beginAt(number: number, place: RecordPlace): void {
+    if (number === 1) this.restartAt(0, 0);
+    else
+      this.addGap(damaged(place.path, place.offset, 'what the log holds before it is not known'));
+  }
+
   /** Something was written here that cannot be read; `error` says where. */
   addGap(error: StorageError): void {
     this.isOpen = true;
@@ -78,6 +87,7 @@ export class LogReplay {
     if (facts.kind === 'repair') this.repair(frame, place);
     if (facts.kind === 'mark') this.addMark(facts.first, facts.term);
     this.hardState = facts.hardState;
+    if (!this.isOpen) this.settledCommit = facts.hardState.commit;
   }
 
   /** At this point the log ends with `end`, whatever is missing. */
@@ -105,7 +115,7 @@ export class LogReplay {
     }
     const { start } = this;
     const known = this.lastOfTerm(Math.min(index, this.last), term);
-    const keep = known ?? Math.min(Math.max(this.hardState.commit, start), this.last);
+    const keep = known ?? Math.min(Math.max(this.settledCommit, start), this.last);
     this.missing ??= damaged(place.path, place.offset, `it does not follow entry ${this.last}`);
     if (index - keep > LOST_ENTRIES_MAX || (known === undefined && index <= keep)) {
       throw this.missing;
@@ -179,8 +189,10 @@ export class LogReplay {
 
   /** Takes the next record of format version 1, where all that is there is sound. */
   addRecord(record: LogRecord, place: RecordPlace): void {
-    if (record.type === 'hardState') this.hardState = record.hardState;
-    else if (record.type === 'entry') this.addEntry(record.entry, place);
+    if (record.type === 'hardState') {
+      this.hardState = record.hardState;
+      this.settledCommit = record.hardState.commit;
+    } else if (record.type === 'entry') this.addEntry(record.entry, place);
     else this.addMark(record.index, record.term);
   }
 

@@ -178,7 +178,12 @@ export class OpenSegment {
    * what a process leaves that is killed in between is whole.
    */
   async append(plans: readonly FramePlan[]): Promise<void> {
-    const { frames, slots } = encodeFrames(plans, this.header.salt, this.nextNumber, this.nextOffset);
+    const { frames, slots } = encodeFrames(
+      plans,
+      this.header.salt,
+      this.nextNumber,
+      this.nextOffset,
+    );
     await this.file.write(frames, this.nextOffset);
     await this.file.write(slots, slotOffset(this.nextNumber));
     await this.file.datasync();
