@@ -230,8 +230,9 @@ export class Driver {
   }
 
   #write(ready: Ready): void {
-    const { hardState, entries, mustSync: sync, snapshot } = ready;
-    const writes = hardState !== undefined || entries.length > 0 || snapshot !== undefined;
+    const { hardState, entries, mustSync: sync, repaired, snapshot } = ready;
+    const isNews = hardState !== undefined || entries.length > 0 || repaired.length > 0;
+    const writes = isNews || snapshot !== undefined;
     if (!writes && ready.messagesAfterPersist.length === 0 && ready.receipt === null) return;
     if (snapshot !== undefined) {
       const installing = this.#install(snapshot).finally(() => {
@@ -241,7 +242,9 @@ export class Driver {
     }
     const append = (): Promise<void> =>
       this.#store.append(
-        hardState === undefined ? { entries, sync } : { hardState, entries, sync },
+        hardState === undefined
+          ? { entries, repaired, sync }
+          : { hardState, entries, repaired, sync },
       );
     const durable = this.#installing === undefined ? append() : this.#installing.then(append);
     const before = this.#writes;

@@ -177,7 +177,7 @@ function readSnapshot(reader: Reader): SnapshotMeta {
 
 function writeEntry(writer: Writer, entry: Entry): void {
   assert(entry.data.length <= ENTRY_DATA_BYTES_MAX, 'the data of an entry is bounded');
-  assert(entry.type !== 'lost', 'an entry that is lost has no bytes');
+  assert(entry.type !== 'lost', 'a lost entry is never encoded');
   writer.u64(entry.term);
   writer.u64(entry.index);
   writer.u8(ENTRY_TYPES.indexOf(entry.type));

@@ -1,5 +1,6 @@
 /**
- * Bytes of the files of a store, little-endian.
+ * Bytes of snapshots, and of the segments of format version 1, which are only read any more (version
+ * 2 is in `frame-format.ts`); little-endian.
  *
  *     file     magic 8 bytes, format version u32, header bytes u32, sequence u64, salt u32,
  *              cluster id (length u8, UTF-8), crc32 u32 of all before
@@ -13,12 +14,14 @@
  */
 import { crc32 } from 'node:zlib';
 import type { Entry, HardState } from '../../consensus/raft/index.js';
-import { decodeEntry, encodeEntry } from '../../consensus/raft/index.js';
+import { decodeEntry } from '../../consensus/raft/index.js';
 import { StorageError, damaged } from './error.js';
 import { CLUSTER_ID_BYTES_MAX, FRAME_BYTES_MAX } from './limits.js';
 
-/** The version of all file formats of this folder. */
+/** The version of the formats of this file. */
 const FORMAT_VERSION = 1;
+/** The newest version of any file of the folder. */
+const FORMAT_VERSION_NEWEST = 2;
 /** Bytes of a frame before its payload. */
 export const FRAME_HEADER_BYTES = 12;
 
@@ -77,12 +80,14 @@ export function decodeFileHeader(
     throw damaged(path, 0, `it does not start like a ${kind}`);
   }
   const version = bytes.readUInt32LE(8);
-  if (version > FORMAT_VERSION) {
+  const newest = kind === 'segment' ? FORMAT_VERSION_NEWEST : FORMAT_VERSION;
+  if (version > newest) {
     const message =
-      `${path} has format version ${version}, and this release knows up to ${FORMAT_VERSION}; ` +
+      `${path} has format version ${version}, and this release knows up to ${newest}; ` +
       'start the newer release';
     throw new StorageError('newer-version', message, { path });
   }
+  if (version !== FORMAT_VERSION) throw damaged(path, 8, 'its header is not one of this version');
   const length = bytes.readUInt32LE(12);
   const idBytes = bytes.readUInt8(28);
   if (length !== FIXED_HEADER_BYTES + idBytes + 4 || length > bytes.length) {
@@ -139,7 +144,7 @@ export function nextFrameAfter(bytes: Buffer, offset: number, salt: number): num
   return -1;
 }
 
-/** One piece of a segment's payload. */
+/** One piece of the payload of a segment's frame. */
 export type LogRecord =
   | { readonly type: 'entry'; readonly entry: Entry }
   | { readonly type: 'hardState'; readonly hardState: HardState }
@@ -147,32 +152,6 @@ export type LogRecord =
   | { readonly type: 'snapshotMark'; readonly index: number; readonly term: number };
 
 const RECORD_CODES = { entry: 1, hardState: 2, snapshotMark: 3 } as const;
-
-function numbers(...values: number[]): Buffer {
-  const bytes = Buffer.alloc(values.length * 8);
-  for (const [at, value] of values.entries()) bytes.writeBigUInt64LE(BigInt(value), at * 8);
-  return bytes;
-}
-
-function recordBody(record: LogRecord): Uint8Array {
-  switch (record.type) {
-    case 'entry':
-      return encodeEntry(record.entry);
-    case 'hardState':
-      return numbers(record.hardState.term, record.hardState.vote, record.hardState.commit);
-    case 'snapshotMark':
-      return numbers(record.index, record.term);
-  }
-}
-
-/** Encodes a record as code u8, length u32 and body. */
-export function encodeRecord(record: LogRecord): readonly [Uint8Array, Uint8Array] {
-  const body = recordBody(record);
-  const head = Buffer.allocUnsafe(5);
-  head.writeUInt8(RECORD_CODES[record.type], 0);
-  head.writeUInt32LE(body.length, 1);
-  return [head, body];
-}
 
 /** Decodes the payload of a frame. Throws a `StorageError` with code `damaged`. */
 export function decodeRecords(payload: Buffer, path: string, offset: number): LogRecord[] {

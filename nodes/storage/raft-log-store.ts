@@ -1,23 +1,18 @@
 /**
- * The durable half of a Raft node: log, hard state and snapshots in one directory.
- *
- *     append() -+                                          +-> resolve
- *     append() -+-> pending -> one frame -> write, fdatasync +-> resolve
- *     append() -+                  (next one meanwhile)     +-> resolve
- *
- * Calls that arrive while a sync is under way share the next one (group commit). After a write or
- * sync that failed nothing is written any more: what reached the disk is unknown, and a second
- * fdatasync may report success for pages that the first one lost.
+ * The durable half of a Raft node: log, hard state and snapshots in one directory. How it is written
+ * is in `log-writer.ts`, how it is laid out in `frame-format.ts`, what damage does in `examine.ts`.
  */
 import { join } from 'node:path';
 import type { Entry, HardState, SnapshotMeta } from '../../consensus/raft/index.js';
+import { assert } from '../assert.js';
 import { UNFINISHED_SUFFIX } from './atomic-write.js';
 import { type StorageDisk, nodeDisk } from './disk.js';
-import { StorageError, toStorageError } from './error.js';
-import { type LogRecord, encodeFrame, encodeRecord } from './format.js';
-import { FRAME_BYTES_TARGET, PENDING_BYTES_MAX, SEGMENT_BYTES_DEFAULT } from './limits.js';
+import { StorageError, damaged, toStorageError } from './error.js';
+import { SEGMENT_BYTES_DEFAULT } from './limits.js';
+import { LogWriter, type LogWriterOptions, type WritePart } from './log-writer.js';
+import { type ReadSegments, mend, readSegments } from './read-segments.js';
 import { LogReplay } from './replay.js';
-import { type ClosedSegment, OpenSegment, readSegments } from './segment.js';
+import { OpenSegment, makeSegment, unfinishedNumberOf } from './segment.js';
 import {
   type StoredSnapshot,
   readSnapshotFile,
@@ -30,7 +25,7 @@ import {
 export interface RestoredLog {
   readonly hardState: HardState;
   readonly snapshot: StoredSnapshot | null;
-  /** The entries after the snapshot. */
+  /** The entries after the snapshot; those that damage took have the type `lost`. */
   readonly entries: readonly Entry[];
 }
 
@@ -38,15 +33,22 @@ export interface RestoredLog {
 export interface RaftLogStoreOptions {
   /** Written into each file; files of another cluster are refused. */
   readonly clusterId: string;
-  /** Bytes after which a new segment is begun, 16 MiB by default. */
+  /** Bytes of frames after which a new segment is begun, 16 MiB by default. */
   readonly segmentBytes?: number;
+  /** Whether segments are written with zeros before they are used, true by default. */
+  readonly preallocate?: boolean;
   /** The file system, the one of this machine by default. */
   readonly disk?: StorageDisk;
 }
 
-/** What is to be made durable in one step. */
+/**
+ * What is to be made durable in one step. A crash may leave a part of it, from the beginning; the
+ * commit index counts only with all of it.
+ */
 export interface LogWrite {
   readonly hardState?: HardState | undefined;
+  /** Entries that are put into the places of lost ones; they replace nothing else. */
+  readonly repaired?: readonly Entry[];
   /** They replace every stored entry from the first one's index on. */
   readonly entries: readonly Entry[];
   /**
@@ -56,78 +58,64 @@ export interface LogWrite {
   readonly sync?: boolean;
 }
 
-interface Pending {
-  readonly parts: readonly Uint8Array[];
-  readonly bytes: number;
-  readonly lastIndex: number;
-  readonly hardState: HardState | undefined;
-  readonly resolve: () => void;
-  readonly reject: (error: StorageError) => void;
-}
-
 /** See the head of this file. One process at a time may open a directory (`lockDirectory`). */
 export class RaftLogStore {
-  private readonly pending: Pending[] = [];
-  private pendingBytes = 0;
-  private writing: Promise<void> | null = null;
-  private failure: StorageError | null = null;
-  private syncs = 0;
   private hardState: HardState;
-  /** The last hard state that is on the disk. */
-  private writtenHardState: HardState;
-  /** Whether `hardState` is newer than what is written. */
+  /** The last hard state that was handed to the writer. */
+  private queuedHardState: HardState;
+  /** Whether `hardState` is newer than that. */
   private hardStateUnwritten = false;
 
   private constructor(
-    private readonly directory: string,
-    private readonly clusterId: string,
-    private readonly segmentBytes: number,
-    private readonly disk: StorageDisk,
-    private readonly closedSegments: ClosedSegment[],
-    private segment: OpenSegment,
+    private readonly options: LogWriterOptions,
+    private readonly writer: LogWriter,
     private snapshotIndex: number,
-    restored: RestoredLog,
+    hardState: HardState,
   ) {
-    this.hardState = restored.hardState;
-    this.writtenHardState = restored.hardState;
+    this.hardState = hardState;
+    this.queuedHardState = hardState;
   }
 
   /**
    * Opens or makes the store in `directory`. `warnings` tell of what a crash left unfinished and
-   * was cut off. Throws a `StorageError` and changes nothing if a file is damaged, of a newer
-   * release or of another cluster.
+   * was cut off, and of what is lost. Throws a `StorageError` and changes nothing if more is damaged
+   * than can be told apart, or a file is of a newer release or of another cluster.
    */
   static async open(
     directory: string,
     options: RaftLogStoreOptions,
   ): Promise<{ store: RaftLogStore; restored: RestoredLog; warnings: string[] }> {
     const { clusterId, segmentBytes = SEGMENT_BYTES_DEFAULT, disk = nodeDisk } = options;
+    const { preallocate = true } = options;
+    const writerOptions = { directory, clusterId, segmentBytes, preallocate, disk };
     const warnings: string[] = [];
     try {
       await disk.makeDirectory(directory);
       const names = await disk.list(directory);
       const snapshot = await newestSnapshot(disk, directory, names, clusterId);
       const replay = new LogReplay(snapshot?.meta ?? null);
-      const context = { clusterId, replay, warnings };
-      const segments = await readSegments(disk, directory, names, context);
-      const last = segments.at(-1);
-      const place = { path: last?.path ?? directory, offset: last?.goodBytes ?? 0 };
-      const restored: RestoredLog = { snapshot, ...replay.finish(place) };
-      await removeLeftovers(disk, directory, names, snapshot?.meta.index ?? 0);
-      const open =
-        last === undefined
-          ? await OpenSegment.create(disk, directory, 1, clusterId)
-          : await OpenSegment.resume(disk, last);
-      const store = new RaftLogStore(
-        directory,
-        clusterId,
-        segmentBytes,
-        disk,
-        segments.slice(0, -1),
-        open,
-        snapshot?.meta.index ?? 0,
-        restored,
-      );
+      const read = await readSegments(disk, directory, names, { clusterId, replay, warnings });
+      if (snapshot !== null && read.segments.length === 0 && read.tail === null) {
+        throw damaged(
+          directory,
+          0,
+          'it holds a snapshot, but the log and its hard state are missing',
+        );
+      }
+      const runs = replay.termRuns();
+      const { isSnapshotMarked } = replay;
+      const end = { path: read.tail?.path ?? directory, offset: read.tail?.nextOffset ?? 0 };
+      const restored: RestoredLog = { snapshot, ...replay.finish(end) };
+      await mend(disk, read.mends);
+      const index = snapshot?.meta.index ?? 0;
+      await removeLeftovers(disk, directory, names, index);
+      const segment = await openSegment(writerOptions, read);
+      const { hardState } = restored;
+      const writer = new LogWriter(writerOptions, [...read.segments], segment, runs, hardState);
+      const store = new RaftLogStore(writerOptions, writer, index, hardState);
+      // A crash came between the snapshot and its mark: without it the log may end elsewhere.
+      if (snapshot !== null && !isSnapshotMarked) await store.mark(snapshot.meta);
+      warnings.push(...lostRanges(restored.entries));
       return { store, restored, warnings };
     } catch (error) {
       throw toStorageError(error, 'opening', directory);
@@ -136,31 +124,33 @@ export class RaftLogStore {
 
   /** Syncs of the log so far. */
   get syncCount(): number {
-    return this.syncs;
+    return this.writer.syncs;
   }
 
   /** Why nothing is written any more, or null. */
   get failed(): StorageError | null {
-    return this.failure;
+    return this.writer.failure;
   }
 
   /**
-   * Makes entries and hard state durable, both or neither; resolves after fdatasync. Rejects with
-   * a `StorageError`; after `disk-full`, `read-only` or `io` the store takes nothing any more.
+   * Makes entries and hard state durable; resolves after fdatasync, in the order of the calls.
+   * Rejects with a `StorageError`; after `disk-full`, `read-only` or `io` the store takes nothing
+   * any more.
    */
   append(write: LogWrite): Promise<void> {
-    if (this.failure !== null) return Promise.reject(this.failure);
-    const { hardState, entries } = write;
-    const mayWait = write.sync === false && entries.length === 0 && !this.isVote(hardState);
+    const { hardState, entries, repaired = [] } = write;
+    const refusal = this.writer.refusal(repaired) ?? this.writer.refusal(entries);
+    if (refusal !== null) return Promise.reject(refusal);
+    const isEmpty = entries.length === 0 && repaired.length === 0;
+    const mayWait = write.sync === false && isEmpty && !this.isVote(hardState);
     if (hardState !== undefined) {
       this.hardState = hardState;
       this.hardStateUnwritten = true;
     }
-    if (mayWait) return Promise.resolve();
-    const records: LogRecord[] = this.unwrittenHardState();
-    for (const entry of entries) records.push({ type: 'entry', entry });
-    if (records.length === 0) return Promise.resolve();
-    return this.enqueue(records, entries.at(-1)?.index ?? 0);
+    if (mayWait || (isEmpty && !this.hardStateUnwritten)) return Promise.resolve();
+    const parts = [...runsOf('repair', repaired), ...runsOf('append', entries)];
+    if (isEmpty) parts.push({ kind: 'append', entries: [], first: 0, term: 0 });
+    return this.enqueue(parts);
   }
 
   /** Whether a hard state says more than a new commit index. */
@@ -169,84 +159,20 @@ export class RaftLogStore {
     return hardState.term !== this.hardState.term || hardState.vote !== this.hardState.vote;
   }
 
-  private unwrittenHardState(): LogRecord[] {
-    if (!this.hardStateUnwritten) return [];
+  private enqueue(parts: readonly Omit<WritePart, 'hardState'>[]): Promise<void> {
+    const { hardState } = this;
+    // What is committed is counted in the log as it is after the last part.
+    const before = { ...hardState, commit: this.queuedHardState.commit };
+    this.queuedHardState = hardState;
     this.hardStateUnwritten = false;
-    return [{ type: 'hardState', hardState: this.hardState }];
+    const last = parts.length - 1;
+    return this.writer.enqueue(
+      parts.map((part, at) => ({ ...part, hardState: at === last ? hardState : before })),
+    );
   }
 
-  private enqueue(records: readonly LogRecord[], lastIndex: number): Promise<void> {
-    const parts = records.flatMap((record) => encodeRecord(record));
-    let bytes = 0;
-    for (const part of parts) bytes += part.length;
-    if (this.pendingBytes + bytes > PENDING_BYTES_MAX) {
-      const message = `${this.pendingBytes} bytes wait for the disk already; wait for them`;
-      return Promise.reject(new StorageError('overloaded', message));
-    }
-    const head = records[0];
-    const hardState = head?.type === 'hardState' ? head.hardState : undefined;
-    return new Promise((resolve, reject) => {
-      this.pending.push({ parts, bytes, lastIndex, hardState, resolve, reject });
-      this.pendingBytes += bytes;
-      this.writing ??= this.writePending();
-    });
-  }
-
-  /** Writes frame after frame until nothing is pending. */
-  private async writePending(): Promise<void> {
-    // Everything stepped in this turn of the event loop goes into the first frame.
-    await Promise.resolve();
-    while (this.pending.length > 0) {
-      const batch = this.takeBatch();
-      try {
-        await this.writeBatch(batch);
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        this.fail(toStorageError(error, 'writing', this.segment.path), batch);
-      }
-    }
-    this.writing = null;
-  }
-
-  private takeBatch(): Pending[] {
-    const batch: Pending[] = [];
-    let bytes = 0;
-    for (const next of this.pending) {
-      if (batch.length > 0 && bytes + next.bytes > FRAME_BYTES_TARGET) break;
-      batch.push(next);
-      bytes += next.bytes;
-    }
-    this.pending.splice(0, batch.length);
-    this.pendingBytes -= bytes;
-    return batch;
-  }
-
-  private async writeBatch(batch: readonly Pending[]): Promise<void> {
-    if (this.segment.size >= this.segmentBytes) await this.beginSegment();
-    const parts = batch.flatMap((item) => item.parts);
-    if (this.segment.isEmpty) {
-      // Each segment can become the first one, so each begins with the hard state of before.
-      parts.unshift(...encodeRecord({ type: 'hardState', hardState: this.writtenHardState }));
-    }
-    let lastIndex = 0;
-    for (const item of batch) lastIndex = Math.max(lastIndex, item.lastIndex);
-    await this.segment.append(encodeFrame(parts, this.segment.salt), lastIndex);
-    this.syncs += 1;
-    for (const { hardState } of batch) this.writtenHardState = hardState ?? this.writtenHardState;
-  }
-
-  private async beginSegment(): Promise<void> {
-    const { disk, directory, clusterId, segment } = this;
-    const next = await OpenSegment.create(disk, directory, segment.number + 1, clusterId);
-    this.closedSegments.push(segment.closed());
-    this.segment = next;
-    await segment.file.close();
-  }
-
-  private fail(error: StorageError, batch: readonly Pending[]): void {
-    this.failure ??= error;
-    for (const { reject } of [...batch, ...this.pending.splice(0)]) reject(error);
-    this.pendingBytes = 0;
+  private mark(meta: SnapshotMeta): Promise<void> {
+    return this.enqueue([{ kind: 'mark', entries: [], first: meta.index, term: meta.term }]);
   }
 
   /**
@@ -260,27 +186,20 @@ export class RaftLogStore {
     data: Uint8Array,
     options: { readonly trailingEntries?: number } = {},
   ): Promise<void> {
-    if (this.failure !== null) throw this.failure;
+    if (this.writer.failure !== null) throw this.writer.failure;
     if (meta.index <= this.snapshotIndex) return;
+    const { disk, directory, clusterId } = this.options;
     try {
-      await writeSnapshotFile(this.disk, this.directory, this.clusterId, { meta, data });
+      await writeSnapshotFile(disk, directory, clusterId, { meta, data });
     } catch (error) {
       // The log is whole, so a snapshot that did not fit does not stop the store.
-      throw toStorageError(error, 'writing a snapshot to', this.directory);
+      throw toStorageError(error, 'writing a snapshot to', directory);
     }
     const previous = this.snapshotIndex;
     this.snapshotIndex = meta.index;
-    await this.enqueue([{ type: 'snapshotMark', index: meta.index, term: meta.term }], 0);
-    await this.removeSuperfluous(meta.index - (options.trailingEntries ?? 0), previous);
-  }
-
-  private async removeSuperfluous(throughIndex: number, previous: number): Promise<void> {
-    const { closedSegments, disk, directory } = this;
+    await this.mark(meta);
     try {
-      while (closedSegments[0] !== undefined && closedSegments[0].lastIndex <= throughIndex) {
-        await disk.remove(closedSegments[0].path);
-        closedSegments.shift();
-      }
+      await this.writer.removeThrough(meta.index - (options.trailingEntries ?? 0));
       if (previous > 0) await disk.remove(join(directory, snapshotFileName(previous)));
       await disk.syncDirectory(directory);
     } catch (error) {
@@ -290,14 +209,51 @@ export class RaftLogStore {
 
   /** Waits for what is pending, writes the last commit index and closes. Idempotent. */
   async close(): Promise<void> {
-    if (this.failure === null && this.hardStateUnwritten) {
-      await this.enqueue(this.unwrittenHardState(), 0).catch(() => {});
+    if (this.writer.failure === null && this.hardStateUnwritten) {
+      await this.append({ entries: [] }).catch(() => {});
     }
-    await this.writing;
-    const wasOpen = this.failure?.code !== 'closed';
-    this.failure ??= new StorageError('closed', `the store in ${this.directory} is closed`);
-    if (wasOpen) await this.segment.file.close().catch(() => {});
+    const message = `the store in ${this.options.directory} is closed`;
+    await this.writer.close(new StorageError('closed', message));
   }
+}
+
+/** Entries in runs that one frame can hold: of one term, one after the other. */
+function runsOf(
+  kind: 'append' | 'repair',
+  entries: readonly Entry[],
+): Omit<WritePart, 'hardState'>[] {
+  const runs: Omit<WritePart, 'hardState'>[] = [];
+  let from = 0;
+  for (let at = 1; at <= entries.length; at += 1) {
+    const [before, entry] = [entries[at - 1] as Entry, entries[at]];
+    if (entry?.term === before.term && entry.index === before.index + 1) continue;
+    const { index: first, term } = entries[from] as Entry;
+    runs.push({ kind, entries: entries.slice(from, at), first, term });
+    from = at;
+  }
+  return runs;
+}
+
+async function openSegment(options: LogWriterOptions, read: ReadSegments): Promise<OpenSegment> {
+  const { disk, directory, clusterId, segmentBytes } = options;
+  if (read.tail !== null) return OpenSegment.resume(disk, read.tail);
+  const segment = { number: read.nextNumber, clusterId, segmentBytes };
+  const made = await makeSegment(disk, directory, segment, null);
+  assert(made !== null, 'a segment that is wanted is made');
+  return OpenSegment.begin(disk, directory, made);
+}
+
+function lostRanges(entries: readonly Entry[]): string[] {
+  const ranges: { first: number; last: number; term: number }[] = [];
+  for (const { type, index, term } of entries) {
+    if (type !== 'lost') continue;
+    const range = ranges.at(-1);
+    if (range?.term === term && range.last === index - 1) range.last = index;
+    else ranges.push({ first: index, last: index, term });
+  }
+  return ranges.map(
+    ({ first, last, term }) => `entries ${first} to ${last} of term ${term} are lost`,
+  );
 }
 
 async function newestSnapshot(
@@ -322,7 +278,8 @@ async function removeLeftovers(
   for (const name of names) {
     const index = snapshotIndexOf(name);
     const isOld = index !== undefined && index < snapshotIndex;
-    const isUnfinished = name.endsWith(`.snap${UNFINISHED_SUFFIX}`);
+    const isUnfinished =
+      name.endsWith(`.snap${UNFINISHED_SUFFIX}`) || unfinishedNumberOf(name) !== undefined;
     if (isOld || isUnfinished) await disk.remove(join(directory, name));
   }
 }

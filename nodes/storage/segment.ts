@@ -1,30 +1,48 @@
-/** Segments of the log: files `log-<number>.wal` of one header and any number of frames. */
+/** Segments of the log: files `log-<number>.wal`, laid out as `frame-format.ts` says. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { Entry, HardState } from '../../consensus/raft/index.js';
+import { assert } from '../assert.js';
+import { UNFINISHED_SUFFIX } from './atomic-write.js';
 import type { StorageDisk, StorageFile } from './disk.js';
-import { StorageError, damaged, toStorageError } from './error.js';
 import {
-  FRAME_HEADER_BYTES,
-  type LogRecord,
-  decodeFileHeader,
-  decodeRecords,
-  encodeFileHeader,
-  frameAt,
-  nextFrameAfter,
-} from './format.js';
-import type { LogReplay } from './replay.js';
+  FRAME_OVERHEAD_BYTES,
+  type FrameFacts,
+  HEAD_BYTES,
+  type LogPosition,
+  SLOT_BYTES,
+  recordBytes,
+  slotOffset,
+  writeFrameEnds,
+  writeRecord,
+  writeSlot,
+} from './frame-format.js';
+import {
+  BLOCK_BYTES,
+  BYTES_PER_SLOT,
+  PREPARE_CHUNK_BYTES,
+  SLOTS_MAX,
+  SLOTS_MIN,
+} from './limits.js';
+import { type SegmentHeader, bytesBeforeFrames, encodeSegmentHeader } from './segment-header.js';
 
 const PATTERN = /^log-([0-9a-f]{14})\.wal$/;
 
 /** Name of the file of a segment; names sort like numbers. */
-function segmentFileName(number: number): string {
+export function segmentFileName(number: number): string {
   return `log-${number.toString(16).padStart(14, '0')}.wal`;
 }
 
 /** The number in a file name, or undefined if it is not the name of a segment. */
-function segmentNumberOf(name: string): number | undefined {
+export function segmentNumberOf(name: string): number | undefined {
   const match = PATTERN.exec(name);
   return match === null ? undefined : Number.parseInt(match[1] as string, 16);
+}
+
+/** The number of a segment that was made and not yet in use, or undefined if it is something else. */
+export function unfinishedNumberOf(name: string): number | undefined {
+  if (!name.endsWith(UNFINISHED_SUFFIX)) return undefined;
+  return segmentNumberOf(name.slice(0, -UNFINISHED_SUFFIX.length));
 }
 
 /** A segment that is only read and removed any more. */
@@ -35,126 +53,145 @@ export interface ClosedSegment {
   readonly lastIndex: number;
 }
 
-/** What reading a segment found. */
-export interface ReadSegment extends ClosedSegment {
-  readonly salt: number;
-  /** Whether no frame was found. */
-  readonly isEmpty: boolean;
-  /** Bytes up to which the file is sound. */
-  readonly goodBytes: number;
-  /** Bytes behind that, from a write that was not finished; only ever in the last segment. */
-  readonly tornBytes: number;
+/** A frame before it has a place. */
+export interface FramePlan {
+  readonly kind: FrameFacts['kind'];
+  /** Of one term and following one another; none for other kinds than `append` and `repair`. */
+  readonly entries: readonly Entry[];
+  /** Of the first entry, or of the snapshot that is marked. */
+  readonly first: number;
+  readonly term: number;
+  readonly hardState: HardState;
+  /** End of the log before it. */
+  readonly before: LogPosition;
 }
 
-/**
- * Reads a segment into `replay`. Throws a `StorageError` with code `damaged` unless all that is
- * wrong is an unfinished write at the end of the last segment. Returns null if not even the header
- * of the last segment was finished.
- */
-async function readSegment(
-  disk: StorageDisk,
-  path: string,
+/** Frames with the places they got. */
+interface EncodedFrames {
+  readonly frames: Buffer;
+  readonly slots: Buffer;
+}
+
+function planBytes(plan: FramePlan): number {
+  let bytes = FRAME_OVERHEAD_BYTES;
+  for (const entry of plan.entries) bytes += recordBytes(entry);
+  return bytes;
+}
+
+/** Encodes the frames of one sync, of which the first has `number` and goes to `offset`. */
+export function encodeFrames(
+  plans: readonly FramePlan[],
+  salt: number,
   number: number,
-  context: { clusterId: string; isLast: boolean; replay: LogReplay },
-): Promise<ReadSegment | null> {
-  const bytes = Buffer.from(await disk.read(path));
-  if (context.isLast && isUnfinishedHeader(bytes, context.clusterId)) return null;
-  const header = decodeFileHeader('segment', path, bytes, context.clusterId);
-  if (header.sequence !== number) throw damaged(path, 16, 'the number is not that of the name');
-  let offset = header.bytes;
-  let lastIndex = 0;
-  while (offset < bytes.length) {
-    const payload = frameAt(bytes, offset, header.salt);
-    if (payload === null) break;
-    for (const record of decodeRecords(payload, path, offset)) {
-      context.replay.add(record, { path, offset });
-      lastIndex = Math.max(lastIndex, indexOf(record));
+  offset: number,
+): EncodedFrames {
+  const sizes = plans.map(planBytes);
+  const frames = Buffer.allocUnsafe(sizes.reduce((sum, bytes) => sum + bytes, 0));
+  const slots = Buffer.alloc(plans.length * SLOT_BYTES);
+  let at = 0;
+  for (const [batchPosition, plan] of plans.entries()) {
+    const { kind, entries, first, term, hardState, before } = plan;
+    const facts: FrameFacts = {
+      number: number + batchPosition,
+      offset: offset + at,
+      bytes: sizes[batchPosition] as number,
+      kind,
+      batchPosition,
+      count: entries.length,
+      first,
+      term,
+      hardState,
+    };
+    let record = at + HEAD_BYTES;
+    for (const entry of entries) {
+      assert(kind === 'append' || kind === 'repair', 'only these kinds of frames have entries');
+      writeRecord(frames, kind, entry, salt, record);
+      record += recordBytes(entry);
     }
-    offset += FRAME_HEADER_BYTES + payload.length;
+    writeFrameEnds(frames, facts, before, salt, at);
+    writeSlot(slots, facts, salt, batchPosition * SLOT_BYTES);
+    at += facts.bytes;
   }
-  const tornBytes = bytes.length - offset;
-  if (tornBytes > 0) {
-    if (!context.isLast) throw damaged(path, offset, 'a frame is not whole');
-    const next = nextFrameAfter(bytes, offset, header.salt);
-    if (next >= 0) throw damaged(path, offset, `a frame is not whole, but the one at ${next} is`);
-  }
-  const isEmpty = offset === header.bytes;
-  return { path, number, lastIndex, salt: header.salt, isEmpty, goodBytes: offset, tornBytes };
+  return { frames, slots };
 }
 
-function indexOf(record: LogRecord): number {
-  return record.type === 'entry' ? record.entry.index : 0;
-}
-
-/** A crash while a segment is made leaves a part of its header, or zeros, and nothing else. */
-function isUnfinishedHeader(bytes: Buffer, clusterId: string): boolean {
-  const whole = encodeFileHeader('segment', { clusterId, sequence: 0, salt: 0 }).length;
-  return bytes.length < whole || (bytes.length === whole && bytes.every((byte) => byte === 0));
+/** Where a segment that was read is continued. */
+export interface ResumePoint {
+  readonly path: string;
+  readonly header: SegmentHeader;
+  readonly nextNumber: number;
+  readonly nextOffset: number;
+  readonly lastIndex: number;
 }
 
 /** The segment that is being written. */
 export class OpenSegment {
-  lastIndex: number;
-
   private constructor(
     readonly path: string,
-    readonly number: number,
-    readonly salt: number,
-    /** Bytes written. */
-    public size: number,
-    /** Whether it holds no frame yet. */
-    public isEmpty: boolean,
-    lastIndex: number,
+    private readonly header: SegmentHeader,
+    private nextNumber: number,
+    private nextOffset: number,
+    private lastIndex: number,
     readonly file: StorageFile,
-  ) {
-    this.lastIndex = lastIndex;
+  ) {}
+
+  /** Goes on with a segment that was read. */
+  static async resume(disk: StorageDisk, point: ResumePoint): Promise<OpenSegment> {
+    const { path, header, nextNumber, nextOffset, lastIndex } = point;
+    const file = await disk.open(path, 'existing');
+    return new OpenSegment(path, header, nextNumber, nextOffset, lastIndex, file);
   }
 
-  /** Makes a new segment; it is durable with the first sync after this. */
-  static async create(
+  /** Takes a segment that was made into use under its name, durably. */
+  static async begin(
     disk: StorageDisk,
     directory: string,
-    number: number,
-    clusterId: string,
+    made: MadeSegment,
   ): Promise<OpenSegment> {
-    const path = join(directory, segmentFileName(number));
-    const salt = randomBytes(4).readUInt32LE();
-    const header = encodeFileHeader('segment', { clusterId, sequence: number, salt });
-    const file = await disk.open(path, 'create');
+    const path = join(directory, segmentFileName(made.header.number));
     try {
-      await file.write(header, 0);
-      await file.datasync();
+      await disk.rename(made.path, path);
       await disk.syncDirectory(directory);
     } catch (error) {
-      await file.close().catch(() => {});
+      await made.file.close().catch(() => {});
       throw error;
     }
-    return new OpenSegment(path, number, salt, header.length, true, 0, file);
+    return new OpenSegment(path, made.header, 0, bytesBeforeFrames(made.header), 0, made.file);
   }
 
-  /** Goes on with a segment that was read, without what a crash left unfinished. */
-  static async resume(disk: StorageDisk, segment: ReadSegment): Promise<OpenSegment> {
-    const { path, number, salt, goodBytes, lastIndex } = segment;
-    const file = await disk.open(path, 'existing');
-    try {
-      if (segment.tornBytes > 0) {
-        await file.truncate(goodBytes);
-        await file.datasync();
-      }
-    } catch (error) {
-      await file.close().catch(() => {});
-      throw error;
-    }
-    return new OpenSegment(path, number, salt, goodBytes, segment.isEmpty, lastIndex, file);
+  get number(): number {
+    return this.header.number;
   }
 
-  /** Writes a frame at the end and waits until it is on the disk. */
-  async append(frame: Uint8Array, lastIndex: number): Promise<void> {
-    await this.file.write(frame, this.size);
+  /** Bytes of its frames. */
+  get size(): number {
+    return this.nextOffset - bytesBeforeFrames(this.header);
+  }
+
+  /** Slots for further frames; one more is kept for the seal. */
+  get slotsLeft(): number {
+    return this.header.slots - this.nextNumber - 1;
+  }
+
+  /**
+   * Writes frames and waits until they are on the disk. The frames are written before their slots:
+   * what a process leaves that is killed in between is whole.
+   */
+  async append(plans: readonly FramePlan[]): Promise<void> {
+    const { frames, slots } = encodeFrames(
+      plans,
+      this.header.salt,
+      this.nextNumber,
+      this.nextOffset,
+    );
+    await this.file.write(frames, this.nextOffset);
+    await this.file.write(slots, slotOffset(this.nextNumber));
     await this.file.datasync();
-    this.size += frame.length;
-    this.isEmpty = false;
-    this.lastIndex = Math.max(this.lastIndex, lastIndex);
+    this.nextOffset += frames.length;
+    this.nextNumber += plans.length;
+    for (const { entries } of plans) {
+      this.lastIndex = Math.max(this.lastIndex, entries.at(-1)?.index ?? 0);
+    }
   }
 
   /** The segment as it is remembered once the next one is begun. */
@@ -163,50 +200,63 @@ export class OpenSegment {
   }
 }
 
-/** Reads all segments of a directory in order; the last one may end in an unfinished write. */
-export async function readSegments(
-  disk: StorageDisk,
-  directory: string,
-  names: readonly string[],
-  context: { clusterId: string; replay: LogReplay; warnings: string[] },
-): Promise<ReadSegment[]> {
-  const numbers = names.map(segmentNumberOf).filter((n) => n !== undefined);
-  numbers.sort((a, b) => a - b);
-  const segments: ReadSegment[] = [];
-  for (const [at, number] of numbers.entries()) {
-    const path = join(directory, segmentFileName(number));
-    const expected = (numbers[0] as number) + at;
-    if (number !== expected) {
-      const missing = join(directory, segmentFileName(expected));
-      throw damaged(missing, 0, 'the file is missing');
-    }
-    const isLast = at === numbers.length - 1;
-    const { clusterId, replay } = context;
-    const segment = await readOne(disk, path, number, { clusterId, isLast, replay });
-    if (segment === null) {
-      context.warnings.push(`${path}: removed, a crash interrupted its creation`);
-      await disk.remove(path);
-      continue;
-    }
-    if (segment.tornBytes > 0) {
-      const { tornBytes, goodBytes } = segment;
-      context.warnings.push(`${path}: cut ${tornBytes} unfinished bytes at byte ${goodBytes}`);
-    }
-    segments.push(segment);
-  }
-  return segments;
+/** A segment under the name of an unfinished one. */
+export interface MadeSegment {
+  readonly path: string;
+  readonly header: SegmentHeader;
+  readonly file: StorageFile;
 }
 
-async function readOne(
+function slotsFor(segmentBytes: number): number {
+  const wanted = Math.ceil(segmentBytes / BYTES_PER_SLOT / SLOTS_MIN) * SLOTS_MIN;
+  return Math.min(Math.max(wanted, SLOTS_MIN), SLOTS_MAX);
+}
+
+/**
+ * Makes an empty segment, durable but for its name. With `zeros`, slots and `segmentBytes` of
+ * frames are written with zeros, so that later a sync has no metadata to write; without, they read
+ * as zeros. Returns null if `isWanted` says no in between.
+ */
+export async function makeSegment(
   disk: StorageDisk,
-  path: string,
-  number: number,
-  context: { clusterId: string; isLast: boolean; replay: LogReplay },
-): Promise<ReadSegment | null> {
+  directory: string,
+  segment: { readonly number: number; readonly clusterId: string; readonly segmentBytes: number },
+  zeros: { readonly isWanted: () => boolean } | null,
+): Promise<MadeSegment | null> {
+  const { number, clusterId, segmentBytes } = segment;
+  const path = join(directory, segmentFileName(number) + UNFINISHED_SUFFIX);
+  const salt = randomBytes(4).readUInt32LE();
+  const header = { clusterId, number, salt, slots: slotsFor(segmentBytes) };
+  const copy = encodeSegmentHeader(header);
+  await disk.remove(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
+  const file = await disk.open(path, 'create');
   try {
-    return await readSegment(disk, path, number, context);
+    await file.write(Buffer.concat([copy, copy]), 0);
+    if (zeros === null) {
+      await file.truncate(bytesBeforeFrames(header));
+      await file.datasync();
+      return { path, header, file };
+    }
+    const end = bytesBeforeFrames(header) + segmentBytes;
+    for (let at = 2 * BLOCK_BYTES; at < end; at += PREPARE_CHUNK_BYTES) {
+      if (!zeros.isWanted()) break;
+      await file.write(Buffer.alloc(Math.min(PREPARE_CHUNK_BYTES, end - at)), at);
+      // A little at a time: syncs of the log wait for the same disk.
+      await file.datasync();
+    }
+    if (zeros.isWanted()) return { path, header, file };
   } catch (error) {
-    if (error instanceof StorageError) throw error;
-    throw toStorageError(error, 'reading', path);
+    await discard(disk, { path, header, file });
+    throw error;
   }
+  await discard(disk, { path, header, file });
+  return null;
+}
+
+/** Removes a segment that was made and is not wanted. */
+export async function discard(disk: StorageDisk, made: MadeSegment): Promise<void> {
+  await made.file.close().catch(() => {});
+  await disk.remove(made.path).catch(() => {});
 }

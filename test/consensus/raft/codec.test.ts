@@ -92,6 +92,15 @@ function data(message: Message): string[] {
   return message.entries.map((each) => Buffer.from(each.data).toString());
 }
 
+describe('encoding', () => {
+  it('refuses a lost entry, alone and in a message', () => {
+    const lost = { ...entry(1, 2), type: 'lost' as const };
+    expect(() => encodeEntry(lost)).toThrow('a lost entry is never encoded');
+    const message = createMessage({ type: 'appendRequest', to: 2, from: 1, entries: [lost] });
+    expect(() => encodeMessage(message)).toThrow('a lost entry is never encoded');
+  });
+});
+
 describe('decoding', () => {
   it('gives back what was encoded', () => {
     for (const message of SAMPLES) {

@@ -4,6 +4,17 @@ import type { StorageDisk, StorageFile } from '../../../nodes/storage/index.js';
 /** An operation of a disk, in the order in which they happened. */
 export type Operation = readonly [what: string, name: string];
 
+/** An operation with all that it takes to do it again. */
+export interface Step {
+  readonly what: string;
+  readonly path: string;
+  /** What a rename leaves. */
+  readonly from?: string;
+  readonly bytes?: Buffer;
+  readonly at?: number;
+  readonly length?: number;
+}
+
 function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
@@ -15,40 +26,64 @@ export class MemoryDisk implements StorageDisk {
   /** What a power cut leaves: contents as of the last sync of each file. */
   readonly durable = new Map<string, Buffer>();
   readonly operations: Operation[] = [];
+  /** Everything that was done, if it is to be known. */
+  journal: Step[] | null = null;
   /** Asked before each operation; the error code that it returns is thrown. */
   failing: (what: string, name: string) => string | undefined = () => undefined;
   /** Delays each sync, so that calls can pile up. */
   syncDelay: () => Promise<void> = () => Promise.resolve();
 
-  private log(what: string, path: string): void {
-    const name = basename(path);
-    this.operations.push([what, name]);
-    const code = this.failing(what, name);
-    if (code !== undefined) throw systemError(code);
+  private note(what: string, path: string, detail: Omit<Step, 'what' | 'path'> = {}): void {
+    this.operations.push([what, basename(path)]);
+    this.journal?.push({ what, path, ...detail });
   }
 
-  private file(path: string): StorageFile {
+  private log(what: string, path: string, detail: Omit<Step, 'what' | 'path'> = {}): void {
+    const code = this.failing(what, basename(path));
+    if (code === undefined) {
+      this.note(what, path, detail);
+      return;
+    }
+    this.operations.push([what, basename(path)]);
+    throw systemError(code);
+  }
+
+  /** Where the files lie now that are open; a rename takes them along. */
+  private readonly handles = new Set<{ path: string }>();
+
+  private file(at: string): StorageFile {
+    const handle = { path: at };
+    this.handles.add(handle);
+    const content = (): Buffer => this.files.get(handle.path) ?? Buffer.alloc(0);
     return {
       write: async (bytes, position) => {
-        this.log('write', path);
-        const old = this.files.get(path) ?? Buffer.alloc(0);
-        const grown = Buffer.alloc(Math.max(old.length, position + bytes.length));
+        this.log('write', handle.path, { bytes: Buffer.from(bytes), at: position });
+        const old = content();
+        if (position + bytes.length <= old.length) {
+          old.set(bytes, position);
+          return;
+        }
+        const grown = Buffer.alloc(position + bytes.length);
         old.copy(grown);
         grown.set(bytes, position);
-        this.files.set(path, grown);
+        this.files.set(handle.path, grown);
       },
       datasync: async () => {
-        const snapshot = Buffer.from(this.files.get(path) ?? Buffer.alloc(0));
-        this.log('datasync', path);
+        const snapshot = Buffer.from(content());
+        this.log('datasync', handle.path);
         await this.syncDelay();
-        this.durable.set(path, snapshot);
-        this.operations.push(['synced', basename(path)]);
+        this.durable.set(handle.path, snapshot);
+        this.note('synced', handle.path);
       },
       truncate: async (length) => {
-        this.log('truncate', path);
-        this.files.set(path, Buffer.from((this.files.get(path) as Buffer).subarray(0, length)));
+        this.log('truncate', handle.path, { length });
+        const resized = Buffer.alloc(length);
+        content().copy(resized);
+        this.files.set(handle.path, resized);
       },
-      close: async () => {},
+      close: async () => {
+        this.handles.delete(handle);
+      },
     };
   }
 
@@ -56,7 +91,10 @@ export class MemoryDisk implements StorageDisk {
     this.log('open', path);
     if (mode === 'create' && this.files.has(path)) throw systemError('EEXIST');
     if (mode === 'existing' && !this.files.has(path)) throw systemError('ENOENT');
-    if (mode === 'create') this.files.set(path, Buffer.alloc(0));
+    if (mode === 'create') {
+      this.files.set(path, Buffer.alloc(0));
+      this.journal?.push({ what: 'create', path });
+    }
     return this.file(path);
   }
 
@@ -78,7 +116,8 @@ export class MemoryDisk implements StorageDisk {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    this.log('rename', to);
+    this.log('rename', to, { from });
+    for (const handle of this.handles) if (handle.path === from) handle.path = to;
     this.files.set(to, this.files.get(from) as Buffer);
     this.files.delete(from);
     const durable = this.durable.get(from);

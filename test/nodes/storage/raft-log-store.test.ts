@@ -1,47 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry, SnapshotMeta } from '../../../consensus/raft/index.js';
-import { RaftLogStore, type RestoredLog, StorageError } from '../../../nodes/storage/index.js';
+import {
+  DIRECTORY,
+  FIRST,
+  codeOf,
+  entries,
+  entry,
+  framesAt,
+  meta,
+  open,
+  reopen,
+  terms,
+} from './log-fixtures.js';
 import { MemoryDisk } from './memory-disk.js';
-
-const DIRECTORY = '/data';
-const FIRST = 'log-00000000000001.wal';
-const CLUSTER = 'swarm-1';
-
-function entry(index: number, term = 1, text = `e${index}`): Entry {
-  return { term, index, type: 'normal', data: Buffer.from(text) };
-}
-
-function entries(from: number, to: number, term = 1): Entry[] {
-  return Array.from({ length: to - from + 1 }, (_, at) => entry(from + at, term));
-}
-
-function meta(index: number, term = 1): SnapshotMeta {
-  const lists = { votersOutgoing: [], learners: [], learnersNext: [] };
-  return { index, term, confState: { voters: [1, 2, 3], autoLeave: false, ...lists } };
-}
-
-async function open(disk: MemoryDisk, segmentBytes = 1 << 20, clusterId = CLUSTER) {
-  return RaftLogStore.open(DIRECTORY, { clusterId, segmentBytes, disk });
-}
-
-async function reopen(disk: MemoryDisk): Promise<RestoredLog & { warnings: string[] }> {
-  const { store, restored, warnings } = await open(disk);
-  await store.close();
-  return { ...restored, warnings };
-}
-
-function terms({ entries }: RestoredLog): string {
-  return entries.map(({ term, index }) => `${term}/${index}`).join(' ');
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    return (error as StorageError).code;
-  }
-  return 'none';
-}
 
 describe('what was appended', () => {
   it('is there after a restart, with hard state and contents', async () => {
@@ -86,7 +56,8 @@ describe('what was appended', () => {
     });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(acknowledged).toEqual([]);
-    expect(disk.durable.get(`${DIRECTORY}/${FIRST}`)?.length).toBeLessThan(60);
+    const durable = disk.durable.get(`${DIRECTORY}/${FIRST}`)!;
+    expect(durable.subarray(8192).every((byte) => byte === 0)).toBe(true);
     release?.();
     disk.syncDelay = () => Promise.resolve();
     await Promise.all(appends);
@@ -136,15 +107,23 @@ describe('what was appended', () => {
     const disk = new MemoryDisk();
     const { store } = await open(disk, 200);
     await store.append({ hardState: { term: 4, vote: 2, commit: 0 }, entries: entries(1, 9, 4) });
+    await new Promise((resolve) => setImmediate(resolve));
     await store.append({ entries: [entry(10, 4)] });
     await store.close();
-    // A segment of which only the header was finished.
-    const names = disk.names();
-    const last = names.at(-1)!;
-    const header = disk.bytes(DIRECTORY, last).subarray(0, 29 + CLUSTER.length + 4);
-    disk.put(`${DIRECTORY}/${last}`, header);
+    // A segment into which nothing was written yet, and before it none that says it is there.
+    const last = disk.names().at(-1)!;
+    expect(last).not.toBe(FIRST);
+    const [first, second] = [disk.bytes(DIRECTORY, FIRST), disk.bytes(DIRECTORY, last)];
+    second.fill(0, 8192);
+    const seal = framesAt(first).at(-1)!;
+    first.fill(0, seal.offset);
+    first.fill(0, seal.slot, seal.slot + 64);
     const again = await open(disk, 200);
+    expect(terms(again.restored)).toBe('4/1 4/2 4/3 4/4 4/5 4/6 4/7 4/8 4/9');
     await again.store.append({ entries: [entry(10, 4)] });
+    const sealed = disk.copy();
+    sealed.files.delete(`${DIRECTORY}/${last}`);
+    expect(await codeOf(open(sealed))).toBe('damaged');
     await again.store.saveSnapshot(meta(9, 4), Buffer.from(''));
     expect(disk.names()).not.toContain(FIRST);
     expect((await reopen(disk)).hardState).toMatchObject({ term: 4, vote: 2 });
@@ -228,96 +207,6 @@ describe('a snapshot', () => {
   });
 });
 
-describe('a crash in the middle of a write', () => {
-  it('at any byte costs that write only', async () => {
-    const disk = new MemoryDisk();
-    const { store } = await open(disk);
-    await store.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: entries(1, 3) });
-    const sound = disk.bytes(DIRECTORY, FIRST).length;
-    await store.append({ entries: entries(4, 5) });
-    const whole = Buffer.from(disk.bytes(DIRECTORY, FIRST));
-    for (let length = sound; length < whole.length; length += 1) {
-      const cut = new MemoryDisk();
-      cut.put(`${DIRECTORY}/${FIRST}`, whole.subarray(0, length));
-      const { store: again, restored, warnings } = await open(cut);
-      expect(terms(restored)).toBe('1/1 1/2 1/3');
-      expect(warnings).toHaveLength(length === sound ? 0 : 1);
-      await again.append({ entries: [entry(4, 2)] });
-      const found = await reopen(cut.afterPowerCut());
-      expect(terms(found)).toBe('1/1 1/2 1/3 2/4');
-      expect(found.warnings).toEqual([]);
-    }
-  });
-
-  it('that makes the store leaves nothing to mend by hand', async () => {
-    const disk = new MemoryDisk();
-    await (await open(disk)).store.close();
-    const header = Buffer.from(disk.bytes(DIRECTORY, FIRST));
-    for (let length = 0; length < header.length; length += 1) {
-      const cut = new MemoryDisk();
-      cut.put(`${DIRECTORY}/${FIRST}`, header.subarray(0, length));
-      expect((await reopen(cut)).warnings).toHaveLength(1);
-    }
-  });
-});
-
-async function written(): Promise<MemoryDisk> {
-  const disk = new MemoryDisk();
-  const { store } = await open(disk, 250);
-  for (let index = 1; index <= 12; index += 1) await store.append({ entries: [entry(index)] });
-  await store.close();
-  return disk;
-}
-
-describe('damage', () => {
-  it('of any byte before the last write is told, by file and place, and nothing changed', async () => {
-    const whole = await written();
-    const last = whole.names().at(-1)!;
-    let lastFrame = 0;
-    for (const name of whole.names()) {
-      const length = whole.bytes(DIRECTORY, name).length;
-      for (let at = 0; at < length; at += 1) {
-        const disk = whole.copy();
-        disk.bytes(DIRECTORY, name)[at]! ^= 0x10;
-        const before = disk.names().map((each) => disk.bytes(DIRECTORY, each).toString('hex'));
-        const result = await open(disk).catch((error: unknown) => error);
-        if (!(result instanceof StorageError)) {
-          // Only the last write cannot be told from one that was not finished.
-          expect(name).toBe(last);
-          lastFrame = Math.max(lastFrame, length - at);
-          continue;
-        }
-        const isVersion = at >= 8 && at < 12;
-        expect(result.code).toBe(isVersion ? 'newer-version' : 'damaged');
-        expect(result.message).toContain(name);
-        const after = disk.names().map((each) => disk.bytes(DIRECTORY, each).toString('hex'));
-        expect(after).toEqual(before);
-      }
-    }
-    expect(lastFrame).toBeGreaterThan(0);
-    expect(lastFrame).toBeLessThan(60);
-  });
-
-  it('is a missing segment, a missing snapshot and a broken one', async () => {
-    const gap = await written();
-    gap.files.delete(`${DIRECTORY}/${gap.names()[1]}`);
-    expect(await codeOf(open(gap))).toBe('damaged');
-    const disk = new MemoryDisk();
-    const { store } = await open(disk, 200);
-    for (let index = 1; index <= 12; index += 1) await store.append({ entries: [entry(index)] });
-    await store.saveSnapshot(meta(9), Buffer.from('state'));
-    await store.close();
-    const name = disk.names().find((each) => each.endsWith('.snap'))!;
-    const broken = disk.copy();
-    const bytes = broken.bytes(DIRECTORY, name);
-    bytes[bytes.length - 1]! ^= 1;
-    expect(await codeOf(open(broken))).toBe('damaged');
-    const missing = disk.copy();
-    missing.files.delete(`${DIRECTORY}/${name}`);
-    expect(await codeOf(open(missing))).toBe('damaged');
-  });
-});
-
 describe('a disk that fails', () => {
   it('poisons the store at the first failed write or sync', async () => {
     for (const [failing, code, expected] of [
@@ -347,24 +236,70 @@ describe('a disk that fails', () => {
     expect(await codeOf(open(disk))).toBe('read-only');
   });
 
-  it('is not hidden when a new segment does not fit', async () => {
+  it('has room for appends while none for another segment', async () => {
+    const disk = new MemoryDisk();
+    disk.failing = (what, name) => (what === 'write' && name !== FIRST ? 'ENOSPC' : undefined);
+    disk.put(`${DIRECTORY}/${FIRST}`, (await emptyLog()).bytes(DIRECTORY, FIRST));
+    const { store } = await open(disk, 100);
+    for (let index = 1; index <= 20; index += 1) await store.append({ entries: [entry(index)] });
+    expect(disk.names().filter((name) => name.endsWith('.wal'))).toEqual([FIRST]);
+    // Once there is space, the next segment is begun.
+    disk.failing = () => undefined;
+    for (let index = 21; index <= 25; index += 1) await store.append({ entries: [entry(index)] });
+    expect(disk.names().filter((name) => name.endsWith('.wal')).length).toBeGreaterThan(1);
+    await store.close();
+    expect(terms(await reopen(disk.afterPowerCut()))).toBe(terms({ entries: entries(1, 25) }));
+  });
+
+  it('is not hidden when all slots of a segment are used and the next one does not fit', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk, 100);
+    disk.failing = (what, name) => (what === 'write' && name !== FIRST ? 'ENOSPC' : undefined);
+    let code = 'none';
+    let index = 0;
+    while (code === 'none' && index < 100) {
+      index += 1;
+      code = await codeOf(store.append({ entries: [entry(index)] }));
+    }
+    expect([code, index]).toEqual(['disk-full', 64]);
+    await store.close();
+    disk.failing = () => undefined;
+    expect(terms(await reopen(disk))).toBe(terms({ entries: entries(1, 63) }));
+  });
+
+  it('at the seal of a segment stops the store, and nothing is lost', async () => {
     const disk = new MemoryDisk();
     const { store } = await open(disk, 100);
     await store.append({ entries: entries(1, 5) });
-    disk.failing = (what, name) => (what === 'write' && name !== FIRST ? 'ENOSPC' : undefined);
-    expect(await codeOf(store.append({ entries: [entry(6)] }))).toBe('disk-full');
+    let syncs = 0;
+    disk.failing = (what, name) => {
+      if (what !== 'datasync' || name !== FIRST) return undefined;
+      syncs += 1;
+      return 'EIO';
+    };
+    expect(await codeOf(store.append({ entries: [entry(6)] }))).toBe('io');
+    expect(syncs).toBe(1);
     await store.close();
-    disk.failing = () => undefined;
-    expect(terms(await reopen(disk))).toBe('1/1 1/2 1/3 1/4 1/5');
+    const after = disk.afterPowerCut();
+    const { store: again, restored } = await open(after, 100);
+    expect(terms(restored)).toBe('1/1 1/2 1/3 1/4 1/5');
+    await again.append({ entries: [entry(6)] });
+    await again.close();
+    expect(terms(await reopen(after.afterPowerCut()))).toBe('1/1 1/2 1/3 1/4 1/5 1/6');
   });
 });
 
 describe('files of others', () => {
   it('are refused by cluster and by version', async () => {
-    const disk = new MemoryDisk();
-    await (await open(disk)).store.close();
+    const disk = await emptyLog();
     expect(await codeOf(open(disk, 1000, 'swarm-2'))).toBe('other-cluster');
-    disk.bytes(DIRECTORY, FIRST).writeUInt32LE(2, 8);
+    for (const at of [8, 4096 + 8]) disk.bytes(DIRECTORY, FIRST).writeUInt32LE(3, at);
     expect(await codeOf(open(disk))).toBe('newer-version');
   });
 });
+
+async function emptyLog(): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  await (await open(disk, 100)).store.close();
+  return disk;
+}

@@ -1,0 +1,258 @@
+/** Lost entries: how they are told by what is left, and how they are filled again. */
+import { describe, expect, it } from 'vitest';
+import { StorageError } from '../../../nodes/storage/index.js';
+import {
+  DIRECTORY,
+  FIRST,
+  codeOf,
+  entries,
+  entry,
+  framesAt,
+  meta,
+  open,
+  reopen,
+  terms,
+} from './log-fixtures.js';
+import { MemoryDisk } from './memory-disk.js';
+
+const HARD_STATE = { term: 5, vote: 2, commit: 0 };
+
+/** A log with one write, thus one frame, for each list of `term/index`. */
+async function logOf(...writes: string[]): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const { store } = await open(disk);
+  for (const write of writes) {
+    const list = write.split(' ').map((each) => {
+      const [term, index] = each.split('/').map(Number) as [number, number];
+      return entry(index, term);
+    });
+    await store.append({ hardState: HARD_STATE, entries: list });
+  }
+  await store.close();
+  return disk;
+}
+
+type What = 'slot' | 'frame' | 'head';
+
+function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
+  const bytes = disk.bytes(DIRECTORY, FIRST);
+  const { slot, offset, bytes: length } = framesAt(bytes)[frame]!;
+  if (what.includes('head')) bytes.fill(0xee, offset, offset + 80);
+  if (what.includes('frame')) bytes.fill(0xee, offset, offset + length);
+  if (what.includes('slot')) bytes.fill(0xee, slot, slot + 64);
+}
+
+async function read(disk: MemoryDisk): Promise<string> {
+  try {
+    const { store, restored } = await open(disk);
+    await store.close();
+    return terms(restored);
+  } catch (error) {
+    return (error as StorageError).code;
+  }
+}
+
+describe('what a lost frame held follows from', () => {
+  // Which frames of these writes lose what, and what is read then.
+  const table: Record<string, { log: string[]; lose: [number, ...What[]][]; read: string }> = {
+    'its slot': {
+      log: ['1/1 1/2', '2/3 2/4', '3/5'],
+      lose: [[1, 'frame']],
+      read: '1/1 1/2 2/3? 2/4? 3/5',
+    },
+    'its slot at the end': {
+      log: ['1/1 1/2', '2/3 2/4'],
+      lose: [[1, 'frame']],
+      read: '1/1 1/2 2/3? 2/4?',
+    },
+    'its head, if the slot is lost': {
+      log: ['1/1 1/2', '2/3 2/4'],
+      lose: [[1, 'slot']],
+      read: '1/1 1/2 2/3 2/4',
+    },
+    'its records, if the head is lost': {
+      log: ['1/1 1/2', '2/3 2/4'],
+      lose: [[1, 'head']],
+      read: '1/1 1/2 2/3 2/4',
+    },
+    'the head of the next one, if the terms are equal': {
+      log: ['1/1 1/2', '1/3 1/4', '3/5'],
+      lose: [[1, 'slot', 'frame']],
+      read: '1/1 1/2 1/3? 1/4? 3/5',
+    },
+    'the slot of the next one, if the terms are equal': {
+      log: ['1/1 1/2', '1/3 1/4', '1/5 1/6', '3/7'],
+      lose: [
+        [1, 'slot', 'frame'],
+        [2, 'head'],
+      ],
+      read: '1/1 1/2 1/3? 1/4? 1/5 1/6 3/7',
+    },
+    'nothing, if the terms are not': {
+      log: ['1/1 1/2', '2/3 2/4', '3/5'],
+      lose: [[1, 'slot', 'frame']],
+      read: 'damaged',
+    },
+    'nothing at the end, where the vote is': {
+      log: ['1/1 1/2', '1/3 1/4'],
+      lose: [[1, 'slot', 'frame']],
+      read: 'damaged',
+    },
+    'nothing, and need not, if it was replaced': {
+      log: ['1/1 1/2', '2/3 2/4', '3/1 3/2 3/3'],
+      lose: [[1, 'slot', 'frame']],
+      read: '3/1 3/2 3/3',
+    },
+    'nothing, though the log came back to what it had been': {
+      log: ['1/1 1/2', '2/2 2/3', '1/2 1/3', '1/4'],
+      lose: [[1, 'slot', 'frame']],
+      read: 'damaged',
+    },
+    'the head of the next one, if the log had become shorter': {
+      log: ['1/1 1/2 1/3', '1/2', '5/3'],
+      lose: [[1, 'slot', 'frame']],
+      read: '1/1 1/2 5/3',
+    },
+  };
+  for (const [what, { log, lose: losses, read: expected }] of Object.entries(table)) {
+    it(what, async () => {
+      const disk = await logOf(...log);
+      for (const [frame, ...parts] of losses) lose(disk, frame, ...parts);
+      expect(await read(disk)).toBe(expected);
+      // And again from what was mended.
+      expect(await read(disk)).toBe(expected);
+    });
+  }
+
+  it('the snapshot, if that covers it', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
+    const { store } = await open(disk);
+    await store.saveSnapshot(meta(4, 2), Buffer.from('s'));
+    await store.append({ entries: [entry(6, 3)] });
+    await store.close();
+    lose(disk, 1, 'slot', 'frame');
+    expect(await read(disk)).toBe('3/5 3/6');
+  });
+
+  it('the commit index, up to which nothing was replaced', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    const hardState = { term: 5, vote: 2, commit: 2 };
+    await store.append({ hardState: { ...hardState, commit: 0 }, entries: entries(1, 2) });
+    await store.append({ hardState, entries: entries(3, 4, 2) });
+    await store.append({ hardState, entries: entries(3, 3, 4) });
+    await store.append({ hardState: { ...hardState, commit: 3 }, entries: entries(4, 4, 4) });
+    await store.close();
+    lose(disk, 2, 'slot', 'frame');
+    expect(await read(disk)).toBe('1/1 1/2 4/3? 4/4');
+  });
+
+  it('not the commit index behind it, which counts in a log that is not known', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    await store.append({ hardState: HARD_STATE, entries: entries(1, 4) });
+    await store.append({ hardState: HARD_STATE, entries: entries(3, 4, 4) });
+    await store.append({ hardState: { ...HARD_STATE, commit: 4 }, entries: [] });
+    await store.append({ hardState: { ...HARD_STATE, commit: 4 }, entries: [entry(5, 5)] });
+    await store.close();
+    lose(disk, 1, 'slot', 'frame');
+    lose(disk, 2, 'head');
+    expect(await read(disk)).toBe('damaged');
+  });
+});
+
+describe('a repair', () => {
+  it('fills a lost entry for good, and replaces nothing', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
+    lose(disk, 1, 'frame');
+    const { store, restored } = await open(disk);
+    expect(terms(restored)).toBe('1/1 1/2 2/3? 2/4? 3/5');
+    await store.append({ entries: [entry(6, 3)], repaired: [entry(4, 2)] });
+    await store.append({ entries: [], repaired: [entry(3, 2)] });
+    await store.close();
+    const found = await reopen(disk.afterPowerCut());
+    expect(terms(found)).toBe('1/1 1/2 2/3 2/4 3/5 3/6');
+    expect(found.entries.map(({ data }) => Buffer.from(data).toString()).join()).toBe(
+      'e1,e2,e3,e4,e5,e6',
+    );
+    expect(found.hardState).toEqual(HARD_STATE);
+  });
+
+  it('of an entry that is there changes nothing', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4');
+    const { store } = await open(disk);
+    const other = { ...entry(3, 1), data: Buffer.from('another') };
+    await store.append({ entries: [], repaired: [entry(2), other] });
+    await store.close();
+    const found = await reopen(disk);
+    expect(terms(found)).toBe('1/1 1/2 2/3 2/4');
+    expect(Buffer.from(found.entries[2]!.data).toString()).toBe('e3');
+  });
+
+  it('is itself replaced by what is written later, and lost again like anything else', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
+    lose(disk, 1, 'frame');
+    const { store } = await open(disk);
+    await store.append({ entries: [], repaired: entries(3, 4, 2) });
+    const repaired = disk.copy();
+    await store.append({ entries: [entry(4, 6)] });
+    await store.close();
+    expect(await read(disk)).toBe('1/1 1/2 2/3 6/4');
+    lose(repaired, 3, 'frame');
+    expect(await read(repaired)).toBe('1/1 1/2 2/3? 2/4? 3/5');
+    lose(repaired, 3, 'slot');
+    expect(await read(repaired)).toBe('damaged');
+  });
+
+  it('keeps its segment until a snapshot covers its entries', async () => {
+    const disk = new MemoryDisk();
+    const first = await open(disk, 400);
+    await first.store.append({ hardState: HARD_STATE, entries: entries(1, 8) });
+    await first.store.append({ entries: entries(9, 10) });
+    await first.store.close();
+    const [name] = disk.names();
+    const bytes = disk.bytes(DIRECTORY, name!);
+    const { offset } = framesAt(bytes)[0]!;
+    bytes.fill(0xee, offset + 80 + 34 * 6, offset + 80 + 34 * 8);
+    const { store, restored } = await open(disk, 400);
+    expect(terms(restored)).toBe('1/1 1/2 1/3 1/4 1/5 1/6 1/7? 1/8? 1/9 1/10');
+    await store.append({ entries: [], repaired: entries(7, 8) });
+    for (let index = 11; index <= 60; index += 1) await store.append({ entries: [entry(index)] });
+    await store.saveSnapshot(meta(7), Buffer.from('s'));
+    expect((await reopen(disk.copy())).entries.every(({ type }) => type === 'normal')).toBe(true);
+    await store.saveSnapshot(meta(58), Buffer.from('s'));
+    expect(disk.names()).not.toContain(FIRST);
+    await store.close();
+    expect(await codeOf(open(disk))).toBe('none');
+  });
+});
+
+describe('promises of appends', () => {
+  it('resolve in the order of the calls, each after the sync of its last frame', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk, 2000);
+    const order: number[] = [];
+    // More terms in one call than frames under one sync.
+    const many = Array.from({ length: 150 }, (_, at) => entry(at + 1, at + 1));
+    const appends = [
+      store.append({ hardState: HARD_STATE, entries: many }),
+      store.append({ entries: [entry(151, 150)] }),
+      store.saveSnapshot(meta(20, 20), Buffer.from('s')),
+      store.append({ entries: [entry(152, 150)], repaired: [entry(30, 30)] }),
+      store.append({ hardState: { ...HARD_STATE, commit: 150 }, entries: [] }),
+    ];
+    await Promise.all(
+      appends.map((append, at) =>
+        append.then(async () => {
+          if (at === 2) return;
+          order.push(at);
+          const { entries: found } = await reopen(disk.afterPowerCut());
+          expect(found.at(-1)!.index).toBeGreaterThanOrEqual([150, 151, 0, 152, 152][at]!);
+        }),
+      ),
+    );
+    expect(order).toEqual([0, 1, 3, 4]);
+    await store.close();
+    expect((await reopen(disk.afterPowerCut())).hardState.commit).toBe(150);
+  });
+});
