@@ -8,7 +8,7 @@ import type { DataPaths, NodeFile } from './data-directory.js';
 import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
-import { RaftLogStore, lockDirectory } from './storage/index.js';
+import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
 import type { DirectoryLock } from './storage/index.js';
 import { decodeCommand, encodeCommand } from './wire/command-codec.js';
 import { decodeControlState } from './wire/state-codec.js';
@@ -20,6 +20,7 @@ export interface Parts {
   readonly engines: NodeEngines;
   readonly replica: Replica;
   readonly snapshotIndex: number;
+  readonly powerCut: PowerCutMark;
 }
 
 export interface PartsOptions {
@@ -27,11 +28,20 @@ export interface PartsOptions {
   readonly log: (message: string) => void;
   /** While this node leads, it answers linearizable reads without asking the others. */
   readonly leaseReads?: boolean;
+  /**
+   * After a power cut this node votes only once it knows that the disk has kept what it had said to
+   * have synced. Needs more of the other members than an honest disk does.
+   */
+  readonly distrustDisk?: boolean;
 }
+
+const DISTRUSTED =
+  'the machine went down while this node ran: it gives no vote until a leader has brought it up to ' +
+  'date, or enough other members have told where their logs end';
 
 /** Opens a data directory; after a failure nothing of it is open. */
 export async function openParts(options: PartsOptions): Promise<Parts> {
-  const { paths, log, leaseReads = false } = options;
+  const { paths, log, leaseReads = false, distrustDisk = false } = options;
   const file = await readNodeFile(paths);
   await requireKeyAndLog(paths, file);
   const lock = lockDirectory(paths.root);
@@ -41,6 +51,9 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const opened = await RaftLogStore.open(paths.raft, { clusterId: file.swarmId });
     ({ store } = opened);
     for (const warning of opened.warnings) log(warning);
+    const powerCut = await PowerCutMark.leave(paths.raft);
+    const mayHaveLostSuffix = distrustDisk && powerCut.suspect;
+    if (mayHaveLostSuffix) log(DISTRUSTED);
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
@@ -60,10 +73,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       snapshot: snapshot?.meta ?? null,
       entries,
       applied: snapshotIndex,
+      mayHaveLostSuffix,
     };
     const codec = { encode: encodeCommand, decode: decodeCommand };
     const replica = new Replica(config, restored, control, codec);
-    return { file, lock, store, engines, replica, snapshotIndex };
+    return { file, lock, store, engines, replica, snapshotIndex, powerCut };
   } catch (error) {
     engines.close();
     await store?.close();
@@ -75,5 +89,6 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
 export async function closeParts(parts: Parts): Promise<void> {
   parts.engines.close();
   await parts.store.close();
+  await parts.powerCut.remove().catch(() => undefined);
   parts.lock.release();
 }

@@ -38,7 +38,7 @@ import { Access } from './service/access.js';
 import { nodeHandlers } from './service/handlers.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
-import type { DirectoryLock, RaftLogStore } from './storage/index.js';
+import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
@@ -63,6 +63,7 @@ export class SwarmNode {
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
   readonly #store: RaftLogStore;
+  readonly #powerCut: PowerCutMark;
   #endpoint!: RpcEndpoint;
   #peers!: Peers;
   #handOver: NodeJS.Timeout | undefined;
@@ -98,6 +99,7 @@ export class SwarmNode {
     this.file = file;
     this.#lock = parts.lock;
     this.#store = store;
+    this.#powerCut = parts.powerCut;
     this.engines = engines;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
@@ -218,6 +220,8 @@ export class SwarmNode {
     const learning = setInterval(() => void this.#learnMembers(), LEARN_INTERVAL_MS);
     try {
       await Promise.all([this.driver.readBarrier(), this.#warm()]);
+      // A leader has answered and the log is here, unless it still gives no vote.
+      if (this.#powerCut.suspect && !this.replica.status().isAmnesiac) await this.#powerCut.trust();
       this.#ready = true;
       this.#controlChanged();
       while (!this.#stopping) {
@@ -435,6 +439,7 @@ export class SwarmNode {
     await this.embedder.close();
     this.engines.close();
     await this.#store.close();
+    if (!this.#failed) await this.#powerCut.remove().catch(() => undefined);
     this.#lock.release();
   }
 }

@@ -75,6 +75,8 @@ export interface RestoredState {
    * membership entries up to `applied`.
    */
   readonly confState?: ConfState;
+  /** The disk may have lost a suffix that was synced, unnoticed (`amnesia.ts`). */
+  readonly mayHaveLostSuffix?: boolean;
 }
 
 /** A configuration with the defaults of etcd where it has one. */

@@ -1,4 +1,5 @@
 /** Campaigns and votes: Raft 5.2 and 5.4.1, thesis 4.2.3 (leases), 9.6 (pre-vote). */
+import { coversOwed } from './amnesia.js';
 import type { RaftRefusal } from './input.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { jointVote } from './quorum.js';
@@ -83,7 +84,9 @@ export function answerVoteRequest(node: RaftState, request: Message): void {
     (isPreVote && request.term > node.term);
   // A learner votes as well: it may have been promoted without knowing it yet.
   const isUpToDate = node.log.isUpToDate(request.index, request.logTerm);
-  const granted = free && isUpToDate && !node.owesEntries;
+  const mayVote = node.toldEnds === null && node.log.lastIndex >= node.owedIndex;
+  const isComplete = isUpToDate && coversOwed(node, request.index, request.logTerm);
+  const granted = free && mayVote && isComplete;
   traceVote(node, 'voteAnswered', request, granted);
   node.send({
     type: isPreVote ? 'preVoteResponse' : 'voteResponse',

@@ -1,4 +1,5 @@
 /** The follower's side of replication: Raft 5.3 and 7. */
+import { trustAfterAppend } from './amnesia.js';
 import { restoreGroup } from './confchange/changer.js';
 import type { Message } from './message.js';
 import { switchGroup } from './changing.js';
@@ -44,6 +45,7 @@ export function handleAppendRequest(node: RaftState, request: Message): void {
   const last = index + entries.length;
   // Beyond the last entry of the request this log may differ from the leader's.
   log.commitTo(Math.min(request.commit, last));
+  trustAfterAppend(node, last, request.commit);
   node.send({ type: 'appendResponse', to: from, index: last });
 }
 

@@ -2,6 +2,7 @@
  * What a node does with a message. First the term (Raft 5.1), then the votes, which every role
  * answers alike, then what the role makes of the rest.
  */
+import { handleLogEndRequest, handleLogEndResponse } from './amnesia.js';
 import { propose } from './changing.js';
 import {
   answerVoteRequest,
@@ -33,6 +34,12 @@ export function stepMessage(node: RaftState, message: Message): RaftRefusal | un
       return propose(node, message.entries);
     case 'readIndexRequest':
       return handleReadRequest(node, message);
+    case 'logEndRequest':
+      handleLogEndRequest(node, message);
+      return undefined;
+    case 'logEndResponse':
+      handleLogEndResponse(node, message);
+      return undefined;
     case 'repairRequest':
       handleRepairRequest(node, message);
       return undefined;
@@ -87,6 +94,7 @@ function isSound(node: RaftState, message: Message): boolean {
   const { to, from, term, type, entries, index, logTerm } = message;
   if (to !== node.id || from === NO_NODE) return false;
   if (type === 'proposeRequest' || type === 'readIndexRequest') return from !== node.id;
+  if (type === 'logEndRequest' || type === 'logEndResponse') return from !== node.id;
   if (type === 'repairRequest' || type === 'repairResponse') return from !== node.id && index > 0;
   if (term === 0) return false;
   if (type === 'snapshot' && message.snapshot === null) return false;

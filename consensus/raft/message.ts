@@ -18,6 +18,8 @@ export const MESSAGE_TYPES = [
   'proposeRequest',
   'repairRequest',
   'repairResponse',
+  'logEndRequest',
+  'logEndResponse',
 ] as const;
 
 /** The kind of a message between two nodes. */
@@ -37,11 +39,12 @@ export interface Message {
   readonly logTerm: number;
   /**
    * Entry before `entries`, last entry of a candidate, acknowledged entry, last committed entry of
-   * whoever refuses a vote, read index, the target of a transfer, or first entry wanted in a repair.
+   * whoever refuses a vote, read index, the target of a transfer, first entry wanted in a repair, or
+   * the last entry of who was asked for it.
    */
   readonly index: number;
   readonly entries: readonly Entry[];
-  /** Commit index; last entry wanted, and the term of who answers, in a repair. */
+  /** Commit index; last entry wanted in a repair; the term of who answers that, or a log end. */
   readonly commit: number;
   /** Snapshot to install; its bytes are moved by the driver. */
   readonly snapshot: SnapshotMeta | null;

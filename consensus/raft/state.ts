@@ -14,6 +14,7 @@
  *
  * Raft figure 4, thesis 9.6 (pre-vote) and 6.2 (a leader without a quorum steps down).
  */
+import { type LogEnds, coversOwed } from './amnesia.js';
 import { type RaftConfig, type RestoredState, checkRaftConfig } from './config.js';
 import { EMPTY_GROUP, type Group, restoreGroup } from './confchange/changer.js';
 import type { ReadState } from './effect.js';
@@ -70,6 +71,10 @@ export class RaftState {
   hasTransferred = false;
   /** Who should lead; see `setPriorities`. */
   priorities: ReadonlyMap<NodeId, number> = new Map();
+  /** Set while this node may have forgotten what it acknowledged (`amnesia.ts`). */
+  toldEnds: LogEnds | null = null;
+  /** No vote for logs that are less complete than this. */
+  owedEnd: LogEnd = { term: 0, index: 0 };
   /** No vote, and no campaign, before the log reaches so far again. */
   owedIndex = 0;
   /** Entries that were lost and are to be written again. */
@@ -94,6 +99,7 @@ export class RaftState {
     this.term = restored.hardState.term;
     this.vote = restored.hardState.vote;
     this.mayHavePromised = this.term > 0;
+    if (restored.mayHaveLostSuffix === true) this.toldEnds = new Map();
     if (this.log.lastTerm > this.term && this.term !== 0) {
       throw new RaftError(
         'inconsistent-state',
@@ -121,9 +127,10 @@ export class RaftState {
     return isMember && isReady && !this.owesEntries;
   }
 
-  /** Whether this node is known to have acknowledged entries that it does not have. */
+  /** Whether this node has, or may have, acknowledged entries that it does not have. */
   get owesEntries(): boolean {
-    return this.log.lastIndex < this.owedIndex;
+    if (this.toldEnds !== null || this.log.lastIndex < this.owedIndex) return true;
+    return !coversOwed(this, this.log.lastIndex, this.log.lastTerm);
   }
 
   /** Whether a write takes longer than `diskStallTicks`. */

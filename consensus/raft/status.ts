@@ -38,6 +38,8 @@ export interface RaftStatus {
   readonly uncommittedBytes: number;
   /** Entries that the disk has lost and others have not sent yet. */
   readonly lostEntries: number;
+  /** Gives no vote, since it may have forgotten what it acknowledged. */
+  readonly isAmnesiac: boolean;
   /** On a leader: every member, itself included. Elsewhere empty. */
   readonly progress: ReadonlyMap<NodeId, ProgressStatus>;
 }
@@ -64,6 +66,7 @@ export function statusOf(state: RaftState): RaftStatus {
     transferTarget: state.transferTarget,
     uncommittedBytes: state.uncommittedBytes,
     lostEntries: log.lostCount,
+    isAmnesiac: state.toldEnds !== null,
     progress,
   };
 }

@@ -1,4 +1,5 @@
 /** The passing of time: Raft 5.2, thesis 6.2 (a leader needs the answers of a quorum). */
+import { askForLogEnds } from './amnesia.js';
 import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
 import { confirmReads, dropLateReads } from './reading.js';
@@ -16,6 +17,7 @@ export function tick(node: RaftState): void {
   if (node.role === 'leader') tickLeader(node);
   else tickElection(node);
   askForLost(node);
+  askForLogEnds(node);
 }
 
 function tickElection(node: RaftState): void {

@@ -75,6 +75,8 @@ export type RaftEvent =
   | { type: 'leaderKept'; leader: NodeId; term: number }
   /** The leader knows this node to have held entries that it does not hold any more. */
   | { type: 'suffixMissing'; commit: number; lastIndex: number }
+  /** This node votes again, for logs that hold at least `owed`. */
+  | { type: 'amnesiaEnded'; owed: LogEnd; term: number }
   | { type: 'entryRepaired'; entry: LogEnd }
   /** Lost entries that cannot be committed were given up. */
   | { type: 'lostDiscarded'; from: number; through: number }

@@ -9,3 +9,4 @@ export type { StoredSnapshot } from './snapshot-file.js';
 export { DirectoryLock, lockDirectory } from './lock.js';
 export { atomicWriteFile } from './atomic-write.js';
 export { type StorageDisk, type StorageFile, nodeDisk } from './disk.js';
+export { PowerCutMark } from './power-cut.js';

@@ -16,6 +16,7 @@ interface StartFlags {
   readonly join?: string;
   readonly token?: string;
   readonly leaseReads?: boolean;
+  readonly distrustDisk?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,7 @@ export function addNodeCommands(program: Command): void {
     .option('--join <host:port#peerid>', 'a member of the swarm to join')
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
     .option('--lease-reads', 'while it leads, answer reads without asking the others (see docs)')
+    .option('--distrust-disk', 'after a power cut, do not vote before others confirm the log')
     .option('--json', 'print events as JSON lines')
     .addHelpText(
       'after',
@@ -56,6 +58,7 @@ async function start(flags: StartFlags): Promise<void> {
     paths,
     log,
     leaseReads: flags.leaseReads === true,
+    distrustDisk: flags.distrustDisk === true,
     failed: (error) => {
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +

@@ -32,6 +32,8 @@ export const MESSAGE_NAMES: Record<MessageType, string> = {
   proposeRequest: 'MsgProp',
   repairRequest: 'repairRequest',
   repairResponse: 'repairResponse',
+  logEndRequest: 'logEndRequest',
+  logEndResponse: 'logEndResponse',
 };
 
 /** etcd's names of the roles. */

@@ -83,8 +83,10 @@ describe('the bytes of version 1', () => {
     expect(MESSAGE_TYPES.indexOf('appendRequest')).toBe(0);
     expect(MESSAGE_TYPES.indexOf('proposeRequest')).toBe(13);
     expect(MESSAGE_TYPES.indexOf('repairRequest')).toBe(14);
-    expect(MESSAGE_TYPES.indexOf('repairResponse')).toBe(MESSAGE_TYPES.length - 1);
-    expect(MESSAGE_TYPES).toHaveLength(16);
+    expect(MESSAGE_TYPES.indexOf('repairResponse')).toBe(15);
+    expect(MESSAGE_TYPES.indexOf('logEndRequest')).toBe(16);
+    expect(MESSAGE_TYPES.indexOf('logEndResponse')).toBe(MESSAGE_TYPES.length - 1);
+    expect(MESSAGE_TYPES).toHaveLength(18);
   });
 });
 

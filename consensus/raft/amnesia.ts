@@ -1,0 +1,94 @@
+/**
+ * A node whose disk may have lost a suffix of the log that it said to have synced (a cache that was
+ * not written back before a power cut). What is left looks whole, so the node cannot tell; but it may
+ * have acknowledged entries, and given votes, that it does not know of any more. Until that is made
+ * up for it gives no vote and does not campaign:
+ *
+ *     [amnesiac] --- appends reach it up to what a leader has committed in its term ------> [trusted]
+ *          \------- so many others tell the ends of their logs that every quorum that it --> [trusted]
+ *                    was part of has one of them among it; from then on it votes only for
+ *                    logs that are as complete as all of these
+ *
+ * The vote of the present term counts as spent. With three voters the second way needs both others.
+ */
+import type { Message } from './message.js';
+import type { RaftState } from './state.js';
+import type { LogEnd } from './trace.js';
+import { NO_NODE, type NodeId } from './types.js';
+
+/** What others have told, by who told it. */
+export type LogEnds = Map<NodeId, LogEnd & { readonly currentTerm: number }>;
+
+/** Asks the others where their logs end, once a heartbeat interval. */
+export function askForLogEnds(node: RaftState): void {
+  const { toldEnds, config } = node;
+  if (toldEnds === null || node.ticks % config.heartbeatTicks !== 0) return;
+  if (isEnough(node, toldEnds)) {
+    trust(node, toldEnds);
+    return;
+  }
+  for (const to of node.group.progress.keys()) {
+    if (to !== node.id && !toldEnds.has(to)) node.send({ type: 'logEndRequest', to, term: 0 });
+  }
+}
+
+export function handleLogEndRequest(node: RaftState, request: Message): void {
+  const { lastIndex: index, lastTerm: logTerm } = node.log;
+  const answer = { term: 0, index, logTerm, commit: node.term };
+  node.send({ type: 'logEndResponse', to: request.from, ...answer });
+}
+
+export function handleLogEndResponse(node: RaftState, response: Message): void {
+  const { toldEnds } = node;
+  const { from, index, logTerm: term, commit: currentTerm } = response;
+  if (toldEnds === null || !node.group.progress.has(from)) return;
+  toldEnds.set(from, { index, term, currentTerm });
+  if (isEnough(node, toldEnds)) trust(node, toldEnds);
+}
+
+/** Whether each quorum that this node can have been part of has somebody who told. */
+function isEnough(node: RaftState, told: LogEnds): boolean {
+  const { voters, votersOutgoing } = node.group.members;
+  return [voters, votersOutgoing].every((half) => {
+    // Where it has no vote, nobody has counted on it. Alone, there is nobody to ask.
+    if (!half.has(node.id) || half.size === 1) return true;
+    const quorum = Math.floor(half.size / 2) + 1;
+    const others = [...half].filter((voter) => voter !== node.id);
+    const silent = others.filter((voter) => !told.has(voter)).length;
+    return silent < quorum - 1;
+  });
+}
+
+function trust(node: RaftState, told: LogEnds): void {
+  let { term } = node;
+  for (const { term: endTerm, index, currentTerm } of told.values()) {
+    term = Math.max(term, currentTerm);
+    const { owedEnd } = node;
+    const isLater = endTerm > owedEnd.term || (endTerm === owedEnd.term && index > owedEnd.index);
+    if (isLater) node.owedEnd = { term: endTerm, index };
+  }
+  if (term > node.term) node.becomeFollower(term, NO_NODE);
+  // Another vote may have been given in this term.
+  if (node.vote === NO_NODE) node.vote = node.id;
+  end(node);
+}
+
+/** An append of this term's leader was accepted that ends at `last`; `told` is its commit index. */
+export function trustAfterAppend(node: RaftState, last: number, told: number): void {
+  if (node.toldEnds === null || last < told) return;
+  // The leader counts on nothing here behind `last`, and whatever was committed before is there.
+  if (!node.hasCommittedInTerm) return;
+  if (node.vote === NO_NODE) node.vote = node.id;
+  end(node);
+}
+
+function end(node: RaftState): void {
+  node.toldEnds = null;
+  node.trace?.({ type: 'amnesiaEnded', owed: node.owedEnd, term: node.term });
+}
+
+/** Whether a log that ends with (index, term) holds everything that this node may have forgotten. */
+export function coversOwed(node: RaftState, index: number, term: number): boolean {
+  const { owedEnd } = node;
+  return term > owedEnd.term || (term === owedEnd.term && index >= owedEnd.index);
+}

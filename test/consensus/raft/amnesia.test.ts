@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { Single, entry, stored } from './single.js';
+
+/** A follower of term 3 with entries up to 3, whose disk may have lost more. */
+function start(voters: readonly number[] = [1, 2, 3]): Single {
+  const restored = { ...stored(voters, [1, 2], { term: 3 }), mayHaveLostSuffix: true };
+  return new Single(restored).settle();
+}
+
+function tell(single: Single, from: number, end: { term: number; index: number; now?: number }) {
+  const { term: logTerm, index, now = 3 } = end;
+  return single.receive(from, { type: 'logEndResponse', term: 0, index, logTerm, commit: now });
+}
+
+function asksForVote(single: Single, term: number, logTerm: number, index: number): boolean {
+  single.sent = [];
+  single.receive(3, { type: 'voteRequest', term, logTerm, index });
+  return single.take('voteResponse').some(({ reject, to }) => !reject && to === 3);
+}
+
+describe('a node whose disk may have lost a suffix', () => {
+  it('gives no vote and does not campaign', () => {
+    const single = start();
+    expect(asksForVote(single, 9, 8, 100)).toBe(false);
+    expect(single.tick(60).take('voteRequest')).toEqual([]);
+    expect(single.node.status()).toMatchObject({ isAmnesiac: true, role: 'follower' });
+  });
+
+  it('asks the others, until each quorum that it was part of has somebody who told', () => {
+    const single = start();
+    const asked = single.tick().take('logEndRequest');
+    expect(asked.map(({ to }) => to)).toEqual([2, 3]);
+    tell(single, 2, { term: 2, index: 7 });
+    expect(single.node.status().isAmnesiac).toBe(true);
+    expect(
+      single
+        .tick()
+        .take('logEndRequest')
+        .map(({ to }) => to),
+    ).toEqual([3]);
+    tell(single, 3, { term: 1, index: 2 });
+    expect(single.node.status().isAmnesiac).toBe(false);
+  });
+
+  it('needs three of four others where three make a quorum', () => {
+    const single = start([1, 2, 3, 4, 5]);
+    tell(tell(single, 2, { term: 2, index: 3 }), 3, { term: 2, index: 3 });
+    expect(single.node.status().isAmnesiac).toBe(true);
+    tell(single, 4, { term: 2, index: 3 });
+    expect(single.node.status().isAmnesiac).toBe(false);
+  });
+
+  it('votes then only for logs that are as complete as what was told', () => {
+    const single = tell(tell(start(), 2, { term: 2, index: 7 }), 3, { term: 1, index: 2 });
+    expect(asksForVote(single, 4, 2, 6)).toBe(false);
+    expect(asksForVote(single, 5, 2, 7)).toBe(true);
+  });
+
+  it('does not campaign before its log is that complete', () => {
+    const single = tell(tell(start(), 2, { term: 2, index: 7 }), 3, { term: 1, index: 2 });
+    expect(single.tick(60).take('voteRequest')).toEqual([]);
+    const even = tell(tell(start(), 2, { term: 2, index: 3 }), 3, { term: 1, index: 2 });
+    expect(even.tick(60).take('voteRequest').length).toBeGreaterThan(0);
+  });
+
+  it('counts the vote of the present term as spent: it may have given it already', () => {
+    const single = tell(tell(start(), 2, { term: 2, index: 3, now: 6 }), 3, { term: 2, index: 3 });
+    expect(single.node.status()).toMatchObject({ term: 6, vote: 1 });
+    expect(asksForVote(single, 6, 5, 100)).toBe(false);
+    expect(asksForVote(single, 7, 5, 100)).toBe(true);
+  });
+
+  it('is trusted again once a leader has brought it up to what it committed in its term', () => {
+    const single = start();
+    const append = (index: number, commit: number, entries = [entry(4, index + 1)]) =>
+      single.receive(2, {
+        type: 'appendRequest',
+        term: 4,
+        index,
+        logTerm: index === 3 ? 2 : 4,
+        entries,
+        commit,
+      });
+    append(3, 3);
+    expect(single.node.status().isAmnesiac).toBe(true);
+    // Committed further than this reaches.
+    append(4, 9);
+    expect(single.node.status().isAmnesiac).toBe(true);
+    append(5, 6);
+    expect(single.node.status().isAmnesiac).toBe(false);
+  });
+
+  it('has nobody to ask when it is alone', () => {
+    const single = start([1]).tick(60);
+    expect(single.node.status()).toMatchObject({ isAmnesiac: false, role: 'leader' });
+  });
+
+  it('answers others all the same', () => {
+    const single = start();
+    single.receive(2, { type: 'logEndRequest', term: 0 });
+    const [answer] = single.take('logEndResponse');
+    expect(answer).toMatchObject({ to: 2, index: 3, logTerm: 2, commit: 3 });
+  });
+});
