@@ -5,7 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
-import { ELECTION_TICKS, HEARTBEAT_TICKS } from './limits.js';
+import { ELECTION_TICKS, HEARTBEAT_TICKS, TICK_MS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
 import { RaftLogStore, lockDirectory } from './storage/index.js';
@@ -50,7 +50,8 @@ export async function openParts(paths: DataPaths, log: (message: string) => void
       applied: snapshotIndex,
     };
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const replica = new Replica(config, restored, control, codec);
+    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const replica = new Replica(config, restored, control, codec, time);
     return { file, lock, store, engines, replica, snapshotIndex };
   } catch (error) {
     engines.close();

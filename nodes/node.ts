@@ -11,7 +11,7 @@ import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
 import { memberByPeerId } from './control-plane/state.js';
-import type { ControlState, MemberStatus } from './control-plane/state.js';
+import type { ControlState, Member, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
@@ -38,7 +38,7 @@ import { nodeHandlers } from './service/handlers.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, RaftLogStore } from './storage/index.js';
-import { encodeCommand } from './wire/command-codec.js';
+import { COMMAND_VERSION, encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
 export interface NodeOptions {
@@ -286,10 +286,10 @@ export class SwarmNode {
     const { nodeId, advertise } = this.file;
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
-    const same = member.host === advertise.host && member.port === advertise.port;
-    if (member.status === status && same) return;
     const { host, port } = advertise;
-    await this.submit({ type: 'setMember', nodeId, status, host, port }, 2_000);
+    const told = { nodeId, status, host, port, commandVersion: COMMAND_VERSION };
+    if (Object.entries(told).every(([key, value]) => member[key as keyof Member] === value)) return;
+    await this.submit({ type: 'setMember', ...told }, 2_000);
   }
 
   #send(message: Message): void {

@@ -22,8 +22,11 @@ import type {
 } from '../../consensus/raft/index.js';
 import type { ApplyOutcome, LoggedCommand } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
-import { admitWrite, applyControl, dropMember } from '../control-plane/apply.js';
+import { applyControl, changesMore, dropMember } from '../control-plane/apply.js';
 import type { Command, CommandResult, PendingAnswer } from '../control-plane/command.js';
+import { LeaderClock } from '../control-plane/leader-clock.js';
+import type { TimeSource } from '../control-plane/leader-clock.js';
+import { admitWrite, withTime } from '../control-plane/sessions.js';
 import type { ControlState } from '../control-plane/state.js';
 import { nextUpkeep } from './upkeep.js';
 
@@ -84,14 +87,17 @@ export class Replica {
   #replayableFrom: number;
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
+  readonly #clock: LeaderClock;
 
   constructor(
     config: RaftConfig,
     restored: RestoredState,
     control: ControlState,
     codec: CommandCodec,
+    time: TimeSource,
   ) {
     this.#raft = new RaftNode(config, restored);
+    this.#clock = new LeaderClock(time);
     this.#control = control;
     this.#codec = codec;
     this.#appliedIndex = restored.applied;
@@ -114,6 +120,8 @@ export class Replica {
 
   tick(): void {
     this.#raft.step({ type: 'tick' });
+    const { role, term } = this.#raft.status();
+    this.#clock.tick(role === 'leader' ? term : 0, this.#control.clockMs);
     this.#proposeUpkeep();
   }
 
@@ -124,7 +132,8 @@ export class Replica {
 
   /** Proposes a command; the answer comes with `request` in some `finishApply()`. */
   propose(request: number, command: Command): RaftRefusal | undefined {
-    const refusal = this.#raft.step({ type: 'propose', data: [this.#codec.encode(command)] });
+    const timed = withTime(command, this.#control, this.#clock.nowMs(this.#control.clockMs));
+    const refusal = this.#raft.step({ type: 'propose', data: [this.#codec.encode(timed)] });
     if (refusal !== undefined) return refusal;
     const { lastIndex, term } = this.#raft.status();
     this.#proposed.set(lastIndex, { term, request });
@@ -265,7 +274,7 @@ export class Replica {
     const command = this.#codec.decode(entry.data);
     if (command.type !== 'memory') {
       const result = applyControl(this.#control, index, command);
-      if (command.type !== 'openSession') this.#controlChanged = true;
+      if (changesMore(command)) this.#controlChanged = true;
       return { index, request, result, position: -1 };
     }
     const admission = admitWrite(this.#control, index, command);
@@ -313,7 +322,7 @@ export class Replica {
     if (status.role !== 'leader') return;
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
-    const upkeep = nextUpkeep(this.#control, status);
+    const upkeep = nextUpkeep(this.#control, status, this.#clock.nowMs(this.#control.clockMs));
     if (upkeep === undefined) return;
     const refusal =
       upkeep.type === 'membership'

@@ -27,6 +27,10 @@ export interface SwarmOptions {
   /** Entries between two compactions; small, so that runs meet snapshots. */
   readonly compactionEntries: number;
   readonly observer: Observer;
+  /** One hour when left out. */
+  readonly sessionTimeoutMs?: number;
+  /** By how much the clock of a node is wrong now, in milliseconds. */
+  readonly clockErrorMs?: (nodeId: number) => number;
 }
 
 const TICK_MICROSECONDS = 50_000;
@@ -102,7 +106,11 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       entries,
       applied: meta.index,
     };
-    this.replica = new Replica(config, restored, control, codec);
+    const time = {
+      nowMs: () => context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
+      tickMs: TICK_MICROSECONDS / 1_000,
+    };
+    this.replica = new Replica(config, restored, control, codec, time);
     this.#openEngines(control, meta.index);
     this.#rollout = new SimulatedRollout(this, context, options.observer);
     context.setTimer(Math.floor(context.random() * TICK_MICROSECONDS), 'tick');
@@ -236,6 +244,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     for (const message of ready.messagesAfterPersist) this.#send(message);
     for (const context of ready.droppedReads) this.#reads.delete(context);
     const batch = this.replica.beginApply(ready.committedEntries);
+    for (const write of batch.commands) this.#options.observer.wrote(write);
     const applied = this.replica.finishApply(this.engines.apply(batch));
     this.replica.advance();
     for (const reply of applied.replies) {
@@ -356,6 +365,9 @@ function foundingControl(options: SwarmOptions): ControlState {
     peerId: nodeName(1),
     host: 'host',
     port: 1,
+    ...(options.sessionTimeoutMs === undefined
+      ? {}
+      : { sessionTimeoutMs: options.sessionTimeoutMs }),
   });
   const founder = control.members.get(1);
   if (founder === undefined) throw new Error('a new swarm has its founder');

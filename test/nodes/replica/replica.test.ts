@@ -18,6 +18,8 @@ class Group {
   readonly replies: Reply[] = [];
   readonly reads: string[] = [];
   cutOff = 0;
+  /** All nodes of a group read the same clock; 50 ms pass between two ticks. */
+  readonly time = { clockMs: 0, tickMs: 50, nowMs: () => this.time.clockMs };
   #messages: Message[] = [];
 
   constructor(ids: readonly number[]) {
@@ -36,7 +38,7 @@ class Group {
         control.members.set(other, member);
       }
       const config = defaultRaftConfig({ id, random: () => (id - 1) / ids.length });
-      this.replicas.set(id, new Replica(config, foundingState(ids), control, codec));
+      this.replicas.set(id, new Replica(config, foundingState(ids), control, codec, this.time));
       this.engines.set(id, new ModelEngine('v1', emptyContent(1)));
     }
   }
@@ -51,6 +53,7 @@ class Group {
 
   tick(times: number): void {
     for (let i = 0; i < times; i += 1) {
+      this.time.clockMs += this.time.tickMs;
       for (const replica of this.replicas.values()) replica.tick();
       this.settle();
     }
