@@ -15,7 +15,7 @@ import type { ControlState, Member, MemberStatus } from './control-plane/state.j
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { Driver, ProposalError } from './driver.js';
-import { NodeError, messageOf } from './errors.js';
+import { NodeError, messageOf, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
@@ -250,7 +250,7 @@ export class SwarmNode {
         return;
       } catch (error) {
         const isStranger = error instanceof RpcError && error.code === 'permission-denied';
-        if (isStranger) this.#options.log(`node ${nodeId} says that this node is no member`);
+        if (isStranger) this.#options.log(noMemberNotice(nodeId, this.file));
       }
     }
   }
