@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { SwarmClient } from '../../src/client/index.js';
 import { createIdentity, parsePeerAddress } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
 import type { RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import { freePort, scratch } from './support/directories.js';
 import { NodeProcess, run, runJson } from './support/processes.js';
 import type { Created } from './support/swarm.js';
-import { connectTo } from './support/swarm.js';
 
 /** Long beside the start of a node on a busy machine, during which the time of a leader goes on. */
 const TIMEOUT_MS = 10_000;
@@ -79,11 +79,31 @@ describe('a session', () => {
   });
 
   it('of the client library is kept alive while the client only reads', async () => {
-    const client = await connectTo(created);
-    await client.insert({ id: 'before', content: 'x' });
-    await sleep(TIMEOUT_MS * 1.5);
-    await client.insert({ id: 'after', content: 'x' });
-    expect((await client.get('after')).memory?.content).toBe('x');
+    const client = await SwarmClient.connect({
+      seeds: [parsePeerAddress(created.address)],
+      token: created.clientToken,
+      identity,
+    });
+    const { index } = await client.insert({ id: 'before', content: 'x' });
+    // The session of the client was opened a few entries before its write; asking uses it once.
+    const candidates = Array.from({ length: 8 }, (_, at) => index - 1 - at);
+    const known = async (session: number): Promise<boolean> =>
+      keep(session).then(
+        () => true,
+        () => false,
+      );
+    let session = 0;
+    for (const candidate of candidates) {
+      if (session === 0 && (await known(candidate))) session = candidate;
+    }
+    expect(session).toBeGreaterThan(0);
+    for (let sixths = 0; sixths < 9; sixths += 1) {
+      await sleep(TIMEOUT_MS / 6);
+      expect((await client.get('before')).memory?.content).toBe('x');
+    }
+    expect(await known(session)).toBe(true);
+    await client.close();
+    expect(await known(session)).toBe(false);
   });
 
   it('cannot be made to last less than a second or more than thirty days', async () => {
