@@ -151,6 +151,10 @@ const emptyConfState: ConfState = {
 
 type Payload = Pick<Entry, 'type' | 'data'>;
 
+function commandPayload(command: Command): Payload {
+  return { type: 'normal', data: encodeCommand(command) };
+}
+
 /** Votes go one by one, as single changes: this node is in every majority that decides them. */
 function recoveryPayloads(
   nodeId: number,
@@ -158,7 +162,6 @@ function recoveryPayloads(
   control: ControlState,
   confState: ConfState,
 ): Payload[] {
-  const command = (one: Command): Payload => ({ type: 'normal', data: encodeCommand(one) });
   const payloads: Payload[] = [];
   if (confState.votersOutgoing.length > 0) {
     payloads.push({ type: 'confChange', data: encodeConfChange(LEAVE_JOINT) });
@@ -166,12 +169,12 @@ function recoveryPayloads(
   const { rollout } = control;
   if (rollout?.status === 'running') {
     const reason = `the quorum was lost; node ${nodeId} was recovered alone`;
-    payloads.push(command({ type: 'abortRollout', rolloutId: rollout.id, reason }));
+    payloads.push(commandPayload({ type: 'abortRollout', rolloutId: rollout.id, reason }));
   }
   for (const id of removed) {
     const member = control.members.get(id);
     if (member !== undefined && member.status !== 'removing') {
-      payloads.push(command({ type: 'removeMember', nodeId: id }));
+      payloads.push(commandPayload({ type: 'removeMember', nodeId: id }));
     }
     const change = { transition: 'auto', changes: [{ type: 'remove', node: id }] } as const;
     payloads.push({ type: 'confChange', data: encodeConfChange(change) });

@@ -251,7 +251,11 @@ describe('the control state', () => {
     ['a time-out of no time', [2, 's', 'j', 'c', 2, 2, [], [], null, 0, 0], /sessionTimeoutMs/],
     ['an answer beyond the window', sessionOf([[64, 1, 0]]), /distance must be below 64/],
     ['an outcome without a name', sessionOf([[0, 1, 3]]), /outcome must be below 3/],
-    ['more answers than a window', sessionOf(Array(65).fill([0, 1, 0])), /at most 64/],
+    [
+      'more answers than a window',
+      sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
+      /at most 64/,
+    ],
     ['a version of later', [3], /1 or 2; it is 3/],
   ])('with %s is refused', (_what, fields, message) => {
     expect(() => decodeControlState(encode(fields))).toThrow(message);

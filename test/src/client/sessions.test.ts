@@ -55,10 +55,11 @@ describe('a client', () => {
 
   it('opens another session only while a write without an answer holds up the window', async () => {
     const { swarm, client } = await connect();
-    let holdsUp = true;
+    let letGo = (): void => undefined;
+    const heldUp = new Promise<void>((resolve) => (letGo = resolve));
     for (const member of swarm.members) {
       member.before = async (method) => {
-        while (method === 'memory.addEdge' && holdsUp) await sleep(5);
+        if (method === 'memory.addEdge') await heldUp;
       };
     }
     await client.insert({ id: 'a', content: 'x' });
@@ -66,7 +67,7 @@ describe('a client', () => {
     await sleep(20);
     for (let at = 0; at < 3 * WINDOW; at += 1) await client.insert({ id: `m${at}`, content: 'x' });
     expect(swarm.sessions.size).toBe(2);
-    holdsUp = false;
+    letGo();
     await held;
     const once = swarm.applied.map(({ session, sequence }) => `${session}/${sequence}`);
     expect(new Set(once).size).toBe(once.length);
