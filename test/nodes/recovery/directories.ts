@@ -20,7 +20,9 @@ let folders = 0;
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** One thing that a log says. */
-export type Said = { readonly command: Command } | { readonly change: [ChangeType, number] };
+export type Said =
+  | { readonly command: Command }
+  | { readonly change: [ChangeType, number]; readonly isJoint?: boolean };
 
 export const admit = (nodeId: number): Said => ({
   command: { type: 'addMember', peerId: `peer-${nodeId}`, host: '127.0.0.1', port: nodeId },
@@ -59,7 +61,10 @@ function entryOf(said: Said): Pick<Entry, 'type' | 'data'> {
   const [type, node] = said.change;
   return {
     type: 'confChange',
-    data: encodeConfChange({ transition: 'auto', changes: [{ type, node }] }),
+    data: encodeConfChange({
+      transition: said.isJoint === true ? 'jointExplicit' : 'auto',
+      changes: [{ type, node }],
+    }),
   };
 }
 

@@ -99,6 +99,16 @@ describe('a node whose quorum is lost', () => {
     expect(await endOf(paths)).toContain('the only voter already');
   });
 
+  it('leaves a joint configuration first', async () => {
+    const paths = await stoppedNode([...THREE_VOTERS, { change: ['remove', 3], isJoint: true }]);
+    const { situation } = await recoverDirectory(paths, accept);
+    // The third voter still votes in the outgoing half.
+    expect(situation.members.filter(({ voter }) => voter).map(({ nodeId }) => nodeId)).toEqual([
+      1, 2, 3,
+    ]);
+    expect(await endOf(paths)).toContain('the only voter already');
+  });
+
   it('aborts a rollout that runs', async () => {
     const plan = { from: 'v1', to: 'v2', order: [1, 2, 3] } as const;
     const start = { command: { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 } } as const;
