@@ -38,6 +38,7 @@ import { nodeHandlers } from './service/handlers.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, RaftLogStore } from './storage/index.js';
+import { VersionNotice } from './version-notice.js';
 import { COMMAND_VERSION, encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
@@ -212,7 +213,11 @@ export class SwarmNode {
 
   async #join(): Promise<void> {
     this.driver.start();
-    this.#handOver = setInterval(() => this.#handOverIfCordoned(), HAND_OVER_INTERVAL_MS);
+    const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
+    this.#handOver = setInterval(() => {
+      this.#handOverIfCordoned();
+      if (this.#ready && !this.#stopping) notice.poke();
+    }, HAND_OVER_INTERVAL_MS);
     const waiting = setInterval(() => {
       this.#options.log('waiting for a leader and for the log to catch up');
     }, 5_000);
