@@ -25,6 +25,7 @@ import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
+import { COMMAND_VERSION } from './wire/command-codec.js';
 import { encodeControlState } from './wire/state-codec.js';
 
 export interface HostPort {
@@ -38,6 +39,8 @@ export interface InitOptions {
   readonly from?: string;
   readonly listen: HostPort;
   readonly advertise: HostPort;
+  /** After this long without use a client session is forgotten; one hour when left out. */
+  readonly sessionTimeoutMs?: number;
 }
 
 export interface NewSwarm {
@@ -55,7 +58,7 @@ const FOUNDER_ID = 1;
 
 /** Creates a swarm of one node. The v1 installation is copied, never changed. */
 export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
-  const { directory, from, listen, advertise } = options;
+  const { directory, from, listen, advertise, sessionTimeoutMs } = options;
   requireSpecificAddress(advertise);
   await requireFreePort(listen);
   const swarmId = randomUUID();
@@ -71,6 +74,7 @@ export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
       peerId: founder.peerId,
       host: advertise.host,
       port: advertise.port,
+      ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
     });
     const { hardState, snapshot } = foundingState([FOUNDER_ID]);
     const { store } = await RaftLogStore.open(paths.raft, { clusterId: swarmId });
@@ -144,7 +148,8 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
     try {
       const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
       const connection = await endpoint.connect(options.peer, timeout);
-      const request = { token: options.token, ...options.advertise };
+      const commandVersion = COMMAND_VERSION;
+      const request = { token: options.token, ...options.advertise, commandVersion };
       const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
       const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
       await store.close();

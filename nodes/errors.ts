@@ -26,3 +26,14 @@ export class NodeError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What a node logs when a member of its swarm says that it does not know it. */
+export function noMemberNotice(
+  saidBy: number,
+  { nodeId, swarmId }: { readonly nodeId: number; readonly swarmId: string },
+): string {
+  return (
+    `node ${saidBy} says that this node (${nodeId}) is no member of swarm ${swarmId}: it was removed, ` +
+    'or the swarm was recovered without it. Stop it, remove its directory and join again'
+  );
+}

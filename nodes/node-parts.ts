@@ -5,7 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
-import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS } from './limits.js';
+import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS, TICK_MS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
 import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
@@ -76,7 +76,8 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       mayHaveLostSuffix,
     };
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const replica = new Replica(config, restored, control, codec);
+    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const replica = new Replica(config, restored, control, codec, time);
     return { file, lock, store, engines, replica, snapshotIndex, powerCut };
   } catch (error) {
     engines.close();

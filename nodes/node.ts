@@ -11,11 +11,11 @@ import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
 import { memberByPeerId } from './control-plane/state.js';
-import type { ControlState, MemberStatus } from './control-plane/state.js';
+import type { ControlState, Member, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
-import { NodeError, messageOf } from './errors.js';
+import { NodeError, messageOf, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
@@ -39,7 +39,8 @@ import { nodeHandlers } from './service/handlers.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
-import { encodeCommand } from './wire/command-codec.js';
+import { VersionNotice } from './version-notice.js';
+import { COMMAND_VERSION, encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
 export interface NodeOptions extends PartsOptions {
@@ -213,7 +214,11 @@ export class SwarmNode {
 
   async #join(): Promise<void> {
     this.driver.start();
-    this.#handOver = setInterval(() => this.#handOverIfCordoned(), HAND_OVER_INTERVAL_MS);
+    const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
+    this.#handOver = setInterval(() => {
+      this.#handOverIfCordoned();
+      if (this.#ready && !this.#stopping) notice.poke();
+    }, HAND_OVER_INTERVAL_MS);
     const waiting = setInterval(() => {
       this.#options.log('waiting for a leader and for the log to catch up');
     }, 5_000);
@@ -253,7 +258,7 @@ export class SwarmNode {
         return;
       } catch (error) {
         const isStranger = error instanceof RpcError && error.code === 'permission-denied';
-        if (isStranger) this.#options.log(`node ${nodeId} says that this node is no member`);
+        if (isStranger) this.#options.log(noMemberNotice(nodeId, this.file));
       }
     }
   }
@@ -289,10 +294,10 @@ export class SwarmNode {
     const { nodeId, advertise } = this.file;
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
-    const same = member.host === advertise.host && member.port === advertise.port;
-    if (member.status === status && same) return;
     const { host, port } = advertise;
-    await this.submit({ type: 'setMember', nodeId, status, host, port }, 2_000);
+    const told = { nodeId, status, host, port, commandVersion: COMMAND_VERSION };
+    if (Object.entries(told).every(([key, value]) => member[key as keyof Member] === value)) return;
+    await this.submit({ type: 'setMember', ...told }, 2_000);
   }
 
   #send(message: Message): void {

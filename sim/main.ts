@@ -1,10 +1,22 @@
 /** `npm run sim`: runs seeds of a scenario, prints one line each, and shows a failing one whole. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
-import { ScenarioFailure, runRollingMigration } from './scenarios/rolling-migration.js';
+import { runClientSessions } from './scenarios/client-sessions.js';
+import type { SessionsReport } from './scenarios/client-sessions.js';
+import { runRollingMigration } from './scenarios/rolling-migration.js';
 import type { RunReport } from './scenarios/rolling-migration.js';
+import { ScenarioFailure } from './scenarios/scenario-failure.js';
+
+/** Runs a seed; all that a report of any scenario has is what makes runs equal. */
+const SCENARIOS = {
+  'rolling-migration': (seed: number): Report => runRollingMigration(seed),
+  'client-sessions': (seed: number): Report => runClientSessions(seed),
+} as const;
+
+type Report = RunReport | SessionsReport;
 
 interface Flags {
+  readonly scenario: keyof typeof SCENARIOS;
   readonly seeds: number;
   readonly seed?: number;
   readonly first: number;
@@ -13,7 +25,12 @@ interface Flags {
 }
 
 const program = new Command('sim')
-  .description('Simulate rolling migrations under faults; each seed replays to the same events')
+  .description('Simulate a swarm under faults; each seed replays to the same events')
+  .addOption(
+    new Option('--scenario <name>', 'what to simulate')
+      .choices(Object.keys(SCENARIOS))
+      .default('rolling-migration'),
+  )
   .option('--seeds <n>', 'how many seeds to run', positiveInteger, 100)
   .option('--first <n>', 'the first seed', positiveInteger, 1)
   .option('--seed <n>', 'run this seed alone, twice, and compare the traces', positiveInteger)
@@ -26,19 +43,22 @@ program.parse();
 function run(flags: Flags): void {
   const from = flags.seed ?? flags.first;
   const count = flags.seed === undefined ? flags.seeds : 1;
-  const reports: RunReport[] = [];
+  const runSeed = SCENARIOS[flags.scenario];
+  const reports: Report[] = [];
   const failures: { seed: number; message: string }[] = [];
   const show = flags.json !== true && flags.quiet !== true;
   for (let seed = from; seed < from + count; seed += 1) {
     try {
-      const report = runRollingMigration(seed);
-      if (flags.seed !== undefined) requireSameTrace(report, runRollingMigration(seed));
+      const report = runSeed(seed);
+      if (flags.seed !== undefined) requireSameTrace(report, runSeed(seed));
       reports.push(report);
       if (show) process.stdout.write(`${describe(report)}\n`);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       failures.push({ seed, message });
-      process.stderr.write(`FAILED ${message}\nreplay: npm run sim -- --seed ${seed}\n`);
+      process.stderr.write(
+        `FAILED ${message}\nreplay: npm run sim -- --scenario ${flags.scenario} --seed ${seed}\n`,
+      );
       if (error instanceof ScenarioFailure && process.env['AGENTIC_FLOW_DEBUG'] !== undefined) {
         process.stderr.write(`${String((error.cause as Error | undefined)?.stack)}\n`);
       }
@@ -49,16 +69,21 @@ function run(flags: Flags): void {
   if (failures.length > 0 || reports.length === 0) process.exitCode = 1;
 }
 
-function requireSameTrace(first: RunReport, second: RunReport): void {
+function requireSameTrace(first: Report, second: Report): void {
   if (first.traceHash === second.traceHash) return;
   throw new Error(`seed ${first.seed} is not deterministic: two runs have different traces`);
 }
 
-function describe(report: RunReport): string {
-  const { seed, nodes, faults, leaderChanges, switches, operations, events } = report;
+function describe(report: Report): string {
+  const { seed, nodes, faults, leaderChanges, events } = report;
+  const what =
+    'switches' in report
+      ? `${report.switches} switches, ${report.operations} operations`
+      : `${report.clockJumps} clock jumps, ${report.acknowledged} acknowledged, ` +
+        `${report.unknown} unknown, ${report.lost} sessions lost`;
   return (
     `seed ${seed}: ${nodes} nodes, ${faults} faults, ${leaderChanges} leaders, ` +
-    `${switches} switches, ${operations} operations, ${events} events`
+    `${what}, ${events} events`
   );
 }
 

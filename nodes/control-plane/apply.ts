@@ -1,24 +1,24 @@
 /**
  * Applies commands to the control state, in log order. Pure and deterministic.
  *
- * Memory commands pass here first: a session decides whether the write is new, a retry, or one
- * that can no longer be judged. Only a new one goes on to the engines.
+ * Memory commands pass `sessions.ts` first: a session decides whether the write is new, a retry, or
+ * one that can no longer be judged. Only a new one goes on to the engines.
  */
 import { assert } from '../assert.js';
 import { allNodesDone, finishStep, startRollout } from '../rollout/machine.js';
-import type { Command, CommandRefusal, CommandResult, PendingAnswer } from './command.js';
-import { MEMBERS_MAX, SESSIONS_MAX } from './limits.js';
+import type { Command, CommandResult } from './command.js';
+import { MEMBERS_MAX } from './limits.js';
+import { done, refused } from './results.js';
+import { closeSession, keepSession, openSession, tellTime } from './sessions.js';
 import { engineOf, memberByPeerId } from './state.js';
 import type { ControlState, Member } from './state.js';
 
 export type ControlCommand = Exclude<Command, { type: 'memory' }>;
-export type SessionWrite = Extract<Command, { type: 'memory' }>;
 
-/** What to do with a write of a session. `answer` is filled by the engines when it is new. */
-export type Admission =
-  | { readonly kind: 'new'; readonly answer: PendingAnswer }
-  | { readonly kind: 'retry'; readonly answer: PendingAnswer }
-  | { readonly kind: 'refused'; readonly refusal: CommandRefusal };
+/** Whether a command can change anything but sessions: members, rollout, versions. */
+export function changesMore({ type }: ControlCommand): boolean {
+  return !['openSession', 'keepSession', 'closeSession', 'advanceClock'].includes(type);
+}
 
 /** Applies everything but memory commands. */
 export function applyControl(
@@ -37,12 +37,22 @@ export function applyControl(
       member.status = command.status;
       member.host = command.host;
       member.port = command.port;
+      member.commandVersion = command.commandVersion ?? 1;
       return done(index);
     }
     case 'removeMember':
       return removeMember(state, index, command.nodeId);
     case 'openSession':
-      return openSession(state, index, command.owner);
+      return openSession(state, index, command);
+    case 'keepSession':
+      return keepSession(state, index, command);
+    case 'closeSession':
+      return closeSession(state, index, command);
+    case 'advanceClock':
+      tellTime(state, command.nowMs);
+      return done(index);
+    case 'raiseCommandVersion':
+      return raiseCommandVersion(state, index, command.nowMs);
     case 'startRollout':
       return applyStartRollout(state, index, command);
     case 'finishStep':
@@ -52,27 +62,6 @@ export function applyControl(
     case 'raiseVersion':
       return raiseVersion(state, index, command.rolloutId);
   }
-}
-
-/**
- * Judges a write of a session (Raft dissertation 6.3). The sequence numbers of a session count
- * 1, 2, 3, ... and only one write of a session is outstanding, so that the last answer is enough.
- */
-export function admitWrite(state: ControlState, index: number, write: SessionWrite): Admission {
-  const session = state.sessions.get(write.session);
-  if (session === undefined || session.owner !== write.owner) {
-    return { kind: 'refused', refusal: 'session-unknown' };
-  }
-  touch(state, write.session);
-  if (write.sequence === session.lastSequence && write.sequence > 0) {
-    return { kind: 'retry', answer: session.answer };
-  }
-  if (write.sequence !== session.lastSequence + 1) {
-    return { kind: 'refused', refusal: 'sequence-gap' };
-  }
-  session.lastSequence = write.sequence;
-  session.answer = { index, outcome: 'ok' };
-  return { kind: 'new', answer: session.answer };
 }
 
 function addMember(
@@ -97,6 +86,7 @@ function addMember(
     status: 'joining',
     engine: engineOf(state.swarmVersion),
     cordoned: false,
+    commandVersion: 1,
   };
   state.nextNodeId += 1;
   state.members.set(member.nodeId, member);
@@ -117,16 +107,6 @@ function removeMember(state: ControlState, index: number, nodeId: number): Comma
 /** The membership change that drops a node was applied: it is no member any more. */
 export function dropMember(state: ControlState, nodeId: number): void {
   if (state.members.get(nodeId)?.status === 'removing') state.members.delete(nodeId);
-}
-
-function openSession(state: ControlState, index: number, owner: string): CommandResult {
-  if (state.sessions.size >= SESSIONS_MAX) {
-    const oldest = state.sessions.keys().next();
-    assert(oldest.done === false, 'a full session table has an oldest session');
-    state.sessions.delete(oldest.value);
-  }
-  state.sessions.set(index, { owner, lastSequence: 0, answer: { index, outcome: 'ok' } });
-  return done(index, index);
 }
 
 function applyStartRollout(
@@ -198,18 +178,11 @@ function raiseVersion(state: ControlState, index: number, rolloutId: number): Co
   return done(index);
 }
 
-/** Moves a session to the end of the map, which orders it as the most recently used. */
-function touch(state: ControlState, sessionId: number): void {
-  const session = state.sessions.get(sessionId);
-  assert(session !== undefined, 'only a known session is touched');
-  state.sessions.delete(sessionId);
-  state.sessions.set(sessionId, session);
-}
-
-function done(index: number, value = 0): CommandResult {
-  return { ok: true, index, value };
-}
-
-function refused(index: number, refusal: CommandRefusal): CommandResult {
-  return { ok: false, index, refusal };
+/** Sessions of before have known no time: theirs begins now. */
+function raiseCommandVersion(state: ControlState, index: number, nowMs: number): CommandResult {
+  if (state.commandVersion >= 2) return done(index);
+  state.commandVersion = 2;
+  state.clockMs = Math.max(state.clockMs, nowMs);
+  for (const session of state.sessions.values()) session.usedAtMs = state.clockMs;
+  return done(index);
 }

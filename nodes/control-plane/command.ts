@@ -18,16 +18,31 @@ export type Command =
       readonly status: MemberStatus;
       readonly host: string;
       readonly port: number;
+      /** The newest command version that the node reads; 1 when it does not say. */
+      readonly commandVersion?: number;
     }
   | { readonly type: 'removeMember'; readonly nodeId: number }
-  /** The index of the entry becomes the session id. */
-  | { readonly type: 'openSession'; readonly owner: string }
+  /**
+   * The index of the entry becomes the session id. `nowMs`, here and below, is the time of the leader
+   * that proposed it (`leader-clock.ts`); in commands of version 1 it is missing.
+   */
+  | { readonly type: 'openSession'; readonly owner: string; readonly nowMs?: number }
+  | {
+      readonly type: 'keepSession' | 'closeSession';
+      readonly session: number;
+      readonly owner: string;
+      readonly nowMs: number;
+    }
   | {
       readonly type: 'memory';
       readonly session: number;
       /** Peer id of the client, as the transport proved it to the node that proposes. */
       readonly owner: string;
+      /** Numbers the writes of the session: 1, 2, 3, ... */
       readonly sequence: number;
+      /** The lowest sequence that the client has no answer to; missing in version 1. */
+      readonly awaitedFrom?: number;
+      readonly nowMs?: number;
       readonly command: MemoryCommand;
     }
   | {
@@ -46,12 +61,22 @@ export type Command =
     }
   | { readonly type: 'abortRollout'; readonly rolloutId: number; readonly reason: string }
   /** Every node has switched: from here on the swarm is of the new version. */
-  | { readonly type: 'raiseVersion'; readonly rolloutId: number };
+  | { readonly type: 'raiseVersion'; readonly rolloutId: number }
+  /** The time, told when nothing else has told it and sessions may expire. */
+  | { readonly type: 'advanceClock'; readonly nowMs: number }
+  /** Every member reads this version: from here on commands are written in it. */
+  | { readonly type: 'raiseCommandVersion'; readonly version: number; readonly nowMs: number };
 
 export type CommandRefusal =
   | RolloutRefusal
+  /** Never opened, closed, or expired: whether an earlier try of the write was applied is not known. */
   | 'session-unknown'
+  /** The sequence lies above the window of its session. */
   | 'sequence-gap'
+  /** The client said that it waits for this answer no more. */
+  | 'sequence-stale'
+  | 'sessions-full'
+  | 'owner-sessions-full'
   | 'missing-endpoint'
   | 'invalid'
   | 'unknown-member'

@@ -4,6 +4,7 @@
  */
 import type { ApplyOutcome, EngineVersion } from '../../src/memory/engine.js';
 import type { Rollout } from '../rollout/state.js';
+import { SESSION_TIMEOUT_MS_DEFAULT } from './limits.js';
 
 /**
  * `joining`: admitted, not yet serving. `left`: stopped on purpose; not the same as unreachable.
@@ -21,9 +22,11 @@ export interface Member {
   engine: EngineVersion;
   /** Set while the node migrates: it holds no leadership, and clients prefer others. */
   cordoned: boolean;
+  /** The newest command version that it said it reads. */
+  commandVersion: number;
 }
 
-/** The answer to the last write of a session, kept so that a retry is answered and not applied. */
+/** The answer to a write of a session, kept so that a retry is answered and not applied. */
 interface SessionAnswer {
   index: number;
   outcome: ApplyOutcome;
@@ -32,9 +35,14 @@ interface SessionAnswer {
 export interface Session {
   /** Peer id of the client that opened it; nobody else may write in it. */
   readonly owner: string;
-  /** Sequence number of the last applied write; 0 before the first. */
+  /** The replicated clock when it was used last, in milliseconds. */
+  usedAtMs: number;
+  /** Highest sequence number of an applied write; 0 before the first. */
   lastSequence: number;
-  answer: SessionAnswer;
+  /** The lowest sequence that the client waits for; answers below are gone. */
+  awaitedFrom: number;
+  /** By sequence, all within the window that begins at `awaitedFrom`. */
+  answers: Map<number, SessionAnswer>;
 }
 
 export interface ControlState {
@@ -43,6 +51,15 @@ export interface ControlState {
   joinTokenHash: string;
   clientTokenHash: string;
   swarmVersion: 1 | 2;
+  /**
+   * The version in which commands and states are written: 2 in swarms that this release created. In
+   * one that the previous release created it is raised when every member says that it reads it.
+   */
+  commandVersion: 1 | 2;
+  /** Milliseconds as the leaders counted them (`leader-clock.ts`); never goes back. */
+  clockMs: number;
+  /** After this long without use a session is forgotten. Set once, when the swarm is created. */
+  readonly sessionTimeoutMs: number;
   nextNodeId: number;
   /** By node id, in order of joining. */
   members: Map<number, Member>;
@@ -59,6 +76,8 @@ export interface NewSwarm {
   readonly peerId: string;
   readonly host: string;
   readonly port: number;
+  /** One hour when left out. */
+  readonly sessionTimeoutMs?: number;
 }
 
 /** The state that the first node of a swarm begins with; it is node 1. */
@@ -71,12 +90,16 @@ export function newControlState(swarm: NewSwarm): ControlState {
     status: 'joining',
     engine: engineOf(swarm.swarmVersion),
     cordoned: false,
+    commandVersion: 2,
   };
   return {
     swarmId: swarm.swarmId,
     joinTokenHash: swarm.joinTokenHash,
     clientTokenHash: swarm.clientTokenHash,
     swarmVersion: swarm.swarmVersion,
+    commandVersion: 2,
+    clockMs: 0,
+    sessionTimeoutMs: swarm.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT,
     nextNodeId: 2,
     members: new Map([[founder.nodeId, founder]]),
     sessions: new Map(),
@@ -91,6 +114,9 @@ export function emptyControlState(): ControlState {
     joinTokenHash: '',
     clientTokenHash: '',
     swarmVersion: 1,
+    commandVersion: 1,
+    clockMs: 0,
+    sessionTimeoutMs: SESSION_TIMEOUT_MS_DEFAULT,
     nextNodeId: 1,
     members: new Map(),
     sessions: new Map(),

@@ -23,8 +23,11 @@ import type {
 } from '../../consensus/raft/index.js';
 import type { ApplyOutcome, LoggedCommand } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
-import { admitWrite, applyControl, dropMember } from '../control-plane/apply.js';
+import { applyControl, changesMore, dropMember } from '../control-plane/apply.js';
 import type { Command, CommandResult, PendingAnswer } from '../control-plane/command.js';
+import { LeaderClock } from '../control-plane/leader-clock.js';
+import type { TimeSource } from '../control-plane/leader-clock.js';
+import { admitWrite, withTime } from '../control-plane/sessions.js';
 import type { ControlState } from '../control-plane/state.js';
 import { nextUpkeep } from './upkeep.js';
 
@@ -88,14 +91,17 @@ export class Replica {
   #priorities: ReadonlyMap<number, number> = new Map();
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
+  readonly #clock: LeaderClock;
 
   constructor(
     config: RaftConfig,
     restored: RestoredState,
     control: ControlState,
     codec: CommandCodec,
+    time: TimeSource,
   ) {
     this.#raft = new RaftNode(config, restored);
+    this.#clock = new LeaderClock(time);
     this.#control = control;
     this.#codec = codec;
     this.#isAsync = config.asyncStorageWrites;
@@ -126,6 +132,7 @@ export class Replica {
   /** `nowMs` as in the inputs of the core. */
   tick(nowMs?: number): void {
     this.#raft.step(nowMs === undefined ? { type: 'tick' } : { type: 'tick', nowMs });
+    this.#clock.tick(this.#raft.isLeader ? this.#raft.term : 0, this.#control.clockMs);
     this.#proposeUpkeep();
   }
 
@@ -142,7 +149,8 @@ export class Replica {
 
   /** The bytes of a command, for `proposeAll`. */
   encode(command: Command): Uint8Array {
-    return this.#codec.encode(command);
+    const timed = withTime(command, this.#control, this.#clock.nowMs(this.#control.clockMs));
+    return this.#codec.encode(timed);
   }
 
   /** Proposes commands together, all or none; each is answered by its own request. */
@@ -328,7 +336,7 @@ export class Replica {
     const command = this.#codec.decode(entry.data);
     if (command.type !== 'memory') {
       const result = applyControl(this.#control, index, command);
-      if (command.type !== 'openSession') this.#controlChanged = true;
+      if (changesMore(command)) this.#controlChanged = true;
       return { index, request, result, position: -1 };
     }
     const admission = admitWrite(this.#control, index, command);
@@ -376,7 +384,7 @@ export class Replica {
     const status = this.#raft.status();
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
-    const upkeep = nextUpkeep(this.#control, status);
+    const upkeep = nextUpkeep(this.#control, status, this.#clock.nowMs(this.#control.clockMs));
     if (upkeep === undefined) return;
     const refusal =
       upkeep.type === 'membership'

@@ -4,6 +4,7 @@
  */
 import type { ConfChange, RaftStatus } from '../../consensus/raft/index.js';
 import type { Command } from '../control-plane/command.js';
+import { isClockDue } from '../control-plane/sessions.js';
 import type { ControlState } from '../control-plane/state.js';
 import { allNodesDone } from '../rollout/machine.js';
 
@@ -14,13 +15,25 @@ export type Upkeep =
 /** Entries by which a learner may lag when it is made a voter. */
 const PROMOTION_LAG_ENTRIES_MAX = 64;
 
-export function nextUpkeep(control: ControlState, raft: RaftStatus): Upkeep | undefined {
+/** `nowMs` is the time of this leader; see `control-plane/leader-clock.ts`. */
+export function nextUpkeep(
+  control: ControlState,
+  raft: RaftStatus,
+  nowMs: number,
+): Upkeep | undefined {
   if (raft.role !== 'leader' || raft.transferTarget !== 0) return undefined;
   const change = nextMembershipChange(control, raft);
   if (change !== undefined) return { type: 'membership', change };
   const { rollout } = control;
   if (rollout?.status === 'running' && allNodesDone(rollout)) {
     return { type: 'command', command: { type: 'raiseVersion', rolloutId: rollout.id } };
+  }
+  const members = [...control.members.values()];
+  if (control.commandVersion < 2 && members.every((member) => member.commandVersion >= 2)) {
+    return { type: 'command', command: { type: 'raiseCommandVersion', version: 2, nowMs } };
+  }
+  if (isClockDue(control, nowMs)) {
+    return { type: 'command', command: { type: 'advanceClock', nowMs } };
   }
   return undefined;
 }

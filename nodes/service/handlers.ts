@@ -17,6 +17,7 @@ import type {
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
+import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
 import { parseRequest, requests } from './requests.js';
 
@@ -28,6 +29,8 @@ export interface ServicePorts {
   /** Runs the work of a client's request, so that a stopping node can wait for it. */
   track<T>(work: () => Promise<T>): Promise<T>;
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
+  /** What a client may do with a session; null while members of the previous release are there. */
+  sessionRules(): { timeoutMs: number; window: number } | null;
   submitHere(command: Uint8Array): Promise<CommandResult>;
   readBarrier(signal: AbortSignal): Promise<void>;
   activeEngine(): MemoryEngine;
@@ -41,12 +44,20 @@ export interface ServicePorts {
   rolloutPlan(): { plan: object; digest: string };
   rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
   rolloutAbort(timeoutMs: number): Promise<object>;
-  admitPeer(peerId: string, host: string, port: number, timeoutMs: number): Promise<object>;
+  admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(peerId: string, incarnation: string): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
+}
+
+/** Who asks to be admitted, where others reach it, and the newest command version that it reads. */
+export interface JoiningPeer {
+  readonly peerId: string;
+  readonly host: string;
+  readonly port: number;
+  readonly commandVersion: number;
 }
 
 export function nodeHandlers(ports: ServicePorts): Handlers {
@@ -64,10 +75,10 @@ function clientHandlers(ports: ServicePorts): Handlers {
       return ports.describe();
     },
     'swarm.join': (payload, context) => {
-      const { token, host, port } = parseRequest(requests.join, payload);
+      const { token, ...node } = parseRequest(requests.join, payload);
       ports.access.requireJoinToken(token);
       ports.requireServing();
-      return ports.admitPeer(context.connection.peerId, host, port, context.timeoutMs);
+      return ports.admitPeer({ ...node, peerId: context.connection.peerId }, context.timeoutMs);
     },
     'swarm.status': forClients(ports, (payload) => {
       parseRequest(requests.nothing, payload);
@@ -102,6 +113,38 @@ function clientHandlers(ports: ServicePorts): Handlers {
   };
 }
 
+/** Where a write stands in its session. */
+interface SessionPosition {
+  readonly session: number;
+  readonly sequence: number;
+  readonly awaitedFrom?: number | undefined;
+}
+
+/** Sessions in which writes are numbered, so that one that is sent again is applied once. */
+function sessionHandlers(ports: ServicePorts): Handlers {
+  const change = (type: 'keepSession' | 'closeSession'): Handler =>
+    forClients(ports, async (payload, { timeoutMs, connection }) => {
+      const { session } = parseRequest(requests.session, payload);
+      ports.requireServing();
+      // Sessions of the previous release neither expire nor are closed.
+      if (ports.sessionRules() === null) return { session };
+      const command = { type, session, owner: connection.peerId, nowMs: 0 };
+      return { session: applied(await ports.submit(command, timeoutMs)).value };
+    });
+  return {
+    'memory.openSession': forClients(ports, async (payload, { timeoutMs, connection }) => {
+      parseRequest(requests.nothing, payload);
+      ports.requireServing();
+      const result = applied(
+        await ports.submit({ type: 'openSession', owner: connection.peerId }, timeoutMs),
+      );
+      return { session: result.value, ...ports.sessionRules() };
+    }),
+    'memory.keepSession': change('keepSession'),
+    'memory.closeSession': change('closeSession'),
+  };
+}
+
 function memoryHandlers(ports: ServicePorts): Handlers {
   const read = async (
     consistency: 'linearizable' | 'local',
@@ -113,27 +156,21 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     signal.throwIfAborted();
   };
   const write = async (
-    session: number,
-    sequence: number,
+    { session, sequence, awaitedFrom }: SessionPosition,
     command: MemoryCommand,
     { connection, timeoutMs }: CallContext,
   ): Promise<object> => {
     const owner = connection.peerId;
-    const entry = { type: 'memory', session, owner, sequence, command: checked(command) } as const;
+    const head = { type: 'memory', session, owner, sequence, command: checked(command) } as const;
+    const isWindowed = ports.sessionRules() !== null;
+    const entry = isWindowed ? { ...head, awaitedFrom: awaitedFrom ?? sequence } : head;
     return { index: applied(await ports.submit(entry, timeoutMs)).index };
   };
   return {
-    'memory.openSession': forClients(ports, async (payload, { timeoutMs, connection }) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      const result = applied(
-        await ports.submit({ type: 'openSession', owner: connection.peerId }, timeoutMs),
-      );
-      return { session: result.value };
-    }),
+    ...sessionHandlers(ports),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
-      const { session, sequence, id, content, metadata } = parseRequest(requests.insert, payload);
+      const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
       const vector = await ports.embed(embeddingText(content, metadata));
       const command = {
         type: 'insertMemory',
@@ -143,13 +180,14 @@ function memoryHandlers(ports: ServicePorts): Handlers {
         vector,
         timestampMs: ports.now(),
       } as const;
-      return write(session, sequence, command, context);
+      return write(position, command, context);
     }),
     'memory.addEdge': forClients(ports, (payload, context) => {
       ports.requireServing();
-      const { session, sequence, ...edge } = parseRequest(requests.addEdge, payload);
-      const command = { type: 'addEdge', ...edge, timestampMs: ports.now() } as const;
-      return write(session, sequence, command, context);
+      const { from, to, relation, weight, ...position } = parseRequest(requests.addEdge, payload);
+      const timestampMs = ports.now();
+      const command = { type: 'addEdge', from, to, relation, weight, timestampMs } as const;
+      return write(position, command, context);
     }),
     'memory.get': forClients(ports, async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);
@@ -274,8 +312,16 @@ function asRpcError(error: unknown): unknown {
 const REFUSALS: Readonly<Record<string, string>> = {
   invalid: 'the engines refuse the command: a field is out of its bounds',
   'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
-  'session-unknown': 'the session is not known or has expired; open a new one',
-  'sequence-gap': 'the sequence number does not follow the last one of its session',
+  'session-unknown':
+    'the session is not known: it was closed, or has expired without use; open a new one',
+  'sequence-gap': 'the sequence number lies above the window of its session',
+  'sequence-stale': 'the client has said that it waits for no answer to this write any more',
+  'sessions-full':
+    `the swarm holds ${SESSIONS_MAX} client sessions, which is all that it can; ` +
+    'try again when some have been closed or have expired',
+  'owner-sessions-full':
+    `this client has ${SESSIONS_PER_OWNER_MAX} sessions, which is all that one client can have; ` +
+    'use them, close some, or wait until they expire',
   'rollout-running': 'a rollout is running; wait until it has ended or abort it',
   'already-v2': 'the swarm is of version 2 already',
   'plan-outdated': 'the members have changed since the plan was made; plan again',

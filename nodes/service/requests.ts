@@ -33,7 +33,12 @@ const metadata = z
     }
   });
 
-const write = { session: count, sequence: count.min(1) };
+/** `awaitedFrom`: clients of the previous release have one write of a session on its way. */
+const write = {
+  session: count,
+  sequence: count.min(1),
+  awaitedFrom: count.min(1).optional(),
+};
 
 export const requests = {
   hello: z.object({
@@ -51,7 +56,10 @@ export const requests = {
       .max(HOST_LENGTH_MAX)
       .refine(isHost, 'must be an address without a zone, or a host name'),
     port: z.number().int().min(1).max(65_535),
+    /** The newest command version that the new node reads. */
+    commandVersion: count.default(1),
   }),
+  session: z.object({ session: count.min(1) }),
   insert: z.object({
     ...write,
     id,

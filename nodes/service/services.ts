@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 
 import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import { SESSION_WINDOW } from '../control-plane/limits.js';
 import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { canonicalPlan, makePlan } from '../rollout/plan.js';
@@ -10,7 +11,7 @@ import type { RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
-import type { ServicePorts } from './handlers.js';
+import type { JoiningPeer, ServicePorts } from './handlers.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
@@ -18,6 +19,10 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => node.submit(command, timeoutMs),
+    sessionRules: () =>
+      node.control.commandVersion < 2
+        ? null
+        : { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW },
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
     readBarrier: (signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
@@ -36,7 +41,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     rolloutPlan: () => planned(node),
     rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
     rolloutAbort: (timeoutMs) => abortRollout(node, timeoutMs),
-    admitPeer: (peerId, host, port, timeoutMs) => admitPeer(node, peerId, host, port, timeoutMs),
+    admitPeer: (peer, timeoutMs) => admitPeer(node, peer, timeoutMs),
     removePeer: async (nodeId, timeoutMs) => {
       applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
       await untilDropped(node, nodeId, timeoutMs);
@@ -148,11 +153,16 @@ async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object>
 
 async function admitPeer(
   node: SwarmNode,
-  peerId: string,
-  host: string,
-  port: number,
+  { peerId, host, port, commandVersion }: JoiningPeer,
   timeoutMs: number,
 ): Promise<object> {
+  if (commandVersion < node.control.commandVersion) {
+    throw refusal(
+      'release-too-old',
+      'the members of this swarm write their log in a form that the release of the new node does ' +
+        'not read; join with the release of the members',
+    );
+  }
   const { value } = applied(
     await node.submit({ type: 'addMember', peerId, host, port }, timeoutMs),
   );

@@ -1,8 +1,13 @@
 /**
  * Bytes of a log entry: a msgpack array `[version, kind, ...fields]`. Golden bytes of each released
- * version are in `test/nodes/wire`. A reader understands the current version.
+ * version are in `test/nodes/wire`. A reader understands versions 1 and 2.
+ *
+ * Version 2 has what concerns sessions, with the time of the leader; everything else stays in version
+ * 1, whose bytes the previous release reads. What a command holds says which version it is written
+ * in, and `withTime` sees to it that a swarm gets version 2 only when all of its members read it.
+ * A field added at the end of a kind is passed over by readers that do not know it.
  */
-import type { ModelVector } from '../../src/memory/engine.js';
+import type { MemoryCommand, ModelVector } from '../../src/memory/engine.js';
 import type { Command } from '../control-plane/command.js';
 import { ROLLOUT_STEPS } from '../rollout/state.js';
 import { Fields, bytesToFloats, decode, encode, floatsToBytes } from './fields.js';
@@ -19,7 +24,8 @@ import {
   RELATION_LENGTH_MAX,
 } from './limits.js';
 
-const COMMAND_VERSION = 1;
+/** The newest version that this release reads and writes. */
+export const COMMAND_VERSION = 2;
 
 const KINDS = [
   'addMember',
@@ -34,22 +40,57 @@ const KINDS = [
   'raiseVersion',
 ] as const;
 
+const KINDS_2 = [
+  'openSession',
+  'keepSession',
+  'closeSession',
+  'insertMemory',
+  'addEdge',
+  'advanceClock',
+  'raiseCommandVersion',
+] as const;
+
 export function encodeCommand(command: Command): Uint8Array {
-  return encode([COMMAND_VERSION, ...commandFields(command)]);
+  switch (command.type) {
+    case 'openSession': {
+      const { owner, nowMs } = command;
+      return encode(
+        nowMs === undefined ? [1, 'openSession', owner] : [2, 'openSession', owner, nowMs],
+      );
+    }
+    case 'keepSession':
+    case 'closeSession':
+      return encode([2, command.type, command.session, command.owner, command.nowMs]);
+    case 'advanceClock':
+      return encode([2, command.type, command.nowMs]);
+    case 'raiseCommandVersion':
+      return encode([2, command.type, command.version, command.nowMs]);
+    case 'memory':
+      return encode(memoryFields(command));
+    default:
+      return encode([1, ...commandFields(command)]);
+  }
 }
 
-function commandFields(command: Command): unknown[] {
+type SessionCommand =
+  | 'openSession'
+  | 'keepSession'
+  | 'closeSession'
+  | 'advanceClock'
+  | 'raiseCommandVersion'
+  | 'memory';
+
+function commandFields(command: Exclude<Command, { type: SessionCommand }>): unknown[] {
   switch (command.type) {
     case 'addMember':
       return ['addMember', command.peerId, command.host, command.port];
-    case 'setMember':
-      return ['setMember', command.nodeId, command.status, command.host, command.port];
+    case 'setMember': {
+      const { nodeId, status, host, port, commandVersion } = command;
+      const reads = commandVersion === undefined ? [] : [commandVersion];
+      return ['setMember', nodeId, status, host, port, ...reads];
+    }
     case 'removeMember':
       return ['removeMember', command.nodeId];
-    case 'openSession':
-      return ['openSession', command.owner];
-    case 'memory':
-      return memoryFields(command);
     case 'startRollout': {
       const { from, to, order } = command.plan;
       return ['startRollout', from, to, order, command.digest, command.startedAtMs];
@@ -65,35 +106,29 @@ function commandFields(command: Command): unknown[] {
   }
 }
 
-function memoryFields({
-  session,
-  owner,
-  sequence,
-  command,
-}: Extract<Command, { type: 'memory' }>): unknown[] {
+function memoryFields(write: Extract<Command, { type: 'memory' }>): unknown[] {
+  const { session, owner, sequence, awaitedFrom, nowMs = 0, command } = write;
+  const kind = command.type;
+  const head =
+    awaitedFrom === undefined
+      ? [1, kind, session, owner, sequence]
+      : [2, kind, session, owner, sequence, awaitedFrom, nowMs];
   if (command.type === 'addEdge') {
     const { from, to, relation, weight, timestampMs } = command;
-    return ['addEdge', session, owner, sequence, from, to, relation, weight, timestampMs];
+    return [...head, from, to, relation, weight, timestampMs];
   }
   const { id, content, metadata, vector, timestampMs } = command;
-  return [
-    'insertMemory',
-    session,
-    owner,
-    sequence,
-    id,
-    content,
-    JSON.stringify(metadata),
-    vector === null ? null : [vector.model, floatsToBytes(vector.values)],
-    timestampMs,
-  ];
+  const vectorFields = vector === null ? null : [vector.model, floatsToBytes(vector.values)];
+  return [...head, id, content, JSON.stringify(metadata), vectorFields, timestampMs];
 }
 
+/** Throws a `NodeError` of code `malformed` that names the field. */
 export function decodeCommand(bytes: Uint8Array): Command {
   const fields = new Fields(decode(bytes, 'command'), 'command');
   const version = fields.count('version');
-  if (version !== COMMAND_VERSION) {
-    fields.fail('version', `${COMMAND_VERSION}; it is ${version}, of another release`);
+  if (version === 2) return decodeVersion2(fields);
+  if (version !== 1) {
+    fields.fail('version', `1 or ${COMMAND_VERSION}; it is ${version}, of another release`);
   }
   const kind = fields.oneOf('kind', KINDS);
   switch (kind) {
@@ -111,6 +146,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
         status: fields.oneOf('status', ['joining', 'up', 'left']),
         host: fields.string('host', HOST_LENGTH_MAX),
         port: fields.count('port'),
+        ...(fields.isAtEnd ? {} : { commandVersion: fields.count('commandVersion') }),
       };
     case 'removeMember':
       return { type: kind, nodeId: fields.count('nodeId') };
@@ -118,7 +154,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
       return { type: kind, owner: fields.string('owner', PEER_ID_LENGTH_MAX) };
     case 'insertMemory':
     case 'addEdge':
-      return decodeMemory(kind, fields);
+      return { ...decodeWriteHead(fields), command: decodeMemory(kind, fields) };
     case 'startRollout':
       return {
         type: kind,
@@ -150,12 +186,50 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
 }
 
-function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command {
-  const session = fields.count('session');
-  const owner = fields.string('owner', PEER_ID_LENGTH_MAX);
-  const sequence = fields.count('sequence');
+function decodeVersion2(fields: Fields): Command {
+  const kind = fields.oneOf('kind', KINDS_2);
+  switch (kind) {
+    case 'openSession':
+      return {
+        type: kind,
+        owner: fields.string('owner', PEER_ID_LENGTH_MAX),
+        nowMs: fields.count('nowMs'),
+      };
+    case 'keepSession':
+    case 'closeSession':
+      return {
+        type: kind,
+        session: fields.count('session'),
+        owner: fields.string('owner', PEER_ID_LENGTH_MAX),
+        nowMs: fields.count('nowMs'),
+      };
+    case 'insertMemory':
+    case 'addEdge':
+      return {
+        ...decodeWriteHead(fields),
+        awaitedFrom: fields.count('awaitedFrom'),
+        nowMs: fields.count('nowMs'),
+        command: decodeMemory(kind, fields),
+      };
+    case 'advanceClock':
+      return { type: kind, nowMs: fields.count('nowMs') };
+    case 'raiseCommandVersion':
+      return { type: kind, version: fields.count('version'), nowMs: fields.count('nowMs') };
+  }
+}
+
+function decodeWriteHead(fields: Fields) {
+  return {
+    type: 'memory',
+    session: fields.count('session'),
+    owner: fields.string('owner', PEER_ID_LENGTH_MAX),
+    sequence: fields.count('sequence'),
+  } as const;
+}
+
+function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): MemoryCommand {
   if (kind === 'addEdge') {
-    const command = {
+    return {
       type: kind,
       from: fields.string('from', ID_LENGTH_MAX),
       to: fields.string('to', ID_LENGTH_MAX),
@@ -163,9 +237,8 @@ function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command
       weight: fields.number('weight'),
       timestampMs: fields.count('timestampMs'),
     };
-    return { type: 'memory', session, owner, sequence, command };
   }
-  const command = {
+  return {
     type: kind,
     id: fields.string('id', ID_LENGTH_MAX),
     content: fields.string('content', CONTENT_LENGTH_MAX),
@@ -173,7 +246,6 @@ function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): Command
     vector: fields.nullable((outer) => readVector(outer.fields('vector'))),
     timestampMs: fields.count('timestampMs'),
   };
-  return { type: 'memory', session, owner, sequence, command };
 }
 
 function readVector(fields: Fields): ModelVector {

@@ -31,6 +31,11 @@ export class Fields {
     this.#what = what;
   }
 
+  /** True when every value was taken: what a later form of the bytes added is not there. */
+  get isAtEnd(): boolean {
+    return this.#next >= this.#values.length;
+  }
+
   string(name: string, lengthMax: number): string {
     const value = this.#take();
     if (typeof value !== 'string') return this.fail(name, 'a string');

@@ -1,4 +1,11 @@
 /** Bytes of the control state in a snapshot: a msgpack array, versioned, read without trust. */
+import type { PendingAnswer } from '../control-plane/command.js';
+import {
+  SESSION_TIMEOUT_MS_DEFAULT,
+  SESSION_TIMEOUT_MS_MAX,
+  SESSION_TIMEOUT_MS_MIN,
+  SESSION_WINDOW,
+} from '../control-plane/limits.js';
 import { engineOf } from '../control-plane/state.js';
 import type { ControlState, Member, Session } from '../control-plane/state.js';
 import { ROLLOUT_STEPS } from '../rollout/state.js';
@@ -13,35 +20,49 @@ import {
   SESSIONS_IN_STATE_MAX,
 } from './limits.js';
 
-const STATE_VERSION = 1;
+/** The newest version that this release reads and writes. */
+const STATE_VERSION = 2;
+/** In the order of their numbers on the wire, version 2. */
+const OUTCOMES = ['ok', 'missing-endpoint', 'invalid'] as const;
 
+/**
+ * Writes the version that all members read: 1 until the command version is raised. Version 1 has one
+ * answer a session and no time, which is all that there is to say until then.
+ */
 export function encodeControlState(state: ControlState): Uint8Array {
-  const { swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId, rollout } = state;
-  return encode([
-    STATE_VERSION,
-    swarmId,
-    joinTokenHash,
-    clientTokenHash,
-    swarmVersion,
-    nextNodeId,
-    [...state.members.values()].map((member) => [
-      member.nodeId,
-      member.peerId,
-      member.host,
-      member.port,
-      member.status,
-      member.engine,
-      member.cordoned,
-    ]),
-    [...state.sessions].map(([id, { owner, lastSequence, answer }]) => [
-      id,
-      owner,
-      lastSequence,
-      answer.index,
-      answer.outcome,
-    ]),
-    rollout === null ? null : encodeRollout(rollout),
+  const { swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId } = state;
+  const head = [swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId];
+  const members = [...state.members.values()].map(encodeMember);
+  const rollout = state.rollout === null ? null : encodeRollout(state.rollout);
+  if (state.commandVersion === 1) {
+    return encode([1, ...head, members, [...state.sessions].map(encodeSession1), rollout]);
+  }
+  const { clockMs, sessionTimeoutMs } = state;
+  const sessions = [...state.sessions].map(encodeSession);
+  return encode([STATE_VERSION, ...head, members, sessions, rollout, clockMs, sessionTimeoutMs]);
+}
+
+function encodeMember(member: Member): unknown[] {
+  const { nodeId, peerId, host, port, status, engine, cordoned, commandVersion } = member;
+  const reads = commandVersion === 1 ? [] : [commandVersion];
+  return [nodeId, peerId, host, port, status, engine, cordoned, ...reads];
+}
+
+function encodeSession1([id, session]: [number, Session]): unknown[] {
+  const { owner, lastSequence, answers } = session;
+  const { index, outcome } = answers.get(lastSequence) ?? { index: id, outcome: 'ok' };
+  return [id, owner, lastSequence, index, outcome];
+}
+
+/** Sequences as their distance from `awaitedFrom`, so that a window of answers stays small. */
+function encodeSession([id, session]: [number, Session]): unknown[] {
+  const { owner, usedAtMs, lastSequence, awaitedFrom, answers } = session;
+  const answerFields = [...answers].map(([sequence, { index, outcome }]) => [
+    sequence - awaitedFrom,
+    index,
+    OUTCOMES.indexOf(outcome),
   ]);
+  return [id, owner, usedAtMs, lastSequence, awaitedFrom, answerFields];
 }
 
 function encodeRollout(rollout: Rollout): unknown[] {
@@ -62,24 +83,39 @@ function encodeRollout(rollout: Rollout): unknown[] {
   ];
 }
 
+/** Throws a `NodeError` of code `malformed` that names the field. */
 export function decodeControlState(bytes: Uint8Array): ControlState {
   const fields = new Fields(decode(bytes, 'control state'), 'control state');
   const version = fields.count('version');
-  if (version !== STATE_VERSION) {
-    fields.fail('version', `${STATE_VERSION}; it is ${version}, of another release`);
+  if (version !== 1 && version !== STATE_VERSION) {
+    fields.fail('version', `1 or ${STATE_VERSION}; it is ${version}, of another release`);
   }
+  const readSession = version === 1 ? readSession1 : readSession2;
   return {
     swarmId: fields.string('swarmId', 128),
     joinTokenHash: fields.string('joinTokenHash', 128),
     clientTokenHash: fields.string('clientTokenHash', 128),
     swarmVersion: fields.count('swarmVersion') === 2 ? 2 : 1,
+    commandVersion: version === 1 ? 1 : 2,
     nextNodeId: fields.count('nextNodeId'),
     members: byId(fields.list('members', NODES_MAX, (list) => readMember(list.fields('member')))),
     sessions: new Map(
       fields.list('sessions', SESSIONS_IN_STATE_MAX, (list) => readSession(list.fields('session'))),
     ),
     rollout: fields.nullable((outer) => readRollout(outer.fields('rollout'))),
+    clockMs: version === 1 ? 0 : fields.count('clockMs'),
+    sessionTimeoutMs: version === 1 ? SESSION_TIMEOUT_MS_DEFAULT : readTimeout(fields),
   };
+}
+
+/** Shorter than that and the clock would stand still, told in parts of it. */
+function readTimeout(fields: Fields): number {
+  const timeoutMs = fields.count('sessionTimeoutMs');
+  if (timeoutMs >= SESSION_TIMEOUT_MS_MIN && timeoutMs <= SESSION_TIMEOUT_MS_MAX) return timeoutMs;
+  return fields.fail(
+    'sessionTimeoutMs',
+    `${SESSION_TIMEOUT_MS_MIN} to ${SESSION_TIMEOUT_MS_MAX} milliseconds`,
+  );
 }
 
 function byId(members: readonly Member[]): Map<number, Member> {
@@ -95,16 +131,41 @@ function readMember(fields: Fields): Member {
     status: fields.oneOf('status', ['joining', 'up', 'left', 'removing']),
     engine: fields.oneOf('engine', [engineOf(1), engineOf(2)]),
     cordoned: fields.boolean('cordoned'),
+    commandVersion: fields.isAtEnd ? 1 : fields.count('commandVersion'),
   };
 }
 
-function readSession(fields: Fields): [number, Session] {
+function readSession1(fields: Fields): [number, Session] {
   const id = fields.count('id');
   const owner = fields.string('owner', PEER_ID_LENGTH_MAX);
   const lastSequence = fields.count('lastSequence');
   const index = fields.count('index');
-  const outcome = fields.oneOf('outcome', ['ok', 'missing-endpoint', 'invalid']);
-  return [id, { owner, lastSequence, answer: { index, outcome } }];
+  const outcome = fields.oneOf('outcome', OUTCOMES);
+  const answers: Session['answers'] = new Map();
+  if (lastSequence > 0) answers.set(lastSequence, { index, outcome });
+  const awaitedFrom = Math.max(lastSequence, 1);
+  return [id, { owner, usedAtMs: 0, lastSequence, awaitedFrom, answers }];
+}
+
+function readSession2(fields: Fields): [number, Session] {
+  const id = fields.count('id');
+  const owner = fields.string('owner', PEER_ID_LENGTH_MAX);
+  const usedAtMs = fields.count('usedAtMs');
+  const lastSequence = fields.count('lastSequence');
+  const awaitedFrom = fields.count('awaitedFrom');
+  const answers = fields.list('answers', SESSION_WINDOW, (list) =>
+    readAnswer(list.fields('answer'), awaitedFrom),
+  );
+  return [id, { owner, usedAtMs, lastSequence, awaitedFrom, answers: new Map(answers) }];
+}
+
+function readAnswer(fields: Fields, awaitedFrom: number): [number, PendingAnswer] {
+  const distance = fields.count('distance');
+  if (distance >= SESSION_WINDOW) fields.fail('distance', `below ${SESSION_WINDOW}`);
+  const index = fields.count('index');
+  const outcome = OUTCOMES[fields.count('outcome')];
+  if (outcome === undefined) return fields.fail('outcome', `below ${OUTCOMES.length}`);
+  return [awaitedFrom + distance, { index, outcome }];
 }
 
 function readRollout(fields: Fields): Rollout {

@@ -1,6 +1,7 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
 import { assert } from '../../nodes/assert.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
+import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { ModelEngine } from './model-engine.js';
 
@@ -10,6 +11,8 @@ export class Observer {
   readonly #leaders = new Map<number, number>();
   readonly #contentAt = new Map<number, string>();
   /** Steps finished, switches and aborts seen: shows that a run tested something. */
+  /** Index at which each content was written; every write of a scenario has a content of its own. */
+  readonly writtenAt = new Map<string, number>();
   switches = 0;
   leaderChanges = 0;
 
@@ -19,6 +22,15 @@ export class Observer {
     assert(known === undefined || known === nodeId, `term ${term} has one leader`);
     if (known === undefined) this.leaderChanges += 1;
     this.#leaders.set(term, nodeId);
+  }
+
+  /** Exactly once: a write that was sent twice is applied at one index, on every node. */
+  wrote({ index, command }: LoggedCommand): void {
+    if (command.type !== 'insertMemory') return;
+    const { content } = command;
+    const first = this.writtenAt.get(content);
+    assert(first === undefined || first === index, `the write ${content} is applied once`);
+    if (first === undefined) this.writtenAt.set(content, index);
   }
 
   /** State machine safety: equal states at equal indexes, on every node and in every engine. */

@@ -6,11 +6,12 @@
 import { assert } from '../../nodes/assert.js';
 import { checkLinearizability } from '../checkers/linearizability.js';
 import { memoryRegister } from '../checkers/models.js';
-import { applySchedule, describeSchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
+import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
 import type { Schedule } from '../nemesis/index.js';
 import { RandomStream, World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
+import { ScenarioFailure } from './scenario-failure.js';
 import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { nodeName } from './swarm-messages.js';
@@ -27,19 +28,6 @@ export interface RunReport {
   readonly faults: number;
   readonly events: number;
   readonly traceHash: string;
-}
-
-/** What went wrong in a run, with all that is needed to see it again. */
-export class ScenarioFailure extends Error {
-  override readonly name = 'ScenarioFailure';
-  constructor(
-    readonly seed: number,
-    readonly schedule: Schedule,
-    cause: unknown,
-  ) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    super(`seed ${seed}: ${what}\n${describeSchedule(schedule)}`, { cause });
-  }
 }
 
 const SECOND = 1_000_000;

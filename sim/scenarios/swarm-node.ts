@@ -27,6 +27,10 @@ export interface SwarmOptions {
   /** Entries between two compactions; small, so that runs meet snapshots. */
   readonly compactionEntries: number;
   readonly observer: Observer;
+  /** One hour when left out. */
+  readonly sessionTimeoutMs?: number;
+  /** By how much the clock of a node is wrong now, in milliseconds. */
+  readonly clockErrorMs?: (nodeId: number) => number;
 }
 
 const TICK_MICROSECONDS = 50_000;
@@ -104,7 +108,11 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       entries,
       applied: meta.index,
     };
-    this.replica = new Replica(config, restored, control, codec);
+    const time = {
+      nowMs: () => context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
+      tickMs: TICK_MICROSECONDS / 1_000,
+    };
+    this.replica = new Replica(config, restored, control, codec, time);
     this.#openEngines(control, meta.index);
     this.#rollout = new SimulatedRollout(this, context, options.observer);
     context.setTimer(Math.floor(context.random() * TICK_MICROSECONDS), 'tick');
@@ -234,6 +242,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 
   #apply(entries: readonly Entry[]): void {
     const batch = this.replica.beginApply(entries);
+    for (const write of batch.commands) this.#options.observer.wrote(write);
     const applied = this.replica.finishApply(this.engines.apply(batch));
     for (const reply of applied.replies) {
       const asker = this.#askers.get(reply.request);
@@ -353,6 +362,9 @@ function foundingControl(options: SwarmOptions): ControlState {
     peerId: nodeName(1),
     host: 'host',
     port: 1,
+    ...(options.sessionTimeoutMs === undefined
+      ? {}
+      : { sessionTimeoutMs: options.sessionTimeoutMs }),
   });
   const founder = control.members.get(1);
   if (founder === undefined) throw new Error('a new swarm has its founder');

@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
+import { addRecoverCommand } from './recover.js';
 import { addRolloutCommands } from './rollout.js';
 import { addSwarmCommands } from './swarm.js';
 
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
   addMemoryCommands(program);
   addRolloutCommands(program);
   addMigrateCommand(program);
+  addRecoverCommand(program);
   return program;
 }
 

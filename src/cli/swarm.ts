@@ -1,5 +1,10 @@
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
+import {
+  SESSION_TIMEOUT_MS_MAX,
+  SESSION_TIMEOUT_MS_MIN,
+} from '../../nodes/control-plane/limits.js';
 import { initSwarm } from '../../nodes/create.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
 import type { Member, SwarmStatus } from '../client/index.js';
@@ -13,6 +18,7 @@ interface InitFlags {
   readonly from?: string;
   readonly listen: string;
   readonly advertise?: string;
+  readonly sessionTimeout?: number;
   readonly json?: boolean;
 }
 
@@ -26,6 +32,11 @@ export function addSwarmCommands(program: Command): void {
     .option('--from <v1-dir>', 'v1 installation to serve; copied, never changed')
     .requiredOption('--listen <host:port>', 'UDP address on which the node listens')
     .option('--advertise <host:port>', 'address under which others reach it, if another')
+    .option(
+      '--session-timeout <seconds>',
+      'forget client sessions that nobody used for so long (3600)',
+      sessionTimeoutOf,
+    )
     .option('--json', 'print one JSON object')
     .action(init);
   withConnection(swarm.command('status'))
@@ -39,13 +50,25 @@ export function addSwarmCommands(program: Command): void {
     .action(remove);
 }
 
+/** Whole seconds in the bounds of the replicated state. */
+function sessionTimeoutOf(text: string): number {
+  const [min, max] = [SESSION_TIMEOUT_MS_MIN / 1_000, SESSION_TIMEOUT_MS_MAX / 1_000];
+  const seconds = numberOf(text);
+  if (Number.isInteger(seconds) && seconds >= min && seconds <= max) return seconds;
+  throw new InvalidArgumentError(`It must be ${min} to ${max} whole seconds.`);
+}
+
 async function init(flags: InitFlags): Promise<void> {
   const listen = parseHostPort(flags.listen);
   const advertise = flags.advertise === undefined ? listen : parseHostPort(flags.advertise);
-  const options = { directory: flags.data, listen, advertise };
-  const swarm = await initSwarm(
-    flags.from === undefined ? options : { ...options, from: flags.from },
-  );
+  const { from, sessionTimeout } = flags;
+  const swarm = await initSwarm({
+    directory: flags.data,
+    listen,
+    advertise,
+    ...(from === undefined ? {} : { from }),
+    ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout * 1_000 }),
+  });
   const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
   const { swarmId, peerId, joinToken, clientToken, notCarried } = swarm;
   const text = [

@@ -96,8 +96,13 @@ export const helloSchema = z.object({
   leader: indexSchema,
 });
 
-/** Answer of `memory.openSession`. */
-export const sessionSchema = z.object({ session: z.union([z.number(), z.bigint()]) });
+/** Answer of `memory.openSession`; times in milliseconds. */
+export const sessionSchema = z.object({
+  session: z.union([z.number(), z.bigint()]),
+  // Members of the previous release tell neither: one write at a time, and no time-out.
+  timeoutMs: z.number().positive().nullable().default(null),
+  window: z.number().int().positive().default(1),
+});
 
 /** Answer of a write: the index of the log entry that carries it. */
 export const writtenSchema = z.object({ index: indexSchema });

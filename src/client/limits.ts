@@ -3,10 +3,16 @@
 /** Members that one client keeps connections to; members beyond it are not connected. */
 export const MEMBERS_MAX = 128;
 
-/** Sessions one client holds, and so writes it has outstanding at a time. */
-export const SESSIONS_MAX = 64;
+/** Writes that one client has outstanding at a time. */
+export const WRITES_MAX = 64;
 
-/** Writes that may wait for a free session before further ones are refused. */
+/** A session without use is kept alive so many times in its time-out. */
+export const KEEP_ALIVES_PER_TIMEOUT = 3;
+
+/** How long `close` tries to give the sessions of the client back, in milliseconds. */
+export const CLOSE_SESSIONS_MS = 500;
+
+/** Writes that may wait for others to be answered before further ones are refused. */
 export const WAITING_WRITES_MAX = 4_096;
 
 /** Requests that may wait for a member to become reachable before further ones are refused. */

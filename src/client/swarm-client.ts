@@ -16,12 +16,18 @@ import * as answers from './answers.js';
 import type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
-import { EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR, SEARCH_LIMIT_MAX } from './limits.js';
+import {
+  CLOSE_SESSIONS_MS,
+  EMBEDDING_ATTEMPT_FACTOR,
+  ROLLOUT_ATTEMPT_FACTOR,
+  SEARCH_LIMIT_MAX,
+} from './limits.js';
 import { Links } from './links.js';
 import { checkSeeds, openLinks } from './open-links.js';
 import type { Request, RequestOptions } from './requests.js';
 import { perform } from './requests.js';
 import { SessionPool } from './sessions.js';
+import type { OpenedSession } from './sessions.js';
 import type { ClientSettings } from './settings.js';
 import { DEFAULT_SETTINGS } from './settings.js';
 import { write } from './write.js';
@@ -67,7 +73,7 @@ export interface Read extends Served {
  */
 export class SwarmClient {
   readonly #links: Links;
-  readonly #sessions = new SessionPool();
+  readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;
   readonly #running = new Set<AbortController>();
   #closed = false;
@@ -221,7 +227,7 @@ export class SwarmClient {
   async close(): Promise<void> {
     this.#closed = true;
     for (const request of this.#running) request.abort();
-    this.#sessions.close();
+    await Promise.all(this.#sessions.close().map((session) => this.#giveBack(session)));
     await this.#links.close();
     await this.#endpoint?.close(0);
   }
@@ -236,6 +242,32 @@ export class SwarmClient {
     const consistency = options.consistency ?? 'linearizable';
     const prefersLeader = consistency === 'linearizable';
     return this.#ask(schema, method, { id, consistency }, { ...options, prefersLeader });
+  }
+
+  /** A third of its time-out has passed without a write: says that the session is still wanted. */
+  async #keep({ id }: OpenedSession): Promise<boolean> {
+    const request = {
+      ...this.#times({}, 1),
+      method: 'memory.keepSession',
+      payload: { session: id },
+    };
+    try {
+      await this.#open({}, (signal) => perform({ ...request, signal }, this.#links));
+      return true;
+    } catch (error) {
+      if (error instanceof ClientError && error.reason === 'session-unknown') return false;
+      throw error;
+    }
+  }
+
+  /** What is not given back expires, so nothing waits for long here. */
+  async #giveBack({ id, timeoutMs }: OpenedSession): Promise<void> {
+    if (timeoutMs === null) return;
+    const method = 'memory.closeSession';
+    const times = { attemptTimeoutMs: CLOSE_SESSIONS_MS, deadlineMs: CLOSE_SESSIONS_MS };
+    await perform({ ...times, method, payload: { session: id } }, this.#links).catch(
+      () => undefined,
+    );
   }
 
   async #ask<T>(

@@ -4,59 +4,62 @@ import { parseAnswer, sessionSchema } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
 import type { Answered, LinkSet, Request } from './requests.js';
 import { perform } from './requests.js';
-import type { Session, SessionPool } from './sessions.js';
+import type { OpenedSession, Place, SessionPool } from './sessions.js';
 
 /** Fresh sessions that one write may ask for before it gives up. */
 const SESSIONS_A_WRITE_MAX = 4;
 
-/** Refusals that are outcomes of the state machine: the session counts them as its last answer. */
-const APPLIED_REASONS: ReadonlySet<string> = new Set(['missing-endpoint']);
+/** Refusals that are outcomes of the state machine: the session keeps them as answers. */
+const APPLIED_REASONS: ReadonlySet<string> = new Set(['missing-endpoint', 'invalid']);
 
 /** Refusals of the session itself: nothing of this write was applied. */
-const SESSION_REASONS: ReadonlySet<string> = new Set(['session-unknown', 'sequence-gap']);
+const SESSION_REASONS: ReadonlySet<string> = new Set([
+  'session-unknown',
+  'sequence-gap',
+  'sequence-stale',
+]);
 
 export interface Write extends Omit<Request, 'payload' | 'onFailure'> {
   /** The payload without session and sequence. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Sends the write under a session of the pool, which is free again afterwards or given up. */
+/**
+ * Sends the write in a session of the pool. When the session is not known any more, the write goes out
+ * in another one if no attempt can have been applied, and otherwise rejects with `outcome-unknown`.
+ */
 export async function write(request: Write, set: LinkSet, pool: SessionPool): Promise<Answered> {
   const deadlineMs = performance.now() + request.deadlineMs;
-  let session = await pool.acquire();
-  let keep = false;
-  try {
-    for (let sessions = 1; ; sessions += 1) {
-      const leftMs = Math.max(1, deadlineMs - performance.now());
-      session ??= await openSession({ ...request, deadlineMs: leftMs }, set);
-      const outcome = await attempt(request, deadlineMs - performance.now(), session, set);
-      if (outcome.kind === 'answered') {
-        keep = true;
-        return outcome.answered;
-      }
-      if (outcome.kind === 'failed') {
-        keep = outcome.keep;
-        throw outcome.error;
-      }
-      if (sessions >= SESSIONS_A_WRITE_MAX) throw outcome.error;
-      session = undefined;
+  for (let sessions = 1; ; sessions += 1) {
+    const leftMs = Math.max(1, deadlineMs - performance.now());
+    const open = (): Promise<OpenedSession> => openSession({ ...request, deadlineMs: leftMs }, set);
+    const place = await pool.take(open, leftMs, request.signal);
+    let isAnswered = false;
+    try {
+      const outcome = await attempt(request, deadlineMs - performance.now(), place, set);
+      isAnswered = outcome.isAnswered;
+      if (outcome.isSessionLost) pool.lose(place.session);
+      if (outcome.kind === 'answered') return outcome.answered;
+      const maySendAgain = outcome.kind === 'not-applied' && sessions < SESSIONS_A_WRITE_MAX;
+      if (!maySendAgain) throw outcome.error;
+    } finally {
+      place.end(isAnswered);
     }
-  } finally {
-    if (keep && session !== undefined) pool.release(session);
-    else pool.discard();
   }
 }
 
-type Outcome =
+/** `isAnswered`: the swarm has said what became of the write, so the session can go on after it. */
+type Outcome = { readonly isAnswered: boolean; readonly isSessionLost: boolean } & (
   | { readonly kind: 'answered'; readonly answered: Answered }
-  | { readonly kind: 'failed'; readonly error: unknown; readonly keep: boolean }
-  /** The session is gone and the write was not applied: it may go out under another one. */
-  | { readonly kind: 'no-session'; readonly error: unknown };
+  | { readonly kind: 'failed'; readonly error: unknown }
+  /** The session is gone and the write was not applied: it may go out in another one. */
+  | { readonly kind: 'not-applied'; readonly error: unknown }
+);
 
 async function attempt(
   request: Write,
   leftMs: number,
-  session: Session,
+  { session, sequence, awaitedFrom }: Place,
   set: LinkSet,
 ): Promise<Outcome> {
   const { body, ...rest } = request;
@@ -66,39 +69,41 @@ async function attempt(
       {
         ...rest,
         deadlineMs: leftMs,
-        payload: { session: session.id, sequence: session.sequence, ...body },
+        payload: { session: session.id, sequence, awaitedFrom, ...body },
         onFailure: (_error, verdict) => {
           uncertain ||= verdict.uncertain;
         },
       },
       set,
     );
-    session.sequence += 1;
-    return { kind: 'answered', answered };
+    return { kind: 'answered', answered, isAnswered: true, isSessionLost: false };
   } catch (error) {
-    const reason = error instanceof ClientError ? error.reason : undefined;
-    if (reason !== undefined && APPLIED_REASONS.has(reason)) {
-      session.sequence += 1;
-      return { kind: 'failed', error, keep: true };
+    const reason = (error instanceof ClientError ? error.reason : undefined) ?? '';
+    if (!SESSION_REASONS.has(reason)) {
+      const isAnswered = APPLIED_REASONS.has(reason);
+      return { kind: 'failed', error, isAnswered, isSessionLost: false };
     }
-    if (reason === undefined || !SESSION_REASONS.has(reason)) {
-      return { kind: 'failed', error, keep: false };
-    }
-    if (!uncertain) return { kind: 'no-session', error };
-    const unknown = new ClientError(
-      'outcome-unknown',
-      `${request.method} may or may not have been applied: its session ended before a repeated ` +
-        `attempt was answered (${messageOf(error)}); read before writing again`,
-      { cause: error, reason },
-    );
-    return { kind: 'failed', error: unknown, keep: false };
+    const lost = { isAnswered: false, isSessionLost: true };
+    if (!uncertain) return { kind: 'not-applied', error, ...lost };
+    return { kind: 'failed', error: outcomeUnknown(request.method, error), ...lost };
   }
 }
 
+function outcomeUnknown(method: string, error: unknown): ClientError {
+  const reason = error instanceof ClientError ? error.reason : undefined;
+  return new ClientError(
+    'outcome-unknown',
+    `${method} may or may not have been applied: an attempt was not answered, and the swarm does not ` +
+      `know its session any more (${messageOf(error)}). It was not sent again; read before writing again`,
+    { cause: error, reason },
+  );
+}
+
 /** Opening is repeatable: a session whose answer was lost stays empty and expires. */
-async function openSession(request: Write, set: LinkSet): Promise<Session> {
+async function openSession(request: Write, set: LinkSet): Promise<OpenedSession> {
   const method = 'memory.openSession';
   const { body: _body, ...rest } = request;
   const answered = await perform({ ...rest, method, payload: {} }, set);
-  return { id: parseAnswer(sessionSchema, method, answered.answer).session, sequence: 1 };
+  const { session, timeoutMs, window } = parseAnswer(sessionSchema, method, answered.answer);
+  return { id: session, timeoutMs, window };
 }

@@ -29,6 +29,8 @@ const CLIENT_METHODS = [
   'memory.edges',
   'memory.search',
 ];
+/** Methods for which some of the garbage below is right: it names a session. */
+const SESSION_METHODS = ['memory.keepSession', 'memory.closeSession'];
 const CLIENT_METHODS_WITHOUT_PAYLOAD = [
   'swarm.status',
   'rollout.abort',
@@ -116,7 +118,12 @@ describe('a stranger', () => {
     await client.insert({ id: 'kept', content: 'it stays' });
     await client.close();
     const connection = await connectAs(createIdentity());
-    const closed = [...CLIENT_METHODS, ...CLIENT_METHODS_WITHOUT_PAYLOAD, ...MEMBER_METHODS];
+    const closed = [
+      ...CLIENT_METHODS,
+      ...SESSION_METHODS,
+      ...CLIENT_METHODS_WITHOUT_PAYLOAD,
+      ...MEMBER_METHODS,
+    ];
     for (const method of closed) {
       await expect(connection.call(method, {}, timeout), method).rejects.toMatchObject({
         code: 'permission-denied',
@@ -162,6 +169,9 @@ describe('a client', () => {
     const connection = await connectAsClient();
     const methods = ['client.hello', 'swarm.join', ...CLIENT_METHODS];
     expect(await notMalformed(connection, methods, GARBAGE)).toEqual([]);
+    const withoutSession = GARBAGE.filter((each) => !JSON.stringify(each).includes('"session":1'));
+    expect(withoutSession.length).toBeGreaterThan(10);
+    expect(await notMalformed(connection, SESSION_METHODS, withoutSession)).toEqual([]);
     const session = await connection.call('memory.openSession', {}, timeout);
     const write = { ...(session as object), sequence: 1, id: 'x', content: 'y' };
     const deep = [

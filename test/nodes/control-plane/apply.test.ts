@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { admitWrite, applyControl, dropMember } from '../../../nodes/control-plane/apply.js';
+import { applyControl, dropMember } from '../../../nodes/control-plane/apply.js';
 import type { ControlCommand } from '../../../nodes/control-plane/apply.js';
-import { SESSIONS_MAX } from '../../../nodes/control-plane/limits.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import type { ControlState } from '../../../nodes/control-plane/state.js';
 import { currentNode } from '../../../nodes/rollout/machine.js';
@@ -97,69 +96,6 @@ describe('members', () => {
     expect(one.apply({ type: 'removeMember', nodeId: 2 })).toMatchObject({
       refusal: 'rollout-running',
     });
-  });
-});
-
-describe('sessions', () => {
-  const insert = (session: number, sequence: number, owner = 'client') =>
-    ({
-      type: 'memory',
-      session,
-      owner,
-      sequence,
-      command: { type: 'addEdge', from: 'a', to: 'b', relation: 'r', weight: 1, timestampMs: 1 },
-    }) as const;
-
-  function opened() {
-    const { state, apply } = log();
-    const { index } = apply({ type: 'openSession', owner: 'client' });
-    return { state, session: index };
-  }
-
-  it('let a write through once, and repeat its answer afterwards', () => {
-    const { state, session } = opened();
-    const first = admitWrite(state, 10, insert(session, 1));
-    expect(first.kind).toBe('new');
-    if (first.kind === 'new') first.answer.outcome = 'missing-endpoint';
-    const retry = admitWrite(state, 11, insert(session, 1));
-    expect(retry).toMatchObject({
-      kind: 'retry',
-      answer: { index: 10, outcome: 'missing-endpoint' },
-    });
-  });
-
-  it.each([[0], [2], [5]])('refuse sequence %i as the first write', (sequence) => {
-    const { state, session } = opened();
-    const admission = admitWrite(state, 10, insert(session, sequence));
-    expect(admission).toEqual({ kind: 'refused', refusal: 'sequence-gap' });
-  });
-
-  it('refuse an older write than the last', () => {
-    const { state, session } = opened();
-    admitWrite(state, 10, insert(session, 1));
-    admitWrite(state, 11, insert(session, 2));
-    expect(admitWrite(state, 12, insert(session, 1)).kind).toBe('refused');
-  });
-
-  it('belong to the client that opened them', () => {
-    const { state, session } = opened();
-    const stranger = admitWrite(state, 10, insert(session, 1, 'stranger'));
-    expect(stranger).toEqual({ kind: 'refused', refusal: 'session-unknown' });
-    expect(admitWrite(state, 11, insert(session, 1)).kind).toBe('new');
-  });
-
-  it('expire, the least recently used first, and are unknown then', () => {
-    const { state, apply } = log();
-    const first = apply({ type: 'openSession', owner: 'client' }).index;
-    const second = apply({ type: 'openSession', owner: 'client' }).index;
-    for (let i = 2; i < SESSIONS_MAX; i += 1) apply({ type: 'openSession', owner: 'client' });
-    expect(admitWrite(state, 1e6, insert(first, 1)).kind).toBe('new');
-    apply({ type: 'openSession', owner: 'client' });
-    expect(state.sessions.size).toBe(SESSIONS_MAX);
-    expect(admitWrite(state, 1e6 + 1, insert(second, 1))).toMatchObject({
-      refusal: 'session-unknown',
-    });
-    expect(admitWrite(state, 1e6 + 2, insert(first, 2)).kind).toBe('new');
   });
 });
 

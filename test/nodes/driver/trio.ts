@@ -4,7 +4,12 @@ import type { Command } from '../../../nodes/control-plane/command.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { Driver } from '../../../nodes/driver.js';
 import { Engines } from '../../../nodes/engines.js';
-import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from '../../../nodes/limits.js';
+import {
+  DISK_STALL_TICKS,
+  ELECTION_TICKS,
+  HEARTBEAT_TICKS,
+  TICK_MS,
+} from '../../../nodes/limits.js';
 import { Replica } from '../../../nodes/replica/replica.js';
 import { RaftLogStore } from '../../../nodes/storage/index.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
@@ -69,7 +74,8 @@ export class Trio {
       diskStallTicks: DISK_STALL_TICKS,
     });
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const replica = new Replica(config, founding, control, codec);
+    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const replica = new Replica(config, founding, control, codec, time);
     const engines = new Engines();
     engines.add(new ModelEngine('v1', emptyContent(1)));
     const errors: unknown[] = [];

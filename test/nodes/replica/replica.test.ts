@@ -18,6 +18,8 @@ class Group {
   readonly replies: Reply[] = [];
   readonly reads: string[] = [];
   cutOff = 0;
+  /** All nodes of a group read the same clock; 50 ms pass between two ticks. */
+  readonly time = { clockMs: 1e9, tickMs: 50, nowMs: () => this.time.clockMs };
   #messages: Message[] = [];
 
   constructor(ids: readonly number[]) {
@@ -36,7 +38,7 @@ class Group {
         control.members.set(other, member);
       }
       const config = defaultRaftConfig({ id, random: () => (id - 1) / ids.length });
-      this.replicas.set(id, new Replica(config, foundingState(ids), control, codec));
+      this.replicas.set(id, new Replica(config, foundingState(ids), control, codec, this.time));
       this.engines.set(id, new ModelEngine('v1', emptyContent(1)));
     }
   }
@@ -51,6 +53,7 @@ class Group {
 
   tick(times: number): void {
     for (let i = 0; i < times; i += 1) {
+      this.time.clockMs += this.time.tickMs;
       for (const replica of this.replicas.values()) replica.tick();
       this.settle();
     }
@@ -175,5 +178,90 @@ describe('replica', () => {
     old.readIndex('deposed');
     group.tick(40);
     expect(group.reads).toEqual(['follower']);
+  });
+});
+
+describe('the time of a leader', () => {
+  const ONE_HOUR_TICKS = (3_600_000 / 50) * 1.1;
+  const sessionsOf = (group: Group): number[] =>
+    [...group.replicas.values()].map(({ control }) => control.sessions.size);
+
+  it('expires an idle session on every node, and then leaves the log alone', () => {
+    const { group } = groupWithSession();
+    group.tick(ONE_HOUR_TICKS);
+    expect(sessionsOf(group)).toEqual([0, 0, 0]);
+    const { lastIndex } = group.leader.status();
+    group.tick(ONE_HOUR_TICKS);
+    expect(group.leader.status().lastIndex).toBe(lastIndex);
+  });
+
+  it('is in the log a few times in the time-out, not once a tick', () => {
+    const { group } = groupWithSession();
+    const { lastIndex } = group.leader.status();
+    group.tick(3_000_000 / 50);
+    expect(sessionsOf(group)).toEqual([1, 1, 1]);
+    expect(group.leader.status().lastIndex - lastIndex).toBeLessThanOrEqual(8);
+    expect(group.leader.control.clockMs).toBeGreaterThan(2_500_000);
+  });
+
+  it.each([24 * 3_600_000, -24 * 3_600_000, Number.NaN])(
+    'does not follow a clock that jumps by %i ms',
+    (jumpMs) => {
+      const { group, session } = groupWithSession();
+      for (let jump = 0; jump < 10; jump += 1) {
+        group.time.clockMs += jumpMs;
+        group.tick(5);
+        if (Number.isNaN(jumpMs)) group.time.clockMs = 1_000;
+        group.leader.propose(jump, insert(session, jump + 1, 'text'));
+        group.settle();
+      }
+      expect(group.leader.control.clockMs).toBeLessThan(10_000);
+      expect(sessionsOf(group)).toEqual([1, 1, 1]);
+    },
+  );
+
+  it('goes on from the replicated clock when another node leads', () => {
+    const { group, session } = groupWithSession();
+    group.tick(20_000);
+    const before = group.leader.control.clockMs;
+    expect(before).toBeGreaterThan(500_000);
+    group.cutOff = group.leader.status().id;
+    group.tick(60);
+    group.leader.propose(9, insert(session, 1, 'text'));
+    group.settle();
+    const after = group.leader.control.clockMs;
+    expect(after).toBeGreaterThanOrEqual(before);
+    expect(after).toBeLessThan(before + 10_000);
+  });
+});
+
+describe('a swarm of the previous release', () => {
+  it('gets commands of version 2 when every member has said that it reads them', () => {
+    const group = new Group([1, 2, 3]);
+    for (const { control } of group.replicas.values()) {
+      control.commandVersion = 1;
+      for (const member of control.members.values()) member.commandVersion = 1;
+    }
+    group.tick(20);
+    const versions = (): number[] =>
+      [...group.replicas.values()].map(({ control }) => control.commandVersion);
+    const say = (nodeId: number, commandVersion?: number): void => {
+      const told = { type: 'setMember', nodeId, status: 'up', host: 'h', port: 1 } as const;
+      group.leader.propose(
+        nodeId,
+        commandVersion === undefined ? told : { ...told, commandVersion },
+      );
+      group.tick(5);
+    };
+    for (const nodeId of [1, 2, 3]) say(nodeId);
+    expect(versions()).toEqual([1, 1, 1]);
+    say(1, 2);
+    say(3, 2);
+    expect(versions()).toEqual([1, 1, 1]);
+    group.leader.propose(7, { type: 'openSession', owner: 'client' });
+    group.settle();
+    expect(group.leader.control.clockMs).toBe(0);
+    say(2, 2);
+    expect(versions()).toEqual([2, 2, 2]);
   });
 });

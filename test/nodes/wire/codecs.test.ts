@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { applyControl } from '../../../nodes/control-plane/apply.js';
 import type { Command } from '../../../nodes/control-plane/command.js';
+import { admitWrite } from '../../../nodes/control-plane/sessions.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { NodeError } from '../../../nodes/errors.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
@@ -83,19 +84,90 @@ const GOLDEN_COMMANDS: [Command, string][] = [
   [{ type: 'raiseVersion', rolloutId: 9 }, '9301ac726169736556657273696f6e09'],
 ];
 
+/** What version 2 added: commands of sessions with the time of the leader, and a field at an end. */
+const GOLDEN_COMMANDS_2: [Command, string][] = [
+  [
+    { type: 'setMember', nodeId: 2, status: 'up', host: 'h', port: 4433, commandVersion: 2 },
+    '9701a97365744d656d62657202a27570a168cd115102',
+  ],
+  [
+    { type: 'openSession', owner: 'o', nowMs: 1_000_000_000_000 },
+    '9402ab6f70656e53657373696f6ea16fcb426d1a94a2000000',
+  ],
+  [
+    { type: 'keepSession', session: 5, owner: 'o', nowMs: 7 },
+    '9502ab6b65657053657373696f6e05a16f07',
+  ],
+  [
+    { type: 'closeSession', session: 5, owner: 'o', nowMs: 7 },
+    '9502ac636c6f736553657373696f6e05a16f07',
+  ],
+  [
+    {
+      type: 'memory',
+      session: 5,
+      owner: 'o',
+      sequence: 3,
+      awaitedFrom: 2,
+      nowMs: 7,
+      command: {
+        type: 'insertMemory',
+        id: 'a',
+        content: 'text',
+        metadata: {},
+        vector: null,
+        timestampMs: 1,
+      },
+    },
+    '9c02ac696e736572744d656d6f727905a16f030207a161a474657874a27b7dc001',
+  ],
+  [
+    {
+      type: 'memory',
+      session: 5,
+      owner: 'o',
+      sequence: 3,
+      awaitedFrom: 2,
+      nowMs: 7,
+      command: {
+        type: 'addEdge',
+        from: 'a',
+        to: 'b',
+        relation: 'r',
+        weight: 0.25,
+        timestampMs: 1,
+      },
+    },
+    '9c02a76164644564676505a16f030207a161a162a172cb3fd000000000000001',
+  ],
+  [{ type: 'advanceClock', nowMs: 7 }, '9302ac616476616e6365436c6f636b07'],
+  [
+    { type: 'raiseCommandVersion', version: 2, nowMs: 7 },
+    '9402b37261697365436f6d6d616e6456657273696f6e0207',
+  ],
+];
+
 describe('commands', () => {
-  it.each(GOLDEN_COMMANDS)('%o have their golden bytes', (command, golden) => {
-    expect(hex(encodeCommand(command))).toBe(golden);
-    expect(decodeCommand(bytes(golden))).toEqual(command);
-  });
+  it.each([...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2])(
+    '%o have their golden bytes',
+    (command, golden) => {
+      expect(hex(encodeCommand(command))).toBe(golden);
+      expect(decodeCommand(bytes(golden))).toEqual(command);
+    },
+  );
 
   it('of another version are refused by name', () => {
-    expect(() => decodeCommand(encode([2, 'openSession']))).toThrow(/version must be 1; it is 2/);
+    expect(() => decodeCommand(encode([3, 'openSession']))).toThrow(/1 or 2; it is 3/);
+    expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
   });
 
   it('that are damaged are refused as malformed, whatever the damage', () => {
     const damaged = fc
-      .tuple(fc.constantFrom(...GOLDEN_COMMANDS), fc.nat(), fc.integer({ min: 0, max: 255 }))
+      .tuple(
+        fc.constantFrom(...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2),
+        fc.nat(),
+        fc.integer({ min: 0, max: 255 }),
+      )
       .map(([[, golden], position, byte]) => {
         const copy = bytes(golden);
         copy[position % copy.length] = byte;
@@ -116,11 +188,14 @@ describe('commands', () => {
 });
 
 describe('the control state', () => {
-  const golden =
+  /** Version 1, as the previous release writes it and reads it. */
+  const golden1 =
     '9901a173a16aa1630102919701a170a16801a76a6f696e696e67a27631c2919502a16f0002a26f6b9803a164a27631' +
     'a27632a772756e6e696e67919401a6636f72646f6e01c004a0';
+  const golden2 =
+    '9b02a173a16aa1630102919801a170a16801a76a6f696e696e67a27631c202919602a16fcd07d003029293010500930006019803a164a27631a27632a772756e6e696e67919401a6636f72646f6e01c004a0cd07d0ce0036ee80';
 
-  it('has its golden bytes', () => {
+  function started() {
     const state = newControlState({
       swarmId: 's',
       joinTokenHash: 'j',
@@ -130,13 +205,89 @@ describe('the control state', () => {
       host: 'h',
       port: 1,
     });
-    applyControl(state, 2, { type: 'openSession', owner: 'o' });
     const plan = { from: 'v1', to: 'v2', order: [1] } as const;
-    applyControl(state, 3, { type: 'startRollout', plan, digest: 'd', startedAtMs: 4 });
-    expect(hex(encodeControlState(state))).toBe(golden);
-    expect(decodeControlState(bytes(golden))).toEqual(state);
+    const start = { type: 'startRollout', plan, digest: 'd', startedAtMs: 4 } as const;
+    return { state, start };
+  }
+
+  it('of version 1 has its golden bytes, until the command version is raised', () => {
+    const { state, start } = started();
+    state.commandVersion = 1;
+    for (const member of state.members.values()) member.commandVersion = 1;
+    applyControl(state, 2, { type: 'openSession', owner: 'o' });
+    applyControl(state, 3, start);
+    expect(hex(encodeControlState(state))).toBe(golden1);
+    expect(decodeControlState(bytes(golden1))).toEqual(state);
+  });
+
+  it('of version 2 has its golden bytes', () => {
+    const { state, start } = started();
+    applyControl(state, 2, { type: 'openSession', owner: 'o', nowMs: 1_000 });
+    applyControl(state, 3, start);
+    for (const sequence of [3, 2]) {
+      const head = {
+        type: 'memory',
+        session: 2,
+        owner: 'o',
+        awaitedFrom: 2,
+        nowMs: 2_000,
+      } as const;
+      const command = {
+        type: 'addEdge',
+        from: 'a',
+        to: 'b',
+        relation: 'r',
+        weight: 1,
+        timestampMs: 1,
+      } as const;
+      const admission = admitWrite(state, 8 - sequence, { ...head, sequence, command });
+      if (admission.kind === 'new' && sequence === 2) admission.answer.outcome = 'missing-endpoint';
+    }
+    expect(hex(encodeControlState(state))).toBe(golden2);
+    expect(decodeControlState(bytes(golden2))).toEqual(state);
+  });
+
+  it.each([
+    ['a time-out of no time', [2, 's', 'j', 'c', 2, 2, [], [], null, 0, 0], /sessionTimeoutMs/],
+    ['an answer beyond the window', sessionOf([[64, 1, 0]]), /distance must be below 64/],
+    ['an outcome without a name', sessionOf([[0, 1, 3]]), /outcome must be below 3/],
+    [
+      'more answers than a window',
+      sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
+      /at most 64/,
+    ],
+    ['a version of later', [3], /1 or 2; it is 3/],
+  ])('with %s is refused', (_what, fields, message) => {
+    expect(() => decodeControlState(encode(fields))).toThrow(message);
+  });
+
+  it('that is damaged is refused as malformed, whatever the damage', () => {
+    const damaged = fc
+      .tuple(fc.constantFrom(golden1, golden2), fc.nat(), fc.integer({ min: 0, max: 255 }))
+      .map(([golden, position, byte]) => {
+        const copy = bytes(golden);
+        copy[position % copy.length] = byte;
+        return copy;
+      });
+    fc.assert(
+      fc.property(damaged, (input) => {
+        try {
+          decodeControlState(input);
+        } catch (error) {
+          expect(error).toBeInstanceOf(NodeError);
+          expect((error as NodeError).code).toBe('malformed');
+        }
+      }),
+      { seed, numRuns: 2_000 },
+    );
   });
 });
+
+/** A state of version 2 with one session of these answers. */
+function sessionOf(answers: unknown): unknown[] {
+  const session = [5, 'o', 0, 0, 1, answers];
+  return [2, 's', 'j', 'c', 2, 2, [], [session], null, 0, 3_600_000];
+}
 
 describe('dump records', () => {
   const record = {

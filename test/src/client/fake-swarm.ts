@@ -38,6 +38,9 @@ export interface AppliedWrite {
 interface FakeSession {
   last: number;
   answer: { index: number };
+  /** With a window: the answers that were not acknowledged, and from where on that is. */
+  readonly answers?: Map<number, { index: number }>;
+  awaitedFrom?: number;
 }
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -51,6 +54,11 @@ export class FakeSwarm {
   swarmId = 'swarm-a';
   leader = 1;
   rollouts = 0;
+  /** What sessions are like; null is the previous release, with one write at a time. */
+  rules: { timeoutMs: number; window: number } | null = null;
+  readonly kept: number[] = [];
+  readonly closed: number[] = [];
+  #sessionIds = 0;
   #index = 0;
 
   constructor(size: number) {
@@ -114,10 +122,19 @@ export class FakeSwarm {
         }
         return this.#hello(member);
       case 'memory.openSession': {
-        const session = this.sessions.size + 1;
-        this.sessions.set(session, { last: 0, answer: { index: 0 } });
-        return { session };
+        this.#sessionIds += 1;
+        const session = this.#sessionIds;
+        this.sessions.set(session, { last: 0, answer: { index: 0 }, answers: new Map() });
+        return { session, ...this.rules };
       }
+      case 'memory.keepSession':
+        this.#session(payload);
+        this.kept.push(Number(payload['session']));
+        return { session: payload['session'] };
+      case 'memory.closeSession':
+        this.sessions.delete(Number(payload['session']));
+        this.closed.push(Number(payload['session']));
+        return { session: payload['session'] };
       case 'memory.insert':
       case 'memory.addEdge':
         return this.#write(method, payload);
@@ -159,17 +176,42 @@ export class FakeSwarm {
     return { swarmId, swarmVersion: 1, nodeId, peerId, members, leader: this.leader };
   }
 
+  #session(payload: Payload): FakeSession {
+    const session = this.sessions.get(Number(payload['session']));
+    if (session === undefined) throw refused('session-unknown', 'the session has expired');
+    return session;
+  }
+
+  #admit(session: FakeSession, sequence: number, told: number): unknown {
+    const awaitedFrom = Math.max(session.awaitedFrom ?? 1, told);
+    session.awaitedFrom = awaitedFrom;
+    const answers = session.answers ?? new Map<number, { index: number }>();
+    for (const old of answers.keys()) if (old < awaitedFrom) answers.delete(old);
+    const known = answers.get(sequence);
+    if (known !== undefined) return known;
+    if (sequence < awaitedFrom) throw refused('sequence-stale', 'its answer was dropped');
+    if (sequence >= awaitedFrom + (this.rules?.window ?? 1)) {
+      throw refused('sequence-gap', 'beyond the window');
+    }
+    return undefined;
+  }
+
   #write(method: string, payload: Payload): unknown {
     const id = String(payload['id'] ?? payload['from']);
     const number = Number(payload['session']);
     const sequence = Number(payload['sequence']);
-    const session = this.sessions.get(number);
-    if (session === undefined) throw refused('session-unknown', 'the session has expired');
-    if (sequence === session.last) return session.answer;
-    if (sequence !== session.last + 1) throw refused('sequence-gap', 'a sequence is missing');
+    const session = this.#session(payload);
+    if (this.rules === null) {
+      if (sequence === session.last) return session.answer;
+      if (sequence !== session.last + 1) throw refused('sequence-gap', 'a sequence is missing');
+    } else {
+      const known = this.#admit(session, sequence, Number(payload['awaitedFrom']));
+      if (known !== undefined) return known;
+    }
     session.last = sequence;
     this.#index += 1;
     session.answer = { index: this.#index };
+    session.answers?.set(sequence, session.answer);
     this.applied.push({ method, session: number, sequence, id });
     if (method === 'memory.addEdge') {
       if (!this.memories.has(id)) throw refused('missing-endpoint', `no memory ${id}`);

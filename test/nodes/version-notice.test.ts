@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+
+import { emptyControlState } from '../../nodes/control-plane/state.js';
+import type { RaftStatus } from '../../consensus/raft/index.js';
+import { VersionNotice } from '../../nodes/version-notice.js';
+
+/** A replica of which only leader, term and state are looked at, and what was said in it. */
+function noticing() {
+  const control = emptyControlState();
+  const at = { term: 1, leader: 1, fails: false };
+  const said: number[] = [];
+  const replica = { control, status: () => ({ ...at }) as unknown as RaftStatus };
+  const notice = new VersionNotice(replica, async () => {
+    if (at.fails) throw new Error('the leader does not answer');
+    said.push(at.term);
+  });
+  return { notice, control, at, said };
+}
+
+describe('the notice of the command version', () => {
+  it('is given once in a term, to whoever leads', () => {
+    const { notice, at, said } = noticing();
+    for (let i = 0; i < 5; i += 1) notice.poke();
+    at.term = 2;
+    at.leader = 0;
+    notice.poke();
+    at.leader = 3;
+    for (let i = 0; i < 5; i += 1) notice.poke();
+    expect(said).toEqual([1, 2]);
+  });
+
+  it('is given again when it was not taken', async () => {
+    const { notice, at, said } = noticing();
+    at.fails = true;
+    notice.poke();
+    await new Promise((resolve) => setImmediate(resolve));
+    at.fails = false;
+    notice.poke();
+    expect(said).toEqual([1]);
+  });
+
+  it('is not given when the swarm writes that version', () => {
+    const { notice, control, said } = noticing();
+    control.commandVersion = 2;
+    notice.poke();
+    expect(said).toEqual([]);
+  });
+});
