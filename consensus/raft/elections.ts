@@ -1,5 +1,6 @@
 /** Campaigns and votes: Raft 5.2 and 5.4.1, thesis 4.2.3 (leases), 9.6 (pre-vote). */
 import type { RaftRefusal } from './input.js';
+import { isLeased } from './lease.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { jointVote } from './quorum.js';
 import { broadcastAppend } from './replication.js';
@@ -20,6 +21,11 @@ export function startCampaign(node: RaftState, kind: CampaignKind): RaftRefusal 
   if (!node.promotable) {
     node.trace?.({ type: 'campaignIgnored', why: 'not-voter', term });
     return 'not-voter';
+  }
+  // Leaders count on the own vote as on those of others; only a transfer releases it.
+  if (kind !== 'transfer' && node.config.leaseMs > 0 && isLeased(node)) {
+    node.trace?.({ type: 'campaignIgnored', why: 'leased', term });
+    return 'leased';
   }
   if (hasUnappliedChange(node)) {
     node.trace?.({ type: 'campaignIgnored', why: 'unapplied-change', term });

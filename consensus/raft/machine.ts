@@ -136,6 +136,7 @@ function handleLeader(node: RaftState, message: Message): void {
   assert(node.leader === NO_NODE || node.leader === from, 'a term has one leader');
   if (node.role !== 'follower') node.becomeFollower(node.term, from);
   node.electionElapsed = 0;
+  node.promisedTick = node.ticks;
   node.leader = from;
   if (message.type === 'appendRequest') handleAppendRequest(node, message);
   else if (message.type === 'heartbeat') handleHeartbeat(node, message);

@@ -64,8 +64,8 @@ export class RaftState {
   clockMs = -Infinity;
   /** A quorum has promised not to vote for `leaseMs` from then on. */
   leaseFromMs = -Infinity;
-  /** Whether this node took part before it started, so that a leader may count on it. */
-  readonly mayHavePromised: boolean;
+  /** The tick at which a leader was last heard; after a restart any may have been just before. */
+  promisedTick: number;
   /** Whether this leader has told, or will tell, another one to campaign. */
   hasTransferred = false;
   /** Who should lead; see `setPriorities`. */
@@ -85,7 +85,7 @@ export class RaftState {
     this.log = new RaftLog(restored);
     this.term = restored.hardState.term;
     this.vote = restored.hardState.vote;
-    this.mayHavePromised = this.term > 0;
+    this.promisedTick = this.term > 0 ? 0 : -Infinity;
     if (this.log.lastTerm > this.term && this.term !== 0) {
       throw new RaftError(
         'inconsistent-state',

@@ -18,7 +18,11 @@ export type RaftEvent =
   | { type: 'started'; term: number; commit: number; applied: number; log: LogEnd }
   | { type: 'became'; role: Role; term: number }
   | { type: 'campaignStarted'; term: number }
-  | { type: 'campaignIgnored'; why: 'leader' | 'not-voter' | 'unapplied-change'; term: number }
+  | {
+      type: 'campaignIgnored';
+      why: 'leader' | 'not-voter' | 'leased' | 'unapplied-change';
+      term: number;
+    }
   | { type: 'voteRequested'; message: MessageType; to: NodeId; term: number; log: LogEnd }
   | {
       type: 'voteAnswered' | 'voteIgnored';
