@@ -112,7 +112,8 @@ describe('a leader with a lease', () => {
     node.take();
     heartbeats(node, 1200, 1210, [2, 3]);
     expect(node.node.status().transferTarget).toBe(0);
-    expect(isAnswered(node, 1211)).toBe(false);
+    heartbeats(node, 1220, 1230, [2, 3]);
+    expect(isAnswered(node, 1231)).toBe(false);
   });
 
   it('does not answer by a lease of an earlier membership', () => {

@@ -29,6 +29,7 @@ const LEASES: Faults = {
 const HANGING: Faults = { ...ALL_FAULTS, stall: 0.05, crash: 0.02 };
 
 interface Run extends NetworkOptions {
+  readonly faults: Faults;
   readonly share: number;
   readonly steps?: number;
 }
@@ -48,8 +49,8 @@ const RUNS: Record<string, Run> = {
   'leases of leaders that stay': { ...LEASED, faults: LEASES, share: 0.15, steps: 3 * STEPS },
 };
 
-function run(seed: number, { steps = STEPS, ...options }: Run): Network {
-  const network = new Network(seed, options);
+function run(seed: number, { steps = STEPS, faults, ...options }: Run): Network {
+  const network = new Network(seed, faults, options);
   for (let step = 0; step < steps; step += 1) network.step();
   network.heal();
   return network;

@@ -50,12 +50,13 @@ export const ALL_FAULTS: Faults = {
 
 /** Which mechanisms a run uses. */
 export interface NetworkOptions {
-  readonly faults: Faults;
   /** Asynchronous storage writes, and leaders that leave a stalled disk. */
   readonly isPipelined: boolean;
   /** Clocks are played, and reads are answered by leases of so many milliseconds if not 0. */
   readonly leaseMs: number | null;
 }
+
+const PLAIN: NetworkOptions = { isPipelined: false, leaseMs: null };
 
 const ALL_IDS: readonly NodeId[] = [1, 2, 3, 4, 5];
 const FOUNDERS: readonly NodeId[] = [1, 2, 3];
@@ -83,7 +84,8 @@ export class Network implements Surroundings {
 
   constructor(
     seed: number,
-    private readonly options: NetworkOptions,
+    private readonly faults: Faults,
+    private readonly options: NetworkOptions = PLAIN,
   ) {
     this.random = new Random(seed);
     const fields: Partial<RaftConfig> = {
@@ -140,14 +142,14 @@ export class Network implements Surroundings {
       return;
     }
     const isLost = this.host(to).node === null || this.cut.has(`${from}>${to}`);
-    if (isLost || random.chance(this.options.faults.drop)) {
+    if (isLost || random.chance(this.faults.drop)) {
       if (random.chance(0.5)) this.host(from).step({ type: 'unreachable', peer: to });
       if (type === 'snapshot') {
         this.host(from).step({ type: 'snapshotReport', peer: to, ok: false });
       }
       return;
     }
-    if (random.chance(this.options.faults.duplicate)) this.inFlight.push(message);
+    if (random.chance(this.faults.duplicate)) this.inFlight.push(message);
     this.host(to).step({ type: 'message', message });
     if (type === 'snapshot' && random.chance(SNAPSHOT_ACK)) {
       this.host(from).step({ type: 'snapshotReport', peer: to, ok: true });
@@ -243,8 +245,8 @@ export class Network implements Surroundings {
   }
 
   private misbehave(host: Host): void {
-    const { random } = this;
-    const { faults, isPipelined, leaseMs } = this.options;
+    const { random, faults } = this;
+    const { isPipelined, leaseMs } = this.options;
     if (random.chance(faults.crash)) host.crash();
     else if (host.node === null && random.chance(0.2)) this.start(host.id);
     if (random.chance(faults.partition)) this.repartition();

@@ -106,6 +106,8 @@ describe('asynchronous writes of a follower', () => {
       { term: 3, index: 2, logTerm: 3 },
       { term: 4, index: 3, logTerm: 2 },
     ]);
+    const written = node.writing.map(({ entries }) => entries.map(({ term }) => term));
+    expect(written).toEqual([[2, 2], [3], [2, 2]]);
     // On the disk are now the two entries of the first leader: but not for long.
     expect(node.write().handedOut).toEqual([]);
     expect(node.write().handedOut).toEqual([]);
@@ -215,6 +217,19 @@ describe('a snapshot of the leader', () => {
     node.apply();
     expect(node.node.status().applied).toBe(9);
     expect(node.write().handedOut).toEqual([10]);
+  });
+
+  it('holds a later membership than changes that were handed out before it', () => {
+    const node = new Pipelined(stored(TRIO, []));
+    const change = { transition: 'auto', changes: [{ type: 'remove', node: 3 }] } as const;
+    const entries = [
+      { term: 2, index: 2, type: 'confChange' as const, data: encodeConfChange(change) },
+    ];
+    node.receive(2, { ...after(), term: 2, entries, commit: 2 }).write();
+    node.receive(2, { type: 'snapshot', snapshot: snapshotAt(9, 2) });
+    node.apply();
+    expect(node.node.status().confState.voters).toEqual([1, 2, 3]);
+    expect(node.writeAll().node.status().confState.voters).toEqual([1, 2, 3]);
   });
 
   it('keeps its place when a later one comes in before it is stored', () => {
