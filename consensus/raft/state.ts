@@ -85,7 +85,9 @@ export class RaftState {
     this.log = new RaftLog(restored);
     this.term = restored.hardState.term;
     this.vote = restored.hardState.vote;
-    this.promisedTick = this.term > 0 ? 0 : -Infinity;
+    // Also a member that joins: the term in which it has answered may not have become durable. Only
+    // scripted tests start with a membership in no term.
+    this.promisedTick = this.term > 0 || restored.snapshot === null ? 0 : -Infinity;
     if (this.log.lastTerm > this.term && this.term !== 0) {
       throw new RaftError(
         'inconsistent-state',
@@ -120,7 +122,9 @@ export class RaftState {
 
   /**
    * Queues a message. Votes, acknowledgements of appends and everything to this node itself wait
-   * for the disk (thesis 3.8), refusals included.
+   * for the disk (thesis 3.8), refusals included. So do requests for votes: if a crash took back
+   * the term, or the log that they speak of, the votes would count for another campaign of the
+   * same term, with another log (Raft figure 2: persistent before the RPC).
    */
   send(fields: MessageFields): void {
     const message = createMessage({
@@ -129,6 +133,7 @@ export class RaftState {
       term: fields.term ?? this.term,
     });
     switch (message.type) {
+      case 'voteRequest':
       case 'appendResponse':
       case 'voteResponse':
       case 'preVoteResponse':

@@ -83,6 +83,13 @@ export const RAFT_ASYNC_MUTANTS: readonly RaftAsyncMutant[] = [
     test: WRITES,
   },
   {
+    bug: 'requests for votes leave before the vote and the log they speak of are durable',
+    file: `${CORE}/state.ts`,
+    original: "      case 'voteRequest':\n",
+    replacement: '',
+    test: WRITES,
+  },
+  {
     bug: 'own answers count before they are durable',
     file: `${CORE}/node.ts`,
     original: 'if (asyncStorageWrites) return ready;',
@@ -171,7 +178,7 @@ export const RAFT_ASYNC_MUTANTS: readonly RaftAsyncMutant[] = [
   {
     bug: 'a restarted follower has forgotten its promise',
     file: `${CORE}/state.ts`,
-    original: 'this.promisedTick = this.term > 0 ? 0 : -Infinity;',
+    original: 'this.promisedTick = this.term > 0 || restored.snapshot === null ? 0 : -Infinity;',
     replacement: 'this.promisedTick = -Infinity;',
     test: LEASES,
   },

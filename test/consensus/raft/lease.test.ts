@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RaftConfig } from '../../../consensus/raft/index.js';
+import { type RaftConfig, joiningState } from '../../../consensus/raft/index.js';
 import { Single, entry, stored } from './single.js';
 
 const TRIO = [1, 2, 3];
@@ -224,15 +224,10 @@ describe('a follower that a lease counts on', () => {
     expect(later.receive(3, ask).take('voteResponse')).toMatchObject([{ reject: false }]);
   });
 
-  it('has promised nothing if it is new', () => {
-    const joining = {
-      hardState: { term: 0, vote: 0, commit: 0 },
-      snapshot: null,
-      entries: [],
-      applied: 0,
-    };
-    const node = new Single(joining, LEASED);
-    expect(node.receive(3, ask).take()).toMatchObject([{ reject: false }]);
+  it('keeps its promise although a crash took back all that it knew', () => {
+    const joining = new Single(joiningState(), LEASED).tick(ELECTION - 1);
+    expect(joining.receive(3, ask).take()).toEqual([]);
+    expect(joining.tick().receive(3, ask).take()).toMatchObject([{ reject: false }]);
   });
 
   it('keeps its promise when it hears of a later term', () => {

@@ -72,9 +72,9 @@ describe('five nodes on a failing network and failing disks', () => {
           throw new Error(`seed ${seed}: run again with SEED=${seed}`, { cause: error });
         }
       }
+      if (ONLY_SEED !== undefined) return;
       // A run in which nothing happens proves nothing.
       expect(committed / count).toBeGreaterThan(15);
-      if (ONLY_SEED !== undefined) return;
       expect(reads).toBeGreaterThan(count);
       if (options.leaseMs !== null) expect(alone).toBeGreaterThan(count);
     }, 600_000);

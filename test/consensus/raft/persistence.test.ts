@@ -74,6 +74,15 @@ describe('asynchronous writes of a leader', () => {
     expect(node.node.isLeader).toBe(true);
   });
 
+  it('hold requests for votes back: votes must not count for another campaign of the same term', () => {
+    const node = new Pipelined(stored(TRIO, []));
+    node.receive(2, { ...after(2), term: 2 });
+    node.node.step({ type: 'campaign' });
+    expect(node.settle().take('voteRequest')).toEqual([]);
+    expect(node.write().take('voteRequest')).toEqual([]);
+    expect(node.write().take('voteRequest')).toHaveLength(2);
+  });
+
   it('are no input of a node without them, nor is `advance` one with them', () => {
     const { node } = new Single(stored(TRIO, []));
     const receipt = { term: 1, index: 1, logTerm: 1, snapshot: null };
