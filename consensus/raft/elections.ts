@@ -117,6 +117,7 @@ export function learnCommit(node: RaftState, refusal: Message): void {
   const { index, logTerm } = refusal;
   if (index <= node.log.commit || !node.log.matches(index, logTerm)) return;
   node.log.commitTo(index);
+  node.trace?.({ type: 'committed', commit: index, by: 'refusal' });
   const isCampaigning = node.role === 'candidate' || node.role === 'precandidate';
   // The votes asked for were those of a membership that has ended.
   if (isCampaigning && hasUnappliedChange(node)) node.becomeFollower(node.term, NO_NODE);

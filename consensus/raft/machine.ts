@@ -25,6 +25,7 @@ import { NO_NODE } from './types.js';
 /** Takes a message of another node, or an answer of this node to itself. */
 export function stepMessage(node: RaftState, message: Message): RaftRefusal | undefined {
   if (!isSound(node, message)) return 'bad-message';
+  node.trace?.({ type: 'received', message });
   switch (message.type) {
     // Requests passed on by a follower; they belong to no term.
     case 'proposeRequest':

@@ -132,6 +132,7 @@ export class RaftState {
       from: this.id,
       term: fields.term ?? this.term,
     });
+    this.trace?.({ type: 'sent', message });
     switch (message.type) {
       case 'voteRequest':
       case 'appendResponse':
@@ -236,9 +237,9 @@ export class RaftState {
     own.recentActive = true;
     // Any entry here may be a membership change that is committed without this node knowing.
     this.pendingConfIndex = this.log.lastIndex;
+    this.trace?.({ type: 'became', role: 'leader', term: this.term });
     const accepted = this.appendAsLeader([{ type: 'normal', data: new Uint8Array(0) }]);
     assert(accepted, 'the first entry of a leader has no bytes and is never refused');
-    this.trace?.({ type: 'became', role: 'leader', term: this.term });
   }
 
   /** Appends payloads as entries of this term, unless too much is uncommitted already. */
@@ -250,6 +251,7 @@ export class RaftState {
     // An empty entry is never refused, nor a first one, however large.
     if (bytes > 0 && this.uncommittedBytes > 0 && tooMany) return false;
     this.uncommittedBytes += bytes;
+    this.trace?.({ type: 'appending', payloads });
     const { term } = this;
     let index = this.log.lastIndex;
     this.log.append(payloads.map(({ type, data }) => ({ term, index: (index += 1), type, data })));
