@@ -80,7 +80,12 @@ export class TraceWriter {
   /** Why the trace cannot go on, once something happened that the model does not have. */
   beyondModel: string | null = null;
 
-  constructor(private readonly emit: (event: TraceEvent) => void) {}
+  constructor(private readonly line: (event: TraceEvent) => void) {}
+
+  /** Nothing is written any more once the trace cannot go on. */
+  private emit(event: TraceEvent): void {
+    if (this.beyondModel === null) this.line(event);
+  }
 
   /** Node `id` has started, from nothing or again. */
   started(id: NodeId, status: () => RaftStatus): void {
