@@ -49,8 +49,8 @@ export interface NodeOptions extends PartsOptions {
   readonly embedder?: Embedder;
 }
 
-/** How often a leading node that must not lead tries to hand over. */
-const HAND_OVER_INTERVAL_MS = 500;
+/** How often a node looks whether the others know its version. */
+const NOTICE_INTERVAL_MS = 500;
 
 export class SwarmNode {
   readonly file: NodeFile;
@@ -67,7 +67,7 @@ export class SwarmNode {
   readonly #powerCut: PowerCutMark;
   #endpoint!: RpcEndpoint;
   #peers!: Peers;
-  #handOver: NodeJS.Timeout | undefined;
+  #noticing: NodeJS.Timeout | undefined;
   #ready = false;
   #stopping = false;
   #failed = false;
@@ -215,10 +215,9 @@ export class SwarmNode {
   async #join(): Promise<void> {
     this.driver.start();
     const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
-    this.#handOver = setInterval(() => {
-      this.#handOverIfCordoned();
+    this.#noticing = setInterval(() => {
       if (this.#ready && !this.#stopping) notice.poke();
-    }, HAND_OVER_INTERVAL_MS);
+    }, NOTICE_INTERVAL_MS);
     const waiting = setInterval(() => {
       this.#options.log('waiting for a leader and for the log to catch up');
     }, 5_000);
@@ -410,12 +409,6 @@ export class SwarmNode {
     );
   }
 
-  #handOverIfCordoned(): void {
-    const cordoned = this.control.members.get(this.file.nodeId)?.cordoned === true;
-    if (!cordoned || this.replica.status().role !== 'leader') return;
-    this.driver.handOver();
-  }
-
   async #handOverBefore(deadlineMs: number): Promise<void> {
     while (this.replica.status().role === 'leader' && performance.now() < deadlineMs) {
       if (!this.driver.handOver()) return;
@@ -432,7 +425,7 @@ export class SwarmNode {
 
   async #close(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#handOver);
+    clearInterval(this.#noticing);
     this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
     await this.#bringUp;

@@ -32,7 +32,7 @@ export interface RaftConfig {
   /**
    * A leader that a quorum has answered to a heartbeat it sent less than so many milliseconds ago
    * answers reads by itself (thesis 6.4.1); 0 for off. Needs `checkQuorum`, inputs with `nowMs`, and
-   * must be shorter than `electionTicks` take on the fastest clock of the group.
+   * must be shorter than `electionTicks - 1` ticks take on the fastest clock of the group.
    */
   readonly leaseMs: number;
   /**

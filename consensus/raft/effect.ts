@@ -54,7 +54,10 @@ export interface Ready {
   readonly mustSync: boolean;
   /** May be sent at once: what a leader tells the others does not depend on its own disk. */
   readonly messages: readonly Message[];
-  /** Votes and acknowledgements: only after the writes of this ready are durable. */
+  /**
+   * Votes, requests for votes and acknowledgements: only after the writes of this ready, and of those
+   * before it, are durable.
+   */
   readonly messagesAfterPersist: readonly Message[];
   /** With `asyncStorageWrites`: to be stepped as `written`; null if nobody waits for that. */
   readonly receipt: WriteReceipt | null;

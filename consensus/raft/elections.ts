@@ -1,6 +1,7 @@
 /** Campaigns and votes: Raft 5.2 and 5.4.1, thesis 4.2.3 (leases), 9.6 (pre-vote). */
 import { coversOwed } from './amnesia.js';
 import type { RaftRefusal } from './input.js';
+import { isLeased } from './lease.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { jointVote } from './quorum.js';
 import { broadcastAppend } from './replication.js';
@@ -21,6 +22,11 @@ export function startCampaign(node: RaftState, kind: CampaignKind): RaftRefusal 
   if (!node.promotable) {
     node.trace?.({ type: 'campaignIgnored', why: 'not-voter', term });
     return 'not-voter';
+  }
+  // Leaders count on the own vote as on those of others; only a transfer releases it.
+  if (kind !== 'transfer' && node.config.leaseMs > 0 && isLeased(node)) {
+    node.trace?.({ type: 'campaignIgnored', why: 'leased', term });
+    return 'leased';
   }
   if (hasUnappliedChange(node)) {
     node.trace?.({ type: 'campaignIgnored', why: 'unapplied-change', term });
@@ -116,6 +122,7 @@ export function learnCommit(node: RaftState, refusal: Message): void {
   const { index, logTerm } = refusal;
   if (index <= node.log.commit || !node.log.matches(index, logTerm)) return;
   node.log.commitTo(index);
+  node.trace?.({ type: 'committed', commit: index, by: 'refusal' });
   const isCampaigning = node.role === 'candidate' || node.role === 'precandidate';
   // The votes asked for were those of a membership that has ended.
   if (isCampaigning && hasUnappliedChange(node)) node.becomeFollower(node.term, NO_NODE);

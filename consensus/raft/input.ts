@@ -14,7 +14,7 @@ interface Timed {
 
 /** Everything that can happen to a node. */
 export type RaftInput =
-  /** One tick of the driver's clock. */
+  /** One tick of the driver's clock. Ticks that were missed are not made up for: leases rely on it. */
   | ({ readonly type: 'tick' } & Timed)
   /** A message of another node arrived. For `snapshot` the driver has its bytes already. */
   | ({ readonly type: 'message'; readonly message: Message } & Timed)
@@ -66,6 +66,8 @@ export type RaftRefusal =
   | 'not-voter'
   /** A message's sender, receiver or shape makes no sense to this node. */
   | 'bad-message'
+  /** With lease reads: a leader may still count on this node's vote. */
+  | 'leased'
   /** A committed membership change waits to be applied, which comes before a campaign. */
   | 'unapplied-change'
   /** The payload list is empty. */

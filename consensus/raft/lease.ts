@@ -9,7 +9,10 @@
  *                                       that message may be late: no lease in that term any more
  *     the membership changes            the quorum was one of another membership: the lease ends
  *     a follower restarts               it has forgotten its promise: no vote for an election timeout
- *     a follower forgets its leader     refused
+ *     a follower forgets its leader     refused; a later term of somebody else does not end the promise
+ *     a follower is told to campaign    refused while it has promised: its own vote is one as well
+ *
+ * A promise holds for more than `electionTicks - 1` ticks, since the first may end as it is given.
  */
 import { NO_NODE } from './types.js';
 import type { RaftState } from './state.js';
@@ -18,7 +21,11 @@ import type { RaftState } from './state.js';
 export function observeClock(node: RaftState, nowMs: number | undefined): void {
   node.nowMs = nowMs ?? Number.NaN;
   if (Number.isNaN(node.nowMs)) return;
-  if (node.nowMs < node.clockMs) node.leaseFromMs = -Infinity;
+  if (node.nowMs < node.clockMs) {
+    node.leaseFromMs = -Infinity;
+    // Nor may the round under way, begun on the clock as it was, bring a lease into the future.
+    node.reads.begunAtMs = Number.NaN;
+  }
   node.clockMs = node.nowMs;
 }
 
@@ -41,7 +48,8 @@ export function holdsLease(node: RaftState): boolean {
 export function isLeased(node: RaftState): boolean {
   const { checkQuorum, electionTicks, keepsLeasePromise, leaseMs } = node.config;
   if (!checkQuorum) return false;
-  const keeps = keepsLeasePromise || leaseMs > 0;
-  if (keeps && node.mayHavePromised && node.ticks < electionTicks) return true;
+  if ((keepsLeasePromise || leaseMs > 0) && node.role !== 'leader') {
+    return node.ticks - node.promisedTick < electionTicks;
+  }
   return node.leader !== NO_NODE && node.electionElapsed < electionTicks;
 }

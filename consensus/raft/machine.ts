@@ -27,6 +27,7 @@ import { NO_NODE } from './types.js';
 /** Takes a message of another node, or an answer of this node to itself. */
 export function stepMessage(node: RaftState, message: Message): RaftRefusal | undefined {
   if (!isSound(node, message)) return 'bad-message';
+  node.trace?.({ type: 'received', message });
   switch (message.type) {
     // Requests passed on by a follower; they belong to no term.
     case 'proposeRequest':
@@ -152,6 +153,7 @@ function handleLeader(node: RaftState, message: Message): void {
   assert(node.leader === NO_NODE || node.leader === from, 'a term has one leader');
   if (node.role !== 'follower') node.becomeFollower(node.term, from);
   node.electionElapsed = 0;
+  node.promisedTick = node.ticks;
   node.leader = from;
   if (message.type === 'appendRequest') handleAppendRequest(node, message);
   else if (message.type === 'heartbeat') handleHeartbeat(node, message);

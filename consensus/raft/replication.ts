@@ -1,5 +1,5 @@
 /** The leader's side of replication and commit: Raft 5.3 and 5.4.2, thesis 10.2. */
-import { type Message, createMessage } from './message.js';
+import type { Message } from './message.js';
 import { jointCommitted } from './quorum.js';
 import { confirmReads, releasePostponedReads } from './reading.js';
 import type { RaftState } from './state.js';
@@ -27,18 +27,7 @@ export function sendAppend(node: RaftState, to: NodeId, evenIfEmpty: boolean): b
     ? log.slice(member.next, log.lastIndex, node.config.maxMessageBytes)
     : [];
   if (entries.length === 0 && !evenIfEmpty) return false;
-  node.messages.push(
-    createMessage({
-      type: 'appendRequest',
-      to,
-      from: node.id,
-      term: node.term,
-      index,
-      logTerm,
-      entries,
-      commit: log.commit,
-    }),
-  );
+  node.send({ type: 'appendRequest', to, index, logTerm, entries, commit: log.commit });
   let bytes = 0;
   for (const entry of entries) bytes += entry.data.length;
   member.sentEntries(entries.length, bytes);
@@ -104,6 +93,7 @@ export function advanceCommit(node: RaftState): boolean {
   if (!Number.isFinite(index) || index <= node.log.commit) return false;
   if (node.log.termAt(index) !== node.term) return false;
   node.log.commitTo(index);
+  node.trace?.({ type: 'committed', commit: index, by: 'quorum' });
   return true;
 }
 

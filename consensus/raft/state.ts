@@ -65,8 +65,8 @@ export class RaftState {
   clockMs = -Infinity;
   /** A quorum has promised not to vote for `leaseMs` from then on. */
   leaseFromMs = -Infinity;
-  /** Whether this node took part before it started, so that a leader may count on it. */
-  readonly mayHavePromised: boolean;
+  /** The tick at which a leader was last heard; after a restart any may have been just before. */
+  promisedTick: number;
   /** Whether this leader has told, or will tell, another one to campaign. */
   hasTransferred = false;
   /** Who should lead; see `setPriorities`. */
@@ -98,7 +98,9 @@ export class RaftState {
     this.log = new RaftLog(restored);
     this.term = restored.hardState.term;
     this.vote = restored.hardState.vote;
-    this.mayHavePromised = this.term > 0;
+    // Also a member that joins: the term in which it has answered may not have become durable. Only
+    // scripted tests start with a membership in no term.
+    this.promisedTick = this.term > 0 || restored.snapshot === null ? 0 : -Infinity;
     if (restored.mayHaveLostSuffix === true) this.toldEnds = new Map();
     if (this.log.lastTerm > this.term && this.term !== 0) {
       throw new RaftError(
@@ -141,7 +143,9 @@ export class RaftState {
 
   /**
    * Queues a message. Votes, acknowledgements of appends and everything to this node itself wait
-   * for the disk (thesis 3.8), refusals included.
+   * for the disk (thesis 3.8), refusals included. So do requests for votes: if a crash took back
+   * the term, or the log that they speak of, the votes would count for another campaign of the
+   * same term, with another log (Raft figure 2: persistent before the RPC).
    */
   send(fields: MessageFields): void {
     const message = createMessage({
@@ -149,7 +153,9 @@ export class RaftState {
       from: this.id,
       term: fields.term ?? this.term,
     });
+    this.trace?.({ type: 'sent', message });
     switch (message.type) {
+      case 'voteRequest':
       case 'appendResponse':
       case 'voteResponse':
       case 'preVoteResponse':
@@ -257,9 +263,9 @@ export class RaftState {
     const own = this.group.progress.get(this.id);
     assert(own !== undefined, 'a leader is a member when it is elected');
     own.recentActive = true;
+    this.trace?.({ type: 'became', role: 'leader', term: this.term });
     if (this.log.lostCount > 0) this.isRepairing = true;
     else this.beginTerm();
-    this.trace?.({ type: 'became', role: 'leader', term: this.term });
   }
 
   /** The first entry of a term, on a log that is whole. */
@@ -281,6 +287,7 @@ export class RaftState {
     // An empty entry is never refused, nor a first one, however large.
     if (bytes > 0 && this.uncommittedBytes > 0 && tooMany) return false;
     this.uncommittedBytes += bytes;
+    this.trace?.({ type: 'appending', payloads });
     const { term } = this;
     let index = this.log.lastIndex;
     this.log.append(payloads.map(({ type, data }) => ({ term, index: (index += 1), type, data })));

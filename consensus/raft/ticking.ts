@@ -35,13 +35,13 @@ function tickLeader(node: RaftState): void {
   if (node.role !== 'leader') return;
   if (node.electionElapsed >= node.config.electionTicks) {
     node.electionElapsed = 0;
+    const late = node.transferTarget;
+    if (late === NO_NODE) handOverIfDue(node);
     if (node.config.checkQuorum) checkQuorum(node);
     if (node.role !== 'leader') return;
-    if (node.transferTarget !== NO_NODE) {
-      node.trace?.({ type: 'transferTimedOut', to: node.transferTarget, term: node.term });
+    if (late !== NO_NODE) {
+      node.trace?.({ type: 'transferTimedOut', to: late, term: node.term });
       node.transferTarget = NO_NODE;
-    } else {
-      handOverIfDue(node);
     }
   }
   if (node.heartbeatElapsed < node.config.heartbeatTicks) return;
@@ -62,7 +62,7 @@ function leaveStalledDisk(node: RaftState): void {
     node.becomeFollower(term, NO_NODE);
   } else if (diskTicks === diskStallTicks) {
     node.trace?.({ type: 'diskStalled', ticks: diskTicks, term });
-    const successor = bestSuccessor(node);
+    const successor = bestSuccessor(node, false);
     if (successor !== NO_NODE) transferLeadership(node, successor);
   }
 }

@@ -1,8 +1,8 @@
 import type { ConfChange } from './confchange/change.js';
-import type { MessageType } from './message.js';
+import type { Message, MessageType } from './message.js';
 import type { ProgressStatus } from './status.js';
 import type { Membership } from './tracker/membership.js';
-import type { NodeId, Role } from './types.js';
+import type { Entry, NodeId, Role } from './types.js';
 
 /** The last entry of a log. */
 export interface LogEnd {
@@ -17,8 +17,20 @@ export interface LogEnd {
 export type RaftEvent =
   | { type: 'started'; term: number; commit: number; applied: number; log: LogEnd }
   | { type: 'became'; role: Role; term: number }
+  /** A message that makes sense is about to be handled; answers to itself included. */
+  | { type: 'received'; message: Message }
+  /** A message was made; it leaves with the next ready. */
+  | { type: 'sent'; message: Message }
+  /** A leader is about to append these payloads as entries. */
+  | { type: 'appending'; payloads: readonly Pick<Entry, 'type' | 'data'>[] }
+  /** The commit index rose: a leader counted a quorum, or a candidate learned it from a refusal. */
+  | { type: 'committed'; commit: number; by: 'quorum' | 'refusal' }
   | { type: 'campaignStarted'; term: number }
-  | { type: 'campaignIgnored'; why: 'leader' | 'not-voter' | 'unapplied-change'; term: number }
+  | {
+      type: 'campaignIgnored';
+      why: 'leader' | 'not-voter' | 'leased' | 'unapplied-change';
+      term: number;
+    }
   | { type: 'voteRequested'; message: MessageType; to: NodeId; term: number; log: LogEnd }
   | {
       type: 'voteAnswered' | 'voteIgnored';

@@ -59,6 +59,16 @@ function flag(values: readonly string[] | undefined): boolean {
   return values?.[0] === 'true';
 }
 
+/** etcd sends requests for votes before the vote is durable; here they wait for it. */
+function asEtcdSends(ready: Ready): Ready {
+  const isRequest = ({ type }: Message) => type === 'voteRequest';
+  return {
+    ...ready,
+    messages: [...ready.messages, ...ready.messagesAfterPersist.filter(isRequest)],
+    messagesAfterPersist: ready.messagesAfterPersist.filter((message) => !isRequest(message)),
+  };
+}
+
 /** See the head of this file. */
 export class Host {
   readonly node: RaftNode;
@@ -122,7 +132,7 @@ export class Host {
 
   /** Handles the next ready: prints it, does its work or queues it, and returns what is sent. */
   handleReady(write: (text: string) => void): Mail[] {
-    const ready = this.node.ready();
+    const ready = asEtcdSends(this.node.ready());
     write(this.printReady(ready));
     this.hardState = ready.hardState ?? this.hardState;
     if (!this.isAsync) {

@@ -31,14 +31,19 @@ export class Invariants {
     return this.firstIndex + this.committed.length - 1;
   }
 
-  /** Election safety, and leader completeness at the moment of election. */
+  /**
+   * Election safety, and leader completeness at the moment of election. It says nothing about a
+   * leader whose votes arrive after one of a later term has led.
+   */
   checkLeader(node: RaftNode): void {
     if (!node.isLeader) return;
     const { id, term } = node.status();
     const known = this.leaders.get(term);
     if (known === id) return;
     if (known !== undefined) fail(`${known} and ${id} both lead term ${term}`);
+    const isLate = [...this.leaders.keys()].some((other) => other > term);
     this.leaders.set(term, id);
+    if (isLate) return;
     for (const [at, { term: committedTerm }] of this.committed.entries()) {
       const index = this.firstIndex + at;
       if (index < node.status().firstIndex) continue;

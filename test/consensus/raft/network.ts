@@ -1,43 +1,18 @@
 import {
   type ConfChange,
-  type ConfState,
-  type Entry,
-  type HardState,
   type Message,
   type NodeId,
-  type Ready,
-  RaftNode,
-  type RestoredState,
-  type SnapshotMeta,
-  decodeConfChange,
+  type RaftConfig,
+  type RaftNode,
   decodeMessage,
-  defaultRaftConfig,
   encodeMessage,
   foundingState,
   joiningState,
 } from '../../../consensus/raft/index.js';
+import { Clock, TICK_MS } from './clock.js';
+import { type Host, PipelinedHost, SerialHost, type Surroundings } from './host.js';
 import { InvariantViolation, Invariants } from './invariants.js';
 import { Random } from './random.js';
-
-/** What survives a crash. */
-interface Disk {
-  hardState: HardState;
-  /** Written without a sync: durable with the next one that is synced, or lost in a crash. */
-  unsynced: HardState | null;
-  snapshot: SnapshotMeta | null;
-  entries: Entry[];
-  /** What the application has stored of its own. */
-  applied: number;
-  confState: ConfState | undefined;
-}
-
-interface Host {
-  readonly id: NodeId;
-  readonly disk: Disk;
-  /** Null while crashed. */
-  node: RaftNode | null;
-  ready: Ready | null;
-}
 
 /** How a run misbehaves: probabilities of each step that does. */
 export interface Faults {
@@ -48,6 +23,14 @@ export interface Faults {
   readonly change: number;
   readonly compact: number;
   readonly transfer: number;
+  /** A disk stops completing writes, or goes on. */
+  readonly stall: number;
+  /** A process is paused, or goes on: no tick and no message, but its clock goes on. */
+  readonly pause: number;
+  /** A clock jumps ahead or back. */
+  readonly jump: number;
+  /** Who should lead is decided anew. */
+  readonly prefer: number;
 }
 
 /** A bit of everything. */
@@ -59,44 +42,61 @@ export const ALL_FAULTS: Faults = {
   change: 0.02,
   compact: 0.02,
   transfer: 0.005,
+  stall: 0.01,
+  pause: 0.01,
+  jump: 0.005,
+  prefer: 0.005,
 };
+
+/** Which mechanisms a run uses. */
+export interface NetworkOptions {
+  /** Asynchronous storage writes, and leaders that leave a stalled disk. */
+  readonly isPipelined: boolean;
+  /** Clocks are played, and reads are answered by leases of so many milliseconds if not 0. */
+  readonly leaseMs: number | null;
+}
+
+const PLAIN: NetworkOptions = { isPipelined: false, leaseMs: null };
 
 const ALL_IDS: readonly NodeId[] = [1, 2, 3, 4, 5];
 const FOUNDERS: readonly NodeId[] = [1, 2, 3];
-
-function restoredFrom(disk: Disk, keepsConfState: boolean): RestoredState {
-  const { hardState, snapshot, entries, applied, confState } = disk;
-  const restored = { hardState, snapshot, entries: [...entries], applied };
-  return keepsConfState && confState !== undefined ? { ...restored, confState } : restored;
-}
-
-function diskOf(state: RestoredState): Disk {
-  const { hardState, snapshot, applied } = state;
-  const confState = snapshot?.confState;
-  return { hardState, unsynced: null, snapshot, entries: [], applied, confState };
-}
+const SNAPSHOT_ACK = 0.8;
 
 /** Five nodes, three of which found the group, on a network and disks that fail by a seed. */
-export class Network {
+export class Network implements Surroundings {
   readonly random: Random;
   readonly invariants = new Invariants(2);
   readonly hosts = new Map<NodeId, Host>();
+  private readonly clocks = new Map<NodeId, Clock>();
+  private readonly paused = new Set<NodeId>();
+  private realMs = 0;
   private inFlight: Message[] = [];
   private cut = new Set<string>();
   private proposals = 0;
   private reads = 0;
+  private preferred = new Map<NodeId, number>();
   private readonly readFloors = new Map<string, number>();
-  /** Reads that were answered. */
+  /** Greatest index that any node has known to be committed. */
+  private committed = 0;
+  /** Reads that were answered, and those of them without asking anybody. */
   readsAnswered = 0;
+  readsAnsweredAlone = 0;
 
   constructor(
     seed: number,
     private readonly faults: Faults,
+    private readonly options: NetworkOptions = PLAIN,
   ) {
     this.random = new Random(seed);
+    const fields: Partial<RaftConfig> = {
+      ...(options.isPipelined && { asyncStorageWrites: true, diskStallTicks: 3 }),
+      leaseMs: options.leaseMs ?? 0,
+    };
+    const Kind = options.isPipelined ? PipelinedHost : SerialHost;
     for (const id of ALL_IDS) {
       const state = FOUNDERS.includes(id) ? foundingState(FOUNDERS) : joiningState();
-      this.hosts.set(id, { id, disk: diskOf(state), node: null, ready: null });
+      if (options.leaseMs !== null) this.clocks.set(id, new Clock(this.random));
+      this.hosts.set(id, new Kind(id, state, this, fields));
       this.start(id);
     }
   }
@@ -105,122 +105,54 @@ export class Network {
     return this.hosts.get(id) as Host;
   }
 
-  /** Nodes that run. */
+  /** Nodes that run, paused ones included. */
   running(): RaftNode[] {
     return [...this.hosts.values()].flatMap(({ node }) => (node === null ? [] : [node]));
   }
 
   private start(id: NodeId): void {
-    const host = this.host(id);
-    const config = defaultRaftConfig({
-      id,
-      random: () => this.random.next(),
-      electionTicks: 5,
-      // Small, so that several messages and several readies are needed.
-      maxMessageBytes: 100,
-      maxInflightMessages: 3,
-      maxInflightBytes: 200,
-      maxApplyBytes: 100,
-    });
-    host.node = new RaftNode(config, restoredFrom(host.disk, this.random.chance(0.5)));
-    host.ready = null;
+    this.host(id).start();
+    const { preferred: priorities } = this;
+    if (priorities.size > 0) this.host(id).step({ type: 'setPriorities', priorities });
   }
 
-  private crash(id: NodeId): void {
-    const host = this.host(id);
-    if (host.node === null) return;
-    // What was being written is there as a whole or not at all.
-    if (host.ready !== null && this.random.chance(0.5)) this.persist(host, host.ready);
-    host.disk.unsynced = null;
-    if (this.random.chance(0.5) && host.disk.snapshot !== null) {
-      // An application that keeps nothing of its own starts from the snapshot.
-      host.disk.applied = host.disk.snapshot.index;
-      host.disk.confState = host.disk.snapshot.confState;
-    }
-    host.node = null;
-    host.ready = null;
+  clockOf(id: NodeId): number | undefined {
+    return this.clocks.get(id)?.read(this.realMs);
   }
 
-  private persist(host: Host, ready: Ready): void {
-    const { disk } = host;
-    if (ready.snapshot !== undefined) {
-      disk.snapshot = ready.snapshot;
-      disk.entries = [];
-      if (disk.applied < ready.snapshot.index) {
-        disk.applied = ready.snapshot.index;
-        disk.confState = ready.snapshot.confState;
-      }
-    }
-    const first = ready.entries[0];
-    if (first !== undefined) {
-      disk.entries = disk.entries.filter((entry) => entry.index < first.index);
-      disk.entries.push(...ready.entries);
-    }
-    disk.unsynced = ready.hardState ?? disk.unsynced;
-    if (!ready.mustSync && this.random.chance(0.7)) return;
-    disk.hardState = disk.unsynced ?? disk.hardState;
-    disk.unsynced = null;
-  }
-
-  /** Takes what a node has to do; its writes stay under way until `finish`. */
-  private take(host: Host): void {
-    const { node } = host;
-    if (node === null || host.ready !== null || !node.hasReady()) return;
-    const ready = node.ready();
-    host.ready = ready;
-    this.invariants.checkEntries(node, ready.entries);
-    this.post(ready.messages);
-    for (const { context, index } of ready.readStates) {
-      this.readsAnswered += 1;
-      const floor = this.readFloors.get(context) as number;
-      if (index < floor) {
-        throw new InvariantViolation(`a read asked for at ${floor} is answered with ${index}`);
-      }
-    }
-  }
-
-  private finish(host: Host): void {
-    const { node, ready, disk } = host;
-    if (node === null || ready === null) return;
-    this.persist(host, ready);
-    this.post(ready.messagesAfterPersist);
-    const { snapshot } = ready;
-    if (snapshot !== undefined) {
-      this.invariants.checkSnapshot(host.id, snapshot.index, snapshot.term);
-    }
-    for (const entry of ready.committedEntries) {
-      this.invariants.checkApplied(host.id, entry);
-      if (entry.index !== disk.applied + 1) {
-        throw new InvariantViolation(`${host.id} applies ${entry.index} after ${disk.applied}`);
-      }
-      disk.applied = entry.index;
-      if (entry.type === 'confChange') {
-        disk.confState = node.applyConfChange(decodeConfChange(entry.data));
-      }
-    }
-    host.ready = null;
-    node.advance();
-  }
-
-  private post(messages: readonly Message[]): void {
+  post(messages: readonly Message[]): void {
     // Through the codec, so that what is simulated is what runs.
     for (const message of messages) this.inFlight.push(decodeMessage(encodeMessage(message)));
   }
 
+  answer(context: string, index: number): void {
+    this.readsAnswered += 1;
+    const floor = this.readFloors.get(context) as number;
+    if (index < floor) {
+      throw new InvariantViolation(`a read asked for at ${floor} is answered with ${index}`);
+    }
+  }
+
   private deliver(message: Message): void {
+    const { random } = this;
     const { from, to, type } = message;
-    const { node } = this.host(to);
-    const sender = this.host(from).node;
-    const isLost = node === null || this.cut.has(`${from}>${to}`);
-    if (isLost || this.random.chance(this.faults.drop)) {
-      if (this.random.chance(0.5)) sender?.step({ type: 'unreachable', peer: to });
-      if (type === 'snapshot') sender?.step({ type: 'snapshotReport', peer: to, ok: false });
+    if (this.paused.has(to)) {
+      // It waits in the sockets of the paused process.
+      this.inFlight.push(message);
       return;
     }
-    if (this.random.chance(this.faults.duplicate)) this.inFlight.push(message);
-    node.step({ type: 'message', message });
-    if (type === 'snapshot' && this.random.chance(0.8)) {
-      sender?.step({ type: 'snapshotReport', peer: to, ok: true });
+    const isLost = this.host(to).node === null || this.cut.has(`${from}>${to}`);
+    if (isLost || random.chance(this.faults.drop)) {
+      if (random.chance(0.5)) this.host(from).step({ type: 'unreachable', peer: to });
+      if (type === 'snapshot') {
+        this.host(from).step({ type: 'snapshotReport', peer: to, ok: false });
+      }
+      return;
+    }
+    if (random.chance(this.faults.duplicate)) this.inFlight.push(message);
+    this.host(to).step({ type: 'message', message });
+    if (type === 'snapshot' && random.chance(SNAPSHOT_ACK)) {
+      this.host(from).step({ type: 'snapshotReport', peer: to, ok: true });
     }
   }
 
@@ -250,19 +182,6 @@ export class Network {
     return { transition, changes };
   }
 
-  private compact(host: Host): void {
-    const { node, disk } = host;
-    if (node === null || host.ready !== null) return;
-    const { applied, snapshotIndex } = node.status();
-    if (applied <= snapshotIndex) return;
-    const meta = node.snapshotMeta(applied);
-    disk.snapshot = meta;
-    disk.entries = disk.entries.filter((entry) => entry.index > meta.index);
-    // Sometimes with entries before the snapshot kept in memory.
-    const keep = this.random.chance(0.5) ? this.random.below(5) : 0;
-    node.compact(Math.max(applied - keep, 1), meta);
-  }
-
   private propose(): void {
     const { random } = this;
     for (const node of this.running()) {
@@ -274,39 +193,98 @@ export class Network {
     }
   }
 
-  private read(): void {
-    const node = this.random.pick(this.running());
-    if (node === undefined) return;
+  /** Asks `host` for a read that must see everything that any node knows to be committed. */
+  private read(host: Host | undefined): void {
+    const { node } = host ?? {};
+    if (host === undefined || node === null || node === undefined) return;
     const context = `r${(this.reads += 1)}`;
-    this.readFloors.set(context, this.invariants.lastCommitted);
-    node.step({ type: 'readIndex', context });
+    for (const each of this.running()) {
+      this.committed = Math.max(this.committed, each.status().commit);
+    }
+    this.readFloors.set(context, Math.max(this.committed, this.invariants.lastCommitted));
+    const before = this.readsAnswered;
+    host.step({ type: 'readIndex', context });
+    host.take();
+    this.readsAnsweredAlone += this.readsAnswered - before;
   }
 
-  /** One random step, then the invariants. */
-  step(): void {
+  private prefer(): void {
+    this.preferred = new Map(ALL_IDS.map((id) => [id, this.random.below(3)]));
+    for (const host of this.hosts.values()) {
+      host.step({ type: 'setPriorities', priorities: this.preferred });
+    }
+  }
+
+  private jump(host: Host): void {
+    const clock = this.clocks.get(host.id);
+    if (clock === undefined) return;
+    const byMs = TICK_MS * (1 + this.random.below(100));
+    if (this.random.chance(0.5)) clock.jumpAhead(byMs);
+    else clock.jumpBack(this.realMs, byMs);
+    // That it went back shows at the first input after it, if at all: here it is a read.
+    this.read(host);
+  }
+
+  /** Puts a process to sleep, most often that of a leader, or wakes one: it is asked at once. */
+  private pause(host: Host): void {
+    const sleeping = this.random.pick([...this.paused]);
+    if (sleeping !== undefined && this.random.chance(0.5)) {
+      this.paused.delete(sleeping);
+      this.read(this.host(sleeping));
+      return;
+    }
+    const leader = this.running().find((node) => node.isLeader && !this.paused.has(node.leader));
+    const isLeader = leader !== undefined && this.random.chance(0.7);
+    this.paused.add(isLeader ? leader.leader : host.id);
+  }
+
+  private tick(host: Host): void {
+    const clock = this.clocks.get(host.id);
+    const isDue = clock?.isTickDue(this.realMs) ?? this.random.chance(0.4);
+    if (isDue && !this.paused.has(host.id)) host.step({ type: 'tick' });
+  }
+
+  private misbehave(host: Host): void {
     const { random, faults } = this;
-    const host = this.host(random.pick(ALL_IDS));
-    if (random.chance(faults.crash)) this.crash(host.id);
+    const { isPipelined, leaseMs } = this.options;
+    if (random.chance(faults.crash)) host.crash();
     else if (host.node === null && random.chance(0.2)) this.start(host.id);
     if (random.chance(faults.partition)) this.repartition();
-    if (random.chance(faults.compact)) this.compact(host);
+    if (random.chance(faults.compact)) host.compact();
     if (random.chance(faults.transfer)) {
-      host.node?.step({ type: 'transferLeader', to: random.pick(ALL_IDS) });
+      host.step({ type: 'transferLeader', to: random.pick(ALL_IDS) });
     }
     if (random.chance(faults.change)) {
       const leader = this.running().find((node) => node.isLeader);
       leader?.step({ type: 'proposeConfChange', change: this.randomChange() });
     }
+    if (isPipelined && random.chance(faults.stall)) host.isStalled = !host.isStalled;
+    if (leaseMs === null) return;
+    if (random.chance(faults.pause)) this.pause(host);
+    if (random.chance(faults.jump)) this.jump(host);
+    if (random.chance(faults.prefer)) this.prefer();
+  }
+
+  /** One random step, then the invariants. */
+  step(): void {
+    const { random } = this;
+    const host = this.host(random.pick(ALL_IDS));
+    this.realMs += random.below(3);
+    this.misbehave(host);
     if (random.chance(0.2)) this.propose();
-    if (random.chance(0.1)) this.read();
-    if (random.chance(0.4)) host.node?.step({ type: 'tick' });
+    const awake = [...this.hosts.values()].filter(({ id }) => !this.paused.has(id));
+    if (random.chance(0.1)) this.read(random.pick(awake));
+    // Whoever believes to lead: one that does no longer would give itself away.
+    if (this.clocks.size > 0)
+      this.read(awake.find(({ node }) => node?.isLeader && random.chance(0.1)));
+    for (const each of this.clocks.size > 0 ? awake : [host]) this.tick(each);
     for (let i = 0; i < 3 && this.inFlight.length > 0; i += 1) {
       const at = random.chance(0.7) ? 0 : random.below(this.inFlight.length);
       this.deliver(this.inFlight.splice(at, 1)[0] as Message);
     }
-    for (const each of this.hosts.values()) {
-      if (random.chance(0.7)) this.take(each);
-      if (random.chance(0.6)) this.finish(each);
+    for (const each of awake) {
+      if (random.chance(0.7)) each.take();
+      if (random.chance(0.6)) each.work();
     }
     for (const node of this.running()) this.invariants.checkLeader(node);
   }
@@ -314,13 +292,17 @@ export class Network {
   /** Everything works again: a leader must emerge, and what it takes must reach all members. */
   heal(): void {
     this.cut.clear();
-    const calm = this.calmed();
-    for (const { id, node } of this.hosts.values()) if (node === null) this.start(id);
+    this.paused.clear();
+    for (const host of this.hosts.values()) {
+      host.isStalled = false;
+      if (host.node === null) this.start(host.id);
+    }
     for (let round = 0; round < 400; round += 1) {
-      for (const node of this.running()) node.step({ type: 'tick' });
+      this.realMs += 2 * TICK_MS;
+      for (const host of this.hosts.values()) host.step({ type: 'tick' });
       if (round % 20 === 0) this.endTransfers();
-      calm.settle();
-      if (calm.agrees(round)) return;
+      this.settle();
+      if (this.agrees(round)) return;
     }
     throw new InvariantViolation('no agreement long after everything was repaired');
   }
@@ -334,40 +316,39 @@ export class Network {
     }
   }
 
+  private settle(): void {
+    for (let busy = true; busy;) {
+      busy = this.inFlight.length > 0;
+      const messages = this.inFlight;
+      this.inFlight = [];
+      for (const message of messages) this.host(message.to).step({ type: 'message', message });
+      for (const host of this.hosts.values()) {
+        host.take();
+        busy ||= !host.isIdle;
+        host.work();
+        if (host.node !== null) this.invariants.checkLeader(host.node);
+      }
+    }
+  }
+
   private target: number | null = null;
 
-  private calmed(): { settle: () => void; agrees: (round: number) => boolean } {
-    return {
-      settle: () => {
-        for (let busy = true; busy;) {
-          busy = this.inFlight.length > 0;
-          const messages = this.inFlight;
-          this.inFlight = [];
-          for (const message of messages) {
-            this.host(message.to).node?.step({ type: 'message', message });
-          }
-          for (const host of this.hosts.values()) {
-            this.take(host);
-            busy ||= host.ready !== null;
-            this.finish(host);
-            if (host.node !== null) this.invariants.checkLeader(host.node);
-          }
-        }
-      },
-      agrees: (round) => {
-        const leader = this.running().find((node) => node.isLeader);
-        if (leader === undefined) return false;
-        const { confState, applied } = leader.status();
-        if (this.target === null || round % 50 === 0) {
-          const refused = leader.step({ type: 'propose', data: [Buffer.from(`final${round}`)] });
-          this.target = refused === undefined ? leader.status().lastIndex : null;
-          return false;
-        }
-        const { target } = this;
-        const members = [...confState.voters, ...confState.learners];
-        const reached = (id: NodeId) => (this.host(id).node?.status().applied ?? 0) >= target;
-        return applied >= target && members.every(reached);
-      },
-    };
+  /** Whether what a leader took long after the repair is applied by all, and the right one leads. */
+  private agrees(round: number): boolean {
+    const leader = this.running().find((node) => node.isLeader);
+    if (leader === undefined) return false;
+    const { id, confState, applied } = leader.status();
+    if (this.target === null || round % 50 === 0) {
+      const refused = leader.step({ type: 'propose', data: [Buffer.from(`final${round}`)] });
+      this.target = refused === undefined ? leader.status().lastIndex : null;
+      return false;
+    }
+    const { target } = this;
+    const priorityOf = (node: NodeId) => this.preferred.get(node) ?? 1;
+    const voters = [...confState.voters, ...confState.votersOutgoing];
+    if (voters.some((voter) => priorityOf(voter) > priorityOf(id))) return false;
+    const members = [...confState.voters, ...confState.learners];
+    const reached = (node: NodeId) => (this.host(node).node?.status().applied ?? 0) >= target;
+    return applied >= target && members.every(reached);
   }
 }

@@ -42,6 +42,8 @@ export class Single {
   sent: Message[] = [];
   readies: Ready[] = [];
   applied: Entry[] = [];
+  /** The clock that inputs bring; undefined for inputs without one. */
+  nowMs: number | undefined = undefined;
 
   constructor(restored: RestoredState, fields: Partial<RaftConfig> = {}) {
     const config = defaultRaftConfig({
@@ -52,6 +54,11 @@ export class Single {
       ...fields,
     });
     this.node = new RaftNode(config, restored);
+  }
+
+  /** What the inputs of the lease reads carry. */
+  private get clock(): { nowMs?: number } {
+    return this.nowMs === undefined ? {} : { nowMs: this.nowMs };
   }
 
   /** Does all there is to do, as a driver would. */
@@ -73,16 +80,28 @@ export class Single {
   receive(from: NodeId, fields: Omit<MessageFields, 'to' | 'from'>): this {
     const { id, term } = this.node.status();
     const message = createMessage({ term, ...fields, to: id, from });
-    this.node.step({ type: 'message', message });
+    this.node.step({ type: 'message', message, ...this.clock });
     return this.settle();
   }
 
   tick(count = 1): this {
     for (let i = 0; i < count; i += 1) {
-      this.node.step({ type: 'tick' });
+      this.node.step({ type: 'tick', ...this.clock });
       this.settle();
     }
     return this;
+  }
+
+  /** Asks for a read; returns the indexes it has been answered with, none if it waits. */
+  read(context: string): number[] {
+    this.node.step({ type: 'readIndex', context, ...this.clock });
+    return this.settle().answersTo(context);
+  }
+
+  /** The indexes with which a read was answered so far. */
+  answersTo(context: string): number[] {
+    const states = this.readies.flatMap(({ readStates }) => [...readStates]);
+    return states.filter((each) => each.context === context).map(({ index }) => index);
   }
 
   /** Campaigns and wins with the votes of `voters`. Leaves nothing in `sent`. */
