@@ -71,6 +71,10 @@ export class Cluster {
   private readonly invariants = new Invariants(2);
   private readonly hosts = new Map<NodeId, Host>();
   private processesRunning = 0;
+  /** The commit index that each read has to show, by its context. */
+  private readonly readFloors = new Map<string, number>();
+  /** Contexts of the reads that were answered, none of them with an index too low. */
+  readonly readsAnswered = new Set<string>();
 
   constructor(private readonly settings: ClusterSettings) {
     const { seed, size, founders = size, stored, isReliable = true } = settings;
@@ -168,12 +172,31 @@ export class Cluster {
     return this.step(id, { type: 'proposeConfChange', change });
   }
 
+  /** Asks for a linearizable read. Returns its context. */
+  read(id: NodeId): string {
+    const context = `r${this.readFloors.size + 1}`;
+    this.readFloors.set(context, this.invariants.lastCommitted);
+    this.step(id, { type: 'readIndex', context });
+    return context;
+  }
+
+  private checkReads({ readStates }: Ready): void {
+    for (const { context, index } of readStates) {
+      const floor = this.readFloors.get(context) as number;
+      if (index < floor) {
+        throw new InvariantViolation(`a read asked for at ${floor} is answered with ${index}`);
+      }
+      this.readsAnswered.add(context);
+    }
+  }
+
   private work(host: Host): void {
     const { node, disk } = host;
     if (node === null) return;
     while (node.hasReady()) {
       const ready = node.ready();
       this.invariants.checkEntries(node, ready.entries);
+      this.checkReads(ready);
       this.send(host, node, ready.messages);
       disk.write(ready, host.arrived.get(ready.snapshot?.index ?? 0) ?? null);
       this.send(host, node, ready.messagesAfterPersist);

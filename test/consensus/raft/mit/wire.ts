@@ -75,9 +75,12 @@ export class Wire {
     this.cut.add(`${a}>${b}`).add(`${b}>${a}`);
   }
 
-  /** Undoes every cut. */
-  mendLinks(): void {
-    this.cut.clear();
+  /** Undoes the cuts of the links that `which` tells, all unless given. */
+  mendLinks(which: (a: NodeId, b: NodeId) => boolean = () => true): void {
+    for (const link of this.cut) {
+      const [from, to] = link.split('>').map(Number) as [NodeId, NodeId];
+      if (which(from, to)) this.cut.delete(link);
+    }
   }
 
   private reaches({ from, to }: Message): boolean {
