@@ -38,18 +38,16 @@ describe('named bugs: elections', () => {
     lab.end();
   });
 
-  seeded('bug 11: a leader that restarts while one node is down is followed by another', (seed) => {
+  seeded('bug 11: two of three nodes that followed the same leader elect one of them', (seed) => {
     const lab = new Lab(3, { seed });
     for (let round = 0; round < 10; round += 1) {
       const leader = lab.oneLeader();
-      const away = lab.after(leader, 1 + lab.random.below(2));
-      lab.crash(away);
+      lab.crash(leader);
+      // Both have given their vote of this term to the leader that is gone.
       lab.agree(lab.newCommand(), 2);
-      lab.restart(leader);
-      lab.agree(lab.newCommand(), 2);
-      lab.start(away);
+      lab.start(leader);
+      lab.agree(lab.newCommand(), 3);
     }
-    lab.agree(lab.newCommand(), 3);
     lab.end();
   });
 
@@ -120,16 +118,20 @@ describe('named bugs: whose log is more complete', () => {
 
 describe('named bugs: many nodes', () => {
   const NODES = 50;
-  const REQUESTS_MAX = 4000;
+  // One for each term that a log ends in, not for each entry: 125 to 210 for seeds 1 to 200.
+  const REQUESTS_MAX = 300;
 
   seeded('bug 20: fifty nodes with inconsistent logs agree soon', (seed) => {
     const voters: NodeId[] = Array.from({ length: NODES }, (_, at) => at + 1);
     const logs = inconsistentLogs(seed, voters);
     const lab = new Lab(NODES, { seed, stored: disks(voters, logs) });
-    lab.oneLeader();
-    const index = lab.agree('a', NODES);
-    assert.ok(lab.clock.nowMs < 5 * ELECTION_MS, `agreed after ${lab.clock.nowMs} ms`);
-    const { requests } = lab.wire;
+    while (!lab.ids.some((id) => lab.node(id).isLeader)) {
+      lab.sleep(1);
+      assert.ok(lab.clock.nowMs < 5 * ELECTION_MS, 'no leader after five seconds');
+    }
+    const forElection = lab.wire.requests;
+    const index = lab.agree('a', NODES, false);
+    const requests = lab.wire.requests - forElection;
     assert.ok(requests < REQUESTS_MAX, `${requests} requests for a log of ${index} entries`);
     lab.end();
   });
