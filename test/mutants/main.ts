@@ -1,0 +1,79 @@
+/**
+ * `npm run mutants -- raft [--only N]`: breaks our own code one line at a time, in a copy, and
+ * requires of the test named beside it that it fails. Exit code 1 if any mutant lives.
+ */
+import { parseArgs } from 'node:util';
+import { RAFT_MUTANTS } from './raft-mutants.js';
+import type { SourceMutant } from './source-mutant.js';
+import { type Outcome, Workshop } from './workshop.js';
+
+/** For each table the compiled folders that its tests need. */
+const TABLES: Readonly<
+  Record<string, { mutants: readonly SourceMutant[]; folders: readonly string[] }>
+> = {
+  raft: { mutants: RAFT_MUTANTS, folders: ['consensus/raft', 'test/consensus/raft'] },
+};
+
+const SYMPTOM_CHARACTERS_MAX = 90;
+
+/** What the test saw, in a line that fits into a table. */
+function symptomOf(outcome: Outcome): string {
+  if (outcome.type !== 'failed') return outcome.type === 'timeout' ? 'does not end' : 'ALIVE';
+  const said = outcome.message.replace(/; run again[^]*/, '').replace(/\n\s+at [^]*/, '');
+  const line = said.replaceAll(/[|\s]+/g, ' ');
+  // The class of the error, and what a scenario puts before it, say nothing about the mutant.
+  const where = /^.*?(?:AssertionError \[ERR_ASSERTION\]|InvariantViolation|RaftAssertion): /;
+  return line.replace(where, '').slice(0, SYMPTOM_CHARACTERS_MAX);
+}
+
+/** Each test passes on the code as it is; otherwise its failure would say nothing. */
+async function checkSound(workshop: Workshop, mutants: readonly SourceMutant[]): Promise<void> {
+  const tests = new Map(mutants.map(({ caughtBy }) => [caughtBy.name, caughtBy]));
+  for (const test of tests.values()) {
+    const outcome = await workshop.run(test);
+    if (outcome.type !== 'passed') {
+      throw new Error(`"${test.name}" fails without any mutant`);
+    }
+  }
+}
+
+async function tryAll(workshop: Workshop, mutants: readonly SourceMutant[]): Promise<number> {
+  let alive = 0;
+  console.log(
+    '| bug | mutant | caught by | which saw | seconds |\n| --- | --- | --- | --- | --- |',
+  );
+  for (const mutant of mutants) {
+    const begunMs = performance.now();
+    const outcome = await workshop.tryMutant(mutant);
+    const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
+    if (outcome.type === 'passed') alive += 1;
+    const { bug, name, caughtBy } = mutant;
+    console.log(`| ${bug} | ${name} | ${caughtBy.name} | ${symptomOf(outcome)} | ${seconds} |`);
+  }
+  return alive;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { only: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const table = TABLES[positionals[0] ?? ''];
+  if (table === undefined) {
+    throw new Error(`usage: npm run mutants -- ${Object.keys(TABLES).join('|')} [--only BUG]`);
+  }
+  const { only } = values;
+  const mutants = table.mutants.filter(({ bug }) => only === undefined || bug === Number(only));
+  if (mutants.length === 0) throw new Error(`no mutant brings back bug ${only}`);
+  const workshop = await Workshop.open(process.cwd(), table.folders);
+  try {
+    await checkSound(workshop, mutants);
+    const alive = await tryAll(workshop, mutants);
+    console.log(`${mutants.length - alive} of ${mutants.length} mutants caught`);
+    if (alive > 0) process.exitCode = 1;
+  } finally {
+    await workshop.close();
+  }
+}
+
+await main();
