@@ -2,6 +2,7 @@
 import { restoreGroup } from './confchange/changer.js';
 import type { Message } from './message.js';
 import { switchGroup } from './changing.js';
+import { answerContext } from './quiescence.js';
 import type { RaftState } from './state.js';
 import type { SnapshotMeta } from './types.js';
 
@@ -48,7 +49,9 @@ export function handleAppendRequest(node: RaftState, request: Message): void {
 /** Takes the commit index of a heartbeat, which the leader has bounded by what matches. */
 export function handleHeartbeat(node: RaftState, request: Message): void {
   node.log.commitTo(request.commit);
-  node.send({ type: 'heartbeatResponse', to: request.from, context: request.context });
+  const context = answerContext(node, request);
+  if (context === undefined) return;
+  node.send({ type: 'heartbeatResponse', to: request.from, context });
 }
 
 /** Installs the leader's snapshot unless this log is as far already, and answers. */

@@ -16,6 +16,7 @@ import { handleAppendRequest, handleHeartbeat, handleSnapshot } from './followin
 import type { RaftRefusal } from './input.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { isLeased } from './lease.js';
+import { noteHeartbeatAnswer, noteMessage } from './quiescence.js';
 import { handleReadRequest, handleReadResponse } from './reading.js';
 import { handleAppendResponse, handleHeartbeatResponse } from './replication.js';
 import type { RaftState } from './state.js';
@@ -25,6 +26,7 @@ import { NO_NODE } from './types.js';
 /** Takes a message of another node, or an answer of this node to itself. */
 export function stepMessage(node: RaftState, message: Message): RaftRefusal | undefined {
   if (!isSound(node, message)) return 'bad-message';
+  if (!noteMessage(node, message)) return undefined;
   switch (message.type) {
     // Requests passed on by a follower; they belong to no term.
     case 'proposeRequest':
@@ -150,8 +152,12 @@ function handleMember(node: RaftState, message: Message): void {
     node.trace?.({ type: 'answerDropped', from: message.from });
     return;
   }
-  if (message.type === 'appendResponse') handleAppendResponse(node, message, member);
-  else handleHeartbeatResponse(node, message, member);
+  if (message.type === 'appendResponse') {
+    handleAppendResponse(node, message, member);
+  } else {
+    handleHeartbeatResponse(node, message, member);
+    noteHeartbeatAnswer(node, message);
+  }
 }
 
 function handleTimeoutNow(node: RaftState, message: Message): void {

@@ -10,6 +10,7 @@ import type { Message } from './message.js';
 import { observeClock } from './lease.js';
 import { entryBytes } from './log.js';
 import { handleApplied, handleInstalled, handleWritten } from './persistence.js';
+import { noteInput } from './quiescence.js';
 import { requestRead } from './reading.js';
 import { handleSnapshotReport, handleUnreachable } from './replication.js';
 import { RaftState } from './state.js';
@@ -93,6 +94,7 @@ export class RaftNode {
   step(input: RaftInput): RaftRefusal | undefined {
     const { state } = this;
     observeClock(state, 'nowMs' in input ? input.nowMs : undefined);
+    noteInput(state, input);
     switch (input.type) {
       case 'tick':
         tick(state);
@@ -364,6 +366,7 @@ export class RaftNode {
       confState: toConfState(group.members),
       transferTarget: state.transferTarget,
       uncommittedBytes: state.uncommittedBytes,
+      quiescent: state.quiescence.asleep,
       progress,
     };
   }
@@ -376,6 +379,11 @@ export class RaftNode {
   /** Whether this node leads. */
   get isLeader(): boolean {
     return this.state.role === 'leader';
+  }
+
+  /** Whether the group sleeps as far as this node knows: ticks do nothing. */
+  get isQuiescent(): boolean {
+    return this.state.quiescence.asleep;
   }
 
   /** Entries `from` to `to`, both included, at most `maxBytes` but at least one. */

@@ -34,6 +34,8 @@ export interface RaftStatus {
   /** The target of a leadership transfer under way, or 0. */
   readonly transferTarget: NodeId;
   readonly uncommittedBytes: number;
+  /** The group sleeps, as far as this node knows (`quiescence.ts`). */
+  readonly quiescent: boolean;
   /** On a leader: every member, itself included. Elsewhere empty. */
   readonly progress: ReadonlyMap<NodeId, ProgressStatus>;
 }

@@ -2,6 +2,7 @@
 import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
 import { confirmReads, dropLateReads } from './reading.js';
+import { askForQuiescence, countIdle } from './quiescence.js';
 import { bestSuccessor, handOverIfDue } from './priorities.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
@@ -10,6 +11,7 @@ import { NO_NODE } from './types.js';
 
 /** One tick of the driver's clock. */
 export function tick(node: RaftState): void {
+  if (node.quiescence.asleep) return;
   node.ticks += 1;
   node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;
   if (node.role === 'leader') tickLeader(node);
@@ -40,8 +42,10 @@ function tickLeader(node: RaftState): void {
       handOverIfDue(node);
     }
   }
+  countIdle(node);
   if (node.heartbeatElapsed < node.config.heartbeatTicks) return;
   node.heartbeatElapsed = 0;
+  if (askForQuiescence(node)) return;
   if (node.config.leaseMs > 0 && !node.reads.underWay) node.reads.begin(node.nowMs);
   broadcastHeartbeat(node);
   confirmReads(node);

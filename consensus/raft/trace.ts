@@ -73,6 +73,8 @@ export type RaftEvent =
   | { type: 'leaderForgotten'; leader: NodeId; term: number }
   /** Not forgotten: with lease reads nobody may vote before the lease has ended. */
   | { type: 'leaderKept'; leader: NodeId; term: number }
+  /** The node stopped ticking, or began again. */
+  | { type: 'quiesced' | 'woke'; role: Role; term: number }
   | { type: 'diskStalled'; ticks: number; term: number }
   | { type: 'transferStarted' | 'transferReplaced' | 'transferTimedOut'; to: NodeId; term: number }
   | { type: 'transferRepeated'; to: NodeId; term: number }
