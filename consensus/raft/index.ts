@@ -22,6 +22,7 @@ export {
   encodeConfChange,
 } from './confchange/change.js';
 export { RaftNode } from './node.js';
+export { formatMark, parseMark } from './quiescence.js';
 export {
   decodeEntry,
   decodeMessage,

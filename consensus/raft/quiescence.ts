@@ -19,7 +19,7 @@
  * sleep: neither late nor repeated messages of a leader that is gone put a member to sleep.
  */
 import type { RaftInput } from './input.js';
-import type { Message, MessageType } from './message.js';
+import { type Message, type MessageType, TRANSFER_CONTEXT } from './message.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
 import { allVoters, isJoint } from './tracker/membership.js';
@@ -123,6 +123,8 @@ export function noteMessage(node: RaftState, message: Message): boolean {
     return true;
   }
   if (isOfLastQuestion(node, message)) return false;
+  // Whoever was removed and does not know it asks for votes for ever. The lease refuses them.
+  if (isOfOutsider(node, message)) return true;
   noteActivity(node, from !== node.leader);
   return true;
 }
@@ -135,6 +137,24 @@ function isOfLastQuestion(node: RaftState, message: Message): boolean {
   if (node.role === 'leader') return type === 'heartbeatResponse' && mark.kind === 'yes';
   const isAsked = mark.kind !== 'yes' && mark.round <= node.quiescence.lastAsk;
   return type === 'heartbeat' && from === node.leader && isAsked;
+}
+
+function isOfOutsider(node: RaftState, { type, from, context }: Message): boolean {
+  if (node.group.progress.has(from) || context === TRANSFER_CONTEXT) return false;
+  return type === 'preVoteRequest' || type === 'voteRequest' || type === 'heartbeatResponse';
+}
+
+/**
+ * An election timeout has passed on a node that may not campaign. A learner that was started while
+ * its group sleeps would otherwise never hear of its leader.
+ */
+export function seekLeader(node: RaftState): void {
+  const { members, progress } = node.group;
+  if (node.config.quiesceTicks === 0 || !progress.has(node.id)) return;
+  node.electionElapsed = 0;
+  for (const to of allVoters(members)) {
+    if (to !== node.id) node.send({ type: 'heartbeatResponse', to });
+  }
 }
 
 /** Something happened; `nudges`: something that the leader may not know of. */

@@ -2,7 +2,7 @@
 import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
 import { confirmReads, dropLateReads } from './reading.js';
-import { askForQuiescence, countIdle } from './quiescence.js';
+import { askForQuiescence, countIdle, seekLeader } from './quiescence.js';
 import { bestSuccessor, handOverIfDue } from './priorities.js';
 import { broadcastHeartbeat } from './replication.js';
 import type { RaftState } from './state.js';
@@ -21,7 +21,11 @@ export function tick(node: RaftState): void {
 function tickElection(node: RaftState): void {
   node.electionElapsed += 1;
   dropLateReads(node);
-  if (!node.promotable || node.electionElapsed < node.electionTimeout) return;
+  if (node.electionElapsed < node.electionTimeout) return;
+  if (!node.promotable) {
+    seekLeader(node);
+    return;
+  }
   node.electionElapsed = 0;
   startCampaign(node, node.config.preVote ? 'pre-vote' : 'vote');
 }

@@ -5,6 +5,7 @@ import {
   RaftError,
   type RaftInput,
   type RaftRefusal,
+  joiningState,
 } from '../../../consensus/raft/index.js';
 import { Single, stored } from './single.js';
 
@@ -375,6 +376,25 @@ function answerOf(context: string): RaftInput {
   return input(3, { type: 'heartbeatResponse', context });
 }
 
+describe('a learner', () => {
+  it('that was started in a group that sleeps asks for its leader', () => {
+    const founding = stored(THREE, [2], { commit: 2 });
+    const confState = { ...founding.snapshot!.confState, voters: [2, 3], learners: [1] };
+    const node = new Single({ ...founding, confState }, CONFIG);
+    expect(node.tick(9).take()).toEqual([]);
+    expect(node.tick().take()).toMatchObject([
+      { type: 'heartbeatResponse', to: 2, context: '', term: 2 },
+      { type: 'heartbeatResponse', to: 3, context: '', term: 2 },
+    ]);
+    expect(node.tick(9).take()).toEqual([]);
+    expect(node.tick().take()).toHaveLength(2);
+    // Not so without quiescence, and not one that is no member yet.
+    const plain = new Single({ ...founding, confState }, { ...CONFIG, quiesceTicks: 0 });
+    expect(plain.tick(50).take()).toEqual([]);
+    expect(new Single(joiningState(), CONFIG).tick(50).take()).toEqual([]);
+  });
+});
+
 describe('a member asleep', () => {
   const VOTE = { type: 'preVoteRequest', term: 3, index: 2, logTerm: 2 } as const;
   const inputs: [string, RaftInput, boolean][] = [
@@ -402,6 +422,16 @@ describe('a member asleep', () => {
     const answers = sent.filter((each) => each.to === 2 && each.type === 'heartbeatResponse');
     if (!nudges && woken.type !== 'message') expect(answers).toEqual([]);
     expect(node.node.status().role).toBe(campaigns ? 'precandidate' : 'follower');
+  });
+
+  it('is not woken by the campaigns of one that was removed', () => {
+    const node = sleepingMember();
+    node.tick(50).receive(9, VOTE);
+    node.receive(9, { ...VOTE, type: 'voteRequest' });
+    expect(node.take()).toEqual([]);
+    expect(node.node.status()).toMatchObject({ quiescent: true, term: 2, leader: 2 });
+    node.receive(9, { type: 'heartbeat', term: 3, commit: 2 });
+    expect(node.node.status()).toMatchObject({ quiescent: false, term: 3, leader: 9 });
   });
 
   it('is not woken by ticks, the loss of others, or late copies of the question', () => {
