@@ -16,6 +16,7 @@ import { handleSnapshotReport, handleUnreachable } from './replication.js';
 import { RaftState } from './state.js';
 import type { ProgressStatus, RaftStatus } from './status.js';
 import { tick } from './ticking.js';
+import type { LogEnd } from './trace.js';
 import { toConfState } from './tracker/membership.js';
 import { transferLeadership } from './transfer.js';
 import {
@@ -379,6 +380,11 @@ export class RaftNode {
   /** Whether this node leads. */
   get isLeader(): boolean {
     return this.state.role === 'leader';
+  }
+
+  /** The last entry of the log, durable or not. */
+  get lastEntry(): LogEnd {
+    return this.state.lastEntry;
   }
 
   /** Whether the group sleeps as far as this node knows: ticks do nothing. */
