@@ -1,6 +1,7 @@
 import type { Bench } from './harness.js';
 import { idlePeersBench } from './idle-peers.js';
 import { memoryBench } from './memory.js';
+import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
 import { transportBench } from './transport.js';
@@ -11,6 +12,7 @@ export const benches: Readonly<Record<string, () => Bench>> = {
   'idle-peers': () => idlePeersBench(),
   memory: () => memoryBench(),
   raft: () => raftBench(),
+  'raft-groups': () => raftGroupsBench(),
   sim: simBench,
   transport: () => transportBench(),
   workers: () => workersBench(),

@@ -8,6 +8,7 @@ export * from './trace.js';
 export {
   type RaftConfig,
   type RestoredState,
+  checkRaftConfig,
   defaultRaftConfig,
   foundingState,
   joiningState,

@@ -34,6 +34,8 @@ import type { GroupSnapshot } from './snapshots.js';
 import type { Command, StateMachine } from './state-machine.js';
 import { Proposals, ReadQueue, type Waiting } from './waiting.js';
 
+const all = (): boolean => true;
+
 /** What a group needs of its node. */
 export interface GroupPorts {
   readonly groups: RaftGroups;
@@ -253,11 +255,13 @@ export class GroupDriver<Result> implements ReplicatedGroup<Result> {
     const release = (): void => {
       this.#captures -= 1;
     };
-    const captured = this.#enqueue(async () => ({
-      meta: this.#node.snapshotMeta(this.#applied),
-      data: await this.#machine.snapshot(),
-      release,
-    }));
+    const captured = this.#enqueue(async () => {
+      if (this.#node.termAt(this.#applied) === undefined) {
+        throw this.#error('not-leader', 'a snapshot of another leader is being installed');
+      }
+      const meta = this.#node.snapshotMeta(this.#applied);
+      return { meta, data: await this.#machine.snapshot(), release };
+    });
     return captured.catch((error: unknown) => {
       release();
       throw error;
@@ -375,8 +379,9 @@ export class GroupDriver<Result> implements ReplicatedGroup<Result> {
   }
 
   async #compact(): Promise<void> {
-    // A member that is sent a snapshot needs the entries after it.
-    if (this.#captures > 0) return;
+    // A member that is sent a snapshot needs the entries after it; and a snapshot of the leader may
+    // have replaced the log meanwhile.
+    if (this.#captures > 0 || this.#node.termAt(this.#applied) === undefined) return;
     const meta = this.#node.snapshotMeta(this.#applied);
     const data = await this.#machine.snapshot();
     await this.#save({ meta, data }, TRAILING_ENTRIES);
@@ -398,7 +403,6 @@ export class GroupDriver<Result> implements ReplicatedGroup<Result> {
   #end(error: GroupError): void {
     this.#ended = error;
     this.#ports.groups.remove(this.id);
-    const all = (): boolean => true;
     for (const each of this.#proposals.takeWhere(all)) each.reject(error);
     for (const each of this.#changes.takeWhere(all)) each.reject(error);
     for (const each of this.#reads.takeWhere(all)) each.reject(error);

@@ -14,6 +14,7 @@ import {
   RaftNode,
   type RaftConfig,
   type RestoredState,
+  checkRaftConfig,
   defaultRaftConfig,
   foundingState,
   joiningState,
@@ -109,7 +110,7 @@ export class RaftHost {
     const host = new RaftHost(options, lockDirectory(options.directory));
     try {
       // What cannot be used is found here, not with the first group.
-      new RaftNode(host.#config(), joiningState());
+      checkRaftConfig(host.#config());
       await host.#listen();
       host.setPeers(peers ?? new Map());
     } catch (error) {
