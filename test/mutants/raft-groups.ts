@@ -32,7 +32,7 @@ export const raftGroupsMutants: readonly Mutant[] = [
     test: unit,
   },
   {
-    bug: 'a quorum of yeses is enough',
+    bug: 'one yes is enough',
     file: quiescence,
     source: '    if (id !== node.id && !quiescence.agreed.has(id)) return;',
     replacement: '    if (id !== node.id && quiescence.agreed.size === 0) return;',
@@ -74,7 +74,7 @@ export const raftGroupsMutants: readonly Mutant[] = [
     test: unit,
   },
   {
-    bug: 'a leader sleeps with entries that it has not applied',
+    bug: 'a member sleeps with entries that it has not applied',
     file: quiescence,
     source:
       '  if (log.commit !== index || log.applied !== index || log.persisted !== index) return false;',

@@ -1,58 +1,14 @@
 import {
   type ConfChange,
-  type ConfState,
-  type Entry,
-  type HardState,
-  type Message,
   type NodeId,
-  type Ready,
-  RaftNode,
-  type RestoredState,
-  type SnapshotMeta,
-  decodeConfChange,
-  defaultRaftConfig,
+  type RaftNode,
   foundingState,
   joiningState,
 } from '../../../consensus/raft/index.js';
-import {
-  type GroupId,
-  Outbox,
-  RaftGroups,
-  decodeEnvelope,
-} from '../../../consensus/raft-groups/index.js';
+import { type GroupId, decodeEnvelope } from '../../../consensus/raft-groups/index.js';
 import { InvariantViolation, Invariants } from '../raft/invariants.js';
 import { Random } from '../raft/random.js';
-
-/** What of one group survives a crash. */
-interface Disk {
-  hardState: HardState;
-  snapshot: SnapshotMeta | null;
-  entries: Entry[];
-  applied: number;
-  confState: ConfState | undefined;
-}
-
-/** What a host knows of the way to another one. */
-interface Link {
-  /** Steps since it was last reachable, and after how many that is reported. */
-  silentSteps: number;
-  reportAfterSteps: number;
-  reported: boolean;
-  /** The start of the other one that was last seen. */
-  incarnation: number;
-}
-
-interface Host {
-  readonly id: NodeId;
-  readonly disks: Map<GroupId, Disk>;
-  readonly links: Map<NodeId, Link>;
-  /** Null while crashed. */
-  groups: RaftGroups | null;
-  outbox: Outbox;
-  readonly underWay: Map<GroupId, Ready>;
-  incarnation: number;
-  pausedSteps: number;
-}
+import { type InFlight, type Seen, SimulatedHost } from './simulated-host.js';
 
 /** How a run misbehaves: the probability of each in a step. */
 export interface GroupFaults {
@@ -68,12 +24,6 @@ const VOTERS: readonly NodeId[] = [1, 2, 3];
 const GROUPS: readonly GroupId[] = [1, 2, 3, 4];
 const ELECTION_TICKS = 5;
 
-interface InFlight {
-  readonly from: NodeId;
-  readonly to: NodeId;
-  readonly bytes: Uint8Array;
-}
-
 /**
  * Four groups on four nodes, of which the fourth comes and goes as a learner, with processes that
  * crash and pause, and a network that loses, repeats, delays and is cut. Whoever is out of reach
@@ -82,79 +32,46 @@ interface InFlight {
 export class GroupsNetwork {
   readonly random: Random;
   readonly invariants = new Map(GROUPS.map((group) => [group, new Invariants(2)]));
-  private readonly hosts = new Map<NodeId, Host>();
+  private readonly hosts = new Map<NodeId, SimulatedHost>();
   private inFlight: InFlight[] = [];
   private cut = new Set<string>();
   private proposals = 0;
   private reads = 0;
-  /** Messages sent, by group and node. */
-  private readonly sent = new Map<string, number>();
   private readonly leaders = new Map<string, NodeId>();
-  /** The greatest term in which anything of a group was applied. */
-  private readonly committedTerms = new Map<GroupId, number>();
-  private readonly readFloors = new Map<string, number>();
-  /** How often a member of a group fell asleep, or was woken. */
-  readonly counts = { quiesced: 0, woke: 0, readsAnswered: 0 };
+  private readonly seen: Seen;
 
   constructor(
     seed: number,
     private readonly faults: GroupFaults,
   ) {
     this.random = new Random(seed);
-    for (const id of ALL_IDS) {
-      const state = (): RestoredState => {
-        return VOTERS.includes(id) ? foundingState(VOTERS) : joiningState();
-      };
-      const host: Host = {
-        id,
-        disks: new Map(GROUPS.map((group) => [group, diskOf(state())])),
-        links: new Map(),
-        groups: null,
-        outbox: new Outbox(id),
-        underWay: new Map(),
-        incarnation: 0,
-        pausedSteps: 0,
-      };
-      this.hosts.set(id, host);
-      this.start(host);
-    }
-  }
-
-  private host(id: NodeId): Host {
-    return this.hosts.get(id) as Host;
-  }
-
-  private start(host: Host): void {
-    host.groups = new RaftGroups(host.id);
-    host.outbox = new Outbox(host.id);
-    host.incarnation += 1;
-    host.links.clear();
-    for (const group of GROUPS) this.addGroup(host, host.groups, group);
-  }
-
-  private addGroup(host: Host, groups: RaftGroups, group: GroupId): void {
-    const disk = host.disks.get(group) as Disk;
-    const { hardState, snapshot, entries, applied, confState } = disk;
-    const config = defaultRaftConfig({
-      id: host.id,
-      random: () => this.random.next(),
+    const { random, invariants } = this;
+    this.seen = {
+      random,
+      invariants,
+      isAsync: random.chance(0.5),
       electionTicks: ELECTION_TICKS,
-      quiesceTicks: 3,
-      trace: ({ type }) => {
-        if (type === 'quiesced' || type === 'woke') this.counts[type] += 1;
-      },
-    });
-    const restored: RestoredState = { hardState, snapshot, entries: [...entries], applied };
-    const state = confState === undefined ? restored : { ...restored, confState };
-    groups.add(group, new RaftNode(config, state));
+      sent: new Map(),
+      committedTerms: new Map(),
+      readFloors: new Map(),
+      counts: { quiesced: 0, woke: 0, readsAnswered: 0 },
+    };
+    for (const id of ALL_IDS) {
+      const host = new SimulatedHost(id, this.seen, () => {
+        return VOTERS.includes(id) ? foundingState(VOTERS) : joiningState();
+      });
+      this.hosts.set(id, host);
+      host.start();
+    }
   }
 
-  private crash(host: Host): void {
-    for (const [group, ready] of host.underWay) {
-      if (this.random.chance(0.5)) persist(host.disks.get(group) as Disk, ready);
-    }
-    host.groups = null;
-    host.underWay.clear();
+  /** How often a member of a group fell asleep, or was woken, and reads that were answered. */
+  get counts(): Seen['counts'] {
+    return this.seen.counts;
+  }
+
+  private host(id: NodeId): SimulatedHost {
+    return this.hosts.get(id) as SimulatedHost;
   }
 
   /** Members of `group` that run. */
@@ -162,90 +79,13 @@ export class GroupsNetwork {
     return [...this.hosts.values()].flatMap(({ groups }) => groups?.get(group) ?? []);
   }
 
-  private isReachable(from: Host, to: Host): boolean {
+  private isReachable(from: SimulatedHost, to: SimulatedHost): boolean {
     const isCut = this.cut.has(`${from.id}>${to.id}`) || this.cut.has(`${to.id}>${from.id}`);
     return to.groups !== null && to.pausedSteps === 0 && !isCut;
   }
 
-  /** The duty of a driver: to report who is gone, and who is back. */
-  private watch(host: Host): void {
-    const { groups } = host;
-    if (groups === null) return;
-    for (const other of this.hosts.values()) {
-      if (other === host) continue;
-      let link = host.links.get(other.id);
-      if (link === undefined) {
-        const reportAfterSteps = 10 + this.random.below(40);
-        const { incarnation } = other;
-        link = { silentSteps: 0, reportAfterSteps, reported: false, incarnation };
-        host.links.set(other.id, link);
-      }
-      if (!this.isReachable(host, other)) {
-        link.silentSteps += 1;
-        if (link.reported || link.silentSteps < link.reportAfterSteps) continue;
-        link.reported = true;
-        groups.peerGone(other.id);
-        continue;
-      }
-      link.silentSteps = 0;
-      const hasRestarted = link.incarnation !== other.incarnation;
-      link.incarnation = other.incarnation;
-      if (hasRestarted && !link.reported) groups.peerGone(other.id);
-      if (hasRestarted || link.reported) groups.peerBack(other.id);
-      link.reported = false;
-    }
-  }
-
-  private take(host: Host): void {
-    const { groups } = host;
-    if (groups === null) return;
-    for (const { group, ready } of groups.takeReadies()) {
-      this.invariants.get(group)?.checkEntries(groups.get(group) as RaftNode, ready.entries);
-      host.underWay.set(group, ready);
-      this.post(host, group, ready.messages);
-      for (const { context, index } of ready.readStates) {
-        this.counts.readsAnswered += 1;
-        const floor = this.readFloors.get(context) as number;
-        if (index >= floor) continue;
-        throw new InvariantViolation(`a read asked for at ${floor} is answered with ${index}`);
-      }
-    }
-  }
-
-  private finish(host: Host, group: GroupId, ready: Ready): void {
-    const { groups } = host;
-    const invariants = this.invariants.get(group) as Invariants;
-    const disk = host.disks.get(group) as Disk;
-    if (groups === null) return;
-    host.underWay.delete(group);
-    persist(disk, ready);
-    this.post(host, group, ready.messagesAfterPersist);
-    if (ready.snapshot !== undefined) {
-      invariants.checkSnapshot(host.id, ready.snapshot.index, ready.snapshot.term);
-    }
-    for (const entry of ready.committedEntries) {
-      invariants.checkApplied(host.id, entry);
-      const term = groups.get(group)?.status().term ?? 0;
-      this.committedTerms.set(group, Math.max(term, this.committedTerms.get(group) ?? 0));
-      disk.applied = entry.index;
-      if (entry.type !== 'confChange') continue;
-      disk.confState = groups.applyConfChange(group, decodeConfChange(entry.data));
-    }
-    groups.advance(group);
-  }
-
-  private post(host: Host, group: GroupId, messages: readonly Message[]): void {
-    for (const message of messages) {
-      const key = `${group}/${host.id}`;
-      this.sent.set(key, (this.sent.get(key) ?? 0) + 1);
-      host.outbox.post(group, message);
-    }
-  }
-
-  private flush(host: Host): void {
-    for (const { to, bytes } of host.outbox.take()) {
-      this.inFlight.push({ from: host.id, to, bytes });
-    }
+  private watch(host: SimulatedHost): void {
+    host.watch([...this.hosts.values()], (other) => this.isReachable(host, other));
   }
 
   private deliver(envelope: InFlight, drop: number): void {
@@ -300,7 +140,7 @@ export class GroupsNetwork {
     const leader = [...this.hosts.values()].find((each) => each.groups?.get(group)?.isLeader);
     if (random.chance(0.4)) {
       const context = `r${(this.reads += 1)}`;
-      this.readFloors.set(context, this.invariants.get(group)?.lastCommitted as number);
+      this.seen.readFloors.set(context, this.invariants.get(group)?.lastCommitted as number);
       host.groups.step(group, { type: 'readIndex', context });
     } else if (random.chance(0.1)) {
       host.groups.step(group, { type: 'transferLeader', to: random.pick(VOTERS) });
@@ -319,8 +159,8 @@ export class GroupsNetwork {
   step(): void {
     const { random, faults } = this;
     const host = this.host(random.pick(ALL_IDS));
-    if (random.chance(faults.crash)) this.crash(host);
-    else if (host.groups === null && random.chance(0.1)) this.start(host);
+    if (random.chance(faults.crash)) host.crash();
+    else if (host.groups === null && random.chance(0.1)) host.start();
     if (random.chance(faults.partition)) this.repartition();
     if (random.chance(faults.pause)) host.pausedSteps = random.below(120);
     if (random.chance(0.06)) this.act();
@@ -337,11 +177,9 @@ export class GroupsNetwork {
       }
       this.watch(each);
       if (random.chance(0.25)) each.groups?.tick();
-      this.take(each);
-      for (const [group, ready] of each.underWay) {
-        if (random.chance(0.7)) this.finish(each, group, ready);
-      }
-      this.flush(each);
+      each.take();
+      for (const group of GROUPS) if (random.chance(0.7)) each.finish(group);
+      this.inFlight.push(...each.flush());
     }
     this.check();
   }
@@ -366,7 +204,7 @@ export class GroupsNetwork {
     const known = this.leaders.get(key) ?? id;
     this.leaders.set(key, id);
     if (known !== id) throw new InvariantViolation(`${known} and ${id} both lead term ${key}`);
-    if (term < (this.committedTerms.get(group) ?? 0)) return;
+    if (term < (this.seen.committedTerms.get(group) ?? 0)) return;
     this.invariants.get(group)?.checkLeader(node);
   }
 
@@ -378,10 +216,9 @@ export class GroupsNetwork {
       for (const envelope of envelopes) this.deliver(envelope, 0);
       busy = envelopes.length > 0;
       for (const host of this.hosts.values()) {
-        this.take(host);
-        busy ||= host.underWay.size > 0;
-        for (const [group, ready] of host.underWay) this.finish(host, group, ready);
-        this.flush(host);
+        host.take();
+        for (const group of GROUPS) if (host.finish(group)) busy = true;
+        this.inFlight.push(...host.flush());
       }
       this.check();
     }
@@ -437,7 +274,7 @@ export class GroupsNetwork {
     this.cut.clear();
     for (const host of this.hosts.values()) {
       host.pausedSteps = 0;
-      if (host.groups === null) this.start(host);
+      if (host.groups === null) host.start();
     }
     const isLed = () => GROUPS.every((group) => this.isLed(group));
     this.endTransfers();
@@ -457,7 +294,7 @@ export class GroupsNetwork {
     let count = 0;
     for (const group of GROUPS) {
       for (const node of this.membersOf(group)) {
-        count += this.sent.get(`${group}/${node.status().id}`) ?? 0;
+        count += this.seen.sent.get(`${group}/${node.status().id}`) ?? 0;
       }
     }
     return count;
@@ -488,7 +325,7 @@ export class GroupsNetwork {
   private loseLeader(): void {
     const lost = this.host((this.leaderOf(1) as RaftNode).status().id);
     const led = GROUPS.filter((group) => this.leaderOf(group)?.status().id === lost.id);
-    this.crash(lost);
+    lost.crash();
     for (const host of this.hosts.values()) host.groups?.peerGone(lost.id);
     // Two election timeouts unless votes split, which chance may do a few times (`groups.test.ts`).
     this.calm(12 * ELECTION_TICKS, 'a lost leader is replaced', () =>
@@ -506,23 +343,4 @@ export class GroupsNetwork {
       }
     }
   }
-}
-
-function diskOf({ hardState, snapshot, applied }: RestoredState): Disk {
-  return { hardState, snapshot, entries: [], applied, confState: snapshot?.confState };
-}
-
-function persist(disk: Disk, ready: Ready): void {
-  if (ready.snapshot !== undefined) {
-    disk.snapshot = ready.snapshot;
-    disk.entries = [];
-    disk.applied = ready.snapshot.index;
-    disk.confState = ready.snapshot.confState;
-  }
-  const first = ready.entries[0];
-  if (first !== undefined) {
-    disk.entries = disk.entries.filter((entry) => entry.index < first.index);
-    disk.entries.push(...ready.entries);
-  }
-  disk.hardState = ready.hardState ?? disk.hardState;
 }
