@@ -14,6 +14,7 @@ export interface Mutant {
 const quiescence = 'consensus/raft/quiescence.ts';
 const groups = 'consensus/raft-groups/groups.ts';
 const unit = 'test/consensus/raft/quiescence.test.ts';
+const waking = 'test/consensus/raft/waking.test.ts';
 const network = 'test/consensus/raft-groups/groups-network.test.ts';
 
 export const raftGroupsMutants: readonly Mutant[] = [
@@ -57,21 +58,21 @@ export const raftGroupsMutants: readonly Mutant[] = [
     file: quiescence,
     source: '    if (id !== node.id) member.recentActive = false;',
     replacement: '    if (id === node.id) member.recentActive = false;',
-    test: unit,
+    test: waking,
   },
   {
     bug: 'a leader that wakes has no whole election timeout, and members campaign at once',
     file: quiescence,
     source: '  node.electionElapsed = 0;\n  node.heartbeatElapsed = 0;',
     replacement: '  node.heartbeatElapsed = 0;',
-    test: unit,
+    test: waking,
   },
   {
     bug: 'a lease of before the sleep answers a read',
     file: quiescence,
     source: '  node.leaseFromMs = -Infinity;',
     replacement: '',
-    test: unit,
+    test: waking,
   },
   {
     bug: 'a member sleeps with entries that it has not applied',
@@ -87,7 +88,7 @@ export const raftGroupsMutants: readonly Mutant[] = [
     source:
       "      if (node.role !== 'leader' && input.peer === node.leader) noteActivity(node, false);",
     replacement: '',
-    test: unit,
+    test: waking,
   },
   {
     bug: 'a learner that starts in a group that sleeps never hears of its leader',
