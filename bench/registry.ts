@@ -2,6 +2,7 @@ import type { Bench } from './harness.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
 import { memoryBench } from './memory.js';
+import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
@@ -15,6 +16,7 @@ export const benches: Readonly<Record<string, () => Bench>> = {
   memory: () => memoryBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),
+  'raft-groups': () => raftGroupsBench(),
   'raft-processes': () => raftProcessesBench(),
   sim: simBench,
   transport: () => transportBench(),

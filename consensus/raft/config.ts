@@ -45,6 +45,11 @@ export interface RaftConfig {
    * many ticks more steps down. 0 for off; needs `asyncStorageWrites`.
    */
   readonly diskStallTicks: number;
+  /**
+   * Ticks without anything to do after which a group stops ticking (`quiescence.ts`); 0 for off. The
+   * driver must then report `unreachable` for a node that is gone. Needs `preVote` and `checkQuorum`.
+   */
+  readonly quiesceTicks: number;
   /** A leader steps down when it applies the change that removes or demotes it. */
   readonly stepDownOnRemoval: boolean;
   /** A follower passes proposals on to the leader instead of refusing them. */
@@ -97,6 +102,7 @@ export function defaultRaftConfig(
     leaseMs: 0,
     keepsLeasePromise: false,
     diskStallTicks: 0,
+    quiesceTicks: 0,
     stepDownOnRemoval: true,
     forwardProposals: false,
     changeChecks: 'strict',
@@ -146,13 +152,17 @@ export function checkRaftConfig(config: RaftConfig): void {
   positiveInteger('maxInflightBytes', config.maxInflightBytes);
   positiveInteger('maxUncommittedBytes', config.maxUncommittedBytes);
   positiveInteger('maxApplyBytes', config.maxApplyBytes);
-  for (const name of ['leaseMs', 'diskStallTicks'] as const) {
+  for (const name of ['leaseMs', 'diskStallTicks', 'quiesceTicks'] as const) {
     const value = config[name];
     if (Number.isFinite(value) && value >= 0) continue;
     throw new RaftError('bad-config', `${name} must be 0 or greater, got ${value}`);
   }
   if (config.leaseMs > 0 && !config.checkQuorum) {
     throw new RaftError('bad-config', 'leaseMs needs checkQuorum: without it nobody keeps a lease');
+  }
+  if (config.quiesceTicks > 0 && !(config.preVote && config.checkQuorum)) {
+    const why = 'without them a member that wakes deposes its leader';
+    throw new RaftError('bad-config', `quiesceTicks needs preVote and checkQuorum: ${why}`);
   }
   if (config.diskStallTicks > 0 && !config.asyncStorageWrites) {
     throw new RaftError('bad-config', 'diskStallTicks needs asyncStorageWrites');

@@ -3,6 +3,7 @@ import { trustAfterAppend } from './amnesia.js';
 import { restoreGroup } from './confchange/changer.js';
 import type { Message } from './message.js';
 import { switchGroup } from './changing.js';
+import { answerContext } from './quiescence.js';
 import { repairEntry } from './repair.js';
 import type { RaftState } from './state.js';
 import type { SnapshotMeta } from './types.js';
@@ -51,17 +52,25 @@ export function handleAppendRequest(node: RaftState, request: Message): void {
 
 /** Takes the commit index of a heartbeat, which the leader has bounded by what matches. */
 export function handleHeartbeat(node: RaftState, request: Message): void {
-  const { from: to, context, commit } = request;
+  const { from: to, commit } = request;
   const { lastIndex } = node.log;
   if (commit > lastIndex) {
     // This node has acknowledged entries that it does not have: its disk has lost what it said to
     // have synced. It says so, and gives no vote before it has them again (a vote from amnesia).
     node.owedIndex = Math.max(node.owedIndex, commit);
     node.trace?.({ type: 'suffixMissing', commit, lastIndex });
-    node.send({ type: 'heartbeatResponse', to, context, reject: true, rejectHint: lastIndex });
+    node.send({
+      type: 'heartbeatResponse',
+      to,
+      context: request.context,
+      reject: true,
+      rejectHint: lastIndex,
+    });
     return;
   }
   node.log.commitTo(commit);
+  const context = answerContext(node, request);
+  if (context === undefined) return;
   node.send({ type: 'heartbeatResponse', to, context });
 }
 

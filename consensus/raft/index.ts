@@ -8,6 +8,7 @@ export * from './trace.js';
 export {
   type RaftConfig,
   type RestoredState,
+  checkRaftConfig,
   defaultRaftConfig,
   foundingState,
   joiningState,
@@ -22,6 +23,7 @@ export {
   encodeConfChange,
 } from './confchange/change.js';
 export { RaftNode } from './node.js';
+export { formatMark, parseMark } from './quiescence.js';
 export {
   decodeEntry,
   decodeMessage,

@@ -17,6 +17,7 @@ import { handleAppendRequest, handleHeartbeat, handleSnapshot } from './followin
 import type { RaftRefusal } from './input.js';
 import { type Message, TRANSFER_CONTEXT } from './message.js';
 import { isLeased } from './lease.js';
+import { noteHeartbeatAnswer, noteMessage } from './quiescence.js';
 import { handleReadRequest, handleReadResponse } from './reading.js';
 import { handleRepairRequest, handleRepairResponse } from './repair.js';
 import { handleAppendResponse, handleHeartbeatResponse } from './replication.js';
@@ -28,6 +29,7 @@ import { NO_NODE } from './types.js';
 export function stepMessage(node: RaftState, message: Message): RaftRefusal | undefined {
   if (!isSound(node, message)) return 'bad-message';
   node.trace?.({ type: 'received', message });
+  if (!noteMessage(node, message)) return undefined;
   switch (message.type) {
     // Requests passed on by a follower; they belong to no term.
     case 'proposeRequest':
@@ -168,8 +170,12 @@ function handleMember(node: RaftState, message: Message): void {
     node.trace?.({ type: 'answerDropped', from: message.from });
     return;
   }
-  if (message.type === 'appendResponse') handleAppendResponse(node, message, member);
-  else handleHeartbeatResponse(node, message, member);
+  if (message.type === 'appendResponse') {
+    handleAppendResponse(node, message, member);
+  } else {
+    handleHeartbeatResponse(node, message, member);
+    noteHeartbeatAnswer(node, message);
+  }
 }
 
 function handleTimeoutNow(node: RaftState, message: Message): void {

@@ -10,11 +10,13 @@ import type { Message } from './message.js';
 import { observeClock } from './lease.js';
 import { entryBytes } from './log.js';
 import { handleApplied, handleInstalled, handleWritten } from './persistence.js';
+import { noteInput } from './quiescence.js';
 import { requestRead } from './reading.js';
 import { handleSnapshotReport, handleUnreachable } from './replication.js';
 import { RaftState } from './state.js';
 import { type RaftStatus, statusOf } from './status.js';
 import { tick } from './ticking.js';
+import type { LogEnd } from './trace.js';
 import { toConfState } from './tracker/membership.js';
 import { transferLeadership } from './transfer.js';
 import {
@@ -93,6 +95,7 @@ export class RaftNode {
   step(input: RaftInput): RaftRefusal | undefined {
     const { state } = this;
     observeClock(state, 'nowMs' in input ? input.nowMs : undefined);
+    noteInput(state, input);
     switch (input.type) {
       case 'tick':
         tick(state);
@@ -381,6 +384,16 @@ export class RaftNode {
   /** Whether this node leads. */
   get isLeader(): boolean {
     return this.state.role === 'leader';
+  }
+
+  /** The last entry of the log, durable or not. */
+  get lastEntry(): LogEnd {
+    return this.state.lastEntry;
+  }
+
+  /** Whether the group sleeps as far as this node knows: ticks do nothing. */
+  get isQuiescent(): boolean {
+    return this.state.quiescence.asleep;
   }
 
   /** Entries `from` to `to`, both included, at most `maxBytes` but at least one. */

@@ -21,6 +21,7 @@ import type { ReadState } from './effect.js';
 import { RaftError, assert } from './error.js';
 import { RaftLog } from './log.js';
 import { type Message, type MessageFields, createMessage } from './message.js';
+import { Quiescence } from './quiescence.js';
 import { ReadRounds } from './reads.js';
 import { Progress } from './tracker/progress.js';
 import { allVoters, isVoter } from './tracker/membership.js';
@@ -83,6 +84,7 @@ export class RaftState {
   denials: { index: number; by: Set<NodeId> } = { index: 0, by: new Set() };
   /** A leader whose log is not whole: it takes nothing yet. */
   isRepairing = false;
+  readonly quiescence = new Quiescence();
   /** Ticks since the disk last reported a write while one is under way. */
   diskTicks = 0;
   messages: Message[] = [];
@@ -169,6 +171,7 @@ export class RaftState {
 
   private reset(term: number): void {
     assert(term >= this.term, 'the term of a node never falls');
+    this.quiescence.reset(term !== this.term);
     if (term !== this.term) {
       this.term = term;
       this.vote = NO_NODE;

@@ -40,6 +40,8 @@ export interface RaftStatus {
   readonly lostEntries: number;
   /** Gives no vote, since it may have forgotten what it acknowledged. */
   readonly isAmnesiac: boolean;
+  /** The group sleeps, as far as this node knows (`quiescence.ts`). */
+  readonly quiescent: boolean;
   /** On a leader: every member, itself included. Elsewhere empty. */
   readonly progress: ReadonlyMap<NodeId, ProgressStatus>;
 }
@@ -67,6 +69,7 @@ export function statusOf(state: RaftState): RaftStatus {
     uncommittedBytes: state.uncommittedBytes,
     lostEntries: log.lostCount,
     isAmnesiac: state.toldEnds !== null,
+    quiescent: state.quiescence.asleep,
     progress,
   };
 }

@@ -3,6 +3,7 @@ import { askForLogEnds } from './amnesia.js';
 import { startCampaign } from './elections.js';
 import { jointVote } from './quorum.js';
 import { confirmReads, dropLateReads } from './reading.js';
+import { askForQuiescence, countIdle, seekLeader } from './quiescence.js';
 import { bestSuccessor, handOverIfDue } from './priorities.js';
 import { askForLost } from './repair.js';
 import { broadcastHeartbeat } from './replication.js';
@@ -12,6 +13,7 @@ import { NO_NODE } from './types.js';
 
 /** One tick of the driver's clock. */
 export function tick(node: RaftState): void {
+  if (node.quiescence.asleep) return;
   node.ticks += 1;
   node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;
   if (node.role === 'leader') tickLeader(node);
@@ -23,7 +25,11 @@ export function tick(node: RaftState): void {
 function tickElection(node: RaftState): void {
   node.electionElapsed += 1;
   dropLateReads(node);
-  if (!node.promotable || node.electionElapsed < node.electionTimeout) return;
+  if (node.electionElapsed < node.electionTimeout) return;
+  if (!node.promotable) {
+    seekLeader(node);
+    return;
+  }
   node.electionElapsed = 0;
   startCampaign(node, node.config.preVote ? 'pre-vote' : 'vote');
 }
@@ -44,8 +50,10 @@ function tickLeader(node: RaftState): void {
       node.transferTarget = NO_NODE;
     }
   }
+  countIdle(node);
   if (node.heartbeatElapsed < node.config.heartbeatTicks) return;
   node.heartbeatElapsed = 0;
+  if (askForQuiescence(node)) return;
   if (node.config.leaseMs > 0 && !node.reads.underWay) node.reads.begin(node.nowMs);
   broadcastHeartbeat(node);
   confirmReads(node);

@@ -92,6 +92,8 @@ export type RaftEvent =
   | { type: 'entryRepaired'; entry: LogEnd }
   /** Lost entries that cannot be committed were given up. */
   | { type: 'lostDiscarded'; from: number; through: number }
+  /** The node stopped ticking, or began again. */
+  | { type: 'quiesced' | 'woke'; role: Role; term: number }
   | { type: 'diskStalled'; ticks: number; term: number }
   | { type: 'transferStarted' | 'transferReplaced' | 'transferTimedOut'; to: NodeId; term: number }
   | { type: 'transferRepeated'; to: NodeId; term: number }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { memoryBench } from '../../bench/memory.js';
+import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
 import { transportBench } from '../../bench/transport.js';
 import type { Embedder } from '../../src/memory/index.js';
@@ -33,6 +34,15 @@ describe('the benches measure, in small,', () => {
     const result = await runBench(raftBench(20_000), 2);
     expectMeasured(result, { 'by-reference': ['entries'], encoded: ['entries'] });
     expect(result.ratios).toHaveLength(1);
+  });
+
+  it('raft-groups: groups that are awake and those that sleep, which send nothing', async () => {
+    const result = await runBench(raftGroupsBench([50], 10), 2);
+    expectMeasured(result, {
+      '50 awake': ['tick', 'sent', 'wake'],
+      '50 asleep': ['tick', 'wake'],
+    });
+    expect(result.ratios[0]!.ratio).toBeLessThan(1);
   });
 
   it('transport: ours and its peers, each with client and server in processes of their own', async () => {

@@ -1,0 +1,166 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createIdentity } from '../../../transport/identity/index.js';
+import type { PeerAddress } from '../../../transport/rpc/rpc.js';
+import { sleep } from '../../transport/rpc/pair.js';
+import type { Methods } from './group-process.js';
+
+const SCRIPT = fileURLToPath(new URL('group-process.js', import.meta.url));
+const NODES = [1, 2, 3];
+const GROUPS = Array.from({ length: 50 }, (_, at) => at + 1);
+const root = mkdtempSync(join(tmpdir(), 'raft-groups-'));
+const running = new Set<ChildProcess>();
+
+afterAll(() => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+});
+
+interface Status {
+  readonly messagesSent: number;
+  readonly groupsAwake: number;
+  readonly leaders: { id: number; term: number; leader: number; leads: boolean }[];
+}
+
+/** A node as a process, with the same identity, directory and port each time it is started. */
+class NodeProcess {
+  readonly #privateKeyPem = createIdentity().privateKeyPem;
+  #child!: ChildProcess;
+  #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #count = 0;
+  address: PeerAddress | undefined;
+
+  constructor(readonly nodeId: number) {}
+
+  async start(): Promise<void> {
+    const child = fork(SCRIPT, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.#child = child;
+    running.add(child);
+    child.on(
+      'message',
+      ({ id, result, error }: { id: number; result: unknown; error?: string }) => {
+        const call = this.#calls.get(id);
+        this.#calls.delete(id);
+        if (error === undefined) call?.resolve(result);
+        else call?.reject(new Error(error));
+      },
+    );
+    child.once('exit', () => {
+      running.delete(child);
+      for (const { reject } of this.#calls.values()) reject(new Error('the process ended'));
+      this.#calls.clear();
+    });
+    const { nodeId } = this;
+    const directory = join(root, String(nodeId));
+    const port = this.address?.port ?? 0;
+    const privateKeyPem = this.#privateKeyPem;
+    this.address = await this.call('start', { nodeId, directory, privateKeyPem, port });
+  }
+
+  call<Name extends keyof Methods>(
+    method: Name,
+    ...args: Parameters<Methods[Name]>
+  ): Promise<Awaited<ReturnType<Methods[Name]>>> {
+    const id = (this.#count += 1);
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#child.send({ id, method, args });
+    });
+  }
+
+  async status(): Promise<Status> {
+    return (await this.call('status')) as Status;
+  }
+
+  async kill(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+async function poll<Value>(what: string, look: () => Promise<Value | undefined>): Promise<Value> {
+  const deadlineMs = performance.now() + 40_000;
+  for (;;) {
+    const value = await look();
+    if (value !== undefined) return value;
+    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** Waits until each group has a leader that all of `nodes` follow; returns who leads what. */
+function leaders(nodes: readonly NodeProcess[]): Promise<Map<number, NodeProcess>> {
+  return poll('a leader of every group', async () => {
+    const statuses = await Promise.all(nodes.map((node) => node.status()));
+    const found = new Map<number, NodeProcess>();
+    for (const id of GROUPS) {
+      const seen = statuses.map(({ leaders }) => leaders.find((each) => each.id === id));
+      const at = seen.findIndex((each) => each?.leads === true);
+      const [leader, term] = [nodes[at]?.nodeId, seen[at]?.term];
+      if (seen.some((each) => each?.leader !== leader || each?.term !== term)) return undefined;
+      found.set(id, nodes[at] as NodeProcess);
+    }
+    return found;
+  });
+}
+
+/** Waits until all groups sleep everywhere, then sees that nobody says anything. */
+async function expectSilence(nodes: readonly NodeProcess[]): Promise<void> {
+  const statuses = () => Promise.all(nodes.map((node) => node.status()));
+  await poll('all groups asleep', async () => {
+    return (await statuses()).every(({ groupsAwake }) => groupsAwake === 0) || undefined;
+  });
+  const before = (await statuses()).map(({ messagesSent }) => messagesSent);
+  await sleep(1_500);
+  const after = await statuses();
+  expect(after.map(({ messagesSent }) => messagesSent)).toEqual(before);
+  expect(after.map(({ groupsAwake }) => groupsAwake)).toEqual(nodes.map(() => 0));
+}
+
+describe('fifty groups on three processes', () => {
+  it('sleep, serve, lose the process of many leaders, and take it back', async () => {
+    const nodes = NODES.map((id) => new NodeProcess(id));
+    await Promise.all(nodes.map((node) => node.start()));
+    const introduce = async (some: readonly NodeProcess[]): Promise<void> => {
+      const peers = nodes.map((node): [number, PeerAddress] => [node.nodeId, node.address!]);
+      await Promise.all(some.map((node) => node.call('setPeers', peers)));
+    };
+    await introduce(nodes);
+    await Promise.all(nodes.map((node) => node.call('open', GROUPS, NODES)));
+    const first = await leaders(nodes);
+    await Promise.all(
+      [...first].map(async ([id, leader]) => {
+        expect(await leader.call('propose', id, `first of ${id}`)).toBe(1);
+      }),
+    );
+    await expectSilence(nodes);
+
+    const led = (node: NodeProcess) => [...first.values()].filter((each) => each === node).length;
+    const killed = nodes.reduce((a, b) => (led(b) > led(a) ? b : a));
+    expect(led(killed)).toBeGreaterThan(0);
+    await killed.kill();
+    const left = nodes.filter((node) => node !== killed);
+    const second = await leaders(left);
+    await Promise.all(
+      [...second].map(async ([id, leader]) => {
+        expect(await leader.call('propose', id, `second of ${id}`)).toBe(2);
+      }),
+    );
+
+    await killed.start();
+    await introduce([killed]);
+    await killed.call('open', GROUPS, null);
+    await leaders(nodes);
+    await Promise.all(
+      GROUPS.map(async (id) => {
+        expect(await killed.call('read', id)).toEqual([`first of ${id}`, `second of ${id}`]);
+      }),
+    );
+    await expectSilence(nodes);
+  }, 120_000);
+});
