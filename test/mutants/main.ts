@@ -1,8 +1,10 @@
 /**
- * `npm run mutants -- raft [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
+import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
+import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
 import type { SourceMutant } from './source-mutant.js';
 import { type Outcome, Workshop } from './workshop.js';
@@ -12,6 +14,11 @@ const TABLES: Readonly<
   Record<string, { mutants: readonly SourceMutant[]; folders: readonly string[] }>
 > = {
   raft: { mutants: RAFT_MUTANTS, folders: ['consensus/raft', 'test/consensus/raft'] },
+  'raft-async': { mutants: RAFT_ASYNC_MUTANTS, folders: ['consensus/raft', 'test/consensus/raft'] },
+  'raft-groups': {
+    mutants: RAFT_GROUPS_MUTANTS,
+    folders: ['consensus', 'nodes', 'src', 'transport', 'test/consensus', 'test/nodes'],
+  },
 };
 
 const SYMPTOM_CHARACTERS_MAX = 90;
@@ -28,11 +35,13 @@ function symptomOf(outcome: Outcome): string {
 
 /** Each test passes on the code as it is; otherwise its failure would say nothing. */
 async function checkSound(workshop: Workshop, mutants: readonly SourceMutant[]): Promise<void> {
-  const tests = new Map(mutants.map(({ caughtBy }) => [caughtBy.name, caughtBy]));
+  const tests = new Map(
+    mutants.map(({ caughtBy }) => [`${caughtBy.file} ${caughtBy.name}`, caughtBy]),
+  );
   for (const test of tests.values()) {
     const outcome = await workshop.run(test);
     if (outcome.type !== 'passed') {
-      throw new Error(`"${test.name}" fails without any mutant`);
+      throw new Error(`"${test.name}" of ${test.file} fails without any mutant`);
     }
   }
 }
@@ -48,7 +57,9 @@ async function tryAll(workshop: Workshop, mutants: readonly SourceMutant[]): Pro
     const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
     if (outcome.type === 'passed') alive += 1;
     const { bug, name, caughtBy } = mutant;
-    console.log(`| ${bug} | ${name} | ${caughtBy.name} | ${symptomOf(outcome)} | ${seconds} |`);
+    console.log(
+      `| ${bug} | ${name} | ${caughtBy.name || caughtBy.file} | ${symptomOf(outcome)} | ${seconds} |`,
+    );
   }
   return alive;
 }

@@ -1,14 +1,4 @@
-/**
- * Mutants of asynchronous writes, lease reads, priorities and stalled disks: `original` occurs
- * exactly once in `file`; with `replacement` in its place the test file `test` has to fail.
- */
-export interface RaftAsyncMutant {
-  readonly bug: string;
-  readonly file: string;
-  readonly original: string;
-  readonly replacement: string;
-  readonly test: string;
-}
+import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 
 const CORE = 'consensus/raft';
 const TESTS = 'test/consensus/raft';
@@ -17,82 +7,81 @@ const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
 
-/** One row a bug. */
-export const RAFT_ASYNC_MUTANTS: readonly RaftAsyncMutant[] = [
+const ROWS: readonly FileMutant[] = [
   {
     bug: 'a receipt of an earlier term counts (ABA)',
     file: `${CORE}/persistence.ts`,
-    original: 'if (index > 0 && term < node.term) {',
+    source: 'if (index > 0 && term < node.term) {',
     replacement: 'if (index > 0 && term < 0) {',
     test: WRITES,
   },
   {
     bug: 'a receipt of a replaced entry counts',
     file: `${CORE}/persistence.ts`,
-    original: 'if (own === logTerm) {',
+    source: 'if (own === logTerm) {',
     replacement: 'if (own !== null) {',
     test: WRITES,
   },
   {
     bug: 'the write of a new term without entries vouches for nothing',
     file: `${CORE}/node.ts`,
-    original: 'const waits = log.persisted < log.lastIndex;',
+    source: 'const waits = log.persisted < log.lastIndex;',
     replacement: 'const waits = log.persisted < log.lastIndex && log.lastTerm === term;',
     test: WRITES,
   },
   {
     bug: 'entries are applied before they are durable here',
     file: `${CORE}/log.ts`,
-    original: 'return evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);',
+    source: 'return evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);',
     replacement: 'return evenIfUnstable ? this.commit : Math.max(this.commit, 0);',
     test: WRITES,
   },
   {
     bug: 'what was replaced while being written is not written again',
     file: `${CORE}/log.ts`,
-    original: 'this.inWrite = Math.min(this.inWrite, keep);',
+    source: 'this.inWrite = Math.min(this.inWrite, keep);',
     replacement: 'this.inWrite = Math.max(this.inWrite, keep);',
     test: WRITES,
   },
   {
     bug: 'entries are handed out before the snapshot that they follow',
     file: `${CORE}/log.ts`,
-    original: 'if (this.applyingPaused || this.pendingSnapshot !== null) return false;',
+    source: 'if (this.applyingPaused || this.pendingSnapshot !== null) return false;',
     replacement: 'if (this.applyingPaused) return false;',
     test: WRITES,
   },
   {
     bug: 'an earlier snapshot that is installed ends the wait for a later one',
     file: `${CORE}/persistence.ts`,
-    original: 'if (log.pendingSnapshot === snapshot) {',
+    source: 'if (log.pendingSnapshot === snapshot) {',
     replacement: 'if (log.pendingSnapshot !== null) {',
     test: WRITES,
   },
   {
     bug: 'applications do not pause',
     file: `${CORE}/log.ts`,
-    original: 'this.applyingPaused = this.applyingBytes >= bytesMax || this.handedOut < through;',
+    source: 'this.applyingPaused = this.applyingBytes >= bytesMax || this.handedOut < through;',
     replacement: 'this.applyingPaused = false;',
     test: WRITES,
   },
   {
     bug: 'a change that a snapshot has overtaken undoes its membership',
     file: `${CORE}/node.ts`,
-    original: 'if (change !== null && !isOvertaken) applyCommittedChange(this.state, change);',
+    source: 'if (change !== null && !isOvertaken) applyCommittedChange(this.state, change);',
     replacement: 'if (change !== null) applyCommittedChange(this.state, change);',
     test: WRITES,
   },
   {
     bug: 'requests for votes leave before the vote and the log they speak of are durable',
     file: `${CORE}/state.ts`,
-    original: "      case 'voteRequest':\n",
+    source: "      case 'voteRequest':\n",
     replacement: '',
     test: WRITES,
   },
   {
     bug: 'own answers count before they are durable',
     file: `${CORE}/node.ts`,
-    original: 'if (asyncStorageWrites) return ready;',
+    source: 'if (asyncStorageWrites) return ready;',
     replacement:
       'if (asyncStorageWrites) { for (const message of toOthers) ' +
       'if (message.to === state.id) stepMessage(state, message); return ready; }',
@@ -101,91 +90,91 @@ export const RAFT_ASYNC_MUTANTS: readonly RaftAsyncMutant[] = [
   {
     bug: 'the own vote counts before it is written',
     file: `${CORE}/elections.ts`,
-    original: "node.send({ type: asksFirst ? 'preVoteResponse' : 'voteResponse', to, term });",
+    source: "node.send({ type: asksFirst ? 'preVoteResponse' : 'voteResponse', to, term });",
     replacement: 'node.votes.set(to, true);',
     test: WRITES,
   },
   {
     bug: 'a lease is measured from the answer',
     file: `${CORE}/reading.ts`,
-    original: 'extendLease(node, node.reads.begunAtMs);',
+    source: 'extendLease(node, node.reads.begunAtMs);',
     replacement: 'extendLease(node, node.nowMs);',
     test: LEASES,
   },
   {
     bug: 'a lease outlasts a transfer',
     file: `${CORE}/transfer.ts`,
-    original: 'node.hasTransferred = true;',
+    source: 'node.hasTransferred = true;',
     replacement: 'node.hasTransferred = false;',
     test: LEASES,
   },
   {
     bug: 'a lease is taken up again when a transfer is given up',
     file: `${CORE}/ticking.ts`,
-    original: 'if (late !== NO_NODE) {',
+    source: 'if (late !== NO_NODE) {',
     replacement: 'node.hasTransferred &&= late === NO_NODE;\n    if (late !== NO_NODE) {',
     test: LEASES,
   },
   {
     bug: 'a lease outlasts a membership change',
     file: `${CORE}/changing.ts`,
-    original: 'node.leaseFromMs = -Infinity;',
+    source: 'node.leaseFromMs = -Infinity;',
     replacement: '',
     test: LEASES,
   },
   {
     bug: 'a lease outlasts the term',
     file: `${CORE}/state.ts`,
-    original: '    this.leaseFromMs = -Infinity;',
+    source: '    this.leaseFromMs = -Infinity;',
     replacement: '',
     test: LEASES,
   },
   {
     bug: 'a lease outlasts a clock that went back',
     file: `${CORE}/lease.ts`,
-    original: '    node.leaseFromMs = -Infinity;\n    // Nor',
+    source: '    node.leaseFromMs = -Infinity;\n    // Nor',
     replacement: '    // Nor',
     test: LEASES,
   },
   {
     bug: 'heartbeats from before a clock went back bring a lease',
     file: `${CORE}/lease.ts`,
-    original: 'node.reads.begunAtMs = Number.NaN;',
+    source: 'node.reads.begunAtMs = Number.NaN;',
     replacement: '',
     test: LEASES,
   },
   {
     bug: 'without a clock, that of the last input is used',
     file: `${CORE}/lease.ts`,
-    original: 'node.nowMs = nowMs ?? Number.NaN;',
+    source: 'node.nowMs = nowMs ?? Number.NaN;',
     replacement: 'node.nowMs = nowMs ?? node.nowMs;',
     test: LEASES,
   },
   {
     bug: 'a lease counts members instead of a quorum of both halves',
     file: `${CORE}/reading.ts`,
-    original: 'const outcome = jointVote(voters, votersOutgoing, (voter) =>',
+    source: 'const outcome = jointVote(voters, votersOutgoing, (voter) =>',
     replacement: 'const outcome = jointVote(voters, new Set(), (voter) =>',
     test: LEASES,
   },
   {
     bug: 'a read before the first commit of the term is answered by the lease',
     file: `${CORE}/reading.ts`,
-    original: '  if (!node.hasCommittedInTerm) {',
+    source: '  if (!node.hasCommittedInTerm) {',
     replacement: '  if (!node.hasCommittedInTerm && !holdsLease(node)) {',
     test: LEASES,
   },
   {
     bug: 'a restarted follower has forgotten its promise',
     file: `${CORE}/state.ts`,
-    original: 'this.promisedTick = this.term > 0 || restored.snapshot === null ? 0 : -Infinity;',
+    source: 'this.promisedTick = this.term > 0 || restored.snapshot === null ? 0 : -Infinity;',
     replacement: 'this.promisedTick = -Infinity;',
     test: LEASES,
   },
   {
     bug: 'a later term ends a promise',
     file: `${CORE}/lease.ts`,
-    original: 'return node.ticks - node.promisedTick < electionTicks;',
+    source: 'return node.ticks - node.promisedTick < electionTicks;',
     replacement:
       'return node.leader !== NO_NODE && node.ticks - node.promisedTick < electionTicks;',
     test: LEASES,
@@ -193,71 +182,74 @@ export const RAFT_ASYNC_MUTANTS: readonly RaftAsyncMutant[] = [
   {
     bug: 'a leader with leases can be forgotten',
     file: `${CORE}/node.ts`,
-    original: 'if (state.config.leaseMs > 0) {',
+    source: 'if (state.config.leaseMs > 0) {',
     replacement: 'if (state.config.leaseMs < 0) {',
     test: LEASES,
   },
   {
     bug: 'a node campaigns by request although its vote is promised',
     file: `${CORE}/elections.ts`,
-    original: "if (kind !== 'transfer' && node.config.leaseMs > 0 && isLeased(node)) {",
+    source: "if (kind !== 'transfer' && node.config.leaseMs > 0 && isLeased(node)) {",
     replacement: "if (kind !== 'transfer' && node.config.leaseMs < 0 && isLeased(node)) {",
     test: LEASES,
   },
   {
     bug: 'a stalled disk is not noticed',
     file: `${CORE}/ticking.ts`,
-    original: 'node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;',
+    source: 'node.diskTicks = node.log.persisted < node.log.inWrite ? node.diskTicks + 1 : 0;',
     replacement: 'node.diskTicks = 0;',
     test: STALLS,
   },
   {
     bug: 'a leader with a stalled disk stays if nobody takes over',
     file: `${CORE}/ticking.ts`,
-    original: 'if (diskTicks >= 2 * diskStallTicks) {',
+    source: 'if (diskTicks >= 2 * diskStallTicks) {',
     replacement: 'if (diskTicks >= 200 * diskStallTicks) {',
     test: STALLS,
   },
   {
     bug: 'a node with a stalled disk campaigns',
     file: `${CORE}/state.ts`,
-    original: 'return isMember && this.log.pendingSnapshot === null && !this.isDiskStalled;',
+    source: 'return isMember && this.log.pendingSnapshot === null && !this.isDiskStalled;',
     replacement: 'return isMember && this.log.pendingSnapshot === null;',
     test: STALLS,
   },
   {
     bug: 'a slow disk counts as stalled',
     file: `${CORE}/persistence.ts`,
-    original: 'node.diskTicks = 0;',
+    source: 'node.diskTicks = 0;',
     replacement: '',
     test: STALLS,
   },
   {
     bug: 'everybody waits the same time, whoever is preferred',
     file: `${CORE}/state.ts`,
-    original: 'const delay = this.isPreferred ? 0 : electionTicks;',
+    source: 'const delay = this.isPreferred ? 0 : electionTicks;',
     replacement: 'const delay = 0;',
     test: PRIORITIES,
   },
   {
     bug: 'leadership is handed to a node that does not answer',
     file: `${CORE}/priorities.ts`,
-    original: 'if (mustBeActive && !member.recentActive) continue;',
+    source: 'if (mustBeActive && !member.recentActive) continue;',
     replacement: '',
     test: PRIORITIES,
   },
   {
     bug: 'leadership is handed to a node that lacks committed entries',
     file: `${CORE}/priorities.ts`,
-    original: "if (member.state !== 'replicate' || member.match < node.log.commit) continue;",
+    source: "if (member.state !== 'replicate' || member.match < node.log.commit) continue;",
     replacement: '',
     test: PRIORITIES,
   },
   {
     bug: 'a node that cannot take over keeps the leader from taking proposals',
     file: `${CORE}/priorities.ts`,
-    original: 'if (node.hasTransferred && turn % ATTEMPT_INTERVAL !== 0) return;',
+    source: 'if (node.hasTransferred && turn % ATTEMPT_INTERVAL !== 0) return;',
     replacement: '',
     test: PRIORITIES,
   },
 ];
+
+/** Mutants of asynchronous writes, lease reads, priorities and stalled disks. */
+export const RAFT_ASYNC_MUTANTS = mutantsOfFiles(ROWS);

@@ -1,15 +1,4 @@
-/** One-line changes of quiescence and of the groups of a node, each with the test that notices. */
-export interface Mutant {
-  /** What goes wrong. */
-  readonly bug: string;
-  /** Path from the root of the repository. */
-  readonly file: string;
-  /** Occurs exactly once in the file. */
-  readonly source: string;
-  readonly replacement: string;
-  /** The test file, from the root of the repository, that fails with the change. */
-  readonly test: string;
-}
+import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 
 const quiescence = 'consensus/raft/quiescence.ts';
 const groups = 'consensus/raft-groups/groups.ts';
@@ -17,7 +6,7 @@ const unit = 'test/consensus/raft/quiescence.test.ts';
 const waking = 'test/consensus/raft/waking.test.ts';
 const network = 'test/consensus/raft-groups/groups-network.test.ts';
 
-export const raftGroupsMutants: readonly Mutant[] = [
+const rows: readonly FileMutant[] = [
   {
     bug: 'a member of an older release, which echoes the question, counts as a yes',
     file: quiescence,
@@ -127,3 +116,6 @@ export const raftGroupsMutants: readonly Mutant[] = [
     test: 'test/nodes/groups/log-writes.test.ts',
   },
 ];
+
+/** Mutants of quiescence and of the groups of a node. */
+export const RAFT_GROUPS_MUTANTS = mutantsOfFiles(rows);

@@ -1,6 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { NAMED_BUGS } from '../consensus/raft/named-bugs/bugs.js';
+import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
+import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
 import { mutate, occurrences } from './source-mutant.js';
 
@@ -10,6 +12,13 @@ describe('the mutants of the Raft core', () => {
       expect(occurrences(readFileSync(file, 'utf8'), source), file).toBe(1);
       const test = readFileSync(`test/${caughtBy.file}.test.ts`, 'utf8');
       expect(occurrences(test, `'${caughtBy.name}`), caughtBy.name).toBe(1);
+    });
+  }
+
+  for (const { name, file, source, caughtBy } of [...RAFT_ASYNC_MUTANTS, ...RAFT_GROUPS_MUTANTS]) {
+    it(`"${name}": its text is in the code once, and its test file is there`, () => {
+      expect(occurrences(readFileSync(file, 'utf8'), source), file).toBe(1);
+      expect(existsSync(`test/${caughtBy.file}.test.ts`), caughtBy.file).toBe(true);
     });
   }
 

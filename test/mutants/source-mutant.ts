@@ -1,4 +1,4 @@
-/** A test, by its file below `test/` (without `.test.ts`) and the beginning of its name. */
+/** A test, by its file below `test/` (without `.test.ts`) and the beginning of its name, or all. */
 export interface CatchingTest {
   readonly file: string;
   readonly name: string;
@@ -6,7 +6,7 @@ export interface CatchingTest {
 
 /** One line of our code made wrong, and the test that must notice. */
 export interface SourceMutant {
-  /** Number of the named bug that it brings back. */
+  /** Number of the named bug that it brings back, or of its row. */
   readonly bug: number;
   /** What it does wrong. */
   readonly name: string;
@@ -30,4 +30,23 @@ export function mutate(mutant: SourceMutant, source: string): string {
     throw new Error(`${mutant.file} has the text of "${mutant.name}" ${count} times, not once`);
   }
   return source.replace(mutant.source, () => mutant.replacement);
+}
+
+/** A mutant that some test of a file has to notice. */
+export interface FileMutant {
+  /** What goes wrong. */
+  readonly bug: string;
+  readonly file: string;
+  readonly source: string;
+  readonly replacement: string;
+  /** Path of the test file from the root of the project. */
+  readonly test: string;
+}
+
+/** Numbers the rows of a table from 1. */
+export function mutantsOfFiles(rows: readonly FileMutant[]): readonly SourceMutant[] {
+  return rows.map(({ bug: name, file, source, replacement, test }, at) => {
+    const caughtBy = { file: test.replace(/^test\//, '').replace(/\.test\.ts$/, ''), name: '' };
+    return { bug: at + 1, name, file, source, replacement, caughtBy };
+  });
 }

@@ -5,7 +5,9 @@ export interface NamedBug {
   readonly elsewhere?: string;
 }
 
-const LEASE_READS = 'lease reads, which the core does not have where this was written';
+const LEASE_READS = 'test/consensus/raft/lease.test.ts, mutants raft-async';
+const STALLS = 'test/consensus/raft/stall.test.ts, test/nodes/driver, mutants raft-async';
+const AMNESIA = 'test/consensus/raft/amnesia.test.ts and repair.test.ts';
 
 /** Bugs that a Raft implementation must be shown not to have, by number. */
 export const NAMED_BUGS: Readonly<Record<number, NamedBug>> = {
@@ -22,8 +24,8 @@ export const NAMED_BUGS: Readonly<Record<number, NamedBug>> = {
   11: { what: 'the pre-vote of a former leader is wrongly rejected' },
   12: { what: 'terms inflate while two nodes cannot talk and both see a third (Cloudflare 2020)' },
   13: { what: 'leadership flaps for ever among five nodes in a star' },
-  14: { what: 'the disk of the leader stalls while its heartbeats go out', elsewhere: 'nodes' },
-  15: { what: 'a node votes from amnesia after a disk that lies', elsewhere: 'nodes/storage' },
+  14: { what: 'the disk of the leader stalls while its heartbeats go out', elsewhere: STALLS },
+  15: { what: 'a node votes from amnesia after a disk that lies', elsewhere: AMNESIA },
   16: { what: 'truncating and then appending deletes a committed entry' },
   17: { what: 'last log positions are compared field by field' },
   18: { what: 'the quorum of a read is off by one' },
@@ -35,8 +37,8 @@ export const NAMED_BUGS: Readonly<Record<number, NamedBug>> = {
   24: { what: 'a crash under load leaves state that differs' },
   25: { what: 'a node alone loses a write in a crash' },
   26: { what: 'two snapshots in short order stop a node' },
-  27: { what: 'a watch goes back in time after a partition', elsewhere: 'nodes' },
-  28: { what: 'a read is stale after a pause of the process', elsewhere: 'test/e2e' },
-  29: { what: 'a snapshot transfer begins anew for ever', elsewhere: 'nodes/snapshot-transfer' },
+  27: { what: 'a watch goes back in time after a partition', elsewhere: 'no watches are built' },
+  28: { what: 'a read is stale after a pause of the process', elsewhere: LEASE_READS },
+  29: { what: 'a snapshot transfer begins anew for ever', elsewhere: 'test/nodes/snapshots' },
   30: { what: 'a lease read is stale after a clock jump', elsewhere: LEASE_READS },
 };
