@@ -32,8 +32,8 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'entries are applied before they are durable here',
     file: `${CORE}/log.ts`,
-    source: 'return evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);',
-    replacement: 'return evenIfUnstable ? this.commit : Math.max(this.commit, 0);',
+    source: 'const index = evenIfUnstable ? this.commit : Math.min(this.commit, this.persisted);',
+    replacement: 'const index = evenIfUnstable ? this.commit : Math.max(this.commit, 0);',
     test: WRITES,
   },
   {
@@ -210,8 +210,8 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'a node with a stalled disk campaigns',
     file: `${CORE}/state.ts`,
-    source: 'return isMember && this.log.pendingSnapshot === null && !this.isDiskStalled;',
-    replacement: 'return isMember && this.log.pendingSnapshot === null;',
+    source: 'const isReady = this.log.pendingSnapshot === null && !this.isDiskStalled;',
+    replacement: 'const isReady = this.log.pendingSnapshot === null;',
     test: STALLS,
   },
   {
@@ -224,8 +224,8 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'everybody waits the same time, whoever is preferred',
     file: `${CORE}/state.ts`,
-    source: 'const delay = this.isPreferred ? 0 : electionTicks;',
-    replacement: 'const delay = 0;',
+    source: 'const isLast = !this.isPreferred || this.log.lostCount > 0;',
+    replacement: 'const isLast = this.log.lostCount > 0;',
     test: PRIORITIES,
   },
   {
