@@ -21,8 +21,6 @@ import {
   FORWARD_TIMEOUT_MS,
   GOODBYE_TIMEOUT_MS,
   LEARN_INTERVAL_MS,
-  SNAPSHOT_PIN_MS,
-  SNAPSHOT_RETRY_MS,
 } from './limits.js';
 import { RolloutExecutor } from './migration/executor.js';
 import { fetchVectors } from './migration/peer-vectors.js';
@@ -47,6 +45,8 @@ export interface NodeOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** Bytes of snapshots that others read from this node in a second, and it from others. */
+  readonly snapshotBytesPerSecondMax?: number;
 }
 
 /** How often a leading node that must not lead tries to hand over. */
@@ -102,7 +102,17 @@ export class SwarmNode {
     this.engines = engines;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
-    this.snapshots = new Snapshots(replica, engines, options.paths.incoming, options.log);
+    this.snapshots = new Snapshots({
+      nodeId: file.nodeId,
+      paths: options.paths,
+      replica,
+      engines,
+      bytesPerSecondMax: options.snapshotBytesPerSecondMax ?? 0,
+      driver: () => this.driver,
+      peers: () => this.#peers,
+      speaksFor: (peerId, nodeId) => this.#speaksFor(peerId, nodeId),
+      log: options.log,
+    });
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
       install: (meta) => this.snapshots.install(meta),
@@ -293,20 +303,8 @@ export class SwarmNode {
   }
 
   #send(message: Message): void {
-    if (message.type === 'snapshot') void this.#sendSnapshot(message);
+    if (message.type === 'snapshot') this.snapshots.begin(message);
     else this.#peers.send(message);
-  }
-
-  async #sendSnapshot(message: Message): Promise<void> {
-    // The member needs what follows the snapshot, until it follows the log by itself.
-    const unpin = this.driver.pinLog();
-    const ok = await this.snapshots.send(message, (method, payload, timeoutMs) =>
-      this.#peers.call(message.to, method, payload, timeoutMs),
-    );
-    if (ok === undefined) unpin();
-    else setTimeout(unpin, ok ? SNAPSHOT_PIN_MS : 0).unref();
-    if (ok === false) await pause(SNAPSHOT_RETRY_MS);
-    if (ok !== undefined) this.driver.reportSnapshot(message.to, ok);
   }
 
   #controlChanged(): void {
@@ -331,7 +329,7 @@ export class SwarmNode {
   /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
   async #bringUpActive(): Promise<void> {
     const missing = this.engines.engine(this.engines.activeVersion(this.control)) === undefined;
-    if (!missing || this.#bringingUp || this.#stopping) return;
+    if (!missing || this.engines.isRestoring || this.#bringingUp || this.#stopping) return;
     this.#bringingUp = true;
     const unpin = this.driver.pinLog();
     try {
@@ -393,13 +391,17 @@ export class SwarmNode {
   }
 
   #requireSender(peerId: string, message: Message): void {
-    const known = this.control.members.get(message.from);
-    const sender = known ?? this.file.members.find((one) => one.nodeId === message.from);
-    if (sender?.peerId === peerId && message.to === this.file.nodeId) return;
+    if (this.#speaksFor(peerId, message.from) && message.to === this.file.nodeId) return;
     throw new RpcError(
       'permission-denied',
       `peer ${peerId} does not speak for node ${message.from}`,
     );
+  }
+
+  #speaksFor(peerId: string, nodeId: number): boolean {
+    const known = this.control.members.get(nodeId);
+    const member = known ?? this.file.members.find((one) => one.nodeId === nodeId);
+    return member?.peerId === peerId;
   }
 
   #handOverIfCordoned(): void {
@@ -428,6 +430,7 @@ export class SwarmNode {
     this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
     await this.#bringUp;
+    await this.snapshots.close();
     await this.driver.stop();
     await this.#settling;
     await this.#remembering;

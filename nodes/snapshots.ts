@@ -1,78 +1,264 @@
-/** Snapshots of a node: sent to members that lag too far, received, and put into the engines. */
+/**
+ * Snapshots of a node: offered to members that lag too far, prepared for whoever reads them, taken in,
+ * and put into the engines. The parts are in `snapshots/`; here they meet replica, engines and peers.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { createMessage } from '../consensus/raft/index.js';
 import type { Message, SnapshotMeta } from '../consensus/raft/index.js';
+import { RpcError } from '../transport/rpc/rpc.js';
+import { assert } from './assert.js';
+import type { DataPaths } from './data-directory.js';
+import type { Driver } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
 import type { NodeEngines } from './node-engines.js';
+import type { Peers } from './peers.js';
 import type { Replica } from './replica/replica.js';
-import { SnapshotReceiver, sendSnapshot } from './snapshot-transfer.js';
+import type { SnapshotView } from './snapshots/build.js';
+import { READ_URGENCY, SWEEP_INTERVAL_MS } from './snapshots/limits.js';
+import {
+  packPrepared,
+  packProgress,
+  parseOffer,
+  parsePrepare,
+  parseRead,
+} from './snapshots/messages.js';
+import { SnapshotOffers } from './snapshots/offers.js';
+import { PreparedSnapshots } from './snapshots/prepared.js';
+import { PushedSnapshots, sendSnapshot } from './snapshots/push.js';
+import { SnapshotReceiver } from './snapshots/receiver.js';
 import { decodeControlState, encodeControlState } from './wire/state-codec.js';
 
-type Send = (method: string, payload: unknown, timeoutMs: number) => Promise<unknown>;
+/** What snapshots need of the rest of the node. */
+interface SnapshotPorts {
+  readonly nodeId: number;
+  readonly paths: DataPaths;
+  readonly replica: Replica;
+  readonly engines: NodeEngines;
+  /** Content that is read from this node, and by it, in a second; 0 without a limit. */
+  readonly bytesPerSecondMax: number;
+  /** These two are made after the snapshots of a node. */
+  driver(): Driver;
+  peers(): Peers;
+  /** Whether the peer is the member of that node id. */
+  speaksFor(peerId: string, nodeId: number): boolean;
+  log(message: string): void;
+}
 
 export class Snapshots {
-  readonly #replica: Replica;
-  readonly #engines: NodeEngines;
+  readonly #ports: SnapshotPorts;
+  readonly #prepared: PreparedSnapshots;
   readonly #receiver: SnapshotReceiver;
-  readonly #log: (message: string) => void;
-  /** Members that a snapshot is on its way to. */
-  readonly #sending = new Set<number>();
+  readonly #offers: SnapshotOffers;
+  readonly #pushed: PushedSnapshots;
+  readonly #sweeping: NodeJS.Timeout;
 
-  constructor(
-    replica: Replica,
-    engines: NodeEngines,
-    directory: string,
-    log: (message: string) => void,
-  ) {
-    this.#replica = replica;
-    this.#engines = engines;
-    this.#receiver = new SnapshotReceiver(directory);
-    this.#log = log;
+  constructor(ports: SnapshotPorts) {
+    const { nodeId, paths, replica, bytesPerSecondMax, log } = ports;
+    const appliedIndex = (): number => replica.appliedIndex;
+    this.#ports = ports;
+    this.#prepared = new PreparedSnapshots({
+      directory: paths.outgoing,
+      view: () => this.#view(),
+      appliedIndex,
+      bytesPerSecondMax,
+      log,
+      now,
+    });
+    this.#receiver = new SnapshotReceiver({
+      directory: paths.incoming,
+      nodeId,
+      appliedIndex,
+      call: (to, method, payload, options) =>
+        ports.peers().call(to, method, payload, options.timeoutMs, {
+          signal: options.signal,
+          urgency: READ_URGENCY,
+        }),
+      deliver: (meta) => this.#deliver(meta),
+      bytesPerSecondMax,
+      log,
+      now,
+      sleep,
+    });
+    this.#offers = new SnapshotOffers({
+      status: () => replica.status(),
+      call: (to, method, payload, timeoutMs) => ports.peers().call(to, method, payload, timeoutMs),
+      pinLog: () => ports.driver().pinLog(),
+      report: (to, ok) => ports.driver().reportSnapshot(to, ok),
+      logBytes: () => bytesBelow(paths.raft),
+      push: (to) => this.#push(to),
+      log,
+      now,
+      sleep,
+    });
+    this.#pushed = new PushedSnapshots(join(paths.incoming, 'pushed'));
+    this.#sweeping = setInterval(() => void this.#sweep(), SWEEP_INTERVAL_MS);
+    this.#sweeping.unref();
   }
 
-  /**
-   * Sends the state as of now in place of the older one that the core named. Resolves with whether
-   * it arrived, or undefined when one is under way already.
-   */
-  async send(message: Message, call: Send): Promise<boolean | undefined> {
-    const { to } = message;
-    if (this.#sending.has(to)) return undefined;
-    this.#sending.add(to);
-    try {
-      // Both are of the same turn of the event loop, so of the same index.
-      const meta = this.#replica.snapshotMeta();
-      const controlState = encodeControlState(this.#replica.control);
-      const dump = this.#engines.dump();
-      try {
-        if (dump.appliedIndex !== meta.index) {
-          throw new NodeError('stopped', 'the store is ahead of the log that is being replayed');
-        }
-        this.#log(`sending node ${to} a snapshot at index ${meta.index}`);
-        await sendSnapshot(message, { meta, controlState, dump }, call);
-        return true;
-      } finally {
-        dump.close();
-      }
-    } catch (error) {
-      this.#log(`the snapshot for node ${to} did not arrive: ${messageOf(error)}`);
-      return false;
-    } finally {
-      this.#sending.delete(to);
+  /** Takes over a snapshot message of the core. */
+  begin(message: Message): void {
+    this.#offers.begin(message);
+  }
+
+  /** A leader offers a snapshot to this node. */
+  offer(peerId: string, payload: unknown): unknown {
+    const offer = parseOffer(payload);
+    if (!this.#ports.speaksFor(peerId, offer.leader)) {
+      throw new RpcError(
+        'permission-denied',
+        `peer ${peerId} does not speak for node ${offer.leader}`,
+      );
     }
+    if (offer.term < this.#ports.replica.status().term) {
+      const message = `there is a later leader than that of term ${offer.term}`;
+      throw new RpcError('refused', message, { reason: 'leader-changed' });
+    }
+    return packProgress(this.#receiver.offer(offer));
   }
 
+  async prepare(payload: unknown): Promise<unknown> {
+    return packPrepared(await this.#prepared.prepare(parsePrepare(payload)));
+  }
+
+  read(payload: unknown): Promise<Uint8Array> {
+    return this.#prepared.read(parseRead(payload));
+  }
+
+  /** A part of a snapshot from a leader of the release before. */
   chunk(payload: unknown): Promise<void> {
-    return this.#receiver.chunk(payload);
+    return this.#pushed.chunk(payload);
   }
 
+  /** Its last part; resolves with the message for the core. */
   end(payload: unknown): Promise<Message> {
-    return this.#receiver.end(payload);
+    return this.#pushed.end(payload);
   }
 
   /** Puts a received snapshot into the engines; returns the bytes of its control state. */
   async install(meta: SnapshotMeta): Promise<Uint8Array> {
-    const { records, controlState } = this.#receiver.take(meta);
-    this.#log(`installing a snapshot at index ${meta.index}`);
-    await this.#engines.restore(records, decodeControlState(controlState), meta.index);
-    await this.#receiver.forget(meta.index);
-    return controlState;
+    const content = this.#receiver.open(meta);
+    const received =
+      content === undefined
+        ? this.#pushed.take(meta)
+        : { records: content.records(), controlState: content.controlState };
+    assert(received !== undefined, 'the core installs a snapshot that was received');
+    const { log, engines } = this.#ports;
+    log(`installing a snapshot at index ${meta.index}`);
+    const startedMs = performance.now();
+    try {
+      const { records, controlState } = received;
+      await engines.restore(records, decodeControlState(controlState), meta.index);
+      log(`installed it in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+      await this.#pushed.forget(meta.index);
+      // What was read stays until the core knows of it (`sweep`): a crash in between costs no transfer.
+      return controlState;
+    } catch (error) {
+      // It cannot be installed, and would only be tried again at each start.
+      content?.close();
+      await this.#receiver.forget(meta.index);
+      throw error;
+    } finally {
+      content?.close();
+    }
   }
+
+  /** For the status of the node. Bytes are of content, since the start. */
+  status(): object {
+    const { phase, index, bytes, bytesTotal } = this.#receiver.progress();
+    return {
+      receiving: index === 0 ? null : { phase, index, bytes, bytesTotal },
+      offered: [...this.#offers.progress()].map(([nodeId, progress]) => ({ nodeId, ...progress })),
+      prepared: this.#prepared.count,
+      servedBytes: this.#prepared.servedBytes,
+      ...this.#receiver.counters,
+    };
+  }
+
+  /** Ends every transfer; what was received stays for the next start. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping);
+    await Promise.all([this.#offers.close(), this.#receiver.close(), this.#prepared.close()]);
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      await this.#prepared.sweep();
+      await this.#receiver.sweep();
+    } catch (error) {
+      this.#ports.log(`old snapshots cannot be removed: ${messageOf(error)}`);
+    }
+  }
+
+  /** All parts are read in one turn of the event loop, so they are of one index. */
+  #view(): SnapshotView {
+    const { replica, engines } = this.#ports;
+    const dump = engines.dump();
+    try {
+      const meta = replica.snapshotMeta();
+      if (dump.appliedIndex !== meta.index) {
+        throw new NodeError('stopped', 'the store is ahead of the log that is being replayed');
+      }
+      return { meta, controlState: encodeControlState(replica.control), dump };
+    } catch (error) {
+      dump.close();
+      throw error;
+    }
+  }
+
+  /**
+   * What is committed is so in every later term: the snapshot is handed over in the name of whoever
+   * leads now, to whom the core answers.
+   */
+  #deliver(snapshot: SnapshotMeta): void {
+    const { replica, nodeId, driver } = this.#ports;
+    const { leader, term } = replica.status();
+    if (leader === 0 || leader === nodeId || term < snapshot.term) return;
+    const message = createMessage({ type: 'snapshot', to: nodeId, from: leader, term, snapshot });
+    driver().receive(message);
+  }
+
+  async #push(to: number): Promise<boolean> {
+    const { replica, log, peers } = this.#ports;
+    try {
+      const view = this.#view();
+      try {
+        log(`pushing a snapshot at index ${view.meta.index} to node ${to}, of the release before`);
+        const { id, term } = replica.status();
+        const message = createMessage({ type: 'snapshot', to, from: id, term });
+        await sendSnapshot(message, view, (method, payload, timeoutMs) =>
+          peers().call(to, method, payload, timeoutMs),
+        );
+        return true;
+      } finally {
+        view.dump.close();
+      }
+    } catch (error) {
+      log(`the snapshot for node ${to} did not arrive: ${messageOf(error)}`);
+      return false;
+    }
+  }
+}
+
+function now(): number {
+  return performance.now();
+}
+
+async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await pause(milliseconds, undefined, { signal }).catch(() => undefined);
+}
+
+async function bytesBelow(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map((name) =>
+      stat(join(directory, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
