@@ -37,8 +37,9 @@ export const READ_BACKOFF_MS_MAX = 5_000;
 /** A source that cannot be reached for so long is left for another; one that only fails, later. */
 export const SOURCE_UNREACHABLE_MS_MAX = 10_000;
 export const SOURCE_FAILING_MS_MAX = 120_000;
-/** Blocks from one source that were not what it had promised. */
+/** Blocks from one source that were not what it had promised; and how often it is tried again. */
 export const DAMAGED_BLOCKS_MAX = 3;
+export const DAMAGED_SOURCES_MAX = 3;
 
 export const PREPARE_TIMEOUT_MS = 5_000;
 /** How often a source is asked whether it has prepared the snapshot. */

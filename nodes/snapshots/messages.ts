@@ -40,6 +40,8 @@ export interface Progress {
 export interface Prepare {
   readonly leastIndex: number;
   readonly id: string | null;
+  /** Blocks of `id` were not what its manifest says: the source checks its file first. */
+  readonly isDamaged: boolean;
 }
 
 /** `preparing`: ask again. `absent`: the source has no snapshot of that id. */
@@ -86,13 +88,17 @@ export function parseProgress(payload: unknown): Progress {
   };
 }
 
-export function packPrepare({ leastIndex, id }: Prepare): unknown[] {
-  return ['snapshot-prepare', VERSION, leastIndex, id];
+export function packPrepare({ leastIndex, id, isDamaged }: Prepare): unknown[] {
+  return ['snapshot-prepare', VERSION, leastIndex, id, isDamaged];
 }
 
 export function parsePrepare(payload: unknown): Prepare {
   const fields = open(payload, 'snapshot-prepare');
-  return { leastIndex: fields.count('leastIndex'), id: fields.nullable(readId) };
+  return {
+    leastIndex: fields.count('leastIndex'),
+    id: fields.nullable(readId),
+    isDamaged: fields.boolean('isDamaged'),
+  };
 }
 
 export function packPrepared({ state, description, bytesPerSecondMax }: Prepared): unknown[] {

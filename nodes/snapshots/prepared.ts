@@ -53,6 +53,7 @@ export class PreparedSnapshots {
   readonly #stored = new Map<string, Stored>();
   readonly #abort = new AbortController();
   #opened: Promise<void> | undefined;
+  #checking: Promise<void> | undefined;
   #building: { readonly index: number; readonly done: Promise<void> } | undefined;
   /** Why the last build failed, until somebody was told. */
   #failure: unknown;
@@ -72,8 +73,9 @@ export class PreparedSnapshots {
   }
 
   /** Answers at once; begins to write a snapshot when none of those that are there will do. */
-  async prepare({ leastIndex, id }: Prepare): Promise<Prepared> {
+  async prepare({ leastIndex, id, isDamaged }: Prepare): Promise<Prepared> {
     await this.#open();
+    if (id !== null && isDamaged) await this.#check(id);
     if (id !== null) return this.#answer(this.#stored.get(id), 'absent');
     const found = [...this.#stored.values()]
       .filter(({ description }) => description.index >= leastIndex)
@@ -121,6 +123,7 @@ export class PreparedSnapshots {
   async close(): Promise<void> {
     this.#abort.abort(new NodeError('stopped', 'the node stops'));
     await this.#opened;
+    await this.#checking;
     await this.#building?.done;
   }
 
@@ -197,6 +200,38 @@ export class PreparedSnapshots {
 
   #idleMs({ readAtMs }: Stored): number {
     return this.#options.now() - readAtMs;
+  }
+
+  /** Removes a snapshot whose file is not what it was when it was written; once at a time. */
+  async #check(id: string): Promise<void> {
+    this.#checking ??= this.#checkFile(id).finally(() => {
+      this.#checking = undefined;
+    });
+    await this.#checking;
+  }
+
+  async #checkFile(id: string): Promise<void> {
+    const stored = this.#stored.get(id);
+    if (stored === undefined) return;
+    try {
+      const manifest = await readManifest(stored.path);
+      const file = await open(stored.path, 'r');
+      try {
+        for (let block = 0; block < manifest.description.blocks; block += 1) {
+          this.#abort.signal.throwIfAborted();
+          const [offset, length] = [manifest.offset(block), manifest.length(block)];
+          const bytes = await readExactly(file, offset, length);
+          if (bytes !== undefined && manifest.matches(block, bytes)) continue;
+          throw new NodeError('malformed', `${stored.path} is damaged at byte ${offset}`);
+        }
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#options.log(`a prepared snapshot is removed: ${messageOf(error)}`);
+      await this.#remove((each) => each === stored);
+    }
   }
 
   async #remove(which: (stored: Stored) => boolean): Promise<void> {

@@ -63,10 +63,11 @@ export interface ReadingPorts {
 }
 
 /**
- * How reading ended: `source-lost` means that another source is needed, `stopped` that the node
- * stops, `unwanted` that the snapshot is of no use any more. What was read stays in each case.
+ * How reading ended: with `source-lost` and `source-damaged` (its blocks are not what they should be)
+ * another source is needed; `stopped` is the node, and an `unwanted` snapshot is of no use any more.
+ * What was read stays in each case.
  */
-export type ReadingEnd = 'complete' | 'source-lost' | 'unwanted' | 'stopped';
+export type ReadingEnd = 'complete' | 'source-lost' | 'source-damaged' | 'unwanted' | 'stopped';
 
 /** How often it is asked whether the snapshot is still wanted while reads take their time. */
 const WANTED_POLL_MS = 1_000;
@@ -215,7 +216,7 @@ export class BlockReading {
 
   #wasDamaged(block: number): void {
     this.#damaged += 1;
-    if (this.#damaged >= DAMAGED_BLOCKS_MAX) this.#finish('source-lost');
+    if (this.#damaged >= DAMAGED_BLOCKS_MAX) this.#finish('source-damaged');
     this.#again(block);
   }
 

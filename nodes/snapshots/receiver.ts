@@ -12,25 +12,14 @@ import { NodeError, messageOf } from '../errors.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { SnapshotMeta } from '../../consensus/raft/index.js';
 import { SnapshotContent } from './content.js';
-import { MANIFEST_ENTRY_BYTES, Manifest, manifestBytes } from './format.js';
 import type { Description } from './format.js';
-import {
-  BLOCK_BYTES_MAX,
-  PREPARE_POLL_MS,
-  PREPARE_TIMEOUT_MS,
-  READ_TIMEOUT_MS_MIN,
-  SOURCES_RETRY_MS,
-} from './limits.js';
-import { packPrepare, packRead, parsePrepared } from './messages.js';
-import type { Offer, Prepared, Progress } from './messages.js';
+import { SOURCES_RETRY_MS } from './limits.js';
+import type { Offer, Progress } from './messages.js';
 import { PartialSnapshot } from './partial.js';
 import { BlockReading, READING_TIMES } from './reading.js';
 import type { ReadCounters, ReadingTimes } from './reading.js';
-
-export interface SnapshotCallOptions {
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal;
-}
+import { Sources } from './sources.js';
+import type { Source, SourceCall } from './sources.js';
 
 export interface ReceiverOptions {
   /** Of these files alone, and of what older releases push. */
@@ -39,12 +28,7 @@ export interface ReceiverOptions {
   /** Of the core, with everything that is installed. */
   appliedIndex(): number;
   /** Calls a method of a member; rejects with an `RpcError`. */
-  call(
-    nodeId: number,
-    method: string,
-    payload: unknown,
-    options: SnapshotCallOptions,
-  ): Promise<unknown>;
+  readonly call: SourceCall;
   /** Hands a whole snapshot to the core, which may not want it now: then it is handed over again. */
   deliver(meta: SnapshotMeta): void;
   /** What this node reads at most, from whatever source; 0 without a limit. */
@@ -63,11 +47,6 @@ export interface ReceiverCounters extends ReadCounters {
   adoptedBytes: number;
 }
 
-interface Source {
-  readonly nodeId: number;
-  readonly bytesPerSecondMax: number;
-}
-
 interface Found {
   readonly partial: PartialSnapshot;
   /** None is needed for what is complete. */
@@ -82,19 +61,19 @@ export class SnapshotReceiver {
     adoptedBytes: 0,
   };
   readonly #options: ReceiverOptions;
+  readonly #sources: Sources;
   readonly #abort = new AbortController();
   #offer: Offer | undefined;
   #running: Promise<void> | undefined;
   #partials: PartialSnapshot[] = [];
   #opened = false;
-  /** Sources that stopped in the middle. */
-  readonly #lost = new Set<number>();
   /** The one that is read, or is complete. */
   #current: PartialSnapshot | undefined;
   #completeMeta: SnapshotMeta | undefined;
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
+    this.#sources = new Sources(options);
   }
 
   /** Says how far this node is, and sees to it that it gets on. */
@@ -197,7 +176,11 @@ export class SnapshotReceiver {
       partial,
       {
         read: ({ offset, length, ...options }) =>
-          this.#read(source.nodeId, partial.description.id, offset, length, options),
+          this.#sources.read(
+            source.nodeId,
+            { id: partial.description.id, offset, length },
+            options,
+          ),
         isWanted: () => this.#isWanted(index),
         now: () => this.#options.now(),
         sleep: (milliseconds, each) => this.#options.sleep(milliseconds, each),
@@ -207,9 +190,11 @@ export class SnapshotReceiver {
       this.#options.times ?? READING_TIMES,
     );
     const end = await reading.run(signal);
-    if (end === 'complete') this.#lost.delete(source.nodeId);
     if (end === 'complete') return this.#complete(partial);
-    if (end === 'source-lost') this.#lost.add(source.nodeId);
+    if (end === 'source-lost') this.#sources.wasLost(source.nodeId);
+    if (end === 'source-damaged') {
+      await this.#sources.wasDamaged(source.nodeId, partial.description.id, signal);
+    }
     log(
       `the snapshot at index ${index} is ${end === 'unwanted' ? 'of no use any more' : 'not read on'}` +
         ` (${end}): ${partial.presentBytes} of ${contentBytes} bytes are here`,
@@ -272,12 +257,8 @@ export class SnapshotReceiver {
       .sort((a, b) => b.presentBytes - a.presentBytes);
     for (const partial of wanted) {
       if (partial.isComplete) return { partial, source: undefined };
-      const { id } = partial.description;
-      for (const nodeId of this.#sources()) {
-        const answer = await this.#prepare(nodeId, id, signal).catch(() => undefined);
-        if (answer?.state !== 'prepared') continue;
-        return { partial, source: { nodeId, bytesPerSecondMax: answer.bytesPerSecondMax } };
-      }
+      const source = await this.#sources.find(this.#offered(), partial.description.id, signal);
+      if (source !== undefined) return { partial, source };
     }
     return undefined;
   }
@@ -285,11 +266,17 @@ export class SnapshotReceiver {
   /** A snapshot that some source prepares now. Rejects with why the last source asked has none. */
   async #findNew(signal: AbortSignal): Promise<Found> {
     let failure: unknown = new RpcError('unavailable', 'no source is known');
-    for (const nodeId of this.#sources()) {
+    for (const nodeId of this.#sources.inOrder(this.#offered())) {
       try {
-        const { description, bytesPerSecondMax } = await this.#prepared(nodeId, signal);
-        const partial = await this.#begin(nodeId, description, signal);
-        return { partial, source: { nodeId, bytesPerSecondMax } };
+        const { description, ...source } = await this.#sources.prepare(
+          nodeId,
+          () => this.#leastIndex(),
+          signal,
+        );
+        if (!this.#isWanted(description.index)) {
+          throw new NodeError('malformed', `its snapshot is at index ${description.index}`);
+        }
+        return { partial: await this.#begin(nodeId, description, signal), source };
       } catch (error) {
         if (signal.aborted) throw error;
         failure = new RpcError(
@@ -301,37 +288,8 @@ export class SnapshotReceiver {
     throw failure;
   }
 
-  /** Those that were lost before come last: they may be back. */
-  #sources(): number[] {
-    const others = (this.#offer?.sources ?? []).filter((one) => one !== this.#options.nodeId);
-    const isLost = (nodeId: number): number => (this.#lost.has(nodeId) ? 1 : 0);
-    return others.sort((a, b) => isLost(a) - isLost(b));
-  }
-
-  async #prepared(
-    nodeId: number,
-    signal: AbortSignal,
-  ): Promise<{ description: Description; bytesPerSecondMax: number }> {
-    for (;;) {
-      const { description, bytesPerSecondMax } = await this.#prepare(nodeId, null, signal);
-      if (description !== null) {
-        if (this.#isWanted(description.index)) return { description, bytesPerSecondMax };
-        throw new NodeError('malformed', `its snapshot is at index ${description.index}`);
-      }
-      await this.#options.sleep(PREPARE_POLL_MS, signal);
-      signal.throwIfAborted();
-    }
-  }
-
-  async #prepare(nodeId: number, id: string | null, signal: AbortSignal): Promise<Prepared> {
-    const payload = packPrepare({ leastIndex: this.#leastIndex(), id });
-    const options = { timeoutMs: PREPARE_TIMEOUT_MS, signal };
-    const answer = await this.#options.call(nodeId, 'raft.snapshotPrepare', payload, options);
-    const prepared = parsePrepared(answer);
-    if (id !== null && prepared.description !== null && prepared.description.id !== id) {
-      throw new NodeError('malformed', 'the answer is about another snapshot');
-    }
-    return prepared;
+  #offered(): readonly number[] {
+    return (this.#offer?.sources ?? []).filter((one) => one !== this.#options.nodeId);
   }
 
   /** Fetches the manifest, and takes from older snapshots what they have in common. */
@@ -343,8 +301,7 @@ export class SnapshotReceiver {
     const known = this.#partials.find((one) => one.description.id === description.id);
     if (known !== undefined) return known;
     const { directory } = this.#options;
-    const bytes = await this.#readManifest(nodeId, description, signal);
-    const manifest = new Manifest(description, bytes);
+    const manifest = await this.#sources.readManifest(nodeId, description, signal);
     const partial = await PartialSnapshot.create(directory, manifest).catch(async (error) => {
       if (!isDiskFull(error) || this.#partials.length === 0) throw error;
       for (const older of this.#partials) await this.#drop(older);
@@ -354,39 +311,6 @@ export class SnapshotReceiver {
     for (const older of this.#partials) await this.#drop(older);
     this.#partials = [partial];
     return partial;
-  }
-
-  async #readManifest(
-    nodeId: number,
-    description: Description,
-    signal: AbortSignal,
-  ): Promise<Buffer> {
-    const total = manifestBytes(description);
-    const step = BLOCK_BYTES_MAX - (BLOCK_BYTES_MAX % MANIFEST_ENTRY_BYTES);
-    const parts: Uint8Array[] = [];
-    for (let at = 0; at < total; at += step) {
-      const length = Math.min(step, total - at);
-      const options = { timeoutMs: READ_TIMEOUT_MS_MIN, signal };
-      const offset = description.contentBytes + at;
-      parts.push(await this.#read(nodeId, description.id, offset, length, options));
-    }
-    return Buffer.concat(parts);
-  }
-
-  async #read(
-    nodeId: number,
-    id: string,
-    offset: number,
-    length: number,
-    options: SnapshotCallOptions,
-  ): Promise<Uint8Array> {
-    const payload = packRead({ id, offset, length });
-    const answer = await this.#options.call(nodeId, 'raft.snapshotRead', payload, options);
-    if (answer instanceof Uint8Array) return answer;
-    throw new RpcError(
-      'malformed',
-      `node ${nodeId} answered a read with something else than bytes`,
-    );
   }
 
   async #drop(partial: PartialSnapshot): Promise<void> {
