@@ -45,7 +45,7 @@ export interface NodeOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
-  /** Bytes of snapshots that others read from this node in a second, and it from others. */
+  /** Of one snapshot that others read from this node, or it from others; without: no limit. */
   readonly snapshotBytesPerSecondMax?: number;
 }
 

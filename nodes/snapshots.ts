@@ -37,7 +37,7 @@ interface SnapshotPorts {
   readonly paths: DataPaths;
   readonly replica: Replica;
   readonly engines: NodeEngines;
-  /** Content that is read from this node, and by it, in a second; 0 without a limit. */
+  /** Of one transfer, from this node or to it; 0 without a limit. */
   readonly bytesPerSecondMax: number;
   /** These two are made after the snapshots of a node. */
   driver(): Driver;
