@@ -3,15 +3,22 @@ import { idlePeersBench } from './idle-peers.js';
 import { memoryBench } from './memory.js';
 import { raftBench } from './raft.js';
 import { simBench } from './sim.js';
+import { snapshotBench } from './snapshot.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
 
+/** Sizes that the command line may give. */
+export interface BenchSizes {
+  readonly megabytes?: number;
+}
+
 /** All benches by the name that the command line takes. */
-export const benches: Readonly<Record<string, () => Bench>> = {
+export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   'idle-peers': () => idlePeersBench(),
   memory: () => memoryBench(),
   raft: () => raftBench(),
-  sim: simBench,
+  sim: () => simBench(),
+  snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   transport: () => transportBench(),
   workers: () => workersBench(),
 };
