@@ -102,17 +102,7 @@ export class SwarmNode {
     this.engines = engines;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
-    this.snapshots = new Snapshots({
-      nodeId: file.nodeId,
-      paths: options.paths,
-      replica,
-      engines,
-      bytesPerSecondMax: options.snapshotBytesPerSecondMax ?? 0,
-      driver: () => this.driver,
-      peers: () => this.#peers,
-      speaksFor: (peerId, nodeId) => this.#speaksFor(peerId, nodeId),
-      log: options.log,
-    });
+    this.snapshots = new Snapshots(this, options);
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
       install: (meta) => this.snapshots.install(meta),
@@ -175,14 +165,17 @@ export class SwarmNode {
 
   /** A message of the consensus, from the peer whose identity the transport has proven. */
   receiveRaft(peerId: string, bytes: Uint8Array): void {
-    this.driver.receive(this.#checkedMessage(peerId, bytes));
+    const message = decodeMessage(bytes);
+    this.requireSender(peerId, message);
+    this.driver.receive(message);
   }
 
-  /** The last part of a snapshot; its message goes to the core. */
-  async snapshotEnd(peerId: string, payload: unknown): Promise<void> {
-    const message = await this.snapshots.end(payload);
-    this.#requireSender(peerId, message);
-    this.driver.receive(message);
+  /** Throws `permission-denied` unless the peer is the member that a message to this node is from. */
+  requireSender(peerId: string, { from, to }: Pick<Message, 'from' | 'to'>): void {
+    const known = this.control.members.get(from);
+    const sender = known ?? this.file.members.find((one) => one.nodeId === from);
+    if (sender?.peerId === peerId && to === this.file.nodeId) return;
+    throw new RpcError('permission-denied', `peer ${peerId} does not speak for node ${from}`);
   }
 
   isMember(peerId: string): boolean {
@@ -382,26 +375,6 @@ export class SwarmNode {
     } catch (error) {
       this.#options.log(`cannot write ${this.#options.paths.nodeFile}: ${messageOf(error)}`);
     }
-  }
-
-  #checkedMessage(peerId: string, bytes: Uint8Array): Message {
-    const message = decodeMessage(bytes);
-    this.#requireSender(peerId, message);
-    return message;
-  }
-
-  #requireSender(peerId: string, message: Message): void {
-    if (this.#speaksFor(peerId, message.from) && message.to === this.file.nodeId) return;
-    throw new RpcError(
-      'permission-denied',
-      `peer ${peerId} does not speak for node ${message.from}`,
-    );
-  }
-
-  #speaksFor(peerId: string, nodeId: number): boolean {
-    const known = this.control.members.get(nodeId);
-    const member = known ?? this.file.members.find((one) => one.nodeId === nodeId);
-    return member?.peerId === peerId;
   }
 
   #handOverIfCordoned(): void {

@@ -10,12 +10,8 @@ import { createMessage } from '../consensus/raft/index.js';
 import type { Message, SnapshotMeta } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import { assert } from './assert.js';
-import type { DataPaths } from './data-directory.js';
-import type { Driver } from './driver.js';
 import { NodeError, messageOf } from './errors.js';
-import type { NodeEngines } from './node-engines.js';
-import type { Peers } from './peers.js';
-import type { Replica } from './replica/replica.js';
+import type { NodeOptions, SwarmNode } from './node.js';
 import type { SnapshotView } from './snapshots/build.js';
 import { READ_URGENCY, SWEEP_INTERVAL_MS } from './snapshots/limits.js';
 import {
@@ -31,34 +27,21 @@ import { PushedSnapshots, sendSnapshot } from './snapshots/push.js';
 import { SnapshotReceiver } from './snapshots/receiver.js';
 import { decodeControlState, encodeControlState } from './wire/state-codec.js';
 
-/** What snapshots need of the rest of the node. */
-interface SnapshotPorts {
-  readonly nodeId: number;
-  readonly paths: DataPaths;
-  readonly replica: Replica;
-  readonly engines: NodeEngines;
-  /** Of one transfer, from this node or to it; 0 without a limit. */
-  readonly bytesPerSecondMax: number;
-  /** These two are made after the snapshots of a node. */
-  driver(): Driver;
-  peers(): Peers;
-  /** Whether the peer is the member of that node id. */
-  speaksFor(peerId: string, nodeId: number): boolean;
-  log(message: string): void;
-}
-
 export class Snapshots {
-  readonly #ports: SnapshotPorts;
+  readonly #node: SwarmNode;
+  readonly #log: (message: string) => void;
   readonly #prepared: PreparedSnapshots;
   readonly #receiver: SnapshotReceiver;
   readonly #offers: SnapshotOffers;
   readonly #pushed: PushedSnapshots;
   readonly #sweeping: NodeJS.Timeout;
 
-  constructor(ports: SnapshotPorts) {
-    const { nodeId, paths, replica, bytesPerSecondMax, log } = ports;
-    const appliedIndex = (): number => replica.appliedIndex;
-    this.#ports = ports;
+  /** `node` is not asked for anything before it is complete. */
+  constructor(node: SwarmNode, { paths, log, snapshotBytesPerSecondMax = 0 }: NodeOptions) {
+    const appliedIndex = (): number => node.replica.appliedIndex;
+    const bytesPerSecondMax = snapshotBytesPerSecondMax;
+    this.#node = node;
+    this.#log = log;
     this.#prepared = new PreparedSnapshots({
       directory: paths.outgoing,
       view: () => this.#view(),
@@ -69,10 +52,10 @@ export class Snapshots {
     });
     this.#receiver = new SnapshotReceiver({
       directory: paths.incoming,
-      nodeId,
+      nodeId: node.file.nodeId,
       appliedIndex,
       call: (to, method, payload, options) =>
-        ports.peers().call(to, method, payload, options.timeoutMs, {
+        node.peers.call(to, method, payload, options.timeoutMs, {
           signal: options.signal,
           urgency: READ_URGENCY,
         }),
@@ -83,10 +66,10 @@ export class Snapshots {
       sleep,
     });
     this.#offers = new SnapshotOffers({
-      status: () => replica.status(),
-      call: (to, method, payload, timeoutMs) => ports.peers().call(to, method, payload, timeoutMs),
-      pinLog: () => ports.driver().pinLog(),
-      report: (to, ok) => ports.driver().reportSnapshot(to, ok),
+      status: () => node.replica.status(),
+      call: (to, method, payload, timeoutMs) => node.peers.call(to, method, payload, timeoutMs),
+      pinLog: () => node.driver.pinLog(),
+      report: (to, ok) => node.driver.reportSnapshot(to, ok),
       logBytes: () => bytesBelow(paths.raft),
       push: (to) => this.#push(to),
       log,
@@ -106,13 +89,9 @@ export class Snapshots {
   /** A leader offers a snapshot to this node. */
   offer(peerId: string, payload: unknown): unknown {
     const offer = parseOffer(payload);
-    if (!this.#ports.speaksFor(peerId, offer.leader)) {
-      throw new RpcError(
-        'permission-denied',
-        `peer ${peerId} does not speak for node ${offer.leader}`,
-      );
-    }
-    if (offer.term < this.#ports.replica.status().term) {
+    const { file, replica } = this.#node;
+    this.#node.requireSender(peerId, { from: offer.leader, to: file.nodeId });
+    if (offer.term < replica.status().term) {
       const message = `there is a later leader than that of term ${offer.term}`;
       throw new RpcError('refused', message, { reason: 'leader-changed' });
     }
@@ -132,9 +111,11 @@ export class Snapshots {
     return this.#pushed.chunk(payload);
   }
 
-  /** Its last part; resolves with the message for the core. */
-  end(payload: unknown): Promise<Message> {
-    return this.#pushed.end(payload);
+  /** Its last part; its message goes to the core. */
+  async end(peerId: string, payload: unknown): Promise<void> {
+    const message = await this.#pushed.end(payload);
+    this.#node.requireSender(peerId, message);
+    this.#node.driver.receive(message);
   }
 
   /** Puts a received snapshot into the engines; returns the bytes of its control state. */
@@ -145,13 +126,12 @@ export class Snapshots {
         ? this.#pushed.take(meta)
         : { records: content.records(), controlState: content.controlState };
     assert(received !== undefined, 'the core installs a snapshot that was received');
-    const { log, engines } = this.#ports;
-    log(`installing a snapshot at index ${meta.index}`);
+    this.#log(`installing a snapshot at index ${meta.index}`);
     const startedMs = performance.now();
     try {
       const { records, controlState } = received;
-      await engines.restore(records, decodeControlState(controlState), meta.index);
-      log(`installed it in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+      await this.#node.engines.restore(records, decodeControlState(controlState), meta.index);
+      this.#log(`installed it in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
       await this.#pushed.forget(meta.index);
       // What was read stays until the core knows of it (`sweep`): a crash in between costs no transfer.
       return controlState;
@@ -188,13 +168,16 @@ export class Snapshots {
       await this.#prepared.sweep();
       await this.#receiver.sweep();
     } catch (error) {
-      this.#ports.log(`old snapshots cannot be removed: ${messageOf(error)}`);
+      this.#log(`old snapshots cannot be removed: ${messageOf(error)}`);
     }
   }
 
   /** All parts are read in one turn of the event loop, so they are of one index. */
   #view(): SnapshotView {
-    const { replica, engines } = this.#ports;
+    const { replica, engines } = this.#node;
+    if (replica.status().firstIndex > replica.appliedIndex + 1) {
+      throw new NodeError('stopped', 'this node takes a snapshot in by itself');
+    }
     const dump = engines.dump();
     try {
       const meta = replica.snapshotMeta();
@@ -213,30 +196,33 @@ export class Snapshots {
    * leads now, to whom the core answers.
    */
   #deliver(snapshot: SnapshotMeta): void {
-    const { replica, nodeId, driver } = this.#ports;
+    const { replica, driver, file } = this.#node;
+    const { nodeId } = file;
     const { leader, term } = replica.status();
     if (leader === 0 || leader === nodeId || term < snapshot.term) return;
     const message = createMessage({ type: 'snapshot', to: nodeId, from: leader, term, snapshot });
-    driver().receive(message);
+    driver.receive(message);
   }
 
   async #push(to: number): Promise<boolean> {
-    const { replica, log, peers } = this.#ports;
+    const { replica, peers } = this.#node;
     try {
       const view = this.#view();
       try {
-        log(`pushing a snapshot at index ${view.meta.index} to node ${to}, of the release before`);
+        this.#log(
+          `pushing a snapshot at index ${view.meta.index} to node ${to}, of the release before`,
+        );
         const { id, term } = replica.status();
         const message = createMessage({ type: 'snapshot', to, from: id, term });
         await sendSnapshot(message, view, (method, payload, timeoutMs) =>
-          peers().call(to, method, payload, timeoutMs),
+          peers.call(to, method, payload, timeoutMs),
         );
         return true;
       } finally {
         view.dump.close();
       }
     } catch (error) {
-      log(`the snapshot for node ${to} did not arrive: ${messageOf(error)}`);
+      this.#log(`the snapshot for node ${to} did not arrive: ${messageOf(error)}`);
       return false;
     }
   }

@@ -51,7 +51,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     snapshotPrepare: (payload) => node.snapshots.prepare(payload),
     snapshotRead: (payload) => node.snapshots.read(payload),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
-    snapshotEnd: (peerId, payload) => node.snapshotEnd(peerId, payload),
+    snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
   };
 }
 
