@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { formatResult, runBench } from './harness.js';
 import { benches } from './registry.js';
+import type { BenchSizes } from './registry.js';
 
-function parseRounds(text: string): number {
+function parseCount(text: string): number {
   const rounds = Number(text);
   if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 10_000) {
     throw new InvalidArgumentError('give a whole number from 1 to 10000');
@@ -10,7 +11,12 @@ function parseRounds(text: string): number {
   return rounds;
 }
 
-async function run(name: string, options: { json?: true; rounds?: number }): Promise<void> {
+interface Options extends BenchSizes {
+  readonly json?: true;
+  readonly rounds?: number;
+}
+
+async function run(name: string, options: Options): Promise<void> {
   const create = Object.hasOwn(benches, name) ? benches[name] : undefined;
   if (create === undefined) {
     process.stderr.write(
@@ -19,7 +25,7 @@ async function run(name: string, options: { json?: true; rounds?: number }): Pro
     process.exitCode = 1;
     return;
   }
-  const bench = create();
+  const bench = create(options);
   const rounds = options.rounds ?? bench.roundsDefault;
   const result = await runBench(bench, rounds, (round, subject) => {
     if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}: ${subject}\n`);
@@ -32,7 +38,8 @@ await new Command('bench')
   .description('Measures in rounds that take turns, and prints medians and ratios.')
   .argument('<name>', 'which bench')
   .option('--json', 'print one JSON object {machine, rows, ratios, absent, notes} and nothing else')
-  .option('--rounds <n>', 'rounds of each subject', parseRounds)
+  .option('--rounds <n>', 'rounds of each subject', parseCount)
+  .option('--megabytes <n>', 'size of the state (snapshot)', parseCount)
   .addHelpText('after', `\nBenches:\n${names.join('\n')}`)
   .action(run)
   .parseAsync();

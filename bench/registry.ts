@@ -6,11 +6,17 @@ import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
+import { snapshotBench } from './snapshot.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
 
+/** Sizes that the command line may give. */
+export interface BenchSizes {
+  readonly megabytes?: number;
+}
+
 /** All benches by the name that the command line takes. */
-export const benches: Readonly<Record<string, () => Bench>> = {
+export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
   memory: () => memoryBench(),
@@ -18,7 +24,8 @@ export const benches: Readonly<Record<string, () => Bench>> = {
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),
   'raft-processes': () => raftProcessesBench(),
-  sim: simBench,
+  sim: () => simBench(),
+  snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   transport: () => transportBench(),
   workers: () => workersBench(),
 };

@@ -8,6 +8,7 @@
  *   v1/            a copy of the v1 installation, served in place by the v1 engine
  *   v2/            the v2 store, memory-N.db
  *   incoming/      a snapshot on its way in
+ *   outgoing/      snapshots that others read
  *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
  *   sessions/      sessions that its peers gave to it, sealed with its key
  */
@@ -62,6 +63,7 @@ export interface DataPaths {
   readonly v1Store: string;
   readonly v2: string;
   readonly incoming: string;
+  readonly outgoing: string;
 }
 
 export function dataPaths(directory: string): DataPaths {
@@ -75,6 +77,7 @@ export function dataPaths(directory: string): DataPaths {
     v1Store: join(root, 'v1', '.swarm', 'memory.db'),
     v2: join(root, 'v2'),
     incoming: join(root, 'incoming'),
+    outgoing: join(root, 'outgoing'),
   };
 }
 

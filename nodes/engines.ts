@@ -37,6 +37,13 @@ export class Engines {
     this.#open.set(engine.version, engine);
   }
 
+  /** Takes an engine away without closing it; for everybody else it is as if it were not open. */
+  protected withdraw(version: EngineVersion): MemoryEngine {
+    const engine = this.active(version);
+    this.#open.delete(version);
+    return engine;
+  }
+
   /** Closes an engine and stops feeding it. Its file stays. */
   remove(version: EngineVersion): void {
     const engine = this.#open.get(version);

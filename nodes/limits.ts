@@ -39,9 +39,6 @@ export const COMMIT_DELAY_MS = 5;
 export const MESSAGES_GATHERED_MAX = 1_024;
 export const DIAL_BACKOFF_MIN_MS = 100;
 export const DIAL_BACKOFF_MAX_MS = 2_000;
-export const SNAPSHOT_CHUNK_BYTES = 512 * 1024;
-export const SNAPSHOT_CHUNK_TIMEOUT_MS = 10_000;
-export const SNAPSHOT_BYTES_MAX = 64 * 1024 ** 3;
 /** How long SIGTERM waits for running requests. */
 export const DRAIN_TIMEOUT_MS = 5_000;
 /** How long it then tries to tell the others that it left. */
@@ -53,7 +50,3 @@ export const VECTORS_TIMEOUT_MS = 2_000;
 export const CATCH_UP_BYTES_MAX = 1024 * 1024;
 /** How often a node that has not caught up asks the members it knew who the others are. */
 export const LEARN_INTERVAL_MS = 1_000;
-/** The log is kept for a member this long after its snapshot arrived. */
-export const SNAPSHOT_PIN_MS = 2_000;
-/** Before a snapshot that did not arrive is tried again. */
-export const SNAPSHOT_RETRY_MS = 1_000;

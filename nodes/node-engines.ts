@@ -17,11 +17,13 @@ import { Engines } from './engines.js';
 import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { openIfCurrent } from './open-store.js';
+import { Pace } from '../src/memory/pace.js';
 
 export class NodeEngines extends Engines {
   readonly v2Files: V2Files;
   readonly #paths: DataPaths;
   readonly #nodeId: number;
+  #isRestoring = false;
 
   constructor(paths: DataPaths, nodeId: number) {
     super();
@@ -56,6 +58,11 @@ export class NodeEngines extends Engines {
     if (control.swarmVersion === 2 && current === undefined) throw missingStore(v2);
   }
 
+  /** While a snapshot is put into an engine, that engine is not open. */
+  get isRestoring(): boolean {
+    return this.#isRestoring;
+  }
+
   get v2(): V2Engine | undefined {
     const engine = this.engine('v2');
     return engine === undefined ? undefined : (engine as V2Engine);
@@ -77,7 +84,10 @@ export class NodeEngines extends Engines {
     await this.v2Files.discard();
   }
 
-  /** Replaces everything by the rows of a snapshot, in the engine that this state begins with. */
+  /**
+   * Replaces everything by the rows of a snapshot, in the engine that this state begins with: in one
+   * transaction, in slices between which the event loop does other work.
+   */
   async restore(
     records: Iterable<DumpRecord>,
     control: ControlState,
@@ -98,9 +108,16 @@ export class NodeEngines extends Engines {
           : openV2Engine(path, { create: true }),
       );
     }
-    const engine = this.active(version);
-    engine.restore(records, index);
-    engine.sync();
+    // Half restored it must answer nobody.
+    const engine = this.withdraw(version);
+    this.#isRestoring = true;
+    try {
+      await inSlices(engine.restoreInSteps(records, index));
+      engine.sync();
+    } finally {
+      this.#isRestoring = false;
+      this.add(engine);
+    }
     assert(engine.appliedIndex === index, 'a restored engine is at the index of its snapshot');
   }
 
@@ -110,6 +127,11 @@ export class NodeEngines extends Engines {
     if (engine === undefined) throw new NodeError('stopped', 'no store of this node is open');
     return engine.dump();
   }
+}
+
+async function inSlices(steps: Iterable<undefined>): Promise<void> {
+  const pace = new Pace();
+  for (const _ of steps) if (pace.isDue) await pace.pause();
 }
 
 function missingStore(path: string): NodeError {

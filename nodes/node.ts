@@ -21,8 +21,6 @@ import {
   FORWARD_TIMEOUT_MS,
   GOODBYE_TIMEOUT_MS,
   LEARN_INTERVAL_MS,
-  SNAPSHOT_PIN_MS,
-  SNAPSHOT_RETRY_MS,
 } from './limits.js';
 import { RolloutExecutor } from './migration/executor.js';
 import { fetchVectors } from './migration/peer-vectors.js';
@@ -47,6 +45,8 @@ export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** Of one snapshot that others read from this node, or it from others; without: no limit. */
+  readonly snapshotBytesPerSecondMax?: number;
 }
 
 /** How often a node looks whether the others know its version. */
@@ -104,7 +104,7 @@ export class SwarmNode {
     this.engines = engines;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
-    this.snapshots = new Snapshots(replica, engines, options.paths.incoming, options.log);
+    this.snapshots = new Snapshots(this, options);
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
       install: (meta) => this.snapshots.install(meta),
@@ -167,14 +167,17 @@ export class SwarmNode {
 
   /** A message of the consensus, from the peer whose identity the transport has proven. */
   receiveRaft(peerId: string, bytes: Uint8Array): void {
-    this.driver.receive(this.#checkedMessage(peerId, bytes));
+    const message = decodeMessage(bytes);
+    this.requireSender(peerId, message);
+    this.driver.receive(message);
   }
 
-  /** The last part of a snapshot; its message goes to the core. */
-  async snapshotEnd(peerId: string, payload: unknown): Promise<void> {
-    const message = await this.snapshots.end(payload);
-    this.#requireSender(peerId, message);
-    this.driver.receive(message);
+  /** Throws `permission-denied` unless the peer is the member that a message to this node is from. */
+  requireSender(peerId: string, { from, to }: Pick<Message, 'from' | 'to'>): void {
+    const known = this.control.members.get(from);
+    const sender = known ?? this.file.members.find((one) => one.nodeId === from);
+    if (sender?.peerId === peerId && to === this.file.nodeId) return;
+    throw new RpcError('permission-denied', `peer ${peerId} does not speak for node ${from}`);
   }
 
   isMember(peerId: string): boolean {
@@ -300,20 +303,8 @@ export class SwarmNode {
   }
 
   #send(message: Message): void {
-    if (message.type === 'snapshot') void this.#sendSnapshot(message);
+    if (message.type === 'snapshot') this.snapshots.begin(message);
     else this.#peers.send(message);
-  }
-
-  async #sendSnapshot(message: Message): Promise<void> {
-    // The member needs what follows the snapshot, until it follows the log by itself.
-    const unpin = this.driver.pinLog();
-    const ok = await this.snapshots.send(message, (method, payload, timeoutMs) =>
-      this.#peers.call(message.to, method, payload, timeoutMs),
-    );
-    if (ok === undefined) unpin();
-    else setTimeout(unpin, ok ? SNAPSHOT_PIN_MS : 0).unref();
-    if (ok === false) await pause(SNAPSHOT_RETRY_MS);
-    if (ok !== undefined) this.driver.reportSnapshot(message.to, ok);
   }
 
   #controlChanged(): void {
@@ -338,7 +329,7 @@ export class SwarmNode {
   /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
   async #bringUpActive(): Promise<void> {
     const missing = this.engines.engine(this.engines.activeVersion(this.control)) === undefined;
-    if (!missing || this.#bringingUp || this.#stopping) return;
+    if (!missing || this.engines.isRestoring || this.#bringingUp || this.#stopping) return;
     this.#bringingUp = true;
     const unpin = this.driver.pinLog();
     try {
@@ -393,22 +384,6 @@ export class SwarmNode {
     }
   }
 
-  #checkedMessage(peerId: string, bytes: Uint8Array): Message {
-    const message = decodeMessage(bytes);
-    this.#requireSender(peerId, message);
-    return message;
-  }
-
-  #requireSender(peerId: string, message: Message): void {
-    const known = this.control.members.get(message.from);
-    const sender = known ?? this.file.members.find((one) => one.nodeId === message.from);
-    if (sender?.peerId === peerId && message.to === this.file.nodeId) return;
-    throw new RpcError(
-      'permission-denied',
-      `peer ${peerId} does not speak for node ${message.from}`,
-    );
-  }
-
   async #handOverBefore(deadlineMs: number): Promise<void> {
     while (this.replica.status().role === 'leader' && performance.now() < deadlineMs) {
       if (!this.driver.handOver()) return;
@@ -429,6 +404,7 @@ export class SwarmNode {
     this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
     await this.#bringUp;
+    await this.snapshots.close();
     await this.driver.stop();
     await this.#settling;
     await this.#remembering;

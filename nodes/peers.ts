@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { encodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
-import type { PeerAddress, RpcConnection, RpcEndpoint } from '../transport/rpc/rpc.js';
+import type { CallOptions, PeerAddress, RpcConnection, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { coalesce, isCommitOnly } from './coalesce.js';
 import {
   COMMIT_DELAY_MS,
@@ -130,12 +130,13 @@ export class Peers {
     method: string,
     payload: unknown,
     timeoutMs: number,
+    options: Pick<CallOptions, 'urgency' | 'signal'> = {},
   ): Promise<unknown> {
     const link = this.#links.get(nodeId);
     if (link === undefined) throw new RpcError('unavailable', `node ${nodeId} is no known member`);
     const connection =
       link.connection?.isOpen === true ? link.connection : await this.#dial(nodeId, link);
-    return connection.call(method, payload, { timeoutMs });
+    return connection.call(method, payload, { ...options, timeoutMs });
   }
 
   /**

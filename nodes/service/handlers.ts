@@ -48,6 +48,9 @@ export interface ServicePorts {
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(peerId: string, incarnation: string): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
+  snapshotOffer(peerId: string, payload: unknown): unknown;
+  snapshotPrepare(payload: unknown): Promise<unknown>;
+  snapshotRead(payload: unknown): Promise<Uint8Array>;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
 }
@@ -222,6 +225,11 @@ function memberHandlers(ports: ServicePorts): Handlers {
       ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
       return null;
     }),
+    'raft.snapshotOffer': forMembers(ports, (payload, { connection }) =>
+      ports.snapshotOffer(connection.peerId, payload),
+    ),
+    'raft.snapshotPrepare': forMembers(ports, (payload) => ports.snapshotPrepare(payload)),
+    'raft.snapshotRead': forMembers(ports, (payload) => ports.snapshotRead(payload)),
     'raft.snapshotChunk': forMembers(ports, async (payload) => {
       await ports.snapshotChunk(payload);
       return null;

@@ -52,8 +52,11 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
       if (member !== undefined) node.peers.greeted(member.nodeId, incarnation);
     },
     receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
+    snapshotOffer: (peerId, payload) => node.snapshots.offer(peerId, payload),
+    snapshotPrepare: (payload) => node.snapshots.prepare(payload),
+    snapshotRead: (payload) => node.snapshots.read(payload),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
-    snapshotEnd: (peerId, payload) => node.snapshotEnd(peerId, payload),
+    snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
   };
 }
 
@@ -109,6 +112,7 @@ function status(node: SwarmNode): object {
     progress: node.executor.progress,
     counts: node.engines.engine(version)?.counts() ?? null,
     engine: version,
+    snapshots: node.snapshots.status(),
     uptimeSeconds: Math.round((Date.now() - node.startedAtMs) / 1_000),
   };
 }

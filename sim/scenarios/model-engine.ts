@@ -137,8 +137,12 @@ export class ModelEngine implements MemoryEngine {
     throw new Error('a model engine hands over its content, not a dump');
   }
 
-  restore(): void {
+  restore(): never {
     throw new Error('a model engine is replaced, not restored');
+  }
+
+  restoreInSteps(): never {
+    return this.restore();
   }
 
   close(): void {

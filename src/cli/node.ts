@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
@@ -8,6 +9,10 @@ import {
   parsePeerAddress,
 } from '../../transport/identity/index.js';
 import { messageFor } from './failure.js';
+import { numberOf } from './number.js';
+
+/** Below, single blocks would take longer than their calls may. */
+const BYTES_PER_SECOND_MIN = 65_536;
 
 interface StartFlags {
   readonly data: string;
@@ -17,6 +22,7 @@ interface StartFlags {
   readonly token?: string;
   readonly leaseReads?: boolean;
   readonly distrustDisk?: boolean;
+  readonly snapshotBytesPerSecond?: number;
   readonly json?: boolean;
 }
 
@@ -33,6 +39,11 @@ export function addNodeCommands(program: Command): void {
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
     .option('--lease-reads', 'while it leads, answer reads without asking the others (see docs)')
     .option('--distrust-disk', 'after a power cut, do not vote before others confirm the log')
+    .option(
+      '--snapshot-bytes-per-second <n>',
+      'what the transfer of one snapshot may take of the network, in or out',
+      bytesPerSecond,
+    )
     .option('--json', 'print events as JSON lines')
     .addHelpText(
       'after',
@@ -59,6 +70,9 @@ async function start(flags: StartFlags): Promise<void> {
     log,
     leaseReads: flags.leaseReads === true,
     distrustDisk: flags.distrustDisk === true,
+    ...(flags.snapshotBytesPerSecond === undefined
+      ? {}
+      : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
     failed: (error) => {
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +
@@ -80,6 +94,12 @@ async function start(flags: StartFlags): Promise<void> {
   await node.stop();
   log('stopped');
   process.exit(0);
+}
+
+function bytesPerSecond(text: string): number {
+  const value = numberOf(text);
+  if (Number.isSafeInteger(value) && value >= BYTES_PER_SECOND_MIN) return value;
+  throw new InvalidArgumentError(`give a whole number of at least ${BYTES_PER_SECOND_MIN}.`);
 }
 
 function log(message: string): void {

@@ -122,6 +122,19 @@ export class Database {
     }
   }
 
+  /** `transaction` in steps; whoever stops before the last one rolls back. */
+  *transactionInSteps(work: () => Generator<undefined, void>): Generator<undefined, void> {
+    this.exec('BEGIN IMMEDIATE');
+    let isCommitted = false;
+    try {
+      yield* work();
+      this.exec('COMMIT');
+      isCommitted = true;
+    } finally {
+      if (!isCommitted && this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
+    }
+  }
+
   /** Everything committed so far survives a power cut when this returns. */
   syncLog(): void {
     syncFile(`${this.path}-wal`, 'may-be-missing');

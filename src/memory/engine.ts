@@ -146,6 +146,11 @@ export interface MemoryEngine {
   dump(): EngineDump;
   /** Replaces the whole content by that of a dump, in one transaction. */
   restore(records: Iterable<DumpRecord>, appliedIndex: number): void;
+  /**
+   * `restore` in steps of about one record, for a caller that does other work in between. Until the
+   * last step nothing else may be asked of the engine; a caller that stops early undoes all of it.
+   */
+  restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void>;
   close(): void;
 }
 

@@ -248,28 +248,35 @@ export class V1Engine implements MemoryEngine {
   }
 
   restore(records: Iterable<DumpRecord>, appliedIndex: number): void {
-    const schema: Row[] = [];
-    let isRebuilt = false;
-    this.#database.transaction(() => {
-      clearBookkeeping(this.#database);
-      this.#database.exec(`DELETE FROM ${VECTORS_TABLE}`);
-      for (const record of records) {
-        if (record.table === SCHEMA_RECORDS) {
-          schema.push(record.row);
-        } else if (!restoreBookkeeping(this.#database, record)) {
-          if (!isRebuilt) rebuildV1Schema(this.#database, schema);
-          isRebuilt = true;
-          restoreV1Row(this.#database, record);
-        }
-      }
-      if (!isRebuilt) rebuildV1Schema(this.#database, schema);
-      finishV1Schema(this.#database, schema);
-      this.#position.setAppliedIndex(appliedIndex);
-    });
+    for (const _ of this.restoreInSteps(records, appliedIndex));
+  }
+
+  *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
+  }
+
+  *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    const schema: Row[] = [];
+    let isRebuilt = false;
+    clearBookkeeping(this.#database);
+    this.#database.exec(`DELETE FROM ${VECTORS_TABLE}`);
+    for (const record of records) {
+      if (record.table === SCHEMA_RECORDS) {
+        schema.push(record.row);
+      } else if (!restoreBookkeeping(this.#database, record)) {
+        if (!isRebuilt) rebuildV1Schema(this.#database, schema);
+        isRebuilt = true;
+        restoreV1Row(this.#database, record);
+      }
+      yield;
+    }
+    if (!isRebuilt) rebuildV1Schema(this.#database, schema);
+    finishV1Schema(this.#database, schema);
+    this.#position.setAppliedIndex(appliedIndex);
   }
 
   close(): void {

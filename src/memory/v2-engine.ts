@@ -198,13 +198,22 @@ export class V2Engine implements MemoryEngine {
   }
 
   restore(records: Iterable<DumpRecord>, appliedIndex: number): void {
-    this.#database.transaction(() => {
-      this.#writer.clear();
-      for (const record of records) this.#writer.addRecord(record);
-      this.#position.setAppliedIndex(appliedIndex);
-    });
+    for (const _ of this.restoreInSteps(records, appliedIndex));
+  }
+
+  *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#search.clear();
+  }
+
+  *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.#writer.clear();
+    for (const record of records) {
+      this.#writer.addRecord(record);
+      yield;
+    }
+    this.#position.setAppliedIndex(appliedIndex);
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 /**
- * Moves the whole state of a node to a member whose log begins too late: the control state, and the
- * memories as neutral rows, in chunks of bounded size. The receiver collects them in a file and
- * hands the snapshot to its core when the last chunk is there and the hash agrees.
+ * Snapshots as the release before moves them, kept for members of that release: the control state,
+ * and the memories as neutral rows, pushed in chunks that follow one another. The receiver collects
+ * them in a file and hands the snapshot to its core when the last chunk is there and the hash agrees.
  */
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
@@ -10,22 +10,15 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { decodeMessage, encodeMessage } from '../consensus/raft/index.js';
-import type { Message, SnapshotMeta } from '../consensus/raft/index.js';
-import type { DumpRecord, EngineDump } from '../src/memory/engine.js';
-import { RpcError } from '../transport/rpc/rpc.js';
-import { assert } from './assert.js';
-import { NodeError } from './errors.js';
-import { SNAPSHOT_BYTES_MAX, SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CHUNK_TIMEOUT_MS } from './limits.js';
-import { decodeDumpRecord, encodeDumpRecord } from './wire/dump-codec.js';
-import { Fields } from './wire/fields.js';
-
-/** A state to send: its parts are of one log index. */
-export interface OutgoingSnapshot {
-  readonly meta: SnapshotMeta;
-  readonly controlState: Uint8Array;
-  readonly dump: EngineDump;
-}
+import { decodeMessage, encodeMessage } from '../../consensus/raft/index.js';
+import type { Message, SnapshotMeta } from '../../consensus/raft/index.js';
+import type { DumpRecord, EngineDump } from '../../src/memory/engine.js';
+import { RpcError } from '../../transport/rpc/rpc.js';
+import { NodeError } from '../errors.js';
+import type { SnapshotView } from './build.js';
+import { PUSHED_CHUNK_BYTES, PUSHED_CHUNK_TIMEOUT_MS, SNAPSHOT_BYTES_MAX } from './limits.js';
+import { decodeDumpRecord, encodeDumpRecord } from '../wire/dump-codec.js';
+import { Fields } from '../wire/fields.js';
 
 type Send = (method: string, payload: unknown, timeoutMs: number) => Promise<unknown>;
 
@@ -36,7 +29,7 @@ const RECEIVED_INDEXES_KEPT = 100_000;
 /** Sends `snapshot` in answer to the core's `message`; rejects when the receiver did not take it. */
 export async function sendSnapshot(
   message: Message,
-  snapshot: OutgoingSnapshot,
+  snapshot: SnapshotView,
   send: Send,
 ): Promise<void> {
   const announced = encodeMessage({ ...message, snapshot: snapshot.meta });
@@ -46,7 +39,7 @@ export async function sendSnapshot(
   for (const records of chunks(snapshot.dump)) {
     for (const record of records) hash.update(record);
     const payload = ['snapshot-chunk', 1, transfer, sequence, records];
-    await send('raft.snapshotChunk', payload, SNAPSHOT_CHUNK_TIMEOUT_MS);
+    await send('raft.snapshotChunk', payload, PUSHED_CHUNK_TIMEOUT_MS);
     sequence += 1;
   }
   hash.update(snapshot.controlState);
@@ -59,7 +52,7 @@ export async function sendSnapshot(
     snapshot.controlState,
     hash.digest(),
   ];
-  await send('raft.snapshotEnd', payload, SNAPSHOT_CHUNK_TIMEOUT_MS);
+  await send('raft.snapshotEnd', payload, PUSHED_CHUNK_TIMEOUT_MS);
 }
 
 /** At least one chunk, so that the receiver learns of the transfer before it ends. */
@@ -70,7 +63,7 @@ function* chunks(dump: EngineDump): Generator<Uint8Array[]> {
     const encoded = encodeDumpRecord(record);
     records.push(encoded);
     bytes += encoded.byteLength;
-    if (bytes < SNAPSHOT_CHUNK_BYTES && records.length < CHUNK_RECORDS_MAX) continue;
+    if (bytes < PUSHED_CHUNK_BYTES && records.length < CHUNK_RECORDS_MAX) continue;
     yield records;
     records = [];
     bytes = 0;
@@ -93,8 +86,8 @@ interface Received {
   readonly controlState: Uint8Array;
 }
 
-/** Takes snapshots in, one at a time; a newer transfer replaces an unfinished one. */
-export class SnapshotReceiver {
+/** Takes pushed snapshots in, one at a time; a newer transfer replaces an unfinished one. */
+export class PushedSnapshots {
   readonly #directory: string;
   #incoming: Incoming | undefined;
   /** Complete snapshots that the core has not asked for yet, by their index. */
@@ -115,10 +108,12 @@ export class SnapshotReceiver {
     return this.#serially(() => this.#finish(payload));
   }
 
-  /** The rows and the control state of the snapshot that the core now wants installed. */
-  take(meta: SnapshotMeta): { records: Iterable<DumpRecord>; controlState: Uint8Array } {
+  /** The rows and the control state of a snapshot that the core wants installed, if it is here. */
+  take(
+    meta: SnapshotMeta,
+  ): { records: Iterable<DumpRecord>; controlState: Uint8Array } | undefined {
     const received = this.#received.get(meta.index);
-    assert(received !== undefined, 'the core installs a snapshot that was received');
+    if (received === undefined) return undefined;
     return { records: readRecords(received.path), controlState: received.controlState };
   }
 
