@@ -7,6 +7,7 @@ import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
 import { listenRpc } from '../transport/rpc/index.js';
+import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
@@ -35,6 +36,7 @@ import { Peers } from './peers.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
 import { nodeHandlers } from './service/handlers.js';
+import { nodeLanes } from './service/lanes.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, RaftLogStore } from './storage/index.js';
@@ -65,6 +67,7 @@ export class SwarmNode {
   readonly #lock: DirectoryLock;
   readonly #store: RaftLogStore;
   #endpoint!: RpcEndpoint;
+  #lanes: LaneHandlers | undefined;
   #peers!: Peers;
   #handOver: NodeJS.Timeout | undefined;
   #ready = false;
@@ -200,12 +203,12 @@ export class SwarmNode {
       () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
     );
     const { paths, log } = this.#options;
-    this.#endpoint = await listenRpc({
-      ...listenOptions(paths, await readIdentity(paths), log),
-      host: this.file.listen.host,
-      port: this.file.listen.port,
-      handlers: nodeHandlers(nodeServices(this, access)),
-    });
+    const handlers = nodeHandlers(nodeServices(this, access));
+    const options = listenOptions(paths, await readIdentity(paths), log);
+    this.#lanes = nodeLanes(handlers, options.onHandlerError);
+    const { host, port } = this.file.listen;
+    const { methods } = this.#lanes;
+    this.#endpoint = await listenRpc({ ...options, host, port, handlers, methods });
     this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
     this.#updatePeers();
   }
@@ -432,6 +435,7 @@ export class SwarmNode {
     await this.#settling;
     await this.#remembering;
     this.#peers?.close();
+    this.#lanes?.close();
     await this.#endpoint?.close(500);
     await this.embedder.close();
     this.engines.close();
