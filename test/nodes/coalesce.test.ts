@@ -106,7 +106,8 @@ function run(random: RandomStream, carry: (messages: readonly Message[]) => Mess
   };
   nodes.get(1)?.step({ type: 'campaign' });
   for (let at = 0; at < 400; at += 1) {
-    for (let count = random.uint32() % 6; count > 0 && at < 300; count -= 1) {
+    const proposals = at < 300 ? random.uint32() % 6 : 0;
+    for (let count = 0; count < proposals; count += 1) {
       nodes.get(1)?.step({ type: 'propose', data: [new Uint8Array([at & 0xff, count])] });
     }
     if (at % 10 === 0) nodes.get(1)?.step({ type: 'tick' });
