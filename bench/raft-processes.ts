@@ -30,7 +30,7 @@ const GOALS: Readonly<Record<string, number>> = { 'puts-1': 1, 'puts-256': 1.1 }
  */
 export function raftProcessesBench(
   size: RaftProcessesSize = usual,
-  etcd: string | undefined = findEtcd(),
+  etcd: string | null = findEtcd() ?? null,
 ): Bench {
   const steps = (['put', 'get'] as const).flatMap((request) =>
     size.clients.map((clients) => ({ request, clients, name: `${request}s-${clients}` })),
@@ -81,7 +81,7 @@ function goalOf(goal: number | undefined): { goal?: number } {
  * Milliseconds from SIGKILL of the leader to the first write that is acknowledged after it, with the
  * default timeouts of each, one kill a round: the greatest of the range is the worst of all rounds.
  */
-export function raftFailoverBench(etcd: string | undefined = findEtcd()): Bench {
+export function raftFailoverBench(etcd: string | null = findEtcd() ?? null): Bench {
   return {
     ...compared(etcd, 1, async (cluster) => ({ failover: await measureFailover(cluster) })),
     description:
@@ -95,12 +95,12 @@ export function raftFailoverBench(etcd: string | undefined = findEtcd()): Bench 
 
 /** Our processes and those of etcd, or only ours and why. */
 function compared(
-  etcd: string | undefined,
+  etcd: string | null,
   clientsMax: number,
   run: (cluster: Cluster) => Promise<Measurements>,
 ): Pick<Bench, 'subjects' | 'absent' | 'notes'> {
   const own = subject(OWN, () => new OwnCluster(), clientsMax, run);
-  if (etcd === undefined) {
+  if (etcd === null) {
     return { subjects: [own], absent: [{ subject: ETCD, reason: ETCD_MISSING }], notes };
   }
   const peer = subject(ETCD, () => new EtcdCluster(etcd), clientsMax, run);

@@ -7,6 +7,7 @@ import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
 import { listenRpc } from '../transport/rpc/index.js';
+import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
@@ -34,6 +35,7 @@ import { ProposalError } from './proposal-error.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
 import { nodeHandlers } from './service/handlers.js';
+import { nodeLanes } from './service/lanes.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
@@ -66,6 +68,7 @@ export class SwarmNode {
   readonly #store: RaftLogStore;
   readonly #powerCut: PowerCutMark;
   #endpoint!: RpcEndpoint;
+  #lanes: LaneHandlers | undefined;
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
   #ready = false;
@@ -205,12 +208,12 @@ export class SwarmNode {
       () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
     );
     const { paths, log } = this.#options;
-    this.#endpoint = await listenRpc({
-      ...listenOptions(paths, await readIdentity(paths), log),
-      host: this.file.listen.host,
-      port: this.file.listen.port,
-      handlers: nodeHandlers(nodeServices(this, access)),
-    });
+    const handlers = nodeHandlers(nodeServices(this, access));
+    const options = listenOptions(paths, await readIdentity(paths), log);
+    this.#lanes = nodeLanes(handlers, options.onHandlerError);
+    const { host, port } = this.file.listen;
+    const { methods } = this.#lanes;
+    this.#endpoint = await listenRpc({ ...options, host, port, handlers, methods });
     this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
     this.#updatePeers();
   }
@@ -409,6 +412,7 @@ export class SwarmNode {
     await this.#settling;
     await this.#remembering;
     this.#peers?.close();
+    this.#lanes?.close();
     await this.#endpoint?.close(500);
     await this.embedder.close();
     this.engines.close();

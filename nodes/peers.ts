@@ -67,8 +67,9 @@ export class Peers {
     for (const [nodeId, link] of this.#links) {
       const address = members.get(nodeId);
       if (address !== undefined && sameAddress(address, link.address)) continue;
+      // The last thing that a removed member hears is that its removal is committed.
+      this.#sendGathered(link);
       this.#links.delete(nodeId);
-      clearTimeout(link.commitTimer);
       void link.connection?.close(0, 'the member is gone or has another address');
     }
     for (const [nodeId, address] of members) {
@@ -164,10 +165,10 @@ export class Peers {
   }
 
   close(): void {
+    for (const link of this.#links.values()) this.#sendGathered(link);
     this.#closed = true;
     clearInterval(this.#keeper);
     for (const link of this.#links.values()) {
-      clearTimeout(link.commitTimer);
       void link.connection?.close(0, 'the node stops');
     }
     this.#links.clear();

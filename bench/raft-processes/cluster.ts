@@ -25,4 +25,4 @@ export interface Cluster {
 export const SERVERS = 3;
 export const VALUE_BYTES = 256;
 /** Keys that are written; each is written again and again. */
-export const KEYS = 10_000;
+export const KEYS = 1_000;

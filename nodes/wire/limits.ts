@@ -17,3 +17,5 @@ export const VECTOR_HASHES_MAX = 256;
 /** Nodes in a plan or a state; the control plane has its own bound on members. */
 export const NODES_MAX = 1_000;
 export const SESSIONS_IN_STATE_MAX = 10_000;
+/** Of the content of a memory that is read on a lane; longer ones are read on streams of their own. */
+export const LANE_CONTENT_LENGTH_MAX = 16_384;

@@ -13,6 +13,7 @@ import {
   BACKOFF_MS_MAX,
   BACKOFF_MS_MIN,
 } from './limits.js';
+import { callMember } from './lanes.js';
 import type { MemberLink } from './member-link.js';
 import { chooseMember } from './route.js';
 
@@ -83,7 +84,7 @@ export async function perform(request: Request, set: LinkSet): Promise<Answered>
     }
     attempts += 1;
     try {
-      const answer = await connection.call(request.method, request.payload, {
+      const answer = await callMember(connection, request.method, request.payload, {
         timeoutMs: Math.max(1, Math.min(attemptTimeoutMs, leftMs)),
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });

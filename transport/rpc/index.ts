@@ -11,6 +11,8 @@ export {
   type Next,
 } from './interceptors.js';
 export type { Metadata } from './metadata.js';
+export { Lane } from './lane.js';
+export { LaneHandlers } from './lane-handlers.js';
 export {
   LATENCY_BOUNDS_MS,
   metrics,

@@ -73,3 +73,6 @@ export const POOL_CONNECTIONS_MAX = 256;
 export const POOL_WAITING_MAX = 1_024;
 /** How long `close` waits for running handlers when the caller does not say. */
 export const CLOSE_GRACE_MS_DEFAULT = 5_000;
+
+/** Calls of one lane that are not over, at either end; more go on streams of their own. */
+export const LANE_CALLS_MAX = 128;

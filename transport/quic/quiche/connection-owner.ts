@@ -3,11 +3,14 @@ import type { Authenticate } from '../engine.js';
 import type { QuicSettings } from '../settings.js';
 import type { ConnectionLog } from './connection-log.js';
 import type { Guards } from './guard.js';
+import type { LateFlushes } from './late-flushes.js';
 import type { NativeHost } from './native.js';
 import type { QuicheConnection } from './quiche-connection.js';
 
 /** What a connection asks of its engine. */
 export interface ConnectionOwner {
+  /** Connections that may wait with what they owe. */
+  readonly lateFlushes: LateFlushes;
   /** Scratch space for reading streams. */
   readonly readBuffer: Uint8Array;
   /** Scratch space for one packet of at most `bytes`; another one while the system holds on to it. */
@@ -15,8 +18,6 @@ export interface ConnectionOwner {
   sendPacket(length: number, from: NativeHost, to: NativeHost): void;
   /** Call `pump` and then `flush` soon. */
   schedule(connection: QuicheConnection): void;
-  /** Call `flushLate` within `ACK_DELAY_MS` unless the acknowledgement has left by then. */
-  scheduleLate(connection: QuicheConnection): void;
   addRoute(connection: QuicheConnection, route: string): void;
   removeRoute(connection: QuicheConnection, route: string): void;
   resetToken(connectionId: Uint8Array): bigint;

@@ -1,11 +1,9 @@
 import { ACK_DELAY_MS } from '../limits.js';
 
-/** What waits: an acknowledgement, and what small things go along with it. */
 interface Owing {
-  /** True while the acknowledgement has not left with something else. */
-  readonly owesAcknowledgement: boolean;
-  /** Sends it. */
-  flushLate(): void;
+  /** A flush is about to come anyway. */
+  readonly isScheduled: boolean;
+  flush(isLate: boolean): void;
 }
 
 /**
@@ -19,14 +17,7 @@ export class LateFlushes {
 
   add(connection: Owing): void {
     this.#waiting.add(connection);
-    this.#timer ??= setTimeout(() => this.#flush(), ACK_DELAY_MS);
-  }
-
-  /** Nobody waits any more. */
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#waiting.clear();
+    this.#timer ??= setTimeout(() => this.#flush(), ACK_DELAY_MS).unref();
   }
 
   #flush(): void {
@@ -34,7 +25,7 @@ export class LateFlushes {
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const connection of waiting) {
-      if (connection.owesAcknowledgement) connection.flushLate();
+      if (!connection.isScheduled) connection.flush(true);
     }
   }
 }

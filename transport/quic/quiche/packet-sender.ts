@@ -1,4 +1,5 @@
 import {
+  ACK_PACKETS_MAX,
   PACKETS_PER_FLUSH_CLOSING_MAX,
   PACKETS_PER_FLUSH_MAX,
   PACKETS_PER_FLUSH_REBOUND_MAX,
@@ -34,6 +35,10 @@ export class PacketSender {
   readonly #log: ConnectionLog | undefined;
   readonly #guard: ConnectionGuard;
   #paceTimer: NodeJS.Timeout | undefined;
+  /** There is something to send besides acknowledgements. */
+  hasWork = false;
+  /** Packets that came since something was sent. */
+  #unansweredPackets = 0;
   /** By the last flush that sent anything. */
   #packetsSent = 0;
   /** The engine has been told to close; what it sends now is the last. */
@@ -61,9 +66,23 @@ export class PacketSender {
     return this.#paceTimer !== undefined;
   }
 
-  /** True when the last flush was more than a packet: what is left may wait for an acknowledgement. */
-  get isBusy(): boolean {
-    return this.#packetsSent > 1 || this.isWaiting;
+  /** There is at most an acknowledgement to send, and it may wait for company. */
+  get mayWait(): boolean {
+    return (
+      !this.hasWork &&
+      this.#unansweredPackets > 0 &&
+      this.#unansweredPackets < ACK_PACKETS_MAX &&
+      // After more than a packet there may be a rest that waits for this acknowledgement.
+      this.#packetsSent <= 1 &&
+      !this.isWaiting &&
+      !this.#paths.isRebound &&
+      !this.#native.isClosed() &&
+      !this.#native.isDraining()
+    );
+  }
+
+  onPacketReceived(): void {
+    this.#unansweredPackets += 1;
   }
 
   /** Only the end of the connection is still to be sent. */
@@ -74,6 +93,8 @@ export class PacketSender {
   /** Returns false when there is more to send in the next turn. */
   send(isEstablished: boolean): boolean {
     this.#control.begin(performance.now(), isEstablished && !this.#isClosing);
+    this.hasWork = false;
+    this.#unansweredPackets = 0;
     const { isRebound } = this.#paths;
     let sent = 0;
     for (let left = this.#packetsMax(isRebound); left > 0; left -= 1) {

@@ -6,7 +6,7 @@ import type {
   ConnectionStats,
   LocalAddress,
 } from '../connection.js';
-import { ACK_PACKETS_MAX, HANDSHAKE_MS_MAX } from '../limits.js';
+import { HANDSHAKE_MS_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import type { QuicSettings } from '../settings.js';
 import type { Stream, StreamHandler } from '../stream.js';
@@ -75,10 +75,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   /** Packets came since the last tick. */
   #hasNews = false;
   #hasWritten = false;
-  /** There is something to send besides acknowledgements. */
-  #hasWork = false;
-  /** Packets that came since something was sent. */
-  #unansweredPackets = 0;
   #closing: Closing | undefined;
   #failure: string | undefined;
 
@@ -243,7 +239,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
   receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
-    this.#unansweredPackets += 1;
+    this.#sender.onPacketReceived();
     const violation = this.#receiver.receive(datagram, host, port, local);
     if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
     this.markReadable();
@@ -266,18 +262,14 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     });
   }
 
-  /** Sends what there is to send, and sets the timer for what is to be done without a packet. */
-  flush(): void {
+  /**
+   * Sends what there is to send, and sets the timer for what is to be done without a packet. A lone
+   * acknowledgement is put off until it `isLate`.
+   */
+  flush(isLate = false): void {
     this.isScheduled = false;
-    if (this.#mayWait()) this.#owner.scheduleLate(this);
-    else this.flushLate();
-  }
-
-  get owesAcknowledgement(): boolean {
-    return this.#unansweredPackets > 0 && this.#state !== 'over';
-  }
-
-  flushLate(): void {
+    const isQuiet = this.#state === 'open' && this.#handshake.isDone && !this.#hasReceived;
+    if (!isLate && isQuiet && this.#sender.mayWait) return this.#owner.lateFlushes.add(this);
     this.guard(() => {
       if (this.#state === 'over') return;
       const isAll = this.#sendPackets();
@@ -310,9 +302,11 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
     });
   }
 
-  markDirty(): void {
-    this.#hasWork = true;
-    this.#schedule();
+  markDirty(isWork = true): void {
+    if (isWork) this.#sender.hasWork = true;
+    if (this.isScheduled || this.#state === 'over') return;
+    this.isScheduled = true;
+    this.#owner.schedule(this);
   }
 
   markWritten(): void {
@@ -326,7 +320,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   markReadable(): void {
     this.#hasReceived = true;
-    this.#schedule();
+    this.markDirty(false);
   }
 
   addRoute(route: string): void {
@@ -355,7 +349,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   onDue(): void {
     this.guard(() => {
       this.native.onTimeout();
-      this.#hasReceived = true;
+      this.markReadable();
       this.markDirty();
     });
   }
@@ -383,28 +377,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
       // The text stays here: it may say things that are not for the peer.
       this.#shut(false, INTERNAL_ERROR, '');
     }
-  }
-
-  #schedule(): void {
-    if (this.isScheduled || this.#state === 'over') return;
-    this.isScheduled = true;
-    this.#owner.schedule(this);
-  }
-
-  /** True when there is at most an acknowledgement to send, and it may wait for company. */
-  #mayWait(): boolean {
-    return (
-      this.#state === 'open' &&
-      !this.#hasWork &&
-      !this.#hasReceived &&
-      this.#handshake.isDone &&
-      this.#unansweredPackets > 0 &&
-      this.#unansweredPackets < ACK_PACKETS_MAX &&
-      !this.#sender.isBusy &&
-      !this.#paths.isRebound &&
-      !this.native.isClosed() &&
-      !this.native.isDraining()
-    );
   }
 
   #onHandshake(progress: Progress): void {
@@ -458,8 +430,6 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
   /** Returns false when there is more to send in the next turn. */
   #sendPackets(): boolean {
     this.#hasWritten = false;
-    this.#hasWork = false;
-    this.#unansweredPackets = 0;
     return this.#sender.send(this.#handshake.isDone);
   }
 

@@ -74,6 +74,7 @@ export async function openQuicheEngine(
 class QuicheEngine implements Engine, ConnectionOwner {
   readonly host: string;
   readonly port: number;
+  readonly lateFlushes = new LateFlushes();
   readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES);
 
   readonly #native: Native;
@@ -93,7 +94,6 @@ class QuicheEngine implements Engine, ConnectionOwner {
   /** The newest connection to each address that this side dialled. */
   readonly #dialled = new Map<string, QuicheConnection>();
   readonly #lingering = new Lingering();
-  readonly #lateFlushes = new LateFlushes();
   #isAccepting = true;
   #isClosed = false;
   #closed: Promise<void> | undefined;
@@ -166,7 +166,6 @@ class QuicheEngine implements Engine, ConnectionOwner {
     this.#dials.clear();
     await Promise.all([...this.#connections].map((connection) => connection.close(code, reason)));
     this.#stopTicker();
-    this.#lateFlushes.stop();
     await this.#sockets.close();
   }
 
@@ -184,10 +183,6 @@ class QuicheEngine implements Engine, ConnectionOwner {
     if (this.#isRunScheduled) return;
     this.#isRunScheduled = true;
     setImmediate(() => this.#run());
-  }
-
-  scheduleLate(connection: QuicheConnection): void {
-    this.#lateFlushes.add(connection);
   }
 
   addRoute(connection: QuicheConnection, route: string): void {
