@@ -152,7 +152,14 @@ export class Inputs {
       pool.splice(at, 1);
       return undefined;
     }
-    return { op: 'deliver', node: to, flight, again: this.random.chance(this.repeated) };
+    // Rule `readRound`.
+    const mayRepeat = flight.ours.type !== 'readIndexRequest';
+    return {
+      op: 'deliver',
+      node: to,
+      flight,
+      again: mayRepeat && this.random.chance(this.repeated),
+    };
   }
 
   private propose(): Input {

@@ -51,7 +51,8 @@ export const RULES = {
     kind: 'adapted',
     what:
       'a heartbeat names a read round here and the context of a read in 3.4: each pair must stay ' +
-      'a pair, and one read at a time waits at a leader',
+      'a pair, one read at a time waits at a leader, and a forwarded read arrives once (3.4 ' +
+      'counts old answers for a repeated one)',
     where: 'reads.ts; read_only.go',
   },
   closedRead: {
