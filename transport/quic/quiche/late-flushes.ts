@@ -13,15 +13,17 @@ interface Owing {
  */
 export class LateFlushes {
   #waiting = new Set<Owing>();
-  #timer: NodeJS.Timeout | undefined;
+  #isTimed = false;
 
   add(connection: Owing): void {
     this.#waiting.add(connection);
-    this.#timer ??= setTimeout(() => this.#flush(), ACK_DELAY_MS).unref();
+    if (this.#isTimed) return;
+    this.#isTimed = true;
+    setTimeout(() => this.#flush(), ACK_DELAY_MS).unref();
   }
 
   #flush(): void {
-    this.#timer = undefined;
+    this.#isTimed = false;
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const connection of waiting) {
