@@ -3,9 +3,11 @@ import { createHash } from 'node:crypto';
 
 import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
 import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
+import { ProposalError } from '../proposal-error.js';
 import { canonicalPlan, makePlan } from '../rollout/plan.js';
 import type { RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
@@ -18,7 +20,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     access,
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
-    submit: (command, timeoutMs) => node.submit(command, timeoutMs),
+    submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
     sessionRules: () =>
       node.control.commandVersion < 2
         ? null
@@ -58,6 +60,33 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
   };
+}
+
+/**
+ * A follower forwards a command to the leader that it knows. One that was killed never answers: when
+ * another leads, the caller hears it at once and asks again, instead of at the end of its time.
+ */
+async function submitUnlessLeaderChanges(
+  node: SwarmNode,
+  command: Command,
+  timeoutMs: number,
+): Promise<CommandResult> {
+  const { leader } = node.replica.status();
+  const answer = node.submit(command, timeoutMs);
+  if (leader === node.file.nodeId || leader === 0) return answer;
+  const isAnswered = answer.then(
+    () => true,
+    () => true,
+  );
+  // A driver that has stopped would tell of progress without end.
+  while (node.serving) {
+    // A leader begins with an entry of its own, so that its election is progress.
+    const progress = node.driver.nextProgress().then(() => false);
+    if (await Promise.race([isAnswered, progress])) break;
+    const now = node.replica.status().leader;
+    if (now !== leader && now !== 0) throw new ProposalError('leader-changed');
+  }
+  return answer;
 }
 
 async function embed(node: SwarmNode, text: string): Promise<ModelVector> {
