@@ -89,6 +89,12 @@ describe('commands', () => {
     expect(decodeCommand(bytes(golden))).toEqual(command);
   });
 
+  it('hold no more memory than their bytes, also after a large message', () => {
+    encode(new Uint8Array(1_000_000));
+    const encoded = encodeCommand({ type: 'openSession', owner: 'o' });
+    expect(encoded.buffer.byteLength).toBe(encoded.byteLength);
+  });
+
   it('of another version are refused by name', () => {
     expect(() => decodeCommand(encode([2, 'openSession']))).toThrow(/version must be 1; it is 2/);
   });
