@@ -7,8 +7,12 @@ import { NodeError } from '../errors.js';
 // No records and no shared structures: the bytes are plain msgpack that any reader understands.
 const packr = new Packr({ useRecords: false, moreTypes: false, int64AsType: 'number' });
 
+/**
+ * Bytes of their own. The codec gives views of a buffer that it shares with all who encode, and that
+ * is large after a large message: a command in the log would keep all of that in memory.
+ */
 export function encode(value: unknown): Uint8Array {
-  return packr.pack(value);
+  return new Uint8Array(packr.pack(value));
 }
 
 export function decode(bytes: Uint8Array, what: string): unknown {

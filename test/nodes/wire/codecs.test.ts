@@ -156,6 +156,12 @@ describe('commands', () => {
     },
   );
 
+  it('hold no more memory than their bytes, also after a large message', () => {
+    encode(new Uint8Array(1_000_000));
+    const encoded = encodeCommand({ type: 'openSession', owner: 'o' });
+    expect(encoded.buffer.byteLength).toBe(encoded.byteLength);
+  });
+
   it('of another version are refused by name', () => {
     expect(() => decodeCommand(encode([3, 'openSession']))).toThrow(/1 or 2; it is 3/);
     expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
