@@ -56,10 +56,13 @@ async function measure(appends: number, inFlight: number, options: object): Prom
     };
     await Promise.all(Array.from({ length: segmentBytes / entryBytes }, append));
     await append();
-    const last = index + appends;
     const startedMs = performance.now();
+    let left = appends;
     const worker = async (): Promise<void> => {
-      while (index < last) await append();
+      while (left > 0) {
+        left -= 1;
+        await append();
+      }
     };
     await Promise.all(Array.from({ length: inFlight }, worker));
     const seconds = (performance.now() - startedMs) / 1000;

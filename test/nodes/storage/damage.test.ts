@@ -20,8 +20,12 @@ import { type Expected, History, pick, randomOf } from './history.js';
 import { DIRECTORY, entry, framesAt, open } from './log-fixtures.js';
 import { MemoryDisk } from './memory-disk.js';
 
-function contents(disk: MemoryDisk): string[] {
-  return disk.names().map((name) => name + disk.bytes(DIRECTORY, name).toString('hex'));
+function areSame(a: MemoryDisk, b: MemoryDisk): boolean {
+  const [names, others] = [a.names(), b.names()];
+  const isSame = (name: string): boolean => {
+    return a.bytes(DIRECTORY, name).equals(b.bytes(DIRECTORY, name));
+  };
+  return names.length === others.length && names.every((n, at) => n === others[at] && isSame(n));
 }
 
 interface Outcome {
@@ -31,7 +35,7 @@ interface Outcome {
 
 /** Opens a damaged log and throws unless the result is one that is allowed. */
 async function outcomeOf(disk: MemoryDisk, allowed: readonly Expected[]): Promise<Outcome> {
-  const before = contents(disk);
+  const before = disk.copy();
   const opened = await open(disk).catch((error: unknown) => error);
   if (!('store' in (opened as object))) {
     expect(opened).toBeInstanceOf(StorageError);
@@ -39,7 +43,7 @@ async function outcomeOf(disk: MemoryDisk, allowed: readonly Expected[]): Promis
     // Of a header that is damaged where its version stands.
     if (code !== 'newer-version') expect(code, message).toBe('damaged');
     expect(detail.path).toContain(DIRECTORY);
-    expect(contents(disk)).toEqual(before);
+    expect(areSame(disk, before), 'nothing was changed').toBe(true);
     return { lost: null };
   }
   const { store, restored } = opened as Awaited<ReturnType<typeof open>>;
@@ -154,16 +158,16 @@ function unwrittenFrames(disk: MemoryDisk, whole: MemoryDisk): number {
 }
 
 describe('a log of which something is damaged', () => {
-  it('is whole but for one entry whichever bit of it has turned', async () => {
+  it('is whole but for one entry whichever byte of it has a turned bit', async () => {
     const history = await History.run(Number(ONLY_SEED ?? 5), 22, { segmentBytes: 900 });
     const { disk: whole, expected } = history;
     const counts = { whole: 0, lost: 0 };
-    const random = randomOf(1);
+    const random = randomOf(Number(ONLY_SEED ?? 5));
     for (const name of segmentsOf(whole)) {
       for (const [at, byte] of whole.bytes(DIRECTORY, name).entries()) {
-        // Every bit of what is written, one bit of some of what is not.
+        // Two bits of each byte that is written, one bit of some that are not.
         if (byte === 0 && random() > 0.02) continue;
-        const bits = byte === 0 ? [pick(random, 8)] : [0, 1, 2, 3, 4, 5, 6, 7];
+        const bits = [pick(random, 8), ...(byte === 0 ? [] : [pick(random, 8)])];
         for (const bit of bits) {
           const disk = whole.copy();
           disk.bytes(DIRECTORY, name)[at]! ^= 1 << bit;
@@ -177,8 +181,8 @@ describe('a log of which something is damaged', () => {
         }
       }
     }
-    expect(counts.lost).toBeGreaterThan(1000);
-    expect(counts.whole).toBeGreaterThan(1000);
+    expect(counts.lost).toBeGreaterThan(200);
+    expect(counts.whole).toBeGreaterThan(200);
   }, 300_000);
 
   for (const [what, damage] of Object.entries(DAMAGES)) {

@@ -5,7 +5,7 @@ import type { MemoryDisk } from './memory-disk.js';
 
 /** SEED=n runs that seed alone, SEEDS=n more or fewer of them, FIRST_SEED=n others. */
 export const ONLY_SEED = process.env['SEED'];
-export const SEEDS = Number(process.env['SEEDS'] ?? 40);
+export const SEEDS = Number(process.env['SEEDS'] ?? 20);
 const FIRST_SEED = Number(process.env['FIRST_SEED'] ?? 1);
 const seeds = Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at);
 
