@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
+import { logBench } from '../../bench/log.js';
 import { memoryBench } from '../../bench/memory.js';
 import { raftBench } from '../../bench/raft.js';
 import { transportBench } from '../../bench/transport.js';
@@ -33,6 +34,13 @@ describe('the benches measure, in small,', () => {
     const result = await runBench(raftBench(20_000), 2);
     expectMeasured(result, { 'by-reference': ['entries'], encoded: ['entries'] });
     expect(result.ratios).toHaveLength(1);
+  });
+
+  it('log: appends to segments of both kinds', async () => {
+    const result = await runBench(logBench(50), 1);
+    const rates = ['alone', 'sixteen'];
+    expectMeasured(result, { preallocated: rates, growing: rates });
+    expect(result.ratios).toHaveLength(2);
   });
 
   it('transport: ours and its peers, each with client and server in processes of their own', async () => {
