@@ -56,8 +56,8 @@ async function measure(appends: number, inFlight: number, options: object): Prom
     };
     await Promise.all(Array.from({ length: segmentBytes / entryBytes }, append));
     await append();
-    let left = appends;
     const startedMs = performance.now();
+    let left = appends;
     const worker = async (): Promise<void> => {
       while (left > 0) {
         left -= 1;

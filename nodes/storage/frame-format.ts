@@ -33,7 +33,7 @@ export const FRAME_OVERHEAD_BYTES = HEAD_BYTES + 1;
 /** Bytes of a record before the data of its entry. */
 export const RECORD_HEAD_BYTES = 32;
 /** Where the slots begin: header and its copy come before them. */
-export const SLOTS_OFFSET = 2 * BLOCK_BYTES;
+const SLOTS_OFFSET = 2 * BLOCK_BYTES;
 
 const MASK = 0xa5;
 const MASK_WORD = 0xa5a5a5a5;

@@ -1,8 +1,8 @@
-/** Bytes after which a new segment is begun, unless the opener says otherwise. */
+/** Bytes of frames after which a new segment is begun, unless the opener says otherwise. */
 export const SEGMENT_BYTES_DEFAULT = 16 << 20;
-/** Bytes that one frame collects before the next one is begun; one write may exceed it. */
+/** Bytes that one sync collects before the next one is begun; one write may exceed it. */
 export const FRAME_BYTES_TARGET = 4 << 20;
-/** Bytes of one frame. */
+/** Bytes of one frame of a snapshot, or of a segment of format version 1. */
 export const FRAME_BYTES_MAX = 1 << 30;
 /** Bytes that may wait for the disk. */
 export const PENDING_BYTES_MAX = 512 << 20;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
+import { logBench } from '../../bench/log.js';
 import { memoryBench } from '../../bench/memory.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
@@ -43,6 +44,13 @@ describe('the benches measure, in small,', () => {
       '50 asleep': ['tick', 'wake'],
     });
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
+  });
+
+  it('log: appends to segments of both kinds', async () => {
+    const result = await runBench(logBench(50), 1);
+    const rates = ['alone', 'sixteen'];
+    expectMeasured(result, { preallocated: rates, growing: rates });
+    expect(result.ratios).toHaveLength(2);
   });
 
   it('transport: ours and its peers, each with client and server in processes of their own', async () => {

@@ -8,20 +8,24 @@ import { SLOT_BYTES, slotAt, slotOffset } from '../../../nodes/storage/frame-for
 import { StorageError } from '../../../nodes/storage/index.js';
 import {
   ONLY_SEED,
-  SEEDS,
   between,
   difference,
   eachSeed,
+  expectOften,
   lostOf,
   segmentsOf,
   underSnapshot,
 } from './expected.js';
 import { type Expected, History, pick, randomOf } from './history.js';
-import { DIRECTORY, entry, framesAt, open } from './log-fixtures.js';
+import { DIRECTORY, FIRST, entry, framesAt, open } from './log-fixtures.js';
 import { MemoryDisk } from './memory-disk.js';
 
-function contents(disk: MemoryDisk): string[] {
-  return disk.names().map((name) => name + disk.bytes(DIRECTORY, name).toString('hex'));
+function areSame(a: MemoryDisk, b: MemoryDisk): boolean {
+  const [names, others] = [a.names(), b.names()];
+  const isSame = (name: string): boolean => {
+    return a.bytes(DIRECTORY, name).equals(b.bytes(DIRECTORY, name));
+  };
+  return names.length === others.length && names.every((n, at) => n === others[at] && isSame(n));
 }
 
 interface Outcome {
@@ -31,7 +35,7 @@ interface Outcome {
 
 /** Opens a damaged log and throws unless the result is one that is allowed. */
 async function outcomeOf(disk: MemoryDisk, allowed: readonly Expected[]): Promise<Outcome> {
-  const before = contents(disk);
+  const before = disk.copy();
   const opened = await open(disk).catch((error: unknown) => error);
   if (!('store' in (opened as object))) {
     expect(opened).toBeInstanceOf(StorageError);
@@ -39,7 +43,7 @@ async function outcomeOf(disk: MemoryDisk, allowed: readonly Expected[]): Promis
     // Of a header that is damaged where its version stands.
     if (code !== 'newer-version') expect(code, message).toBe('damaged');
     expect(detail.path).toContain(DIRECTORY);
-    expect(contents(disk)).toEqual(before);
+    expect(areSame(disk, before), 'nothing was changed').toBe(true);
     return { lost: null };
   }
   const { store, restored } = opened as Awaited<ReturnType<typeof open>>;
@@ -153,17 +157,24 @@ function unwrittenFrames(disk: MemoryDisk, whole: MemoryDisk): number {
   return count;
 }
 
+/** Every fourth one is long: some blocks of slots, and entries longer than a block. */
+function historyOf(seed: number): Promise<History> {
+  const snapshots = seed % 2 === 0;
+  if (seed % 4 !== 3) return History.run(seed, 25, { snapshots });
+  return History.run(seed, 150, { snapshots, segmentBytes: 1 << 16, dataBytes: 5000 });
+}
+
 describe('a log of which something is damaged', () => {
-  it('is whole but for one entry whichever bit of it has turned', async () => {
+  it('is whole but for one entry whichever byte of it has a turned bit', async () => {
     const history = await History.run(Number(ONLY_SEED ?? 5), 22, { segmentBytes: 900 });
     const { disk: whole, expected } = history;
     const counts = { whole: 0, lost: 0 };
-    const random = randomOf(1);
+    const random = randomOf(Number(ONLY_SEED ?? 5));
     for (const name of segmentsOf(whole)) {
       for (const [at, byte] of whole.bytes(DIRECTORY, name).entries()) {
-        // Every bit of what is written, one bit of some of what is not.
+        // Two bits of each byte that is written, one bit of some that are not.
         if (byte === 0 && random() > 0.02) continue;
-        const bits = byte === 0 ? [pick(random, 8)] : [0, 1, 2, 3, 4, 5, 6, 7];
+        const bits = [pick(random, 8), ...(byte === 0 ? [] : [pick(random, 8)])];
         for (const bit of bits) {
           const disk = whole.copy();
           disk.bytes(DIRECTORY, name)[at]! ^= 1 << bit;
@@ -177,36 +188,36 @@ describe('a log of which something is damaged', () => {
         }
       }
     }
-    expect(counts.lost).toBeGreaterThan(1000);
-    expect(counts.whole).toBeGreaterThan(1000);
+    expect(counts.lost).toBeGreaterThan(200);
+    expect(counts.whole).toBeGreaterThan(200);
   }, 300_000);
 
   for (const [what, damage] of Object.entries(DAMAGES)) {
     it(`by one ${what} is what was written, or refused`, async () => {
       let opened = 0;
       await eachSeed(async (seed) => {
-        const history = await History.run(seed, 25, { snapshots: seed % 2 === 0 });
+        const history = await historyOf(seed);
         const random = randomOf(seed + 7);
         for (let round = 0; round < 25; round += 1) {
           const disk = history.disk.copy();
           const names = segmentsOf(disk);
-          if (names.length < 2) continue;
+          if (names.length < 2 && what === 'missing file') continue;
           damage(disk, names[pick(random, names.length)]!, random);
           const { lost } = await outcomeOf(disk, [history.expected]);
           if (lost !== null) opened += 1;
         }
       });
-      expect(opened).toBeGreaterThan(what === 'missing file' ? 0 : SEEDS);
+      expectOften(opened, what === 'missing file' ? 0 : 1);
     }, 300_000);
   }
 
   it('in two places is what was written, or refused', async () => {
     const counts = { opened: 0, refused: 0, cut: 0 };
     await eachSeed(async (seed) => {
-      const history = await History.run(seed, 25, { snapshots: seed % 2 === 0 });
+      const history = await historyOf(seed);
       const random = randomOf(seed + 99);
       const kinds = Object.keys(DAMAGES);
-      for (let round = 0; round < 100; round += 1) {
+      for (let round = 0; round < (seed % 4 === 3 ? 25 : 100); round += 1) {
         const disk = history.disk.copy();
         const done: string[] = [];
         for (let damages = 0; damages < 2; damages += 1) {
@@ -233,11 +244,36 @@ describe('a log of which something is damaged', () => {
         else counts.opened += 1;
       }
     });
-    expect(counts.opened).toBeGreaterThan(counts.refused / 4);
-    expect(counts.refused).toBeGreaterThan(0);
+    expectOften(counts.opened, 30);
+    expectOften(counts.refused, 1);
     // The logs are small: slots and frames of many are in one block each.
-    expect(counts.cut).toBeLessThan(counts.opened / 5);
+    if (ONLY_SEED === undefined) expect(counts.cut).toBeLessThan(counts.opened / 5);
   }, 300_000);
+
+  it("by blocks of slots in each other's places is whole, since frames say the same", async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk, 1 << 17);
+    const hardState = { term: 1, vote: 2, commit: 0 };
+    const written = Array.from({ length: 150 }, (_, at) => entry(at + 1));
+    for (const each of written) await store.append({ hardState, entries: [each] });
+    await store.close();
+    const expected = { hardState, snapshotIndex: 0, snapshotTerm: 0, entries: written };
+    for (const [into, from] of [
+      [2, 3],
+      [3, 2],
+    ] as const) {
+      for (const isSwapped of [false, true]) {
+        const damaged = disk.copy();
+        const block = (number: number): Buffer => {
+          return damaged.bytes(DIRECTORY, FIRST).subarray(4096 * number, 4096 * (number + 1));
+        };
+        const kept = Buffer.from(block(into));
+        block(into).set(block(from));
+        if (isSwapped) block(from).set(kept);
+        expect(await outcomeOf(damaged, [expected])).toEqual({ lost: [] });
+      }
+    }
+  });
 
   it('names what is lost: the entries, the file and the byte', async () => {
     const { disk, expected } = await History.run(3, 20, { segmentBytes: 1 << 14 });

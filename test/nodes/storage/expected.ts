@@ -1,11 +1,12 @@
 /** Compares what a store gives back with what a history says, and runs seeds. */
+import { expect } from 'vitest';
 import type { RestoredLog } from '../../../nodes/storage/index.js';
 import type { Expected } from './history.js';
 import type { MemoryDisk } from './memory-disk.js';
 
 /** SEED=n runs that seed alone, SEEDS=n more or fewer of them, FIRST_SEED=n others. */
 export const ONLY_SEED = process.env['SEED'];
-export const SEEDS = Number(process.env['SEEDS'] ?? 40);
+const SEEDS = Number(process.env['SEEDS'] ?? 20);
 const FIRST_SEED = Number(process.env['FIRST_SEED'] ?? 1);
 const seeds = Array.from({ length: SEEDS }, (_, at) => FIRST_SEED + at);
 
@@ -73,4 +74,9 @@ export function underSnapshot(
     ? { ...state.hardState, term: snapshotTerm, vote: 0 }
     : state.hardState;
   return { hardState, snapshotIndex, snapshotTerm, entries };
+}
+
+/** That something happened more than `perSeed` times a seed, where many seeds were run. */
+export function expectOften(count: number, perSeed: number): void {
+  if (ONLY_SEED === undefined) expect(count).toBeGreaterThan(perSeed * SEEDS);
 }

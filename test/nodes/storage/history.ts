@@ -21,9 +21,9 @@ export function pick(random: () => number, below: number): number {
 }
 
 /** The entry of an index and term: there is only one (Log Matching), without a zero byte. */
-function entryOf(index: number, term: number): Entry {
+function entryOf(index: number, term: number, dataBytes: number): Entry {
   const random = randomOf(index * 1000 + term);
-  const data = Buffer.alloc(pick(random, 90));
+  const data = Buffer.alloc(pick(random, dataBytes));
   for (let at = 0; at < data.length; at += 1) data[at] = 1 + pick(random, 255);
   return { term, index, type: random() < 0.1 ? 'confChange' : 'normal', data };
 }
@@ -53,16 +53,24 @@ export class History {
   private leaders: Entry[][] = [[]];
   private store!: RaftLogStore;
 
-  private constructor(private readonly random: () => number) {}
+  private constructor(
+    private readonly random: () => number,
+    private readonly dataBytes: number,
+  ) {}
 
   /** Writes a history of `steps` steps. */
   static async run(
     seed: number,
     steps: number,
-    options: { readonly segmentBytes?: number; readonly snapshots?: boolean } = {},
+    options: {
+      readonly segmentBytes?: number;
+      readonly snapshots?: boolean;
+      /** Entries are shorter than this. */
+      readonly dataBytes?: number;
+    } = {},
   ): Promise<History> {
-    const { segmentBytes = 700, snapshots = false } = options;
-    const history = new History(randomOf(seed));
+    const { segmentBytes = 700, snapshots = false, dataBytes = 90 } = options;
+    const history = new History(randomOf(seed), dataBytes);
     history.disk.journal = [];
     const { store } = await open(history.disk, segmentBytes);
     history.store = store;
@@ -124,7 +132,7 @@ export class History {
     const term = hardState.term + 1 + pick(random, 2);
     const log = base.slice(0, hardState.commit + pick(random, base.length - hardState.commit + 1));
     for (let more = 1 + pick(random, 12); more > 0; more -= 1)
-      log.push(entryOf(log.length + 1, term));
+      log.push(entryOf(log.length + 1, term, this.dataBytes));
     this.leaders.push(log);
     this.hardState = { term, vote: 1 + pick(random, 3), commit: hardState.commit };
   }

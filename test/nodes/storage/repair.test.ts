@@ -32,7 +32,8 @@ async function logOf(...writes: string[]): Promise<MemoryDisk> {
   return disk;
 }
 
-type What = 'slot' | 'frame' | 'head';
+/** Of a frame: what is overwritten with noise, or, in capitals, with zeros. */
+type What = 'slot' | 'frame' | 'head' | 'SLOT' | 'FRAME' | 'RECORDS';
 
 function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
   const bytes = disk.bytes(DIRECTORY, FIRST);
@@ -40,6 +41,9 @@ function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
   if (what.includes('head')) bytes.fill(0xee, offset, offset + 80);
   if (what.includes('frame')) bytes.fill(0xee, offset, offset + length);
   if (what.includes('slot')) bytes.fill(0xee, slot, slot + 64);
+  if (what.includes('SLOT')) bytes.fill(0, slot, slot + 64);
+  if (what.includes('FRAME')) bytes.fill(0, offset, offset + length);
+  if (what.includes('RECORDS')) bytes.fill(0, offset + 80, offset + length);
 }
 
 async function read(disk: MemoryDisk): Promise<string> {
@@ -87,6 +91,16 @@ describe('what a lost frame held follows from', () => {
         [2, 'head'],
       ],
       read: '1/1 1/2 1/3? 1/4? 1/5 1/6 3/7',
+    },
+    'the same when zeros are there: only what is in the last batch was not synced': {
+      log: ['1/1 1/2', '1/3 1/4', '3/5'],
+      lose: [[1, 'SLOT', 'FRAME']],
+      read: '1/1 1/2 1/3? 1/4? 3/5',
+    },
+    'the head alone, before the last batch': {
+      log: ['1/1 1/2', '2/3 2/4', '3/5'],
+      lose: [[1, 'SLOT', 'RECORDS']],
+      read: '1/1 1/2 2/3? 2/4? 3/5',
     },
     'nothing, if the terms are not': {
       log: ['1/1 1/2', '2/3 2/4', '3/5'],
