@@ -23,7 +23,7 @@ import type { ControlState, MemberStatus } from '../control-plane/state.js';
 import { NodeError } from '../errors.js';
 import { TICK_MS } from '../limits.js';
 import { Replica } from '../replica/replica.js';
-import type { RestoredLog } from '../storage/index.js';
+import { type RestoredLog, StorageError } from '../storage/index.js';
 import { decodeCommand, encodeCommand } from '../wire/command-codec.js';
 import { decodeControlState } from '../wire/state-codec.js';
 
@@ -64,9 +64,22 @@ export interface RecoveryPlan {
   readonly entries: readonly Entry[];
 }
 
+/** What was lost may be found again on others; alone there is nobody to ask any more. */
+function requireWhole(log: RestoredLog): void {
+  const lost = log.entries.find(({ type }) => type === 'lost');
+  if (lost === undefined) return;
+  throw new StorageError(
+    'damaged',
+    `entry ${lost.index} of term ${lost.term} of the log is damaged, and other members may hold it ` +
+      'whole. Recover the member whose log is whole, or start this one beside another that has it. ' +
+      'Nothing was done',
+  );
+}
+
 /** Throws a `NodeError` of code `refused` when this node cannot, or need not, go on alone. */
 export function planRecovery(swarmId: string, nodeId: number, log: RestoredLog): RecoveryPlan {
   const { hardState } = log;
+  requireWhole(log);
   const { control, confState } = replayed(nodeId, log, []);
   requireLostQuorum(nodeId, control, confState);
   const voters = new Set([...confState.voters, ...confState.votersOutgoing]);

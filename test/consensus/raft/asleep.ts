@@ -10,8 +10,8 @@ export type Fields = Omit<MessageFields, 'to' | 'from'>;
 /** Node 1, leading term 2 with nothing to do: entry 2 is committed and everywhere. */
 export function idleLeader(fields = {}): Single {
   const node = new Single(stored(THREE, []), { ...CONFIG, ...fields });
-  node.node.step({ type: 'campaign' });
-  node.settle();
+  // As long as a promise of before holds, a node does not campaign.
+  node.tick(10);
   node.receive(2, { type: 'preVoteResponse', term: 2 });
   node.receive(2, { type: 'voteResponse', term: 2 });
   for (const from of [2, 3]) node.receive(from, { type: 'appendResponse', index: 2 });

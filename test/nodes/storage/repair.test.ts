@@ -33,7 +33,7 @@ async function logOf(...writes: string[]): Promise<MemoryDisk> {
 }
 
 /** Of a frame: what is overwritten with noise, or, in capitals, with zeros. */
-type What = 'slot' | 'frame' | 'head' | 'SLOT' | 'FRAME' | 'RECORDS';
+type What = 'slot' | 'frame' | 'head' | 'records' | 'SLOT' | 'FRAME' | 'RECORDS';
 
 function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
   const bytes = disk.bytes(DIRECTORY, FIRST);
@@ -41,6 +41,7 @@ function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
   if (what.includes('head')) bytes.fill(0xee, offset, offset + 80);
   if (what.includes('frame')) bytes.fill(0xee, offset, offset + length);
   if (what.includes('slot')) bytes.fill(0xee, slot, slot + 64);
+  if (what.includes('records')) bytes.fill(0xee, offset + 80, offset + length);
   if (what.includes('SLOT')) bytes.fill(0, slot, slot + 64);
   if (what.includes('FRAME')) bytes.fill(0, offset, offset + length);
   if (what.includes('RECORDS')) bytes.fill(0, offset + 80, offset + length);
@@ -102,6 +103,11 @@ describe('what a lost frame held follows from', () => {
       lose: [[1, 'SLOT', 'RECORDS']],
       read: '1/1 1/2 2/3? 2/4? 3/5',
     },
+    'the head of the next one in the last batch, unless zeros say that it was not synced': {
+      log: ['1/1 1/2', '1/3 2/4'],
+      lose: [[1, 'SLOT', 'frame']],
+      read: '1/1 1/2 1/3? 2/4',
+    },
     'nothing, if the terms are not': {
       log: ['1/1 1/2', '2/3 2/4', '3/5'],
       lose: [[1, 'slot', 'frame']],
@@ -111,6 +117,16 @@ describe('what a lost frame held follows from', () => {
       log: ['1/1 1/2', '1/3 1/4'],
       lose: [[1, 'slot', 'frame']],
       read: 'damaged',
+    },
+    'nothing at the end, though zeros are in its place, if its slot is no zeros': {
+      log: ['1/1 1/2', '1/3 1/4'],
+      lose: [[1, 'slot', 'FRAME']],
+      read: 'damaged',
+    },
+    'its head at the end, if its records are no zeros': {
+      log: ['1/1 1/2', '1/3 1/4'],
+      lose: [[1, 'SLOT', 'records']],
+      read: '1/1 1/2 1/3? 1/4?',
     },
     'nothing, and need not, if it was replaced': {
       log: ['1/1 1/2', '2/3 2/4', '3/1 3/2 3/3'],
@@ -137,6 +153,23 @@ describe('what a lost frame held follows from', () => {
       expect(await read(disk)).toBe(expected);
     });
   }
+
+  it('its slot, if another record of it was written over one', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
+    const bytes = disk.bytes(DIRECTORY, FIRST);
+    const { offset } = framesAt(bytes)[1]!;
+    bytes.copy(bytes, offset + 80 + 34, offset + 80, offset + 80 + 34);
+    expect(await read(disk)).toBe('1/1 1/2 2/3 2/4? 3/5');
+  });
+
+  it('its slot in a wrong place, from which it is only known that it was', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4');
+    const bytes = disk.bytes(DIRECTORY, FIRST);
+    const { slot } = framesAt(bytes)[1]!;
+    bytes.copy(bytes, slot + 3 * 64, slot, slot + 64);
+    lose(disk, 1, 'SLOT', 'FRAME');
+    expect(await read(disk)).toBe('damaged');
+  });
 
   it('the snapshot, if that covers it', async () => {
     const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');

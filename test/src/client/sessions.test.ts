@@ -76,9 +76,10 @@ describe('a client', () => {
   it('goes on in its session after a write that was given up, which comes back no more', async () => {
     const { swarm, client } = await connect();
     let late: (() => unknown) | undefined;
+    let isGivenUp = false;
     swarm.members.forEach((member) => {
       member.before = (method) => {
-        if (method !== 'memory.insert' || late !== undefined) return undefined;
+        if (method !== 'memory.insert' || isGivenUp) return undefined;
         late = () =>
           swarm.handle(member, 'memory.insert', {
             session: 1,
@@ -92,6 +93,7 @@ describe('a client', () => {
     });
     const givenUp = client.insert({ id: 'given up', content: 'x' }, { deadlineMs: 80 });
     await expect(givenUp).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    isGivenUp = true;
     await client.insert({ id: 'next', content: 'y' });
     expect(swarm.applied).toMatchObject([{ session: 1, sequence: 2, id: 'next' }]);
     // The members know by now that nobody waits for the first one.
