@@ -33,9 +33,10 @@ const INPUTS_SHOWN = 25;
 
 /** What a node with an outstanding ready must not get: see the rules `heldLeader`, `heldSnapshot`. */
 const NOT_WHILE_HELD = new Set<Input['op']>(['tick', 'campaign', 'compact']);
+const NOT_ARRIVING_WHILE_HELD = new Set<Message['type']>(['snapshot', 'timeoutNow']);
+
 /** Inputs that rules keep from leaders at times. */
 const DRAWN_BY_RULES = new Set<Input['op']>(['read', 'transfer', 'compact', 'unreachable']);
-const NOT_ARRIVING_WHILE_HELD = new Set<Message['type']>(['snapshot', 'timeoutNow']);
 
 interface ExpectedHint extends Hint {
   readonly leaderTerm: number;
