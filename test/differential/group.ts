@@ -35,6 +35,9 @@ const INPUTS_SHOWN = 25;
 const NOT_WHILE_HELD = new Set<Input['op']>(['tick', 'campaign', 'compact']);
 const NOT_ARRIVING_WHILE_HELD = new Set<Message['type']>(['snapshot', 'timeoutNow']);
 
+/** Inputs that rules keep from leaders at times. */
+const DRAWN_BY_RULES = new Set<Input['op']>(['read', 'transfer', 'compact', 'unreachable']);
+
 interface ExpectedHint extends Hint {
   readonly leaderTerm: number;
   readonly after: number;
@@ -156,14 +159,19 @@ export class Group {
   }
 
   private mayTake(input: Input): boolean {
-    if (input.op !== 'read' && input.op !== 'transfer' && input.op !== 'compact') return true;
+    if (!DRAWN_BY_RULES.has(input.op)) return true;
     const to = this.receiver(input.node);
+    const { progress, first } = to.theirs;
     if (to.ours.role !== 'leader') return true;
     if (input.op === 'read') return takesRead(to);
-    if (input.op !== 'compact') return !to.hasUnappliedChange();
+    if (input.op === 'transfer') return !to.hasUnappliedChange();
     // Rule `compactionUnderProbe`.
-    return to.theirs.progress.every(
-      (member) => member.state !== 'probe' || member.paused || member.next > input.index,
+    if (input.op === 'unreachable') {
+      return progress.every(({ node, match }) => node !== input.peer || match + 1 >= first);
+    }
+    if (input.op !== 'compact') return true;
+    return progress.every(
+      ({ state, paused, next }) => state !== 'probe' || paused || next > input.index,
     );
   }
 
@@ -230,6 +238,7 @@ export class Group {
       return this.judgeStop(theirs);
     }
     this.theirs[node - 1] = theirs;
+    if (op === 'restart') this.hints[node - 1]?.splice(0);
     for (const event of eventsOf(before, theirs, op === 'compact')) this.saw(...event);
     const ours = host.show();
     const sentences = [

@@ -183,9 +183,11 @@ export class Inputs {
     }
     const joint = this.random.chance(0.4);
     const count = joint ? 1 + this.random.below(3) : 1;
-    const changes = Array.from({ length: count }, () => {
+    // Rule `namedTwice`.
+    const named = new Set(Array.from({ length: count }, () => this.anyNode()));
+    const changes = [...named].map((each) => {
       const letter = this.random.pick(['v', 'v', 'v', 'l', 'r', 'u']);
-      return `${letter}${this.anyNode()}`;
+      return `${letter}${each}`;
     });
     return {
       op: 'change',

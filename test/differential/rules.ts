@@ -131,8 +131,9 @@ export const RULES = {
   compactionUnderProbe: {
     kind: 'not drawn',
     what:
-      'a compaction that takes from the leader what a probed member needs next: the snapshot ' +
-      'goes out at the next chance here, with the next entries in 3.4',
+      'a compaction of what a probed member needs next, or a report that makes a member probed ' +
+      'which needs what is compacted: the snapshot goes out at the next chance here, with the ' +
+      'next append that may be empty in 3.4',
     where: 'replication.ts sendAppend; raft.go maybeSendAppend, sendIfEmpty',
   },
   loneVoterWithLearners: {
@@ -146,6 +147,13 @@ export const RULES = {
     kind: 'not drawn',
     what: 'joint configurations that end by themselves: 3.4 appends the end without sending it',
     where: 'changing.ts leaveJointIfDue; raft.go advance',
+  },
+  namedTwice: {
+    kind: 'not drawn',
+    what:
+      'a change that names a member twice: one that removes and adds the leader makes it send ' +
+      'itself an append in 3.4',
+    where: 'changing.ts proceedAsLeader; raft.go switchToConfig',
   },
   transferByOthers: {
     kind: 'not drawn',

@@ -160,6 +160,8 @@ func (h *host) input(c command) {
 		h.node.Tick()
 	case "deliver":
 		m := h.group.messages[c.Message]
+		// A leader writes into the entries of a proposal; this message may be delivered again.
+		m.Entries = append([]pb.Entry(nil), m.Entries...)
 		if c.Hint != nil {
 			m.RejectHint = *c.Hint
 		}
