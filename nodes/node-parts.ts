@@ -51,13 +51,14 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const opened = await RaftLogStore.open(paths.raft, { clusterId: file.swarmId });
     ({ store } = opened);
     for (const warning of opened.warnings) log(warning);
-    const powerCut = await PowerCutMark.leave(paths.raft);
-    const mayHaveLostSuffix = distrustDisk && powerCut.suspect;
-    if (mayHaveLostSuffix) log(DISTRUSTED);
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
     engines.openAll(control, snapshotIndex);
+    // Not before it is known that the node can start: a directory that is refused stays as it is.
+    const powerCut = await PowerCutMark.leave(paths.raft);
+    const mayHaveLostSuffix = distrustDisk && powerCut.suspect;
+    if (mayHaveLostSuffix) log(DISTRUSTED);
     const config = defaultRaftConfig({
       id: file.nodeId,
       electionTicks: ELECTION_TICKS,
