@@ -102,17 +102,7 @@ export async function readSegments(
     throw damaged(join(directory, segmentFileName(last)), 0, 'the header is cut off');
   }
   const [start] = segments;
-  if (start?.content.format === 2) {
-    // Only a segment that holds something makes those before it superfluous.
-    if (first > 1 && isEmptyTail(start.content)) {
-      throw damaged(
-        start.path,
-        start.content.read.nextOffset,
-        'it is empty, and none is before it',
-      );
-    }
-    context.replay.beginAt(first, { path: start.path, offset: 0 });
-  }
+  if (start?.content.format === 2) context.replay.beginAt(first, { path: start.path, offset: 0 });
   return replaySegments(segments, context);
 }
 
