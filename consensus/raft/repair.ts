@@ -23,12 +23,27 @@ import { NO_NODE, type NodeId } from './types.js';
 export function askForLost(node: RaftState): void {
   const { log, config } = node;
   if (log.lostCount === 0 || node.ticks % config.heartbeatTicks !== 0) return;
+  if (isTornAlone(node)) {
+    discardLost(node);
+    return;
+  }
   const isLed = node.role === 'follower' && node.leader !== NO_NODE;
   const peers = isLed ? [node.leader] : [...node.group.progress.keys()];
   const wanted = { index: log.firstLost, commit: log.firstLostThrough };
   for (const to of peers) {
     if (to !== node.id) node.send({ type: 'repairRequest', to, term: 0, ...wanted });
   }
+}
+
+/**
+ * Whether this leader has nobody to ask, and lacks just the end of its log. A power cut in the middle
+ * of the last write looks like that; nothing in that write was acknowledged. Damage to an end that
+ * was acknowledged would look the same, but is by far the rarer of the two.
+ */
+function isTornAlone(node: RaftState): boolean {
+  const { log } = node;
+  const isAlone = node.role === 'leader' && node.group.progress.size === 1;
+  return isAlone && log.firstLost > log.commit && log.firstLostThrough === log.lastIndex;
 }
 
 /** Answers with the entries asked for, as many as there are and fit into a message. */
@@ -90,7 +105,11 @@ function denied(node: RaftState, from: NodeId): void {
   const { by } = node.denials;
   // This node itself has had it, and is none of them.
   const outcome = jointVote(voters, votersOutgoing, (voter) => (by.has(voter) ? true : undefined));
-  if (outcome !== 'won' || log.firstLost <= log.commit) return;
+  if (outcome === 'won' && log.firstLost > log.commit) discardLost(node);
+}
+
+function discardLost(node: RaftState): void {
+  const { log } = node;
   node.trace?.({ type: 'lostDiscarded', from: log.firstLost, through: log.lastIndex });
   log.discardFrom(log.firstLost);
   node.restartProgress();

@@ -102,17 +102,7 @@ export async function readSegments(
     throw damaged(join(directory, segmentFileName(last)), 0, 'the header is cut off');
   }
   const [start] = segments;
-  if (start?.content.format === 2) {
-    // Only a segment that holds something makes those before it superfluous.
-    if (first > 1 && isEmptyTail(start.content)) {
-      throw damaged(
-        start.path,
-        start.content.read.nextOffset,
-        'it is empty, and none is before it',
-      );
-    }
-    context.replay.beginAt(first, { path: start.path, offset: 0 });
-  }
+  if (start?.content.format === 2) context.replay.beginAt(first, { path: start.path, offset: 0 });
   return replaySegments(segments, context);
 }
 
@@ -153,7 +143,7 @@ function replaySegments(segments: readonly Segment[], context: Context): ReadSeg
   const closed: ClosedSegment[] = [];
   const mends: Mend[] = [];
   let unfinished = 0;
-  for (const [at, { path, number, content }] of segments.entries()) {
+  for (const { path, number, content } of segments) {
     let lastIndex = 0;
     if (content.format === 1) {
       lastIndex = replayV1(path, content.read, context, mends);
@@ -172,10 +162,7 @@ function replaySegments(segments: readonly Segment[], context: Context): ReadSeg
       mends.push({ path, isRemoved: true });
       continue;
     }
-    // What a damaged segment no longer tells, it must be kept for all the same.
-    const isWhole = content.format === 1 || (content.format === 2 && isUndamaged(content));
-    const bound = isWhole ? 0 : boundOf(segments[at + 1]?.content);
-    closed.push({ path, number, lastIndex: Math.max(lastIndex, bound) });
+    closed.push({ path, number, lastIndex });
   }
   const seal = sealOf(segments, replay);
   if (seal !== null) mends.push(seal);
@@ -218,19 +205,6 @@ function replayFindings(path: string, read: Examination, replay: LogReplay): num
     if (holdsEntries) lastIndex = Math.max(lastIndex, first + count - 1);
   }
   return lastIndex;
-}
-
-function isUndamaged({ read, isTail }: Content & { format: 2 }): boolean {
-  return (isTail || read.isSealed) && read.findings.every(({ type }) => type === 'frame');
-}
-
-/** Where the log ended when the segment was begun. */
-function boundOf(content: Content | undefined): number {
-  if (content?.format !== 2) return 0;
-  for (const finding of content.read.findings) {
-    if (finding.type === 'frame' && finding.before !== null) return finding.before.index;
-  }
-  return Number.MAX_SAFE_INTEGER;
 }
 
 function mendOf(path: string, found: FoundHeader, read: Examination, warnings: string[]): Mend {

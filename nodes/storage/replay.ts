@@ -223,7 +223,6 @@ export class LogReplay {
   finish(place: RecordPlace): { hardState: HardState; entries: readonly Entry[] } {
     const { snapshot, snapshotIndex } = this;
     const missing = this.missing ?? damaged(place.path, place.offset, 'something is missing');
-    if (this.isOpen) throw missing;
     if (snapshot !== null) this.addMark(snapshot.index, snapshot.term);
     if (this.isOpen) throw missing;
     const start = this.start ?? 0;

@@ -207,6 +207,17 @@ describe('a leader that has lost entries', () => {
     expect(single.node.status().lostEntries).toBe(1);
   });
 
+  it('cuts off a torn end when it is alone, and nothing but that', () => {
+    const alone = (...lost: number[]) =>
+      new Single(damaged(stored([1], [1, 1, 2], { commit: 2, applied: 1 }), ...lost))
+        .settle()
+        .tick(40);
+    expect(alone(4).node.status()).toMatchObject({ lostEntries: 0, lastIndex: 4, commit: 4 });
+    expect(alone(3, 4).node.status()).toMatchObject({ lostEntries: 0, lastIndex: 3, commit: 3 });
+    // What follows was synced later, so this one had been acknowledged.
+    expect(alone(3).node.status()).toMatchObject({ lostEntries: 1, lastIndex: 4, commit: 2 });
+  });
+
   it('is elected after others have had their chance', () => {
     const restored = stored(VOTERS, [1, 1, 2], { commit: 2, applied: 1 });
     const whole = new Single(restored, { electionTicks: 10 }).settle().tick(10);

@@ -122,7 +122,10 @@ describe('what was appended', () => {
     expect(terms(again.restored)).toBe('4/1 4/2 4/3 4/4 4/5 4/6 4/7 4/8 4/9');
     await again.store.append({ entries: [entry(10, 4)] });
     const sealed = disk.copy();
-    sealed.files.delete(`${DIRECTORY}/${last}`);
+    for (const name of sealed.names()) {
+      if (name >= last) sealed.files.delete(`${DIRECTORY}/${name}`);
+    }
+    expect(sealed.names()).toEqual([FIRST]);
     expect(await codeOf(open(sealed))).toBe('damaged');
     await again.store.saveSnapshot(meta(9, 4), Buffer.from(''));
     expect(disk.names()).not.toContain(FIRST);
@@ -158,6 +161,19 @@ describe('a snapshot', () => {
     expect(terms(found)).toBe('');
     // The vote of the later term had not left this node.
     expect(found.hardState).toEqual({ term: 3, vote: 0, commit: 9 });
+  });
+
+  it('that was not marked before a crash is, so that what follows it stays', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    await store.append({ entries: entries(1, 5) });
+    const before = Buffer.from(disk.bytes(DIRECTORY, FIRST));
+    await store.saveSnapshot(meta(3, 2), Buffer.from('s'));
+    disk.put(`${DIRECTORY}/${FIRST}`, before);
+    const again = await open(disk);
+    expect(terms(again.restored)).toBe('');
+    await again.store.append({ entries: [entry(4, 3)] });
+    expect(terms(await reopen(disk.afterPowerCut()))).toBe('3/4');
   });
 
   it('replaces the one before, and unfinished ones are swept up', async () => {

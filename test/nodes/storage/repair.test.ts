@@ -1,5 +1,6 @@
 /** Lost entries: how they are told by what is left, and how they are filled again. */
 import { describe, expect, it } from 'vitest';
+import type { Entry } from '../../../consensus/raft/index.js';
 import { StorageError } from '../../../nodes/storage/index.js';
 import {
   DIRECTORY,
@@ -35,16 +36,22 @@ async function logOf(...writes: string[]): Promise<MemoryDisk> {
 /** Of a frame: what is overwritten with noise, or, in capitals, with zeros. */
 type What = 'slot' | 'frame' | 'head' | 'records' | 'SLOT' | 'FRAME' | 'RECORDS';
 
-function lose(disk: MemoryDisk, frame: number, ...what: What[]): void {
+function lose(disk: MemoryDisk, ...losses: [frame: number, ...What[]][]): void {
   const bytes = disk.bytes(DIRECTORY, FIRST);
-  const { slot, offset, bytes: length } = framesAt(bytes)[frame]!;
-  if (what.includes('head')) bytes.fill(0xee, offset, offset + 80);
-  if (what.includes('frame')) bytes.fill(0xee, offset, offset + length);
-  if (what.includes('slot')) bytes.fill(0xee, slot, slot + 64);
-  if (what.includes('records')) bytes.fill(0xee, offset + 80, offset + length);
-  if (what.includes('SLOT')) bytes.fill(0, slot, slot + 64);
-  if (what.includes('FRAME')) bytes.fill(0, offset, offset + length);
-  if (what.includes('RECORDS')) bytes.fill(0, offset + 80, offset + length);
+  const frames = framesAt(bytes);
+  for (const [frame, ...what] of losses) {
+    const { slot, offset, bytes: length } = frames[frame]!;
+    const places: Record<What, readonly [number, number, number]> = {
+      head: [0xee, offset, offset + 80],
+      records: [0xee, offset + 80, offset + length],
+      frame: [0xee, offset, offset + length],
+      slot: [0xee, slot, slot + 64],
+      RECORDS: [0, offset + 80, offset + length],
+      FRAME: [0, offset, offset + length],
+      SLOT: [0, slot, slot + 64],
+    };
+    for (const each of what) bytes.fill(...places[each]);
+  }
 }
 
 async function read(disk: MemoryDisk): Promise<string> {
@@ -147,7 +154,7 @@ describe('what a lost frame held follows from', () => {
   for (const [what, { log, lose: losses, read: expected }] of Object.entries(table)) {
     it(what, async () => {
       const disk = await logOf(...log);
-      for (const [frame, ...parts] of losses) lose(disk, frame, ...parts);
+      lose(disk, ...losses);
       expect(await read(disk)).toBe(expected);
       // And again from what was mended.
       expect(await read(disk)).toBe(expected);
@@ -167,7 +174,7 @@ describe('what a lost frame held follows from', () => {
     const bytes = disk.bytes(DIRECTORY, FIRST);
     const { slot } = framesAt(bytes)[1]!;
     bytes.copy(bytes, slot + 3 * 64, slot, slot + 64);
-    lose(disk, 1, 'SLOT', 'FRAME');
+    lose(disk, [1, 'SLOT', 'FRAME']);
     expect(await read(disk)).toBe('damaged');
   });
 
@@ -177,7 +184,7 @@ describe('what a lost frame held follows from', () => {
     await store.saveSnapshot(meta(4, 2), Buffer.from('s'));
     await store.append({ entries: [entry(6, 3)] });
     await store.close();
-    lose(disk, 1, 'slot', 'frame');
+    lose(disk, [1, 'slot', 'frame']);
     expect(await read(disk)).toBe('3/5 3/6');
   });
 
@@ -190,7 +197,7 @@ describe('what a lost frame held follows from', () => {
     await store.append({ hardState, entries: entries(3, 3, 4) });
     await store.append({ hardState: { ...hardState, commit: 3 }, entries: entries(4, 4, 4) });
     await store.close();
-    lose(disk, 2, 'slot', 'frame');
+    lose(disk, [2, 'slot', 'frame']);
     expect(await read(disk)).toBe('1/1 1/2 4/3? 4/4');
   });
 
@@ -199,19 +206,74 @@ describe('what a lost frame held follows from', () => {
     const { store } = await open(disk);
     await store.append({ hardState: HARD_STATE, entries: entries(1, 4) });
     await store.append({ hardState: HARD_STATE, entries: entries(3, 4, 4) });
-    await store.append({ hardState: { ...HARD_STATE, commit: 4 }, entries: [] });
-    await store.append({ hardState: { ...HARD_STATE, commit: 4 }, entries: [entry(5, 5)] });
+    await store.append({ hardState: { ...HARD_STATE, commit: 3 }, entries: [] });
+    await store.append({ hardState: { ...HARD_STATE, commit: 3 }, entries: [entry(5, 5)] });
     await store.close();
-    lose(disk, 1, 'slot', 'frame');
-    lose(disk, 2, 'head');
+    lose(disk, [1, 'slot', 'frame'], [2, 'head']);
     expect(await read(disk)).toBe('damaged');
   });
 });
 
+describe('what a gap held is not guessed', () => {
+  it('at the end, though the last hard state is there', async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    await store.append({ hardState: HARD_STATE, entries: entries(1, 2) });
+    await store.append({ entries: entries(3, 4) });
+    await store.append({ hardState: { ...HARD_STATE, term: 6 }, entries: [] });
+    await store.close();
+    const other = disk.copy();
+    lose(other, [1, 'slot', 'frame']);
+    expect(await read(other)).toBe('1/1 1/2 1/3? 1/4?');
+    lose(disk, [1, 'slot', 'frame'], [2, 'head']);
+    expect(await read(disk)).toBe('damaged');
+  });
+
+  it('at the end of a segment without its seal', async () => {
+    const disk = await twoSegments([entry(6, 3)]);
+    const second = disk.bytes(DIRECTORY, SECOND);
+    lose(disk, [1, 'slot', 'frame'], [2, 'slot', 'frame']);
+    expect(await read(disk.copy())).toBe('damaged');
+    const { offset } = framesAt(second)[0]!;
+    second.fill(0xee, offset, offset + 80);
+    expect(await read(disk)).toBe('damaged');
+  });
+
+  it('before the first segment that is there', async () => {
+    const disk = await twoSegments([], 3);
+    disk.files.delete(`${DIRECTORY}/${FIRST}`);
+    // The head of the first frame says that there were entries behind the snapshot.
+    expect(await read(disk.copy())).toBe('damaged');
+    const second = disk.bytes(DIRECTORY, SECOND);
+    const { offset } = framesAt(second)[0]!;
+    second.fill(0xee, offset, offset + 80);
+    expect(await read(disk)).toBe('damaged');
+    second.fill(0, 8192);
+    expect(await read(disk)).toBe('damaged');
+  });
+});
+
+const SECOND = 'log-00000000000002.wal';
+
+/** Entries 1 to 8 of term 1 and then 5 of term 2 in one segment; in the next one what is given. */
+async function twoSegments(next: Entry[], snapshotIndex?: number): Promise<MemoryDisk> {
+  const disk = new MemoryDisk();
+  const { store } = await open(disk, 450);
+  await store.append({ hardState: HARD_STATE, entries: entries(1, 8) });
+  await store.append({ entries: [entry(5, 2)] });
+  await new Promise((resolve) => setImmediate(resolve));
+  if (snapshotIndex !== undefined) await store.saveSnapshot(meta(snapshotIndex), Buffer.from('s'));
+  if (next.length > 0) await store.append({ entries: next });
+  await store.close();
+  expect(framesAt(disk.bytes(DIRECTORY, FIRST))).toHaveLength(3);
+  expect(framesAt(disk.bytes(DIRECTORY, SECOND))).toHaveLength(1);
+  return disk;
+}
+
 describe('a repair', () => {
   it('fills a lost entry for good, and replaces nothing', async () => {
     const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
-    lose(disk, 1, 'frame');
+    lose(disk, [1, 'frame']);
     const { store, restored } = await open(disk);
     expect(terms(restored)).toBe('1/1 1/2 2/3? 2/4? 3/5');
     await store.append({ entries: [entry(6, 3)], repaired: [entry(4, 2)] });
@@ -228,26 +290,35 @@ describe('a repair', () => {
   it('of an entry that is there changes nothing', async () => {
     const disk = await logOf('1/1 1/2', '2/3 2/4');
     const { store } = await open(disk);
-    const other = { ...entry(3, 1), data: Buffer.from('another') };
-    await store.append({ entries: [], repaired: [entry(2), other] });
+    const other = { ...entry(3, 2), data: Buffer.from('another') };
+    await store.append({ entries: [], repaired: [entry(2), other, entry(4, 1)] });
     await store.close();
     const found = await reopen(disk);
     expect(terms(found)).toBe('1/1 1/2 2/3 2/4');
     expect(Buffer.from(found.entries[2]!.data).toString()).toBe('e3');
   });
 
+  it('of another term does not fill a lost entry', async () => {
+    const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
+    lose(disk, [1, 'frame']);
+    const { store } = await open(disk);
+    await store.append({ entries: [], repaired: [entry(3, 1), entry(4, 2)] });
+    await store.close();
+    expect(await read(disk)).toBe('1/1 1/2 2/3? 2/4 3/5');
+  });
+
   it('is itself replaced by what is written later, and lost again like anything else', async () => {
     const disk = await logOf('1/1 1/2', '2/3 2/4', '3/5');
-    lose(disk, 1, 'frame');
+    lose(disk, [1, 'frame']);
     const { store } = await open(disk);
     await store.append({ entries: [], repaired: entries(3, 4, 2) });
     const repaired = disk.copy();
     await store.append({ entries: [entry(4, 6)] });
     await store.close();
     expect(await read(disk)).toBe('1/1 1/2 2/3 6/4');
-    lose(repaired, 3, 'frame');
+    lose(repaired, [3, 'frame']);
     expect(await read(repaired)).toBe('1/1 1/2 2/3? 2/4? 3/5');
-    lose(repaired, 3, 'slot');
+    lose(repaired, [3, 'slot']);
     expect(await read(repaired)).toBe('damaged');
   });
 
