@@ -101,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a lease does not hold off votes',
     file: 'machine.js',
-    from: 'if (leased && message.context !== TRANSFER_CONTEXT)',
+    from: 'if (isLeased(node) && message.context !== TRANSFER_CONTEXT)',
     to: 'if (false)',
   },
   {
