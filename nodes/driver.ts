@@ -16,6 +16,7 @@ import { Compaction } from './compaction.js';
 import type { Command, CommandResult } from './control-plane/command.js';
 import type { Engines } from './engines.js';
 import { LeaseClock } from './lease-clock.js';
+import { LogWrites } from './log-writes.js';
 import { APPLY_SLICE_MS, PROPOSALS_MAX, TICK_MS } from './limits.js';
 import { bestSuccessor } from './migration/successor.js';
 import { ProposalError } from './proposal-error.js';
@@ -53,10 +54,7 @@ export class Driver {
   #awake = false;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  /** Ends when everything handed to the disk so far is durable, or rejects with its error. */
-  #writes: Promise<void> = Promise.resolve();
-  /** Set while a snapshot is installed: no later write may overtake it. */
-  #installing: Promise<void> | undefined;
+  readonly #writes: LogWrites;
   /** Committed entries that wait for the engines, in order. */
   #applies: (readonly Entry[])[] = [];
   #applying = false;
@@ -73,6 +71,7 @@ export class Driver {
     this.#store = store;
     this.#engines = engines;
     this.#ports = ports;
+    this.#writes = new LogWrites(store, (error) => this.#fail(error));
     this.#compaction = new Compaction(replica, store, engines, snapshotIndex);
     this.#reads = new ReadBarriers((context) => {
       const refusal = this.#guard(() => replica.readIndex(context, this.#clock.nowMs()));
@@ -94,7 +93,7 @@ export class Driver {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
-    await this.#writes.catch(() => undefined);
+    await this.#writes.done();
     await this.#compaction.idle().catch(() => undefined);
     for (const waiting of this.#proposals.values()) waiting.reject(new ProposalError('stopping'));
     this.#proposals.clear();
@@ -230,36 +229,21 @@ export class Driver {
   }
 
   #write(ready: Ready): void {
-    const { hardState, entries, mustSync: sync, repaired, snapshot } = ready;
+    const { hardState, entries, repaired, snapshot, messagesAfterPersist, receipt } = ready;
     const isNews = hardState !== undefined || entries.length > 0 || repaired.length > 0;
-    const writes = isNews || snapshot !== undefined;
-    if (!writes && ready.messagesAfterPersist.length === 0 && ready.receipt === null) return;
-    if (snapshot !== undefined) {
-      const installing = this.#install(snapshot).finally(() => {
-        if (this.#installing === installing) this.#installing = undefined;
-      });
-      this.#installing = installing;
-    }
-    const append = (): Promise<void> =>
-      this.#store.append(
-        hardState === undefined
-          ? { entries, repaired, sync }
-          : { hardState, entries, repaired, sync },
-      );
-    const durable = this.#installing === undefined ? append() : this.#installing.then(append);
-    const before = this.#writes;
-    this.#writes = Promise.all([before, durable]).then(() => {
+    const isAwaited = messagesAfterPersist.length > 0 || receipt !== null;
+    if (!isNews && !isAwaited && snapshot === undefined) return;
+    const install = snapshot === undefined ? undefined : () => this.#install(snapshot);
+    this.#writes.add(ready, install, () => {
       this.#guard(() => {
         for (const message of this.#replica.written(ready)) this.#ports.send(message);
         this.#wake();
       });
     });
-    this.#writes.catch((error: unknown) => this.#fail(error));
   }
 
   /** Engines first: a log that begins after memories which are not there could not be replayed. */
   async #install(meta: SnapshotMeta): Promise<void> {
-    await this.#writes;
     await this.#compaction.idle();
     // What was handed out before the snapshot came is older than it.
     while (this.#applies.length > 0) this.#applyNext();

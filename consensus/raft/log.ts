@@ -168,7 +168,7 @@ export class RaftLog {
     this.held.length = index - this.compactedIndex - 1;
     this.persisted = Math.min(this.persisted, this.lastIndex);
     this.inWrite = Math.min(this.inWrite, this.lastIndex);
-    this.forgetLost(({ at }) => at >= index);
+    this.forgetLost((lost) => lost >= index);
   }
 
   private findFirstLost(): void {
@@ -176,9 +176,9 @@ export class RaftLog {
     this.firstLost = first;
   }
 
-  private forgetLost(isGone: (place: { at: number }) => boolean): void {
+  private forgetLost(isGone: (index: number) => boolean): void {
     if (this.firstLost === Infinity) return;
-    for (const at of this.lost) if (isGone({ at })) this.lost.delete(at);
+    for (const index of this.lost) if (isGone(index)) this.lost.delete(index);
     this.findFirstLost();
   }
 
@@ -213,7 +213,7 @@ export class RaftLog {
       this.held.length = keep - this.compactedIndex;
       this.persisted = Math.min(this.persisted, keep);
       this.inWrite = Math.min(this.inWrite, keep);
-      this.forgetLost(({ at }) => at > keep);
+      this.forgetLost((index) => index > keep);
     }
     this.append(entries);
   }
@@ -295,7 +295,7 @@ export class RaftLog {
     this.compactedIndex = snapshot.index;
     this.compactedTerm = snapshot.term;
     this.commit = Math.max(this.commit, snapshot.index);
-    this.forgetLost(({ at }) => at <= snapshot.index);
+    this.forgetLost((index) => index <= snapshot.index);
     this.awaitInstall(snapshot);
   }
 

@@ -17,7 +17,7 @@ import type { Message } from './message.js';
 import { jointVote } from './quorum.js';
 import { broadcastAppend, sendSnapshotTo } from './replication.js';
 import type { RaftState } from './state.js';
-import { NO_NODE, type NodeId } from './types.js';
+import { type Entry, NO_NODE, type NodeId } from './types.js';
 
 /** Asks for the first lost entries, once a heartbeat interval. */
 export function askForLost(node: RaftState): void {
@@ -87,10 +87,7 @@ export function handleRepairResponse(node: RaftState, response: Message): void {
 }
 
 /** Puts an entry where it was lost; any other is left alone. */
-export function repairEntry(
-  node: RaftState,
-  entry: { index: number } & Message['entries'][number],
-) {
+export function repairEntry(node: RaftState, entry: Entry): void {
   if (!node.log.repair(entry)) return;
   node.repaired.push(entry);
   node.trace?.({ type: 'entryRepaired', entry: { index: entry.index, term: entry.term } });

@@ -29,7 +29,7 @@ import {
   TRAILING_ENTRIES,
   WAIT_MS_DEFAULT,
 } from './limits.js';
-import { LogWrites } from './log-writes.js';
+import { LogWrites } from '../log-writes.js';
 import type { GroupSnapshot } from './snapshots.js';
 import type { Command, StateMachine } from './state-machine.js';
 import { Proposals, ReadQueue, type Waiting } from './waiting.js';

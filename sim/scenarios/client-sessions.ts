@@ -9,7 +9,8 @@ import { assert } from '../../nodes/assert.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
 import type { Schedule } from '../nemesis/index.js';
-import { RandomStream, World } from '../world/index.js';
+import { RandomStream } from '../world/index.js';
+import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
 import { ScenarioFailure } from './scenario-failure.js';
@@ -17,7 +18,8 @@ import { sessionClient } from './session-client.js';
 import type { SessionClient, SessionHistory } from './session-client.js';
 import { nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
-import { SwarmNodeProcess, swarmNode } from './swarm-node.js';
+import type { SwarmNodeProcess } from './swarm-node.js';
+import { addSwarmNodes, drawSwarmWorld } from './swarm-world.js';
 
 export interface SessionsReport {
   readonly seed: number;
@@ -64,7 +66,7 @@ export function runClientSessions(
 class Run {
   readonly #observer = new Observer();
   readonly #history: SessionHistory = { acknowledged: new Map(), unknown: new Set(), lost: [] };
-  readonly #processes = new Map<number, SwarmNodeProcess>();
+  readonly #processes: ReadonlyMap<number, SwarmNodeProcess>;
   readonly #clients: SessionClient[] = [];
   readonly #clockErrorsMs = new Map<number, number>();
   readonly #world: World<SwarmMessage, unknown>;
@@ -80,26 +82,13 @@ class Run {
     private readonly calm: boolean,
   ) {
     this.#timeoutMs = random.pick([2_000, 4_000, 8_000]);
-    this.#world = new World<SwarmMessage, unknown>({
-      seed,
-      network: {
-        delay: {
-          kind: 'exponential',
-          minimumMicroseconds: 100,
-          meanMicroseconds: random.integer(500, 8_000),
-          maximumMicroseconds: 200_000,
-        },
-        lossProbability: calm ? 0 : random.pick([0, 0, 0.01, 0.05]),
-        duplicationProbability: random.pick([0, 0.02]),
-        reorderingProbability: random.pick([0, 0.3]),
-      },
-      disk: {
-        syncDelay: { kind: 'uniform', minimumMicroseconds: 200, maximumMicroseconds: 8_000 },
-        crashLoss: random.pick(['all-unsynced', 'random-suffix']),
-      },
-      digest: (message) => message.kind,
+    this.#world = drawSwarmWorld(seed, random, { isLossless: calm });
+    this.#processes = addSwarmNodes(this.#world, random, {
+      nodeIds,
+      observer: this.#observer,
+      sessionTimeoutMs: this.#timeoutMs,
+      clockErrorMs: (nodeId) => this.#clockErrorsMs.get(nodeId) ?? 0,
     });
-    this.#addNodes(random);
     this.#addClients(random);
     applySchedule(this.#world, schedule);
     this.#addClockSetter();
@@ -127,27 +116,6 @@ class Run {
       events: world.events,
       traceHash: world.traceHash,
     };
-  }
-
-  #addNodes(random: RandomStream): void {
-    const program = swarmNode({
-      nodeIds: this.nodeIds,
-      electionTicks: random.integer(8, 20),
-      heartbeatTicks: random.integer(1, 3),
-      compactionEntries: random.pick([20, 60, 1_000]),
-      observer: this.#observer,
-      sessionTimeoutMs: this.#timeoutMs,
-      clockErrorMs: (nodeId) => this.#clockErrorsMs.get(nodeId) ?? 0,
-    });
-    for (const nodeId of this.nodeIds) {
-      this.#world.addNode(nodeName(nodeId), {
-        start: (disk, context) => {
-          const process = program.start(disk, context) as SwarmNodeProcess;
-          this.#processes.set(nodeId, process);
-          return process;
-        },
-      });
-    }
   }
 
   #addClients(random: RandomStream): void {

@@ -8,7 +8,8 @@ import { checkLinearizability } from '../checkers/linearizability.js';
 import { memoryRegister } from '../checkers/models.js';
 import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
 import type { Schedule } from '../nemesis/index.js';
-import { RandomStream, World } from '../world/index.js';
+import { RandomStream } from '../world/index.js';
+import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
 import { ScenarioFailure } from './scenario-failure.js';
@@ -16,7 +17,8 @@ import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
-import { SwarmNodeProcess, swarmNode } from './swarm-node.js';
+import type { SwarmNodeProcess } from './swarm-node.js';
+import { addSwarmNodes, drawSwarmWorld } from './swarm-world.js';
 
 export interface RunReport {
   readonly seed: number;
@@ -58,7 +60,7 @@ export function runRollingMigration(seed: number): RunReport {
 class Run {
   readonly #observer = new Observer();
   readonly #history: RecordedOperation[] = [];
-  readonly #processes = new Map<number, SwarmNodeProcess>();
+  readonly #processes: ReadonlyMap<number, SwarmNodeProcess>;
   readonly #world: World<SwarmMessage, unknown>;
   readonly #nodeIds: readonly number[];
   readonly #schedule: Schedule;
@@ -69,26 +71,8 @@ class Run {
     this.#seed = seed;
     this.#nodeIds = nodeIds;
     this.#schedule = schedule;
-    this.#world = new World<SwarmMessage, unknown>({
-      seed,
-      network: {
-        delay: {
-          kind: 'exponential',
-          minimumMicroseconds: 100,
-          meanMicroseconds: random.integer(500, 8_000),
-          maximumMicroseconds: 200_000,
-        },
-        lossProbability: random.pick([0, 0, 0.01, 0.05]),
-        duplicationProbability: random.pick([0, 0.02]),
-        reorderingProbability: random.pick([0, 0.3]),
-      },
-      disk: {
-        syncDelay: { kind: 'uniform', minimumMicroseconds: 200, maximumMicroseconds: 8_000 },
-        crashLoss: random.pick(['all-unsynced', 'random-suffix']),
-      },
-      digest: (message) => message.kind,
-    });
-    this.#addNodes(random);
+    this.#world = drawSwarmWorld(seed, random, { isLossless: false });
+    this.#processes = addSwarmNodes(this.#world, random, { nodeIds, observer: this.#observer });
     this.#addClients(random.integer(1, 6));
     applySchedule(this.#world, schedule);
     this.#operate(random);
@@ -121,25 +105,6 @@ class Run {
       events: world.events,
       traceHash: world.traceHash,
     };
-  }
-
-  #addNodes(random: RandomStream): void {
-    const program = swarmNode({
-      nodeIds: this.#nodeIds,
-      electionTicks: random.integer(8, 20),
-      heartbeatTicks: random.integer(1, 3),
-      compactionEntries: random.pick([20, 60, 1_000]),
-      observer: this.#observer,
-    });
-    for (const nodeId of this.#nodeIds) {
-      this.#world.addNode(nodeName(nodeId), {
-        start: (disk, context) => {
-          const process = program.start(disk, context) as SwarmNodeProcess;
-          this.#processes.set(nodeId, process);
-          return process;
-        },
-      });
-    }
   }
 
   #addClients(count: number): void {

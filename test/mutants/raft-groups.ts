@@ -110,10 +110,10 @@ const rows: readonly FileMutant[] = [
   },
   {
     bug: 'a later write is reported before an earlier one is durable',
-    file: 'nodes/groups/log-writes.ts',
+    file: 'nodes/log-writes.ts',
     source: '    this.#last = Promise.all([previous, done]).then(() => {',
     replacement: '    this.#last = done.then(() => {',
-    test: 'test/nodes/groups/log-writes.test.ts',
+    test: 'test/nodes/log-writes.test.ts',
   },
 ];
 

@@ -1,8 +1,8 @@
-import type { Ready } from '../../consensus/raft/index.js';
-import type { RaftLogStore } from '../storage/index.js';
+import type { Ready } from '../consensus/raft/index.js';
+import type { RaftLogStore } from './storage/index.js';
 
 /**
- * The writes of a group. They may overlap, so that the store can put several under one sync, but
+ * The writes of one Raft node. They may overlap, so that the store can put several under one sync, but
  * each is reported only after all before it: a later ready may acknowledge what an earlier one
  * writes, and have nothing to write itself.
  */

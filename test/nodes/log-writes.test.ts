@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { HardState, Ready } from '../../../consensus/raft/index.js';
-import { LogWrites } from '../../../nodes/groups/log-writes.js';
-import type { LogWrite, RaftLogStore } from '../../../nodes/storage/index.js';
-import { entry } from '../../consensus/raft/single.js';
+import type { HardState, Ready } from '../../consensus/raft/index.js';
+import { LogWrites } from '../../nodes/log-writes.js';
+import type { LogWrite, RaftLogStore } from '../../nodes/storage/index.js';
+import { entry } from '../consensus/raft/single.js';
 
 const HARD_STATE: HardState = { term: 1, vote: 1, commit: 1 };
 
