@@ -1,28 +1,17 @@
 import {
-  type ConfState,
   type Entry,
-  type HardState,
   type Message,
   type NodeId,
   type Ready,
   RaftNode,
   type RestoredState,
-  type SnapshotMeta,
   decodeConfChange,
   defaultRaftConfig,
 } from '../../../consensus/raft/index.js';
 import { type GroupId, Outbox, RaftGroups } from '../../../consensus/raft-groups/index.js';
 import { InvariantViolation, type Invariants } from '../raft/invariants.js';
 import type { Random } from '../raft/random.js';
-
-/** What of one group survives a crash. */
-interface Disk {
-  hardState: HardState;
-  snapshot: SnapshotMeta | null;
-  entries: Entry[];
-  applied: number;
-  confState: ConfState | undefined;
-}
+import { type StoredState, store, storedState } from '../raft/stored-state.js';
 
 /** What a host knows of the way to another one. */
 interface Link {
@@ -61,7 +50,7 @@ export interface Seen {
 export class SimulatedHost {
   readonly id: NodeId;
   readonly #seen: Seen;
-  readonly #disks: ReadonlyMap<GroupId, Disk>;
+  readonly #disks: ReadonlyMap<GroupId, StoredState>;
   readonly #links = new Map<NodeId, Link>();
   /** Null while crashed. */
   groups: RaftGroups | null = null;
@@ -75,7 +64,9 @@ export class SimulatedHost {
     this.id = id;
     this.#seen = seen;
     this.#outbox = new Outbox(id);
-    this.#disks = new Map([...seen.invariants.keys()].map((group) => [group, diskOf(initial())]));
+    this.#disks = new Map(
+      [...seen.invariants.keys()].map((group) => [group, storedState(initial())]),
+    );
   }
 
   start(): void {
@@ -107,15 +98,15 @@ export class SimulatedHost {
     for (const [group, readies] of this.#underWay) {
       for (const ready of readies) {
         if (this.#seen.random.chance(0.5)) break;
-        persist(this.#disk(group), ready);
+        store(this.#disk(group), ready);
       }
     }
     this.groups = null;
     this.#underWay.clear();
   }
 
-  #disk(group: GroupId): Disk {
-    return this.#disks.get(group) as Disk;
+  #disk(group: GroupId): StoredState {
+    return this.#disks.get(group) as StoredState;
   }
 
   /** The duty of a driver: to report who is gone, and who is back. */
@@ -174,7 +165,7 @@ export class SimulatedHost {
     const ready = this.#underWay.get(group)?.shift();
     if (groups === null || ready === undefined) return false;
     const { isAsync, invariants } = this.#seen;
-    persist(this.#disk(group), ready);
+    store(this.#disk(group), ready);
     this.#post(
       group,
       ready.messagesAfterPersist.filter(({ to }) => to !== this.id),
@@ -219,23 +210,4 @@ export class SimulatedHost {
   flush(): InFlight[] {
     return this.#outbox.take().map(({ to, bytes }) => ({ from: this.id, to, bytes }));
   }
-}
-
-function diskOf({ hardState, snapshot, applied }: RestoredState): Disk {
-  return { hardState, snapshot, entries: [], applied, confState: snapshot?.confState };
-}
-
-function persist(disk: Disk, ready: Ready): void {
-  if (ready.snapshot !== undefined) {
-    disk.snapshot = ready.snapshot;
-    disk.entries = [];
-    disk.applied = ready.snapshot.index;
-    disk.confState = ready.snapshot.confState;
-  }
-  const first = ready.entries[0];
-  if (first !== undefined) {
-    disk.entries = disk.entries.filter((entry) => entry.index < first.index);
-    disk.entries.push(...ready.entries);
-  }
-  disk.hardState = ready.hardState ?? disk.hardState;
 }

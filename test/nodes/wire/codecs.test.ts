@@ -17,6 +17,35 @@ console.log(`wire codecs: SEED=${seed}`);
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
+/** One byte of one of the encodings, in hexadecimal, is another one. */
+function damagedFrom(...encodings: string[]): fc.Arbitrary<Uint8Array> {
+  return fc
+    .tuple(fc.constantFrom(...encodings), fc.nat(), fc.integer({ min: 0, max: 255 }))
+    .map(([golden, position, byte]) => {
+      const copy = bytes(golden);
+      copy[position % copy.length] = byte;
+      return copy;
+    });
+}
+
+/** Every input is decoded, or refused as malformed. */
+function expectDecodedOrMalformed(
+  inputs: fc.Arbitrary<Uint8Array>,
+  decode: (input: Uint8Array) => unknown,
+): void {
+  fc.assert(
+    fc.property(inputs, (input) => {
+      try {
+        decode(input);
+      } catch (error) {
+        expect(error).toBeInstanceOf(NodeError);
+        expect((error as NodeError).code).toBe('malformed');
+      }
+    }),
+    { seed, numRuns: 2_000 },
+  );
+}
+
 /** Bytes that version 1 writes. They never change: a later version reads them too. */
 const GOLDEN_COMMANDS: [Command, string][] = [
   [
@@ -168,28 +197,9 @@ describe('commands', () => {
   });
 
   it('that are damaged are refused as malformed, whatever the damage', () => {
-    const damaged = fc
-      .tuple(
-        fc.constantFrom(...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2),
-        fc.nat(),
-        fc.integer({ min: 0, max: 255 }),
-      )
-      .map(([[, golden], position, byte]) => {
-        const copy = bytes(golden);
-        copy[position % copy.length] = byte;
-        return copy;
-      });
-    fc.assert(
-      fc.property(fc.oneof(damaged, fc.uint8Array({ maxLength: 64 })), (input) => {
-        try {
-          decodeCommand(input);
-        } catch (error) {
-          expect(error).toBeInstanceOf(NodeError);
-          expect((error as NodeError).code).toBe('malformed');
-        }
-      }),
-      { seed, numRuns: 2_000 },
-    );
+    const goldens = [...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2].map(([, golden]) => golden);
+    const damaged = damagedFrom(...goldens);
+    expectDecodedOrMalformed(fc.oneof(damaged, fc.uint8Array({ maxLength: 64 })), decodeCommand);
   });
 });
 
@@ -268,24 +278,7 @@ describe('the control state', () => {
   });
 
   it('that is damaged is refused as malformed, whatever the damage', () => {
-    const damaged = fc
-      .tuple(fc.constantFrom(golden1, golden2), fc.nat(), fc.integer({ min: 0, max: 255 }))
-      .map(([golden, position, byte]) => {
-        const copy = bytes(golden);
-        copy[position % copy.length] = byte;
-        return copy;
-      });
-    fc.assert(
-      fc.property(damaged, (input) => {
-        try {
-          decodeControlState(input);
-        } catch (error) {
-          expect(error).toBeInstanceOf(NodeError);
-          expect((error as NodeError).code).toBe('malformed');
-        }
-      }),
-      { seed, numRuns: 2_000 },
-    );
+    expectDecodedOrMalformed(damagedFrom(golden1, golden2), decodeControlState);
   });
 });
 

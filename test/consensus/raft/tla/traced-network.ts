@@ -1,19 +1,15 @@
 import {
-  type ConfState,
-  type Entry,
-  type HardState,
   type Message,
   type NodeId,
-  type Ready,
   RaftNode,
   type RestoredState,
-  type SnapshotMeta,
   decodeConfChange,
   defaultRaftConfig,
   foundingState,
   joiningState,
 } from '../../../../consensus/raft/index.js';
 import { Random } from '../random.js';
+import { type StoredState, store } from '../stored-state.js';
 import type { TraceEvent } from './trace-event.js';
 import { TraceWriter } from './trace-writer.js';
 
@@ -22,17 +18,9 @@ const JOINERS: readonly NodeId[] = [4, 5];
 const ALL_IDS = [...FOUNDERS, ...JOINERS];
 
 /** What a ready has made durable. The application is as far as it was when it was taken. */
-interface Disk {
-  hardState: HardState;
-  snapshot: SnapshotMeta | null;
-  entries: Entry[];
-  applied: number;
-  confState: ConfState | undefined;
-}
-
 interface Host {
   readonly id: NodeId;
-  readonly disk: Disk;
+  readonly disk: StoredState;
   node: RaftNode | null;
   /** Entries were replaced since the last ready: the model cannot take that back in a crash. */
   hasReplaced: boolean;
@@ -110,21 +98,6 @@ export class TracedNetwork {
     this.writer.stopped(host.id);
   }
 
-  private persist({ disk }: Host, ready: Ready): void {
-    if (ready.snapshot !== undefined) {
-      disk.snapshot = ready.snapshot;
-      disk.entries = [];
-      disk.applied = ready.snapshot.index;
-      disk.confState = ready.snapshot.confState;
-    }
-    const first = ready.entries[0];
-    if (first !== undefined) {
-      disk.entries = disk.entries.filter((entry) => entry.index < first.index);
-      disk.entries.push(...ready.entries);
-    }
-    disk.hardState = ready.hardState ?? disk.hardState;
-  }
-
   private work(host: Host): void {
     const { node, disk } = host;
     if (node === null || !node.hasReady()) return;
@@ -132,7 +105,7 @@ export class TracedNetwork {
     const ready = node.ready();
     disk.applied = applied;
     disk.confState = confState;
-    this.persist(host, ready);
+    store(host.disk, ready);
     host.hasReplaced = false;
     this.writer.readyTaken(host.id);
     // The model answers a snapshot with a message that its own trace specification cannot read.
