@@ -4,7 +4,6 @@ const quiescence = 'consensus/raft/quiescence.ts';
 const groups = 'consensus/raft-groups/groups.ts';
 const unit = 'test/consensus/raft/quiescence.test.ts';
 const waking = 'test/consensus/raft/waking.test.ts';
-const network = 'test/consensus/raft-groups/groups-network.test.ts';
 
 const rows: readonly FileMutant[] = [
   {
@@ -84,7 +83,7 @@ const rows: readonly FileMutant[] = [
     file: 'consensus/raft/ticking.ts',
     source: '    seekLeader(node);\n',
     replacement: '',
-    test: network,
+    test: waking,
   },
   {
     bug: 'a group that falls asleep under a leader known to be gone sleeps for ever',

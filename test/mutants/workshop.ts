@@ -8,9 +8,6 @@ import { type CatchingTest, type SourceMutant, mutate } from './source-mutant.js
 /** A mutant that makes the code loop must not hold up the others. */
 const RUN_MS_MAX = 90_000;
 const REPORT_BYTES_MAX = 16 << 20;
-/** Scenarios are run with one seed, so that a mutant is caught each time or never. */
-const SEED = '1';
-
 /** The parts of vitest's report that are read. */
 interface Report {
   readonly testResults: readonly {
@@ -34,10 +31,15 @@ export class Workshop {
   private constructor(
     private readonly root: string,
     private readonly directory: string,
+    private readonly environment: Readonly<Record<string, string>>,
   ) {}
 
-  /** Copies `folders` of the compiled project at `root`. */
-  static async open(root: string, folders: readonly string[]): Promise<Workshop> {
+  /** Copies `folders` of the compiled project at `root`. Tests get `environment` in addition. */
+  static async open(
+    root: string,
+    folders: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ): Promise<Workshop> {
     const directory = await mkdtemp(join(tmpdir(), 'mutants-'));
     for (const folder of folders) {
       const from = join(root, 'dist', folder);
@@ -47,7 +49,7 @@ export class Workshop {
       await cp(join(root, file), join(directory, file));
     }
     await symlink(join(root, 'node_modules'), join(directory, 'node_modules'));
-    return new Workshop(root, directory);
+    return new Workshop(root, directory, environment);
   }
 
   async close(): Promise<void> {
@@ -78,7 +80,8 @@ export class Workshop {
       join('dist', 'test', `${file}.test.js`),
       '--reporter=json',
       `--outputFile=${reportPath}`,
-      `--testNamePattern=${name.replaceAll(/[^\w ]/g, String.raw`\$&`)}`,
+      // Without a name, all of the file.
+      ...(name === '' ? [] : [`--testNamePattern=${name.replaceAll(/[^\w ]/g, String.raw`\$&`)}`]),
     ]);
     if (!hasEnded) return { type: 'timeout' };
     const report = JSON.parse(await readFile(reportPath, 'utf8')) as Report;
@@ -102,7 +105,7 @@ export class Workshop {
         [vitest, 'run', ...args],
         {
           cwd: this.directory,
-          env: { ...process.env, SEED },
+          env: { ...process.env, ...this.environment },
           timeout: RUN_MS_MAX,
           killSignal: 'SIGKILL',
           maxBuffer: REPORT_BYTES_MAX,
