@@ -7,6 +7,8 @@ const UPLOAD = 1;
 const DOWNLOAD = 2;
 const ECHO = 3;
 const REQUEST_BYTES = 9;
+/** Calls and their answers go before bulk, as those of the layer above do. */
+const CALL_URGENCY = 1;
 
 function handler(
   onData: StreamHandler['onData'],
@@ -48,7 +50,10 @@ export function answer(stream: Stream): StreamHandler {
     else parts.push(Buffer.from(rest));
     if (!isFinal) return;
     if (kind === UPLOAD) stream.write(hash.digest(), true);
-    if (kind === ECHO) stream.write(Buffer.concat(parts), true);
+    if (kind === ECHO) {
+      stream.setPriority(CALL_URGENCY, true);
+      stream.write(Buffer.concat(parts), true);
+    }
     if (kind === DOWNLOAD) {
       const request = Buffer.concat(parts);
       onDrained = sender(stream, new Content(request.readUInt32BE(0), request.readUInt32BE(4)));
@@ -136,8 +141,7 @@ export async function echo(connection: Connection, bytes: number): Promise<void>
   await ask(
     connection,
     (stream) => {
-      // Calls go before bulk, as those of the layer above do.
-      stream.setPriority(1, true);
+      stream.setPriority(CALL_URGENCY, true);
       stream.write(Buffer.concat([Buffer.from([ECHO]), Buffer.alloc(bytes, 7)]), true);
       return () => undefined;
     },
