@@ -1,8 +1,8 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
-import { assert } from '../../nodes/assert.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
+import { require } from '../explore/failure.js';
 import type { ModelEngine } from './model-engine.js';
 
 export class Observer {
@@ -10,17 +10,24 @@ export class Observer {
   readonly #controlAt = new Map<number, string>();
   readonly #leaders = new Map<number, number>();
   readonly #contentAt = new Map<number, string>();
-  /** Steps finished, switches and aborts seen: shows that a run tested something. */
   /** Index at which each content was written; every write of a scenario has a content of its own. */
   readonly writtenAt = new Map<string, number>();
+  /** Nodes that switched to v2, leaders, and rare situations: shows that a run tested something. */
   switches = 0;
   leaderChanges = 0;
+  aborted = false;
+  leaderChangedWhileMigrating = false;
+  #isMigrating = false;
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
     const known = this.#leaders.get(term);
-    assert(known === undefined || known === nodeId, `term ${term} has one leader`);
-    if (known === undefined) this.leaderChanges += 1;
+    const isSame = known === undefined || known === nodeId;
+    require(isSame, 'election-safety', `term ${term} has one leader`);
+    if (known === undefined) {
+      this.leaderChanges += 1;
+      if (this.#isMigrating) this.leaderChangedWhileMigrating = true;
+    }
     this.#leaders.set(term, nodeId);
   }
 
@@ -29,7 +36,8 @@ export class Observer {
     if (command.type !== 'insertMemory') return;
     const { content } = command;
     const first = this.writtenAt.get(content);
-    assert(first === undefined || first === index, `the write ${content} is applied once`);
+    const isSame = first === undefined || first === index;
+    require(isSame, 'exactly-once', `the write ${content} is applied once`);
     if (first === undefined) this.writtenAt.set(content, index);
   }
 
@@ -54,12 +62,14 @@ export class Observer {
   /** Rollout R1. */
   #oneNodeMigrates({ rollout }: ControlState): void {
     const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
-    assert(busy.length <= 1, 'one node migrates at a time');
+    require(busy.length <= 1, 'rollout', 'one node migrates at a time');
+    this.#isMigrating = rollout?.status === 'running';
+    if (rollout?.status === 'aborted') this.aborted = true;
   }
 }
 
 function agree(known: Map<number, string>, index: number, value: string, sentence: string): void {
   const first = known.get(index);
-  assert(first === undefined || first === value, sentence);
+  require(first === undefined || first === value, 'state-machine-safety', sentence);
   if (first === undefined) known.set(index, value);
 }
