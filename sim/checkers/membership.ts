@@ -80,7 +80,10 @@ function same(a: VotersOf, b: VotersOf): boolean {
 }
 
 function describe({ voters, votersOutgoing }: VotersOf): string {
-  const sorted = (nodes: readonly number[]): string => [...nodes].sort((x, y) => x - y).join(' ');
   const outgoing = votersOutgoing.length === 0 ? '' : ` and ${sorted(votersOutgoing)}`;
   return `{${sorted(voters)}${outgoing}}`;
+}
+
+function sorted(nodes: readonly number[]): string {
+  return [...nodes].sort((x, y) => x - y).join(' ');
 }

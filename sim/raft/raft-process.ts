@@ -334,7 +334,9 @@ export class RaftProcess implements Process<RaftMessage> {
     const isOvertaken = index <= this.#appliedIndex;
     if (type === 'confChange') {
       const confState = this.node.applyConfChange(decodeConfChange(data));
-      if (!isOvertaken) observer?.membership(this.id, index, confState);
+      // With a snapshot on its way to the disk, the core has the later membership of that.
+      const isPresent = !isOvertaken && !this.node.isRestoring;
+      if (isPresent) observer?.membership(this.id, index, confState);
     }
     // A snapshot that was installed meanwhile holds it already.
     if (isOvertaken) return;
