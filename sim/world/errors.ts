@@ -5,7 +5,8 @@ export type SimulationErrorCode =
   | 'limit-exceeded'
   | 'process-failed'
   | 'invalid-option'
-  | 'invalid-plan';
+  | 'invalid-plan'
+  | 'invalid-schedule';
 
 /** An error of the simulated world. */
 export class SimulationError extends Error {
