@@ -14,8 +14,6 @@ export const limits = {
   planCharactersMax: 16 * 1024 * 1024,
   /** Operations in a plan. */
   planOperationsMax: 100_000,
-  /** Faults in a plan. */
-  planFaultsMax: 20_000,
   /** Settings, elements of an array and names of an object in a plan, each. */
   planMembersMax: 100_000,
   /** How deep settings and operations may nest. */

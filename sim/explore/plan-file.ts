@@ -14,8 +14,10 @@
  *       "operations": [...]
  *     }
  */
-import type { FaultAction, Schedule, TimedFault } from '../nemesis/index.js';
+import { parseSchedule } from '../nemesis/index.js';
+import type { Schedule } from '../nemesis/index.js';
 import { SimulationError } from '../world/index.js';
+import { isBadPlan } from './failure.js';
 import { limits } from './limits.js';
 import type { Json, Plan, TimedOperation } from './plan.js';
 import { isRecord, parseBounded } from './plan-json.js';
@@ -122,34 +124,16 @@ function readExpectation(place: Place): Expectation {
 }
 
 function readSchedule(place: Place): Schedule {
-  const schedule = place.object();
-  const nodes = schedule
-    .member('nodes')
-    .items(limits.planMembersMax)
-    .map((item) => item.text());
-  if (new Set(nodes).size !== nodes.length) throw refused(`${place.path}.nodes`, 'names one twice');
-  const faults = schedule.member('faults').items(limits.planFaultsMax).map(readFault);
-  requireOrder(faults, `${place.path}.faults`);
-  schedule.hasOnly(['seed', 'nodes', 'durationMicroseconds', 'faults']);
-  return {
-    seed: schedule.member('seed').integer(0, limits.seedMax),
-    nodes,
-    durationMicroseconds: schedule.member('durationMicroseconds').integer(1, TIME_MAX),
-    faults,
-  };
+  try {
+    return parseSchedule(place.value);
+  } catch (error) {
+    if (!isBadPlan(error)) throw error;
+    throw refused(`${place.path}:`, error.message);
+  }
 }
 
 /** A thousand hours of simulated time, in microseconds. */
 const TIME_MAX = 3_600_000_000_000;
-
-function readFault(place: Place): TimedFault {
-  const fault = place.object();
-  fault.hasOnly(['atMicroseconds', 'action']);
-  const atMicroseconds = fault.member('atMicroseconds').integer(0, TIME_MAX);
-  const action = fault.member('action').object();
-  action.member('kind').text();
-  return { atMicroseconds, action: action.value as unknown as FaultAction };
-}
 
 function readOperations(place: Place): TimedOperation[] {
   const operations = place.items(limits.planOperationsMax).map((item) => {

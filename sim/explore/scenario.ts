@@ -34,7 +34,7 @@ export type Moment =
       readonly from: string;
       readonly to: string;
       readonly text: string;
-      /** Lost on the way or dropped on arrival; `atMicroseconds` is then when it was sent. */
+      /** Lost on the way or dropped on arrival; `atMicroseconds` is then when it was dropped. */
       readonly isLost: boolean;
     }
   /** Something about one node (`node` given) or the whole: a fault, a decision, a violation. */

@@ -1,42 +1,68 @@
 /**
  * Schedules as data that can be cut: which faults belong together, which of them only undo others,
- * and what is left when nodes are taken away. Works on the shape of actions, not on a list of kinds,
- * so that a new fault needs no line here as long as its end is named after its beginning.
+ * and what is left when nodes are taken away.
  */
 import type { FaultAction, Schedule, TimedFault } from '../nemesis/index.js';
 
-/** Actions that undo others of another name; besides these, `x-end` undoes `x`. */
-const UNDOES: ReadonlyMap<string, readonly string[]> = new Map([
-  ['restart', ['crash', 'wipe']],
-  ['resume', ['pause']],
-]);
+const SHAPES = ['partition', 'isolate', 'one-way', 'bridge', 'ring', 'star'] as const;
 
-/** Undone by `heal`, with all others that are undone by no action of their own. */
-const LINKS: readonly string[] = ['partition', 'isolate', 'one-way', 'bridge', 'star', 'ring'];
+const DISK_FAULTS = [
+  'disk-full',
+  'sync-failure',
+  'torn-writes',
+  'lost-writes',
+  'misdirected-writes',
+  'lying-sync',
+] as const;
+
+/** Actions that undo others of another name; besides these, `x-end` undoes `x`. */
+const UNDOES: ReadonlyMap<FaultAction['kind'], readonly FaultAction['kind'][]> = new Map<
+  FaultAction['kind'],
+  readonly FaultAction['kind'][]
+>([
+  ['heal', SHAPES],
+  ['rejoin', ['cut-off']],
+  ['unclog', ['clog']],
+  ['restart', ['crash', 'wipe', 'sync-failure', 'disk-full']],
+  ['resume', ['pause']],
+  ['disk-heal', DISK_FAULTS],
+  ['clock-drift', ['clock-drift']],
+]);
 
 /** Whether `end` undoes what `begin` did. */
 export function undoes(end: FaultAction, begin: FaultAction): boolean {
-  const sameNode =
-    !('node' in end) || !('node' in begin) || end.node === undefined || end.node === begin.node;
-  if (!sameNode) return false;
-  if (end.kind === 'heal') return LINKS.includes(begin.kind);
+  if (end.kind === 'heal-all') return begin.kind !== 'heal-all';
+  if (end.kind === 'clock-drift' && end.partsPerMillion !== 0) return false;
   const undone = UNDOES.get(end.kind);
-  return undone === undefined ? end.kind === `${begin.kind}-end` : undone.includes(begin.kind);
+  const isOfKind =
+    undone === undefined ? end.kind === `${begin.kind}-end` : undone.includes(begin.kind);
+  return isOfKind && isOfSameNodes(end, begin);
+}
+
+function isOfSameNodes(end: FaultAction, begin: FaultAction): boolean {
+  const [one, other] = [new Map(Object.entries(end)), new Map(Object.entries(begin))];
+  return ['node', 'from', 'to'].every((name) => {
+    return !one.has(name) || !other.has(name) || one.get(name) === other.get(name);
+  });
 }
 
 /**
- * Positions of faults that belong together: a beginning with the first end after it. Each position
- * stands in exactly one group; groups are in the order of their first fault.
+ * Positions of faults that belong together: a beginning with the first end after it, or with the
+ * ends of that moment (a disk is mended and its node starts). Each position stands in exactly one
+ * group; groups are in the order of their first fault.
  */
 export function pairFaults(faults: readonly TimedFault[]): number[][] {
   const taken = new Set<number>();
   const groups: number[][] = [];
   for (const [position, { action }] of faults.entries()) {
     if (taken.has(position)) continue;
-    const end = faults.findIndex(
-      (other, at) => at > position && !taken.has(at) && undoes(other.action, action),
-    );
-    const group = end === -1 ? [position] : [position, end];
+    const group = [position];
+    for (let at = position + 1; at < faults.length; at += 1) {
+      const other = faults[at]!;
+      const first = group[1];
+      if (first !== undefined && faults[first]!.atMicroseconds < other.atMicroseconds) break;
+      if (!taken.has(at) && undoes(other.action, action)) group.push(at);
+    }
     for (const member of group) taken.add(member);
     groups.push(group);
   }

@@ -8,21 +8,23 @@
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { Json, Plan, TimedOperation } from '../explore/plan.js';
 import { advance, resultOf } from '../explore/run-world.js';
+import { observeWorld } from '../explore/observe.js';
 import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { SettingsReader } from '../explore/settings.js';
 import { require } from '../explore/failure.js';
-import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
+import { applySchedule, generateSchedule } from '../nemesis/index.js';
 import { RandomStream, SimulationError } from '../world/index.js';
 import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
 import { sessionClient } from './session-client.js';
 import type { SessionClient, SessionHistory } from './session-client.js';
-import { nodeName } from './swarm-messages.js';
+import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
 import {
   addSwarmNodes,
+  drawFaultKinds,
   drawSwarmSettings,
   readSwarmSettings,
   simplifySwarmPlan,
@@ -67,7 +69,7 @@ export const calmSessions: Scenario = {
 function draw(seed: number, isCalm: boolean): Plan {
   const random = new RandomStream(seed, 'scenario');
   const nodes = random.pick([1, 3, 3, 5]);
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  const kinds = drawFaultKinds(random);
   const drawn = generateSchedule(seed, {
     nodes: swarmNodeIds(nodes).map(nodeName),
     durationMicroseconds: random.integer(10, 30) * SECOND,
@@ -150,6 +152,7 @@ class Run {
       clockErrorMs: (nodeId) => this.#clockErrorsMs.get(nodeId) ?? 0,
     });
     this.#addClients();
+    observeWorld(this.#world, options.observe, describeSwarmMessage);
     applySchedule(this.#world, plan.schedule);
     for (const [position, { atMicroseconds, operation }] of plan.operations.entries()) {
       const byMs = readJump(operation, position);

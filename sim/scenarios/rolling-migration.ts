@@ -7,21 +7,23 @@ import { checkLinearizability } from '../checkers/linearizability.js';
 import { memoryRegister } from '../checkers/models.js';
 import type { Plan } from '../explore/plan.js';
 import { advance, resultOf } from '../explore/run-world.js';
+import { observeWorld } from '../explore/observe.js';
 import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { SettingsReader } from '../explore/settings.js';
 import { require } from '../explore/failure.js';
-import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
+import { applySchedule, generateSchedule } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
 import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
-import { nodeName } from './swarm-messages.js';
+import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
 import {
   addSwarmNodes,
+  drawFaultKinds,
   drawSwarmSettings,
   readSwarmSettings,
   simplifySwarmPlan,
@@ -61,7 +63,7 @@ function draw(seed: number): Plan {
   const random = new RandomStream(seed, 'scenario');
   const nodes = random.pick([1, 3, 3, 5, 5]);
   const chaosSeconds = random.integer(6, 20);
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  const kinds = drawFaultKinds(random);
   const schedule = generateSchedule(seed, {
     nodes: swarmNodeIds(nodes).map(nodeName),
     durationMicroseconds: chaosSeconds * SECOND,
@@ -110,6 +112,7 @@ class Run {
     const shared = { nodeIds: this.#nodeIds, observer: this.#observer };
     this.#processes = addSwarmNodes(this.#world, this.#settings, shared);
     this.#addClients(this.#settings.clients);
+    observeWorld(this.#world, options.observe, describeSwarmMessage);
     applySchedule(this.#world, plan.schedule);
     this.#addOperator();
   }

@@ -1,6 +1,8 @@
 /** What the scenarios of a swarm have in common: the settings they draw, the world, and its nodes. */
 import { SettingsReader } from '../explore/settings.js';
 import type { Plan } from '../explore/plan.js';
+import { clockFaultKinds, networkFaultKinds } from '../nemesis/index.js';
+import type { FaultKind } from '../nemesis/index.js';
 import { World } from '../world/index.js';
 import type { CrashLoss, RandomStream } from '../world/index.js';
 import { restrictSchedule } from '../explore/schedule-edit.js';
@@ -23,6 +25,20 @@ export interface SwarmSettings {
 
 /** Nodes of one swarm in a plan. */
 export const SWARM_NODES_MAX = 9;
+
+/** A swarm's nodes have no answer to a disk that fails or damages what it holds. */
+const KINDS_SURVIVED: readonly FaultKind[] = [
+  ...networkFaultKinds,
+  ...clockFaultKinds,
+  'crash',
+  'pause',
+  'disk-stall',
+];
+
+/** Which kinds of faults a run meets: some of those that a swarm survives. */
+export function drawFaultKinds(random: RandomStream): FaultKind[] {
+  return random.shuffle(KINDS_SURVIVED).slice(0, random.integer(1, KINDS_SURVIVED.length));
+}
 
 const CRASH_LOSSES = ['all-unsynced', 'random-suffix'] as const;
 
