@@ -52,6 +52,7 @@ export class RaftProcess implements Process<RaftMessage> {
   readonly #watch: PeerWatch;
   readonly #names: readonly string[];
   readonly #leaseClock: LeaseClock | null;
+  readonly #attempts: Map<string, number>;
   /** Proposals of this node by the index that they would have. */
   readonly #proposals = new Map<number, Asker & { readonly term: number }>();
   readonly #reads = new Map<string, PendingRead>();
@@ -70,13 +71,13 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#context = context;
     this.#storage = start.storage;
     this.#names = options.names;
-    const milliseconds = (microseconds: number): number => microseconds / 1_000;
+    this.#attempts = start.attempts;
     const isTimed = options.config.leaseMs > 0;
     this.#leaseClock = !isTimed
       ? null
       : new LeaseClock(
-          () => milliseconds(context.clockMicroseconds),
-          () => milliseconds(context.wallMicroseconds),
+          () => context.clockMicroseconds / 1_000,
+          () => context.wallMicroseconds / 1_000,
         );
     this.replica = new Replica(options.machine());
     if (start.state !== null) this.replica.restore(start.state);
@@ -175,6 +176,8 @@ export class RaftProcess implements Process<RaftMessage> {
 
   #request(from: string, request: ClientRequest): void {
     const { ask, attempt, sequence } = request;
+    if (attempt <= (this.#attempts.get(from) ?? 0)) return;
+    this.#attempts.set(from, attempt);
     const asker = { name: from, attempt };
     switch (ask.kind) {
       case 'read':
