@@ -1,12 +1,13 @@
 /** Makes a scenario out of a user's state machine: its replication by Raft, under faults. */
 import type { SequentialModel } from '../checkers/model.js';
 import type { Json, Plan } from '../explore/plan.js';
+import { failureFrom } from '../explore/failure.js';
 import type { Failure, RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { type DrawOperation, drawPlan } from './draw.js';
-import { failureOf } from './failure.js';
 import { invalid } from './settings.js';
 import { raftProbes } from './probes.js';
 import { RaftRun } from './run.js';
+import { simplifyRaftPlan } from './simplify.js';
 import type { StateMachine } from './state-machine.js';
 
 /** What the answers to clients are judged by. */
@@ -57,6 +58,7 @@ export function raftScenario(options: RaftScenarioOptions): Scenario {
     probes: raftProbes,
     draw: (seed) => drawPlan(name, seed, options.drawOperation),
     run: (plan, runOptions) => runPlan(options, plan, runOptions),
+    simplify: simplifyRaftPlan,
   };
 }
 
@@ -69,7 +71,7 @@ function runPlan(options: RaftScenarioOptions, plan: Plan, runOptions?: RunOptio
   try {
     run.toEnd();
   } catch (error) {
-    failure = failureOf(error, run.nowMicroseconds);
+    failure = failureFrom(error, run.nowMicroseconds);
   }
   return { ...run.result(), ...(failure && { failure }) };
 }
