@@ -2,13 +2,16 @@
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
+import { ElectionSafety } from '../checkers/election-safety.js';
+import { RolloutSafety } from '../checkers/rollout.js';
 import { require } from '../explore/failure.js';
 import type { ModelEngine } from './model-engine.js';
 
 export class Observer {
   /** What the first node to reach an index held there. */
   readonly #controlAt = new Map<number, string>();
-  readonly #leaders = new Map<number, number>();
+  readonly #electionSafety = new ElectionSafety();
+  readonly rolloutSafety = new RolloutSafety();
   readonly #contentAt = new Map<number, string>();
   /** Index at which each content was written; every write of a scenario has a content of its own. */
   readonly writtenAt = new Map<string, number>();
@@ -21,14 +24,9 @@ export class Observer {
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
-    const known = this.#leaders.get(term);
-    const isSame = known === undefined || known === nodeId;
-    require(isSame, 'election-safety', `term ${term} has one leader`);
-    if (known === undefined) {
-      this.leaderChanges += 1;
-      if (this.#isMigrating) this.leaderChangedWhileMigrating = true;
-    }
-    this.#leaders.set(term, nodeId);
+    if (!this.#electionSafety.leads(nodeId, term)) return;
+    this.leaderChanges += 1;
+    if (this.#isMigrating) this.leaderChangedWhileMigrating = true;
   }
 
   /** Exactly once: a write that was sent twice is applied at one index, on every node. */
@@ -56,13 +54,10 @@ export class Observer {
       const sentence = `the ${engine.version} engine of node ${nodeId} agrees at ${index}`;
       agree(this.#contentAt, index, content, sentence);
     }
-    this.#oneNodeMigrates(control);
-  }
-
-  /** Rollout R1. */
-  #oneNodeMigrates({ rollout }: ControlState): void {
+    const { rollout } = control;
     const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
-    require(busy.length <= 1, 'rollout', 'one node migrates at a time');
+    const busyNodes = busy.map((one) => one.nodeId);
+    this.rolloutSafety.migrating(index, busyNodes);
     this.#isMigrating = rollout?.status === 'running';
     if (rollout?.status === 'aborted') this.aborted = true;
   }

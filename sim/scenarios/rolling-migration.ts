@@ -218,14 +218,20 @@ class Run {
   }
 
   #checkConvergence(): void {
-    const fingerprints = this.#nodeIds.map((nodeId) => {
+    const processes = this.#nodeIds.map((nodeId) => {
       const process = this.#processes.get(nodeId);
       require(process !== undefined, 'liveness', 'every node runs at the end');
-      const { engines, replica } = process;
-      const version = process.activeVersion();
-      require(version === 'v2', 'rollout', `node ${nodeId} answers from v2 at the end`);
-      const isClosed = engines.versions().join() === 'v2';
-      require(isClosed, 'rollout', `node ${nodeId} has closed its v1 store`);
+      return process;
+    });
+    const nodes = processes.map((process) => {
+      const { nodeId: node, engines } = process;
+      return { node, active: process.activeVersion(), open: engines.versions() };
+    });
+    this.#observer.rolloutSafety.ended(nodes);
+    const fingerprints = processes.map((process) => {
+      const { nodeId, engines, replica } = process;
+      const isInV2 = process.activeVersion() === 'v2';
+      require(isInV2, 'rollout', `node ${nodeId} answers from v2 at the end`);
       const engine = engines.active('v2') as ModelEngine;
       return `${replica.appliedIndex} ${engine.fingerprint()}`;
     });
