@@ -1,3 +1,9 @@
-export { applyFault, applySchedule } from './apply.js';
+export { applyFault, applySchedule, type FaultTarget } from './apply.js';
 export { faultKinds, generateSchedule, type FaultKind, type ScheduleOptions } from './generate.js';
-export { describeSchedule, type FaultAction, type Schedule, type TimedFault } from './schedule.js';
+export {
+  describeAction,
+  describeSchedule,
+  type FaultAction,
+  type Schedule,
+  type TimedFault,
+} from './schedule.js';

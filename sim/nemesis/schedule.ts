@@ -49,7 +49,8 @@ function milliseconds(microseconds: number): string {
   return `${(microseconds / 1000).toFixed(3)} ms`.padStart(16);
 }
 
-function describeAction(action: FaultAction): string {
+/** One action as a person reads it. */
+export function describeAction(action: FaultAction): string {
   switch (action.kind) {
     case 'partition':
       return `partition ${action.groups.map((group) => group.join(' ')).join(' | ')}`;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { Command } from 'commander';
 
+import { addChaosCommand } from './chaos.js';
 import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
   addRolloutCommands(program);
   addMigrateCommand(program);
   addRecoverCommand(program);
+  addChaosCommand(program);
   return program;
 }
 

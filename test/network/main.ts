@@ -2,7 +2,7 @@
  * Two nodes in two network namespaces, joined by virtual cables and a router that impairs what
  * passes. Wants root and `ip`: `npm run test:network`.
  */
-import { obstacle, removeLeftovers } from './namespaces.js';
+import { obstacle, removeLeftovers } from '../../src/chaos/namespaces.js';
 import { scenarios } from './scenarios.js';
 
 const why = obstacle();
