@@ -182,10 +182,12 @@ serveParent({
     await Promise.all(loops);
   },
 
-  /** Reads each shared id from each node as a client does, and records it. */
+  /** Reads each shared id from one node as a client does, and records it; ends when it fails. */
   readShared: async (params: { readonly peerId: string; readonly client: number }) => {
     for (const id of sharedIds) {
-      await perform(swarm(), params.client, { kind: 'get', id }, { only: params.peerId });
+      const route = { only: params.peerId };
+      const read = await perform(swarm(), params.client, { kind: 'get', id }, route);
+      if (read.outcome !== 'ok') return;
     }
   },
 

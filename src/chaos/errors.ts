@@ -1,6 +1,4 @@
 export type ChaosErrorCode =
-  /** This machine cannot make networks. */
-  | 'prerequisite'
   /** A schedule, a directory or an option that cannot be used. */
   | 'bad-input'
   /** The swarm did not come up, before any fault. */

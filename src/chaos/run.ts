@@ -240,31 +240,31 @@ class Experiment {
 
   /** Reads everything from each node: shared ids as a client does, and all from its own store. */
   async #observe(): Promise<{ nodes: NodeContents[]; unreadNodes: string[] }> {
-    const nodes: NodeContents[] = [];
-    const unreadNodes: string[] = [];
-    for (const [position, [, peerId]] of [...this.#peers].entries()) {
-      const client = this.#options.clients + position;
-      await this.#ask('readShared', { peerId, client }, limits.catchUpTimeoutMs * 4);
-    }
+    const readings = [...this.#peers.values()].map((peerId, position) => {
+      return this.#ask('readShared', { peerId, client: this.#options.clients + position });
+    });
+    await Promise.all(readings);
     await this.#collect();
     const inserts = this.#operations.filter(({ kind }) => kind === 'insert');
     const ids = [...new Set(inserts.map(({ id }) => id))];
     const index = inserts.reduce((highest, each) => Math.max(highest, each.index), 0);
-    for (const [name, peerId] of this.#peers) {
+    const nodes: NodeContents[] = [];
+    const unreadNodes: string[] = [];
+    const observations = [...this.#peers].map(async ([name, peerId]) => {
+      const params = { peerId, index, ids };
       try {
-        const params = { peerId, index, ids };
-        const observation = await this.#ask<Observation>(
-          'observe',
-          params,
-          limits.catchUpTimeoutMs * 4,
-        );
-        const { memories, contents } = observation;
-        nodes.push({ name, memories, contents: new Map(Object.entries(contents)) });
+        const timeoutMs = limits.catchUpTimeoutMs * 4;
+        const seen = await this.#ask<Observation>('observe', params, timeoutMs);
+        const contents = new Map(Object.entries(seen.contents));
+        nodes.push({ name, memories: seen.memories, contents });
       } catch (error) {
         if (error instanceof ChaosError) throw error;
-        unreadNodes.push(`${name} could not be read: ${(error as Error).message}`);
+        const [why] = (error as Error).message.split('\n');
+        unreadNodes.push(`${name} could not be read: ${why}`);
       }
-    }
+    });
+    await Promise.all(observations);
+    nodes.sort((a, b) => a.name.localeCompare(b.name));
     return { nodes, unreadNodes };
   }
 

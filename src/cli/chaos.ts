@@ -139,11 +139,16 @@ async function chaos(flags: ChaosFlags): Promise<void> {
   const directory = directoryOf(flags);
   removeLeftovers();
   say(describeSchedule(schedule));
+  say(`data and logs: ${directory}`);
 
   const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort();
+  const interrupt = (): void => {
+    // Asked twice: at once, by way of the exit below.
+    if (interruption.signal.aborted) process.exit(INTERRUPTED_EXIT_CODE);
+    interruption.abort();
+  };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const each of signals) process.once(each, interrupt);
+  for (const each of signals) process.on(each, interrupt);
   let exitNow: (() => void) | undefined;
   const exit = (): void => exitNow?.();
   process.once('exit', exit);
@@ -168,7 +173,6 @@ async function chaos(flags: ChaosFlags): Promise<void> {
     if (!report.passed) throw new ExitError(1);
   } catch (error) {
     if (!(error instanceof ChaosError)) throw error;
-    say(`the logs are in ${directory}`);
     const code = error.code === 'interrupted' ? INTERRUPTED_EXIT_CODE : 1;
     throw new ExitError(code, `error: ${messageFor(error)}`);
   } finally {
