@@ -14,15 +14,9 @@ export function applySchedule<Message, Value>(
   }
 }
 
-/** What faults are done to: a world, or real processes and what joins them. */
-export type FaultTarget = Pick<
-  World<never, never>,
-  'network' | 'crash' | 'restart' | 'pause' | 'resume'
->;
-
-/** Does one action to a target at once. `nodes` are those that the schedule is about. */
-export function applyFault(
-  world: FaultTarget,
+/** Does one action to a world at once. `nodes` are those that the schedule is about. */
+export function applyFault<Message, Value>(
+  world: World<Message, Value>,
   nodes: readonly string[],
   action: FaultAction,
 ): void {

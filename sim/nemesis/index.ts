@@ -1,4 +1,4 @@
-export { applyFault, applySchedule, type FaultTarget } from './apply.js';
+export { applyFault, applySchedule } from './apply.js';
 export { faultKinds, generateSchedule, type FaultKind, type ScheduleOptions } from './generate.js';
 export {
   describeAction,
