@@ -1,6 +1,11 @@
 /** What can stop a simulation. */
 export type SimulationErrorCode =
-  'unknown-node' | 'node-exists' | 'limit-exceeded' | 'process-failed' | 'invalid-option';
+  | 'unknown-node'
+  | 'node-exists'
+  | 'limit-exceeded'
+  | 'process-failed'
+  | 'invalid-option'
+  | 'invalid-schedule';
 
 /** An error of the simulated world. */
 export class SimulationError extends Error {

@@ -1,14 +1,13 @@
-export type { CrashLoss, DiskView } from './disk.js';
+export { reliableNetwork, type NetworkOptions } from './link.js';
+export type { DamageGate } from './damage.js';
+export type { Delay } from './delay.js';
+export type { CrashLoss, DiskFailure, DiskFaults, DiskView } from './disk.js';
 export { SimulationError, type SimulationErrorCode } from './errors.js';
 export { EventHeap } from './event-heap.js';
-export { reliableNetwork, type Delay, type Network, type NetworkOptions } from './network.js';
+export type { LossCause, Network, Pair } from './network.js';
+export type { WorldMoment, WorldObserver } from './observer.js';
+export type { DiskOptions, WorldOptions } from './options.js';
 export type { Context, NodeProgram, Process } from './process.js';
 export { RandomStream } from './random.js';
 export type { EventKind, TracedEvent } from './trace.js';
-export {
-  World,
-  type DiskOptions,
-  type RunEnd,
-  type RunOptions,
-  type WorldOptions,
-} from './world.js';
+export { World, type ClockReading, type RunEnd, type RunOptions } from './world.js';

@@ -1,72 +1,31 @@
-import { SimulationError } from './errors.js';
-import type { RandomStream } from './random.js';
+import { drawDelay } from './delay.js';
+import { checkNetworkOptions, Link, usualReplayDelay, type NetworkOptions } from './link.js';
+import { limits } from './limits.js';
+import { RandomStream } from './random.js';
 
-/** How long something takes: uniform, or at least `minimum` with an exponential tail. */
-export type Delay =
-  | {
-      readonly kind: 'uniform';
-      readonly minimumMicroseconds: number;
-      readonly maximumMicroseconds: number;
-    }
-  | {
-      readonly kind: 'exponential';
-      readonly minimumMicroseconds: number;
-      readonly meanMicroseconds: number;
-      readonly maximumMicroseconds: number;
-    };
+/** Why a message did not arrive. */
+export type LossCause =
+  /** By chance. */
+  | 'loss'
+  | 'blocked'
+  /** A slow link, a clogged link, a slow reader or a paused process had no room left. */
+  | 'queue-full'
+  /** The connection was reset, or an end changed its address, while it was on its way. */
+  | 'connection-lost'
+  /** There was no process at the other end. */
+  | 'down';
 
-/** How every link of the network behaves. Probabilities are from 0 to 1, for each message. */
-export interface NetworkOptions {
-  readonly delay: Delay;
-  readonly lossProbability: number;
-  readonly duplicationProbability: number;
-  /** Share of messages that may overtake others; the rest keep the order of their link. */
-  readonly reorderingProbability: number;
-}
+/** A direction, from and to. */
+export type Pair = readonly [from: string, to: string];
 
-/** A network without loss, duplicates or overtaking: 100 to 1,000 microseconds a message. */
-export const reliableNetwork: NetworkOptions = {
-  delay: { kind: 'uniform', minimumMicroseconds: 100, maximumMicroseconds: 1000 },
-  lossProbability: 0,
-  duplicationProbability: 0,
-  reorderingProbability: 0,
-};
-
-/** Draws one delay in whole microseconds. */
-export function drawDelay(delay: Delay, random: RandomStream): number {
-  const { minimumMicroseconds: least, maximumMicroseconds: most } = delay;
-  if (delay.kind === 'uniform') return random.integer(least, most);
-  const drawn = -Math.log(1 - random.fraction()) * (delay.meanMicroseconds - least);
-  return Math.min(most, Math.floor(least + drawn));
-}
-
-/** Refuses options that no network can have. */
-function checkNetworkOptions(options: NetworkOptions): void {
-  const { delay } = options;
-  checkDelay(delay);
-  for (const name of [
-    'lossProbability',
-    'duplicationProbability',
-    'reorderingProbability',
-  ] as const) {
-    const probability = options[name];
-    if (!(probability >= 0 && probability <= 1)) {
-      throw new SimulationError('invalid-option', `${name} is ${probability}; use 0 to 1`);
-    }
-  }
-}
-
-/** Refuses a delay that is negative, not whole, or upside down. */
-export function checkDelay(delay: Delay): void {
-  const { minimumMicroseconds: least, maximumMicroseconds: most } = delay;
-  const mean = delay.kind === 'exponential' ? delay.meanMicroseconds : least;
-  const whole = Number.isSafeInteger(least) && Number.isSafeInteger(most);
-  if (!whole || least < 0 || most < least || !(mean >= least && mean <= most)) {
-    throw new SimulationError(
-      'invalid-option',
-      `a delay of ${least} to ${most} microseconds, mean ${mean}, is not possible`,
-    );
-  }
+/** What the network decides about a message. One object is used again for every message. */
+interface Passage {
+  lost: LossCause | undefined;
+  arrivalMicroseconds: number;
+  /** When a duplicate arrives; -1 when there is none. */
+  duplicateMicroseconds: number;
+  /** When it is replayed; -1 when it is not. */
+  replayMicroseconds: number;
 }
 
 /**
@@ -74,19 +33,28 @@ export function checkDelay(delay: Delay): void {
  * sent and what is in flight; it does not tell the sender.
  */
 export class Network {
-  readonly #random: RandomStream;
+  readonly #seed: number;
+  readonly #replayRandom: RandomStream;
   readonly #usual: NetworkOptions;
   #options: NetworkOptions;
+  readonly #links = new Map<string, Map<string, Link>>();
   /** Blocked directions, `from` to the set of `to`. */
   readonly #blocked = new Map<string, Set<string>>();
-  /** When the last message of a link that keeps order arrives, by `from` and `to`. */
-  readonly #lastArrivals = new Map<string, Map<string, number>>();
+  /** Nodes that nobody reaches and that reach nobody. */
+  readonly #cutOff = new Set<string>();
+  readonly #passage: Passage = {
+    lost: undefined,
+    arrivalMicroseconds: 0,
+    duplicateMicroseconds: -1,
+    replayMicroseconds: -1,
+  };
 
-  constructor(options: NetworkOptions, random: RandomStream) {
+  constructor(options: NetworkOptions, seed: number) {
     checkNetworkOptions(options);
     this.#usual = options;
     this.#options = options;
-    this.#random = random;
+    this.#seed = seed;
+    this.#replayRandom = new RandomStream(seed, 'replays');
   }
 
   get options(): NetworkOptions {
@@ -98,11 +66,43 @@ export class Network {
     const changed = { ...this.#options, ...options };
     checkNetworkOptions(changed);
     this.#options = changed;
+    for (const link of this.#eachLink()) this.#tune(link);
   }
 
-  /** Returns to the behaviour that the world began with. Blocked directions stay blocked. */
-  restoreBehaviour(): void {
-    this.#options = this.#usual;
+  /**
+   * Returns to the behaviour that the world began with: in all, or in the options named. Blocked
+   * directions and links of their own behaviour stay.
+   */
+  restoreBehaviour(...names: readonly (keyof NetworkOptions)[]): void {
+    const named = names.length === 0 ? undefined : new Set<string>(names);
+    const kept = Object.entries(this.#options).filter(([name]) => named?.has(name) === false);
+    const restored = Object.entries(this.#usual).filter(([name]) => named?.has(name) !== false);
+    this.#options = Object.fromEntries([...kept, ...restored]) as unknown as NetworkOptions;
+    for (const link of this.#eachLink()) this.#tune(link);
+  }
+
+  /** Gives one direction a behaviour of its own, in the options named; the others follow. */
+  changeLink(from: string, to: string, options: Partial<NetworkOptions>): void {
+    const link = this.link(from, to);
+    const override = { ...link.override, ...options };
+    checkNetworkOptions({ ...this.#options, ...override });
+    link.override = override;
+    this.#tune(link);
+  }
+
+  /** Lets one direction behave as the rest of the network again. */
+  restoreLink(from: string, to: string): void {
+    const link = this.link(from, to);
+    link.override = undefined;
+    this.#tune(link);
+  }
+
+  /** Lets all links behave as the rest of the network again. */
+  restoreLinks(): void {
+    for (const link of this.#eachLink()) {
+      link.override = undefined;
+      this.#tune(link);
+    }
   }
 
   /** Drops all that goes from one node to another, in this direction only. */
@@ -110,15 +110,35 @@ export class Network {
     const targets = this.#blocked.get(from);
     if (targets === undefined) this.#blocked.set(from, new Set([to]));
     else targets.add(to);
+    this.#refresh(from, to);
   }
 
   /** Undoes one `block`. */
   unblock(from: string, to: string): void {
     this.#blocked.get(from)?.delete(to);
+    this.#refresh(from, to);
+  }
+
+  /** Blocks these directions, besides those that are blocked already. */
+  blockPairs(pairs: readonly Pair[]): void {
+    for (const [from, to] of pairs) this.block(from, to);
+  }
+
+  /** Cuts a node off from all others, whatever else is blocked, until it rejoins. */
+  cutOff(node: string): void {
+    this.#cutOff.add(node);
+    this.#refreshAll();
+  }
+
+  /** Undoes one `cutOff`. */
+  rejoin(node: string): void {
+    this.#cutOff.delete(node);
+    this.#refreshAll();
   }
 
   isBlocked(from: string, to: string): boolean {
-    return this.#blocked.size > 0 && this.#blocked.get(from)?.has(to) === true;
+    if (this.#blocked.get(from)?.has(to) === true) return true;
+    return from !== to && (this.#cutOff.has(from) || this.#cutOff.has(to));
   }
 
   /** Splits nodes into groups that do not reach each other, in either direction. */
@@ -150,31 +170,100 @@ export class Network {
   /** Lets everybody reach everybody again. */
   heal(): void {
     this.#blocked.clear();
+    this.#cutOff.clear();
+    this.#refreshAll();
   }
 
-  /** The times at which copies of a message sent now arrive: none when lost, two when doubled. */
-  arrivals(from: string, to: string, nowMicroseconds: number): number[] {
-    const options = this.#options;
-    const random = this.#random;
-    // All draws are made for every message, so that a blocked link does not move the others.
-    const lost = random.chance(options.lossProbability);
-    const doubled = random.chance(options.duplicationProbability);
-    const overtakes = random.chance(options.reorderingProbability);
-    const drawn = nowMicroseconds + drawDelay(options.delay, random);
-    const copy = doubled ? nowMicroseconds + drawDelay(options.delay, random) : drawn;
-    if (lost || this.isBlocked(from, to)) return [];
-    const first = overtakes ? drawn : this.#inOrder(from, to, drawn);
-    return doubled ? [first, Math.max(first, copy)] : [first];
-  }
-
-  #inOrder(from: string, to: string, drawn: number): number {
-    let arrivals = this.#lastArrivals.get(from);
-    if (arrivals === undefined) {
-      arrivals = new Map();
-      this.#lastArrivals.set(from, arrivals);
+  /** The state of one direction. */
+  link(from: string, to: string): Link {
+    let links = this.#links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.#links.set(from, links);
     }
-    const arrival = Math.max(drawn, arrivals.get(to) ?? 0);
-    arrivals.set(to, arrival);
-    return arrival;
+    let link = links.get(to);
+    if (link === undefined) {
+      link = new Link(from, to, this.#seed, this.#options, this.isBlocked(from, to));
+      links.set(to, link);
+    }
+    return link;
+  }
+
+  /** Links that hold what arrives. */
+  cloggedLinks(): Link[] {
+    return [...this.#eachLink()].filter(({ isClogged }) => isClogged);
+  }
+
+  /** Decides about a message that is sent now. The answer is good until the next call. */
+  pass(link: Link, nowMicroseconds: number, bytes: number): Readonly<Passage> {
+    const { options, random } = link;
+    const passage = this.#passage;
+    // All draws are made for every message, so that a blocked link keeps step with its draws.
+    const isLost = random.chance(options.lossProbability);
+    const isDoubled = random.chance(options.duplicationProbability);
+    const overtakes = random.chance(options.reorderingProbability);
+    const delay = drawDelay(options.delay, random);
+    const copyDelay = isDoubled ? drawDelay(options.delay, random) : 0;
+    passage.duplicateMicroseconds = -1;
+    passage.replayMicroseconds = -1;
+    passage.lost = isLost ? 'loss' : link.isBlocked ? 'blocked' : undefined;
+    if (passage.lost !== undefined) return passage;
+    const leaves = this.#leaves(link, nowMicroseconds, bytes);
+    if (leaves < 0) {
+      passage.lost = 'queue-full';
+      return passage;
+    }
+    let arrival = leaves + delay;
+    if (!overtakes) {
+      if (arrival < link.lastArrivalMicroseconds) arrival = link.lastArrivalMicroseconds;
+      else link.lastArrivalMicroseconds = arrival;
+    }
+    passage.arrivalMicroseconds = arrival;
+    if (isDoubled) passage.duplicateMicroseconds = Math.max(arrival, leaves + copyDelay);
+    if (options.replayProbability !== undefined) this.#replay(options, nowMicroseconds);
+    return passage;
+  }
+
+  /** When the message has left the sender; -1 when it finds no room in the queue of the link. */
+  #leaves(link: Link, nowMicroseconds: number, bytes: number): number {
+    if (link.needsPathValidation) {
+      link.needsPathValidation = false;
+      const roundTrip =
+        drawDelay(link.options.delay, link.random) + drawDelay(link.options.delay, link.random);
+      link.freeAtMicroseconds = Math.max(link.freeAtMicroseconds, nowMicroseconds + roundTrip);
+    }
+    const starts = Math.max(nowMicroseconds, link.freeAtMicroseconds);
+    const { bytesPerSecond = 0, queueBytesMax = limits.queueBytesMax } = link.options;
+    if (bytesPerSecond === 0) return starts;
+    const waitingBytes = ((starts - nowMicroseconds) * bytesPerSecond) / 1_000_000;
+    if (waitingBytes + bytes > queueBytesMax) return -1;
+    const leaves = starts + Math.ceil((bytes * 1_000_000) / bytesPerSecond);
+    link.freeAtMicroseconds = leaves;
+    return leaves;
+  }
+
+  #replay(options: NetworkOptions, nowMicroseconds: number): void {
+    const random = this.#replayRandom;
+    if (!random.chance(options.replayProbability ?? 0)) return;
+    const delay = drawDelay(options.replayDelay ?? usualReplayDelay, random);
+    this.#passage.replayMicroseconds = nowMicroseconds + delay;
+  }
+
+  #tune(link: Link): void {
+    link.options =
+      link.override === undefined ? this.#options : { ...this.#options, ...link.override };
+  }
+
+  #refresh(from: string, to: string): void {
+    const link = this.#links.get(from)?.get(to);
+    if (link !== undefined) link.isBlocked = this.isBlocked(from, to);
+  }
+
+  #refreshAll(): void {
+    for (const link of this.#eachLink()) link.isBlocked = this.isBlocked(link.from, link.to);
+  }
+
+  *#eachLink(): Generator<Link> {
+    for (const links of this.#links.values()) yield* links.values();
   }
 }

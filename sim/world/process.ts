@@ -1,4 +1,4 @@
-import type { DiskView } from './disk.js';
+import type { DiskFailure, DiskView } from './disk.js';
 
 /**
  * What a process may do to the world. Everything takes effect in simulated time; nothing returns
@@ -10,8 +10,15 @@ import type { DiskView } from './disk.js';
 export interface Context<Message, Value> {
   /** The name of the node. */
   readonly name: string;
-  /** Microseconds since the world began. */
+  /**
+   * Microseconds since the world began. No real process knows this; it is for what the scenario
+   * records. A protocol reads the clocks below.
+   */
   readonly nowMicroseconds: number;
+  /** The monotonic clock of the node, which drifts. Timers run by it. */
+  readonly clockMicroseconds: number;
+  /** The wall clock of the node, which drifts, and jumps forward and back. */
+  readonly wallMicroseconds: number;
   /** At least 0 and less than 1, from the node's own stream. */
   random(): number;
   /** Sends a message; it may be lost, doubled or late. To oneself it always arrives, next. */
@@ -22,7 +29,10 @@ export interface Context<Message, Value> {
   clearTimer(tag: string): void;
   /** Writes to the page cache of the disk; undefined removes the key. */
   write(key: string, value: Value | undefined): void;
-  /** Calls `onDiskSynced(token)` once all that is written so far would outlive a crash. */
+  /**
+   * Calls `onDiskSynced(token)` once all that is written so far would outlive a crash, or
+   * `onDiskFailed` with the token.
+   */
   sync(token: number): void;
 }
 
@@ -33,6 +43,14 @@ export interface Process<Message> {
   onTick(tag: string): void;
   /** A sync has finished. Syncs finish in the order in which they began. */
   onDiskSynced(token: number): void;
+  /**
+   * A sync has failed. After `sync-failed`, nothing that it should have covered will be durable
+   * unless it is written again; after `full`, writes before it found no room, and are not there.
+   * A process without this handler crashes.
+   */
+  onDiskFailed?(reason: DiskFailure, token: number): void;
+  /** What was on its way to and from this peer is lost. */
+  onConnectionLost?(peer: string): void;
 }
 
 /** How a node begins, the first time and after each crash. */

@@ -2,18 +2,56 @@ import { limits } from './limits.js';
 
 /** What has happened: the kinds of events of a world. */
 export type EventKind =
-  'start' | 'message' | 'tick' | 'disk-synced' | 'action' | 'crash' | 'pause' | 'resume';
+  | 'start'
+  | 'message'
+  | 'tick'
+  | 'disk-synced'
+  | 'disk-failed'
+  | 'connection-lost'
+  | 'action'
+  | 'crash'
+  | 'pause'
+  | 'resume';
 
 /** One event that has happened. */
 export interface TracedEvent {
   readonly timeMicroseconds: number;
   readonly kind: EventKind;
   readonly node: string;
-  /** The sender of a message, the tag of a timer, the token of a sync, the name of an action. */
+  /** The sender of a message, the tag of a timer, the name of an action, why a disk failed. */
   readonly detail: string;
 }
 
-const fnvPrime = 0x01000193;
+const prime = 0x01000193;
+
+/** A name with its hash, so that a name in many events is hashed once. */
+export interface HashedName {
+  readonly text: string;
+  readonly hash: number;
+}
+
+/** Hashes a name by FNV-1a over its length and its 16-bit characters. */
+export function hashName(text: string): HashedName {
+  let hash = Math.imul(0x811c9dc5 ^ text.length, prime);
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), prime);
+  }
+  return { text, hash };
+}
+
+/** The first word of each event: numbers far apart, so that kinds do not meet times. */
+const kindWords: Readonly<Record<EventKind, number>> = {
+  start: 0x1b873593,
+  message: 0x2545f491,
+  tick: 0x38495ab5,
+  'disk-synced': 0x4cf5ad43,
+  'disk-failed': 0x52dce729,
+  'connection-lost': 0x632be5ab,
+  action: 0x71d67fff,
+  crash: 0x15d4e1d1,
+  pause: 0x2127599b,
+  resume: 0x3c6ef372,
+};
 
 /**
  * A running hash over all events of a run (two lanes of FNV-1a over 32-bit words), so that two runs
@@ -23,7 +61,11 @@ export class Trace {
   #low = 0x811c9dc5;
   #high = 0x01234567;
   #events = 0;
-  readonly #recent: TracedEvent[] = [];
+  /** The last events, by their number modulo the limit. */
+  readonly #times: number[] = [];
+  readonly #kinds: EventKind[] = [];
+  readonly #nodes: string[] = [];
+  readonly #details: string[] = [];
 
   /** Events recorded. */
   get events(): number {
@@ -35,28 +77,45 @@ export class Trace {
     return hexadecimal(this.#high) + hexadecimal(this.#low);
   }
 
-  record(event: TracedEvent, digest: string | number | Uint8Array | null): void {
-    this.#recent[this.#events % limits.recentEventsMax] = event;
+  record(
+    timeMicroseconds: number,
+    kind: EventKind,
+    node: HashedName,
+    detail: HashedName,
+    digest: string | number | Uint8Array | null,
+  ): void {
+    const place = this.#events % limits.recentEventsMax;
+    this.#times[place] = timeMicroseconds;
+    this.#kinds[place] = kind;
+    this.#nodes[place] = node.text;
+    this.#details[place] = detail.text;
     this.#events += 1;
-    this.#addNumber(event.timeMicroseconds);
-    this.#addText(event.kind);
-    this.#addText(event.node);
-    this.#addText(event.detail);
+    this.#add(kindWords[kind]);
+    this.#addNumber(timeMicroseconds);
+    this.#add(node.hash);
+    this.#add(detail.hash);
     if (typeof digest === 'number') this.#addNumber(digest);
     else if (typeof digest === 'string') this.#addText(digest);
-    else if (digest !== null) for (const byte of digest) this.#add(byte);
+    else if (digest !== null) this.#addBytes(digest);
   }
 
   /** The last events, oldest first. */
   recent(): TracedEvent[] {
-    const start = this.#events % limits.recentEventsMax;
-    if (this.#events <= limits.recentEventsMax) return [...this.#recent];
-    return [...this.#recent.slice(start), ...this.#recent.slice(0, start)];
+    const count = Math.min(this.#events, limits.recentEventsMax);
+    return Array.from({ length: count }, (_, index) => {
+      const place = (this.#events - count + index) % limits.recentEventsMax;
+      return {
+        timeMicroseconds: this.#times[place]!,
+        kind: this.#kinds[place]!,
+        node: this.#nodes[place]!,
+        detail: this.#details[place]!,
+      };
+    });
   }
 
   #add(word: number): void {
-    this.#low = Math.imul(this.#low ^ word, fnvPrime);
-    this.#high = Math.imul(this.#high ^ this.#low ^ (this.#low >>> 15), fnvPrime);
+    this.#low = Math.imul(this.#low ^ word, prime);
+    this.#high = Math.imul(this.#high ^ this.#low ^ (this.#low >>> 15), prime);
   }
 
   #addNumber(value: number): void {
@@ -68,6 +127,11 @@ export class Trace {
   #addText(text: string): void {
     this.#add(text.length);
     for (let index = 0; index < text.length; index++) this.#add(text.charCodeAt(index));
+  }
+
+  #addBytes(bytes: Uint8Array): void {
+    this.#add(bytes.length);
+    for (const byte of bytes) this.#add(byte);
   }
 }
 

@@ -1,31 +1,21 @@
-import type { CrashLoss, DiskView } from './disk.js';
+import type { DamageGate } from './damage.js';
+import { NodeContext, type Hands } from './context.js';
+import { checkDelay } from './delay.js';
+import type { DiskFaults, DiskView } from './disk.js';
 import { assert, SimulationError } from './errors.js';
-import { EventHeap } from './event-heap.js';
+import type { WorldEvent } from './events.js';
+import { Host } from './host.js';
 import { limits } from './limits.js';
-import { checkDelay, drawDelay, Network, reliableNetwork } from './network.js';
-import type { Delay, NetworkOptions } from './network.js';
-import { NodeState, type HeldEvent } from './node-state.js';
-import type { Context, NodeProgram } from './process.js';
+import { reliableNetwork, type Link } from './link.js';
+import { Network } from './network.js';
+import { NodeState, type Route } from './node.js';
+import type { WorldObserver } from './observer.js';
+import { usualDisk, type WorldOptions } from './options.js';
+import type { NodeProgram } from './process.js';
 import { RandomStream } from './random.js';
-import { Trace, type EventKind, type TracedEvent } from './trace.js';
-
-/** How the disks of a world behave. */
-export interface DiskOptions {
-  readonly syncDelay: Delay;
-  readonly crashLoss: CrashLoss;
-}
-
-/** How a world begins. The seed decides everything else. */
-export interface WorldOptions<Message> {
-  readonly seed: number;
-  readonly network?: NetworkOptions;
-  readonly disk?: DiskOptions;
-  /**
-   * What of a message enters the trace hash. Without it strings, numbers and bytes enter whole, of
-   * other values only their arrival.
-   */
-  readonly digest?: (message: Message) => string | number | Uint8Array;
-}
+import { Timeline } from './timeline.js';
+import type { TracedEvent } from './trace.js';
+import { Transport } from './transport.js';
 
 /** When to stop a run; the first that holds does. */
 export interface RunOptions {
@@ -39,35 +29,15 @@ export interface RunOptions {
 /** Why a run ended: nothing left to do, the time, the number of events, or the condition. */
 export type RunEnd = 'idle' | 'time' | 'events' | 'condition';
 
-type WorldEvent<Message> =
-  | { readonly kind: 'start'; readonly node: string; readonly life: number }
-  | {
-      readonly kind: 'message';
-      readonly from: string;
-      readonly node: string;
-      readonly message: Message;
-    }
-  | {
-      readonly kind: 'tick';
-      readonly node: string;
-      readonly life: number;
-      readonly tag: string;
-      readonly generation: number;
-    }
-  | {
-      readonly kind: 'disk-synced';
-      readonly node: string;
-      readonly life: number;
-    }
-  | { readonly kind: 'action'; readonly node: string; readonly run: () => void };
-
-const usualDisk: DiskOptions = {
-  syncDelay: { kind: 'uniform', minimumMicroseconds: 50, maximumMicroseconds: 2000 },
-  crashLoss: 'random-suffix',
-};
+/** What the clock of a node shows, in microseconds. */
+export interface ClockReading {
+  readonly clockMicroseconds: number;
+  readonly wallMicroseconds: number;
+  readonly driftPartsPerMillion: number;
+}
 
 /**
- * A whole swarm in one thread: nodes, their network and their disks, driven by a heap of events.
+ * A whole swarm in one thread: nodes, their network, disks and clocks, driven by a heap of events.
  * Nothing in it depends on anything but the seed and the order of the calls made on it.
  *
  *     addNode --> up <--resume-- paused
@@ -79,41 +49,47 @@ const usualDisk: DiskOptions = {
 export class World<Message, Value = Uint8Array> {
   readonly seed: number;
   readonly network: Network;
-  readonly #disk: DiskOptions;
-  readonly #digest: ((message: Message) => string | number | Uint8Array) | undefined;
-  readonly #heap = new EventHeap<WorldEvent<Message>>();
   readonly #nodes = new Map<string, NodeState<Message, Value>>();
-  readonly #trace = new Trace();
-  #now = 0;
+  readonly #timeline = new Timeline<Message, Value>();
+  readonly #host: Host<Message, Value>;
+  readonly #transport: Transport<Message, Value>;
+  readonly #hands: Hands<Message, Value>;
+  readonly #rotRandom: RandomStream;
+  #gate: DamageGate | undefined;
 
   constructor(options: WorldOptions<Message>) {
     this.seed = options.seed;
-    this.network = new Network(
-      options.network ?? reliableNetwork,
-      new RandomStream(options.seed, 'network'),
-    );
-    this.#disk = options.disk ?? usualDisk;
-    checkDelay(this.#disk.syncDelay);
-    this.#digest = options.digest;
+    this.network = new Network(options.network ?? reliableNetwork, options.seed);
+    const disk = options.disk ?? usualDisk;
+    checkDelay(disk.syncDelay);
+    this.#host = new Host(this.#timeline, disk, options);
+    this.#transport = new Transport(this.#timeline, this.network, this.#host, options);
+    this.#hands = {
+      timeline: this.#timeline,
+      host: this.#host,
+      transport: this.#transport,
+      route: (node, to) => this.#route(node, to),
+    };
+    this.#rotRandom = new RandomStream(options.seed, 'bit rot');
   }
 
   get nowMicroseconds(): number {
-    return this.#now;
+    return this.#timeline.nowMicroseconds;
   }
 
   /** Events that have happened. */
   get events(): number {
-    return this.#trace.events;
+    return this.#timeline.trace.events;
   }
 
   /** Equal for two runs exactly when the same events happened at the same times. */
   get traceHash(): string {
-    return this.#trace.hash;
+    return this.#timeline.trace.hash;
   }
 
   /** The last events, oldest first, to be printed when a run fails. */
   recentEvents(): TracedEvent[] {
-    return this.#trace.recent();
+    return this.#timeline.trace.recent();
   }
 
   /** Names of all nodes, up or down, in the order in which they were added. */
@@ -148,30 +124,27 @@ export class World<Message, Value = Uint8Array> {
       throw new SimulationError('limit-exceeded', `a world has at most ${limits.nodesMax} nodes`);
     }
     const node = new NodeState<Message, Value>(name, program, this.seed);
+    if (this.#gate !== undefined) node.disk.gate = this.#gate;
     this.#nodes.set(name, node);
-    this.#boot(node);
+    this.#host.boot(node);
   }
 
   /** Plans an action of the scenario: a fault, a check, a call into a process. */
   at(timeMicroseconds: number, name: string, action: () => void): void {
-    const time = Math.max(timeMicroseconds, this.#now);
-    this.#push(time, { kind: 'action', node: name, run: action });
+    const time = Math.max(timeMicroseconds, this.nowMicroseconds);
+    this.#timeline.push(time, { kind: 'action', name: this.#timeline.name(name), run: action });
   }
 
   /** The process dies, and with it what its disk had not synced. Nothing when it is down. */
   crash(name: string): void {
     const node = this.#node(name);
-    if (!node.isUp) return;
-    node.forget();
-    node.life += 1;
-    node.disk.crash(this.#disk.crashLoss, node.diskRandom);
-    this.#record('crash', name, '', null);
+    if (node.isUp) this.#host.crash(node);
   }
 
   /** Starts a crashed node from its disk. Nothing when it is up. */
   restart(name: string): void {
     const node = this.#node(name);
-    if (!node.isUp) this.#boot(node);
+    if (!node.isUp) this.#host.boot(node);
   }
 
   /** Crashes a node and replaces its disk by an empty one. */
@@ -180,237 +153,199 @@ export class World<Message, Value = Uint8Array> {
     this.#node(name).disk.wipe();
   }
 
+  /** The program that the node runs from its next start on, for example another release. */
+  setProgram(name: string, program: NodeProgram<Message, Value>): void {
+    this.#node(name).program = program;
+  }
+
   /** Stops the process as SIGSTOP does: what arrives waits. Nothing when it is down. */
   pause(name: string): void {
     const node = this.#node(name);
     if (!node.isUp || node.isPaused) return;
     node.isPaused = true;
-    this.#record('pause', name, '', null);
+    this.#timeline.note('pause', node.name);
   }
 
   /** Lets a paused process go on; it is told at once what waited. */
   resume(name: string): void {
     const node = this.#node(name);
-    if (!node.isPaused) return;
-    node.isPaused = false;
-    this.#record('resume', name, '', null);
-    const held = node.held.splice(0);
-    node.heldMessages = 0;
-    const life = node.life;
-    for (const event of held) if (node.life === life) this.#tell(node, event);
+    if (node.isPaused) this.#host.resume(node);
+  }
+
+  /**
+   * The node takes one message in so many microseconds; the rest waits, and beyond `unreadMax`
+   * messages it is lost. 0 reads at once, as usual.
+   */
+  slowReader(
+    name: string,
+    microsecondsPerMessage: number,
+    unreadMax: number = limits.messagesHeldPerNodeMax,
+  ): void {
+    checkWhole('microsecondsPerMessage', microsecondsPerMessage, 0);
+    checkWhole('unreadMax', unreadMax, 1);
+    this.#host.setReadingSpeed(this.#node(name), microsecondsPerMessage, unreadMax);
+  }
+
+  /** Holds all that arrives in this direction until `unclog`. */
+  clog(from: string, to: string): void {
+    this.#linkBetween(from, to).isClogged = true;
+  }
+
+  /** Delivers at once, in order of arrival, what a clogged direction holds. */
+  unclog(from: string, to: string): void {
+    this.#transport.unclog(this.#linkBetween(from, to));
+  }
+
+  unclogAll(): void {
+    for (const link of this.network.cloggedLinks()) this.#transport.unclog(link);
+  }
+
+  /** Loses what is on its way between two nodes, both ways, and tells both processes. */
+  resetConnection(one: string, other: string): void {
+    this.#transport.reset(this.#node(one), this.#node(other));
+  }
+
+  /**
+   * Loses what is on its way between two nodes, both ways, and tells one; the peer is told after
+   * it has sent a message in vain (QUIC stateless reset, RFC 9000, 10.3).
+   */
+  resetStateless(seenBy: string, peer: string): void {
+    this.#transport.resetStateless(this.#node(seenBy), this.#node(peer));
+  }
+
+  /**
+   * The node has a new address: what is on its way to the old one is lost, and the first message of
+   * each path takes a round trip more (QUIC path validation, RFC 9000, 8.2).
+   */
+  changeAddress(name: string): void {
+    this.#node(name);
+    this.#transport.changeAddress(name, this.nodeNames);
   }
 
   /** Syncs of this node that are not finished yet finish after this time at the earliest. */
   stallDisk(name: string, durationMicroseconds: number): void {
     const node = this.#node(name);
-    const until = this.#now + durationMicroseconds;
+    const until = this.nowMicroseconds + durationMicroseconds;
     node.diskStalledUntilMicroseconds = Math.max(node.diskStalledUntilMicroseconds, until);
+  }
+
+  /** Changes what is wrong with the disk of a node from now on. */
+  changeDiskFaults(name: string, faults: Partial<DiskFaults>): void {
+    this.#node(name).disk.changeFaults(faults);
+  }
+
+  /** Lets the disk of a node do what it says from now on; what is damaged stays damaged. */
+  endDiskFaults(name: string): void {
+    this.#node(name).disk.endFaults();
+  }
+
+  /**
+   * Damages up to `keysMax` durable values of a node, of the keys with the prefix, and returns
+   * their keys.
+   */
+  rotDisk(name: string, keysMax = 1, prefix = ''): string[] {
+    return this.#node(name).disk.rot(this.#rotRandom, prefix, keysMax);
+  }
+
+  /** Keys of a node that hold something else than was acknowledged: damaged, or an older value. */
+  wrongKeysOf(name: string): string[] {
+    return this.#node(name).disk.wrongKeys;
+  }
+
+  /** Asks this gate before any disk of the world is damaged. */
+  guardDisks(gate: DamageGate): void {
+    this.#gate = gate;
+    for (const node of this.#nodes.values()) node.disk.gate = gate;
+  }
+
+  clockOf(name: string): ClockReading {
+    const { clock } = this.#node(name);
+    const now = this.nowMicroseconds;
+    return {
+      clockMicroseconds: clock.monotonic(now),
+      wallMicroseconds: clock.wall(now),
+      driftPartsPerMillion: clock.driftPartsPerMillion,
+    };
+  }
+
+  /** Lets the clock of a node run faster, or slower when negative; running timers follow it. */
+  setClockDrift(name: string, partsPerMillion: number): void {
+    checkWhole('partsPerMillion', partsPerMillion, limits.driftPartsPerMillionMin);
+    checkWhole('-partsPerMillion', -partsPerMillion, -limits.driftPartsPerMillionMax);
+    const node = this.#node(name);
+    node.clock.setDrift(partsPerMillion, this.nowMicroseconds);
+    this.#host.replanTimers(node);
+  }
+
+  /** Sets the wall clock of a node forward, or back when negative. */
+  jumpClock(name: string, microseconds: number): void {
+    checkWhole('microseconds', microseconds, Number.MIN_SAFE_INTEGER);
+    this.#node(name).clock.jump(microseconds);
+  }
+
+  /** Sets the wall clock of a node to true time and so much more. */
+  setClockOffset(name: string, microseconds: number): void {
+    checkWhole('microseconds', microseconds, Number.MIN_SAFE_INTEGER);
+    this.#node(name).clock.setOffset(microseconds, this.nowMicroseconds);
+  }
+
+  /** Tells an observer everything that happens from now on; undefined tells nobody. */
+  observe(observer: WorldObserver<Message> | undefined): void {
+    this.#timeline.observer = observer;
   }
 
   /** Lets events happen until one of the ends given. */
   run(options: RunOptions = {}): RunEnd {
     const { untilMicroseconds = Infinity, eventsMax = Infinity, until } = options;
-    const last = this.#trace.events + eventsMax;
+    const timeline = this.#timeline;
+    const { heap, trace } = timeline;
+    const last = trace.events + eventsMax;
     for (;;) {
-      if (this.#heap.size === 0) {
-        if (untilMicroseconds !== Infinity) this.#now = Math.max(this.#now, untilMicroseconds);
-        return 'idle';
+      const next = heap.nextMicroseconds;
+      if (heap.size === 0 || next > untilMicroseconds) {
+        if (untilMicroseconds !== Infinity) {
+          timeline.nowMicroseconds = Math.max(timeline.nowMicroseconds, untilMicroseconds);
+        }
+        return heap.size === 0 ? 'idle' : 'time';
       }
-      if (this.#heap.nextMicroseconds > untilMicroseconds) {
-        this.#now = Math.max(this.#now, untilMicroseconds);
-        return 'time';
-      }
-      if (this.#trace.events >= last) return 'events';
-      this.#step();
+      if (trace.events >= last) return 'events';
+      assert(next >= timeline.nowMicroseconds, 'time does not go back');
+      timeline.nowMicroseconds = next;
+      this.#happen(heap.pop()!);
       if (until?.() === true) return 'condition';
     }
   }
 
-  #step(): void {
-    const time = this.#heap.nextMicroseconds;
-    const event = this.#heap.pop()!;
-    assert(time >= this.#now, 'time does not go back');
-    this.#now = time;
-    if (event.kind === 'action') {
-      this.#record('action', event.node, '', null);
-      event.run();
-      return;
-    }
-    const node = this.#node(event.node);
-    if (event.kind === 'message') {
-      if (event.from !== node.name && this.network.isBlocked(event.from, node.name)) return;
-      this.#deliver(node, { kind: 'message', from: event.from, message: event.message });
-      return;
-    }
-    if (event.life !== node.life) return;
-    if (event.kind === 'start') this.#start(node);
-    else if (event.kind === 'tick') this.#deliver(node, event);
-    else this.#finishSync(node, event);
-  }
-
-  #finishSync(
-    node: NodeState<Message, Value>,
-    event: WorldEvent<Message> & { readonly kind: 'disk-synced' },
-  ): void {
-    if (this.#now < node.diskStalledUntilMicroseconds) {
-      node.lastSyncMicroseconds = node.diskStalledUntilMicroseconds;
-      this.#push(node.diskStalledUntilMicroseconds, event);
-      return;
-    }
-    const sync = node.syncs.shift();
-    assert(sync !== undefined, 'a sync that finishes has begun');
-    // The kernel writes even while the process stands still.
-    node.disk.finishSync(sync.syncPoint);
-    this.#deliver(node, { kind: 'disk-synced', token: sync.token });
-  }
-
-  #deliver(node: NodeState<Message, Value>, event: HeldEvent<Message>): void {
-    if (node.process === null) return;
-    if (!node.isPaused) {
-      this.#tell(node, event);
-      return;
-    }
-    if (event.kind === 'message') {
-      if (node.heldMessages >= limits.messagesHeldPerNodeMax) return;
-      node.heldMessages += 1;
-    }
-    node.held.push(event);
-  }
-
-  #tell(node: NodeState<Message, Value>, event: HeldEvent<Message>): void {
-    const process = node.process;
-    if (process === null) return;
-    if (event.kind === 'tick') {
-      if (node.timers.get(event.tag) !== event.generation) return;
-      node.timers.delete(event.tag);
-      this.#record('tick', node.name, event.tag, null);
-      this.#guard(node, () => process.onTick(event.tag));
-    } else if (event.kind === 'message') {
-      this.#record('message', node.name, event.from, this.#digestOf(event.message));
-      this.#guard(node, () => process.onMessage(event.from, event.message));
-    } else {
-      this.#record('disk-synced', node.name, '', event.token);
-      this.#guard(node, () => process.onDiskSynced(event.token));
+  #happen(event: WorldEvent<Message, Value>): void {
+    switch (event.kind) {
+      case 'message':
+        return this.#transport.arrive(event);
+      case 'tick':
+        return this.#host.deliver(event.node, event);
+      case 'action':
+        this.#timeline.note('action', event.name);
+        return event.run();
+      default:
+        if (event.life !== event.node.life) return;
+        if (event.kind === 'sync') this.#host.finishSync(event);
+        else if (event.kind === 'start') {
+          this.#host.start(event.node, new NodeContext(event.node, this.#hands));
+        } else if (event.kind === 'read') this.#host.read(event.node);
+        else this.#host.deliver(event.node, event);
     }
   }
 
-  #guard(node: NodeState<Message, Value>, call: () => void): void {
-    try {
-      call();
-    } catch (error) {
-      if (error instanceof SimulationError && error.code === 'process-failed') throw error;
-      const what = error instanceof Error ? error.message : String(error);
-      throw new SimulationError(
-        'process-failed',
-        `seed ${this.seed}: ${node.name} failed at ${this.#now} us, ` +
-          `after ${this.#trace.events} events: ${what}`,
-        { cause: error },
-      );
-    }
+  #route(node: NodeState<Message, Value>, to: string): Route<Message, Value> {
+    const target = this.#node(to);
+    const route = { link: this.network.link(node.name.text, to), target };
+    node.routes.set(to, route);
+    return route;
   }
 
-  #boot(node: NodeState<Message, Value>): void {
-    node.isUp = true;
-    this.#push(this.#now, { kind: 'start', node: node.name, life: node.life });
-  }
-
-  #start(node: NodeState<Message, Value>): void {
-    this.#record('start', node.name, '', null);
-    const context = this.#contextFor(node);
-    this.#guard(node, () => {
-      node.process = node.program.start(node.disk, context);
-    });
-  }
-
-  #contextFor(node: NodeState<Message, Value>): Context<Message, Value> {
-    const now = (): number => this.#now;
-    const life = node.life;
-    const alive = (): void =>
-      assert(node.isUp && node.life === life, `${node.name} acts only while its process lives`);
-    return {
-      name: node.name,
-      get nowMicroseconds() {
-        return now();
-      },
-      random: () => node.random.fraction(),
-      send: (to, message) => {
-        alive();
-        this.#send(node.name, to, message);
-      },
-      setTimer: (delayMicroseconds, tag) => {
-        alive();
-        this.#setTimer(node, delayMicroseconds, tag);
-      },
-      clearTimer: (tag) => {
-        node.timers.delete(tag);
-      },
-      write: (key, value) => {
-        alive();
-        node.disk.write(key, value);
-      },
-      sync: (token) => {
-        alive();
-        this.#sync(node, token);
-      },
-    };
-  }
-
-  #send(from: string, to: string, message: Message): void {
+  #linkBetween(from: string, to: string): Link {
+    this.#node(from);
     this.#node(to);
-    const kept =
-      message instanceof Uint8Array ? (message.slice() as Message & Uint8Array) : message;
-    const arrivals = from === to ? [this.#now] : this.network.arrivals(from, to, this.#now);
-    for (const time of arrivals) {
-      this.#push(time, { kind: 'message', from, node: to, message: kept });
-    }
-  }
-
-  #setTimer(node: NodeState<Message, Value>, delayMicroseconds: number, tag: string): void {
-    assert(
-      Number.isSafeInteger(delayMicroseconds) && delayMicroseconds >= 0,
-      'a timer has a delay in whole microseconds',
-    );
-    if (node.timers.size >= limits.timersPerNodeMax && !node.timers.has(tag)) {
-      throw new SimulationError('limit-exceeded', `${node.name} has too many timers`);
-    }
-    const generation = ++node.timerGeneration;
-    node.timers.set(tag, generation);
-    const { name, life } = node;
-    this.#push(this.#now + delayMicroseconds, { kind: 'tick', node: name, life, tag, generation });
-  }
-
-  #sync(node: NodeState<Message, Value>, token: number): void {
-    const drawn = this.#now + drawDelay(this.#disk.syncDelay, node.diskRandom);
-    const finish = Math.max(drawn, node.lastSyncMicroseconds, node.diskStalledUntilMicroseconds);
-    node.lastSyncMicroseconds = finish;
-    node.syncs.push({ token, syncPoint: node.disk.syncPoint });
-    this.#push(finish, { kind: 'disk-synced', node: node.name, life: node.life });
-  }
-
-  #push(timeMicroseconds: number, event: WorldEvent<Message>): void {
-    assert(timeMicroseconds <= limits.timeMicrosecondsMax, 'simulated time stays a whole number');
-    if (this.#heap.size >= limits.eventsPendingMax) {
-      throw new SimulationError(
-        'limit-exceeded',
-        `${this.#heap.size} events wait at ${this.#now} us; a process sends or sets without end`,
-      );
-    }
-    this.#heap.push(timeMicroseconds, event);
-  }
-
-  #record(
-    kind: EventKind,
-    node: string,
-    detail: string,
-    digest: string | number | Uint8Array | null,
-  ): void {
-    this.#trace.record({ timeMicroseconds: this.#now, kind, node, detail }, digest);
-  }
-
-  #digestOf(message: Message): string | number | Uint8Array | null {
-    if (this.#digest !== undefined) return this.#digest(message);
-    if (typeof message === 'string' || typeof message === 'number') return message;
-    return message instanceof Uint8Array ? message : null;
+    return this.network.link(from, to);
   }
 
   #node(name: string): NodeState<Message, Value> {
@@ -420,4 +355,9 @@ export class World<Message, Value = Uint8Array> {
     }
     return node;
   }
+}
+
+function checkWhole(name: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new SimulationError('invalid-option', `${name} is ${value}`);
 }

@@ -14,7 +14,7 @@ describe('SimulatedDisk', () => {
     disk.write('kept', 'new');
     disk.write('removed', undefined);
     disk.write('lost', 'x');
-    disk.finishSync(point);
+    disk.finishSync(point, new RandomStream(seed, 'faults'));
     expect(disk.get('kept')).toBe('new');
     expect(disk.keys()).toEqual(['kept', 'lost']);
     disk.crash('all-unsynced', new RandomStream(seed, 'disk'));
@@ -52,7 +52,7 @@ describe('SimulatedDisk', () => {
         else if (action === 'finish') {
           const sync = begun.shift();
           if (sync === undefined) continue;
-          disk.finishSync(sync.point);
+          disk.finishSync(sync.point, random);
           durable = Math.max(durable, sync.written);
         } else {
           disk.crash(loss, random);
