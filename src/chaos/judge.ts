@@ -78,7 +78,7 @@ function linearizability({ operations }: Facts): Check {
 }
 
 /** Ids that are written once show a lost write whatever else was written. */
-function durability({ operations, nodes, nodeCount }: Facts): Check {
+function durability({ operations, nodes }: Facts): Check {
   const acknowledged = operations.filter(({ kind, id, outcome }) => {
     return kind === 'insert' && outcome === 'ok' && isOwnId(id);
   });
@@ -90,7 +90,7 @@ function durability({ operations, nodes, nodeCount }: Facts): Check {
         return `${name} has ${found} as ${id}; ${content} was acknowledged, entry ${index}`;
       }),
   );
-  const good = `${acknowledged.length} acknowledged writes of single ids are on ${nodeCount} nodes`;
+  const good = `${acknowledged.length} acknowledged writes of single ids are on ${nodes.length} nodes`;
   return check('durability', problems, good);
 }
 

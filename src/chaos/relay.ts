@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:dgram';
 import type { FaultAction } from '../../sim/nemesis/index.js';
-import type { NetworkOptions } from '../../sim/world/network.js';
+import type { NetworkOptions } from '../../sim/world/index.js';
 import { openSocket, send, Underway } from './datagrams.js';
 import { limits } from './limits.js';
 import type { Place } from './places.js';
@@ -52,7 +52,7 @@ function carry(bytes: Buffer, from: Place, fromPort: number, to: Place, toPort: 
   // As on a path that drops fragments: whoever sends must find out what fits.
   if (out === undefined || bytes.length + HEADER_BYTES > limits.mtuBytes) return;
   const nowMicroseconds = Math.round(performance.now() * 1_000);
-  for (const atMicroseconds of policy.arrivals(from.name, to.name, nowMicroseconds)) {
+  for (const atMicroseconds of policy.arrivals(from.name, to.name, nowMicroseconds, bytes.length)) {
     underway.add(atMicroseconds / 1_000, () => {
       if (policy.arrives(from.name, to.name)) send(out, bytes, { host: to.inside, port: toPort });
     });

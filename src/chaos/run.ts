@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describeAction, type FaultAction, type Schedule } from '../../sim/nemesis/index.js';
-import type { NetworkOptions } from '../../sim/world/network.js';
+import type { NetworkOptions } from '../../sim/world/index.js';
 import { parsePeerAddress } from '../../transport/identity/index.js';
 import type { Member } from '../client/index.js';
 import type { ConnectParams, Observation, StartParams } from './clients.js';

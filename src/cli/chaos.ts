@@ -8,8 +8,8 @@ import type { Command } from 'commander';
 
 import { describeSchedule, faultKinds, generateSchedule } from '../../sim/nemesis/index.js';
 import type { FaultKind, Schedule } from '../../sim/nemesis/index.js';
-import { reliableNetwork } from '../../sim/world/network.js';
-import type { NetworkOptions } from '../../sim/world/network.js';
+import { reliableNetwork } from '../../sim/world/index.js';
+import type { NetworkOptions } from '../../sim/world/index.js';
 import { ChaosError } from '../chaos/errors.js';
 import { limits } from '../chaos/limits.js';
 import { obstacle, removeLeftovers } from '../chaos/namespaces.js';
