@@ -7,7 +7,12 @@
  */
 import { assert } from '../../nodes/assert.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
-import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
+import {
+  applySchedule,
+  clockFaultKinds,
+  generateSchedule,
+  networkFaultKinds,
+} from '../nemesis/index.js';
 import type { Schedule } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
@@ -35,6 +40,15 @@ export interface SessionsReport {
   readonly traceHash: string;
 }
 
+/** Its nodes have no answer to a disk that fails or damages what it holds. */
+const kindsSurvived = [
+  ...networkFaultKinds,
+  ...clockFaultKinds,
+  'crash',
+  'pause',
+  'disk-stall',
+] as const;
+
 const SECOND = 1_000_000;
 const DAY_MS = 24 * 3_600_000;
 
@@ -45,7 +59,7 @@ export function runClientSessions(
 ): SessionsReport {
   const random = new RandomStream(seed, 'scenario');
   const nodeIds = Array.from({ length: random.pick([1, 3, 3, 5]) }, (_, i) => i + 1);
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  const kinds = random.shuffle(kindsSurvived).slice(0, random.integer(1, kindsSurvived.length));
   const drawn = generateSchedule(seed, {
     nodes: nodeIds.map(nodeName),
     durationMicroseconds: random.integer(10, 30) * SECOND,

@@ -132,9 +132,18 @@ serveParent({
   },
 
   /** The members as the swarm knows them. */
-  members: async (): Promise<{ members: readonly Member[]; leader: number }> => {
-    const { members, leader } = await swarm().status({ deadlineMs: limits.operationDeadlineMs });
-    return { members, leader };
+  members: async (): Promise<readonly Member[]> => {
+    return (await swarm().status({ deadlineMs: limits.operationDeadlineMs })).members;
+  },
+
+  /** Name of the node that leads; empty when nobody is known to. */
+  leader: async (): Promise<string> => {
+    const deadlineMs = limits.leaderTimeoutMs;
+    const status = await swarm()
+      .status({ deadlineMs })
+      .catch(() => undefined);
+    const leading = status?.members.find(({ nodeId }) => nodeId === status.leader);
+    return leading === undefined ? '' : nameOf(leading.peerId);
   },
 
   /** The first text that a node turns into a vector loads its model; that is no part of the load. */

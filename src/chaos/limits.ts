@@ -8,8 +8,6 @@ export const limits = {
   /** Mean time between the beginnings of two generated faults, and that a fault lasts. */
   meanPauseMs: 3_000,
   meanFaultMs: 4_000,
-  /** Characters of a schedule file. */
-  scheduleCharactersMax: 16 * 1024 * 1024,
 
   /** Load before the first fault and after the swarm serves again. */
   calmMs: 3_000,
@@ -48,4 +46,8 @@ export const limits = {
   nodePort: 4_433,
   /** Ports that the relay stands for at a time; datagrams of further ones are lost. */
   relayPortsMax: 4_096,
+  /** Datagrams that clogged directions hold; further ones are lost. */
+  relayHeldMax: 65_536,
+  /** For the answer to who leads, when a fault is aimed at the leader. */
+  leaderTimeoutMs: 1_000,
 } as const;

@@ -1,101 +1,108 @@
 /** Carries a schedule of faults out on real processes and on the relay between them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultAction, Schedule } from '../../sim/nemesis/index.js';
+import { TargetMemory } from '../../sim/nemesis/targets.js';
+import { RandomStream } from '../../sim/world/index.js';
 import { nowMicroseconds } from './operations.js';
-import type { Remote } from './remote.js';
-import type { Swarm } from './swarm.js';
+import { treatments } from './treatments.js';
 
-/** What carries an action out, and whether it begins a fault. */
-interface Treatment {
-  readonly by: 'relay' | 'processes';
-  readonly isBeginning: boolean;
+/** What faults are done to. */
+export interface NemesisPorts {
+  /** Has the relay do one action of the network. */
+  relay(action: FaultAction): Promise<unknown>;
+  /** Each is false when there was nothing to do. */
+  kill(node: string): Promise<boolean>;
+  start(node: string): boolean;
+  pause(node: string): boolean;
+  resume(node: string): boolean;
+  /** Name of the node that leads; undefined when nobody is known to. */
+  leader(): Promise<string | undefined>;
 }
 
-const begins = (by: Treatment['by']): Treatment => ({ by, isBeginning: true });
-const ends = (by: Treatment['by']): Treatment => ({ by, isBeginning: false });
-
-/** Every action that the nemesis of the simulator knows. */
-const treatments: Readonly<Record<FaultAction['kind'], Treatment>> = {
-  partition: begins('relay'),
-  isolate: begins('relay'),
-  'one-way': begins('relay'),
-  bridge: begins('relay'),
-  heal: ends('relay'),
-  loss: begins('relay'),
-  'loss-end': ends('relay'),
-  crash: begins('processes'),
-  restart: ends('processes'),
-  pause: begins('processes'),
-  resume: ends('processes'),
-};
-
-/** An action that was carried out. */
+/** An action that was carried out, or that found nothing to do. */
 export interface AppliedAction {
   /** On the monotonic clock, when it was done. */
   readonly atMicroseconds: number;
+  /** With names in place of targets, unless there was no such node. */
   readonly action: FaultAction;
   readonly isBeginning: boolean;
-  /** False when there was nothing to do: a restart of a node that runs. */
+  /** False when there was nothing to do: a restart of a node that runs, a fault of no leader. */
   readonly hadEffect: boolean;
 }
 
 export class Nemesis {
   readonly applied: AppliedAction[] = [];
-  readonly #swarm: Swarm;
-  readonly #relay: Remote;
+  readonly #schedule: Schedule;
+  readonly #ports: NemesisPorts;
   readonly #onApplied: (applied: AppliedAction) => void;
+  readonly #targets: TargetMemory;
+  #leader: string | undefined;
 
-  constructor(swarm: Swarm, relay: Remote, onApplied: (applied: AppliedAction) => void) {
-    this.#swarm = swarm;
-    this.#relay = relay;
+  constructor(
+    schedule: Schedule,
+    ports: NemesisPorts,
+    onApplied: (applied: AppliedAction) => void = () => undefined,
+  ) {
+    this.#schedule = schedule;
+    this.#ports = ports;
     this.#onApplied = onApplied;
+    const random = new RandomStream(schedule.seed, 'nemesis targets');
+    this.#targets = new TargetMemory((target) => {
+      if (target === '@leader') return this.#leader;
+      return target === '@random' ? random.pick(schedule.nodes) : target;
+    });
   }
 
   /** Follows the schedule from now on, to its end, when everything is healed. */
-  async follow(schedule: Schedule, signal: AbortSignal): Promise<void> {
+  async follow(signal: AbortSignal): Promise<void> {
+    const { faults, durationMicroseconds } = this.#schedule;
     const startedMs = performance.now();
-    for (const { atMicroseconds, action } of schedule.faults) {
+    for (const { atMicroseconds, action } of faults) {
       // What is planned for the end is healing, which is done in any case.
-      if (atMicroseconds >= schedule.durationMicroseconds) break;
+      if (atMicroseconds >= durationMicroseconds) break;
       await sleepUntil(startedMs + atMicroseconds / 1_000, signal);
       await this.#apply(action);
     }
-    await sleepUntil(startedMs + schedule.durationMicroseconds / 1_000, signal);
-    await this.#heal(schedule.nodes);
+    await sleepUntil(startedMs + durationMicroseconds / 1_000, signal);
+    await this.#apply({ kind: 'heal-all' });
   }
 
-  /** Ends every fault, whether or not the schedule says so. */
-  async #heal(nodes: readonly string[]): Promise<void> {
-    await this.#apply({ kind: 'heal' });
-    await this.#apply({ kind: 'loss-end' });
-    for (const node of nodes) {
-      await this.#apply({ kind: 'resume', node });
-      await this.#apply({ kind: 'restart', node });
-    }
-  }
-
-  async #apply(action: FaultAction): Promise<void> {
-    const { by, isBeginning } = treatments[action.kind];
-    let hadEffect = true;
-    if (by === 'relay') await this.#relay.call('apply', { action });
-    else hadEffect = await this.#applyToProcess(action);
-    const applied = { atMicroseconds: nowMicroseconds(), action, isBeginning, hadEffect };
+  async #apply(planned: FaultAction): Promise<void> {
+    if (JSON.stringify(planned).includes('"@leader"')) this.#leader = await this.#ports.leader();
+    const action = this.#targets.aim(planned);
+    const hadEffect = action !== undefined && (await this.#carryOut(action));
+    const applied = {
+      atMicroseconds: nowMicroseconds(),
+      action: action ?? planned,
+      isBeginning: treatments[planned.kind]?.does === 'begin',
+      hadEffect,
+    };
     this.applied.push(applied);
     this.#onApplied(applied);
   }
 
-  async #applyToProcess(action: FaultAction): Promise<boolean> {
+  /** False when there was nothing to do. */
+  async #carryOut(action: FaultAction): Promise<boolean> {
+    const ports = this.#ports;
     switch (action.kind) {
       case 'crash':
-        return this.#swarm.nodeOf(action.node).kill();
+        return ports.kill(action.node);
       case 'restart':
-        return this.#swarm.start(action.node);
+        return ports.start(action.node);
       case 'pause':
-        return this.#swarm.nodeOf(action.node).pause();
+        return ports.pause(action.node);
       case 'resume':
-        return this.#swarm.nodeOf(action.node).resume();
+        return ports.resume(action.node);
+      case 'heal-all':
+        for (const node of this.#schedule.nodes) {
+          ports.resume(node);
+          ports.start(node);
+        }
+        await ports.relay(action);
+        return true;
       default:
-        throw new Error(`${action.kind} is nothing that is done to a process`);
+        await ports.relay(action);
+        return true;
     }
   }
 }

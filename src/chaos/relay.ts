@@ -54,7 +54,7 @@ function carry(bytes: Buffer, from: Place, fromPort: number, to: Place, toPort: 
   const nowMicroseconds = Math.round(performance.now() * 1_000);
   for (const atMicroseconds of policy.arrivals(from.name, to.name, nowMicroseconds, bytes.length)) {
     underway.add(atMicroseconds / 1_000, () => {
-      if (policy.arrives(from.name, to.name)) send(out, bytes, { host: to.inside, port: toPort });
+      policy.arrive(from.name, to.name, () => send(out, bytes, { host: to.inside, port: toPort }));
     });
   }
 }

@@ -13,7 +13,6 @@ export interface Report {
   /** How often each kind of fault began and had an effect. */
   readonly faults: Readonly<Partial<Record<FaultAction['kind'], number>>>;
   readonly phases: readonly PhaseFigures[];
-  /** Between nodes. */
   readonly datagrams: PolicyCounts;
   /** Where logs, schedule and history are; null when they were removed. */
   readonly directory: string | null;
@@ -31,7 +30,7 @@ export function reportText(report: Report): string {
     ...phases.map(phaseLine),
     '',
     `faults: ${kinds.length === 0 ? 'none' : kinds.join(', ')}`,
-    `datagrams between nodes: ${datagrams.passed} passed, ${datagrams.lost} lost, ` +
+    `datagrams: ${datagrams.passed} passed, ${datagrams.lost} lost, ` +
       `${datagrams.blocked} blocked`,
     ...(directory === null ? [] : [`logs, schedule and history: ${directory}`]),
     `${passed ? 'PASSED' : 'FAILED'}: seed ${report.seed}, ${report.nodes} nodes, ` +

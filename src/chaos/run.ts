@@ -13,7 +13,7 @@ import { figuresOf, type Phase } from './figures.js';
 import { judge, type NodeContents } from './judge.js';
 import { limits } from './limits.js';
 import { Star } from './namespaces.js';
-import { Nemesis, type AppliedAction } from './nemesis.js';
+import { Nemesis, type AppliedAction, type NemesisPorts } from './nemesis.js';
 import { historyText, nowMicroseconds, type ClientOperation } from './operations.js';
 import { clientsPlace, nodePlaces, spokeOf, type Place } from './places.js';
 import type { PolicyCounts } from './policy.js';
@@ -89,10 +89,10 @@ class Experiment {
     await this.#guard(sleep(limits.calmMs));
 
     const faultsMicroseconds = nowMicroseconds();
-    const nemesis = new Nemesis(this.#swarm, this.#relayProcess, (applied) => {
-      if (applied.hadEffect) this.#log(describeAction(applied.action));
+    const nemesis = new Nemesis(schedule, this.#ports(), ({ action, hadEffect }) => {
+      this.#log(`${describeAction(action)}${hadEffect ? '' : ' (nothing to do)'}`);
     });
-    await this.#guard(nemesis.follow(schedule, this.#options.signal));
+    await this.#guard(nemesis.follow(this.#options.signal));
     const healedMicroseconds = nowMicroseconds();
     const { recoveryMs, recoveryFailure } = await this.#recover();
     await this.#guard(sleep(limits.calmMs));
@@ -216,6 +216,21 @@ class Experiment {
     await this.#ask('start', params);
   }
 
+  #ports(): NemesisPorts {
+    const swarm = this.#swarm;
+    return {
+      relay: (action) => this.#relayProcess.call('apply', { action }),
+      kill: (node) => swarm.nodeOf(node).kill(),
+      start: (node) => swarm.start(node),
+      pause: (node) => swarm.nodeOf(node).pause(),
+      resume: (node) => swarm.nodeOf(node).resume(),
+      leader: async () => {
+        const name = await this.#ask<string>('leader');
+        return name === '' ? undefined : name;
+      },
+    };
+  }
+
   /** Waits until each node has served a write and a read. */
   async #recover(): Promise<{ recoveryMs: number | null; recoveryFailure: string }> {
     const startedMs = performance.now();
@@ -270,7 +285,7 @@ class Experiment {
 
   /** Also learns which peer each node is. */
   async #members(): Promise<readonly Member[]> {
-    const { members } = await this.#ask<{ members: readonly Member[] }>('members');
+    const members = await this.#ask<readonly Member[]>('members');
     for (const { name, outside } of this.#places) {
       const member = members.find(({ host }) => host === outside);
       if (member !== undefined) this.#peers.set(name, member.peerId);

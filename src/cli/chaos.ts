@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import { describeSchedule, faultKinds, generateSchedule } from '../../sim/nemesis/index.js';
+import { describeSchedule, generateSchedule } from '../../sim/nemesis/index.js';
 import type { FaultKind, Schedule } from '../../sim/nemesis/index.js';
 import { reliableNetwork } from '../../sim/world/index.js';
 import type { NetworkOptions } from '../../sim/world/index.js';
@@ -17,6 +17,7 @@ import { nodeNames } from '../chaos/places.js';
 import { reportText } from '../chaos/report.js';
 import { runChaos } from '../chaos/run.js';
 import { readScheduleFile } from '../chaos/schedule-file.js';
+import { chaosKinds } from '../chaos/treatments.js';
 import { print } from './connection.js';
 import { ExitError, messageFor } from './failure.js';
 import { numberOf } from './number.js';
@@ -72,9 +73,9 @@ export function addChaosCommand(program: Command): void {
     )
     .option(
       '--faults <kinds>',
-      `any of ${faultKinds.join(',')}; kill is another name of crash`,
+      `any of ${chaosKinds.join(',')}; kill is another name of crash`,
       kindsOf,
-      faultKinds,
+      chaosKinds,
     )
     .option('--clients <n>', 'closed-loop clients', whole(1, clientsMax), CLIENTS_DEFAULT)
     .option('--delay <ms>', 'mean delay of every datagram between nodes', whole(0, DELAY_MS_MAX), 0)
@@ -120,9 +121,9 @@ function share(what: string): (text: string) => number {
 function kindsOf(text: string): FaultKind[] {
   return text.split(',').map((name) => {
     const wanted = name === 'kill' ? 'crash' : name;
-    const kind = faultKinds.find((each) => each === wanted);
+    const kind = chaosKinds.find((each) => each === wanted);
     if (kind !== undefined) return kind;
-    throw new InvalidArgumentError(`'${name}' is none of ${faultKinds.join(', ')}, kill.`);
+    throw new InvalidArgumentError(`'${name}' is none of ${chaosKinds.join(', ')}, kill.`);
   });
 }
 
@@ -195,6 +196,8 @@ function scheduleOf(flags: ChaosFlags): Schedule {
     kinds: flags.faults,
     meanPauseMicroseconds: limits.meanPauseMs * 1_000,
     meanFaultMicroseconds: limits.meanFaultMs * 1_000,
+    // A third of the faults of one node hit whoever leads.
+    targets: ['@leader'],
   });
 }
 
