@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decodeMessage, type Entry, type Message } from '../../consensus/raft/index.js';
 import { COMMIT_DELAY_MS, MESSAGES_GATHERED_MAX } from '../../nodes/limits.js';
 import { Peers } from '../../nodes/peers.js';
-import type { RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
+import type { NotifyOptions, RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import { sleep, until } from '../transport/rpc/pair.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 1, peerId: 'b' };
@@ -32,17 +32,23 @@ let peers: Peers | undefined;
 afterEach(() => peers?.close());
 
 /** A connected member; what it was sent, as `index+entries@commit`, in messages. */
-async function connected(): Promise<{ sent: string[]; closed: () => boolean }> {
+async function connected(): Promise<{
+  sent: string[];
+  inOrder: string[];
+  closed: () => boolean;
+}> {
   const sent: string[] = [];
+  const inOrder: string[] = [];
   let isOpen = true;
   const connection = {
     get isOpen() {
       return isOpen;
     },
-    notify: (method: string, payload: unknown) => {
+    notify: (method: string, payload: unknown, options?: NotifyOptions) => {
       if (!isOpen) return false;
       if (method !== 'raft.message') return true;
-      const { index, entries, commit } = decodeMessage(payload as Uint8Array);
+      const { type, index, entries, commit } = decodeMessage(payload as Uint8Array);
+      if (options?.inOrder === true) inOrder.push(type);
       sent.push(`${index}+${entries.length}@${commit}`);
       return true;
     },
@@ -54,7 +60,7 @@ async function connected(): Promise<{ sent: string[]; closed: () => boolean }> {
   peers = new Peers(endpoint, () => undefined);
   peers.update(new Map([[2, ADDRESS]]));
   await until(() => peers?.state(2).connected === true);
-  return { sent, closed: () => !isOpen };
+  return { sent, inOrder, closed: () => !isOpen };
 }
 
 describe('messages to a member', () => {
@@ -66,6 +72,16 @@ describe('messages to a member', () => {
     expect(sent).toEqual([]);
     await Promise.resolve();
     expect(sent).toEqual(['4+4@5']);
+  });
+
+  it('leave in order when they are appends, and else as soon as they can', async () => {
+    const { sent, inOrder } = await connected();
+    peers?.send(append(4, 1));
+    peers?.send({ ...append(0, 0), type: 'heartbeat' });
+    peers?.send({ ...append(5, 0), type: 'appendResponse' });
+    peers?.send(append(5, 0, 5));
+    await until(() => sent.length === 4);
+    expect(inOrder).toEqual(['appendRequest', 'appendRequest']);
   });
 
   it('that only tell a commit index wait for company', async () => {
