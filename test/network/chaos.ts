@@ -20,6 +20,7 @@ const RUN_MS_MAX = 180_000;
 
 export const chaosScenarios: Readonly<Record<string, (seed: number) => Promise<string>>> = {
   'chaos: a partition, a kill and a pause': survives,
+  'chaos: a node that lags behind a slow path catches up': catchesUp,
   'chaos: nodes that read without asking the leader are caught': (seed) =>
     isCaught(seed, staleReads, 'linearizability'),
   'chaos: a leader that commits without a quorum is caught': (seed) =>
@@ -144,6 +145,16 @@ function survives(seed: number): Promise<string> {
     assert.equal(verdict, 'linearizable', 'the history file is judged as the report says');
     const replayed = JSON.parse(readFileSync(join(directory, 'schedule.json'), 'utf8')) as unknown;
     assert.deepEqual(replayed, JSON.parse(schedule), 'the schedule file is the schedule');
+    return summary(report);
+  });
+}
+
+/** A schedule that a seed gave, on a network on which appends overtook one another. */
+function catchesUp(): Promise<string> {
+  const schedule = readFileSync(join(ROOT, 'test/network/lagging-node.json'), 'utf8');
+  const network = ['--delay', '20', '--loss', '2', '--duplicate', '2', '--reorder', '5'];
+  return withRun(schedule, [...network, '--clients', '8'], ({ code, stderr }, report) => {
+    assert.equal(code, 0, `every check passes; it said:\n${stderr}\n${JSON.stringify(report)}`);
     return summary(report);
   });
 }
