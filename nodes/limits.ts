@@ -8,11 +8,11 @@ export const DISK_STALL_TICKS = 12;
 /** Of a leader whose reads are answered by lease, when that is on; followers promise 800 ms. */
 export const LEASE_MS = 500;
 /** Entries, bytes of entries or time after which the log is compacted. */
-export const COMPACTION_ENTRIES = 4_000;
+export const COMPACTION_ENTRIES = 16_000;
 export const COMPACTION_BYTES = 64 * 1024 ** 2;
 export const COMPACTION_AGE_MS = 60 * 60 * 1_000;
 /** How much of the log is kept for followers that lag. */
-export const TRAILING_ENTRIES = 1_000;
+export const TRAILING_ENTRIES = 4_000;
 export const TRAILING_BYTES = 16 * 1024 ** 2;
 /** How long entries are applied before anything else gets its turn. */
 export const APPLY_SLICE_MS = 5;

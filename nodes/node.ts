@@ -160,7 +160,7 @@ export class SwarmNode {
 
   /** Proposes through whichever node leads; resolves when the command is applied there. */
   async submit(command: Command, timeoutMs: number): Promise<CommandResult> {
-    const { leader } = this.replica.status();
+    const { leader } = this.replica;
     if (leader === 0) throw new ProposalError('no-leader');
     if (leader === this.file.nodeId) return this.driver.propose(command);
     const bytes = encodeCommand(command);
@@ -184,9 +184,15 @@ export class SwarmNode {
   }
 
   isMember(peerId: string): boolean {
-    if (memberByPeerId(this.control, peerId) !== undefined) return true;
+    return this.memberIdOf(peerId) !== undefined;
+  }
+
+  memberIdOf(peerId: string): number | undefined {
+    const member = memberByPeerId(this.control, peerId);
+    if (member !== undefined) return member.nodeId;
     // Until this node has caught up, those that it knew vouch for those who joined meanwhile.
-    return !this.#ready && this.file.members.some((one) => one.peerId === peerId);
+    if (this.#ready) return undefined;
+    return this.file.members.find((one) => one.peerId === peerId)?.nodeId;
   }
 
   /** Hands leadership over, ends running requests, says that it left, and stops. */
@@ -214,7 +220,8 @@ export class SwarmNode {
     const { host, port } = this.file.listen;
     const { methods } = this.#lanes;
     this.#endpoint = await listenRpc({ ...options, host, port, handlers, methods });
-    this.#peers = new Peers(this.#endpoint, (nodeId) => this.driver.reportUnreachable(nodeId));
+    const unreachable = (nodeId: number): void => this.driver.reportUnreachable(nodeId);
+    this.#peers = new Peers(this.file.nodeId, this.#endpoint, unreachable);
     this.#updatePeers();
   }
 

@@ -3,6 +3,10 @@
  * They are kept open to all, since an election has no time to dial. Messages of the consensus are
  * sent at most once: a few wait while a connection is being opened, what is beyond is dropped, and
  * the core, told so, sends again what is still needed.
+ *
+ * Of two members both dial. The messages of both go over the connection that the one with the lower
+ * id dialled, while it is open: an answer then carries the acknowledgement of what it answers,
+ * where two connections would cost a packet of their own each way.
  */
 import { randomUUID } from 'node:crypto';
 
@@ -35,6 +39,8 @@ interface Waiting {
 interface Link {
   address: PeerAddress;
   connection: RpcConnection | undefined;
+  /** The one that a member with a lower id dialled, once it has greeted on it. */
+  dialled: RpcConnection | undefined;
   dialing: Promise<RpcConnection> | undefined;
   /** Messages of this turn of the event loop; they leave together. */
   gathered: Message[];
@@ -59,6 +65,7 @@ export interface LinkState {
 }
 
 export class Peers {
+  readonly #nodeId: number;
   readonly #endpoint: RpcEndpoint;
   readonly #links = new Map<number, Link>();
   readonly #unreachable: (nodeId: number) => void;
@@ -67,7 +74,8 @@ export class Peers {
   readonly #incarnation = randomUUID();
   #closed = false;
 
-  constructor(endpoint: RpcEndpoint, unreachable: (nodeId: number) => void) {
+  constructor(nodeId: number, endpoint: RpcEndpoint, unreachable: (nodeId: number) => void) {
+    this.#nodeId = nodeId;
     this.#endpoint = endpoint;
     this.#unreachable = unreachable;
     this.#keeper = setInterval(() => this.#dialAll(), DIAL_INTERVAL_MS);
@@ -126,7 +134,7 @@ export class Peers {
     if (this.#closed || this.#links.get(message.to) !== link) return;
     const bytes = encodeMessage(message);
     const options = priorityOf(message);
-    const { connection } = link;
+    const connection = link.dialled?.isOpen === true ? link.dialled : link.connection;
     if (connection?.isOpen === true) {
       if (connection.notify('raft.message', bytes, options)) return;
     } else if (this.#isReachable(link) && link.waiting.length < MESSAGES_WAITING_MAX) {
@@ -153,12 +161,14 @@ export class Peers {
   }
 
   /**
-   * A member has dialled this node and named its process. After a restart the connection to the
-   * process before is dead, though nothing says so until it times out.
+   * A member has dialled this node by `connection` and named its process. After a restart the
+   * connection to the process before is dead, though nothing says so until it times out.
    */
-  greeted(nodeId: number, incarnation: string): void {
+  greeted(nodeId: number, incarnation: string, connection: RpcConnection): void {
     const link = this.#links.get(nodeId);
-    if (link === undefined || link.incarnation === incarnation) return;
+    if (link === undefined) return;
+    if (nodeId < this.#nodeId) link.dialled = connection;
+    if (link.incarnation === incarnation) return;
     const restarted = link.incarnation !== undefined;
     link.incarnation = incarnation;
     link.retryAtMs = 0;
@@ -253,6 +263,7 @@ function newLink(address: PeerAddress): Link {
   return {
     address,
     connection: undefined,
+    dialled: undefined,
     dialing: undefined,
     gathered: [],
     isGathering: false,

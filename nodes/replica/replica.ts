@@ -14,6 +14,7 @@ import { RaftNode, decodeConfChange } from '../../consensus/raft/index.js';
 import type {
   Entry,
   Message,
+  NodeId,
   RaftConfig,
   RaftRefusal,
   RaftStatus,
@@ -123,6 +124,11 @@ export class Replica {
   /** Index of the last entry whose effects are in the control state and in the engines. */
   get appliedIndex(): number {
     return this.#appliedIndex;
+  }
+
+  /** The leader as far as this node knows, or 0. */
+  get leader(): NodeId {
+    return this.#raft.leader;
   }
 
   status(): RaftStatus {

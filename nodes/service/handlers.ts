@@ -15,7 +15,7 @@ import type {
   SearchHit,
 } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
-import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
+import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
@@ -46,7 +46,7 @@ export interface ServicePorts {
   rolloutAbort(timeoutMs: number): Promise<object>;
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
-  greeted(peerId: string, incarnation: string): void;
+  greeted(connection: PeerConnection, incarnation: string): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotOffer(peerId: string, payload: unknown): unknown;
   snapshotPrepare(payload: unknown): Promise<unknown>;
@@ -239,7 +239,7 @@ function memberHandlers(ports: ServicePorts): Handlers {
       return null;
     }),
     'node.greet': forMembers(ports, (payload, { connection }) => {
-      ports.greeted(connection.peerId, parseRequest(requests.greet, payload));
+      ports.greeted(connection, parseRequest(requests.greet, payload));
       return null;
     }),
     'node.propose': forMembers(ports, async (payload) => {

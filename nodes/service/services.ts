@@ -49,9 +49,9 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
       await untilDropped(node, nodeId, timeoutMs);
       return { nodeId };
     },
-    greeted: (peerId, incarnation) => {
-      const member = memberByPeerId(node.control, peerId);
-      if (member !== undefined) node.peers.greeted(member.nodeId, incarnation);
+    greeted: (connection, incarnation) => {
+      const nodeId = node.memberIdOf(connection.peerId);
+      if (nodeId !== undefined) node.peers.greeted(nodeId, incarnation, connection);
     },
     receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
     snapshotOffer: (peerId, payload) => node.snapshots.offer(peerId, payload),

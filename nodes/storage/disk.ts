@@ -1,3 +1,4 @@
+import { fdatasync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, readdir, rename, unlink } from 'node:fs/promises';
 
 /** An open file, as far as the store needs one. */
@@ -27,20 +28,31 @@ export interface StorageDisk {
   syncDirectory(directory: string): Promise<void>;
 }
 
+/** Writes up to so long go to the page cache at once: a thread for that would cost more than the copy. */
+const DIRECT_WRITE_BYTES_MAX = 64 * 1024;
+
 class NodeFile implements StorageFile {
   constructor(private readonly handle: FileHandle) {}
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
+    const isDirect = bytes.length <= DIRECT_WRITE_BYTES_MAX;
     let done = 0;
     while (done < bytes.length) {
       const left = bytes.length - done;
-      const { bytesWritten } = await this.handle.write(bytes, done, left, position + done);
-      done += bytesWritten;
+      if (isDirect) {
+        done += writeSync(this.handle.fd, bytes, done, left, position + done);
+      } else {
+        const { bytesWritten } = await this.handle.write(bytes, done, left, position + done);
+        done += bytesWritten;
+      }
     }
   }
 
-  async datasync(): Promise<void> {
-    await this.handle.datasync();
+  datasync(): Promise<void> {
+    // By a callback: a promise of the file handle costs twice the processor time.
+    return new Promise((resolve, reject) => {
+      fdatasync(this.handle.fd, (error) => (error === null ? resolve() : reject(error)));
+    });
   }
 
   async truncate(length: number): Promise<void> {

@@ -19,7 +19,7 @@ export const QUERY_WORDS_MAX = 256;
 /** How long a statement waits for another process that holds the file. */
 export const BUSY_TIMEOUT_MS = 5000;
 /** Pages after which a commit moves the write-ahead log into the database file. */
-export const WAL_CHECKPOINT_PAGES = 2000;
+export const WAL_CHECKPOINT_PAGES = 8000;
 /** Prepared statements that a connection keeps. */
 export const STATEMENTS_MAX = 256;
 /** Embeddings that the recognition of poisoned links keeps in memory. */

@@ -31,12 +31,16 @@ function append(index: number, count: number, commit = 0): Message {
 let peers: Peers | undefined;
 afterEach(() => peers?.close());
 
-/** A connected member; what it was sent, as `index+entries@commit`, in messages. */
-async function connected(): Promise<{
-  sent: string[];
-  inOrder: string[];
-  closed: () => boolean;
-}> {
+interface FakeConnection {
+  readonly connection: RpcConnection;
+  /** What went over it, as `index+entries@commit`, in messages. */
+  readonly sent: string[];
+  /** Types of the messages that were to leave in order. */
+  readonly inOrder: string[];
+  readonly closed: () => boolean;
+}
+
+function fakeConnection(): FakeConnection {
   const sent: string[] = [];
   const inOrder: string[] = [];
   let isOpen = true;
@@ -56,11 +60,17 @@ async function connected(): Promise<{
       isOpen = false;
     },
   } as unknown as RpcConnection;
-  const endpoint = { connect: async () => connection } as unknown as RpcEndpoint;
-  peers = new Peers(endpoint, () => undefined);
+  return { connection, sent, inOrder, closed: () => !isOpen };
+}
+
+/** Member 2, connected to a node with the id `own`. */
+async function connected(own = 1): Promise<FakeConnection> {
+  const fake = fakeConnection();
+  const endpoint = { connect: async () => fake.connection } as unknown as RpcEndpoint;
+  peers = new Peers(own, endpoint, () => undefined);
   peers.update(new Map([[2, ADDRESS]]));
   await until(() => peers?.state(2).connected === true);
-  return { sent, inOrder, closed: () => !isOpen };
+  return fake;
 }
 
 describe('messages to a member', () => {
@@ -117,5 +127,40 @@ describe('messages to a member', () => {
     // Each ends where none follows, so that nothing can be merged.
     for (let at = 0; at < MESSAGES_GATHERED_MAX; at += 1) peers?.send(append(at * 2, 0));
     expect(sent).toHaveLength(MESSAGES_GATHERED_MAX);
+  });
+});
+
+describe('of two connections between members', () => {
+  it('messages take the one that the lower id dialled, while it is open', async () => {
+    const own = await connected(3);
+    const dialled = fakeConnection();
+    peers?.greeted(2, 'first process', dialled.connection);
+    peers?.send(append(4, 1));
+    await Promise.resolve();
+    expect([dialled.sent, own.sent]).toEqual([['4+1@0'], []]);
+    await dialled.connection.close(0, '');
+    peers?.send(append(5, 1));
+    await Promise.resolve();
+    expect([dialled.sent, own.sent]).toEqual([['4+1@0'], ['5+1@0']]);
+  });
+
+  it('the lower id keeps to its own', async () => {
+    const own = await connected(1);
+    const dialled = fakeConnection();
+    peers?.greeted(2, 'first process', dialled.connection);
+    peers?.send(append(4, 1));
+    await Promise.resolve();
+    expect([dialled.sent, own.sent]).toEqual([[], ['4+1@0']]);
+  });
+
+  it('that of a process which has started again replaces the one before', async () => {
+    const own = await connected(3);
+    const [before, after] = [fakeConnection(), fakeConnection()];
+    peers?.greeted(2, 'first process', before.connection);
+    peers?.greeted(2, 'second process', after.connection);
+    peers?.send(append(4, 1));
+    await Promise.resolve();
+    expect([before.sent, after.sent]).toEqual([[], ['4+1@0']]);
+    expect(own.closed()).toBe(true);
   });
 });

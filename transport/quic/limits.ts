@@ -140,3 +140,5 @@ export const HELD_COST_BYTES_MIN = 4_096;
  */
 export const ACK_DELAY_MS = 5;
 export const ACK_PACKETS_MAX = 2;
+/** Of a packet that only acknowledges, with a connection id of 20 bytes and a few ranges. */
+export const ACK_PACKET_BYTES_MAX = 64;

@@ -1,5 +1,6 @@
 import {
   ACK_PACKETS_MAX,
+  ACK_PACKET_BYTES_MAX,
   PACKETS_PER_FLUSH_CLOSING_MAX,
   PACKETS_PER_FLUSH_MAX,
   PACKETS_PER_FLUSH_REBOUND_MAX,
@@ -37,7 +38,8 @@ export class PacketSender {
   #paceTimer: NodeJS.Timeout | undefined;
   /** There is something to send besides acknowledgements. */
   hasWork = false;
-  /** Packets that came since something was sent. */
+  /** A packet came since something was sent; and how many that were no mere acknowledgements. */
+  #isUnanswered = false;
   #unansweredPackets = 0;
   /** By the last flush that sent anything. */
   #packetsSent = 0;
@@ -70,7 +72,7 @@ export class PacketSender {
   get mayWait(): boolean {
     return (
       !this.hasWork &&
-      this.#unansweredPackets > 0 &&
+      this.#isUnanswered &&
       this.#unansweredPackets < ACK_PACKETS_MAX &&
       // After more than a packet there may be a rest that waits for this acknowledgement.
       this.#packetsSent <= 1 &&
@@ -81,8 +83,10 @@ export class PacketSender {
     );
   }
 
-  onPacketReceived(): void {
-    this.#unansweredPackets += 1;
+  onPacketReceived(bytes: number): void {
+    this.#isUnanswered = true;
+    // An acknowledgement asks for none (RFC 9000 13.2.1). Of the others a short one waits a little.
+    if (bytes > ACK_PACKET_BYTES_MAX) this.#unansweredPackets += 1;
   }
 
   /** Only the end of the connection is still to be sent. */
@@ -94,6 +98,7 @@ export class PacketSender {
   send(isEstablished: boolean): boolean {
     this.#control.begin(performance.now(), isEstablished && !this.#isClosing);
     this.hasWork = false;
+    this.#isUnanswered = false;
     this.#unansweredPackets = 0;
     const { isRebound } = this.#paths;
     let sent = 0;

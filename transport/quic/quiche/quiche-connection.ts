@@ -239,7 +239,7 @@ export class QuicheConnection implements Connection, StreamTableOwner, TimerOwne
 
   /** A datagram from the peer's address that names no connection: perhaps a stateless reset. */
   receiveUnknown(datagram: Uint8Array, host: string, port: number, local: NativeHost): void {
-    this.#sender.onPacketReceived();
+    this.#sender.onPacketReceived(datagram.length);
     const violation = this.#receiver.receive(datagram, host, port, local);
     if (violation !== undefined) this.#shut(false, violation.code, violation.reason);
     this.markReadable();
