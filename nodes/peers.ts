@@ -13,7 +13,13 @@ import { randomUUID } from 'node:crypto';
 import { encodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
-import type { CallOptions, PeerAddress, RpcConnection, RpcEndpoint } from '../transport/rpc/rpc.js';
+import type {
+  CallOptions,
+  NotifyOptions,
+  PeerAddress,
+  RpcConnection,
+  RpcEndpoint,
+} from '../transport/rpc/rpc.js';
 import { coalesce, isCommitOnly } from './coalesce.js';
 import {
   COMMIT_DELAY_MS,
@@ -24,6 +30,11 @@ import {
   MESSAGES_GATHERED_MAX,
   MESSAGES_WAITING_MAX,
 } from './limits.js';
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly options: NotifyOptions;
+}
 
 interface Link {
   address: PeerAddress;
@@ -38,7 +49,7 @@ interface Link {
   /** Set while what was gathered only tells a commit index, and waits for company. */
   commitTimer: NodeJS.Timeout | undefined;
   /** Messages for the moment in which the connection stands, oldest first. */
-  waiting: Uint8Array[];
+  waiting: Waiting[];
   /** Names the process of the member that greeted last; another name means that it restarted. */
   incarnation: string | undefined;
   backoffMs: number;
@@ -122,11 +133,12 @@ export class Peers {
   #sendNow(link: Link, message: Message): void {
     if (this.#closed || this.#links.get(message.to) !== link) return;
     const bytes = encodeMessage(message);
+    const options = priorityOf(message);
     const connection = link.dialled?.isOpen === true ? link.dialled : link.connection;
     if (connection?.isOpen === true) {
-      if (connection.notify('raft.message', bytes)) return;
+      if (connection.notify('raft.message', bytes, options)) return;
     } else if (this.#isReachable(link) && link.waiting.length < MESSAGES_WAITING_MAX) {
-      link.waiting.push(bytes);
+      link.waiting.push({ bytes, options });
       this.#dial(message.to, link).catch(() => undefined);
       return;
     }
@@ -222,7 +234,9 @@ export class Peers {
       link.retryAtMs = 0;
       link.lastError = '';
       connection.notify('node.greet', this.#incarnation);
-      for (const bytes of link.waiting) connection.notify('raft.message', bytes);
+      for (const { bytes, options } of link.waiting) {
+        connection.notify('raft.message', bytes, options);
+      }
       link.waiting = [];
       return connection;
     } catch (error) {
@@ -234,6 +248,15 @@ export class Peers {
       throw error;
     }
   }
+}
+
+/**
+ * An append that overtakes a longer one before it is refused, whereupon the leader sends the longer
+ * one again: on a slow path a member that lags would be fed the same for ever. All else is short, and
+ * must not wait behind appends, lest a member that is being fed begins an election.
+ */
+function priorityOf({ type }: Message): NotifyOptions {
+  return { inOrder: type === 'appendRequest' };
 }
 
 function newLink(address: PeerAddress): Link {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { Command } from 'commander';
 
+import { addChaosCommand } from './chaos.js';
 import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
   addMigrateCommand(program);
   addRecoverCommand(program);
   addSimCommands(program);
+  addChaosCommand(program);
   return program;
 }
 

@@ -3,7 +3,12 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { type CatchingTest, type SourceMutant, mutate } from './source-mutant.js';
+import {
+  type CatchingTest,
+  type SourceMistake,
+  type SourceMutant,
+  mutate,
+} from './source-mutant.js';
 
 /** A mutant that makes the code loop must not hold up the others. */
 const RUN_MS_MAX = 90_000;
@@ -56,19 +61,30 @@ export class Workshop {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  /** Runs the test that must catch `mutant` on code with that mistake, then repairs the code. */
-  async tryMutant(mutant: SourceMutant): Promise<Outcome> {
-    const source = await readFile(join(this.root, mutant.file), 'utf8');
-    const compiled = join(this.directory, 'dist', mutant.file.replace(/\.ts$/, '.js'));
+  /** Path of a compiled file in the copy, named by its source. */
+  compiledPath(file: string): string {
+    return join(this.directory, 'dist', file.replace(/\.ts$/, '.js'));
+  }
+
+  /** Makes the mistake in the copy; what it returns repairs it. */
+  async make(mistake: SourceMistake): Promise<() => Promise<void>> {
+    const source = await readFile(join(this.root, mistake.file), 'utf8');
+    const compiled = this.compiledPath(mistake.file);
     const original = await readFile(compiled);
-    const { outputText } = ts.transpileModule(mutate(mutant, source), {
+    const { outputText } = ts.transpileModule(mutate(mistake, source), {
       compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ES2022 },
     });
     await writeFile(compiled, outputText);
+    return () => writeFile(compiled, original);
+  }
+
+  /** Runs the test that must catch `mutant` on code with that mistake, then repairs the code. */
+  async tryMutant(mutant: SourceMutant): Promise<Outcome> {
+    const repair = await this.make(mutant);
     try {
       return await this.run(mutant.caughtBy);
     } finally {
-      await writeFile(compiled, original);
+      await repair();
     }
   }
 

@@ -1,8 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { HEADER_BYTES, type LinkPolicy } from './impairment.js';
-import { LEFT, Namespaces, RIGHT, ROUTER_LEFT, ROUTER_RIGHT } from './namespaces.js';
+import { Star } from '../../src/chaos/namespaces.js';
+import { Remote } from '../../src/chaos/remote.js';
 import type { PeerPlace } from './peer.js';
-import { Remote } from './remote.js';
+
+/** The left node, the right node, and the router between them. */
+export const LEFT = '10.77.1.2';
+export const LEFT_SECOND = '10.77.1.3';
+const ROUTER_LEFT = '10.77.1.1';
+const ROUTER_RIGHT = '10.77.2.1';
+const RIGHT = '10.77.2.2';
 
 export interface LabOptions {
   /** Of the cables. Bytes. */
@@ -16,7 +23,10 @@ const script = (name: string): string => fileURLToPath(new URL(name, import.meta
 
 /** Two nodes and the router between them, in namespaces of their own. */
 export class Lab {
-  readonly namespaces = new Namespaces();
+  readonly network = new Star('router', [
+    { name: 'left', hosts: [LEFT, LEFT_SECOND], gateway: ROUTER_LEFT },
+    { name: 'right', hosts: [RIGHT], gateway: ROUTER_RIGHT },
+  ]);
   /** Who impairs the path. */
   impairedBy: 'netem' | 'relay' | 'nobody' = 'nobody';
   left!: Remote;
@@ -36,16 +46,19 @@ export class Lab {
   }
 
   async #open({ mtuBytes, policy, congestionControl, seed }: LabOptions): Promise<void> {
-    this.namespaces.create(mtuBytes);
+    this.network.create(mtuBytes);
     let relayed = policy;
     if (policy.delayMs > 0) {
-      this.impairedBy = this.namespaces.impair(netemArguments(policy)) ? 'netem' : 'relay';
+      this.impairedBy = this.network.impair(netemArguments(policy)) ? 'netem' : 'relay';
       if (this.impairedBy === 'netem') relayed = plain(policy);
     }
-    const { left, router, right } = this.namespaces;
-    this.left = new Remote(left, script('peer.js'));
-    this.right = new Remote(right, script('peer.js'));
-    this.relay = new Remote(router, script('relay.js'), [String(seed), JSON.stringify(relayed)]);
+    const { network } = this;
+    this.left = new Remote(network.namespaceOf('left'), script('peer.js'));
+    this.right = new Remote(network.namespaceOf('right'), script('peer.js'));
+    this.relay = new Remote(network.hub, script('relay.js'), [
+      String(seed),
+      JSON.stringify(relayed),
+    ]);
     const place = await this.right.call<PeerPlace>('open', { host: RIGHT, congestionControl });
     await this.left.call('open', { host: LEFT, congestionControl });
     const forward = (port: number): Promise<number> =>
@@ -64,7 +77,7 @@ export class Lab {
 
   close(): void {
     for (const each of [this.left, this.right, this.relay] as (Remote | undefined)[]) each?.kill();
-    this.namespaces.remove();
+    this.network.remove();
   }
 }
 

@@ -1,9 +1,10 @@
 /**
- * Two nodes in two network namespaces, joined by virtual cables and a router that impairs what
- * passes. Wants root and `ip`: `npm run test:network`.
+ * Nodes in network namespaces, joined by virtual cables and a router that impairs what passes: the
+ * transport of two, and `agentic-flow chaos` on three. Wants root and `ip`: `npm run test:network`.
  */
-import { obstacle, removeLeftovers } from './namespaces.js';
-import { scenarios } from './scenarios.js';
+import { obstacle, removeLeftovers } from '../../src/chaos/namespaces.js';
+import { chaosScenarios } from './chaos.js';
+import { scenarios as transportScenarios } from './scenarios.js';
 
 const why = obstacle();
 if (why !== undefined) {
@@ -15,6 +16,7 @@ removeLeftovers();
 const seed = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
 process.stdout.write(`SEED=${seed}\n`);
 const wanted = process.argv.slice(2);
+const scenarios = { ...transportScenarios, ...chaosScenarios };
 const names = Object.keys(scenarios);
 const unknown = wanted.find((each) => !names.some((name) => name.includes(each)));
 if (unknown !== undefined) {

@@ -8,7 +8,7 @@ import {
 } from '../../transport/quic/index.js';
 import { listenRpc, type RpcConnection, type RpcEndpoint } from '../../transport/rpc/index.js';
 import { digestOf } from './content.js';
-import { serveParent } from './remote.js';
+import { serveParent } from '../../src/chaos/remote.js';
 import { answer, download, echo, upload } from './streams.js';
 
 export interface PeerPlace {

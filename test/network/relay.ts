@@ -2,42 +2,10 @@
  * A process between two networks that forwards datagrams as a router with address translation does,
  * and impairs them on the way. It stands in for `tc netem` where the kernel has none.
  */
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { openSocket, send, Underway, type Address } from '../../src/chaos/datagrams.js';
+import { serveParent } from '../../src/chaos/remote.js';
 import { Link, type LinkPolicy } from './impairment.js';
-import { serveParent } from './remote.js';
-
-interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Datagrams on their way, the next to arrive first. */
-class Underway {
-  readonly #items: { readonly atMs: number; readonly deliver: () => void }[] = [];
-  #timer: NodeJS.Timeout | undefined;
-
-  add(atMs: number, deliver: () => void): void {
-    if (atMs <= performance.now()) {
-      deliver();
-      return;
-    }
-    let index = this.#items.length;
-    while (index > 0 && this.#items[index - 1]!.atMs > atMs) index -= 1;
-    this.#items.splice(index, 0, { atMs, deliver });
-    if (index === 0) this.#arm();
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const next = this.#items[0];
-    if (next === undefined) return;
-    this.#timer = setTimeout(() => {
-      const now = performance.now();
-      while (this.#items.length > 0 && this.#items[0]!.atMs <= now) this.#items.shift()!.deliver();
-      this.#arm();
-    }, next.atMs - performance.now());
-  }
-}
 
 /** A client as the target sees it. */
 interface Flow {
@@ -45,7 +13,6 @@ interface Flow {
   outside: Socket;
 }
 
-const BUFFER_BYTES = 4 * 1024 * 1024;
 const seed = Number(process.argv[2]);
 const up = new Link(JSON.parse(process.argv[3] ?? '') as LinkPolicy, seed, 'up');
 const down = new Link(up.policy, seed, 'down');
@@ -98,25 +65,6 @@ class Forward {
       }
     });
     return socket;
-  }
-}
-
-function openSocket(): Socket {
-  const socket = createSocket({
-    type: 'udp4',
-    recvBufferSize: BUFFER_BYTES,
-    sendBufferSize: BUFFER_BYTES,
-    lookup: (target, _options, callback) => callback(null, target, 4),
-  });
-  socket.on('error', () => undefined);
-  return socket;
-}
-
-function send(socket: Socket, bytes: Buffer, to: Address): void {
-  try {
-    socket.send(bytes, to.port, to.host);
-  } catch {
-    // The port was given up while the datagram was on its way: lost.
   }
 }
 

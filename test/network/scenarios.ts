@@ -2,8 +2,7 @@ import { strict as assert } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionStats } from '../../transport/quic/index.js';
 import { BAD_PATH, clean, HEADER_BYTES, WORST_PATH } from './impairment.js';
-import { Lab, type LabOptions } from './lab.js';
-import { LEFT, LEFT_SECOND } from './namespaces.js';
+import { Lab, LEFT, LEFT_SECOND, type LabOptions } from './lab.js';
 import type { Percentiles } from './peer.js';
 
 const MEGABYTE = 1_000_000;
@@ -150,7 +149,7 @@ function migration(seed: number): Promise<string> {
     const migratedMs = performance.now() - startedMs;
     const atMigration = await lab.left.call<number>('progress');
     assert(atMigration < allBytes, 'streams are open when the address changes');
-    lab.namespaces.removeAddress(LEFT);
+    lab.network.removeAddress('left', LEFT);
     const ms = await transfer;
     const more = { ...params, seed: seed + 100 };
     const again = await lab.left.call<number>('upload', more, TRANSFER_MS_MAX);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decodeMessage, type Entry, type Message } from '../../consensus/raft/index.js';
 import { COMMIT_DELAY_MS, MESSAGES_GATHERED_MAX } from '../../nodes/limits.js';
 import { Peers } from '../../nodes/peers.js';
-import type { RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
+import type { NotifyOptions, RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import { sleep, until } from '../transport/rpc/pair.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 1, peerId: 'b' };
@@ -35,20 +35,24 @@ interface FakeConnection {
   readonly connection: RpcConnection;
   /** What went over it, as `index+entries@commit`, in messages. */
   readonly sent: string[];
+  /** Types of the messages that were to leave in order. */
+  readonly inOrder: string[];
   readonly closed: () => boolean;
 }
 
 function fakeConnection(): FakeConnection {
   const sent: string[] = [];
+  const inOrder: string[] = [];
   let isOpen = true;
   const connection = {
     get isOpen() {
       return isOpen;
     },
-    notify: (method: string, payload: unknown) => {
+    notify: (method: string, payload: unknown, options?: NotifyOptions) => {
       if (!isOpen) return false;
       if (method !== 'raft.message') return true;
-      const { index, entries, commit } = decodeMessage(payload as Uint8Array);
+      const { type, index, entries, commit } = decodeMessage(payload as Uint8Array);
+      if (options?.inOrder === true) inOrder.push(type);
       sent.push(`${index}+${entries.length}@${commit}`);
       return true;
     },
@@ -56,7 +60,7 @@ function fakeConnection(): FakeConnection {
       isOpen = false;
     },
   } as unknown as RpcConnection;
-  return { connection, sent, closed: () => !isOpen };
+  return { connection, sent, inOrder, closed: () => !isOpen };
 }
 
 /** Member 2, connected to a node with the id `own`. */
@@ -78,6 +82,16 @@ describe('messages to a member', () => {
     expect(sent).toEqual([]);
     await Promise.resolve();
     expect(sent).toEqual(['4+4@5']);
+  });
+
+  it('leave in order when they are appends, and else as soon as they can', async () => {
+    const { sent, inOrder } = await connected();
+    peers?.send(append(4, 1));
+    peers?.send({ ...append(0, 0), type: 'heartbeat' });
+    peers?.send({ ...append(5, 0), type: 'appendResponse' });
+    peers?.send(append(5, 0, 5));
+    await until(() => sent.length === 4);
+    expect(inOrder).toEqual(['appendRequest', 'appendRequest']);
   });
 
   it('that only tell a commit index wait for company', async () => {

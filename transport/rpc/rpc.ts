@@ -116,6 +116,10 @@ export interface CloseInfo {
   readonly local: boolean;
 }
 
+export interface NotifyOptions {
+  readonly inOrder?: boolean;
+}
+
 export interface RpcConnection {
   /** Proven by the TLS handshake. */
   readonly peerId: string;
@@ -129,8 +133,11 @@ export interface RpcConnection {
   /**
    * Sends a message without an answer, at most once. Returns false when it was not sent because the
    * connection is closed or a limit is reached; true is no promise of delivery.
+   *
+   * Messages take turns on the way, so that a short one overtakes a long one. Those that are
+   * `inOrder` leave one after another, behind all others; what is lost on the way still comes late.
    */
-  notify(method: string, payload: unknown): boolean;
+  notify(method: string, payload: unknown, options?: NotifyOptions): boolean;
   close(code?: number, reason?: string): Promise<void>;
 }
 

@@ -28,6 +28,7 @@ import {
   type CallOptions,
   type CloseInfo,
   type MessageSource,
+  type NotifyOptions,
   type PeerConnection,
   type PeerConnectionStats,
 } from './rpc.js';
@@ -40,6 +41,9 @@ import {
   type Notification,
 } from './wire.js';
 import { decodeFrame, encodeNotification2 } from './wire2.js';
+
+/** Behind everything that nobody gave an urgency, which is 3. */
+const IN_ORDER_URGENCY = 4;
 
 /** What the sessions of an endpoint share. */
 export interface SessionOwner {
@@ -153,7 +157,7 @@ export class Session
     return this.#calls.duplex(method, messages, options);
   }
 
-  notify(method: string, payload: unknown): boolean {
+  notify(method: string, payload: unknown, options: NotifyOptions = {}): boolean {
     if (!this.isOpen || !this.#isAdmitted || this.isSendFull) return false;
     const encode = this.#version === 1 ? encodeNotification : encodeNotification2;
     let frame: Uint8Array;
@@ -162,7 +166,7 @@ export class Session
     } catch {
       return false;
     }
-    const isSent = this.#sendOneWay(frame);
+    const isSent = this.#sendOneWay(frame, options.inOrder);
     this.#retireIfWorn();
     return isSent;
   }
@@ -366,8 +370,9 @@ export class Session
     }
   }
 
-  #sendOneWay(frame: Uint8Array): boolean {
+  #sendOneWay(frame: Uint8Array, inOrder = false): boolean {
     const stream = this.#connection.openUnidirectional(SENDS_ONLY);
+    if (inOrder) stream?.setPriority(IN_ORDER_URGENCY, false);
     stream?.write(frame, true);
     return stream !== undefined;
   }

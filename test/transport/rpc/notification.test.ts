@@ -38,6 +38,21 @@ describe('a notification', () => {
     }
   });
 
+  it('overtakes longer ones before it, unless they are in order', async () => {
+    const long = new Uint8Array(600_000);
+    for (const inOrder of [false, true]) {
+      const seen: number[] = [];
+      const { connection } = await pair({
+        note: (payload) => void seen.push((payload as Uint8Array).length),
+      });
+      for (const payload of [long, long, new Uint8Array(1)]) {
+        expect(connection.notify('note', payload, { inOrder })).toBe(true);
+      }
+      await until(() => seen.length === 3);
+      expect(seen.at(inOrder ? -1 : 0)).toBe(1);
+    }
+  });
+
   it('is not sent when it cannot be, or the connection is closed', async () => {
     const { connection } = await pair({});
     expect(connection.notify('note', new Date())).toBe(false);

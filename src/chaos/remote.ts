@@ -12,6 +12,8 @@ type Answer = { readonly id: number; readonly result?: unknown; readonly failure
 export class Remote {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
+  /** Resolves with a sentence when the process has ended. */
+  readonly ended: Promise<string>;
   #count = 0;
 
   constructor(namespace: string, script: string, args: readonly string[] = []) {
@@ -21,9 +23,13 @@ export class Remote {
       const answer = message as Answer;
       this.#waiting.get(answer.id)?.(answer);
     });
-    this.#process.on('exit', (code) => {
-      const failure = `the process in ${namespace} ended with code ${code}`;
-      for (const [id, settle] of this.#waiting) settle({ id, failure });
+    this.ended = new Promise((resolve) => {
+      this.#process.on('exit', (code, signal) => {
+        const how = signal === null ? `with code ${code}` : `by ${signal}`;
+        const failure = `the process in ${namespace} ended ${how}`;
+        for (const [id, settle] of this.#waiting) settle({ id, failure });
+        resolve(failure);
+      });
     });
   }
 
