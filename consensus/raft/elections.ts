@@ -155,6 +155,7 @@ export function countVote(node: RaftState, response: Message): void {
   // A grant of an earlier campaign; it says nothing about this one.
   if (node.role === 'precandidate' && !reject && response.term !== node.term + 1) return;
   node.trace?.({ type: 'voteReceived', message, from, granted: !reject, term: node.term });
+  if (reject) node.wasRefused = true;
   // The first answer of a member stands.
   if (!node.votes.has(from)) node.votes.set(from, !reject);
   const { members } = node.group;

@@ -72,6 +72,8 @@ export class RaftState {
   hasTransferred = false;
   /** Who should lead; see `setPriorities`. */
   priorities: ReadonlyMap<NodeId, number> = new Map();
+  /** Whether a voter has refused this node since it last knew a leader. */
+  wasRefused = false;
   /** Set while this node may have forgotten what it acknowledged (`amnesia.ts`). */
   toldEnds: LogEnds | null = null;
   /** No vote for logs that are less complete than this. */
@@ -203,7 +205,7 @@ export class RaftState {
     const { electionTicks, random } = this.config;
     const drawn = random();
     assert(drawn >= 0 && drawn < 1, 'a random number lies in [0, 1)');
-    const isLast = !this.isPreferred || this.log.lostCount > 0;
+    const isLast = !this.mayGoFirst || this.log.lostCount > 0;
     const delay = isLast ? electionTicks : 0;
     this.electionTimeout = delay + electionTicks + Math.floor(drawn * electionTicks);
   }
@@ -212,9 +214,13 @@ export class RaftState {
     return this.priorities.get(node) ?? 1;
   }
 
-  /** Whether no other voter should rather lead than this node. */
-  private get isPreferred(): boolean {
+  /**
+   * Whether no other voter should rather lead than this node. One that was refused has had its turn:
+   * its log may be behind, and without pre-votes each of its campaigns makes the others wait anew.
+   */
+  private get mayGoFirst(): boolean {
     if (this.priorities.size === 0) return true;
+    if (this.wasRefused) return false;
     const own = this.priorityOf(this.id);
     return allVoters(this.group.members).every((voter) => this.priorityOf(voter) <= own);
   }
@@ -229,6 +235,7 @@ export class RaftState {
   }
 
   becomeFollower(term: number, leader: NodeId): void {
+    if (leader !== NO_NODE) this.wasRefused = false;
     this.reset(term);
     this.leader = leader;
     this.role = 'follower';
@@ -256,6 +263,7 @@ export class RaftState {
   /** Takes over and appends the entry that commits everything before it (Raft 5.4.2, 8). */
   becomeLeader(): void {
     assert(this.role === 'candidate', 'only a candidate becomes leader');
+    this.wasRefused = false;
     this.reset(this.term);
     this.leader = this.id;
     this.role = 'leader';

@@ -224,7 +224,7 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'everybody waits the same time, whoever is preferred',
     file: `${CORE}/state.ts`,
-    source: 'const isLast = !this.isPreferred || this.log.lostCount > 0;',
+    source: 'const isLast = !this.mayGoFirst || this.log.lostCount > 0;',
     replacement: 'const isLast = this.log.lostCount > 0;',
     test: PRIORITIES,
   },

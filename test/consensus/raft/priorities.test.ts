@@ -47,6 +47,17 @@ describe('priorities', () => {
     }
   });
 
+  it('do not let a node go first that was refused, until it follows again', () => {
+    const node = prefer(new Single(stored(TRIO, [])), { 1: 5 }).tick(ELECTION);
+    for (const from of [2, 3]) node.receive(from, { type: 'voteResponse', reject: true });
+    expect(node.node.status().role).toBe('follower');
+    expect(node.tick(2 * ELECTION - 1).node.status().role).toBe('follower');
+    expect(node.tick().node.status().role).toBe('candidate');
+    node.receive(2, { type: 'heartbeat', term: 9 });
+    expect(node.tick(ELECTION - 1).node.status().role).toBe('follower');
+    expect(node.tick().node.status().role).toBe('candidate');
+  });
+
   it('hand over to a preferred voter that is up to date, within an election timeout', () => {
     const node = period(leader(), [2, 3]);
     expect(node.take('timeoutNow')).toMatchObject([{ to: 2 }]);
