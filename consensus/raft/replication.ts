@@ -91,10 +91,17 @@ export function advanceCommit(node: RaftState): boolean {
     (voter) => progress.get(voter)?.match,
   );
   if (!Number.isFinite(index) || index <= node.log.commit) return false;
-  if (node.log.termAt(index) !== node.term) return false;
+  if (node.log.termAt(index) !== node.term) return holdBack(node, index);
   node.log.commitTo(index);
   node.trace?.({ type: 'committed', commit: index, by: 'quorum' });
   return true;
+}
+
+/** A quorum holds the entry, but it is of an earlier term (Raft 5.4.2, figure 8). */
+function holdBack(node: RaftState, index: number): boolean {
+  const entryTerm = node.log.termAt(index);
+  node.trace?.({ type: 'commitHeldBack', index, entryTerm, term: node.term });
+  return false;
 }
 
 /** Handles the answer of a member to an append request or a snapshot. */

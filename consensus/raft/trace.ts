@@ -25,6 +25,8 @@ export type RaftEvent =
   | { type: 'appending'; payloads: readonly Pick<Entry, 'type' | 'data'>[] }
   /** The commit index rose: a leader counted a quorum, or a candidate learned it from a refusal. */
   | { type: 'committed'; commit: number; by: 'quorum' | 'refusal' }
+  /** A quorum holds an entry of an earlier term, which is not committed by that. */
+  | { type: 'commitHeldBack'; index: number; entryTerm: number | undefined; term: number }
   | { type: 'campaignStarted'; term: number }
   | {
       type: 'campaignIgnored';

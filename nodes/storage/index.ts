@@ -1,10 +1,6 @@
 export { StorageError, type StorageErrorCode, type StorageErrorDetail } from './error.js';
-export {
-  type LogWrite,
-  RaftLogStore,
-  type RaftLogStoreOptions,
-  type RestoredLog,
-} from './raft-log-store.js';
+export { RaftLogStore, type RaftLogStoreOptions, type RestoredLog } from './raft-log-store.js';
+export type { LogWrite } from './write-parts.js';
 export type { StoredSnapshot } from './snapshot-file.js';
 export { DirectoryLock, lockDirectory } from './lock.js';
 export { atomicWriteFile } from './atomic-write.js';

@@ -29,16 +29,7 @@ import {
   makeSegment,
 } from './segment.js';
 import type { TermRuns } from './term-runs.js';
-
-/** A part of a write that one frame can hold: entries of one term that follow one another. */
-export interface WritePart {
-  readonly kind: 'append' | 'repair' | 'mark';
-  readonly entries: readonly Entry[];
-  /** Of the first entry, or of the snapshot that is marked; 0 for a hard state alone. */
-  readonly first: number;
-  readonly term: number;
-  readonly hardState: HardState;
-}
+import { type WritePart, joins, planFrames } from './write-parts.js';
 
 interface Pending {
   readonly part: WritePart;
@@ -143,31 +134,15 @@ export class LogWriter {
   }
 
   private async writeBatch(batch: readonly Pending[]): Promise<void> {
-    const plans = this.plan(batch);
+    const plans = planFrames(
+      batch.map(({ part }) => part),
+      this.runs,
+    );
     await this.chooseSegment(plans);
     await this.segment.append(plans);
     this.syncs += 1;
     this.hardState = (plans.at(-1) as FramePlan).hardState;
     if (this.segment.size >= this.prepareAtBytes) this.prepare();
-  }
-
-  private plan(batch: readonly Pending[]): FramePlan[] {
-    const plans: (FramePlan & { entries: Entry[] })[] = [];
-    let previous: WritePart | undefined;
-    for (const { part } of batch) {
-      const { kind, first, term, entries, hardState } = part;
-      const last = plans.at(-1);
-      if (last !== undefined && joins(previous, part)) {
-        for (const entry of entries) last.entries.push(entry);
-        plans[plans.length - 1] = { ...last, hardState };
-      } else {
-        plans.push({ ...part, entries: [...entries], before: this.runs.end });
-      }
-      if (kind === 'append' && entries.length > 0) this.runs.append(first, entries.length, term);
-      if (kind === 'mark') this.runs.mark({ index: first, term });
-      previous = part;
-    }
-    return plans;
   }
 
   /** Goes on to the next segment if this one is full, or goes on with it if there is no room. */
@@ -253,13 +228,4 @@ export class LogWriter {
     if (next !== null) await discard(this.options.disk, next);
     if (isOpen) await this.segment.file.close().catch(() => {});
   }
-}
-
-/** Whether `part` goes into the same frame as the one before it. */
-function joins(before: WritePart | undefined, part: WritePart): boolean {
-  if (before?.kind !== part.kind || part.kind === 'mark') return false;
-  // A hard state alone changes nothing in the frame but the hard state.
-  if (part.entries.length === 0) return true;
-  if (before.entries.length === 0) return false;
-  return part.first === before.first + before.entries.length && part.term === before.term;
 }

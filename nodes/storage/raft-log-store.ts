@@ -9,7 +9,7 @@ import { UNFINISHED_SUFFIX } from './atomic-write.js';
 import { type StorageDisk, nodeDisk } from './disk.js';
 import { StorageError, damaged, toStorageError } from './error.js';
 import { SEGMENT_BYTES_DEFAULT } from './limits.js';
-import { LogWriter, type LogWriterOptions, type WritePart } from './log-writer.js';
+import { LogWriter, type LogWriterOptions } from './log-writer.js';
 import { type ReadSegments, mend, readSegments } from './read-segments.js';
 import { LogReplay } from './replay.js';
 import { OpenSegment, makeSegment, unfinishedNumberOf } from './segment.js';
@@ -20,6 +20,7 @@ import {
   snapshotIndexOf,
   writeSnapshotFile,
 } from './snapshot-file.js';
+import { type LogWrite, WriteParts } from './write-parts.js';
 
 /** What a store found in its directory. */
 export interface RestoredLog {
@@ -41,30 +42,9 @@ export interface RaftLogStoreOptions {
   readonly disk?: StorageDisk;
 }
 
-/**
- * What is to be made durable in one step. A crash may leave a part of it, from the beginning; the
- * commit index counts only with all of it.
- */
-export interface LogWrite {
-  readonly hardState?: HardState | undefined;
-  /** Entries that are put into the places of lost ones; they replace nothing else. */
-  readonly repaired?: readonly Entry[];
-  /** They replace every stored entry from the first one's index on. */
-  readonly entries: readonly Entry[];
-  /**
-   * False for a hard state of which only the commit index is new (`Ready.mustSync`): it is kept
-   * and written along with whatever is written next.
-   */
-  readonly sync?: boolean;
-}
-
 /** See the head of this file. One process at a time may open a directory (`lockDirectory`). */
 export class RaftLogStore {
-  private hardState: HardState;
-  /** The last hard state that was handed to the writer. */
-  private queuedHardState: HardState;
-  /** Whether `hardState` is newer than that. */
-  private hardStateUnwritten = false;
+  private readonly parts: WriteParts;
 
   private constructor(
     private readonly options: LogWriterOptions,
@@ -72,8 +52,7 @@ export class RaftLogStore {
     private snapshotIndex: number,
     hardState: HardState,
   ) {
-    this.hardState = hardState;
-    this.queuedHardState = hardState;
+    this.parts = new WriteParts(hardState);
   }
 
   /**
@@ -138,41 +117,15 @@ export class RaftLogStore {
    * any more.
    */
   append(write: LogWrite): Promise<void> {
-    const { hardState, entries, repaired = [] } = write;
+    const { entries, repaired = [] } = write;
     const refusal = this.writer.refusal(repaired) ?? this.writer.refusal(entries);
     if (refusal !== null) return Promise.reject(refusal);
-    const isEmpty = entries.length === 0 && repaired.length === 0;
-    const mayWait = write.sync === false && isEmpty && !this.isVote(hardState);
-    if (hardState !== undefined) {
-      this.hardState = hardState;
-      this.hardStateUnwritten = true;
-    }
-    if (mayWait || (isEmpty && !this.hardStateUnwritten)) return Promise.resolve();
-    const parts = [...runsOf('repair', repaired), ...runsOf('append', entries)];
-    if (isEmpty) parts.push({ kind: 'append', entries: [], first: 0, term: 0 });
-    return this.enqueue(parts);
-  }
-
-  /** Whether a hard state says more than a new commit index. */
-  private isVote(hardState: HardState | undefined): boolean {
-    if (hardState === undefined) return false;
-    return hardState.term !== this.hardState.term || hardState.vote !== this.hardState.vote;
-  }
-
-  private enqueue(parts: readonly Omit<WritePart, 'hardState'>[]): Promise<void> {
-    const { hardState } = this;
-    // What is committed is counted in the log as it is after the last part.
-    const before = { ...hardState, commit: this.queuedHardState.commit };
-    this.queuedHardState = hardState;
-    this.hardStateUnwritten = false;
-    const last = parts.length - 1;
-    return this.writer.enqueue(
-      parts.map((part, at) => ({ ...part, hardState: at === last ? hardState : before })),
-    );
+    const parts = this.parts.of(write);
+    return parts === null ? Promise.resolve() : this.writer.enqueue(parts);
   }
 
   private mark(meta: SnapshotMeta): Promise<void> {
-    return this.enqueue([{ kind: 'mark', entries: [], first: meta.index, term: meta.term }]);
+    return this.writer.enqueue(this.parts.mark(meta));
   }
 
   /**
@@ -209,29 +162,12 @@ export class RaftLogStore {
 
   /** Waits for what is pending, writes the last commit index and closes. Idempotent. */
   async close(): Promise<void> {
-    if (this.writer.failure === null && this.hardStateUnwritten) {
+    if (this.writer.failure === null && this.parts.isHardStateUnwritten) {
       await this.append({ entries: [] }).catch(() => {});
     }
     const message = `the store in ${this.options.directory} is closed`;
     await this.writer.close(new StorageError('closed', message));
   }
-}
-
-/** Entries in runs that one frame can hold: of one term, one after the other. */
-function runsOf(
-  kind: 'append' | 'repair',
-  entries: readonly Entry[],
-): Omit<WritePart, 'hardState'>[] {
-  const runs: Omit<WritePart, 'hardState'>[] = [];
-  let from = 0;
-  for (let at = 1; at <= entries.length; at += 1) {
-    const [before, entry] = [entries[at - 1] as Entry, entries[at]];
-    if (entry?.term === before.term && entry.index === before.index + 1) continue;
-    const { index: first, term } = entries[from] as Entry;
-    runs.push({ kind, entries: entries.slice(from, at), first, term });
-    from = at;
-  }
-  return runs;
 }
 
 async function openSegment(options: LogWriterOptions, read: ReadSegments): Promise<OpenSegment> {

@@ -5,7 +5,10 @@ export type SimulationErrorCode =
   | 'limit-exceeded'
   | 'process-failed'
   | 'invalid-option'
-  | 'invalid-schedule';
+  | 'invalid-plan'
+  | 'invalid-schedule'
+  | 'probe-missed'
+  | 'not-as-expected';
 
 /** An error of the simulated world. */
 export class SimulationError extends Error {

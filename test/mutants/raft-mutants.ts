@@ -18,7 +18,7 @@ export const RAFT_MUTANTS: readonly SourceMutant[] = [
     bug: 1,
     name: 'commits entries of any term by counting',
     file: `${RAFT}/replication.ts`,
-    source: 'if (node.log.termAt(index) !== node.term) return false;',
+    source: 'if (node.log.termAt(index) !== node.term) return holdBack(node, index);',
     replacement: '',
     caughtBy: commit('bug 1: an entry of an earlier term is not committed by counting'),
   },

@@ -1,0 +1,143 @@
+/** What a seed decides of a run of a Raft scenario, all of it as data (swarm testing: Groce 2012). */
+import type { Json, Plan, TimedOperation } from '../explore/plan.js';
+import {
+  type FaultKind,
+  damageFaultKinds,
+  faultKinds,
+  generateSchedule,
+} from '../nemesis/index.js';
+import { RandomStream } from '../world/index.js';
+import { raftNodeName } from './messages.js';
+import { drawAdminOperation } from './operations.js';
+
+const SECOND = 1_000_000;
+
+/**
+ * All but those that Raft is not made for: a member that comes back under its name with an empty disk
+ * has forgotten its votes; the store of production refuses to start so.
+ */
+export const raftFaultKinds = faultKinds.filter((kind) => kind !== 'wipe' && kind !== 'upgrade');
+/** Faults after which a disk may hold less than it said, with nothing to show it. */
+const forgettingKinds: readonly FaultKind[] = ['lost-writes', 'misdirected-writes', 'lying-sync'];
+
+/** Draws an operation of a user's machine. */
+export type DrawOperation = (
+  random: RandomStream,
+  client: number,
+) => { readonly do: 'write' | 'read'; readonly operation: Json };
+
+/** Draws the whole plan of a seed. */
+export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const drawn = drawSettings(new RandomStream(seed, 'raft settings'));
+  const random = new RandomStream(seed, 'raft faults');
+  const voters = drawn['voters'] as number;
+  const nodes = voters + (drawn['spares'] as number);
+  const durationMicroseconds = random.integer(15, 50) * SECOND;
+  // Few at a time as a rule, so that each has its turn.
+  const kindsMax = random.pick([3, 6, raftFaultKinds.length]);
+  const kinds = random.shuffle(raftFaultKinds).slice(0, random.integer(1, kindsMax));
+  const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
+  const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
+  const isHarsh = random.chance(0.4);
+  const schedule = generateSchedule(seed, {
+    nodes: Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1)),
+    durationMicroseconds,
+    kinds,
+    meanPauseMicroseconds: Math.round(
+      (isHarsh ? 0.3 + random.fraction() : 1 + 4 * random.fraction()) * SECOND,
+    ),
+    meanFaultMicroseconds: Math.round((0.3 + 5 * random.fraction()) * SECOND),
+    nodesDownMax: nodes <= 2 ? 1 : Math.max(1, Math.floor((voters - 1) / 2)),
+    nodesDamagedMax: Math.floor((voters - 1) / 2),
+    targets: ['@leader', '@follower'],
+  });
+  // With fewer members the damage would be more than the largest minority.
+  const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
+  const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
+  return { scenario, seed, settings, schedule, operations };
+}
+
+function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
+  const voters = random.fraction() < 0.01 ? 50 : random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7]);
+  const isLarge = voters > 7;
+  const tickMicroseconds = random.pick([50_000, 100_000, 100_000, 200_000]);
+  const electionTicks = random.pick([4, 6, 8, 10, 10, 15, 20]);
+  const checkQuorum = Number(random.chance(0.85));
+  const preVote = Number(random.chance(0.85));
+  const quiesces = random.chance(0.15) && checkQuorum === 1 && preVote === 1;
+  const leases = random.chance(0.25) && checkQuorum === 1;
+  // Shorter than the promise of an election timeout, on a clock that is fast by a tenth.
+  const leaseMs = Math.floor(((electionTicks - 1) * tickMicroseconds * 0.8) / 1_000);
+  const isSmall = random.chance(0.4);
+  const compactionEntries = random.pick([8, 20, 60, 1_000]);
+  const meanMicroseconds = random.pick([500, 2_000, 8_000, 30_000]);
+  return {
+    voters,
+    spares: isLarge ? 0 : random.pick([0, 0, 1, 2]),
+    tickMicroseconds,
+    electionTicks,
+    heartbeatTicks: random.pick([1, 1, 1, 2, 3]),
+    preVote,
+    checkQuorum,
+    leaseMs: leases ? leaseMs : 0,
+    keepsLeasePromise: Number(leases || random.chance(0.3)),
+    quiesceTicks: quiesces ? random.integer(5, 30) : 0,
+    diskStallTicks: random.pick([0, 3, 10]),
+    preferredLeader: random.chance(0.15) ? random.integer(1, voters) : 0,
+    maxMessageBytes: isSmall ? random.pick([1, 100, 300]) : 1 << 20,
+    maxInflightMessages: isSmall ? random.integer(1, 4) : 256,
+    maxApplyBytes: isSmall ? random.pick([1, 100]) : 4 << 20,
+    maxUncommittedBytes: random.chance(0.1) ? 200 : 64 << 20,
+    compactionEntries,
+    trailingEntries: random.pick([0, 3, Math.floor(compactionEntries / 4)]),
+    applyMicroseconds: random.chance(0.3) ? random.pick([1_000, 20_000, 150_000]) : 0,
+    usesCodec: Number(random.chance(0.1)),
+    distrustsDisk: Number(random.chance(0.1)),
+    usesSessions: Number(random.chance(0.6)),
+    attemptMicroseconds: random.integer(3, 20) * 100_000,
+    delayMinimumMicroseconds: 100,
+    delayMeanMicroseconds: meanMicroseconds,
+    delayMaximumMicroseconds: random.pick([100_000, 500_000]),
+    lossPerMille: random.pick([0, 0, 0, 10, 50]),
+    duplicationPerMille: random.pick([0, 0, 20]),
+    reorderingPerMille: random.pick([0, 0, 300]),
+    syncMinimumMicroseconds: 200,
+    syncMaximumMicroseconds: random.pick([2_000, 8_000, 60_000]),
+    crashKeepsSome: Number(random.chance(0.7)),
+    settleMicroseconds: (isLarge ? 240 : 120) * SECOND,
+  };
+}
+
+/**
+ * A few a second over the whole run; the administrator has `changeable` nodes, or none. Those after its faults show
+ * that the group serves again.
+ */
+function drawOperations(
+  seed: number,
+  durationMicroseconds: number,
+  changeable: number,
+  drawOperation: DrawOperation,
+): TimedOperation[] {
+  const random = new RandomStream(seed, 'raft operations');
+  const clients = random.integer(1, 8);
+  const meanMicroseconds = random.integer(2, 10) * 100_000;
+  // Several at once now and then, so that requests overtake each other.
+  const burstShare = random.pick([0, 0, 0.4, 0.7]);
+  const drawnShare = random.pick([0, 0, 0.05, 0.15]);
+  const adminShare = changeable === 0 ? 0 : drawnShare;
+  const operations: TimedOperation[] = [];
+  const until = durationMicroseconds + 3 * SECOND;
+  const pause = (): number => {
+    const mean = random.chance(burstShare) ? 2_000 : meanMicroseconds;
+    return Math.ceil(-Math.log(1 - random.fraction()) * mean);
+  };
+  for (let at = pause(); at < until; at += pause()) {
+    const isAdmin = random.chance(adminShare);
+    const client = isAdmin ? clients + 1 : random.integer(1, clients);
+    const { do: what, operation } = drawOperation(random, client);
+    const admin = drawAdminOperation(random, Math.max(1, changeable));
+    const drawn = isAdmin ? admin : { do: what, operation };
+    operations.push({ atMicroseconds: at, client, operation: drawn });
+  }
+  return operations;
+}

@@ -1,0 +1,11 @@
+export { type DrawOperation, raftFaultKinds } from './draw.js';
+export type { RaftNodeOptions } from './node-options.js';
+export { raftRegisters } from './register.js';
+export {
+  type Invariant,
+  type JudgedBy,
+  type RaftScenarioOptions,
+  raftScenario,
+} from './scenario.js';
+export { raftNode } from './start.js';
+export type { StateMachine } from './state-machine.js';

@@ -1,0 +1,309 @@
+/** One run of a plan: the world it describes, its two phases, and what is judged at the end. */
+import { type RaftConfig, defaultRaftConfig } from '../../consensus/raft/index.js';
+import { checkLinearizability } from '../checkers/linearizability.js';
+import { Violation } from '../checkers/violation.js';
+import type { Plan } from '../explore/plan.js';
+import { observeWorld } from '../explore/observe.js';
+import { advance } from '../explore/run-world.js';
+import type { RunOptions, RunResult } from '../explore/scenario.js';
+import { FaultAtlas, applySchedule } from '../nemesis/index.js';
+import { World } from '../world/index.js';
+import { type ClientTask, RaftClient, type RecordedOperation, raftClient } from './client.js';
+import { describeRaftMessage } from './describe.js';
+import { limits } from './limits.js';
+import { type RaftMessage, digestMessage, raftNodeName } from './messages.js';
+import { RaftObserver } from './observer.js';
+import { askOf } from './operations.js';
+import type { RaftProcess } from './raft-process.js';
+import type { RaftScenarioOptions } from './scenario.js';
+import { type RaftSettings, invalid, readSettings } from './settings.js';
+import { raftNode } from './start.js';
+import type { RaftValue } from './stored.js';
+
+/** How often it is looked whether all has settled, and whether the user's invariants hold. */
+const SLICE_MICROSECONDS = 100_000;
+/** Steps of the search for a linear order; a history that takes more is not judged. */
+const LINEARIZABILITY_STEPS_MAX = 300_000;
+
+/** See the head of this file. */
+export class RaftRun {
+  readonly #options: RaftScenarioOptions;
+  readonly #plan: Plan;
+  readonly #settings: RaftSettings;
+  readonly #world: World<RaftMessage, RaftValue>;
+  readonly #observer = new RaftObserver();
+  readonly #names: readonly string[];
+  readonly #clients: RaftClient[] = [];
+  readonly #history: RecordedOperation[] = [];
+  readonly #eventsMax: number | undefined;
+  #unjudged = 0;
+  /** 1 if the group has come to a stop that nothing but a human ends. */
+  #stuck = 0;
+
+  /** Throws a `SimulationError` if the plan makes no sense. */
+  constructor(options: RaftScenarioOptions, plan: Plan, runOptions: RunOptions = {}) {
+    this.#options = options;
+    this.#plan = plan;
+    this.#eventsMax = runOptions.eventsMax;
+    const settings = readSettings(plan.settings);
+    this.#settings = settings;
+    if (plan.operations.length > limits.operationsMax) {
+      throw invalid(`a plan has at most ${limits.operationsMax} operations`);
+    }
+    const nodes = settings.voters + settings.spares;
+    this.#names = Array.from({ length: nodes + 1 }, (_, id) => (id === 0 ? '' : raftNodeName(id)));
+    this.#world = makeWorld(plan.seed, settings);
+    this.#addNodes();
+    this.#addClients();
+    observeWorld(this.#world, runOptions.observe, describeRaftMessage);
+    const voters = this.#names.slice(1, settings.voters + 1);
+    applySchedule(this.#world, plan.schedule, {
+      resolve: (target) => this.#resolve(target),
+      // A node that was damaged counts as damaged to the end: it may owe others what it has lost.
+      atlas: new FaultAtlas({ nodes: voters }),
+    });
+  }
+
+  get nowMicroseconds(): number {
+    return this.#world.nowMicroseconds;
+  }
+
+  /** Throws what was found. */
+  toEnd(): void {
+    const { durationMicroseconds } = this.#plan.schedule;
+    while (this.nowMicroseconds < durationMicroseconds) {
+      this.#runSlice(durationMicroseconds);
+    }
+    this.#settle(durationMicroseconds + this.#settings.settleMicroseconds);
+    this.#judge();
+  }
+
+  result(): RunResult {
+    const { counts, probes } = this.#observer;
+    return {
+      events: this.#world.events,
+      simulatedMicroseconds: this.nowMicroseconds,
+      traceHash: this.#world.traceHash,
+      counts: {
+        ...counts,
+        operations: this.#history.length,
+        unjudged: this.#unjudged,
+        stuck: this.#stuck,
+      },
+      probes: probes.reached,
+    };
+  }
+
+  #addNodes(): void {
+    const { voters, spares, ...settings } = this.#settings;
+    const program = raftNode({
+      names: this.#names,
+      founders: Array.from({ length: voters }, (_, at) => at + 1),
+      config: configOf(this.#settings),
+      machine: this.#options.machine,
+      tickMicroseconds: settings.tickMicroseconds,
+      compactionEntries: settings.compactionEntries,
+      trailingEntries: settings.trailingEntries,
+      applyMicroseconds: settings.applyMicroseconds,
+      usesCodec: settings.usesCodec === 1,
+      distrustsDisk: settings.distrustsDisk === 1,
+      preferredLeader: settings.preferredLeader,
+      observer: this.#observer,
+    });
+    for (let id = 1; id <= voters + spares; id += 1) {
+      this.#world.addNode(raftNodeName(id), program);
+    }
+  }
+
+  #addClients(): void {
+    const { seed, operations } = this.#plan;
+    const nodes = this.#names.length - 1;
+    const tasks = new Map<number, ClientTask[]>();
+    for (const timed of operations) {
+      const task = { timed, ask: askOf(timed, nodes) };
+      const own = tasks.get(timed.client);
+      if (own === undefined) tasks.set(timed.client, [task]);
+      else own.push(task);
+    }
+    const clients = [...tasks].sort(([a], [b]) => a - b);
+    for (const [client, own] of clients) {
+      const program = raftClient(
+        {
+          seed,
+          tasks: own.sort((a, b) => a.timed.atMicroseconds - b.timed.atMicroseconds),
+          names: this.#names,
+          usesSessions: this.#settings.usesSessions === 1,
+          attemptMicroseconds: this.#settings.attemptMicroseconds,
+          keyOf: this.#options.judgedBy?.keyOf ?? (() => ''),
+          history: this.#history,
+          observer: this.#observer,
+        },
+        (started) => this.#clients.push(started),
+      );
+      this.#world.addNode(`client-${client}`, program);
+    }
+  }
+
+  /** The leader of the latest term, or the first running voter that does not lead. */
+  #resolve(target: string): string | undefined {
+    const leader = this.#leader()?.id;
+    if (target === '@leader') return leader === undefined ? undefined : this.#names[leader];
+    if (target !== '@follower') return undefined;
+    const voters = this.#names.slice(1, this.#settings.voters + 1);
+    return voters.find((name, at) => at + 1 !== leader && this.#world.isUp(name));
+  }
+
+  #leader(): RaftProcess | null {
+    let leader: RaftProcess | null = null;
+    for (const process of this.#observer.processes.values()) {
+      if (!process.node.isLeader || !this.#world.isUp(raftNodeName(process.id))) continue;
+      if (leader === null || process.node.term > leader.node.term) leader = process;
+    }
+    return leader;
+  }
+
+  #runSlice(lastMicroseconds: number): void {
+    const until = Math.min(this.nowMicroseconds + SLICE_MICROSECONDS, lastMicroseconds);
+    advance(this.#world, { untilMicroseconds: until }, this.#eventsMax);
+    const { invariants } = this.#options;
+    if (invariants === undefined || invariants.length === 0) return;
+    const machines = new Map(
+      [...this.#observer.processes].map(([id, { replica }]) => [id, replica.machine] as const),
+    );
+    for (const { name, check } of invariants) {
+      const wrong = check(machines);
+      if (wrong !== undefined) throw new Violation(name, wrong);
+    }
+  }
+
+  /** Everything is healed: the group must elect, serve all that wait, and agree. */
+  #settle(lastMicroseconds: number): void {
+    while (!this.#isSettled()) {
+      if (this.nowMicroseconds >= lastMicroseconds) {
+        if (this.#isBeyondRepair()) {
+          this.#stuck = 1;
+          return;
+        }
+        const seconds = this.#settings.settleMicroseconds / 1_000_000;
+        throw new Violation(
+          'liveness',
+          `${seconds} s after everything was healed: ${this.#describe()}`,
+        );
+      }
+      this.#runSlice(lastMicroseconds);
+    }
+  }
+
+  /**
+   * Whether no majority of the founders is left that may vote: the disks of some are refused, and
+   * others, which cannot trust their own, miss those for confirming what they hold.
+   */
+  #isBeyondRepair(): boolean {
+    const { refusals, processes } = this.#observer;
+    if (refusals.size === 0) return false;
+    const { voters } = this.#settings;
+    let votes = 0;
+    for (const { id, node } of processes.values()) {
+      if (id <= voters && !node.status().isAmnesiac) votes += 1;
+    }
+    return votes <= voters / 2;
+  }
+
+  #isSettled(): boolean {
+    if (this.#clients.some((client) => !client.isIdle)) return false;
+    const members = this.#members();
+    if (members === null) return false;
+    const last = members.leader.node.lastIndex;
+    return members.all.every(({ appliedIndex }) => appliedIndex === last);
+  }
+
+  /** The leader of the latest term with all nodes of its membership that run. */
+  #members(): { readonly leader: RaftProcess; readonly all: readonly RaftProcess[] } | null {
+    const leader = this.#leader();
+    if (leader === null) return null;
+    const { voters, votersOutgoing, learners } = leader.node.status().confState;
+    const all: RaftProcess[] = [];
+    for (const id of new Set([...voters, ...votersOutgoing, ...learners])) {
+      const process = this.#observer.processes.get(id);
+      if (process !== undefined) all.push(process);
+      else if (!this.#observer.refusals.has(id)) return null;
+    }
+    return { leader, all };
+  }
+
+  #describe(): string {
+    const nodes = [...this.#observer.processes.values()].map(({ id, node, appliedIndex }) => {
+      const { role, term, commit, lastIndex, confState, lostEntries, isAmnesiac } = node.status();
+      const voters = confState.voters.join(' ');
+      return (
+        `node ${id} is ${role} of term ${term}, commit ${commit} of ${lastIndex}, applied ` +
+        `${appliedIndex}, voters ${voters}, ${lostEntries} lost${isAmnesiac ? ', amnesiac' : ''}`
+      );
+    });
+    const clients = this.#clients.filter(({ isIdle }) => !isIdle).map((each) => each.describe());
+    const refused = [...this.#observer.refusals].map(
+      ([id, why]) => `node ${id} is refused: ${why}`,
+    );
+    return [...nodes, ...refused, ...clients].join('; ');
+  }
+
+  #judge(): void {
+    this.#observer.ended(this.#members()?.all ?? []);
+    const { judgedBy } = this.#options;
+    if (judgedBy === undefined) return;
+    const { verdict, key, counterexample } = checkLinearizability(judgedBy.model, this.#history, {
+      maxSteps: LINEARIZABILITY_STEPS_MAX,
+    });
+    if (verdict === 'unknown') this.#unjudged += 1;
+    if (verdict !== 'not-linearizable') return;
+    throw new Violation('linearizability', `the history of ${key} is not: ${counterexample}`);
+  }
+}
+
+function makeWorld(seed: number, settings: RaftSettings): World<RaftMessage, RaftValue> {
+  return new World<RaftMessage, RaftValue>({
+    seed,
+    network: {
+      delay: {
+        kind: 'exponential',
+        minimumMicroseconds: settings.delayMinimumMicroseconds,
+        meanMicroseconds: settings.delayMeanMicroseconds,
+        maximumMicroseconds: settings.delayMaximumMicroseconds,
+      },
+      lossProbability: settings.lossPerMille / 1_000,
+      duplicationProbability: settings.duplicationPerMille / 1_000,
+      reorderingProbability: settings.reorderingPerMille / 1_000,
+    },
+    disk: {
+      syncDelay: {
+        kind: 'uniform',
+        minimumMicroseconds: settings.syncMinimumMicroseconds,
+        maximumMicroseconds: settings.syncMaximumMicroseconds,
+      },
+      crashLoss: settings.crashKeepsSome === 1 ? 'random-suffix' : 'all-unsynced',
+    },
+    digest: digestMessage,
+  });
+}
+
+function configOf(settings: RaftSettings): Omit<RaftConfig, 'id' | 'random'> {
+  const { maxMessageBytes } = settings;
+  return defaultRaftConfig({
+    id: 1,
+    random: () => 0,
+    electionTicks: settings.electionTicks,
+    heartbeatTicks: settings.heartbeatTicks,
+    preVote: settings.preVote === 1,
+    checkQuorum: settings.checkQuorum === 1,
+    leaseMs: settings.leaseMs,
+    keepsLeasePromise: settings.keepsLeasePromise === 1,
+    quiesceTicks: settings.quiesceTicks,
+    diskStallTicks: settings.diskStallTicks,
+    maxMessageBytes,
+    maxInflightMessages: settings.maxInflightMessages,
+    maxInflightBytes: Math.max(maxMessageBytes, 16 << 20),
+    maxApplyBytes: settings.maxApplyBytes,
+    maxUncommittedBytes: settings.maxUncommittedBytes,
+    asyncStorageWrites: true,
+  });
+}
