@@ -19,8 +19,8 @@ export interface Facts {
   /** Of all nodes that could be read. */
   readonly nodes: readonly NodeContents[];
   readonly nodeCount: number;
-  /** A sentence for each node that could not be read. */
-  readonly unreadNodes: readonly string[];
+  /** A sentence for each node that could not be read, or is behind the last acknowledged write. */
+  readonly readProblems: readonly string[];
   /** From the heal until every node served; null when that did not happen in time. */
   readonly recoveryMs: number | null;
   /** Why it did not; empty when it did. */
@@ -95,13 +95,13 @@ function durability({ operations, nodes }: Facts): Check {
 }
 
 /** All nodes hold the same, and nothing that nobody wrote. */
-function agreement({ operations, nodes, unreadNodes }: Facts): Check {
+function agreement({ operations, nodes, readProblems }: Facts): Check {
   const written = new Map<string, Set<string>>();
   for (const { kind, id, content } of operations) {
     if (kind !== 'insert' || content === null) continue;
     written.set(id, (written.get(id) ?? new Set()).add(content));
   }
-  const problems = [...unreadNodes];
+  const problems = [...readProblems];
   const [first, ...others] = nodes;
   for (const { name, memories, contents } of nodes) {
     const held = [...contents.values()].filter((content) => content !== null).length;

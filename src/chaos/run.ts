@@ -99,12 +99,12 @@ class Experiment {
     await this.#ask('stop');
     const endMicroseconds = nowMicroseconds();
 
-    const { nodes, unreadNodes } = await this.#observe();
+    const { nodes, problems } = await this.#observe();
     const facts = {
       operations: this.#operations,
       nodes,
       nodeCount: this.#places.length,
-      unreadNodes,
+      readProblems: problems,
       recoveryMs,
       recoveryFailure,
       deaths: this.#swarm.deaths,
@@ -254,7 +254,7 @@ class Experiment {
   }
 
   /** Reads everything from each node: shared ids as a client does, and all from its own store. */
-  async #observe(): Promise<{ nodes: NodeContents[]; unreadNodes: string[] }> {
+  async #observe(): Promise<{ nodes: NodeContents[]; problems: string[] }> {
     const readings = [...this.#peers.values()].map((peerId, position) => {
       return this.#ask('readShared', { peerId, client: this.#options.clients + position });
     });
@@ -264,7 +264,7 @@ class Experiment {
     const ids = [...new Set(inserts.map(({ id }) => id))];
     const index = inserts.reduce((highest, each) => Math.max(highest, each.index), 0);
     const nodes: NodeContents[] = [];
-    const unreadNodes: string[] = [];
+    const problems: string[] = [];
     const observations = [...this.#peers].map(async ([name, peerId]) => {
       const params = { peerId, index, ids };
       try {
@@ -272,15 +272,16 @@ class Experiment {
         const seen = await this.#ask<Observation>('observe', params, timeoutMs);
         const contents = new Map(Object.entries(seen.contents));
         nodes.push({ name, memories: seen.memories, contents });
+        if (seen.lag !== '') problems.push(`${name} ${seen.lag}`);
       } catch (error) {
         if (error instanceof ChaosError) throw error;
         const [why] = (error as Error).message.split('\n');
-        unreadNodes.push(`${name} could not be read: ${why}`);
+        problems.push(`${name} could not be read: ${why}`);
       }
     });
     await Promise.all(observations);
     nodes.sort((a, b) => a.name.localeCompare(b.name));
-    return { nodes, unreadNodes };
+    return { nodes, problems };
   }
 
   /** Also learns which peer each node is. */

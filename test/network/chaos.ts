@@ -42,13 +42,13 @@ const commitsAlone: SourceMistake = {
   replacement: '() => progress.get(node.id)?.match,',
 };
 
-/** Isolates each node in turn, so that whoever leads is cut off once. */
+/** Cuts off whoever leads, three times. */
 const isolations: readonly [seconds: number, action: FaultAction][] = [
-  [0.5, { kind: 'isolate', node: 'n1' }],
+  [0.5, { kind: 'isolate', node: '@leader' }],
   [3.5, { kind: 'heal' }],
-  [5, { kind: 'isolate', node: 'n2' }],
+  [5, { kind: 'isolate', node: '@leader' }],
   [8, { kind: 'heal' }],
-  [9.5, { kind: 'isolate', node: 'n3' }],
+  [9.5, { kind: 'isolate', node: '@leader' }],
 ];
 
 const oneOfEach: readonly [seconds: number, action: FaultAction][] = [
@@ -165,7 +165,8 @@ async function isCaught(seed: number, mistake: SourceMistake, checker: string): 
     await workshop.make(mistake);
     const program = workshop.compiledPath('src/cli/main.ts');
     const schedule = scheduleOf(seed, 12, isolations);
-    return await withRun(schedule, ['--program', program], ({ code, stderr }, report) => {
+    const args = ['--program', program, '--clients', '8'];
+    return await withRun(schedule, args, ({ code, stderr }, report) => {
       assert.equal(code, 1, `nodes with this mistake must not pass; it said:\n${stderr}`);
       const failed = report.checks.filter(({ passed }) => !passed);
       const found = failed.find(({ name }) => name === checker);

@@ -29,7 +29,7 @@ const good: Facts = {
   ]),
   nodes: [node('n1'), node('n2'), node('n3')],
   nodeCount: 3,
-  unreadNodes: [],
+  readProblems: [],
   recoveryMs: 1_500,
   recoveryFailure: '',
   deaths: [],
@@ -89,7 +89,7 @@ const doctored: readonly [string, Partial<Facts>, Check['name'][], string][] = [
   ],
   [
     'a node that cannot be read',
-    { nodes: [node('n1'), node('n2')], unreadNodes: ['n3 could not be read: late'] },
+    { nodes: [node('n1'), node('n2')], readProblems: ['n3 could not be read: late'] },
     ['agreement'],
     'n3 could not be read',
   ],
