@@ -32,7 +32,7 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
   const isRestless = random.chance(0.5);
   const usual = drawSettings(new RandomStream(seed, 'raft settings'));
   const restless = drawRestless(new RandomStream(seed, 'raft restless'));
-  const drawn = isRestless ? { ...usual, ...restless } : usual;
+  const drawn = inTime(isRestless ? { ...usual, ...restless } : usual);
   const voters = drawn['voters'] as number;
   const nodes = voters + (drawn['spares'] as number);
   const durationMicroseconds = random.integer(15, 50) * SECOND;
@@ -58,6 +58,23 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
   const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
   return { scenario, seed, settings, schedule, operations };
+}
+
+/**
+ * Raft 5.6: messages and syncs must be much faster than an election, or no leader lasts. Faults may
+ * be slower; this is what holds once they are healed.
+ */
+function inTime(settings: { readonly [name: string]: Json }): { readonly [name: string]: Json } {
+  const of = (name: string): number => settings[name] as number;
+  const election = of('electionTicks') * of('tickMicroseconds');
+  const atMost = (name: string, share: number): number =>
+    Math.min(of(name), Math.floor(election / share));
+  return {
+    ...settings,
+    delayMeanMicroseconds: atMost('delayMeanMicroseconds', 15),
+    delayMaximumMicroseconds: atMost('delayMaximumMicroseconds', 2),
+    syncMaximumMicroseconds: atMost('syncMaximumMicroseconds', 10),
+  };
 }
 
 /** Few kinds at a time as a rule, so that each has its turn. */
@@ -146,7 +163,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     syncMinimumMicroseconds: 200,
     syncMaximumMicroseconds: random.pick([2_000, 8_000, 60_000]),
     crashKeepsSome: Number(random.chance(0.7)),
-    settleMicroseconds: (isLarge ? 240 : 120) * SECOND,
+    settleMicroseconds: (isLarge ? 240 : 60) * SECOND,
   };
 }
 
