@@ -43,7 +43,7 @@ export type {
   Setup,
   View,
 } from './define/definition.js';
-export { raftScenario, type RaftScenarioOptions, type StateMachine } from './raft/index.js';
+export * from './raft/index.js';
 export {
   checkLinearizability,
   type LinearizabilityResult,

@@ -26,7 +26,7 @@ const TIME_WIDTH = 12;
 const COLUMN_MIN = 10;
 const WIDTH_USUAL = 120;
 /** Moments shown unless the caller names another number. */
-export const LAST_MOMENTS_USUAL = 80;
+const LAST_MOMENTS_USUAL = 80;
 
 /** The moments that a diagram with these options shows, and how many before them it does not. */
 export function selectMoments(
@@ -158,9 +158,10 @@ class Columns {
 
 /** One line, without control characters, that does not fill the screen. */
 function textOf({ kind, text }: Moment): string {
-  // A violation may have several lines, as the counterexample of a history has.
   const most = limits.labelCharactersMax;
-  const first = kind === 'note' ? text.replaceAll('\n', ' / ') : text;
+  // The rest of a violation, such as the counterexample of a history, is told below the diagram.
+  const [line = '', ...others] = kind === 'note' ? text.split('\n') : [text];
+  const first = others.length === 0 ? line : `${line} ...`;
   // oxlint-disable-next-line no-control-regex
   const plain = first.replaceAll(/[\u0000-\u001f\u007f-\u009f]/gu, '?');
   return kind === 'message' && plain.length > most ? `${plain.slice(0, most)}...` : plain;

@@ -8,7 +8,7 @@ import type { StateMachine } from './state-machine.js';
 type RegisterOperation = RegisterInput & { readonly key: string };
 
 /** Registers by key, null before the first write. */
-export class Registers implements StateMachine {
+class Registers implements StateMachine {
   readonly #values = new Map<string, RegisterValue>();
 
   apply(command: Json): Json {

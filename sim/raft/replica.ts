@@ -34,7 +34,7 @@ export function encodeCommand(command: LoggedCommand): Uint8Array {
   return encoder.encode(JSON.stringify([client, sequence, operation]));
 }
 
-export function decodeCommand(data: Uint8Array): LoggedCommand {
+function decodeCommand(data: Uint8Array): LoggedCommand {
   const parsed = JSON.parse(decoder.decode(data)) as [string, number, Json];
   const [client, sequence, operation] = parsed;
   return { client, sequence, operation };

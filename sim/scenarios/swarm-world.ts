@@ -119,14 +119,13 @@ export function swarmNodeIds(count: number): number[] {
 }
 
 /** Settings of a swarm, each with the value that takes a mechanism away. */
-export const SIMPLER_SWARM_SETTINGS: readonly (readonly [name: string, value: number | string])[] =
-  [
-    ['lossProbability', 0],
-    ['duplicationProbability', 0],
-    ['reorderingProbability', 0],
-    ['crashLoss', 'all-unsynced'],
-    ['compactionEntries', 1_000],
-  ];
+const SIMPLER_SWARM_SETTINGS: readonly (readonly [name: string, value: number | string])[] = [
+  ['lossProbability', 0],
+  ['duplicationProbability', 0],
+  ['reorderingProbability', 0],
+  ['crashLoss', 'all-unsynced'],
+  ['compactionEntries', 1_000],
+];
 
 /** Plans with one mechanism off each, and then with fewer nodes and clients. */
 export function simplifySwarmPlan(plan: Plan): Plan[] {

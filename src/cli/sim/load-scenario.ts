@@ -15,7 +15,7 @@ export function usageError(message: string): ExitError {
 }
 
 /** Whether a text is the path of a module rather than a name. */
-export function isModulePath(text: string): boolean {
+function isModulePath(text: string): boolean {
   return /[/\\]|\.[cm]?[jt]s$/.test(text);
 }
 

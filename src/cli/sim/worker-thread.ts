@@ -15,6 +15,9 @@ export type TaskEnd =
   /** `stop` was called. */
   | { readonly kind: 'stopped' };
 
+/** The longest that a thread may take to load its scenario. */
+const START_SECONDS_MAX = 60;
+
 /** Starts its thread when it is first needed, and another after one is lost. */
 export class WorkerThread {
   readonly #settings: WorkerSettings;
@@ -40,9 +43,11 @@ export class WorkerThread {
         resolve({ kind: 'stopped' });
         return;
       }
+      const isNew = this.#worker === undefined;
       this.#worker ??= this.#start();
       this.#current = { secondsMax, onMessage, resolve, timer: undefined };
-      this.#watch(this.#current);
+      // A busy machine may take long to load the program, which is nothing of a run.
+      this.#watch(this.#current, isNew ? Math.max(secondsMax, START_SECONDS_MAX) : secondsMax);
       this.#worker.postMessage(task, []);
     });
   }
@@ -72,7 +77,7 @@ export class WorkerThread {
   #take(worker: Worker, message: WorkerMessage): void {
     const current = this.#current;
     if (worker !== this.#worker || current === undefined) return;
-    this.#watch(current);
+    this.#watch(current, current.secondsMax);
     if (message.kind === 'done') this.#finish({ kind: 'done' });
     else current.onMessage(message);
   }
@@ -82,8 +87,7 @@ export class WorkerThread {
     this.#lose('worker-died', `the thread ${what}`);
   }
 
-  #watch(current: RunningTask): void {
-    const { secondsMax } = current;
+  #watch(current: RunningTask, secondsMax: number): void {
     const message = `the run is not at its end after ${secondsMax} s`;
     clearTimeout(current.timer);
     current.timer = setTimeout(() => this.#lose('run-time', message), secondsMax * 1_000);

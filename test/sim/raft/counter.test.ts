@@ -31,6 +31,8 @@ function counterScenario(machine: () => Counter) {
     name: 'counter',
     summary: 'A counter that clients add to and read.',
     machine,
+    // Without sessions a network may double an addition.
+    settings: { usesSessions: 1 },
     drawOperation: (random) =>
       random.chance(0.5)
         ? { do: 'write', operation: random.integer(1, 9) }
