@@ -83,9 +83,13 @@ export class RaftClient implements Process<RaftMessage> {
     this.#waitForNext();
   }
 
-  /** Whether all operations have ended. */
+  /** Operations that have not ended. */
+  get operationsLeft(): number {
+    return this.#options.tasks.length - this.#next + (this.#task === null ? 0 : 1);
+  }
+
   get isIdle(): boolean {
-    return this.#task === null && this.#next >= this.#options.tasks.length;
+    return this.operationsLeft === 0;
   }
 
   /** What the client is waiting for, in words. */

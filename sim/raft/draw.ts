@@ -28,26 +28,29 @@ export type DrawOperation = (
 
 /** Draws the whole plan of a seed. */
 export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
-  const drawn = drawSettings(new RandomStream(seed, 'raft settings'));
   const random = new RandomStream(seed, 'raft faults');
+  const isRestless = random.chance(0.5);
+  const usual = drawSettings(new RandomStream(seed, 'raft settings'));
+  const restless = drawRestless(new RandomStream(seed, 'raft restless'));
+  const drawn = inTime(isRestless ? { ...usual, ...restless } : usual);
   const voters = drawn['voters'] as number;
   const nodes = voters + (drawn['spares'] as number);
   const durationMicroseconds = random.integer(15, 50) * SECOND;
-  // Few at a time as a rule, so that each has its turn.
-  const kindsMax = random.pick([3, 6, raftFaultKinds.length]);
-  const kinds = random.shuffle(raftFaultKinds).slice(0, random.integer(1, kindsMax));
+  const kinds = isRestless ? drawRestlessKinds(random) : drawKinds(random);
   const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
   const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
-  const isHarsh = random.chance(0.4);
+  const isHarsh = isRestless || random.chance(0.3);
+  const [pause, extra] = isHarsh ? [0.3, 0.7] : [1, 4];
+  const [fault, longer] = isRestless ? [0.2, 1.5] : [0.3, 5];
+  const minority = Math.max(1, Math.floor((voters - 1) / 2));
   const schedule = generateSchedule(seed, {
     nodes: Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1)),
     durationMicroseconds,
     kinds,
-    meanPauseMicroseconds: Math.round(
-      (isHarsh ? 0.3 + random.fraction() : 1 + 4 * random.fraction()) * SECOND,
-    ),
-    meanFaultMicroseconds: Math.round((0.3 + 5 * random.fraction()) * SECOND),
-    nodesDownMax: nodes <= 2 ? 1 : Math.max(1, Math.floor((voters - 1) / 2)),
+    meanPauseMicroseconds: Math.round((pause + extra * random.fraction()) * SECOND),
+    meanFaultMicroseconds: Math.round((fault + longer * random.fraction()) * SECOND),
+    // Nothing is forgotten when all of them are down.
+    nodesDownMax: random.chance(0.3) ? nodes : minority,
     nodesDamagedMax: Math.floor((voters - 1) / 2),
     targets: ['@leader', '@follower'],
   });
@@ -55,6 +58,62 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
   const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
   return { scenario, seed, settings, schedule, operations };
+}
+
+/**
+ * Raft 5.6: messages and syncs must be much faster than an election, or no leader lasts. Faults may
+ * be slower; this is what holds once they are healed.
+ */
+function inTime(settings: { readonly [name: string]: Json }): { readonly [name: string]: Json } {
+  const of = (name: string): number => settings[name] as number;
+  const election = of('electionTicks') * of('tickMicroseconds');
+  const atMost = (name: string, share: number): number =>
+    Math.min(of(name), Math.floor(election / share));
+  return {
+    ...settings,
+    delayMeanMicroseconds: atMost('delayMeanMicroseconds', 15),
+    delayMaximumMicroseconds: atMost('delayMaximumMicroseconds', 2),
+    syncMaximumMicroseconds: atMost('syncMaximumMicroseconds', 10),
+  };
+}
+
+/** Few kinds at a time as a rule, so that each has its turn. */
+function drawKinds(random: RandomStream): FaultKind[] {
+  const most = random.pick([3, 6, raftFaultKinds.length]);
+  return random.shuffle(raftFaultKinds).slice(0, random.integer(1, most));
+}
+
+/** Crashes, and some of what brings leaders down and lets messages overtake each other. */
+function drawRestlessKinds(random: RandomStream): FaultKind[] {
+  const others = [
+    'partition',
+    'isolate',
+    'one-way',
+    'pause',
+    'loss',
+    'delay',
+    'reordering',
+  ] as const;
+  return ['crash', ...random.shuffle(others).slice(0, random.integer(1, 4))];
+}
+
+/** Fast elections, few safeguards, messages that overtake each other: leaders change all the time. */
+function drawRestless(random: RandomStream): { readonly [name: string]: Json } {
+  const checkQuorum = Number(random.chance(0.5));
+  return {
+    voters: random.pick([3, 3, 4, 5, 5]),
+    tickMicroseconds: 50_000,
+    electionTicks: random.pick([3, 4, 6]),
+    heartbeatTicks: 1,
+    preVote: Number(random.chance(0.4)),
+    checkQuorum,
+    leaseMs: 0,
+    quiesceTicks: 0,
+    preferredLeader: 0,
+    delayMeanMicroseconds: random.pick([2_000, 10_000, 30_000]),
+    reorderingPerMille: random.pick([0, 300, 700]),
+    duplicationPerMille: random.pick([0, 50]),
+  };
 }
 
 function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
@@ -104,13 +163,13 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     syncMinimumMicroseconds: 200,
     syncMaximumMicroseconds: random.pick([2_000, 8_000, 60_000]),
     crashKeepsSome: Number(random.chance(0.7)),
-    settleMicroseconds: (isLarge ? 240 : 120) * SECOND,
+    settleMicroseconds: (isLarge ? 240 : 60) * SECOND,
   };
 }
 
 /**
- * A few a second over the whole run; the administrator has `changeable` nodes, or none. Those after its faults show
- * that the group serves again.
+ * A few a second over the whole run; the administrator has `changeable` nodes, or none. Those after
+ * its faults show that the group serves again.
  */
 function drawOperations(
   seed: number,

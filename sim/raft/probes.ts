@@ -28,7 +28,6 @@ export const raftProbes = [
   'vote-refused-by-lease',
   'pre-vote-refused',
   'vote-for-shorter-log-refused',
-  'campaign-held-by-lease',
   'campaign-held-by-change',
   'commit-learned-from-refusal',
   'leader-without-quorum',
@@ -117,7 +116,6 @@ export class RaftProbes {
         this.#answered(memory, event);
         break;
       case 'campaignIgnored':
-        if (event.why === 'leased') this.reach('campaign-held-by-lease');
         if (event.why === 'unapplied-change') this.reach('campaign-held-by-change');
         break;
       case 'changeIgnored':

@@ -74,7 +74,7 @@ export class RaftRun {
     while (this.nowMicroseconds < durationMicroseconds) {
       this.#runSlice(durationMicroseconds);
     }
-    this.#settle(durationMicroseconds + this.#settings.settleMicroseconds);
+    this.#settle();
     this.#judge();
   }
 
@@ -176,19 +176,26 @@ export class RaftRun {
     }
   }
 
-  /** Everything is healed: the group must elect, serve all that wait, and agree. */
-  #settle(lastMicroseconds: number): void {
+  /**
+   * Everything is healed: the group must elect, serve all that wait, and agree. The time for that
+   * begins anew with each operation that ends, since clients may have fallen far behind.
+   */
+  #settle(): void {
+    const { settleMicroseconds } = this.#settings;
+    let waiting = Infinity;
+    let lastMicroseconds = 0;
     while (!this.#isSettled()) {
+      const left = this.#clients.reduce((sum, client) => sum + client.operationsLeft, 0);
+      if (left < waiting) lastMicroseconds = this.nowMicroseconds + settleMicroseconds;
+      waiting = left;
       if (this.nowMicroseconds >= lastMicroseconds) {
         if (this.#isBeyondRepair()) {
           this.#stuck = 1;
           return;
         }
-        const seconds = this.#settings.settleMicroseconds / 1_000_000;
-        throw new Violation(
-          'liveness',
-          `${seconds} s after everything was healed: ${this.#describe()}`,
-        );
+        const seconds = settleMicroseconds / 1_000_000;
+        const message = `${seconds} s after everything was healed, or the last operation ended: `;
+        throw new Violation('liveness', message + this.#describe());
       }
       this.#runSlice(lastMicroseconds);
     }
