@@ -133,9 +133,10 @@ function answerLowerTerm(node: RaftState, message: Message): void {
   const { type, from } = message;
   const { checkQuorum, preVote } = node.config;
   const isLeader = type === 'appendRequest' || type === 'heartbeat';
-  if (isLeader && (checkQuorum || preVote)) {
+  if (isLeader && (checkQuorum || preVote || node.owesEntries)) {
     // Leases and pre-votes keep a node that came back with a later term from being heard
-    // otherwise: this answer makes the leader step down, so that the group gets past that term.
+    // otherwise, and one that owes entries does not campaign: this answer makes the leader step down,
+    // so that the group gets past that term.
     node.send({ type: 'appendResponse', to: from });
   } else if (type === 'preVoteRequest') {
     // Dropping it could leave a former candidate with a later term and a shorter log, and one

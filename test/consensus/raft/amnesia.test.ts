@@ -26,6 +26,13 @@ describe('a node whose disk may have lost a suffix', () => {
     expect(single.node.status()).toMatchObject({ isAmnesiac: true, role: 'follower' });
   });
 
+  it('tells a leader of an earlier term, since it does not campaign in its own', () => {
+    const [answer] = start().receive(2, { type: 'heartbeat', term: 2 }).take('appendResponse');
+    expect(answer).toMatchObject({ to: 2, term: 3 });
+    const sound = new Single(stored([1, 2, 3], [1, 2], { term: 3 })).settle();
+    expect(sound.receive(2, { type: 'heartbeat', term: 2 }).take('appendResponse')).toEqual([]);
+  });
+
   it('asks the others, until each quorum that it was part of has somebody who told', () => {
     const single = start();
     const asked = single.tick().take('logEndRequest');
