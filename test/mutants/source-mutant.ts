@@ -4,10 +4,8 @@ export interface CatchingTest {
   readonly name: string;
 }
 
-/** One line of our code made wrong, and the test that must notice. */
-export interface SourceMutant {
-  /** Number of the named bug that it brings back, or of its row. */
-  readonly bug: number;
+/** One line of our code made wrong. */
+export interface Mutation {
   /** What it does wrong. */
   readonly name: string;
   /** Path of the source file from the root of the project. */
@@ -15,6 +13,12 @@ export interface SourceMutant {
   /** Text that occurs exactly once in the file. */
   readonly source: string;
   readonly replacement: string;
+}
+
+/** A mutation, and the test that must notice. */
+export interface SourceMutant extends Mutation {
+  /** Number of the named bug that it brings back, or of its row. */
+  readonly bug: number;
   readonly caughtBy: CatchingTest;
 }
 
@@ -24,7 +28,7 @@ export function occurrences(source: string, text: string): number {
 }
 
 /** The source with the mistake. Throws unless the text to replace occurs exactly once. */
-export function mutate(mutant: SourceMutant, source: string): string {
+export function mutate(mutant: Mutation, source: string): string {
   const count = occurrences(source, mutant.source);
   if (count !== 1) {
     throw new Error(`${mutant.file} has the text of "${mutant.name}" ${count} times, not once`);

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { type CatchingTest, type SourceMutant, mutate } from './source-mutant.js';
+import { type CatchingTest, type Mutation, type SourceMutant, mutate } from './source-mutant.js';
 
 /** A mutant that makes the code loop must not hold up the others. */
 const RUN_MS_MAX = 90_000;
@@ -57,19 +57,29 @@ export class Workshop {
   }
 
   /** Runs the test that must catch `mutant` on code with that mistake, then repairs the code. */
-  async tryMutant(mutant: SourceMutant): Promise<Outcome> {
-    const source = await readFile(join(this.root, mutant.file), 'utf8');
-    const compiled = join(this.directory, 'dist', mutant.file.replace(/\.ts$/, '.js'));
+  tryMutant(mutant: SourceMutant): Promise<Outcome> {
+    return this.withMutation(mutant, () => this.run(mutant.caughtBy));
+  }
+
+  /** Does something while the code has a mistake, then repairs the code. */
+  async withMutation<Result>(mutation: Mutation, action: () => Promise<Result>): Promise<Result> {
+    const source = await readFile(join(this.root, mutation.file), 'utf8');
+    const compiled = this.compiled(mutation.file);
     const original = await readFile(compiled);
-    const { outputText } = ts.transpileModule(mutate(mutant, source), {
+    const { outputText } = ts.transpileModule(mutate(mutation, source), {
       compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ES2022 },
     });
     await writeFile(compiled, outputText);
     try {
-      return await this.run(mutant.caughtBy);
+      return await action();
     } finally {
       await writeFile(compiled, original);
     }
+  }
+
+  /** Where the compiled form of a source file is in the copy. */
+  compiled(file: string): string {
+    return join(this.directory, 'dist', file.replace(/\.ts$/, '.js'));
   }
 
   /** Runs one test. Throws if its file cannot even be loaded, or has no such test. */
