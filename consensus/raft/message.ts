@@ -67,12 +67,16 @@ const NO_ENTRIES: readonly Entry[] = [];
 export type MessageFields = Pick<Message, 'type' | 'to'> & Partial<Message>;
 
 /** Makes a complete message out of the fields that its kind needs. */
-export function createMessage(fields: MessageFields): Message {
+export function createMessage(
+  fields: MessageFields,
+  from = fields.from ?? 0,
+  term = fields.term ?? 0,
+): Message {
   return {
     type: fields.type,
     to: fields.to,
-    from: fields.from ?? 0,
-    term: fields.term ?? 0,
+    from,
+    term,
     logTerm: fields.logTerm ?? 0,
     index: fields.index ?? 0,
     entries: fields.entries ?? NO_ENTRIES,

@@ -215,10 +215,7 @@ export class RaftNode {
     }
     log.inWrite = log.lastIndex;
     const writes = hardState !== undefined || mustSync || toOthers.length > 0;
-    const ready: Ready = {
-      ...(hardState && { hardState }),
-      ...(softState && { softState }),
-      ...(snapshot && { snapshot }),
+    const ready: { -readonly [Field in keyof Ready]: Ready[Field] } = {
       entries,
       repaired: state.repaired,
       mustSync,
@@ -229,6 +226,9 @@ export class RaftNode {
       readStates: state.readStates,
       droppedReads: state.droppedReads,
     };
+    if (hardState !== undefined) ready.hardState = hardState;
+    if (softState !== undefined) ready.softState = softState;
+    if (snapshot !== null) ready.snapshot = snapshot;
     state.messages = [];
     state.messagesAfterPersist = [];
     state.repaired = [];

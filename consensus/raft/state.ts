@@ -150,11 +150,7 @@ export class RaftState {
    * same term, with another log (Raft figure 2: persistent before the RPC).
    */
   send(fields: MessageFields): void {
-    const message = createMessage({
-      ...fields,
-      from: this.id,
-      term: fields.term ?? this.term,
-    });
+    const message = createMessage(fields, this.id, fields.term ?? this.term);
     this.trace?.({ type: 'sent', message });
     switch (message.type) {
       case 'voteRequest':

@@ -43,6 +43,8 @@ export interface ClientOptions {
 
 /** How long a client waits after a refusal. */
 const BACK_OFF_MICROSECONDS = 50_000;
+/** By how many times the wait for an answer grows. */
+const PATIENCE_MAX = 8;
 /** How often an administrator asks before it gives up. */
 const ADMIN_ATTEMPTS_MAX = 6;
 
@@ -156,7 +158,9 @@ export class RaftClient implements Process<RaftMessage> {
     const { name } = this.#context;
     const to = names[this.#asked] ?? name;
     this.#context.send(to, { type: 'client-request', attempt: this.#attempt, sequence, ask });
-    this.#context.setTimer(attemptMicroseconds, 'attempt');
+    // Longer each time: a group that is slow would drown in copies.
+    const patience = Math.min(this.#attemptsOfTask, PATIENCE_MAX);
+    this.#context.setTimer(patience * attemptMicroseconds, 'attempt');
   }
 
   #backOff(): void {

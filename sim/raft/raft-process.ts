@@ -18,6 +18,7 @@ import {
 } from '../../consensus/raft/index.js';
 import type { Json } from '../explore/plan.js';
 import type { Context, Process } from '../world/index.js';
+import { LeaseClock } from '../../nodes/lease-clock.js';
 import type { RaftNodeOptions } from './node-options.js';
 import type { AdminRequest, ClientReply, ClientRequest, RaftMessage } from './messages.js';
 import { raftNodeName } from './messages.js';
@@ -26,6 +27,8 @@ import { Replica, encodeCommand } from './replica.js';
 import type { Start } from './start.js';
 import type { RaftStorage } from './storage.js';
 import type { RaftValue } from './stored.js';
+
+const TICK = { type: 'tick' } as const;
 
 interface Asker {
   readonly name: string;
@@ -48,6 +51,8 @@ export class RaftProcess implements Process<RaftMessage> {
   readonly #storage: RaftStorage;
   readonly #watch: PeerWatch;
   readonly #names: readonly string[];
+  readonly #leaseClock: LeaseClock | null;
+  readonly #attempts: Map<string, number>;
   /** Proposals of this node by the index that they would have. */
   readonly #proposals = new Map<number, Asker & { readonly term: number }>();
   readonly #reads = new Map<string, PendingRead>();
@@ -66,6 +71,14 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#context = context;
     this.#storage = start.storage;
     this.#names = options.names;
+    this.#attempts = start.attempts;
+    const isTimed = options.config.leaseMs > 0;
+    this.#leaseClock = !isTimed
+      ? null
+      : new LeaseClock(
+          () => context.clockMicroseconds / 1_000,
+          () => context.wallMicroseconds / 1_000,
+        );
     this.replica = new Replica(options.machine());
     if (start.state !== null) this.replica.restore(start.state);
     const { observer } = options;
@@ -90,15 +103,15 @@ export class RaftProcess implements Process<RaftMessage> {
     return this.#appliedIndex;
   }
 
-  /** Milliseconds on the clock of this node that never goes back. */
-  get #nowMs(): number {
-    return this.#context.nowMicroseconds / 1_000;
+  /** The time for lease reads, and none where there are none. */
+  #clock(): { readonly nowMs: number } | undefined {
+    return this.#leaseClock === null ? undefined : { nowMs: this.#leaseClock.nowMs() };
   }
 
   onTick(tag: string): void {
     if (tag === 'tick') {
       this.#context.setTimer(this.#options.tickMicroseconds, 'tick');
-      this.node.step({ type: 'tick', nowMs: this.#nowMs });
+      this.node.step(this.#leaseClock === null ? TICK : { ...TICK, ...this.#clock() });
       this.#watch.tick();
     } else {
       this.#isApplyPlanned = false;
@@ -123,9 +136,16 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#pump();
   }
 
+  onConnectionLost(peer: string): void {
+    const id = this.#names.indexOf(peer);
+    if (id < 1) return;
+    this.node.step({ type: 'unreachable', peer: id });
+    this.#pump();
+  }
+
   #receive(message: Message): void {
     this.#watch.heard(message.from);
-    this.node.step({ type: 'message', message, nowMs: this.#nowMs });
+    this.node.step({ type: 'message', message, ...this.#clock() });
   }
 
   #receiveOther(from: string, message: Exclude<RaftMessage, Message | Uint8Array>): void {
@@ -156,6 +176,8 @@ export class RaftProcess implements Process<RaftMessage> {
 
   #request(from: string, request: ClientRequest): void {
     const { ask, attempt, sequence } = request;
+    if (attempt <= (this.#attempts.get(from) ?? 0)) return;
+    this.#attempts.set(from, attempt);
     const asker = { name: from, attempt };
     switch (ask.kind) {
       case 'read':
@@ -177,7 +199,7 @@ export class RaftProcess implements Process<RaftMessage> {
     const context = `${this.id}/${this.#nextRead}`;
     this.#nextRead += 1;
     this.#reads.set(context, { ...asker, query, index: Infinity });
-    const refusal = this.node.step({ type: 'readIndex', context, nowMs: this.#nowMs });
+    const refusal = this.node.step({ type: 'readIndex', context, ...this.#clock() });
     if (refusal === undefined) return;
     this.#reads.delete(context);
     this.#refuse(asker);

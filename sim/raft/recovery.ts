@@ -139,7 +139,7 @@ function pieceAt<Value>(
   isRight: (value: Value) => boolean,
 ): Piece<Value> {
   const value = disk.get(key) as Value | undefined;
-  if (value === undefined) return 'blank';
+  if (value === undefined) return disk.isDamaged(key) ? 'bad' : 'blank';
   return isRight(value) ? value : 'bad';
 }
 

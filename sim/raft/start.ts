@@ -15,6 +15,11 @@ export interface Start {
   readonly id: number;
   readonly storage: RaftStorage;
   readonly restored: RestoredState;
+  /**
+   * The last attempt that came of each client. Requests come on streams, which deliver once, whatever
+   * the network does; no connection outlives its process, so this is kept over restarts.
+   */
+  readonly attempts: Map<string, number>;
   /** State of the machine as of the snapshot; null for a machine that is new. */
   readonly state: string | null;
 }
@@ -24,6 +29,7 @@ interface Lives {
   starts: number;
   /** Whether its founding state is durable. */
   isFounded: boolean;
+  readonly attempts: Map<string, number>;
 }
 
 /**
@@ -35,11 +41,15 @@ export function raftNode(options: RaftNodeOptions): NodeProgram<RaftMessage, Raf
   return {
     start: (disk, context) => {
       let own = lives.get(context.name);
-      if (own === undefined) lives.set(context.name, (own = { starts: 0, isFounded: false }));
+      if (own === undefined) lives.set(context.name, (own = newLives()));
       own.starts += 1;
       return start(options, own, disk, context);
     },
   };
+}
+
+function newLives(): Lives {
+  return { starts: 0, isFounded: false, attempts: new Map() };
 }
 
 function start(
@@ -76,7 +86,7 @@ function start(
   };
   return new RaftProcess(
     options,
-    { id, storage, restored, state: snapshot?.state ?? null },
+    { id, storage, restored, attempts: lives.attempts, state: snapshot?.state ?? null },
     context,
   );
 }
@@ -90,7 +100,11 @@ function startNew(
 ): Process<RaftMessage> {
   if (!options.founders.includes(id)) {
     const restored = joiningState();
-    return new RaftProcess(options, { id, storage, restored, state: null }, context);
+    return new RaftProcess(
+      options,
+      { id, storage, restored, attempts: lives.attempts, state: null },
+      context,
+    );
   }
   const restored = foundingState(options.founders);
   const state = new Replica(options.machine()).snapshot();
@@ -98,7 +112,11 @@ function startNew(
   storage.found(restored.snapshot, state, restored.hardState, () => {
     lives.isFounded = true;
   });
-  return new RaftProcess(options, { id, storage, restored, state }, context);
+  return new RaftProcess(
+    options,
+    { id, storage, restored, attempts: lives.attempts, state },
+    context,
+  );
 }
 
 /** A node whose data directory is refused: it does nothing until somebody replaces it. */

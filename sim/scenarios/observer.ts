@@ -3,12 +3,15 @@ import { assert } from '../../nodes/assert.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
+import { ElectionSafety } from '../checkers/election-safety.js';
+import { RolloutSafety } from '../checkers/rollout.js';
 import type { ModelEngine } from './model-engine.js';
 
 export class Observer {
   /** What the first node to reach an index held there. */
   readonly #controlAt = new Map<number, string>();
-  readonly #leaders = new Map<number, number>();
+  readonly #electionSafety = new ElectionSafety();
+  readonly rolloutSafety = new RolloutSafety();
   readonly #contentAt = new Map<number, string>();
   /** Steps finished, switches and aborts seen: shows that a run tested something. */
   /** Index at which each content was written; every write of a scenario has a content of its own. */
@@ -18,10 +21,7 @@ export class Observer {
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
-    const known = this.#leaders.get(term);
-    assert(known === undefined || known === nodeId, `term ${term} has one leader`);
-    if (known === undefined) this.leaderChanges += 1;
-    this.#leaders.set(term, nodeId);
+    if (this.#electionSafety.leads(nodeId, term)) this.leaderChanges += 1;
   }
 
   /** Exactly once: a write that was sent twice is applied at one index, on every node. */
@@ -48,13 +48,10 @@ export class Observer {
       const sentence = `the ${engine.version} engine of node ${nodeId} agrees at ${index}`;
       agree(this.#contentAt, index, content, sentence);
     }
-    this.#oneNodeMigrates(control);
-  }
-
-  /** Rollout R1. */
-  #oneNodeMigrates({ rollout }: ControlState): void {
+    const { rollout } = control;
     const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
-    assert(busy.length <= 1, 'one node migrates at a time');
+    const busyNodes = busy.map((one) => one.nodeId);
+    this.rolloutSafety.migrating(index, busyNodes);
   }
 }
 

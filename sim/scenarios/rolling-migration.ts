@@ -164,13 +164,19 @@ class Run {
   }
 
   #checkConvergence(): void {
-    const fingerprints = this.#nodeIds.map((nodeId) => {
+    const processes = this.#nodeIds.map((nodeId) => {
       const process = this.#processes.get(nodeId);
       assert(process !== undefined, 'every node runs at the end');
-      const { engines, replica } = process;
-      const version = process.activeVersion();
-      assert(version === 'v2', `node ${nodeId} answers from v2 at the end`);
-      assert(engines.versions().join() === 'v2', `node ${nodeId} has closed its v1 store`);
+      return process;
+    });
+    const nodes = processes.map((process) => {
+      const { nodeId: node, engines } = process;
+      return { node, active: process.activeVersion(), open: engines.versions() };
+    });
+    this.#observer.rolloutSafety.ended(nodes);
+    const fingerprints = processes.map((process) => {
+      const { nodeId, engines, replica } = process;
+      assert(process.activeVersion() === 'v2', `node ${nodeId} answers from v2 at the end`);
       const engine = engines.active('v2') as ModelEngine;
       return `${replica.appliedIndex} ${engine.fingerprint()}`;
     });
