@@ -34,7 +34,7 @@ export type Moment =
       readonly from: string;
       readonly to: string;
       readonly text: string;
-      /** Lost on the way or dropped on arrival; `atMicroseconds` is then when it was sent. */
+      /** Lost on the way or dropped on arrival; `atMicroseconds` is then when it was dropped. */
       readonly isLost: boolean;
     }
   /** Something about one node (`node` given) or the whole: a fault, a decision, a violation. */
@@ -48,6 +48,8 @@ export type Moment =
 export interface RunOptions {
   /** Told what happens, in order. It changes nothing of the run. */
   readonly observe?: (moment: Moment) => void;
+  /** Events after which a run is given up, with the checker `events`. */
+  readonly eventsMax?: number;
 }
 
 export interface Scenario {
@@ -60,4 +62,9 @@ export interface Scenario {
   draw(seed: number): Plan;
   /** Never throws for what the system under test does; throws `SimulationError` for a bad plan. */
   run(plan: Plan, options?: RunOptions): RunResult;
+  /**
+   * Plans that differ from this one by a simpler setting each: fewer nodes, a mechanism off. The
+   * shrinker keeps those that fail in the same way. Simplest first; none when there is nothing left.
+   */
+  simplify?(plan: Plan): readonly Plan[];
 }

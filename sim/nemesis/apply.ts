@@ -1,17 +1,40 @@
+import { SimulationError } from '../world/errors.js';
+import type { DamageGate } from '../world/damage.js';
+import type { NodeProgram } from '../world/process.js';
+import { ringPairs, starPairs } from '../world/shapes.js';
 import type { World } from '../world/world.js';
+import { FaultAtlas } from './atlas.js';
 import type { FaultAction, Schedule } from './schedule.js';
+import { TargetMemory } from './targets.js';
 
-/** Plans all actions of a schedule in a world, counted from now. */
+/** What a schedule leaves to its scenario. */
+export interface NemesisOptions<Message, Value> {
+  /**
+   * The node that a target such as `@leader` means now; undefined when there is none, and then the
+   * action is skipped. `@random` needs no resolver.
+   */
+  readonly resolve?: (target: string) => string | undefined;
+  /** The program of a release; undefined when there is none, and then the action is skipped. */
+  readonly program?: (release: string, node: string) => NodeProgram<Message, Value> | undefined;
+  /**
+   * What may be damaged. Unless given, what the world is guarded by already, or else an atlas that
+   * lets the largest minority of the nodes of the schedule be damaged at a time.
+   */
+  readonly atlas?: DamageGate;
+}
+
+/** Plans all actions of a schedule in a world, counted from now. Returns who carries them out. */
 export function applySchedule<Message, Value>(
   world: World<Message, Value>,
   schedule: Schedule,
-): void {
+  options: NemesisOptions<Message, Value> = {},
+): Nemesis<Message, Value> {
   const start = world.nowMicroseconds;
+  const nemesis = new Nemesis(world, schedule.nodes, options);
   for (const { atMicroseconds, action } of schedule.faults) {
-    world.at(start + atMicroseconds, `nemesis ${action.kind}`, () =>
-      applyFault(world, schedule.nodes, action),
-    );
+    world.at(start + atMicroseconds, `nemesis ${action.kind}`, () => nemesis.apply(action));
   }
+  return nemesis;
 }
 
 /** Does one action to a world at once. `nodes` are those that the schedule is about. */
@@ -19,34 +42,286 @@ export function applyFault<Message, Value>(
   world: World<Message, Value>,
   nodes: readonly string[],
   action: FaultAction,
+  options: NemesisOptions<Message, Value> = {},
 ): void {
-  const { network } = world;
-  switch (action.kind) {
-    case 'partition':
-      network.heal();
-      return network.partition(action.groups);
-    case 'isolate':
-      network.heal();
-      return network.isolate(action.node, nodes);
-    case 'one-way':
-      network.heal();
-      return network.blockOneWay(action.from, action.to);
-    case 'bridge':
-      network.heal();
-      return network.bridge(action.left, action.middle, action.right);
-    case 'heal':
-      return network.heal();
-    case 'loss':
-      return network.change({ lossProbability: action.probability });
-    case 'loss-end':
-      return network.restoreBehaviour();
-    case 'crash':
-      return world.crash(action.node);
-    case 'restart':
-      return world.restart(action.node);
-    case 'pause':
-      return world.pause(action.node);
-    case 'resume':
-      return world.resume(action.node);
+  new Nemesis(world, nodes, options).apply(action);
+}
+
+/** Carries out the actions of one schedule, and remembers whom they hit. */
+export class Nemesis<Message, Value> {
+  readonly atlas: DamageGate;
+  readonly #world: World<Message, Value>;
+  readonly #nodes: readonly string[];
+  readonly #options: NemesisOptions<Message, Value>;
+  readonly #targets: TargetMemory;
+  #skipped = 0;
+
+  constructor(
+    world: World<Message, Value>,
+    nodes: readonly string[],
+    options: NemesisOptions<Message, Value> = {},
+  ) {
+    this.#world = world;
+    this.#nodes = nodes;
+    this.#options = options;
+    this.atlas = options.atlas ?? world.damageGate ?? new FaultAtlas({ nodes });
+    world.guardDisks(this.atlas);
+    const random = world.randomStream('nemesis targets');
+    this.#targets = new TargetMemory((target) => {
+      const resolved = options.resolve?.(target);
+      return resolved ?? (target === '@random' ? random.pick(nodes) : undefined);
+    });
+  }
+
+  /** Actions that did nothing: nobody was the target, or the atlas did not admit a wipe. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /** Does one action at once. */
+  apply(action: FaultAction): void {
+    const aimed = this.#targets.aim(action);
+    if (aimed === undefined || !this.#hit(aimed)) this.#skipped += 1;
+  }
+
+  /** False when it could not be done. */
+  #hit(action: FaultAction): boolean {
+    return (
+      this.#shape(action) ??
+      this.#changeLinks(action) ??
+      this.#changeConnections(action) ??
+      this.#changeProcess(action) ??
+      this.#changeDisk(action) ??
+      this.#changeClock(action) ??
+      this.#healAll(action)
+    );
+  }
+
+  #shape(action: FaultAction): true | undefined {
+    const { network } = this.#world;
+    switch (action.kind) {
+      case 'cut-off':
+        network.cutOff(action.node);
+        return true;
+      case 'rejoin':
+        network.rejoin(action.node);
+        return true;
+      case 'partition':
+        network.heal();
+        network.partition(action.groups);
+        return true;
+      case 'isolate':
+        network.heal();
+        network.isolate(action.node, this.#nodes);
+        return true;
+      case 'one-way':
+        network.heal();
+        network.blockOneWay(action.from, action.to);
+        return true;
+      case 'bridge':
+        network.heal();
+        network.bridge(action.left, action.middle, action.right);
+        return true;
+      case 'ring':
+        network.heal();
+        network.blockPairs(ringPairs(action.order));
+        return true;
+      case 'star':
+        network.heal();
+        network.blockPairs(starPairs(action.center, action.leaves));
+        return true;
+      case 'heal':
+        network.heal();
+        return true;
+      default:
+        return undefined;
+    }
+  }
+
+  #changeLinks(action: FaultAction): true | undefined {
+    const { network } = this.#world;
+    switch (action.kind) {
+      case 'loss':
+        network.change({ lossProbability: action.probability });
+        return true;
+      case 'loss-end':
+        network.restoreBehaviour('lossProbability');
+        return true;
+      case 'duplication':
+        network.change({ duplicationProbability: action.probability });
+        return true;
+      case 'duplication-end':
+        network.restoreBehaviour('duplicationProbability');
+        return true;
+      case 'reordering':
+        network.change({ reorderingProbability: action.probability });
+        return true;
+      case 'reordering-end':
+        network.restoreBehaviour('reorderingProbability');
+        return true;
+      case 'delay':
+        network.change({ delay: action.delay });
+        return true;
+      case 'delay-end':
+        network.restoreBehaviour('delay');
+        return true;
+      case 'bandwidth': {
+        const { bytesPerSecond, queueBytesMax } = action;
+        network.change({ bytesPerSecond, queueBytesMax });
+        return true;
+      }
+      case 'bandwidth-end':
+        network.restoreBehaviour('bytesPerSecond', 'queueBytesMax');
+        return true;
+      case 'replay':
+        network.change({ replayProbability: action.probability });
+        return true;
+      case 'replay-end':
+        network.restoreBehaviour('replayProbability');
+        return true;
+      default:
+        return undefined;
+    }
+  }
+
+  #changeConnections(action: FaultAction): true | undefined {
+    const world = this.#world;
+    switch (action.kind) {
+      case 'slow-link':
+        world.network.changeLink(action.from, action.to, { delay: action.delay });
+        return true;
+      case 'slow-link-end':
+        world.network.restoreLink(action.from, action.to);
+        return true;
+      case 'clog':
+        world.clog(action.from, action.to);
+        return true;
+      case 'unclog':
+        world.unclog(action.from, action.to);
+        return true;
+      case 'reset':
+        world.resetConnection(action.node, action.peer);
+        return true;
+      case 'stateless-reset':
+        world.resetStateless(action.node, action.peer);
+        return true;
+      case 'address-change':
+        world.changeAddress(action.node);
+        return true;
+      case 'slow-reader':
+        world.slowReader(action.node, action.microsecondsPerMessage);
+        return true;
+      case 'slow-reader-end':
+        world.slowReader(action.node, 0);
+        return true;
+      default:
+        return undefined;
+    }
+  }
+
+  #changeProcess(action: FaultAction): boolean | undefined {
+    const world = this.#world;
+    switch (action.kind) {
+      case 'crash':
+        world.crash(action.node);
+        return true;
+      case 'restart':
+        world.restart(action.node);
+        return true;
+      case 'pause':
+        world.pause(action.node);
+        return true;
+      case 'resume':
+        world.resume(action.node);
+        return true;
+      case 'wipe':
+        if (!this.atlas.admitWipe(action.node)) return false;
+        world.wipe(action.node);
+        return true;
+      case 'upgrade': {
+        const program = this.#options.program?.(action.release, action.node);
+        if (program === undefined) return false;
+        world.setProgram(action.node, program);
+        world.crash(action.node);
+        world.restart(action.node);
+        return true;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #changeDisk(action: FaultAction): true | undefined {
+    const world = this.#world;
+    switch (action.kind) {
+      case 'disk-stall':
+        world.stallDisk(action.node, action.durationMicroseconds);
+        return true;
+      case 'disk-full':
+        world.changeDiskFaults(action.node, { isFull: true });
+        return true;
+      case 'sync-failure':
+        world.changeDiskFaults(action.node, { syncFailureProbability: action.probability });
+        return true;
+      case 'torn-writes':
+        world.changeDiskFaults(action.node, { tornWriteProbability: action.probability });
+        return true;
+      case 'lost-writes':
+        world.changeDiskFaults(action.node, { lostWriteProbability: action.probability });
+        return true;
+      case 'misdirected-writes':
+        world.changeDiskFaults(action.node, { misdirectedWriteProbability: action.probability });
+        return true;
+      case 'lying-sync':
+        world.changeDiskFaults(action.node, { liesAboutSync: true });
+        return true;
+      case 'disk-heal':
+        world.endDiskFaults(action.node);
+        return true;
+      case 'bit-rot':
+        world.rotDisk(action.node, action.keysMax, action.prefix);
+        return true;
+      default:
+        return undefined;
+    }
+  }
+
+  #changeClock(action: FaultAction): true | undefined {
+    const world = this.#world;
+    switch (action.kind) {
+      case 'clock-drift':
+        world.setClockDrift(action.node, action.partsPerMillion);
+        return true;
+      case 'clock-jump':
+        world.jumpClock(action.node, action.microseconds);
+        return true;
+      case 'clock-offset':
+        world.setClockOffset(action.node, action.microseconds);
+        return true;
+      default:
+        return undefined;
+    }
+  }
+
+  #healAll(action: FaultAction): boolean {
+    if (action.kind !== 'heal-all') {
+      throw new SimulationError('invalid-schedule', `no action of a schedule is ${action.kind}`);
+    }
+    const world = this.#world;
+    world.network.heal();
+    world.network.restoreBehaviour();
+    world.network.restoreLinks();
+    world.network.endReplays();
+    world.unclogAll();
+    for (const node of this.#nodes) {
+      world.slowReader(node, 0);
+      world.endDiskFaults(node);
+      world.endStall(node);
+      world.setClockDrift(node, 0);
+      world.setClockOffset(node, 0);
+      world.restart(node);
+      world.resume(node);
+    }
+    return true;
   }
 }

@@ -3,10 +3,13 @@ import { type RaftConfig, defaultRaftConfig } from '../../consensus/raft/index.j
 import { checkLinearizability } from '../checkers/linearizability.js';
 import { Violation } from '../checkers/violation.js';
 import type { Plan } from '../explore/plan.js';
+import { observeWorld } from '../explore/observe.js';
+import { advance } from '../explore/run-world.js';
 import type { RunOptions, RunResult } from '../explore/scenario.js';
 import { applySchedule } from '../nemesis/index.js';
 import { World } from '../world/index.js';
 import { type ClientTask, RaftClient, type RecordedOperation, raftClient } from './client.js';
+import { describeRaftMessage } from './describe.js';
 import { limits } from './limits.js';
 import { type RaftMessage, digestMessage, raftNodeName } from './messages.js';
 import { RaftObserver } from './observer.js';
@@ -32,12 +35,14 @@ export class RaftRun {
   readonly #names: readonly string[];
   readonly #clients: RaftClient[] = [];
   readonly #history: RecordedOperation[] = [];
+  readonly #eventsMax: number | undefined;
   #unjudged = 0;
 
   /** Throws a `SimulationError` if the plan makes no sense. */
-  constructor(options: RaftScenarioOptions, plan: Plan, _runOptions?: RunOptions) {
+  constructor(options: RaftScenarioOptions, plan: Plan, runOptions: RunOptions = {}) {
     this.#options = options;
     this.#plan = plan;
+    this.#eventsMax = runOptions.eventsMax;
     const settings = readSettings(plan.settings);
     this.#settings = settings;
     if (plan.operations.length > limits.operationsMax) {
@@ -48,6 +53,7 @@ export class RaftRun {
     this.#world = makeWorld(plan.seed, settings);
     this.#addNodes();
     this.#addClients();
+    observeWorld(this.#world, runOptions.observe, describeRaftMessage);
     applySchedule(this.#world, plan.schedule);
   }
 
@@ -128,7 +134,7 @@ export class RaftRun {
 
   #runSlice(lastMicroseconds: number): void {
     const until = Math.min(this.nowMicroseconds + SLICE_MICROSECONDS, lastMicroseconds);
-    this.#world.run({ untilMicroseconds: until });
+    advance(this.#world, { untilMicroseconds: until }, this.#eventsMax);
     const { invariants } = this.#options;
     if (invariants === undefined || invariants.length === 0) return;
     const machines = new Map(

@@ -7,6 +7,7 @@ import { failureOf } from './failure.js';
 import { invalid } from './settings.js';
 import { raftProbes } from './probes.js';
 import { RaftRun } from './run.js';
+import { simplifyRaftPlan } from './simplify.js';
 import type { StateMachine } from './state-machine.js';
 
 /** What the answers to clients are judged by. */
@@ -57,6 +58,7 @@ export function raftScenario(options: RaftScenarioOptions): Scenario {
     probes: raftProbes,
     draw: (seed) => drawPlan(name, seed, options.drawOperation),
     run: (plan, runOptions) => runPlan(options, plan, runOptions),
+    simplify: simplifyRaftPlan,
   };
 }
 

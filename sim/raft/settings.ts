@@ -88,6 +88,11 @@ const table: {
   settleMicroseconds: [60 * SECOND, SECOND, 3_600 * SECOND],
 };
 
+/** What a setting is where a plan leaves it out. */
+export const usualSettings: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(table).map(([name, [usual]]) => [name, usual]),
+);
+
 /** Takes the settings of a plan; those left out have their usual value. */
 export function readSettings(given: { readonly [name: string]: Json }): RaftSettings {
   for (const name of Object.keys(given)) {

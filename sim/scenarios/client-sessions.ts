@@ -5,126 +5,220 @@
  * write is applied twice, no acknowledged write is lost, all replicas hold equal sessions, and when
  * everybody has gone the sessions expire and the log comes to rest.
  */
-import { assert } from '../../nodes/assert.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
-import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
-import type { Schedule } from '../nemesis/index.js';
-import { RandomStream } from '../world/index.js';
+import type { Json, Plan, TimedOperation } from '../explore/plan.js';
+import { advance, resultOf } from '../explore/run-world.js';
+import { observeWorld } from '../explore/observe.js';
+import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
+import { SettingsReader } from '../explore/settings.js';
+import { require } from '../explore/failure.js';
+import { applySchedule, generateSchedule } from '../nemesis/index.js';
+import { RandomStream, SimulationError } from '../world/index.js';
 import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
-import { ScenarioFailure } from './scenario-failure.js';
 import { sessionClient } from './session-client.js';
 import type { SessionClient, SessionHistory } from './session-client.js';
-import { nodeName } from './swarm-messages.js';
+import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
-import { addSwarmNodes, drawSwarmWorld } from './swarm-world.js';
-
-export interface SessionsReport {
-  readonly seed: number;
-  readonly nodes: number;
-  readonly acknowledged: number;
-  readonly unknown: number;
-  /** Sessions that their clients found gone. */
-  readonly lost: number;
-  readonly clockJumps: number;
-  readonly leaderChanges: number;
-  readonly faults: number;
-  readonly events: number;
-  readonly traceHash: string;
-}
+import {
+  addSwarmNodes,
+  drawFaultKinds,
+  drawSwarmSettings,
+  readSwarmSettings,
+  simplifySwarmPlan,
+  SWARM_NODES_MAX,
+  swarmNodeIds,
+  swarmWorld,
+} from './swarm-world.js';
+import type { SwarmSettings } from './swarm-world.js';
 
 const SECOND = 1_000_000;
 const DAY_MS = 24 * 3_600_000;
+const CLIENTS_MAX = 20;
+/** How long clocks go on jumping after everything else has healed. */
+const JUMPS_AFTER_MICROSECONDS = 60 * SECOND;
+const PROBES = ['session-lost', 'write-unknown', 'leader-changed', 'clock-set-back'] as const;
 
-/** `calm`: clocks jump, and nothing else goes wrong; clients that keep their sessions lose none. */
-export function runClientSessions(
-  seed: number,
-  options: { readonly calm?: boolean } = {},
-): SessionsReport {
+interface Settings extends SwarmSettings {
+  readonly nodes: number;
+  readonly clients: number;
+  readonly sessionTimeoutMs: number;
+  /** Clients that keep their sessions alive must not lose one: only clocks go wrong. */
+  readonly isCalm: boolean;
+}
+
+export const clientSessions: Scenario = {
+  name: 'client-sessions',
+  summary: 'Clients with several writes of a session on their way, under faults and wrong clocks',
+  probes: PROBES,
+  draw: (seed) => draw(seed, false),
+  run: (plan, options = {}) => new Run(plan, options).finish(),
+  simplify: simplifySwarmPlan,
+};
+
+export const calmSessions: Scenario = {
+  ...clientSessions,
+  name: 'calm-sessions',
+  probes: PROBES.filter((probe) => probe !== 'leader-changed'),
+  summary: 'As client-sessions, but only clocks go wrong: who keeps a session alive keeps it',
+  draw: (seed) => draw(seed, true),
+};
+
+function draw(seed: number, isCalm: boolean): Plan {
   const random = new RandomStream(seed, 'scenario');
-  const nodeIds = Array.from({ length: random.pick([1, 3, 3, 5]) }, (_, i) => i + 1);
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  const nodes = random.pick([1, 3, 3, 5]);
+  const kinds = drawFaultKinds(random);
   const drawn = generateSchedule(seed, {
-    nodes: nodeIds.map(nodeName),
+    nodes: swarmNodeIds(nodes).map(nodeName),
     durationMicroseconds: random.integer(10, 30) * SECOND,
     kinds,
     meanPauseMicroseconds: random.integer(1, 4) * SECOND,
     meanFaultMicroseconds: random.integer(1, 3) * SECOND,
-    nodesDownMax: nodeIds.length === 1 ? 1 : Math.floor((nodeIds.length - 1) / 2),
+    nodesDownMax: nodes === 1 ? 1 : Math.floor((nodes - 1) / 2),
   });
-  const calm = options.calm === true;
-  const schedule = calm ? { ...drawn, faults: [] } : drawn;
-  try {
-    return new Run(seed, nodeIds, random, schedule, calm).finish();
-  } catch (error) {
-    throw new ScenarioFailure(seed, schedule, error);
+  const sessionTimeoutMs = random.pick([2_000, 4_000, 8_000]);
+  const swarm = drawSwarmSettings(random, { isLossless: isCalm });
+  const settings = { nodes, ...swarm, sessionTimeoutMs, clients: random.integer(2, 6), isCalm };
+  const schedule = isCalm ? { ...drawn, faults: [] } : drawn;
+  const scenario = (isCalm ? calmSessions : clientSessions).name;
+  const operations = drawJumps(seed, schedule.durationMicroseconds + JUMPS_AFTER_MICROSECONDS);
+  return { scenario, seed, settings, schedule, operations };
+}
+
+/** Sets the clock of whoever leads then a day forward or back, again and again. */
+function drawJumps(seed: number, untilMicroseconds: number): TimedOperation[] {
+  const random = new RandomStream(seed, 'clock jumps');
+  const jumps: TimedOperation[] = [];
+  for (let at = SECOND; at < untilMicroseconds; at += random.integer(SECOND, 4 * SECOND)) {
+    const byMs = random.chance(0.7) ? DAY_MS : -DAY_MS;
+    jumps.push({ atMicroseconds: at, client: 0, operation: { setClockOfLeaderByMs: byMs } });
   }
+  return jumps;
+}
+
+function readSettings(plan: Plan): Settings {
+  const reader = new SettingsReader(plan.settings);
+  const settings = {
+    nodes: reader.integer('nodes', 1, SWARM_NODES_MAX),
+    ...readSwarmSettings(reader),
+    sessionTimeoutMs: reader.integer('sessionTimeoutMs', 100, 3_600_000),
+    clients: reader.integer('clients', 1, CLIENTS_MAX),
+    isCalm: reader.boolean('isCalm'),
+  };
+  reader.end();
+  return settings;
+}
+
+function readJump(operation: Json, position: number): number {
+  if (typeof operation === 'object' && operation !== null && 'setClockOfLeaderByMs' in operation) {
+    const byMs = operation.setClockOfLeaderByMs;
+    if (Number.isSafeInteger(byMs) && Math.abs(byMs as number) <= 365 * DAY_MS) {
+      return byMs as number;
+    }
+  }
+  throw new SimulationError(
+    'invalid-plan',
+    `operations[${position}] must be {"setClockOfLeaderByMs": milliseconds}, at most a year`,
+  );
 }
 
 class Run {
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #settings: Settings;
+  readonly #nodeIds: readonly number[];
   readonly #observer = new Observer();
   readonly #history: SessionHistory = { acknowledged: new Map(), unknown: new Set(), lost: [] };
   readonly #processes: ReadonlyMap<number, SwarmNodeProcess>;
   readonly #clients: SessionClient[] = [];
   readonly #clockErrorsMs = new Map<number, number>();
   readonly #world: World<SwarmMessage, unknown>;
-  readonly #timeoutMs: number;
   #clockJumps = 0;
+  #clockSetBack = false;
   #isDone = false;
 
-  constructor(
-    private readonly seed: number,
-    private readonly nodeIds: readonly number[],
-    random: RandomStream,
-    private readonly schedule: Schedule,
-    private readonly calm: boolean,
-  ) {
-    this.#timeoutMs = random.pick([2_000, 4_000, 8_000]);
-    this.#world = drawSwarmWorld(seed, random, { isLossless: calm });
-    this.#processes = addSwarmNodes(this.#world, random, {
-      nodeIds,
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#settings = readSettings(plan);
+    this.#nodeIds = swarmNodeIds(this.#settings.nodes);
+    this.#world = swarmWorld(plan.seed, this.#settings);
+    this.#processes = addSwarmNodes(this.#world, this.#settings, {
+      nodeIds: this.#nodeIds,
       observer: this.#observer,
-      sessionTimeoutMs: this.#timeoutMs,
+      sessionTimeoutMs: this.#settings.sessionTimeoutMs,
       clockErrorMs: (nodeId) => this.#clockErrorsMs.get(nodeId) ?? 0,
     });
-    this.#addClients(random);
-    applySchedule(this.#world, schedule);
-    this.#addClockSetter();
+    this.#addClients();
+    observeWorld(this.#world, options.observe, describeSwarmMessage);
+    applySchedule(this.#world, plan.schedule);
+    for (const [position, { atMicroseconds, operation }] of plan.operations.entries()) {
+      const byMs = readJump(operation, position);
+      this.#world.at(atMicroseconds, 'set clock', () => this.#setClockOfLeader(byMs));
+    }
   }
 
-  finish(): SessionsReport {
+  finish(): RunResult {
+    const { acknowledged, unknown, lost } = this.#history;
+    return resultOf(
+      this.#world,
+      () => this.#check(),
+      () => ({
+        counts: {
+          acknowledged: acknowledged.size,
+          unknown: unknown.size,
+          lost: lost.length,
+          clockJumps: this.#clockJumps,
+          leaderChanges: this.#observer.leaderChanges,
+          faults: this.#plan.schedule.faults.length,
+        },
+        probes: this.#probes(),
+      }),
+    );
+  }
+
+  #check(): void {
     const world = this.#world;
-    world.run({ untilMicroseconds: this.schedule.durationMicroseconds + SECOND });
+    this.#advance(this.#plan.schedule.durationMicroseconds + SECOND);
     this.#isDone = true;
     const idle = (): boolean => this.#clients.every((client) => client.isIdle);
-    world.run({ untilMicroseconds: world.nowMicroseconds + 60 * SECOND, until: idle });
-    assert(idle(), 'every write is answered or given up after everything healed');
+    this.#advance(world.nowMicroseconds + 60 * SECOND, idle);
+    require(idle(), 'liveness', 'every write is answered or given up after everything healed');
     this.#checkRest();
     this.#checkHistory();
-    const { acknowledged, unknown, lost } = this.#history;
-    return {
-      seed: this.seed,
-      nodes: this.nodeIds.length,
-      acknowledged: acknowledged.size,
-      unknown: unknown.size,
-      lost: lost.length,
-      clockJumps: this.#clockJumps,
-      leaderChanges: this.#observer.leaderChanges,
-      faults: this.schedule.faults.length,
-      events: world.events,
-      traceHash: world.traceHash,
-    };
   }
 
-  #addClients(random: RandomStream): void {
-    const count = random.integer(2, 6);
-    for (let client = 1; client <= count; client += 1) {
+  #advance(untilMicroseconds: number, until?: () => boolean): void {
+    const options = { untilMicroseconds, ...(until === undefined ? {} : { until }) };
+    advance(this.#world, options, this.#options.eventsMax);
+  }
+
+  #probes(): ReadonlySet<string> {
+    const { lost, unknown } = this.#history;
+    const leaderChanged = this.#observer.leaderChanges > 1;
+    const reached = [lost.length > 0, unknown.size > 0, leaderChanged, this.#clockSetBack];
+    return new Set(PROBES.filter((_, i) => reached[i]));
+  }
+
+  #setClockOfLeader(byMs: number): void {
+    for (const [nodeId, { replica }] of this.#processes) {
+      if (replica.status().role !== 'leader') continue;
+      this.#clockErrorsMs.set(nodeId, (this.#clockErrorsMs.get(nodeId) ?? 0) + byMs);
+      this.#clockJumps += 1;
+      if (byMs < 0) this.#clockSetBack = true;
+    }
+  }
+
+  #addClients(): void {
+    for (let client = 1; client <= this.#settings.clients; client += 1) {
+      // A stream each, so that one client less leaves the others as they are.
+      const random = this.#world.randomStream(`client ${client}`);
       const options = {
-        nodeIds: this.nodeIds,
+        nodeIds: this.#nodeIds,
         history: this.#history,
-        timeoutMs: this.#timeoutMs,
+        timeoutMs: this.#settings.sessionTimeoutMs,
         window: random.integer(1, 8),
         keepsAlive: client === 1 || random.chance(0.5),
         isDone: () => this.#isDone,
@@ -134,67 +228,47 @@ class Run {
     }
   }
 
-  /** Sets the clock of whoever leads a day forward or back, again and again. */
-  #addClockSetter(): void {
-    this.#world.addNode('clock-setter', {
-      start: (_disk, context) => {
-        context.setTimer(SECOND, 'set');
-        return {
-          onMessage: () => undefined,
-          onDiskSynced: () => undefined,
-          onTick: () => {
-            context.setTimer(SECOND + Math.floor(context.random() * 3 * SECOND), 'set');
-            const forward = context.random() < 0.7;
-            for (const [nodeId, { replica }] of this.#processes) {
-              if (replica.status().role !== 'leader') continue;
-              const errorMs = this.#clockErrorsMs.get(nodeId) ?? 0;
-              this.#clockErrorsMs.set(nodeId, errorMs + (forward ? DAY_MS : -DAY_MS));
-              this.#clockJumps += 1;
-            }
-          },
-        };
-      },
-    });
-  }
-
   /** Nobody uses a session any more: all expire, and then nothing is written into the log. */
   #checkRest(): void {
     const world = this.#world;
-    const timeoutMicroseconds = this.#timeoutMs * 1_000;
+    const timeoutMicroseconds = this.#settings.sessionTimeoutMs * 1_000;
     const expired = (): boolean => this.#all(({ replica }) => replica.control.sessions.size === 0);
     // Each change of leader may leave an eighth of the time-out out of the count.
     const untilMicroseconds = world.nowMicroseconds + 3 * timeoutMicroseconds + 5 * SECOND;
-    world.run({ untilMicroseconds, until: expired });
-    assert(expired(), 'sessions that nobody uses expire on every node');
-    world.run({ untilMicroseconds: world.nowMicroseconds + 3 * SECOND });
+    this.#advance(untilMicroseconds, expired);
+    require(expired(), 'session-expiry', 'sessions that nobody uses expire on every node');
+    this.#advance(world.nowMicroseconds + 3 * SECOND);
     const lastIndexes = (): number[] => this.#map(({ replica }) => replica.status().lastIndex);
     const before = lastIndexes().join();
     const leadersBefore = this.#observer.leaderChanges;
-    world.run({ untilMicroseconds: world.nowMicroseconds + 3 * timeoutMicroseconds });
+    this.#advance(world.nowMicroseconds + 3 * timeoutMicroseconds);
     const isSameLeader = this.#observer.leaderChanges === leadersBefore;
-    assert(!isSameLeader || lastIndexes().join() === before, 'an idle swarm writes no log');
+    const isIdle = !isSameLeader || lastIndexes().join() === before;
+    require(isIdle, 'quiescence', 'an idle swarm writes no log');
     const states = this.#map(({ replica, engines }) => {
       const control = Buffer.from(encodeControlState(replica.control)).toString('hex');
       return `${control} ${(engines.active('v1') as ModelEngine).fingerprint()}`;
     });
-    assert(new Set(states).size === 1, 'all nodes hold the same at the end');
+    require(new Set(states).size === 1, 'convergence', 'all nodes hold the same at the end');
   }
 
   #checkHistory(): void {
     const { acknowledged, lost } = this.#history;
     for (const [content, index] of acknowledged) {
       const written = this.#observer.writtenAt.get(content);
-      assert(written === index, `the acknowledged write ${content} is in the log at ${index}`);
+      const sentence = `the acknowledged write ${content} is in the log at ${index}`;
+      require(written === index, 'durability', sentence);
     }
-    if (!this.calm) return;
+    if (!this.#settings.isCalm) return;
     const kept = lost.filter(({ keepsAlive }) => keepsAlive);
-    assert(kept.length === 0, `${kept[0]?.client} kept its session alive and lost it`);
+    const sentence = `${kept[0]?.client} kept its session alive and lost it`;
+    require(kept.length === 0, 'session-kept', sentence);
   }
 
   #map<T>(of: (process: SwarmNodeProcess) => T): T[] {
-    return this.nodeIds.map((nodeId) => {
+    return this.#nodeIds.map((nodeId) => {
       const process = this.#processes.get(nodeId);
-      assert(process !== undefined, 'every node runs at the end');
+      require(process !== undefined, 'liveness', 'every node runs at the end');
       return of(process);
     });
   }

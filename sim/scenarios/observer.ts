@@ -1,10 +1,10 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
-import { assert } from '../../nodes/assert.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import { ElectionSafety } from '../checkers/election-safety.js';
 import { RolloutSafety } from '../checkers/rollout.js';
+import { require } from '../explore/failure.js';
 import type { ModelEngine } from './model-engine.js';
 
 export class Observer {
@@ -13,15 +13,20 @@ export class Observer {
   readonly #electionSafety = new ElectionSafety();
   readonly rolloutSafety = new RolloutSafety();
   readonly #contentAt = new Map<number, string>();
-  /** Steps finished, switches and aborts seen: shows that a run tested something. */
   /** Index at which each content was written; every write of a scenario has a content of its own. */
   readonly writtenAt = new Map<string, number>();
+  /** Nodes that switched to v2, leaders, and rare situations: shows that a run tested something. */
   switches = 0;
   leaderChanges = 0;
+  aborted = false;
+  leaderChangedWhileMigrating = false;
+  #isMigrating = false;
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
-    if (this.#electionSafety.leads(nodeId, term)) this.leaderChanges += 1;
+    if (!this.#electionSafety.leads(nodeId, term)) return;
+    this.leaderChanges += 1;
+    if (this.#isMigrating) this.leaderChangedWhileMigrating = true;
   }
 
   /** Exactly once: a write that was sent twice is applied at one index, on every node. */
@@ -29,7 +34,8 @@ export class Observer {
     if (command.type !== 'insertMemory') return;
     const { content } = command;
     const first = this.writtenAt.get(content);
-    assert(first === undefined || first === index, `the write ${content} is applied once`);
+    const isSame = first === undefined || first === index;
+    require(isSame, 'exactly-once', `the write ${content} is applied once`);
     if (first === undefined) this.writtenAt.set(content, index);
   }
 
@@ -52,11 +58,13 @@ export class Observer {
     const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
     const busyNodes = busy.map((one) => one.nodeId);
     this.rolloutSafety.migrating(index, busyNodes);
+    this.#isMigrating = rollout?.status === 'running';
+    if (rollout?.status === 'aborted') this.aborted = true;
   }
 }
 
 function agree(known: Map<number, string>, index: number, value: string, sentence: string): void {
   const first = known.get(index);
-  assert(first === undefined || first === value, sentence);
+  require(first === undefined || first === value, 'state-machine-safety', sentence);
   if (first === undefined) known.set(index, value);
 }

@@ -3,108 +3,163 @@
  * decides cluster size, timeouts, workload and faults. Then everything heals, and the run must end
  * wholly in v1 or wholly in v2, serving, with nothing acknowledged lost.
  */
-import { assert } from '../../nodes/assert.js';
 import { checkLinearizability } from '../checkers/linearizability.js';
 import { memoryRegister } from '../checkers/models.js';
-import { applySchedule, faultKinds, generateSchedule } from '../nemesis/index.js';
-import type { Schedule } from '../nemesis/index.js';
+import type { Plan } from '../explore/plan.js';
+import { advance, resultOf } from '../explore/run-world.js';
+import { observeWorld } from '../explore/observe.js';
+import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
+import { SettingsReader } from '../explore/settings.js';
+import { require } from '../explore/failure.js';
+import { applySchedule, generateSchedule } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
-import { ScenarioFailure } from './scenario-failure.js';
 import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
-import { nodeName } from './swarm-messages.js';
+import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
-import { addSwarmNodes, drawSwarmWorld } from './swarm-world.js';
-
-export interface RunReport {
-  readonly seed: number;
-  readonly nodes: number;
-  readonly finalVersion: 1 | 2;
-  readonly operations: number;
-  readonly leaderChanges: number;
-  readonly switches: number;
-  readonly faults: number;
-  readonly events: number;
-  readonly traceHash: string;
-}
+import {
+  addSwarmNodes,
+  drawFaultKinds,
+  drawSwarmSettings,
+  readSwarmSettings,
+  simplifySwarmPlan,
+  SWARM_NODES_MAX,
+  swarmNodeIds,
+  swarmWorld,
+} from './swarm-world.js';
+import type { SwarmSettings } from './swarm-world.js';
 
 const SECOND = 1_000_000;
 const OPERATOR = 'operator';
+const CLIENTS_MAX = 20;
+const PROBES = ['rollout-aborted', 'leader-changed-while-migrating', 'switched-again'] as const;
 
-/** Runs one seed. Throws `ScenarioFailure` when an invariant or a promise is broken. */
-export function runRollingMigration(seed: number): RunReport {
+interface Settings extends SwarmSettings {
+  readonly nodes: number;
+  readonly clients: number;
+  /** Whether the operator aborts the rollout, and from when on, for a second. */
+  readonly aborts: boolean;
+  readonly abortAtSeconds: number;
+}
+
+export const rollingMigration: Scenario = {
+  name: 'rolling-migration',
+  summary: 'A swarm moves from v1 to v2 node by node, under load and faults',
+  probes: PROBES,
+  draw,
+  run: (plan, options = {}) => new Run(plan, options).finish(),
+  simplify(plan) {
+    const simpler = simplifySwarmPlan(plan);
+    if (plan.settings['aborts'] !== true) return simpler;
+    return [...simpler, { ...plan, settings: { ...plan.settings, aborts: false } }];
+  },
+};
+
+function draw(seed: number): Plan {
   const random = new RandomStream(seed, 'scenario');
-  const nodeIds = Array.from({ length: random.pick([1, 3, 3, 5, 5]) }, (_, i) => i + 1);
-  const names = nodeIds.map(nodeName);
+  const nodes = random.pick([1, 3, 3, 5, 5]);
   const chaosSeconds = random.integer(6, 20);
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  const kinds = drawFaultKinds(random);
   const schedule = generateSchedule(seed, {
-    nodes: names,
+    nodes: swarmNodeIds(nodes).map(nodeName),
     durationMicroseconds: chaosSeconds * SECOND,
     kinds,
     meanPauseMicroseconds: random.integer(1, 4) * SECOND,
     meanFaultMicroseconds: random.integer(1, 3) * SECOND,
-    nodesDownMax: nodeIds.length === 1 ? 1 : Math.floor((nodeIds.length - 1) / 2),
+    nodesDownMax: nodes === 1 ? 1 : Math.floor((nodes - 1) / 2),
   });
-  try {
-    return new Run(seed, nodeIds, random, schedule).finish();
-  } catch (error) {
-    throw new ScenarioFailure(seed, schedule, error);
-  }
+  const swarm = drawSwarmSettings(random, { isLossless: false });
+  const clients = random.integer(1, 6);
+  const aborts = random.chance(0.4);
+  const settings = { nodes, ...swarm, clients, aborts, abortAtSeconds: random.integer(2, 10) };
+  return { scenario: rollingMigration.name, seed, settings, schedule, operations: [] };
+}
+
+function readSettings(plan: Plan): Settings {
+  const reader = new SettingsReader(plan.settings);
+  const settings = {
+    nodes: reader.integer('nodes', 1, SWARM_NODES_MAX),
+    ...readSwarmSettings(reader),
+    clients: reader.integer('clients', 1, CLIENTS_MAX),
+    aborts: reader.boolean('aborts'),
+    abortAtSeconds: reader.integer('abortAtSeconds', 0, 1_000),
+  };
+  reader.end();
+  return settings;
 }
 
 class Run {
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #settings: Settings;
   readonly #observer = new Observer();
   readonly #history: RecordedOperation[] = [];
   readonly #processes: ReadonlyMap<number, SwarmNodeProcess>;
   readonly #world: World<SwarmMessage, unknown>;
   readonly #nodeIds: readonly number[];
-  readonly #schedule: Schedule;
-  readonly #seed: number;
   #isDone = false;
 
-  constructor(seed: number, nodeIds: readonly number[], random: RandomStream, schedule: Schedule) {
-    this.#seed = seed;
-    this.#nodeIds = nodeIds;
-    this.#schedule = schedule;
-    this.#world = drawSwarmWorld(seed, random, { isLossless: false });
-    this.#processes = addSwarmNodes(this.#world, random, { nodeIds, observer: this.#observer });
-    this.#addClients(random.integer(1, 6));
-    applySchedule(this.#world, schedule);
-    this.#operate(random);
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#settings = readSettings(plan);
+    this.#nodeIds = swarmNodeIds(this.#settings.nodes);
+    this.#world = swarmWorld(plan.seed, this.#settings);
+    const shared = { nodeIds: this.#nodeIds, observer: this.#observer };
+    this.#processes = addSwarmNodes(this.#world, this.#settings, shared);
+    this.#addClients(this.#settings.clients);
+    observeWorld(this.#world, options.observe, describeSwarmMessage);
+    applySchedule(this.#world, plan.schedule);
+    this.#addOperator();
   }
 
-  finish(): RunReport {
+  finish(): RunResult {
+    return resultOf(
+      this.#world,
+      () => this.#check(),
+      () => ({
+        counts: {
+          operations: this.#history.length,
+          leaderChanges: this.#observer.leaderChanges,
+          switches: this.#observer.switches,
+          faults: this.#plan.schedule.faults.length,
+        },
+        probes: this.#probes(),
+      }),
+    );
+  }
+
+  #check(): void {
     const world = this.#world;
-    const healedAt = this.#schedule.durationMicroseconds + SECOND;
-    world.run({ untilMicroseconds: healedAt });
-    const settled = (): boolean => this.#isSettled();
+    const healedAt = this.#plan.schedule.durationMicroseconds + SECOND;
+    this.#advance(healedAt);
     // Liveness: once everything is healed, the swarm finishes within a minute of its own time.
-    world.run({ untilMicroseconds: healedAt + 60 * SECOND, until: settled });
-    assert(settled(), `the rollout ends after everything healed: ${this.#describe()}`);
+    const settled = (): boolean => this.#isSettled();
+    this.#advance(healedAt + 60 * SECOND, settled);
+    const rolled = 'the rollout ends after everything healed';
+    require(settled(), 'liveness', `${rolled}: ${this.#describe()}`);
     this.#isDone = true;
     const idle = (): boolean => this.#history.every((one) => one.returnMicroseconds !== null);
-    world.run({ untilMicroseconds: world.nowMicroseconds + 30 * SECOND, until: idle });
-    assert(idle(), 'every request is answered after everything healed');
-    world.run({ untilMicroseconds: world.nowMicroseconds + 3 * SECOND });
+    this.#advance(world.nowMicroseconds + 30 * SECOND, idle);
+    require(idle(), 'liveness', 'every request is answered after everything healed');
+    this.#advance(world.nowMicroseconds + 3 * SECOND);
     this.#checkConvergence();
     this.#checkHistory();
-    const [first] = this.#processes.values();
-    return {
-      seed: this.#seed,
-      nodes: this.#nodeIds.length,
-      finalVersion: first?.replica.control.swarmVersion ?? 1,
-      operations: this.#history.length,
-      leaderChanges: this.#observer.leaderChanges,
-      switches: this.#observer.switches,
-      faults: this.#schedule.faults.length,
-      events: world.events,
-      traceHash: world.traceHash,
-    };
+  }
+
+  #advance(untilMicroseconds: number, until?: () => boolean): void {
+    const options = { untilMicroseconds, ...(until === undefined ? {} : { until }) };
+    advance(this.#world, options, this.#options.eventsMax);
+  }
+
+  #probes(): ReadonlySet<string> {
+    const { switches, aborted, leaderChangedWhileMigrating } = this.#observer;
+    const reached = [aborted, leaderChangedWhileMigrating, switches > this.#settings.nodes];
+    return new Set(PROBES.filter((_, i) => reached[i]));
   }
 
   #addClients(count: number): void {
@@ -122,9 +177,8 @@ class Run {
   }
 
   /** The operator starts the rollout, in some runs aborts it and starts again. */
-  #operate(random: RandomStream): void {
-    const aborts = random.chance(0.4);
-    const abortAt = random.integer(2, 10);
+  #addOperator(): void {
+    const { aborts, abortAtSeconds: abortAt } = this.#settings;
     this.#world.addNode(OPERATOR, {
       start: (_disk, context) => {
         context.setTimer(SECOND, 'operate');
@@ -166,7 +220,7 @@ class Run {
   #checkConvergence(): void {
     const processes = this.#nodeIds.map((nodeId) => {
       const process = this.#processes.get(nodeId);
-      assert(process !== undefined, 'every node runs at the end');
+      require(process !== undefined, 'liveness', 'every node runs at the end');
       return process;
     });
     const nodes = processes.map((process) => {
@@ -176,17 +230,20 @@ class Run {
     this.#observer.rolloutSafety.ended(nodes);
     const fingerprints = processes.map((process) => {
       const { nodeId, engines, replica } = process;
-      assert(process.activeVersion() === 'v2', `node ${nodeId} answers from v2 at the end`);
+      const version = process.activeVersion();
+      require(version === 'v2', 'rollout', `node ${nodeId} answers from v2 at the end`);
       const engine = engines.active('v2') as ModelEngine;
       return `${replica.appliedIndex} ${engine.fingerprint()}`;
     });
-    assert(new Set(fingerprints).size === 1, 'all nodes hold the same at the end');
+    const isEqual = new Set(fingerprints).size === 1;
+    require(isEqual, 'convergence', 'all nodes hold the same at the end');
   }
 
   #checkHistory(): void {
     const { verdict, key, counterexample } = checkLinearizability(memoryRegister, this.#history, {
       maxSteps: 5_000_000,
     });
-    assert(verdict === 'linearizable', `the history is ${verdict} at ${key}: ${counterexample}`);
+    const found = `the history is ${verdict} at ${key}: ${counterexample}`;
+    require(verdict === 'linearizable', 'linearizability', found);
   }
 }

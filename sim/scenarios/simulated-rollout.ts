@@ -2,10 +2,10 @@
  * The steps of a rollout in simulated time: what `nodes/migration/executor.ts` does with files and
  * workers is done here with model engines and timers. Each step may be cut off at any moment.
  */
-import { assert } from '../../nodes/assert.js';
 import { bestSuccessor } from '../../nodes/migration/successor.js';
 import { currentNode } from '../../nodes/rollout/machine.js';
 import type { Rollout, RolloutNode } from '../../nodes/rollout/state.js';
+import { require } from '../explore/failure.js';
 import type { Context } from '../world/index.js';
 import { ModelEngine } from './model-engine.js';
 import type { ModelContent } from './model-engine.js';
@@ -94,10 +94,8 @@ export class SimulatedRollout {
     }
     if (node.step === 'validate' || node.step === 'switch') {
       const [v1, v2] = [engines.active('v1'), engines.active('v2')] as ModelEngine[];
-      assert(
-        v1?.fingerprint() === v2?.fingerprint(),
-        'a staged store holds what the v1 store does',
-      );
+      const isEqual = v1?.fingerprint() === v2?.fingerprint();
+      require(isEqual, 'rollout', 'a staged store holds what the v1 store does');
     }
     if (node.step === 'switch') this.#observer.switches += 1;
     const { step, epoch, nodeId } = node;

@@ -27,3 +27,30 @@ export type SwarmMessage =
 
 export const nodeName = (nodeId: number): string => `node-${nodeId}`;
 export const nodeIdOf = (name: string): number => Number(name.slice('node-'.length));
+
+/** A message in a few words, for a diagram. */
+export function describeSwarmMessage(message: SwarmMessage): string {
+  switch (message.kind) {
+    case 'raft': {
+      const { type, term } = message.message;
+      return `${type} t${term}`;
+    }
+    case 'snapshot':
+      return `snapshot ${message.message.snapshot?.index ?? ''}`;
+    case 'propose':
+      return `propose ${message.command.type} #${message.request}`;
+    case 'get':
+      return `get ${message.id} #${message.request}`;
+    case 'value':
+      return `value ${message.content ?? 'none'} #${message.request}`;
+    case 'result': {
+      const { request, result } = message;
+      return result.ok ? `done at ${result.index} #${request}` : `${result.refusal} #${request}`;
+    }
+    case 'start-rollout':
+    case 'abort-rollout':
+      return message.kind;
+    case 'try-again':
+      return `try again #${message.request}`;
+  }
+}

@@ -14,12 +14,21 @@ export type Stored<Value> = Value | typeof damaged;
 export interface DamageGate {
   /** Told before the damage; false keeps it from happening. The key counts until `repaired`. */
   admit(node: string, key: string): boolean;
+  /** Told before the whole disk is lost, with the same meaning. */
+  admitWipe(node: string): boolean;
   /** The key has a whole, current value again. */
   repaired(node: string, key: string): void;
+  /** How much it did not admit. */
+  readonly refused: number;
 }
 
 /** Lets everything be damaged. */
-export const openGate: DamageGate = { admit: () => true, repaired: () => {} };
+export const openGate: DamageGate = {
+  admit: () => true,
+  admitWipe: () => true,
+  repaired: () => {},
+  refused: 0,
+};
 
 /**
  * A value whose write was cut off in the middle: of bytes, the first part of the new ones, with the

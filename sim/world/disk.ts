@@ -80,6 +80,8 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
   #faults: DiskFaults = honestDisk;
   /** Durable keys whose value is not what the program was told is there. */
   readonly #wrong = new Set<string>();
+  /** Keys that were damaged and not written again since; the gate counts them. */
+  readonly #owed = new Set<string>();
   gate: DamageGate = openGate;
 
   constructor(node = '') {
@@ -251,15 +253,21 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
 
   #store({ key, value }: PendingWrite<Value>): void {
     put(this.#durable, key, value);
-    // A key that is removed is not wrong, but nothing was repaired either.
-    if (this.#wrong.size === 0 || !this.#wrong.delete(key)) return;
-    if (value !== undefined) this.gate.repaired(this.#node, key);
+    if (this.#owed.size === 0) return;
+    this.#wrong.delete(key);
+    // A key that is removed is not wrong any more, but nothing was repaired either.
+    if (value !== undefined && this.#owed.delete(key)) this.gate.repaired(this.#node, key);
   }
 
   /** An acknowledged write never arrives, if the gate admits that. */
   #lose(write: PendingWrite<Value>): void {
-    if (this.gate.admit(this.#node, write.key)) this.#wrong.add(write.key);
+    if (this.gate.admit(this.#node, write.key)) this.#markWrong(write.key);
     else this.#store(write);
+  }
+
+  #markWrong(key: string): void {
+    this.#wrong.add(key);
+    this.#owed.add(key);
   }
 
   /** False when the write is simply lost. */
@@ -267,7 +275,7 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
     if (value === undefined || !random.chance(this.#faults.tornWriteProbability)) return false;
     if (!this.gate.admit(this.#node, key)) return false;
     this.#durable.set(key, tear(value, this.#durable.get(key), random));
-    this.#wrong.add(key);
+    this.#markWrong(key);
     return true;
   }
 
@@ -278,10 +286,10 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
     const victim = random.pick(others);
     if (!this.gate.admit(this.#node, victim)) return false;
     if (!this.gate.admit(this.#node, key)) {
-      if (!this.#wrong.has(victim)) this.gate.repaired(this.#node, victim);
+      if (!this.#owed.has(victim)) this.gate.repaired(this.#node, victim);
       return false;
     }
-    this.#wrong.add(key);
+    this.#markWrong(key);
     const landed = value instanceof Uint8Array ? value : damaged;
     this.#replace(victim, this.#durable.get(victim)!, landed);
     return true;
@@ -290,7 +298,7 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
   /** Puts damage in place of a durable value, before the reader too if that reads this value. */
   #replace(key: string, value: Stored<Value>, damage: Stored<Value>): void {
     this.#durable.set(key, damage);
-    this.#wrong.add(key);
+    this.#markWrong(key);
     if (this.#visible.get(key) === value) this.#visible.set(key, damage);
   }
 }

@@ -5,6 +5,7 @@ export type SimulationErrorCode =
   | 'limit-exceeded'
   | 'process-failed'
   | 'invalid-option'
+  | 'invalid-plan'
   | 'invalid-schedule';
 
 /** An error of the simulated world. */

@@ -17,7 +17,7 @@ export interface MessageEvent<Message, Value> {
   readonly link: Link;
   readonly message: Message;
   readonly sentMicroseconds: number;
-  /** The connection of the link on which it was sent; -1 when it arrives on any. */
+  /** The connection of the link on which it was sent; negative for a replay, by their time. */
   readonly connection: number;
 }
 
@@ -34,6 +34,8 @@ export interface SyncEvent<Message, Value> {
   readonly kind: 'sync';
   readonly node: NodeState<Message, Value>;
   readonly life: number;
+  /** Stale when the node has planned its syncs anew since. */
+  readonly plan: number;
 }
 
 /** A slow reader takes its next message. */

@@ -157,21 +157,41 @@ export class Host<Message, Value> {
   sync(node: NodeState<Message, Value>, token: number): void {
     const now = this.#timeline.nowMicroseconds;
     const drawn = now + drawDelay(this.#disk.syncDelay, node.diskRandom);
-    const finish = Math.max(drawn, node.lastSyncMicroseconds, node.diskStalledUntilMicroseconds);
-    node.lastSyncMicroseconds = finish;
-    node.syncs.push({ token, syncPoint: node.disk.syncPoint });
-    this.#timeline.push(finish, { kind: 'sync', node, life: node.life });
+    const dueMicroseconds = Math.max(drawn, node.lastSyncMicroseconds);
+    node.lastSyncMicroseconds = dueMicroseconds;
+    node.syncs.push({ token, syncPoint: node.disk.syncPoint, dueMicroseconds });
+    if (node.syncs.length === 1) this.#planSyncEnd(node);
   }
 
-  finishSync(event: SyncEvent<Message, Value>): void {
-    const { node } = event;
+  /** Lets what a stalled disk has waiting finish now. */
+  endStall(node: NodeState<Message, Value>): void {
+    const now = this.#timeline.nowMicroseconds;
+    if (node.diskStalledUntilMicroseconds <= now) return;
+    node.diskStalledUntilMicroseconds = now;
+    for (const sync of node.syncs) sync.dueMicroseconds = Math.min(sync.dueMicroseconds, now);
+    node.lastSyncMicroseconds = now;
+    this.#planSyncEnd(node);
+  }
+
+  /** Syncs finish in order, so that only the first one waits on the heap. */
+  #planSyncEnd(node: NodeState<Message, Value>): void {
+    const sync = node.syncs[0];
+    if (sync === undefined) return;
+    const now = this.#timeline.nowMicroseconds;
+    const time = Math.max(now, sync.dueMicroseconds, node.diskStalledUntilMicroseconds);
+    const plan = ++node.syncPlan;
+    this.#timeline.push(time, { kind: 'sync', node, life: node.life, plan });
+  }
+
+  finishSync({ node, plan }: SyncEvent<Message, Value>): void {
+    if (plan !== node.syncPlan) return;
     if (this.#timeline.nowMicroseconds < node.diskStalledUntilMicroseconds) {
-      node.lastSyncMicroseconds = node.diskStalledUntilMicroseconds;
-      this.#timeline.push(node.diskStalledUntilMicroseconds, event);
+      this.#planSyncEnd(node);
       return;
     }
     const sync = node.syncs.shift();
     assert(sync !== undefined, 'a sync that finishes has begun');
+    this.#planSyncEnd(node);
     // The kernel writes even while the process stands still.
     const failure = node.disk.finishSync(sync.syncPoint, node.diskFaultRandom);
     this.deliver(node, { kind: 'sync-end', token: sync.token, failure });

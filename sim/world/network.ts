@@ -2,6 +2,7 @@ import { drawDelay } from './delay.js';
 import { checkNetworkOptions, Link, usualReplayDelay, type NetworkOptions } from './link.js';
 import { limits } from './limits.js';
 import { RandomStream } from './random.js';
+import { bridgePairs, isolatePairs, oneWayPairs, splitPairs, type Pair } from './shapes.js';
 
 /** Why a message did not arrive. */
 export type LossCause =
@@ -14,9 +15,6 @@ export type LossCause =
   | 'connection-lost'
   /** There was no process at the other end. */
   | 'down';
-
-/** A direction, from and to. */
-export type Pair = readonly [from: string, to: string];
 
 /** What the network decides about a message. One object is used again for every message. */
 interface Passage {
@@ -35,6 +33,7 @@ interface Passage {
 export class Network {
   readonly #seed: number;
   readonly #replayRandom: RandomStream;
+  #replayTimes = 0;
   readonly #usual: NetworkOptions;
   #options: NetworkOptions;
   readonly #links = new Map<string, Map<string, Link>>();
@@ -105,6 +104,16 @@ export class Network {
     }
   }
 
+  /** Replays that are still to come do not come. */
+  endReplays(): void {
+    this.#replayTimes += 1;
+  }
+
+  /** Marks a replay in place of a connection; another one after each `endReplays`. */
+  get replayConnection(): number {
+    return -1 - this.#replayTimes;
+  }
+
   /** Drops all that goes from one node to another, in this direction only. */
   block(from: string, to: string): void {
     const targets = this.#blocked.get(from);
@@ -143,28 +152,22 @@ export class Network {
 
   /** Splits nodes into groups that do not reach each other, in either direction. */
   partition(groups: readonly (readonly string[])[]): void {
-    for (const [index, group] of groups.entries()) {
-      for (const other of groups.slice(index + 1)) {
-        this.blockOneWay(group, other);
-        this.blockOneWay(other, group);
-      }
-    }
+    this.blockPairs(splitPairs(groups));
   }
 
   /** Drops all that goes from any of one group to any of another; answers still pass. */
   blockOneWay(from: readonly string[], to: readonly string[]): void {
-    for (const sender of from) for (const receiver of to) this.block(sender, receiver);
+    this.blockPairs(oneWayPairs(from, to));
   }
 
   /** Cuts one node off from the others, in both directions. */
   isolate(node: string, others: readonly string[]): void {
-    this.partition([[node], others.filter((other) => other !== node)]);
+    this.blockPairs(isolatePairs(node, others));
   }
 
   /** Two halves that only `middle` reaches, from both sides. */
   bridge(left: readonly string[], middle: string, right: readonly string[]): void {
-    const without = (group: readonly string[]): string[] => group.filter((name) => name !== middle);
-    this.partition([without(left), without(right)]);
+    this.blockPairs(bridgePairs(left, middle, right));
   }
 
   /** Lets everybody reach everybody again. */

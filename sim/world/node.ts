@@ -13,6 +13,14 @@ export interface Route<Message, Value> {
   readonly target: NodeState<Message, Value>;
 }
 
+/** A sync under way. */
+export interface Sync {
+  readonly token: number;
+  /** The place in the order of writes that it makes durable. */
+  readonly syncPoint: number;
+  dueMicroseconds: number;
+}
+
 /** What the world knows of a node. */
 export class NodeState<Message, Value> {
   readonly name: HashedName;
@@ -37,7 +45,9 @@ export class NodeState<Message, Value> {
   /** The running timer of each tag. */
   readonly timers = new Map<string, TickEvent<Message, Value>>();
   /** Syncs under way, in the order in which they began and finish. */
-  readonly syncs: { readonly token: number; readonly syncPoint: number }[] = [];
+  readonly syncs: Sync[] = [];
+  /** Counts how often the end of the first sync was planned. */
+  syncPlan = 0;
   /** When the last sync begun will finish. */
   lastSyncMicroseconds = 0;
   diskStalledUntilMicroseconds = 0;

@@ -8,9 +8,6 @@ import type { NodeState, Route } from './node.js';
 import type { WorldOptions } from './options.js';
 import type { Timeline } from './timeline.js';
 
-/** A copy that arrives on any connection. */
-const anyConnection = -1;
-
 /** Carries messages between nodes: asks the network when, and keeps what links hold. */
 export class Transport<Message, Value> {
   readonly #timeline: Timeline<Message, Value>;
@@ -58,14 +55,17 @@ export class Transport<Message, Value> {
     timeline.push(arrivalMicroseconds, event);
     if (duplicateMicroseconds >= 0) timeline.push(duplicateMicroseconds, event);
     if (replayMicroseconds >= 0) {
-      timeline.push(replayMicroseconds, { ...event, connection: anyConnection });
+      timeline.push(replayMicroseconds, {
+        ...event,
+        connection: this.#network.replayConnection,
+      });
     }
   }
 
   /** A message has come to the end of its link. */
   arrive(event: MessageEvent<Message, Value>): void {
     const { link, connection } = event;
-    if (connection !== link.connection && connection !== anyConnection) {
+    if (connection !== link.connection && connection !== this.#network.replayConnection) {
       return this.#timeline.lose(event, 'connection-lost');
     }
     if (link.isBlocked) return this.#timeline.lose(event, 'blocked');

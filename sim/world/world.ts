@@ -229,6 +229,11 @@ export class World<Message, Value = Uint8Array> {
     node.diskStalledUntilMicroseconds = Math.max(node.diskStalledUntilMicroseconds, until);
   }
 
+  /** Ends a stall before its time; what waited finishes next. */
+  endStall(name: string): void {
+    this.#host.endStall(this.#node(name));
+  }
+
   /** Changes what is wrong with the disk of a node from now on. */
   changeDiskFaults(name: string, faults: Partial<DiskFaults>): void {
     this.#node(name).disk.changeFaults(faults);
@@ -256,6 +261,11 @@ export class World<Message, Value = Uint8Array> {
   guardDisks(gate: DamageGate): void {
     this.#gate = gate;
     for (const node of this.#nodes.values()) node.disk.gate = gate;
+  }
+
+  /** The gate of `guardDisks`, if any. */
+  get damageGate(): DamageGate | undefined {
+    return this.#gate;
   }
 
   clockOf(name: string): ClockReading {

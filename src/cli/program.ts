@@ -8,6 +8,7 @@ import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
 import { addRecoverCommand } from './recover.js';
 import { addRolloutCommands } from './rollout.js';
+import { addSimCommands } from './sim.js';
 import { addSwarmCommands } from './swarm.js';
 
 export function buildProgram(): Command {
@@ -27,6 +28,7 @@ export function buildProgram(): Command {
   addRolloutCommands(program);
   addMigrateCommand(program);
   addRecoverCommand(program);
+  addSimCommands(program);
   return program;
 }
 

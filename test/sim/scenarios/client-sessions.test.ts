@@ -1,33 +1,50 @@
 import { describe, expect, it } from 'vitest';
 
-import { runClientSessions } from '../../../sim/scenarios/client-sessions.js';
+import { runCampaign } from '../../../sim/explore/campaign.js';
+import { runPlan } from '../../../sim/explore/run-plan.js';
+import { calmSessions, clientSessions } from '../../../sim/scenarios/client-sessions.js';
 
 const first = Number(process.env['SEED'] ?? 1_000 + (Date.now() % 1_000_000));
 console.log(`client sessions: SEED=${first}`);
 
 describe('client sessions under faults', () => {
   it('keep every promise with seeds that nobody chose', () => {
-    const reports = Array.from({ length: 20 }, (_, i) => runClientSessions(first + i));
-    const sum = (of: (report: (typeof reports)[number]) => number): number =>
-      reports.reduce((total, report) => total + of(report), 0);
+    const report = runCampaign({
+      scenario: clientSessions,
+      firstSeed: first,
+      lastSeed: first + 19,
+    });
+    expect(report.failures).toEqual([]);
     // Runs in which nothing expires, no clock jumps and no leader changes would prove little.
-    expect(sum(({ lost }) => lost)).toBeGreaterThan(5);
-    expect(sum(({ clockJumps }) => clockJumps)).toBeGreaterThan(50);
-    expect(sum(({ unknown }) => unknown)).toBeGreaterThan(0);
-    expect(sum(({ acknowledged }) => acknowledged)).toBeGreaterThan(1_000);
-    expect(reports.some(({ leaderChanges }) => leaderChanges > 1)).toBe(true);
+    expect(report.counts['lost']).toBeGreaterThan(5);
+    expect(report.counts['clockJumps']).toBeGreaterThan(50);
+    expect(report.counts['unknown']).toBeGreaterThan(0);
+    expect(report.counts['acknowledged']).toBeGreaterThan(1_000);
+    expect(report.probes['leader-changed']).toBeGreaterThan(0);
   });
 
   it('are not lost to a clock that jumps by a day, by those who keep them alive', () => {
-    const reports = Array.from({ length: 10 }, (_, i) =>
-      runClientSessions(first + i, { calm: true }),
-    );
-    expect(reports.every(({ clockJumps }) => clockJumps > 0)).toBe(true);
+    const report = runCampaign({ scenario: calmSessions, firstSeed: first, lastSeed: first + 9 });
+    expect(report.failures).toEqual([]);
+    expect(report.counts['clockJumps']).toBeGreaterThan(10);
+    expect(report.counts['faults']).toBe(0);
     // Clients that do not keep theirs alive do lose them, so sessions do expire.
-    expect(reports.some(({ lost }) => lost > 0)).toBe(true);
+    expect(report.probes['session-lost']).toBeGreaterThan(0);
   });
 
-  it('replay a seed to the same events', () => {
-    expect(runClientSessions(7).traceHash).toBe(runClientSessions(7).traceHash);
+  it('replay a plan to the same events, and another to others', () => {
+    const once = runPlan(clientSessions, clientSessions.draw(7));
+    expect(runPlan(clientSessions, clientSessions.draw(7))).toEqual(once);
+    expect(runPlan(clientSessions, clientSessions.draw(8)).traceHash).not.toBe(once.traceHash);
+  });
+
+  it.each([
+    [{ setClockOfLeaderByMs: 'a day' }, 'operations[0] must be'],
+    [{ setClockOfLeaderByMs: 1e18 }, 'operations[0] must be'],
+    ['jump', 'operations[0] must be'],
+  ])('refuse the operation %j', (operation, message) => {
+    const plan = clientSessions.draw(1);
+    const operations = [{ atMicroseconds: 1, client: 0, operation }];
+    expect(() => runPlan(clientSessions, { ...plan, operations })).toThrow(message);
   });
 });

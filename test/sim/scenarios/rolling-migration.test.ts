@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { runRollingMigration } from '../../../sim/scenarios/rolling-migration.js';
+import { runCampaign } from '../../../sim/explore/campaign.js';
+import { runPlan } from '../../../sim/explore/run-plan.js';
+import { rollingMigration } from '../../../sim/scenarios/rolling-migration.js';
 
 /** Seeds that found something, or reach a path that few do; each is a line of its own when it fails. */
 const KEPT_SEEDS = [8, 18, 38];
@@ -9,21 +11,38 @@ console.log(`rolling migration: SEED=${first}`);
 
 describe('a rolling migration under faults', () => {
   it.each(KEPT_SEEDS)('keeps every promise with seed %i', (seed) => {
-    const report = runRollingMigration(seed);
-    expect(report.finalVersion).toBe(2);
-    expect(report.operations).toBeGreaterThan(0);
-    expect(report.switches).toBeGreaterThanOrEqual(report.nodes);
+    const plan = rollingMigration.draw(seed);
+    const { failure, counts } = runPlan(rollingMigration, plan);
+    expect(failure).toBeUndefined();
+    expect(counts['operations']).toBeGreaterThan(0);
+    expect(counts['switches']).toBeGreaterThanOrEqual(Number(plan.settings['nodes']));
   });
 
   it('keeps every promise with seeds that nobody chose', () => {
-    const reports = Array.from({ length: 20 }, (_, i) => runRollingMigration(first + i));
+    const scenario = rollingMigration;
+    const report = runCampaign({ scenario, firstSeed: first, lastSeed: first + 19 });
+    expect(report.failures).toEqual([]);
+    expect(report.seeds).toBe(20);
     // Runs that meet no fault and no change of leader would prove little.
-    expect(reports.some(({ leaderChanges }) => leaderChanges > 1)).toBe(true);
-    expect(reports.reduce((sum, { faults }) => sum + faults, 0)).toBeGreaterThan(20);
+    expect(report.counts['leaderChanges']).toBeGreaterThan(20);
+    expect(report.counts['faults']).toBeGreaterThan(20);
   });
 
-  it('replays a seed to the same events', () => {
-    expect(runRollingMigration(7).traceHash).toBe(runRollingMigration(7).traceHash);
-    expect(runRollingMigration(7).traceHash).not.toBe(runRollingMigration(8).traceHash);
+  it('replays a plan to the same events, and another to others', () => {
+    const once = runPlan(rollingMigration, rollingMigration.draw(7));
+    expect(runPlan(rollingMigration, rollingMigration.draw(7))).toEqual(once);
+    expect(runPlan(rollingMigration, rollingMigration.draw(8)).traceHash).not.toBe(once.traceHash);
+  });
+
+  it.each([
+    ['nodes', 0, 'settings.nodes is 0; it must be a whole number from 1 to 9'],
+    ['crashLoss', 'all', 'settings.crashLoss is "all"; it must be one of'],
+    ['lossProbability', null, 'settings.lossProbability is null'],
+    ['aborts', 1, 'settings.aborts is 1; it must be true or false'],
+    ['colour', 'red', 'settings.colour is unknown to this scenario'],
+  ])('refuses a plan whose %s is %j', (name, value, message) => {
+    const plan = rollingMigration.draw(1);
+    const settings = { ...plan.settings, [name]: value };
+    expect(() => runPlan(rollingMigration, { ...plan, settings })).toThrow(message);
   });
 });

@@ -1,0 +1,13 @@
+/** The scenarios that come with the package. */
+import type { Scenario } from '../explore/scenario.js';
+import { raftRegisters } from '../raft/index.js';
+import { calmSessions, clientSessions } from './client-sessions.js';
+import { rollingMigration } from './rolling-migration.js';
+
+/** By name; the first is the one that runs when nobody names one. */
+export const scenarios: readonly Scenario[] = [
+  rollingMigration,
+  clientSessions,
+  calmSessions,
+  raftRegisters,
+];
