@@ -6,10 +6,9 @@
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Plan } from '../../sim/explore/plan.js';
+import { runPlan } from '../../sim/explore/run-plan.js';
 import type { Scenario } from '../../sim/explore/scenario.js';
-import { raftRegisters } from '../../sim/raft/index.js';
-
-const SCENARIOS: readonly Scenario[] = [raftRegisters];
+import { scenarios } from '../../sim/scenarios/index.js';
 
 /** What a run found. */
 export interface Finding {
@@ -36,7 +35,7 @@ function say(line: HuntLine): void {
 
 function runOne(scenario: Scenario, plan: Plan): Finding | null {
   say({ begins: plan.seed });
-  const { failure } = scenario.run(plan);
+  const { failure } = runPlan(scenario, plan);
   if (failure === undefined) return null;
   return { seed: plan.seed, checker: failure.checker, message: failure.message };
 }
@@ -61,7 +60,7 @@ function main(): void {
       runs: { type: 'string', default: 'Infinity' },
     },
   });
-  const scenario = SCENARIOS.find(({ name }) => name === values.scenario);
+  const scenario = scenarios.find(({ name }) => name === values.scenario);
   if (scenario === undefined) throw new Error(`there is no scenario ${values.scenario}`);
   hunt(scenario, Number(values.first), Number(values.seconds), Number(values.runs));
 }
