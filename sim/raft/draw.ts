@@ -1,11 +1,24 @@
 /** What a seed decides of a run of a Raft scenario, all of it as data (swarm testing: Groce 2012). */
 import type { Json, Plan, TimedOperation } from '../explore/plan.js';
-import { faultKinds, generateSchedule } from '../nemesis/index.js';
+import {
+  type FaultKind,
+  damageFaultKinds,
+  faultKinds,
+  generateSchedule,
+} from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import { raftNodeName } from './messages.js';
 import { drawAdminOperation } from './operations.js';
 
 const SECOND = 1_000_000;
+
+/**
+ * All but those that Raft is not made for: a member that comes back under its name with an empty disk
+ * has forgotten its votes; the store of production refuses to start so.
+ */
+const raftFaultKinds = faultKinds.filter((kind) => kind !== 'wipe' && kind !== 'upgrade');
+/** Faults after which a disk may hold less than it said, with nothing to show it. */
+const forgettingKinds: readonly FaultKind[] = ['lost-writes', 'misdirected-writes', 'lying-sync'];
 
 /** Draws an operation of a user's machine. */
 export type DrawOperation = (
@@ -15,12 +28,16 @@ export type DrawOperation = (
 
 /** Draws the whole plan of a seed. */
 export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
-  const settings = drawSettings(new RandomStream(seed, 'raft settings'));
+  const drawn = drawSettings(new RandomStream(seed, 'raft settings'));
   const random = new RandomStream(seed, 'raft faults');
-  const voters = settings['voters'] as number;
-  const nodes = voters + (settings['spares'] as number);
+  const voters = drawn['voters'] as number;
+  const nodes = voters + (drawn['spares'] as number);
   const durationMicroseconds = random.integer(15, 50) * SECOND;
-  const kinds = random.shuffle(faultKinds).slice(0, random.integer(1, faultKinds.length));
+  // Few at a time as a rule, so that each has its turn.
+  const kindsMax = random.pick([3, 6, raftFaultKinds.length]);
+  const kinds = random.shuffle(raftFaultKinds).slice(0, random.integer(1, kindsMax));
+  const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
+  const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
   const isHarsh = random.chance(0.2);
   const schedule = generateSchedule(seed, {
     nodes: Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1)),
@@ -29,8 +46,12 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
     meanPauseMicroseconds: Math.round((isHarsh ? 0.5 : 1 + 4 * random.fraction()) * SECOND),
     meanFaultMicroseconds: Math.round((0.3 + 5 * random.fraction()) * SECOND),
     nodesDownMax: nodes <= 2 ? 1 : Math.max(1, Math.floor((voters - 1) / 2)),
+    nodesDamagedMax: Math.floor((voters - 1) / 2),
+    targets: ['@leader', '@follower'],
   });
-  const operations = drawOperations(seed, durationMicroseconds, nodes, drawOperation);
+  // With fewer members the damage would be more than the largest minority.
+  const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
+  const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
   return { scenario, seed, settings, schedule, operations };
 }
 
@@ -85,17 +106,21 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
   };
 }
 
-/** A few a second over the whole run; those after its faults show that the group serves again. */
+/**
+ * A few a second over the whole run; the administrator has `changeable` nodes, or none. Those after its faults show
+ * that the group serves again.
+ */
 function drawOperations(
   seed: number,
   durationMicroseconds: number,
-  nodes: number,
+  changeable: number,
   drawOperation: DrawOperation,
 ): TimedOperation[] {
   const random = new RandomStream(seed, 'raft operations');
   const clients = random.integer(1, 5);
   const meanMicroseconds = random.integer(2, 10) * 100_000;
-  const adminShare = random.pick([0, 0, 0.05, 0.15]);
+  const drawnShare = random.pick([0, 0, 0.05, 0.15]);
+  const adminShare = changeable === 0 ? 0 : drawnShare;
   const operations: TimedOperation[] = [];
   const until = durationMicroseconds + 3 * SECOND;
   const pause = (): number => Math.ceil(-Math.log(1 - random.fraction()) * meanMicroseconds);
@@ -103,7 +128,7 @@ function drawOperations(
     const isAdmin = random.chance(adminShare);
     const client = isAdmin ? clients + 1 : random.integer(1, clients);
     const { do: what, operation } = drawOperation(random, client);
-    const admin = drawAdminOperation(random, nodes);
+    const admin = drawAdminOperation(random, Math.max(1, changeable));
     const drawn = isAdmin ? admin : { do: what, operation };
     operations.push({ atMicroseconds: at, client, operation: drawn });
   }

@@ -6,7 +6,7 @@ import type { Plan } from '../explore/plan.js';
 import { observeWorld } from '../explore/observe.js';
 import { advance } from '../explore/run-world.js';
 import type { RunOptions, RunResult } from '../explore/scenario.js';
-import { applySchedule } from '../nemesis/index.js';
+import { FaultAtlas, applySchedule } from '../nemesis/index.js';
 import { World } from '../world/index.js';
 import { type ClientTask, RaftClient, type RecordedOperation, raftClient } from './client.js';
 import { describeRaftMessage } from './describe.js';
@@ -54,7 +54,12 @@ export class RaftRun {
     this.#addNodes();
     this.#addClients();
     observeWorld(this.#world, runOptions.observe, describeRaftMessage);
-    applySchedule(this.#world, plan.schedule);
+    const voters = this.#names.slice(1, settings.voters + 1);
+    applySchedule(this.#world, plan.schedule, {
+      resolve: (target) => this.#resolve(target),
+      // A node that was damaged counts as damaged to the end: it may owe others what it has lost.
+      atlas: new FaultAtlas({ nodes: voters }),
+    });
   }
 
   get nowMicroseconds(): number {
@@ -132,6 +137,24 @@ export class RaftRun {
     }
   }
 
+  /** The leader of the latest term, or the first running voter that does not lead. */
+  #resolve(target: string): string | undefined {
+    const leader = this.#leader()?.id;
+    if (target === '@leader') return leader === undefined ? undefined : this.#names[leader];
+    if (target !== '@follower') return undefined;
+    const voters = this.#names.slice(1, this.#settings.voters + 1);
+    return voters.find((name, at) => at + 1 !== leader && this.#world.isUp(name));
+  }
+
+  #leader(): RaftProcess | null {
+    let leader: RaftProcess | null = null;
+    for (const process of this.#observer.processes.values()) {
+      if (!process.node.isLeader || !this.#world.isUp(raftNodeName(process.id))) continue;
+      if (leader === null || process.node.term > leader.node.term) leader = process;
+    }
+    return leader;
+  }
+
   #runSlice(lastMicroseconds: number): void {
     const until = Math.min(this.nowMicroseconds + SLICE_MICROSECONDS, lastMicroseconds);
     advance(this.#world, { untilMicroseconds: until }, this.#eventsMax);
@@ -170,11 +193,7 @@ export class RaftRun {
 
   /** The leader of the latest term with all nodes of its membership that run. */
   #members(): { readonly leader: RaftProcess; readonly all: readonly RaftProcess[] } | null {
-    let leader: RaftProcess | null = null;
-    for (const process of this.#observer.processes.values()) {
-      if (!process.node.isLeader) continue;
-      if (leader === null || process.node.term > leader.node.term) leader = process;
-    }
+    const leader = this.#leader();
     if (leader === null) return null;
     const { voters, votersOutgoing, learners } = leader.node.status().confState;
     const all: RaftProcess[] = [];

@@ -1,9 +1,9 @@
 /** Makes a scenario out of a user's state machine: its replication by Raft, under faults. */
 import type { SequentialModel } from '../checkers/model.js';
 import type { Json, Plan } from '../explore/plan.js';
+import { failureFrom } from '../explore/failure.js';
 import type { Failure, RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { type DrawOperation, drawPlan } from './draw.js';
-import { failureOf } from './failure.js';
 import { invalid } from './settings.js';
 import { raftProbes } from './probes.js';
 import { RaftRun } from './run.js';
@@ -71,7 +71,7 @@ function runPlan(options: RaftScenarioOptions, plan: Plan, runOptions?: RunOptio
   try {
     run.toEnd();
   } catch (error) {
-    failure = failureOf(error, run.nowMicroseconds);
+    failure = failureFrom(error, run.nowMicroseconds);
   }
   return { ...run.result(), ...(failure && { failure }) };
 }

@@ -40,6 +40,9 @@ export class RaftStorage {
   readonly #frames: FrameOnDisk[];
   #slotsDue: FrameFacts[];
   #nextNumber: number;
+  /** The first frame of the last batch, and of the one before, which may be the last that is synced. */
+  #batchNumber = 0;
+  #keptNumber = 0;
   #snapshotIndex: number;
   /** Indexes of the snapshots on the disk, rising. */
   readonly #states: number[];
@@ -191,6 +194,8 @@ export class RaftStorage {
     const context = this.#context;
     for (const facts of this.#slotsDue) context.write(slotKey(facts.number), facts);
     this.#slotsDue = [];
+    this.#keptNumber = this.#batchNumber;
+    this.#batchNumber = this.#nextNumber;
     for (const [batchPosition, plan] of planFrames(parts, this.#runs).entries()) {
       const { kind, first, term, entries, hardState, before } = plan;
       const number = this.#nextNumber;
@@ -221,14 +226,16 @@ export class RaftStorage {
     for (const state of old) context.write(stateKey(state), undefined);
     this.#states.splice(0, this.#states.length, ...this.#states.filter((s) => s >= index));
     let count = 0;
-    // The last frame stays: it holds the hard state.
-    while (count < this.#frames.length - 1 && this.#frames[count]!.lastIndex <= keepFrom) {
-      const { number } = this.#frames[count]!;
+    for (const { number, lastIndex } of this.#frames) {
+      // The last batch tells what of it was synced, and it holds the hard state.
+      if (lastIndex > keepFrom || number >= this.#keptNumber) break;
       context.write(headKey(number), undefined);
       context.write(dataKey(number), undefined);
       context.write(slotKey(number), undefined);
       count += 1;
     }
     this.#frames.splice(0, count);
+    const firstNumber = this.#frames[0]?.number ?? 0;
+    this.#slotsDue = this.#slotsDue.filter(({ number }) => number >= firstNumber);
   }
 }

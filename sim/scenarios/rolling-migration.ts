@@ -230,8 +230,8 @@ class Run {
     this.#observer.rolloutSafety.ended(nodes);
     const fingerprints = processes.map((process) => {
       const { nodeId, engines, replica } = process;
-      const version = process.activeVersion();
-      require(version === 'v2', 'rollout', `node ${nodeId} answers from v2 at the end`);
+      const isInV2 = process.activeVersion() === 'v2';
+      require(isInV2, 'rollout', `node ${nodeId} answers from v2 at the end`);
       const engine = engines.active('v2') as ModelEngine;
       return `${replica.appliedIndex} ${engine.fingerprint()}`;
     });

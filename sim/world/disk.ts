@@ -42,7 +42,7 @@ export interface DiskFaults {
 }
 
 /** A disk that does what it says. */
-export const honestDisk: DiskFaults = {
+const honestDisk: DiskFaults = {
   tornWriteProbability: 0,
   lostWriteProbability: 0,
   misdirectedWriteProbability: 0,

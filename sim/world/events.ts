@@ -4,7 +4,7 @@ import type { Link } from './link.js';
 import type { NodeState } from './node.js';
 import type { HashedName } from './trace.js';
 
-export interface StartEvent<Message, Value> {
+interface StartEvent<Message, Value> {
   readonly kind: 'start';
   readonly node: NodeState<Message, Value>;
   /** What was planned for an earlier life of the node does not happen. */
@@ -39,20 +39,20 @@ export interface SyncEvent<Message, Value> {
 }
 
 /** A slow reader takes its next message. */
-export interface ReadEvent<Message, Value> {
+interface ReadEvent<Message, Value> {
   readonly kind: 'read';
   readonly node: NodeState<Message, Value>;
   readonly life: number;
 }
 
-export interface ConnectionLostEvent<Message, Value> {
+interface ConnectionLostEvent<Message, Value> {
   readonly kind: 'connection-lost';
   readonly node: NodeState<Message, Value>;
   readonly life: number;
   readonly peer: HashedName;
 }
 
-export interface ActionEvent {
+interface ActionEvent {
   readonly kind: 'action';
   readonly name: HashedName;
   readonly run: () => void;
@@ -68,7 +68,7 @@ export type WorldEvent<Message, Value> =
   | ActionEvent;
 
 /** The end of a sync; undefined when it succeeded. */
-export interface SyncEnd {
+interface SyncEnd {
   readonly kind: 'sync-end';
   readonly token: number;
   readonly failure: DiskFailure | undefined;

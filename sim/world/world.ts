@@ -244,6 +244,10 @@ export class World<Message, Value = Uint8Array> {
     this.#node(name).disk.endFaults();
   }
 
+  diskFaultsOf(name: string): DiskFaults {
+    return this.#node(name).disk.faults;
+  }
+
   /**
    * Damages up to `keysMax` durable values of a node, of the keys with the prefix, and returns
    * their keys.

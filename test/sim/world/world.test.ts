@@ -6,8 +6,8 @@ import {
   World,
   type Context,
   type NetworkOptions,
-  type Process,
 } from '../../../sim/world/index.js';
+import { oneMillisecond, recorder } from './recorder.js';
 import { newPingBoard, pingProgram, type PingBoard, type PingMessage } from './ping.js';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000);
@@ -41,31 +41,6 @@ function pingWorld(
   }
   return world;
 }
-
-/** A process that notes what it is told, with the hands of its context handed out. */
-function recorder(
-  notes: string[],
-  contexts: Map<string, Context<string, string>> = new Map(),
-): { start(disk: unknown, context: Context<string, string>): Process<string> } {
-  return {
-    start(_disk, context) {
-      contexts.set(context.name, context);
-      const note = (text: string): void => {
-        notes.push(`${context.nowMicroseconds} ${context.name} ${text}`);
-      };
-      return {
-        onMessage: (from, message) => note(`message ${from} ${message}`),
-        onTick: (tag) => note(`tick ${tag}`),
-        onDiskSynced: (token) => note(`synced ${token}`),
-      };
-    },
-  };
-}
-
-const oneMillisecond: NetworkOptions = {
-  ...reliableNetwork,
-  delay: { kind: 'uniform', minimumMicroseconds: 1000, maximumMicroseconds: 1000 },
-};
 
 const hashOf = (worldSeed: number, extra = false): string => {
   const world = pingWorld(worldSeed, newPingBoard());
