@@ -23,8 +23,35 @@ export { advance, resultOf } from './explore/run-world.js';
 export { restrictSchedule } from './explore/schedule-edit.js';
 export type { Failure, Moment, RunOptions, RunResult, Scenario } from './explore/scenario.js';
 export { SettingsReader } from './explore/settings.js';
+export {
+  replayPlan,
+  simulate,
+  SimulationFailure,
+  type SimulateOptions,
+} from './explore/simulate.js';
 export { shrink, type ShrinkOptions, type ShrinkResult } from './explore/shrink.js';
 export { tellStory, type Story } from './explore/story.js';
+export { defineScenario } from './define/define-scenario.js';
+export type {
+  Call,
+  Check,
+  ClientDefinition,
+  FaultsDefinition,
+  OperationsDefinition,
+  ScenarioDefinition,
+  Settings,
+  Setup,
+  View,
+} from './define/definition.js';
+export { raftScenario, type RaftScenarioOptions, type StateMachine } from './raft/index.js';
+export {
+  checkLinearizability,
+  type LinearizabilityResult,
+  type Operation,
+} from './checkers/linearizability.js';
+export type { SequentialModel } from './checkers/model.js';
+export { keyValue, memoryRegister, register } from './checkers/models.js';
+export { observeWorld } from './explore/observe.js';
 export { scenarios } from './scenarios/index.js';
 export { Violation } from './checkers/violation.js';
 export * from './nemesis/index.js';

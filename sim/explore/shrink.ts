@@ -107,7 +107,7 @@ class Shrinking {
   #shorten(): void {
     const { plan, failure } = this.smallest;
     const { faults } = splitEnding(plan.schedule);
-    const last = Math.max(0, ...[...faults, ...plan.operations].map((one) => one.atMicroseconds));
+    const last = Math.max(0, ...faults.map((one) => one.atMicroseconds));
     const shortest = last + 1;
     const ends = ROUND_MICROSECONDS.map((unit) => roundUp(shortest, unit));
     for (const duration of new Set([...ends, failure.atMicroseconds])) {

@@ -12,6 +12,11 @@ export interface AtlasOptions {
    * the other nodes are not damaged at all. `(key) => key` lets each node be damaged somewhere.
    */
   readonly areaOf?: (key: string) => string;
+  /**
+   * Asked besides, for protocols whose members change: whether the protocol survives that all of
+   * these nodes are damaged at once, for example by the voters of the memberships in force.
+   */
+  readonly survives?: (damaged: ReadonlySet<string>) => boolean;
 }
 
 /**
@@ -24,6 +29,7 @@ export class FaultAtlas implements DamageGate {
   readonly #nodes: ReadonlySet<string>;
   readonly #damagedNodesMax: number;
   readonly #areaOf: (key: string) => string;
+  readonly #survives: (damaged: ReadonlySet<string>) => boolean;
   /** Damaged keys, by area and node. */
   readonly #damage = new Map<string, Map<string, Set<string>>>();
   /** Nodes that lost their disk: damaged in every area. */
@@ -44,6 +50,7 @@ export class FaultAtlas implements DamageGate {
     this.#nodes = new Set(options.nodes);
     this.#damagedNodesMax = most;
     this.#areaOf = options.areaOf ?? (() => 'disk');
+    this.#survives = options.survives ?? (() => true);
   }
 
   /** Damage that was let happen, and damage that was not. */
@@ -106,7 +113,7 @@ export class FaultAtlas implements DamageGate {
       this.#nodes.has(node) &&
       areas.every((area) => {
         const names = new Set(this.damagedNodes(area)).add(node);
-        return names.size <= this.#damagedNodesMax;
+        return names.size <= this.#damagedNodesMax && this.#survives(names);
       });
     if (isWithin) this.#admitted += 1;
     else this.#refused += 1;

@@ -6,7 +6,9 @@ export type SimulationErrorCode =
   | 'process-failed'
   | 'invalid-option'
   | 'invalid-plan'
-  | 'invalid-schedule';
+  | 'invalid-schedule'
+  | 'probe-missed'
+  | 'not-as-expected';
 
 /** An error of the simulated world. */
 export class SimulationError extends Error {

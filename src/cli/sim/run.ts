@@ -139,7 +139,9 @@ function reportFailure(
   outcome: ShrinkOutcome | undefined,
   flags: RunFlags,
 ): ReportedFailure {
-  const { checker, message, atMicroseconds } = failure;
+  // The smaller plan fails with a message that is easier to read.
+  const shown = outcome !== undefined && 'plan' in outcome ? outcome.failure : failure;
+  const { checker, message, atMicroseconds } = shown;
   const about = { scenario, seed, checker, message, atMicroseconds };
   const again = `agentic-flow sim run --scenario ${scenario} --seed ${seed}`;
   if (outcome === undefined) return { ...about, replay: again };

@@ -59,6 +59,22 @@ describe('FaultAtlas', () => {
     }
   });
 
+  it('asks the scenario besides, whose members change', () => {
+    let voters = ['a', 'b', 'c'];
+    const atlas = new FaultAtlas({
+      nodes: five,
+      survives: (damaged) => 2 * voters.filter((name) => damaged.has(name)).length < voters.length,
+    });
+    expect([atlas.admit('a', 'x'), atlas.admit('b', 'x'), atlas.admit('d', 'x')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    for (const name of ['a', 'd']) atlas.markRepaired(name);
+    voters = ['a', 'b'];
+    expect([atlas.admitWipe('b'), atlas.admitWipe('e')]).toEqual([false, true]);
+  });
+
   it('refuses to be made for a majority', () => {
     expect(new FaultAtlas({ nodes: five, damagedNodesMax: 1 }).admit('a', 'x')).toBe(true);
     for (const damagedNodesMax of [-1, 3, 1.5]) {
