@@ -1,3 +1,6 @@
+import type { Plan } from '../sim/explore/plan.js';
+import { generateSchedule } from '../sim/nemesis/index.js';
+import { raftFaultKinds, raftRegisters } from '../sim/raft/index.js';
 import { EventHeap, World, type NetworkOptions, type NodeProgram } from '../sim/world/index.js';
 import type { Bench, Measurements } from './harness.js';
 
@@ -11,18 +14,84 @@ const faultyNetwork: NetworkOptions = {
   reorderingProbability: 0.1,
 };
 
-/** Events a second of the simulated world, against a loop over nothing but its heap. */
+const SECOND = 1_000_000;
+const runSeconds = 60;
+
+/** Events a second of the world alone and of whole Raft groups in it, on one core. */
 export function simBench(): Bench {
   return {
     description:
-      'events a second: five nodes with messages, timers and disk, against the bare event heap',
+      'one core: a world with messages, timers and disk against its bare event heap; five and fifty ' +
+      'Raft nodes under all faults for 60 simulated seconds; a campaign of drawn plans',
     roundsDefault: 5,
-    metrics: { events: '1/s' },
+    metrics: {
+      events: '1/s',
+      'simulated-hours': '1/h',
+      'minutes-of-simulated-time': '1/s',
+    },
     subjects: [
       { name: 'world', run: runWorld },
       { name: 'bare-heap', run: runHeap },
+      raftSubject('raft-5', 5, 20),
+      raftSubject('raft-50', 50, 1),
+      { name: 'raft-campaign', prepare: () => void runCampaign(), run: runCampaign },
     ],
     ratios: [{ metric: 'events', subject: 'world', peer: 'bare-heap' }],
+    notes: () => [
+      'goals of one core: raft-5 300,000 events a second and 300 simulated hours an hour; the ' +
+        'campaign 17 minutes of simulated time a second, which is 20,000 seeds of a minute in ten ' +
+        'minutes on two cores',
+    ],
+  };
+}
+
+/** Runs of `nodes` voters with everything that a plan can break, one seed after the other. */
+function raftSubject(name: string, nodes: number, seeds: number): Bench['subjects'][number] {
+  const plans = Array.from({ length: seeds }, (_, at) => raftPlan(at + 1, nodes));
+  const run = (): Measurements => measure(plans);
+  return { name, prepare: () => void run(), run };
+}
+
+function raftPlan(seed: number, voters: number): Plan {
+  const names = Array.from({ length: voters }, (_, at) => `node-${at + 1}`);
+  const schedule = generateSchedule(seed, {
+    nodes: names,
+    durationMicroseconds: runSeconds * SECOND,
+    kinds: raftFaultKinds,
+    meanPauseMicroseconds: 2 * SECOND,
+    meanFaultMicroseconds: 2 * SECOND,
+    targets: ['@leader'],
+  });
+  const { operations } = raftRegisters.draw(seed);
+  const asked = operations.filter(({ operation }) => {
+    const { do: what } = operation as { readonly do?: string };
+    return what === 'read' || what === 'write';
+  });
+  const settings = { voters, distrustsDisk: 1, compactionEntries: 60, trailingEntries: 15 };
+  return { scenario: 'raft', seed, settings, schedule, operations: asked };
+}
+
+function runCampaign(): Measurements {
+  return measure(Array.from({ length: 60 }, (_, at) => raftRegisters.draw(at + 1)));
+}
+
+/** Throws if a run fails: what is wrong is not measured. */
+function measure(plans: readonly Plan[]): Measurements {
+  let events = 0;
+  let simulatedSeconds = 0;
+  const started = performance.now();
+  for (const plan of plans) {
+    const result = raftRegisters.run(plan);
+    const { failure } = result;
+    if (failure !== undefined) throw new Error(`seed ${plan.seed}: ${failure.message}`);
+    events += result.events;
+    simulatedSeconds += result.simulatedMicroseconds / SECOND;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    events: events / seconds,
+    'simulated-hours': simulatedSeconds / seconds,
+    'minutes-of-simulated-time': simulatedSeconds / 60 / seconds,
   };
 }
 

@@ -16,7 +16,7 @@ const SECOND = 1_000_000;
  * All but those that Raft is not made for: a member that comes back under its name with an empty disk
  * has forgotten its votes; the store of production refuses to start so.
  */
-const raftFaultKinds = faultKinds.filter((kind) => kind !== 'wipe' && kind !== 'upgrade');
+export const raftFaultKinds = faultKinds.filter((kind) => kind !== 'wipe' && kind !== 'upgrade');
 /** Faults after which a disk may hold less than it said, with nothing to show it. */
 const forgettingKinds: readonly FaultKind[] = ['lost-writes', 'misdirected-writes', 'lying-sync'];
 
@@ -38,12 +38,14 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
   const kinds = random.shuffle(raftFaultKinds).slice(0, random.integer(1, kindsMax));
   const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
   const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
-  const isHarsh = random.chance(0.2);
+  const isHarsh = random.chance(0.4);
   const schedule = generateSchedule(seed, {
     nodes: Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1)),
     durationMicroseconds,
     kinds,
-    meanPauseMicroseconds: Math.round((isHarsh ? 0.5 : 1 + 4 * random.fraction()) * SECOND),
+    meanPauseMicroseconds: Math.round(
+      (isHarsh ? 0.3 + random.fraction() : 1 + 4 * random.fraction()) * SECOND,
+    ),
     meanFaultMicroseconds: Math.round((0.3 + 5 * random.fraction()) * SECOND),
     nodesDownMax: nodes <= 2 ? 1 : Math.max(1, Math.floor((voters - 1) / 2)),
     nodesDamagedMax: Math.floor((voters - 1) / 2),
@@ -59,7 +61,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
   const voters = random.fraction() < 0.01 ? 50 : random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5, 7]);
   const isLarge = voters > 7;
   const tickMicroseconds = random.pick([50_000, 100_000, 100_000, 200_000]);
-  const electionTicks = random.integer(6, 20);
+  const electionTicks = random.pick([4, 6, 8, 10, 10, 15, 20]);
   const checkQuorum = Number(random.chance(0.85));
   const preVote = Number(random.chance(0.85));
   const quiesces = random.chance(0.15) && checkQuorum === 1 && preVote === 1;
@@ -74,7 +76,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     spares: isLarge ? 0 : random.pick([0, 0, 1, 2]),
     tickMicroseconds,
     electionTicks,
-    heartbeatTicks: random.pick([1, 1, 2, 3]),
+    heartbeatTicks: random.pick([1, 1, 1, 2, 3]),
     preVote,
     checkQuorum,
     leaseMs: leases ? leaseMs : 0,
@@ -117,13 +119,18 @@ function drawOperations(
   drawOperation: DrawOperation,
 ): TimedOperation[] {
   const random = new RandomStream(seed, 'raft operations');
-  const clients = random.integer(1, 5);
+  const clients = random.integer(1, 8);
   const meanMicroseconds = random.integer(2, 10) * 100_000;
+  // Several at once now and then, so that requests overtake each other.
+  const burstShare = random.pick([0, 0, 0.4, 0.7]);
   const drawnShare = random.pick([0, 0, 0.05, 0.15]);
   const adminShare = changeable === 0 ? 0 : drawnShare;
   const operations: TimedOperation[] = [];
   const until = durationMicroseconds + 3 * SECOND;
-  const pause = (): number => Math.ceil(-Math.log(1 - random.fraction()) * meanMicroseconds);
+  const pause = (): number => {
+    const mean = random.chance(burstShare) ? 2_000 : meanMicroseconds;
+    return Math.ceil(-Math.log(1 - random.fraction()) * mean);
+  };
   for (let at = pause(); at < until; at += pause()) {
     const isAdmin = random.chance(adminShare);
     const client = isAdmin ? clients + 1 : random.integer(1, clients);

@@ -1,4 +1,4 @@
-export type { DrawOperation } from './draw.js';
+export { type DrawOperation, raftFaultKinds } from './draw.js';
 export type { RaftNodeOptions } from './node-options.js';
 export { raftRegisters } from './register.js';
 export {

@@ -98,6 +98,7 @@ export class RaftProcess implements Process<RaftMessage> {
     }
     this.#watch = new PeerWatch(options, this.id, context, this.node);
     context.setTimer(Math.floor(context.random() * options.tickMicroseconds), 'tick');
+    this.#pump();
   }
 
   get appliedIndex(): number {
@@ -229,7 +230,10 @@ export class RaftProcess implements Process<RaftMessage> {
   /** Hands out everything there is to do. */
   #pump(): void {
     const { node } = this;
-    while (node.hasReady()) this.#handle(node.ready());
+    do {
+      while (node.hasReady()) this.#handle(node.ready());
+      this.#storage.flush();
+    } while (node.hasReady());
   }
 
   #handle(ready: Ready): void {

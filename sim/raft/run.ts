@@ -37,6 +37,8 @@ export class RaftRun {
   readonly #history: RecordedOperation[] = [];
   readonly #eventsMax: number | undefined;
   #unjudged = 0;
+  /** 1 if the group has come to a stop that nothing but a human ends. */
+  #stuck = 0;
 
   /** Throws a `SimulationError` if the plan makes no sense. */
   constructor(options: RaftScenarioOptions, plan: Plan, runOptions: RunOptions = {}) {
@@ -82,7 +84,12 @@ export class RaftRun {
       events: this.#world.events,
       simulatedMicroseconds: this.nowMicroseconds,
       traceHash: this.#world.traceHash,
-      counts: { ...counts, operations: this.#history.length, unjudged: this.#unjudged },
+      counts: {
+        ...counts,
+        operations: this.#history.length,
+        unjudged: this.#unjudged,
+        stuck: this.#stuck,
+      },
       probes: probes.reached,
     };
   }
@@ -191,6 +198,10 @@ export class RaftRun {
   #settle(lastMicroseconds: number): void {
     while (!this.#isSettled()) {
       if (this.nowMicroseconds >= lastMicroseconds) {
+        if (this.#isBeyondRepair()) {
+          this.#stuck = 1;
+          return;
+        }
         const seconds = this.#settings.settleMicroseconds / 1_000_000;
         throw new Violation(
           'liveness',
@@ -199,6 +210,21 @@ export class RaftRun {
       }
       this.#runSlice(lastMicroseconds);
     }
+  }
+
+  /**
+   * Whether no majority of the founders is left that may vote: the disks of some are refused, and
+   * others, which cannot trust their own, miss those for confirming what they hold.
+   */
+  #isBeyondRepair(): boolean {
+    const { refusals, processes } = this.#observer;
+    if (refusals.size === 0) return false;
+    const { voters } = this.#settings;
+    let votes = 0;
+    for (const { id, node } of processes.values()) {
+      if (id <= voters && !node.status().isAmnesiac) votes += 1;
+    }
+    return votes <= voters / 2;
   }
 
   #isSettled(): boolean {

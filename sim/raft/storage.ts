@@ -88,8 +88,11 @@ export class RaftStorage {
       done();
       return;
     }
-    if (snapshot === undefined || state === null) this.#push([...marks, ...parts], done);
-    else this.#install({ meta: snapshot, state }, [...marks, ...parts], done);
+    if (snapshot === undefined || state === null) {
+      this.#queue.push({ install: null, parts: [...marks, ...parts], done });
+      return;
+    }
+    this.#install({ meta: snapshot, state }, [...marks, ...parts], done);
   }
 
   /** Stores what a founding member starts from. */
@@ -134,7 +137,6 @@ export class RaftStorage {
       this.#batch = null;
       for (const { done } of batch) done();
     }
-    this.#begin();
   }
 
   #mark(meta: SnapshotMeta): void {
@@ -147,15 +149,14 @@ export class RaftStorage {
       done();
     };
     this.#queue.push({ install, parts, done: finish });
-    this.#begin();
   }
 
   #push(parts: readonly WritePart[], done: () => void): void {
     this.#queue.push({ install: null, parts, done });
-    this.#begin();
   }
 
-  #begin(): void {
+  /** Begins to write what waits, unless a sync is under way: all of one turn goes into one batch. */
+  flush(): void {
     while (this.#batch === null) {
       const first = this.#queue[0];
       if (first === undefined) return;
