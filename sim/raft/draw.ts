@@ -7,6 +7,7 @@ import {
   generateSchedule,
 } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
+import { drawHecticSchedule, hecticSettings } from './hectic.js';
 import { raftNodeName } from './messages.js';
 import { drawAdminOperation } from './operations.js';
 
@@ -26,8 +27,22 @@ export type DrawOperation = (
   client: number,
 ) => { readonly do: 'write' | 'read'; readonly operation: Json };
 
+/** How often clients ask, and which share of that an administrator does. */
+interface Pace {
+  readonly meanMicroseconds: number;
+  readonly adminShare: number;
+}
+
 /** Draws the whole plan of a seed. */
 export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const isHectic = new RandomStream(seed, 'raft pace').chance(0.4);
+  return isHectic
+    ? drawHecticPlan(scenario, seed, drawOperation)
+    : drawMixedPlan(scenario, seed, drawOperation);
+}
+
+/** All kinds of faults, each for a while. */
+function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
   const drawn = drawSettings(new RandomStream(seed, 'raft settings'));
   const random = new RandomStream(seed, 'raft faults');
   const voters = drawn['voters'] as number;
@@ -52,8 +67,27 @@ export function drawPlan(scenario: string, seed: number, drawOperation: DrawOper
     targets: ['@leader', '@follower'],
   });
   // With fewer members the damage would be more than the largest minority.
-  const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
+  const changeable = damages ? 0 : nodes;
+  const pace = {
+    meanMicroseconds: random.integer(2, 10) * 100_000,
+    adminShare: random.pick([0, 0, 0.05, 0.15]),
+  };
+  const operations = drawOperations(seed, durationMicroseconds, changeable, drawOperation, pace);
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
+  return { scenario, seed, settings, schedule, operations };
+}
+
+/** Short runs in which no leader lasts; see `hectic.ts`. */
+function drawHecticPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const usual = drawSettings(new RandomStream(seed, 'raft settings'));
+  const random = new RandomStream(seed, 'raft faults');
+  const settings = { ...usual, ...hecticSettings(random) };
+  const nodes = (settings['voters'] as number) + (settings['spares'] as number);
+  const names = Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1));
+  const durationMicroseconds = random.integer(3, 6) * SECOND;
+  const schedule = drawHecticSchedule(seed, random, names, durationMicroseconds);
+  const pace = { meanMicroseconds: SECOND / 10, adminShare: random.pick([0, 0.1, 0.5]) };
+  const operations = drawOperations(seed, durationMicroseconds, nodes, drawOperation, pace);
   return { scenario, seed, settings, schedule, operations };
 }
 
@@ -117,14 +151,13 @@ function drawOperations(
   durationMicroseconds: number,
   changeable: number,
   drawOperation: DrawOperation,
+  { meanMicroseconds, adminShare: wantedShare }: Pace,
 ): TimedOperation[] {
   const random = new RandomStream(seed, 'raft operations');
   const clients = random.integer(1, 8);
-  const meanMicroseconds = random.integer(2, 10) * 100_000;
   // Several at once now and then, so that requests overtake each other.
   const burstShare = random.pick([0, 0, 0.4, 0.7]);
-  const drawnShare = random.pick([0, 0, 0.05, 0.15]);
-  const adminShare = changeable === 0 ? 0 : drawnShare;
+  const adminShare = changeable === 0 ? 0 : wantedShare;
   const operations: TimedOperation[] = [];
   const until = durationMicroseconds + 3 * SECOND;
   const pause = (): number => {
