@@ -79,6 +79,8 @@ export function raftCounter({ isMended }: { readonly isMended: boolean }): Scena
       random.chance(0.3)
         ? { do: 'read', operation: {} }
         : { do: 'write', operation: { add: random.integer(1, 9) } },
+    // An addition must not count twice: clients number theirs.
+    settings: { usesSessions: 1 },
     judgedBy: { model: bonusCounter, keyOf: () => 'counter' },
   });
 }

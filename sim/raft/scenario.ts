@@ -4,7 +4,7 @@ import type { Json, Plan } from '../explore/plan.js';
 import { failureFrom } from '../explore/failure.js';
 import type { Failure, RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { type DrawOperation, drawPlan } from './draw.js';
-import { invalid } from './settings.js';
+import { invalid, type RaftSettings } from './settings.js';
 import { raftProbes } from './probes.js';
 import { RaftRun } from './run.js';
 import { simplifyRaftPlan } from './simplify.js';
@@ -35,6 +35,11 @@ export interface RaftScenarioOptions {
   /** Without it the answers are not judged; everything else is. */
   readonly judgedBy?: JudgedBy;
   readonly invariants?: readonly Invariant[];
+  /**
+   * Settings that every plan has, whatever its seed would draw. `{ usesSessions: 1 }` is for machines
+   * whose commands must not be carried out twice: without sessions a network may double them.
+   */
+  readonly settings?: Partial<RaftSettings>;
 }
 
 /**
@@ -51,14 +56,17 @@ export interface RaftScenarioOptions {
  * healed: the group must elect, serve every client and agree.
  */
 export function raftScenario(options: RaftScenarioOptions): Scenario {
-  const { name, summary } = options;
+  const { name, summary, settings = {} } = options;
   return {
     name,
     summary,
     probes: raftProbes,
-    draw: (seed) => drawPlan(name, seed, options.drawOperation),
+    draw: (seed) => {
+      const drawn = drawPlan(name, seed, options.drawOperation);
+      return { ...drawn, settings: { ...drawn.settings, ...settings } };
+    },
     run: (plan, runOptions) => runPlan(options, plan, runOptions),
-    simplify: simplifyRaftPlan,
+    simplify: (plan) => simplifyRaftPlan(plan, Object.keys(settings)),
   };
 }
 

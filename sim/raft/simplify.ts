@@ -4,8 +4,8 @@ import { restrictSchedule } from '../explore/schedule-edit.js';
 import { raftNodeName } from './messages.js';
 import { usualSettings } from './settings.js';
 
-/** Fewer nodes first; then one mechanism off or as usual each. */
-export function simplifyRaftPlan(plan: Plan): Plan[] {
+/** Fewer nodes first; then one mechanism off or as usual each, but for the `fixed` ones. */
+export function simplifyRaftPlan(plan: Plan, fixed: readonly string[]): Plan[] {
   const { settings } = plan;
   const of = (name: string): number => Number(settings[name] ?? usualSettings[name]);
   const simpler: Plan[] = [];
@@ -19,7 +19,7 @@ export function simplifyRaftPlan(plan: Plan): Plan[] {
     simpler.push({ ...plan, schedule, settings: { ...settings, voters, spares } });
   }
   for (const name of Object.keys(settings)) {
-    if (name === 'voters' || name === 'spares') continue;
+    if (name === 'voters' || name === 'spares' || fixed.includes(name)) continue;
     const { [name]: value, ...others } = settings;
     // What a plan leaves out is as usual.
     if (value !== undefined) simpler.push({ ...plan, settings: others });
