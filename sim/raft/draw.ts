@@ -72,7 +72,14 @@ function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperat
     meanMicroseconds: random.integer(2, 10) * 100_000,
     adminShare: random.pick([0, 0, 0.05, 0.15]),
   };
-  const operations = drawOperations(seed, durationMicroseconds, changeable, drawOperation, pace);
+  const operations = drawOperations(
+    seed,
+    durationMicroseconds,
+    nodes,
+    changeable,
+    drawOperation,
+    pace,
+  );
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
   return { scenario, seed, settings, schedule, operations };
 }
@@ -87,7 +94,7 @@ function drawHecticPlan(scenario: string, seed: number, drawOperation: DrawOpera
   const durationMicroseconds = random.integer(3, 6) * SECOND;
   const schedule = drawHecticSchedule(seed, random, names, durationMicroseconds);
   const pace = { meanMicroseconds: SECOND / 10, adminShare: random.pick([0, 0.1, 0.5]) };
-  const operations = drawOperations(seed, durationMicroseconds, nodes, drawOperation, pace);
+  const operations = drawOperations(seed, durationMicroseconds, nodes, nodes, drawOperation, pace);
   return { scenario, seed, settings, schedule, operations };
 }
 
@@ -149,6 +156,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
 function drawOperations(
   seed: number,
   durationMicroseconds: number,
+  nodes: number,
   changeable: number,
   drawOperation: DrawOperation,
   { meanMicroseconds, adminShare: wantedShare }: Pace,
@@ -169,7 +177,9 @@ function drawOperations(
     const client = isAdmin ? clients + 1 : random.integer(1, clients);
     const { do: what, operation } = drawOperation(random, client);
     const admin = drawAdminOperation(random, Math.max(1, changeable));
-    const drawn = isAdmin ? admin : { do: what, operation };
+    // Some clients stay with a node, whoever leads.
+    const node = random.chance(0.1) ? { node: random.integer(1, nodes) } : {};
+    const drawn = isAdmin ? admin : { do: what, operation, ...node };
     operations.push({ atMicroseconds: at, client, operation: drawn });
   }
   return operations;

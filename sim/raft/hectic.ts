@@ -12,15 +12,19 @@ const MILLISECOND = 1_000;
 
 /** What of the settings of a run is otherwise in such a run. */
 export function hecticSettings(random: RandomStream): { readonly [name: string]: Json } {
+  const electionTicks = random.integer(6, 8);
+  const leases = random.chance(0.3);
   return {
     voters: random.pick([2, 3, 3, 3, 4, 4, 5]),
     spares: random.pick([0, 1]),
     tickMicroseconds: 20_000,
-    electionTicks: random.integer(6, 8),
+    electionTicks,
     heartbeatTicks: 1,
     preVote: random.integer(0, 1),
-    checkQuorum: random.integer(0, 1),
-    leaseMs: 0,
+    checkQuorum: leases ? 1 : random.integer(0, 1),
+    // Shorter than the promise of an election timeout.
+    leaseMs: leases ? (electionTicks - 1) * 16 : 0,
+    keepsLeasePromise: leases ? 1 : random.integer(0, 1),
     quiesceTicks: 0,
     preferredLeader: 0,
     maxMessageBytes: random.pick([1, 1 << 20]),
@@ -45,6 +49,8 @@ export function drawHecticSchedule(
   const kinds = random.pick([
     ['cut-off'],
     ['cut-off'],
+    ['isolate'],
+    ['isolate', 'crash', 'pause'],
     ['cut-off', 'crash'],
     ['cut-off', 'disk-stall'],
     ['cut-off', 'crash', 'pause', 'disk-stall'],
@@ -70,7 +76,8 @@ export function drawHecticSchedule(
     const lasts = random.integer(30, 500) * MILLISECOND;
     if (kind === 'disk-stall') plan(at, { kind, node, durationMicroseconds: lasts });
     else plan(at, { kind, node });
-    if (kind === 'cut-off') plan(at + lasts, { kind: 'rejoin', node });
+    if (kind === 'isolate') plan(at + lasts, { kind: 'heal' });
+    else if (kind === 'cut-off') plan(at + lasts, { kind: 'rejoin', node });
     else if (kind === 'crash') plan(at + lasts, { kind: 'restart', node });
     else if (kind === 'pause') plan(at + lasts, { kind: 'resume', node });
   }
