@@ -109,11 +109,15 @@ class Shrinking {
     const { faults } = splitEnding(plan.schedule);
     const last = Math.max(0, ...faults.map((one) => one.atMicroseconds));
     const shortest = last + 1;
-    const ends = ROUND_MICROSECONDS.map((unit) => roundUp(shortest, unit));
-    for (const duration of new Set([...ends, failure.atMicroseconds])) {
-      const isShorter = duration >= shortest && duration < plan.schedule.durationMicroseconds;
-      if (isShorter && this.#keepIfFails(withDuration(plan, duration))) return;
+    for (const unit of ROUND_MICROSECONDS) {
+      const duration = roundUp(shortest, unit);
+      // Shorter by less than the unit is not worth times that are less round.
+      if (duration >= plan.schedule.durationMicroseconds) return;
+      if (this.#keepIfFails(withDuration(plan, duration))) return;
     }
+    const atFailure = failure.atMicroseconds;
+    const isShorter = atFailure >= shortest && atFailure < plan.schedule.durationMicroseconds;
+    if (isShorter && this.#keepIfFails(withDuration(plan, atFailure))) return;
     for (;;) {
       const current = this.smallest.plan;
       const now = current.schedule.durationMicroseconds;

@@ -319,8 +319,9 @@ export class Nemesis<Message, Value> {
       world.endStall(node);
       world.setClockDrift(node, 0);
       world.setClockOffset(node, 0);
-      world.restart(node);
+      // What a paused process has not been told yet may end it.
       world.resume(node);
+      world.restart(node);
     }
     return true;
   }

@@ -22,7 +22,7 @@ export interface DiskView<Value> {
  */
 export type CrashLoss = 'all-unsynced' | 'random-suffix' | 'any-subset';
 
-/** How a sync failed: the device refused it, or there was no room for a write before it. */
+/** How a sync failed: the device refused it, or there was no room for what it covers. */
 export type DiskFailure = 'sync-failed' | 'full';
 
 /** What is wrong with a disk. Probabilities are from 0 to 1. */
@@ -37,7 +37,7 @@ export interface DiskFaults {
   readonly syncFailureProbability: number;
   /** Syncs report success and make nothing durable; the next honest one does. */
   readonly liesAboutSync: boolean;
-  /** Writes fail, which the next sync reports. Keys can be removed. */
+  /** Syncs that cover a value fail, as with delayed allocation. Keys can be removed. */
   readonly isFull: boolean;
 }
 
@@ -55,8 +55,6 @@ interface PendingWrite<Value> {
   readonly key: string;
   /** Undefined removes the key. */
   readonly value: Value | undefined;
-  /** There was no room: it only keeps its place, for the sync that has to report it. */
-  readonly isRefused: boolean;
 }
 
 /**
@@ -76,7 +74,6 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
   #settledWrites = 0;
   /** The writes up to here were reported durable, and some of them are not. */
   #falselySyncedWrites = 0;
-  #refusedWrites = 0;
   #faults: DiskFaults = honestDisk;
   /** Durable keys whose value is not what the program was told is there. */
   readonly #wrong = new Set<string>();
@@ -140,12 +137,10 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
         `a node has ${this.#pending.length} writes that no sync covers`,
       );
     }
-    const isRefused = this.#faults.isFull && value !== undefined;
     const kept = value instanceof Uint8Array ? (value.slice() as Value & Uint8Array) : value;
-    this.#pending.push({ key, value: kept, isRefused });
+    this.#pending.push({ key, value: kept });
     this.#writes += 1;
-    if (isRefused) this.#refusedWrites += 1;
-    else put(this.#visible, key, kept);
+    put(this.#visible, key, kept);
   }
 
   /** The place in the order of writes that a sync begun now will make durable. */
@@ -156,11 +151,11 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
   /** A sync that began at this place has finished; undefined when it reports success. */
   finishSync(syncPoint: number, random: RandomStream): DiskFailure | undefined {
     const count = Math.max(0, syncPoint - this.#settledWrites);
-    if (this.#faults === honestDisk && this.#refusedWrites === 0) {
+    if (this.#faults === honestDisk) {
       this.#persist(count);
       return undefined;
     }
-    const { syncFailureProbability, liesAboutSync } = this.#faults;
+    const { syncFailureProbability, liesAboutSync, isFull } = this.#faults;
     const fails = random.chance(syncFailureProbability);
     if (liesAboutSync && !fails) {
       this.#falselySyncedWrites = Math.max(this.#falselySyncedWrites, syncPoint);
@@ -168,15 +163,15 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
     }
     const first = this.#settledWrites;
     const writes = this.#settle(count);
-    const isFull = writes.some(({ isRefused }) => isRefused);
+    let failure: DiskFailure | undefined = fails ? 'sync-failed' : undefined;
     for (const [index, write] of writes.entries()) {
-      if (write.isRefused) continue;
+      const findsRoom = !isFull || write.value === undefined;
+      if (!findsRoom) failure ??= 'full';
       // As Linux does: pages of a failed sync stay readable, and no later sync writes them.
-      if (!fails) this.#storeFaultily(write, random);
+      if (!fails && findsRoom) this.#storeFaultily(write, random);
       else if (first + index < this.#falselySyncedWrites) this.#lose(write);
     }
-    if (fails) return 'sync-failed';
-    return isFull ? 'full' : undefined;
+    return failure;
   }
 
   /** Power is lost: the page cache is gone. */
@@ -187,7 +182,6 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
     const prefix = isPrefix ? random.integer(0, writes.length) : 0;
     for (const [index, write] of writes.entries()) {
       const isKept = loss === 'any-subset' ? random.chance(0.5) : index < prefix;
-      if (write.isRefused) continue;
       if (isKept) this.#store(write);
       else if (this.#tear(write, random)) continue;
       else if (first + index < this.#falselySyncedWrites) this.#lose(write);
@@ -225,9 +219,6 @@ export class SimulatedDisk<Value> implements DiskView<Value> {
   #settle(count: number): PendingWrite<Value>[] {
     const writes = this.#pending.splice(0, count);
     this.#settledWrites += count;
-    if (this.#refusedWrites > 0) {
-      this.#refusedWrites -= writes.filter(({ isRefused }) => isRefused).length;
-    }
     return writes;
   }
 

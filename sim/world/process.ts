@@ -44,8 +44,8 @@ export interface Process<Message> {
   /** A sync has finished. Syncs finish in the order in which they began. */
   onDiskSynced(token: number): void;
   /**
-   * A sync has failed. After `sync-failed`, nothing that it should have covered will be durable
-   * unless it is written again; after `full`, writes before it found no room, and are not there.
+   * A sync has failed. Nothing that it should have covered will be durable unless it is written
+   * again; after `full`, only keys that were removed are gone for good.
    * A process without this handler crashes.
    */
   onDiskFailed?(reason: DiskFailure, token: number): void;

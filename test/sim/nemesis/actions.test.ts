@@ -190,6 +190,29 @@ describe('each action of a schedule', () => {
   });
 });
 
+it('heal-all leaves a node up that dies of what it is told when it goes on', () => {
+  const world = new World<string, string>({ seed: 1 });
+  world.addNode('a', {
+    start: (_disk, context) => {
+      context.sync(1);
+      return { onMessage() {}, onTick() {}, onDiskSynced() {} };
+    },
+  });
+  applyFault(world, ['a'], { kind: 'sync-failure', node: 'a', probability: 1 });
+  world.run({ untilMicroseconds: 0 });
+  applyFault(world, ['a'], { kind: 'pause', node: 'a' });
+  world.run();
+  applyFault(world, ['a'], { kind: 'heal-all' });
+  expect(world.recentEvents().map(({ kind }) => kind)).toEqual([
+    'start',
+    'pause',
+    'resume',
+    'disk-failed',
+    'crash',
+  ]);
+  expect(world.isUp('a')).toBe(true);
+});
+
 /** Talks, writes and sets timers without end, and starts from whatever its disk holds. */
 const busy: NodeProgram<string, Uint8Array> = {
   start(disk, context) {

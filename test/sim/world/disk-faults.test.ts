@@ -235,18 +235,24 @@ describe('a disk that lies about syncs', () => {
 });
 
 describe('a full disk', () => {
-  it('refuses writes, tells it at the sync that covers them, and lets keys be removed', () => {
+  it('fails syncs that cover a value, and lets keys be removed', () => {
     const disk = diskOf({ k: 'old', removed: 'x' });
-    const earlier = disk.syncPoint;
     disk.changeFaults({ isFull: true });
     disk.write('k', 'new');
     disk.write('removed', undefined);
-    expect(disk.get('k')).toBe('old');
-    expect(disk.finishSync(earlier, random())).toBeUndefined();
     expect(syncAll(disk)).toBe('full');
+    expect(disk.get('k')).toBe('new');
     expect(syncAll(disk)).toBeUndefined();
-    disk.endFaults();
+    expect(afterCrash(disk)).toEqual({ k: 'old' });
+  });
+
+  it('takes again what is written, once room is made', () => {
+    const disk = diskOf({ k: 'old' });
+    disk.changeFaults({ isFull: true });
+    disk.write('k', 'failed');
+    expect(syncAll(disk)).toBe('full');
     disk.write('k', 'new');
+    disk.endFaults();
     expect(syncAll(disk)).toBeUndefined();
     expect(afterCrash(disk)).toEqual({ k: 'new' });
   });
