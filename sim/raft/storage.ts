@@ -136,6 +136,7 @@ export class RaftStorage {
       const batch = this.#batch ?? [];
       this.#batch = null;
       for (const { done } of batch) done();
+      this.#reportEmpty();
     }
   }
 
@@ -157,25 +158,25 @@ export class RaftStorage {
 
   /** Begins to write what waits, unless a sync is under way: all of one turn goes into one batch. */
   flush(): void {
-    while (this.#batch === null) {
-      const first = this.#queue[0];
-      if (first === undefined) return;
-      if (first.install !== null) {
-        this.#installing = first;
-        this.#batch = [];
-        this.#writeState(first.install.meta, first.install.state);
-        this.#context.sync(SYNC_BATCH);
-        return;
-      }
-      const steps = this.#take();
-      const parts = steps.flatMap((step) => step.parts);
-      if (parts.length > 0) {
-        this.#batch = steps;
-        this.#write(parts);
-        this.#context.sync(SYNC_BATCH);
-        return;
-      }
-      for (const { done } of steps) done();
+    const first = this.#queue[0];
+    if (this.#batch !== null || first === undefined) return;
+    if (first.install === null) {
+      this.#batch = this.#take();
+      this.#write(this.#batch.flatMap((step) => step.parts));
+    } else {
+      this.#batch = [];
+      this.#installing = first;
+      this.#writeState(first.install.meta, first.install.state);
+    }
+    this.#context.sync(SYNC_BATCH);
+  }
+
+  /** Reports what waits for nothing any more: it only had to come after what was written. */
+  #reportEmpty(): void {
+    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+      if (first.install !== null || first.parts.length > 0) return;
+      this.#queue.shift();
+      first.done();
     }
   }
 
