@@ -3,6 +3,12 @@ import { Violation } from './violation.js';
 /** Election Safety (Raft figure 3, section 5.2): at most one leader is elected in a term. */
 export class ElectionSafety {
   readonly #leaders = new Map<number, number>();
+  #latestTerm = 0;
+
+  /** The highest term that has had a leader, or 0. */
+  get latestTerm(): number {
+    return this.#latestTerm;
+  }
 
   /** Terms that have had a leader. */
   get elections(): number {
@@ -17,6 +23,7 @@ export class ElectionSafety {
       throw new Violation('election-safety', `nodes ${known} and ${node} both lead term ${term}`);
     }
     this.#leaders.set(term, node);
+    this.#latestTerm = Math.max(this.#latestTerm, term);
     return true;
   }
 }

@@ -20,6 +20,8 @@ export const limits = {
   planDepthMax: 32,
   /** Characters of a name in a plan: of a scenario, a checker, a probe, a node. */
   planNameCharactersMax: 100,
+  /** Characters of a title, and of what a plan is about. */
+  planProseCharactersMax: 2_000,
   /** Moments that are kept of a run for a diagram; older ones are dropped. */
   momentsKeptMax: 2_000_000,
   /** Characters of a label in a diagram. */

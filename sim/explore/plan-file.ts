@@ -5,6 +5,7 @@
  *     {
  *       "format": "agentic-flow sim plan",
  *       "version": 1,
+ *       "title": "...", "about": "...",                      these two may be left out
  *       "expect": "pass"  or  { "checker": "linearizability" },
  *       "mustReach": ["leader-changed"],
  *       "scenario": "rolling-migration",
@@ -28,6 +29,10 @@ export type Expectation = 'pass' | { readonly checker: string };
 
 /** A plan with what must come of it. */
 export interface PlanFile {
+  /** For a kept plan: what happens in it, in a few words. */
+  readonly title?: string;
+  /** For a kept plan: what would go wrong, how, and who met it. */
+  readonly about?: string;
   readonly plan: Plan;
   readonly expect: Expectation;
   /** Probes that the run must reach, so that a kept plan does not pass by missing its point. */
@@ -38,15 +43,19 @@ const FORMAT = 'agentic-flow sim plan';
 const VERSION = 1;
 
 /** The text of a plan file: JSON with a line for each fault and operation, and a line end. */
-export function writePlanFile({ plan, expect, mustReach }: PlanFile): string {
+export function writePlanFile(file: PlanFile): string {
+  const { plan, expect, mustReach } = file;
   const { scenario, seed, settings, schedule, operations } = plan;
   const { faults, ...about } = schedule;
   const aboutLines = Object.entries(about).map(
     ([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)}`,
   );
+  const prose = (['title', 'about'] as const)
+    .filter((name) => file[name] !== undefined)
+    .map((name) => `\n  "${name}": ${JSON.stringify(file[name])},`);
   return `{
   "format": ${JSON.stringify(FORMAT)},
-  "version": ${VERSION},
+  "version": ${VERSION},${prose.join('')}
   "expect": ${JSON.stringify(expect)},
   "mustReach": ${JSON.stringify(mustReach)},
   "scenario": ${JSON.stringify(scenario)},
@@ -91,8 +100,15 @@ export function parsePlanFile(text: string): PlanFile {
     .member('mustReach')
     .items(1_000)
     .map((item) => item.text());
-  file.hasOnly(['format', 'version', 'expect', 'mustReach', ...Object.keys(plan)]);
-  return { plan, expect, mustReach };
+  const names = ['format', 'version', 'title', 'about', 'expect', 'mustReach'];
+  file.hasOnly([...names, ...Object.keys(plan)]);
+  return { ...readProse(file), plan, expect, mustReach };
+}
+
+function readProse(file: ObjectPlace): Pick<PlanFile, 'title' | 'about'> {
+  const most = limits.planProseCharactersMax;
+  const given = (['title', 'about'] as const).filter((name) => Object.hasOwn(file.value, name));
+  return Object.fromEntries(given.map((name) => [name, file.member(name).text(most)]));
 }
 
 /** What is not as the file says, in sentences; none when the run ended as it must. */
@@ -178,8 +194,7 @@ class Place {
     return this.value.map((item: unknown, at) => new Place(item, `${this.path}[${at}]`));
   }
 
-  text(): string {
-    const most = limits.planNameCharactersMax;
+  text(most: number = limits.planNameCharactersMax): string {
     const { value } = this;
     if (typeof value === 'string' && value.length > 0 && value.length <= most) return value;
     throw this.#refuse(`a text of 1 to ${most} characters`);

@@ -27,6 +27,8 @@ export interface RecordedOperation extends Operation<Json, Json> {
 export interface ClientTask {
   readonly timed: TimedOperation;
   readonly ask: ClientAsk;
+  /** The node that is asked at first, 0 for any. */
+  readonly node: number;
 }
 
 export interface ClientOptions {
@@ -92,6 +94,11 @@ export class RaftClient implements Process<RaftMessage> {
     return this.operationsLeft === 0;
   }
 
+  /** Since when the client waits for the answer to a read or a write; null if it does not. */
+  get waitsSinceMicroseconds(): number | null {
+    return this.#record?.callMicroseconds ?? null;
+  }
+
   /** What the client is waiting for, in words. */
   describe(): string {
     const what = JSON.stringify(this.#task?.timed.operation ?? null);
@@ -151,11 +158,12 @@ export class RaftClient implements Process<RaftMessage> {
 
   #ask(): void {
     const { names, usesSessions, attemptMicroseconds } = this.#options;
-    const { ask } = this.#task as ClientTask;
+    const { ask, node } = this.#task as ClientTask;
     const random = this.#random as RandomStream;
     const drawn = random.integer(1, names.length - 1);
     const isStray = random.chance(0.1);
     this.#asked = this.#leader === 0 || isStray ? drawn : this.#leader;
+    if (node > 0 && this.#attemptsOfTask === 0) this.#asked = node;
     this.#attempt += 1;
     this.#attemptsOfTask += 1;
     const sequence = ask.kind === 'write' && usesSessions ? this.#sequence : 0;

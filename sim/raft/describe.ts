@@ -29,6 +29,7 @@ export function describeRaftMessage(message: RaftMessage): string {
 function describeAsk(ask: ClientAsk): string {
   if (ask.kind === 'transfer') return `transfer to ${ask.to}`;
   if (ask.kind === 'change') return 'change members';
+  if (ask.kind === 'forget') return 'forget the leader';
   return `${ask.kind} ${text(ask.operation)}`;
 }
 

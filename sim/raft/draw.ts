@@ -7,6 +7,7 @@ import {
   generateSchedule,
 } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
+import { drawHecticSchedule, hecticSettings } from './hectic.js';
 import { raftNodeName } from './messages.js';
 import { drawAdminOperation } from './operations.js';
 
@@ -26,36 +27,58 @@ export type DrawOperation = (
   client: number,
 ) => { readonly do: 'write' | 'read'; readonly operation: Json };
 
+/** How often clients ask, and which share of that an administrator does. */
+interface Pace {
+  readonly meanMicroseconds: number;
+  readonly adminShare: number;
+}
+
 /** Draws the whole plan of a seed. */
 export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const isHectic = new RandomStream(seed, 'raft pace').chance(0.4);
+  return isHectic
+    ? drawHecticPlan(scenario, seed, drawOperation)
+    : drawMixedPlan(scenario, seed, drawOperation);
+}
+
+/** All kinds of faults, each for a while. */
+function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
   const random = new RandomStream(seed, 'raft faults');
-  const isRestless = random.chance(0.5);
-  const usual = drawSettings(new RandomStream(seed, 'raft settings'));
-  const restless = drawRestless(new RandomStream(seed, 'raft restless'));
-  const drawn = inTime(isRestless ? { ...usual, ...restless } : usual);
+  const drawn = inTime(drawSettings(new RandomStream(seed, 'raft settings')));
   const voters = drawn['voters'] as number;
   const nodes = voters + (drawn['spares'] as number);
   const durationMicroseconds = random.integer(15, 50) * SECOND;
-  const kinds = isRestless ? drawRestlessKinds(random) : drawKinds(random);
+  const kinds = drawKinds(random);
   const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
   const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
-  const isHarsh = isRestless || random.chance(0.3);
+  const isHarsh = random.chance(0.3);
   const [pause, extra] = isHarsh ? [0.3, 0.7] : [1, 4];
-  const [fault, longer] = isRestless ? [0.2, 1.5] : [0.3, 5];
   const minority = Math.max(1, Math.floor((voters - 1) / 2));
   const schedule = generateSchedule(seed, {
     nodes: Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1)),
     durationMicroseconds,
     kinds,
     meanPauseMicroseconds: Math.round((pause + extra * random.fraction()) * SECOND),
-    meanFaultMicroseconds: Math.round((fault + longer * random.fraction()) * SECOND),
+    meanFaultMicroseconds: Math.round((0.3 + 5 * random.fraction()) * SECOND),
     // Nothing is forgotten when all of them are down.
     nodesDownMax: random.chance(0.3) ? nodes : minority,
     nodesDamagedMax: Math.floor((voters - 1) / 2),
     targets: ['@leader', '@follower'],
   });
   // With fewer members the damage would be more than the largest minority.
-  const operations = drawOperations(seed, durationMicroseconds, damages ? 0 : nodes, drawOperation);
+  const changeable = damages ? 0 : nodes;
+  const pace = {
+    meanMicroseconds: random.integer(2, 10) * 100_000,
+    adminShare: random.pick([0, 0, 0.05, 0.15]),
+  };
+  const operations = drawOperations(
+    seed,
+    durationMicroseconds,
+    nodes,
+    changeable,
+    drawOperation,
+    pace,
+  );
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
   return { scenario, seed, settings, schedule, operations };
 }
@@ -83,37 +106,18 @@ function drawKinds(random: RandomStream): FaultKind[] {
   return random.shuffle(raftFaultKinds).slice(0, random.integer(1, most));
 }
 
-/** Crashes, and some of what brings leaders down and lets messages overtake each other. */
-function drawRestlessKinds(random: RandomStream): FaultKind[] {
-  const others = [
-    'partition',
-    'isolate',
-    'one-way',
-    'pause',
-    'loss',
-    'delay',
-    'reordering',
-  ] as const;
-  return ['crash', ...random.shuffle(others).slice(0, random.integer(1, 4))];
-}
-
-/** Fast elections, few safeguards, messages that overtake each other: leaders change all the time. */
-function drawRestless(random: RandomStream): { readonly [name: string]: Json } {
-  const checkQuorum = Number(random.chance(0.5));
-  return {
-    voters: random.pick([3, 3, 4, 5, 5]),
-    tickMicroseconds: 50_000,
-    electionTicks: random.pick([3, 4, 6]),
-    heartbeatTicks: 1,
-    preVote: Number(random.chance(0.4)),
-    checkQuorum,
-    leaseMs: 0,
-    quiesceTicks: 0,
-    preferredLeader: 0,
-    delayMeanMicroseconds: random.pick([2_000, 10_000, 30_000]),
-    reorderingPerMille: random.pick([0, 300, 700]),
-    duplicationPerMille: random.pick([0, 50]),
-  };
+/** Short runs in which no leader lasts; see `hectic.ts`. */
+function drawHecticPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const usual = drawSettings(new RandomStream(seed, 'raft settings'));
+  const random = new RandomStream(seed, 'raft faults');
+  const settings = inTime({ ...usual, ...hecticSettings(random) });
+  const nodes = (settings['voters'] as number) + (settings['spares'] as number);
+  const names = Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1));
+  const durationMicroseconds = random.integer(3, 6) * SECOND;
+  const schedule = drawHecticSchedule(seed, random, names, durationMicroseconds);
+  const pace = { meanMicroseconds: SECOND / 10, adminShare: random.pick([0, 0.1, 0.5]) };
+  const operations = drawOperations(seed, durationMicroseconds, nodes, nodes, drawOperation, pace);
+  return { scenario, seed, settings, schedule, operations };
 }
 
 function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
@@ -174,16 +178,16 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
 function drawOperations(
   seed: number,
   durationMicroseconds: number,
+  nodes: number,
   changeable: number,
   drawOperation: DrawOperation,
+  { meanMicroseconds, adminShare: wantedShare }: Pace,
 ): TimedOperation[] {
   const random = new RandomStream(seed, 'raft operations');
   const clients = random.integer(1, 8);
-  const meanMicroseconds = random.integer(2, 10) * 100_000;
   // Several at once now and then, so that requests overtake each other.
   const burstShare = random.pick([0, 0, 0.4, 0.7]);
-  const drawnShare = random.pick([0, 0, 0.05, 0.15]);
-  const adminShare = changeable === 0 ? 0 : drawnShare;
+  const adminShare = changeable === 0 ? 0 : wantedShare;
   const operations: TimedOperation[] = [];
   const until = durationMicroseconds + 3 * SECOND;
   const pause = (): number => {
@@ -195,7 +199,9 @@ function drawOperations(
     const client = isAdmin ? clients + 1 : random.integer(1, clients);
     const { do: what, operation } = drawOperation(random, client);
     const admin = drawAdminOperation(random, Math.max(1, changeable));
-    const drawn = isAdmin ? admin : { do: what, operation };
+    // Some clients stay with a node, whoever leads.
+    const node = random.chance(0.1) ? { node: random.integer(1, nodes) } : {};
+    const drawn = isAdmin ? admin : { do: what, operation, ...node };
     operations.push({ atMicroseconds: at, client, operation: drawn });
   }
   return operations;

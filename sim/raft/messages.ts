@@ -6,7 +6,9 @@ import type { Json } from '../explore/plan.js';
 /** What an administrator may ask of the leader. */
 export type AdminRequest =
   | { readonly kind: 'change'; readonly change: ConfChange }
-  | { readonly kind: 'transfer'; readonly to: number };
+  | { readonly kind: 'transfer'; readonly to: number }
+  /** Whoever is asked forgets the leader that it follows. */
+  | { readonly kind: 'forget' };
 
 /** What a client may ask of a node. */
 export type ClientAsk =

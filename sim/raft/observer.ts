@@ -130,12 +130,20 @@ export class RaftObserver {
 
   installed(node: number, index: number, state: string): void {
     this.counts.installs += 1;
+    this.probes.installed(node);
     this.stateMachineSafety.restored(node, index);
     this.holds(node, index, state);
   }
 
   holds(node: number, index: number, state: string): void {
     this.stateMachineSafety.holds(node, index, state);
+  }
+
+  /** A client asks this node to read. */
+  asked(node: RaftNode): void {
+    if (node.isLeader && this.electionSafety.latestTerm > node.term) {
+      this.probes.reach('read-at-deposed-leader');
+    }
   }
 
   /** A client has got the answer to a write (`what` in words) or a read from `node`. */

@@ -8,7 +8,7 @@ import { invalid } from './settings.js';
 const TRANSITIONS: readonly ChangeTransition[] = ['auto', 'jointImplicit', 'jointExplicit'];
 const CHANGES: readonly ChangeType[] = ['addVoter', 'addLearner', 'remove'];
 
-/** A membership change, a hand-over, or the end of a joint configuration. */
+/** A membership change, a hand-over, a leader to forget, or the end of a joint configuration. */
 export function drawAdminOperation(random: RandomStream, nodes: number): Json {
   const node = random.integer(1, nodes);
   const other = random.integer(1, nodes);
@@ -16,7 +16,8 @@ export function drawAdminOperation(random: RandomStream, nodes: number): Json {
   const [type, otherType] = [random.pick(CHANGES), random.pick(CHANGES)];
   const isDouble = random.chance(0.4) && other !== node;
   const kind = random.fraction();
-  if (kind < 0.35) return { do: 'transfer', to: node };
+  if (kind < 0.25) return { do: 'transfer', to: node };
+  if (kind < 0.35) return { do: 'forget', node };
   if (kind < 0.5) return { do: 'change', transition: 'auto', changes: [] };
   const first = { type: kind < 0.75 ? 'addVoter' : type, node };
   const changes = isDouble ? [first, { type: otherType, node: other }] : [first];
@@ -26,18 +27,15 @@ export function drawAdminOperation(random: RandomStream, nodes: number): Json {
 /** What an operation asks of a node. Throws a `SimulationError` if it makes no sense. */
 export function askOf({ operation }: TimedOperation, nodes: number): ClientAsk {
   const fields = fieldsOf(operation);
-  const id = (value: Json | undefined): number => {
-    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= nodes) {
-      return value;
-    }
-    throw invalid(`an operation names node ${JSON.stringify(value)} of ${nodes}`);
-  };
+  const id = (value: Json | undefined): number => nodeId(value, nodes);
   switch (fields['do']) {
     case 'write':
     case 'read':
       return { kind: fields['do'], operation: fields['operation'] ?? null };
     case 'transfer':
       return { kind: 'transfer', to: id(fields['to']) };
+    case 'forget':
+      return { kind: 'forget' };
     case 'change': {
       const { transition, changes } = fields;
       if (!Array.isArray(changes) || !TRANSITIONS.includes(transition as ChangeTransition)) break;
@@ -52,6 +50,20 @@ export function askOf({ operation }: TimedOperation, nodes: number): ClientAsk {
     default:
   }
   throw invalid(`an operation is ${JSON.stringify(operation)}; see sim/raft/operations.ts`);
+}
+
+/** The node that an operation is to be asked of at first, 0 for any. */
+export function nodeAsked({ operation }: TimedOperation, nodes: number): number {
+  const { do: what, node } = fieldsOf(operation);
+  if (node === undefined && what !== 'forget') return 0;
+  return nodeId(node, nodes);
+}
+
+function nodeId(value: Json | undefined, nodes: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= nodes) {
+    return value;
+  }
+  throw invalid(`an operation names node ${JSON.stringify(value)} of ${nodes}`);
 }
 
 function fieldsOf(value: Json): { readonly [name: string]: Json } {

@@ -44,6 +44,10 @@ export const raftProbes = [
   'quiesced',
   'woke',
   'started-behind-commit',
+  'started-with-unapplied-change',
+  'started-with-snapshot-ahead-of-commit',
+  'snapshot-overtakes-snapshot',
+  'read-at-deposed-leader',
   'copy-of-write',
   'proposal-while-transferring',
 ] as const;
@@ -56,6 +60,8 @@ interface Memory {
   role: Role;
   isVoter: boolean;
   isMember: boolean;
+  /** Whether a snapshot was taken over that is not on the disk yet. */
+  isRestoring: boolean;
 }
 
 /** See the head of this file. */
@@ -68,10 +74,27 @@ export class RaftProbes {
   }
 
   started(node: number, { entries, snapshot, hardState, applied }: RestoredState): void {
-    this.#memories.set(node, { role: 'follower', isVoter: true, isMember: true });
+    this.#memories.set(node, {
+      role: 'follower',
+      isVoter: true,
+      isMember: true,
+      isRestoring: false,
+    });
     if (hardState.commit > applied) this.reach('started-behind-commit');
+    if (hardState.commit < (snapshot?.index ?? 0)) {
+      this.reach('started-with-snapshot-ahead-of-commit');
+    }
+    if (entries.some(({ type, index }) => type === 'confChange' && index > applied)) {
+      this.reach('started-with-unapplied-change');
+    }
     if ((snapshot?.confState.votersOutgoing.length ?? 0) > 0) this.reach('joint-after-restart');
     for (const { type } of entries) if (type === 'lost') this.reach('entry-lost');
+  }
+
+  /** A snapshot is on the disk of the node, and in its machine. */
+  installed(node: number): void {
+    const memory = this.#memories.get(node);
+    if (memory !== undefined) memory.isRestoring = false;
   }
 
   /** The listener of one node. Most events are messages, which it leaves alone. */
@@ -104,6 +127,10 @@ export class RaftProbes {
       case 'suffixReplaced':
         if (event.from <= event.persisted) this.reach('conflict-below-persisted');
         else this.reach('conflict-in-write');
+        break;
+      case 'snapshotRestored':
+        if (memory.isRestoring) this.reach('snapshot-overtakes-snapshot');
+        memory.isRestoring = true;
         break;
       case 'snapshotStarting':
         if (event.handedOut > event.applied) this.reach('snapshot-during-apply');

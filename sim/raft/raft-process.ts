@@ -8,6 +8,7 @@
  */
 import {
   type Entry,
+  type RaftInput,
   type Message,
   RaftNode,
   type Ready,
@@ -192,11 +193,13 @@ export class RaftProcess implements Process<RaftMessage> {
       }
       case 'change':
       case 'transfer':
+      case 'forget':
         return this.#administer(asker, ask);
     }
   }
 
   #read(asker: Asker, query: Json): void {
+    this.#options.observer?.asked(this.node);
     const context = `${this.id}/${this.#nextRead}`;
     this.#nextRead += 1;
     this.#reads.set(context, { ...asker, query, index: Infinity });
@@ -207,12 +210,9 @@ export class RaftProcess implements Process<RaftMessage> {
   }
 
   #administer(asker: Asker, ask: AdminRequest): void {
-    const refusal =
-      ask.kind === 'transfer'
-        ? this.node.step({ type: 'transferLeader', to: ask.to })
-        : this.node.step({ type: 'proposeConfChange', change: ask.change });
+    const refusal = this.node.step(inputOf(ask));
     if (refusal !== undefined) return this.#refuse(asker);
-    // Nobody waits for the end of either: what came of it shows in the membership.
+    // Nobody waits for the end of any: what came of it shows in the membership.
     this.#reply(asker, { outcome: 'ok', index: this.node.lastIndex });
   }
 
@@ -405,5 +405,16 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#storage.saveSnapshot(meta, state, keepFrom, () => {
       this.node.compact(keepFrom, meta);
     });
+  }
+}
+
+function inputOf(ask: AdminRequest): RaftInput {
+  switch (ask.kind) {
+    case 'transfer':
+      return { type: 'transferLeader', to: ask.to };
+    case 'change':
+      return { type: 'proposeConfChange', change: ask.change };
+    case 'forget':
+      return { type: 'forgetLeader' };
   }
 }

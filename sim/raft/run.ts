@@ -13,7 +13,7 @@ import { describeRaftMessage } from './describe.js';
 import { limits } from './limits.js';
 import { type RaftMessage, digestMessage, raftNodeName } from './messages.js';
 import { RaftObserver } from './observer.js';
-import { askOf } from './operations.js';
+import { askOf, nodeAsked } from './operations.js';
 import type { RaftProcess } from './raft-process.js';
 import type { RaftScenarioOptions } from './scenario.js';
 import { type RaftSettings, invalid, readSettings } from './settings.js';
@@ -120,7 +120,7 @@ export class RaftRun {
     const nodes = this.#names.length - 1;
     const tasks = new Map<number, ClientTask[]>();
     for (const timed of operations) {
-      const task = { timed, ask: askOf(timed, nodes) };
+      const task = { timed, ask: askOf(timed, nodes), node: nodeAsked(timed, nodes) };
       const own = tasks.get(timed.client);
       if (own === undefined) tasks.set(timed.client, [task]);
       else own.push(task);
@@ -165,6 +165,7 @@ export class RaftRun {
   #runSlice(lastMicroseconds: number): void {
     const until = Math.min(this.nowMicroseconds + SLICE_MICROSECONDS, lastMicroseconds);
     advance(this.#world, { untilMicroseconds: until }, this.#eventsMax);
+    this.#checkBounds();
     const { invariants } = this.#options;
     if (invariants === undefined || invariants.length === 0) return;
     const machines = new Map(
@@ -173,6 +174,23 @@ export class RaftRun {
     for (const { name, check } of invariants) {
       const wrong = check(machines);
       if (wrong !== undefined) throw new Violation(name, wrong);
+    }
+  }
+
+  /** What a plan demands while its faults last. */
+  #checkBounds(): void {
+    const { answerMicrosecondsMax, termMax } = this.#settings;
+    for (const client of answerMicrosecondsMax > 0 ? this.#clients : []) {
+      const since = client.waitsSinceMicroseconds ?? Infinity;
+      if (this.nowMicroseconds - since <= answerMicrosecondsMax) continue;
+      throw new Violation('availability', `no answer for too long: ${this.#describe()}`);
+    }
+    for (const { node, id } of termMax > 0 ? this.#observer.processes.values() : []) {
+      if (node.term <= termMax) continue;
+      throw new Violation(
+        'stable-terms',
+        `node ${id} is in term ${node.term}: ${this.#describe()}`,
+      );
     }
   }
 

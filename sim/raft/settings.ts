@@ -45,6 +45,10 @@ export interface RaftSettings {
   readonly crashKeepsSome: number;
   /** How long everything may take to settle once it is healed. */
   readonly settleMicroseconds: number;
+  /** How long a read or a write may wait for its answer, faults or not; 0 for any time. */
+  readonly answerMicrosecondsMax: number;
+  /** The highest term that the faults may lead to; 0 for any. */
+  readonly termMax: number;
 }
 
 const SECOND = 1_000_000;
@@ -86,6 +90,8 @@ const table: {
   syncMaximumMicroseconds: [8_000, 0, 60 * SECOND],
   crashKeepsSome: [1, 0, 1],
   settleMicroseconds: [60 * SECOND, SECOND, 3_600 * SECOND],
+  answerMicrosecondsMax: [0, 0, 3_600 * SECOND],
+  termMax: [0, 0, 1_000_000],
 };
 
 /** What a setting is where a plan leaves it out. */

@@ -1,11 +1,13 @@
 /**
  * `npm run mutants -- raft|raft-async|raft-groups [--only N]`: breaks our own code one line at a time, in a copy, and
- * requires of the test named beside it that it fails. Exit code 1 if any mutant lives.
+ * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
+ * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
+import { runSimMutants } from './sim-main.js';
 import type { SourceMutant } from './source-mutant.js';
 import { type Outcome, Workshop } from './workshop.js';
 
@@ -82,12 +84,18 @@ async function tryAll(workshop: Workshop, mutants: readonly SourceMutant[]): Pro
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { only: { type: 'string' } },
+    options: { only: { type: 'string' }, seconds: { type: 'string', default: '60' } },
     allowPositionals: true,
   });
+  if (positionals[0] === 'sim') {
+    const areAllCaught = await runSimMutants({ ...values, seconds: Number(values.seconds) });
+    if (!areAllCaught) process.exitCode = 1;
+    return;
+  }
   const table = TABLES[positionals[0] ?? ''];
   if (table === undefined) {
-    throw new Error(`usage: npm run mutants -- ${Object.keys(TABLES).join('|')} [--only BUG]`);
+    const names = [...Object.keys(TABLES), 'sim'].join('|');
+    throw new Error(`usage: npm run mutants -- ${names} [--only BUG]`);
   }
   const { only } = values;
   const mutants = table.mutants.filter(({ bug }) => only === undefined || bug === Number(only));
