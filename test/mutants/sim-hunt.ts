@@ -3,9 +3,10 @@
  * time is over, and writes what it does to stdout, one JSON object a line. It is started anew for
  * each mutant, on the code as it then is.
  */
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Plan } from '../../sim/explore/plan.js';
+import { parsePlanFile } from '../../sim/explore/plan-file.js';
 import { runPlan } from '../../sim/explore/run-plan.js';
 import type { Scenario } from '../../sim/explore/scenario.js';
 import { scenarios } from '../../sim/scenarios/index.js';
@@ -51,18 +52,36 @@ function hunt(scenario: Scenario, first: number, seconds: number, runsMax: numbe
   say({ runs, seconds: usedSeconds() - begun, finding });
 }
 
+/** Runs the plan of a file alone. */
+function replay(path: string): void {
+  const { plan } = parsePlanFile(readFileSync(path, 'utf8'));
+  const finding = runOne(scenarioOf(plan.scenario), plan);
+  say({ runs: 1, seconds: usedSeconds(), finding });
+}
+
+function scenarioOf(wanted: string): Scenario {
+  const scenario = scenarios.find(({ name }) => name === wanted);
+  if (scenario === undefined) throw new Error(`there is no scenario ${wanted}`);
+  return scenario;
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
+      plan: { type: 'string' },
       scenario: { type: 'string', default: '' },
       first: { type: 'string', default: '1' },
       seconds: { type: 'string', default: '60' },
       runs: { type: 'string', default: 'Infinity' },
     },
   });
-  const scenario = scenarios.find(({ name }) => name === values.scenario);
-  if (scenario === undefined) throw new Error(`there is no scenario ${values.scenario}`);
-  hunt(scenario, Number(values.first), Number(values.seconds), Number(values.runs));
+  if (values.plan !== undefined) return replay(values.plan);
+  hunt(
+    scenarioOf(values.scenario),
+    Number(values.first),
+    Number(values.seconds),
+    Number(values.runs),
+  );
 }
 
 main();

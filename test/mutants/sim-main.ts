@@ -1,8 +1,10 @@
 /**
  * `npm run mutants -- sim [--only BUG] [--seconds S]`: breaks the cores one line at a time, in a
- * copy, and requires of the simulator that it finds the mistake by random seeds of a scenario,
- * within `S` seconds of one core.
+ * copy, and requires of the simulator that it finds the mistake: by random seeds of a scenario within
+ * `S` seconds of one core, or else by a plan that is kept for the bug.
  */
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { type Hunted, hunt } from './sim-hunter.js';
 import { SIM_MUTANTS, type SimMutant } from './sim-mutants.js';
 import { Workshop } from './workshop.js';
@@ -12,6 +14,8 @@ export interface SimFlags {
   readonly seconds: number;
 }
 
+/** Plans kept for named bugs, whose numbers their names begin with. */
+const PLANS = join('sim', 'named-bugs');
 const FOLDERS = ['consensus', 'nodes', 'sim', 'src', 'transport', 'test/mutants'];
 const PROGRAM = 'test/mutants/sim-hunt.ts';
 /** How long the code as it is has to pass first, in seconds of one core for each scenario. */
@@ -32,8 +36,9 @@ export async function runSimMutants({ only, seconds }: SimFlags): Promise<boolea
     let caught = 0;
     for (const mutant of mutants) {
       const hunted = await huntFor(mutant, workshop, seconds, unsoundSeeds);
-      if (hunted.finding !== null) caught += 1;
-      console.log(lineOf(mutant, hunted));
+      const byPlan = hunted.finding === null ? await tryPlans(mutant, workshop) : null;
+      if (hunted.finding !== null || byPlan !== null) caught += 1;
+      console.log(lineOf(mutant, byPlan ?? hunted));
     }
     for (const unsound of unsoundSeeds) console.log(`fails without any mutant: ${unsound}`);
     console.log(`${caught} of ${mutants.length} mutants caught`);
@@ -83,6 +88,25 @@ async function huntFor(
     unsoundSeeds.add(`seed ${seed} of ${scenario}: ${checker}: ${message}`);
     first = seed + 1;
   }
+}
+
+/** The first plan kept for the bug that fails with the mistake and passes without, or null. */
+async function tryPlans(mutant: SimMutant, workshop: Workshop): Promise<Hunted | null> {
+  if (mutant.bug === null) return null;
+  const program = workshop.compiledPath(PROGRAM);
+  const prefix = `${String(mutant.bug).padStart(2, '0')}-`;
+  const files = (await readdir(PLANS)).filter((name) => name.startsWith(prefix)).sort();
+  for (const file of files) {
+    const args = ['--plan', resolve(PLANS, file)];
+    const sound = await hunt(program, args);
+    if (sound.finding !== null) throw new Error(`${file} fails without any mutant`);
+    const repair = await workshop.make(mutant);
+    const hunted = await hunt(program, args).finally(repair);
+    if (hunted.finding === null) continue;
+    const message = `${file}: ${hunted.finding.message}`;
+    return { ...hunted, finding: { ...hunted.finding, message } };
+  }
+  return null;
 }
 
 function lineOf({ bug, name, scenario }: SimMutant, { runs, seconds, finding }: Hunted): string {

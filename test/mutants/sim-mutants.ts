@@ -11,11 +11,102 @@ export interface SimMutant extends SourceMistake {
 
 /** Named bugs as the tests of the core bring them back. */
 const NAMED: readonly SimMutant[] = RAFT_MUTANTS.map((mutant) => ({ ...mutant, scenario: 'raft' }));
-const MORE: readonly SimMutant[] = RAFT_ASYNC_MUTANTS.map((mutant) => ({
-  ...mutant,
-  bug: null,
-  scenario: 'raft',
-}));
+
+/** A row of the table of asynchronous writes, leases, priorities and stalled disks. */
+function ofCore(bug: number | null, name: string): SimMutant {
+  const mutant = RAFT_ASYNC_MUTANTS.find((row) => row.name === name);
+  if (mutant === undefined) throw new Error(`raft-async has no mutant "${name}"`);
+  return { ...mutant, bug, scenario: 'raft' };
+}
+
+const MORE: readonly SimMutant[] = [
+  ofCore(10, 'a restarted follower has forgotten its promise'),
+  ofCore(10, 'a later term ends a promise'),
+  ofCore(14, 'a stalled disk is not noticed'),
+  ofCore(14, 'a leader with a stalled disk stays if nobody takes over'),
+  {
+    bug: 15,
+    name: 'a node whose disk lied is content with one answer too few',
+    file: 'consensus/raft/amnesia.ts',
+    source: 'return silent < quorum - 1;',
+    replacement: 'return silent < quorum;',
+    scenario: 'raft',
+  },
+  ofCore(28, 'a lease is measured from the answer'),
+  ofCore(null, 'the write of a new term without entries vouches for nothing'),
+  ofCore(null, 'own answers count before they are durable'),
+  ofCore(null, 'the own vote counts before it is written'),
+];
+
+const SESSIONS = 'nodes/control-plane/sessions.ts';
+
+/** The state machine of a swarm: sessions, rollout, replica. */
+const SWARM: readonly SimMutant[] = [
+  {
+    bug: null,
+    name: 'a retry is applied as a new write',
+    file: SESSIONS,
+    source: "if (known !== undefined) return { kind: 'retry', answer: known };",
+    replacement: '',
+    scenario: 'client-sessions',
+  },
+  {
+    bug: null,
+    name: 'a late copy of an acknowledged write is applied',
+    file: SESSIONS,
+    source: 'if (sequence < session.awaitedFrom) return',
+    replacement: 'if (sequence < 0) return',
+    scenario: 'client-sessions',
+  },
+  {
+    bug: null,
+    name: 'a closed session is found again',
+    file: SESSIONS,
+    source: 'if (state.sessions.get(id)?.owner === owner) state.sessions.delete(id);',
+    replacement: '',
+    scenario: 'client-sessions',
+  },
+  {
+    bug: null,
+    name: 'use does not prolong a session',
+    file: SESSIONS,
+    source: '  session.usedAtMs = state.clockMs;\n  state.sessions.delete(id);',
+    replacement: '  state.sessions.delete(id);',
+    scenario: 'calm-sessions',
+  },
+  {
+    bug: null,
+    name: 'the time of a leader follows a clock that jumps',
+    file: 'nodes/control-plane/leader-clock.ts',
+    source: 'const addedMs = passedMs > 0 ? Math.min(passedMs, addedMsMax) : 0;',
+    replacement: 'const addedMs = passedMs;',
+    scenario: 'calm-sessions',
+  },
+  {
+    bug: null,
+    name: 'an abort leaves members on the new engine',
+    file: 'nodes/control-plane/apply.ts',
+    source: '    member.engine = rollout.from;\n',
+    replacement: '',
+    scenario: 'rolling-migration',
+  },
+  {
+    bug: null,
+    name: 'a step of a rollout has no epoch',
+    file: 'nodes/rollout/machine.ts',
+    source: 'if (node.step !== finished.step || node.epoch !== finished.epoch) return',
+    replacement: 'if (node.step !== finished.step) return',
+    scenario: 'rolling-migration',
+  },
+  {
+    bug: null,
+    name: 'the replay of the log does not pass over retries',
+    file: 'nodes/replica/replica.ts',
+    source: ' || this.#passedOver.has(index)) continue;',
+    replacement: ') continue;',
+    scenario: 'rolling-migration',
+  },
+];
 
 /** Mistakes in our own cores, each of which the simulator must find. */
-export const SIM_MUTANTS: readonly SimMutant[] = [...NAMED, ...MORE];
+export const SIM_MUTANTS: readonly SimMutant[] = [...NAMED, ...MORE, ...SWARM];
