@@ -6,7 +6,7 @@
 import { SimulationError } from '../world/index.js';
 import { limits } from './limits.js';
 import type { Failure, RunOptions, RunResult, Scenario } from './scenario.js';
-import { differenceBetween, runPlan } from './run-plan.js';
+import { differenceBetween, failedRun, runPlan } from './run-plan.js';
 
 /** What came of one seed. */
 export interface SeedOutcome {
@@ -66,18 +66,6 @@ export function runSeed(
   if (difference === undefined) return { seed, result, isVerified: true };
   const failure = { checker: 'determinism', message: difference, atMicroseconds: 0 };
   return { seed, result: { ...result, failure }, isVerified: true };
-}
-
-/** The result of a run of which nothing is known but that it failed. */
-export function failedRun(checker: string, message: string): RunResult {
-  return {
-    events: 0,
-    simulatedMicroseconds: 0,
-    traceHash: '0'.repeat(16),
-    counts: {},
-    probes: new Set(),
-    failure: { checker, message, atMicroseconds: 0 },
-  };
 }
 
 /** Whether a campaign runs this seed twice: the first, and then one of every so many. */

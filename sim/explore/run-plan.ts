@@ -20,20 +20,20 @@ export function runPlan(scenario: Scenario, plan: Plan, options: RunOptions = {}
     if (isBadPlan(error)) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const stack = error instanceof Error ? error.stack : undefined;
-    return {
-      events: 0,
-      simulatedMicroseconds: 0,
-      traceHash: '0'.repeat(16),
-      counts: {},
-      probes: new Set(),
-      failure: {
-        checker: 'scenario',
-        message: `the scenario ${scenario.name} threw: ${message}`,
-        atMicroseconds: 0,
-        ...(stack === undefined ? {} : { stack }),
-      },
-    };
+    return failedRun('scenario', `the scenario ${scenario.name} threw: ${message}`, stack);
   }
+}
+
+/** The result of a run of which nothing is known but that it failed. */
+export function failedRun(checker: string, message: string, stack?: string): RunResult {
+  return {
+    events: 0,
+    simulatedMicroseconds: 0,
+    traceHash: '0'.repeat(16),
+    counts: {},
+    probes: new Set(),
+    failure: { checker, message, atMicroseconds: 0, ...(stack === undefined ? {} : { stack }) },
+  };
 }
 
 /** What of two runs of one plan differs, in a sentence; undefined when they are equal. */

@@ -1,9 +1,9 @@
 import { SimulationError } from '../world/errors.js';
 import type { DamageGate } from '../world/damage.js';
 import type { NodeProgram } from '../world/process.js';
-import { ringPairs, starPairs } from '../world/shapes.js';
 import type { World } from '../world/world.js';
 import { FaultAtlas } from './atlas.js';
+import { changeNetwork, healNetwork } from './network-actions.js';
 import type { FaultAction, Schedule } from './schedule.js';
 import { TargetMemory } from './targets.js';
 
@@ -87,8 +87,7 @@ export class Nemesis<Message, Value> {
   /** False when it could not be done. */
   #hit(action: FaultAction): boolean {
     return (
-      this.#shape(action) ??
-      this.#changeLinks(action) ??
+      this.#changeNetwork(action) ??
       this.#changeConnections(action) ??
       this.#changeProcess(action) ??
       this.#changeDisk(action) ??
@@ -97,101 +96,18 @@ export class Nemesis<Message, Value> {
     );
   }
 
-  #shape(action: FaultAction): true | undefined {
-    const { network } = this.#world;
-    switch (action.kind) {
-      case 'cut-off':
-        network.cutOff(action.node);
-        return true;
-      case 'rejoin':
-        network.rejoin(action.node);
-        return true;
-      case 'partition':
-        network.heal();
-        network.partition(action.groups);
-        return true;
-      case 'isolate':
-        network.heal();
-        network.isolate(action.node, this.#nodes);
-        return true;
-      case 'one-way':
-        network.heal();
-        network.blockOneWay(action.from, action.to);
-        return true;
-      case 'bridge':
-        network.heal();
-        network.bridge(action.left, action.middle, action.right);
-        return true;
-      case 'ring':
-        network.heal();
-        network.blockPairs(ringPairs(action.order));
-        return true;
-      case 'star':
-        network.heal();
-        network.blockPairs(starPairs(action.center, action.leaves));
-        return true;
-      case 'heal':
-        network.heal();
-        return true;
-      default:
-        return undefined;
-    }
-  }
-
-  #changeLinks(action: FaultAction): true | undefined {
-    const { network } = this.#world;
-    switch (action.kind) {
-      case 'loss':
-        network.change({ lossProbability: action.probability });
-        return true;
-      case 'loss-end':
-        network.restoreBehaviour('lossProbability');
-        return true;
-      case 'duplication':
-        network.change({ duplicationProbability: action.probability });
-        return true;
-      case 'duplication-end':
-        network.restoreBehaviour('duplicationProbability');
-        return true;
-      case 'reordering':
-        network.change({ reorderingProbability: action.probability });
-        return true;
-      case 'reordering-end':
-        network.restoreBehaviour('reorderingProbability');
-        return true;
-      case 'delay':
-        network.change({ delay: action.delay });
-        return true;
-      case 'delay-end':
-        network.restoreBehaviour('delay');
-        return true;
-      case 'bandwidth': {
-        const { bytesPerSecond, queueBytesMax } = action;
-        network.change({ bytesPerSecond, queueBytesMax });
-        return true;
-      }
-      case 'bandwidth-end':
-        network.restoreBehaviour('bytesPerSecond', 'queueBytesMax');
-        return true;
-      case 'replay':
-        network.change({ replayProbability: action.probability });
-        return true;
-      case 'replay-end':
-        network.restoreBehaviour('replayProbability');
-        return true;
-      default:
-        return undefined;
-    }
+  #changeNetwork(action: FaultAction): true | undefined {
+    return changeNetwork(this.#world.network, this.#nodes, action) ? true : undefined;
   }
 
   #changeConnections(action: FaultAction): true | undefined {
     const world = this.#world;
     switch (action.kind) {
-      case 'slow-link':
-        world.network.changeLink(action.from, action.to, { delay: action.delay });
+      case 'replay':
+        world.network.change({ replayProbability: action.probability });
         return true;
-      case 'slow-link-end':
-        world.network.restoreLink(action.from, action.to);
+      case 'replay-end':
+        world.network.restoreBehaviour('replayProbability');
         return true;
       case 'clog':
         world.clog(action.from, action.to);
@@ -308,9 +224,7 @@ export class Nemesis<Message, Value> {
       throw new SimulationError('invalid-schedule', `no action of a schedule is ${action.kind}`);
     }
     const world = this.#world;
-    world.network.heal();
-    world.network.restoreBehaviour();
-    world.network.restoreLinks();
+    healNetwork(world.network);
     world.network.endReplays();
     world.unclogAll();
     for (const node of this.#nodes) {

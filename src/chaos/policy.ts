@@ -3,9 +3,9 @@
  * same faults, asked by a relay. Pure: time and seed come in.
  */
 import type { FaultAction } from '../../sim/nemesis/index.js';
+import { changeNetwork, healNetwork } from '../../sim/nemesis/network-actions.js';
 import type { NetworkOptions } from '../../sim/world/index.js';
 import { Network } from '../../sim/world/network.js';
-import { ringPairs, starPairs } from '../../sim/world/shapes.js';
 import { limits } from './limits.js';
 
 /** Datagrams so far, of nodes and of clients. */
@@ -42,8 +42,23 @@ export class Policy {
 
   /** Does one action of the network. Throws for one that is done to something else. */
   apply(action: FaultAction): void {
-    if (this.#shape(action) || this.#changeLinks(action)) return;
-    throw new Error(`a relay does not ${action.kind}`);
+    const network = this.#network;
+    if (changeNetwork(network, this.#nodes, action)) return;
+    switch (action.kind) {
+      case 'clog':
+        network.link(action.from, action.to).isClogged = true;
+        return;
+      case 'unclog':
+        network.link(action.from, action.to).isClogged = false;
+        break;
+      case 'heal-all':
+        healNetwork(network);
+        for (const link of network.cloggedLinks()) link.isClogged = false;
+        break;
+      default:
+        throw new Error(`a relay does not ${action.kind}`);
+    }
+    this.#release();
   }
 
   /** When the copies of a datagram arrive that is sent now, in microseconds; none if it is lost. */
@@ -77,107 +92,6 @@ export class Policy {
     } else {
       this.counts.passed -= 1;
       this.counts.lost += 1;
-    }
-  }
-
-  #shape(action: FaultAction): boolean {
-    const network = this.#network;
-    switch (action.kind) {
-      case 'partition':
-        network.heal();
-        network.partition(action.groups);
-        return true;
-      case 'isolate':
-        network.heal();
-        network.isolate(action.node, this.#nodes);
-        return true;
-      case 'one-way':
-        network.heal();
-        network.blockOneWay(action.from, action.to);
-        return true;
-      case 'bridge':
-        network.heal();
-        network.bridge(action.left, action.middle, action.right);
-        return true;
-      case 'ring':
-        network.heal();
-        network.blockPairs(ringPairs(action.order));
-        return true;
-      case 'star':
-        network.heal();
-        network.blockPairs(starPairs(action.center, action.leaves));
-        return true;
-      case 'heal':
-        network.heal();
-        return true;
-      case 'cut-off':
-        network.cutOff(action.node);
-        return true;
-      case 'rejoin':
-        network.rejoin(action.node);
-        return true;
-      case 'heal-all':
-        network.heal();
-        network.restoreBehaviour();
-        network.restoreLinks();
-        for (const link of network.cloggedLinks()) link.isClogged = false;
-        this.#release();
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #changeLinks(action: FaultAction): boolean {
-    const network = this.#network;
-    switch (action.kind) {
-      case 'loss':
-        network.change({ lossProbability: action.probability });
-        return true;
-      case 'loss-end':
-        network.restoreBehaviour('lossProbability');
-        return true;
-      case 'duplication':
-        network.change({ duplicationProbability: action.probability });
-        return true;
-      case 'duplication-end':
-        network.restoreBehaviour('duplicationProbability');
-        return true;
-      case 'reordering':
-        network.change({ reorderingProbability: action.probability });
-        return true;
-      case 'reordering-end':
-        network.restoreBehaviour('reorderingProbability');
-        return true;
-      case 'delay':
-        network.change({ delay: action.delay });
-        return true;
-      case 'delay-end':
-        network.restoreBehaviour('delay');
-        return true;
-      case 'bandwidth': {
-        const { bytesPerSecond, queueBytesMax } = action;
-        network.change({ bytesPerSecond, queueBytesMax });
-        return true;
-      }
-      case 'bandwidth-end':
-        network.restoreBehaviour('bytesPerSecond', 'queueBytesMax');
-        return true;
-      case 'slow-link':
-        network.changeLink(action.from, action.to, { delay: action.delay });
-        return true;
-      case 'slow-link-end':
-        network.restoreLink(action.from, action.to);
-        return true;
-      case 'clog':
-        network.link(action.from, action.to).isClogged = true;
-        return true;
-      case 'unclog':
-        network.link(action.from, action.to).isClogged = false;
-        this.#release();
-        return true;
-      default:
-        return false;
     }
   }
 

@@ -1,6 +1,7 @@
 /** A campaign on several threads: hands out blocks of seeds, and adds outcomes up in their order. */
-import { Campaign, failedRun } from '../../../sim/explore/campaign.js';
+import { Campaign } from '../../../sim/explore/campaign.js';
 import type { CampaignReport, SeedFailure, SeedOutcome } from '../../../sim/explore/campaign.js';
+import { failedRun } from '../../../sim/explore/run-plan.js';
 import type { Scenario } from '../../../sim/explore/scenario.js';
 import type { ShrinkResult } from '../../../sim/explore/shrink.js';
 import type { WorkerMessage } from './worker-messages.js';
