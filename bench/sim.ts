@@ -1,4 +1,4 @@
-import type { Plan } from '../sim/explore/plan.js';
+import type { Json, Plan } from '../sim/explore/plan.js';
 import { generateSchedule } from '../sim/nemesis/index.js';
 import { raftFaultKinds, raftRegisters } from '../sim/raft/index.js';
 import { EventHeap, World, type NetworkOptions, type NodeProgram } from '../sim/world/index.js';
@@ -17,8 +17,18 @@ const faultyNetwork: NetworkOptions = {
 const SECOND = 1_000_000;
 const runSeconds = 60;
 
+/** How many seeds a round runs. */
+export interface SimBenchSize {
+  readonly five: number;
+  readonly fifty: number;
+  readonly campaign: number;
+}
+
+const usual: SimBenchSize = { five: 20, fifty: 1, campaign: 60 };
+
 /** Events a second of the world alone and of whole Raft groups in it, on one core. */
-export function simBench(): Bench {
+export function simBench(size: SimBenchSize = usual): Bench {
+  const campaign = (): Measurements => runCampaign(size.campaign);
   return {
     description:
       'one core: a world with messages, timers and disk against its bare event heap; five and fifty ' +
@@ -32,9 +42,9 @@ export function simBench(): Bench {
     subjects: [
       { name: 'world', run: runWorld },
       { name: 'bare-heap', run: runHeap },
-      raftSubject('raft-5', 5, 20),
-      raftSubject('raft-50', 50, 1),
-      { name: 'raft-campaign', prepare: () => void runCampaign(), run: runCampaign },
+      raftSubject('raft-5', 5, size.five),
+      raftSubject('raft-50', 50, size.fifty),
+      { name: 'raft-campaign', prepare: () => void campaign(), run: campaign },
     ],
     ratios: [{ metric: 'events', subject: 'world', peer: 'bare-heap' }],
     notes: () => [
@@ -63,16 +73,18 @@ function raftPlan(seed: number, voters: number): Plan {
     targets: ['@leader'],
   });
   const { operations } = raftRegisters.draw(seed);
-  const asked = operations.filter(({ operation }) => {
-    const { do: what } = operation as { readonly do?: string };
-    return what === 'read' || what === 'write';
+  // Asked of any node: those of the drawn plan are others.
+  const asked = operations.flatMap((timed) => {
+    const { node: _, ...operation } = timed.operation as { readonly [name: string]: Json };
+    const { do: what } = operation;
+    return what === 'read' || what === 'write' ? [{ ...timed, operation }] : [];
   });
   const settings = { voters, distrustsDisk: 1, compactionEntries: 60, trailingEntries: 15 };
   return { scenario: 'raft', seed, settings, schedule, operations: asked };
 }
 
-function runCampaign(): Measurements {
-  return measure(Array.from({ length: 60 }, (_, at) => raftRegisters.draw(at + 1)));
+function runCampaign(seeds: number): Measurements {
+  return measure(Array.from({ length: seeds }, (_, at) => raftRegisters.draw(at + 1)));
 }
 
 /** Throws if a run fails: what is wrong is not measured. */

@@ -4,6 +4,7 @@ import { logBench } from '../../bench/log.js';
 import { memoryBench } from '../../bench/memory.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
+import { simBench } from '../../bench/sim.js';
 import { transportBench } from '../../bench/transport.js';
 import type { Embedder } from '../../src/memory/index.js';
 
@@ -44,6 +45,18 @@ describe('the benches measure, in small,', () => {
       '50 asleep': ['tick', 'wake'],
     });
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
+  });
+
+  it('sim: the world alone, and plans of Raft that hold', async () => {
+    const result = await runBench(simBench({ five: 20, fifty: 1, campaign: 5 }), 1);
+    const runs = ['events', 'simulated-hours', 'minutes-of-simulated-time'];
+    expectMeasured(result, {
+      world: ['events'],
+      'bare-heap': ['events'],
+      'raft-5': runs,
+      'raft-50': runs,
+      'raft-campaign': runs,
+    });
   });
 
   it('log: appends to segments of both kinds', async () => {
