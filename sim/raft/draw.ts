@@ -168,6 +168,8 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     syncMaximumMicroseconds: random.pick([2_000, 8_000, 60_000]),
     crashKeepsSome: Number(random.chance(0.7)),
     settleMicroseconds: (isLarge ? 240 : 60) * SECOND,
+    keepsMachine: Number(random.chance(0.3)),
+    reusesSnapshots: Number(random.chance(0.5)),
   };
 }
 

@@ -16,6 +16,10 @@ export interface RaftNodeOptions {
   readonly trailingEntries: number;
   /** How long committed entries wait for the machine; 0 for not at all. */
   readonly applyMicroseconds: number;
+  /** Whether machines keep what they have applied on the disk by themselves, ahead of snapshots. */
+  readonly keepsMachine: boolean;
+  /** Whether a snapshot serves again as long as the log goes on from it. */
+  readonly reusesSnapshots: boolean;
   /** Whether messages go through the codec of production. */
   readonly usesCodec: boolean;
   /** After a crash a node votes only once it knows that its disk has kept what it had synced. */

@@ -7,6 +7,7 @@ import type {
   RaftNode,
   RestoredState,
 } from '../../consensus/raft/index.js';
+import { ApplyOrder } from '../checkers/apply-order.js';
 import { Durability } from '../checkers/durability.js';
 import { ElectionSafety } from '../checkers/election-safety.js';
 import { ExactlyOnce } from '../checkers/exactly-once.js';
@@ -40,6 +41,7 @@ export class RaftObserver {
   readonly leaderAppendOnly = new LeaderAppendOnly();
   readonly logMatching = new LogMatching();
   readonly leaderCompleteness = new LeaderCompleteness();
+  readonly applyOrder = new ApplyOrder();
   readonly stateMachineSafety = new StateMachineSafety();
   readonly noDoubleVote = new NoDoubleVote();
   readonly membershipSafety = new MembershipSafety();
@@ -71,7 +73,9 @@ export class RaftObserver {
   }
 
   running(process: RaftProcess): void {
-    this.processes.set(process.id, process);
+    const { id, node, appliedIndex } = process;
+    this.processes.set(id, process);
+    this.applyOrder.started(id, appliedIndex, node.status().commit);
   }
 
   refused(node: number, reason: string): void {
@@ -109,6 +113,11 @@ export class RaftObserver {
     else if (type === 'voteResponse' && !reject) this.noDoubleVote.voted(node, term, to);
   }
 
+  handedOut(node: number, entries: readonly Entry[]): void {
+    const [first, last] = [entries[0] as Entry, entries.at(-1) as Entry];
+    this.applyOrder.handedOut(node, first.index, last.index);
+  }
+
   applied(node: number, entry: Entry): void {
     this.stateMachineSafety.applied(node, entry);
     this.leaderCompleteness.committed(entry.index, entry.term);
@@ -131,6 +140,7 @@ export class RaftObserver {
   installed(node: number, index: number, state: string): void {
     this.counts.installs += 1;
     this.probes.installed(node);
+    this.applyOrder.installed(node, index);
     this.stateMachineSafety.restored(node, index);
     this.holds(node, index, state);
   }

@@ -45,7 +45,7 @@ export const raftProbes = [
   'woke',
   'started-behind-commit',
   'started-with-unapplied-change',
-  'started-with-snapshot-ahead-of-commit',
+  'started-ahead-of-commit',
   'snapshot-overtakes-snapshot',
   'read-at-deposed-leader',
   'copy-of-write',
@@ -81,9 +81,7 @@ export class RaftProbes {
       isRestoring: false,
     });
     if (hardState.commit > applied) this.reach('started-behind-commit');
-    if (hardState.commit < (snapshot?.index ?? 0)) {
-      this.reach('started-with-snapshot-ahead-of-commit');
-    }
+    if (hardState.commit < applied) this.reach('started-ahead-of-commit');
     if (entries.some(({ type, index }) => type === 'confChange' && index > applied)) {
       this.reach('started-with-unapplied-change');
     }

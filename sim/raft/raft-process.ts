@@ -27,13 +27,18 @@ import { PeerWatch } from './peer-watch.js';
 import { Replica, encodeCommand } from './replica.js';
 import type { Start } from './start.js';
 import type { RaftStorage } from './storage.js';
-import type { RaftValue } from './stored.js';
+import { MACHINE_KEY, type RaftValue } from './stored.js';
 
 const TICK = { type: 'tick' } as const;
 
 interface Asker {
   readonly name: string;
   readonly attempt: number;
+}
+
+interface PreparedSnapshot {
+  readonly meta: SnapshotMeta;
+  readonly state: string;
 }
 
 interface PendingRead extends Asker {
@@ -61,7 +66,9 @@ export class RaftProcess implements Process<RaftMessage> {
   /** Committed entries that wait to be applied, in order. */
   #applies: (readonly Entry[])[] = [];
   #isApplyPlanned = false;
-  #incoming: { readonly meta: SnapshotMeta; readonly state: string } | null = null;
+  #incoming: PreparedSnapshot | null = null;
+  /** The last one that was sent. */
+  #prepared: PreparedSnapshot | null = null;
   #appliedIndex: number;
   #snapshotIndex: number;
   #ledTerm = 0;
@@ -294,6 +301,7 @@ export class RaftProcess implements Process<RaftMessage> {
     if (meta.index <= this.#appliedIndex) return;
     this.replica.restore(state);
     this.#appliedIndex = meta.index;
+    this.#keepMachine();
     this.#snapshotIndex = Math.max(this.#snapshotIndex, meta.index);
     this.#options.observer?.installed(this.id, meta.index, state);
     this.#forgetProposals(meta.index);
@@ -316,20 +324,37 @@ export class RaftProcess implements Process<RaftMessage> {
     else this.#context.send(name, usesCodec ? encodeMessage(message) : message);
   }
 
-  /** The state is that of now: the snapshot that the core names may be older. */
+  /** As in production the snapshot that the core names may be older or later. */
   #sendSnapshot(name: string, message: Message): void {
     if (this.node.isRestoring || this.#applies.length > 0 || this.#appliedIndex < 1) {
       this.node.step({ type: 'snapshotReport', peer: message.to, ok: false });
       return;
     }
-    const snapshot = this.node.snapshotMeta(this.#appliedIndex);
-    const state = this.replica.snapshot();
+    const { meta, state } = this.#prepareSnapshot();
     this.#watch.snapshotSent(message.to);
-    const sent = { ...message, snapshot };
+    const sent = { ...message, snapshot: meta };
     this.#context.send(name, { type: 'snapshot-transfer', message: sent, state });
   }
 
+  /** One of before if the log goes on from it, else one of now. */
+  #prepareSnapshot(): PreparedSnapshot {
+    const { node } = this;
+    const prepared = this.#prepared;
+    const isUsable = prepared !== null && prepared.meta.index + 1 >= node.status().firstIndex;
+    if (isUsable && this.#options.reusesSnapshots) return prepared;
+    const meta = node.snapshotMeta(this.#appliedIndex);
+    this.#prepared = { meta, state: this.replica.snapshot() };
+    return this.#prepared;
+  }
+
+  #keepMachine(): void {
+    if (!this.#options.keepsMachine) return;
+    const machine = { appliedIndex: this.#appliedIndex, state: this.replica.snapshot() };
+    this.#context.write(MACHINE_KEY, machine);
+  }
+
   #planApply(entries: readonly Entry[]): void {
+    this.#options.observer?.handedOut(this.id, entries);
     this.#applies.push(entries);
     const { applyMicroseconds } = this.#options;
     if (applyMicroseconds === 0) {
@@ -345,6 +370,7 @@ export class RaftProcess implements Process<RaftMessage> {
     if (entries === undefined) return;
     for (const entry of entries) this.#apply(entry);
     const last = entries.at(-1) as Entry;
+    this.#keepMachine();
     this.node.step({ type: 'applied', index: last.index });
     this.#answerReads();
     this.#compactIfDue();

@@ -20,8 +20,8 @@ import type { FrameFacts } from '../../nodes/storage/frame-format.js';
 import { LogReplay } from '../../nodes/storage/replay.js';
 import type { TermRuns } from '../../nodes/storage/term-runs.js';
 import type { DiskView } from '../world/index.js';
-import { dataKey, hasData, headKey, numberOf, slotKey, stateKey } from './stored.js';
-import type { RaftValue, StoredData, StoredHead, StoredSnapshot } from './stored.js';
+import { MACHINE_KEY, dataKey, hasData, headKey, numberOf, slotKey, stateKey } from './stored.js';
+import type { RaftValue, StoredData, StoredHead, StoredMachine, StoredSnapshot } from './stored.js';
 
 /** A frame that is on the disk. */
 export interface FrameOnDisk {
@@ -34,6 +34,8 @@ export interface Recovered {
   readonly hardState: HardState;
   readonly snapshot: StoredSnapshot | null;
   readonly entries: readonly Entry[];
+  /** What the machine kept by itself, if that is ahead of the snapshot and the log holds it. */
+  readonly machine: StoredMachine | null;
   readonly frames: FrameOnDisk[];
   /** Frames of which no slot is known to be sound, to be written with the next batch. */
   readonly slotsDue: FrameFacts[];
@@ -99,6 +101,7 @@ export function recover(disk: DiskView<RaftValue>): Recovered | null {
   return {
     ...restored,
     snapshot,
+    machine: machineOf(disk, snapshot?.meta.index ?? 0, restored.entries),
     frames,
     slotsDue,
     nextNumber: last + 1,
@@ -117,7 +120,7 @@ function findFrames(disk: DiskView<RaftValue>, keys: readonly string[]): Found[]
   let first = Infinity;
   let last = 0;
   for (const key of keys) {
-    if (key.startsWith('state/')) continue;
+    if (key.startsWith('state/') || key === MACHINE_KEY) continue;
     const number = numberOf(key);
     first = Math.min(first, number);
     last = Math.max(last, number);
@@ -184,6 +187,19 @@ function refuseUnknownEnd(kept: readonly Found[]): void {
   const last = kept.at(-1);
   if (last === undefined || factsOf(last.slot, last.head) !== null) return;
   throw damaged(DISK, last.number, `frame ${last.number} and its slot are both damaged`);
+}
+
+/** A machine that is damaged, or ahead of a log that has lost its end, counts for nothing. */
+function machineOf(
+  disk: DiskView<RaftValue>,
+  snapshotIndex: number,
+  entries: readonly Entry[],
+): StoredMachine | null {
+  const machine = pieceAt<StoredMachine>(disk, MACHINE_KEY, (v) => v.appliedIndex !== undefined);
+  if (typeof machine === 'string' || machine.appliedIndex <= snapshotIndex) return null;
+  const applied = entries.filter(({ index }) => index <= machine.appliedIndex);
+  const isHeld = applied.at(-1)?.index === machine.appliedIndex;
+  return isHeld && applied.every(({ type }) => type !== 'lost') ? machine : null;
 }
 
 /** The newest snapshot that is whole; one that is marked in the log has to be there. */

@@ -105,6 +105,8 @@ export class RaftRun {
       compactionEntries: settings.compactionEntries,
       trailingEntries: settings.trailingEntries,
       applyMicroseconds: settings.applyMicroseconds,
+      keepsMachine: settings.keepsMachine === 1,
+      reusesSnapshots: settings.reusesSnapshots === 1,
       usesCodec: settings.usesCodec === 1,
       distrustsDisk: settings.distrustsDisk === 1,
       preferredLeader: settings.preferredLeader,

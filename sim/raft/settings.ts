@@ -28,6 +28,8 @@ export interface RaftSettings {
   readonly compactionEntries: number;
   readonly trailingEntries: number;
   readonly applyMicroseconds: number;
+  readonly keepsMachine: number;
+  readonly reusesSnapshots: number;
   readonly usesCodec: number;
   readonly distrustsDisk: number;
   /** Whether writes carry numbers of a session, and are sent until they are answered. */
@@ -76,6 +78,8 @@ const table: {
   compactionEntries: [1_000, 1, 1_000_000],
   trailingEntries: [250, 0, 1_000_000],
   applyMicroseconds: [0, 0, 10 * SECOND],
+  keepsMachine: [0, 0, 1],
+  reusesSnapshots: [0, 0, 1],
   usesCodec: [0, 0, 1],
   distrustsDisk: [0, 0, 1],
   usesSessions: [1, 0, 1],

@@ -20,7 +20,7 @@ export interface Start {
    * the network does; no connection outlives its process, so this is kept over restarts.
    */
   readonly attempts: Map<string, number>;
-  /** State of the machine as of the snapshot; null for a machine that is new. */
+  /** State of the machine as of what it has applied; null for a machine that is new. */
   readonly state: string | null;
 }
 
@@ -76,17 +76,23 @@ function start(
     for (const key of disk.keys()) context.write(key, undefined);
     return startNew(options, lives, id, storage, context);
   }
-  const { hardState, snapshot, entries, isEndUncertain } = recovered;
+  const { hardState, snapshot, machine, entries, isEndUncertain } = recovered;
   const restored: RestoredState = {
     hardState,
     snapshot: snapshot?.meta ?? null,
     entries,
-    applied: snapshot?.meta.index ?? 0,
+    applied: machine?.appliedIndex ?? snapshot?.meta.index ?? 0,
     mayHaveLostSuffix: isEndUncertain || (options.distrustsDisk && lives.starts > 1),
   };
   return new RaftProcess(
     options,
-    { id, storage, restored, attempts: lives.attempts, state: snapshot?.state ?? null },
+    {
+      id,
+      storage,
+      restored,
+      attempts: lives.attempts,
+      state: machine?.state ?? snapshot?.state ?? null,
+    },
     context,
   );
 }

@@ -7,6 +7,7 @@
  *     head/N    the same, and the end of the log before it
  *     data/N    the entries of the frame
  *     state/I   the snapshot at index I
+ *     machine   what the machine holds by itself, if it does; the next sync of anything covers it
  */
 import type { Entry, SnapshotMeta } from '../../consensus/raft/index.js';
 import type { FrameFacts, LogPosition } from '../../nodes/storage/frame-format.js';
@@ -26,8 +27,14 @@ export interface StoredSnapshot {
   readonly state: string;
 }
 
+/** State of a machine that keeps itself on the disk, ahead of the snapshots. */
+export interface StoredMachine {
+  readonly appliedIndex: number;
+  readonly state: string;
+}
+
 /** Everything that a node writes. */
-export type RaftValue = FrameFacts | StoredHead | StoredData | StoredSnapshot;
+export type RaftValue = FrameFacts | StoredHead | StoredData | StoredSnapshot | StoredMachine;
 
 /** A number as part of a key, so that the order of the keys is that of the numbers. */
 function padded(number: number): string {
@@ -37,6 +44,7 @@ function padded(number: number): string {
 export const slotKey = (number: number): string => `slot/${padded(number)}`;
 export const headKey = (number: number): string => `head/${padded(number)}`;
 export const dataKey = (number: number): string => `data/${padded(number)}`;
+export const MACHINE_KEY = 'machine';
 export const stateKey = (index: number): string => `state/${padded(index)}`;
 
 /** The number in a key. */

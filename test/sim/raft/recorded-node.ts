@@ -93,6 +93,8 @@ export function record(seed: number): Recording {
     compactionEntries: 1_000_000,
     trailingEntries: 0,
     applyMicroseconds: 0,
+    keepsMachine: false,
+    reusesSnapshots: false,
     usesCodec: false,
     distrustsDisk: false,
     preferredLeader: 0,
