@@ -149,6 +149,13 @@ export class RaftObserver {
     this.stateMachineSafety.holds(node, index, state);
   }
 
+  /** A message is about to be handled. */
+  received(node: RaftNode, { type, term, entries }: Message): void {
+    if (type !== 'appendRequest' || entries.length === 0 || term !== node.term) return;
+    // Behind it are entries that came with a later one.
+    if ((entries.at(-1) as Entry).index < node.lastIndex) this.probes.reach('append-overtaken');
+  }
+
   /** A client asks this node to read. */
   asked(node: RaftNode): void {
     if (node.isLeader && this.electionSafety.latestTerm > node.term) {

@@ -48,6 +48,7 @@ export const raftProbes = [
   'started-ahead-of-commit',
   'snapshot-overtakes-snapshot',
   'read-at-deposed-leader',
+  'append-overtaken',
   'copy-of-write',
   'proposal-while-transferring',
 ] as const;

@@ -154,6 +154,7 @@ export class RaftProcess implements Process<RaftMessage> {
 
   #receive(message: Message): void {
     this.#watch.heard(message.from);
+    this.#options.observer?.received(this.node, message);
     this.node.step({ type: 'message', message, ...this.#clock() });
   }
 
