@@ -1,5 +1,5 @@
 /**
- * `npm run mutants -- sim [--only BUG] [--seconds S]`: breaks the cores one line at a time, in a
+ * `npm run mutants -- sim [--only BUG|NAME] [--seconds S]`: breaks the cores one line at a time, in a
  * copy, and requires of the simulator that it finds the mistake: by random seeds of a scenario within
  * `S` seconds of one core, or else by a plan that is kept for the bug.
  */
@@ -10,6 +10,7 @@ import { SIM_MUTANTS, type SimMutant } from './sim-mutants.js';
 import { Workshop } from './workshop.js';
 
 export interface SimFlags {
+  /** Number of a named bug, or a part of what a mutant does wrong. */
   readonly only?: string;
   readonly seconds: number;
 }
@@ -24,8 +25,10 @@ const MESSAGE_CHARACTERS_MAX = 100;
 
 /** Returns whether every mutant was caught. */
 export async function runSimMutants({ only, seconds }: SimFlags): Promise<boolean> {
-  const mutants = SIM_MUTANTS.filter(({ bug }) => only === undefined || bug === Number(only));
-  if (mutants.length === 0) throw new Error(`no mutant brings back bug ${only}`);
+  const mutants = SIM_MUTANTS.filter(
+    ({ bug, name }) => only === undefined || bug === Number(only) || name.includes(only),
+  );
+  if (mutants.length === 0) throw new Error(`no mutant is of bug ${only}, or has that in its name`);
   const workshop = await Workshop.open(process.cwd(), FOLDERS, {});
   try {
     const program = workshop.compiledPath(PROGRAM);

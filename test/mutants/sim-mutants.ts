@@ -34,7 +34,6 @@ const MORE: readonly SimMutant[] = [
   },
   ofCore(28, 'a lease is measured from the answer'),
   ofCore(null, 'the write of a new term without entries vouches for nothing'),
-  ofCore(null, 'own answers count before they are durable'),
   ofCore(null, 'the own vote counts before it is written'),
 ];
 
@@ -60,10 +59,10 @@ const SWARM: readonly SimMutant[] = [
   },
   {
     bug: null,
-    name: 'a closed session is found again',
+    name: 'nothing expires',
     file: SESSIONS,
-    source: 'if (state.sessions.get(id)?.owner === owner) state.sessions.delete(id);',
-    replacement: '',
+    source: 'if (state.clockMs - usedAtMs < sessionTimeoutMs) break;',
+    replacement: 'if (usedAtMs >= 0) break;',
     scenario: 'client-sessions',
   },
   {
@@ -92,10 +91,10 @@ const SWARM: readonly SimMutant[] = [
   },
   {
     bug: null,
-    name: 'a step of a rollout has no epoch',
-    file: 'nodes/rollout/machine.ts',
-    source: 'if (node.step !== finished.step || node.epoch !== finished.epoch) return',
-    replacement: 'if (node.step !== finished.step) return',
+    name: 'reads are served before the node has applied far enough',
+    file: 'nodes/replica/replica.ts',
+    source: 'const served = this.#waitingReads.filter((read) => read.index <= this.#appliedIndex);',
+    replacement: 'const served = this.#waitingReads.splice(0);',
     scenario: 'rolling-migration',
   },
   {
