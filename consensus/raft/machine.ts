@@ -133,16 +133,21 @@ function answerLowerTerm(node: RaftState, message: Message): void {
   const { type, from } = message;
   const { checkQuorum, preVote } = node.config;
   const isLeader = type === 'appendRequest' || type === 'heartbeat';
-  if (isLeader && (checkQuorum || preVote || node.owesEntries)) {
+  // A campaign of this node would tell the sender of its term as well, if it may campaign and the
+  // sender is a member that it knows. Otherwise only an answer does (Raft figure 2).
+  const campaignTells = node.promotable && node.group.progress.has(from);
+  if (isLeader && (checkQuorum || preVote || !campaignTells)) {
     // Leases and pre-votes keep a node that came back with a later term from being heard
-    // otherwise, and one that owes entries does not campaign: this answer makes the leader step down,
-    // so that the group gets past that term.
+    // otherwise: this answer makes the leader step down, so that the group gets past that term.
     node.send({ type: 'appendResponse', to: from });
   } else if (type === 'preVoteRequest') {
     // Dropping it could leave a former candidate with a later term and a shorter log, and one
     // with an earlier term and a longer log, waiting for each other.
     traceVote(node, 'voteAnswered', message, false);
     node.send({ type: 'preVoteResponse', to: from, ...rejection(node) });
+  } else if (type === 'voteRequest' && !campaignTells) {
+    traceVote(node, 'voteAnswered', message, false);
+    node.send({ type: 'voteResponse', to: from, ...rejection(node) });
   } else {
     const { term } = node;
     node.trace?.({ type: 'lowerTermIgnored', message: type, from, theirs: message.term, term });

@@ -83,6 +83,6 @@ export function drawHecticSchedule(
   }
   // Stable: what was drawn first stays first at equal times.
   faults.sort((a, b) => a.atMicroseconds - b.atMicroseconds);
-  plan(durationMicroseconds - 1, { kind: 'heal-all' });
-  return { seed, nodes, durationMicroseconds, faults };
+  const ending = { atMicroseconds: durationMicroseconds, action: { kind: 'heal-all' } } as const;
+  return { seed, nodes, durationMicroseconds, faults: [...faults, ending] };
 }

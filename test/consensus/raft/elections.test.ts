@@ -211,3 +211,31 @@ describe('a leader', () => {
     expect(node.take()).toMatchObject([{ type: 'voteResponse', reject: false }]);
   });
 });
+
+describe('a message of an earlier term', () => {
+  const sent = (node: Single) =>
+    node.take().map(({ type, to, term, reject }) => [type, to, term, reject]);
+
+  it('is answered by a node that does not campaign, or the leader would never hear of the term', () => {
+    const confState = {
+      voters: [2, 3],
+      learners: [1],
+      votersOutgoing: [],
+      learnersNext: [],
+      autoLeave: false,
+    };
+    const learner = new Single({ ...stored(TRIO, [], { term: 3 }), confState });
+    learner.receive(2, { type: 'heartbeat', term: 2 });
+    expect(sent(learner)).toEqual([['appendResponse', 2, 3, false]]);
+    learner.receive(2, { type: 'voteRequest', term: 2, logTerm: 1, index: 9 });
+    expect(sent(learner)).toEqual([['voteResponse', 2, 3, true]]);
+  });
+
+  it('is answered to a candidate that this node does not know as a member', () => {
+    const voter = new Single(stored(TRIO, [], { term: 3 }));
+    voter.receive(9, { type: 'voteRequest', term: 2, logTerm: 1, index: 9 });
+    expect(sent(voter)).toEqual([['voteResponse', 9, 3, true]]);
+    voter.receive(2, { type: 'voteRequest', term: 2, logTerm: 1, index: 9 });
+    expect(sent(voter)).toEqual([]);
+  });
+});
