@@ -1,8 +1,8 @@
 /** What the operations of a Raft plan ask for. */
-import type { ChangeTransition, ChangeType } from '../../consensus/raft/index.js';
+import type { ChangeTransition, ChangeType, RaftInput } from '../../consensus/raft/index.js';
 import type { Json, TimedOperation } from '../explore/plan.js';
 import type { RandomStream } from '../world/index.js';
-import type { ClientAsk } from './messages.js';
+import type { AdminRequest, ClientAsk } from './messages.js';
 import { invalid } from './settings.js';
 
 const TRANSITIONS: readonly ChangeTransition[] = ['auto', 'jointImplicit', 'jointExplicit'];
@@ -71,4 +71,16 @@ function fieldsOf(value: Json): { readonly [name: string]: Json } {
     return value as { readonly [name: string]: Json };
   }
   throw invalid(`an operation is ${JSON.stringify(value)}, not an object`);
+}
+
+/** What an administrator's request is to the core. */
+export function inputOf(ask: AdminRequest): RaftInput {
+  switch (ask.kind) {
+    case 'transfer':
+      return { type: 'transferLeader', to: ask.to };
+    case 'change':
+      return { type: 'proposeConfChange', change: ask.change };
+    case 'forget':
+      return { type: 'forgetLeader' };
+  }
 }

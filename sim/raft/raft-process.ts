@@ -8,7 +8,6 @@
  */
 import {
   type Entry,
-  type RaftInput,
   type Message,
   RaftNode,
   type Ready,
@@ -23,10 +22,12 @@ import { LeaseClock } from '../../nodes/lease-clock.js';
 import type { RaftNodeOptions } from './node-options.js';
 import type { AdminRequest, ClientReply, ClientRequest, RaftMessage } from './messages.js';
 import { raftNodeName } from './messages.js';
+import { inputOf } from './operations.js';
 import { PeerWatch } from './peer-watch.js';
 import { Replica, encodeCommand } from './replica.js';
 import type { Start } from './start.js';
 import type { RaftStorage } from './storage.js';
+import { type PreparedSnapshot, SnapshotSource } from './snapshot-source.js';
 import { MACHINE_KEY, type RaftValue } from './stored.js';
 
 const TICK = { type: 'tick' } as const;
@@ -34,11 +35,6 @@ const TICK = { type: 'tick' } as const;
 interface Asker {
   readonly name: string;
   readonly attempt: number;
-}
-
-interface PreparedSnapshot {
-  readonly meta: SnapshotMeta;
-  readonly state: string;
 }
 
 interface PendingRead extends Asker {
@@ -67,8 +63,7 @@ export class RaftProcess implements Process<RaftMessage> {
   #applies: (readonly Entry[])[] = [];
   #isApplyPlanned = false;
   #incoming: PreparedSnapshot | null = null;
-  /** The last one that was sent. */
-  #prepared: PreparedSnapshot | null = null;
+  readonly #snapshots: SnapshotSource;
   #appliedIndex: number;
   #snapshotIndex: number;
   #ledTerm = 0;
@@ -88,6 +83,7 @@ export class RaftProcess implements Process<RaftMessage> {
           () => context.wallMicroseconds / 1_000,
         );
     this.replica = new Replica(options.machine());
+    this.#snapshots = new SnapshotSource(options.reusesSnapshots);
     if (start.state !== null) this.replica.restore(start.state);
     const { observer } = options;
     observer?.started(this.id, start.restored);
@@ -325,27 +321,15 @@ export class RaftProcess implements Process<RaftMessage> {
     else this.#context.send(name, usesCodec ? encodeMessage(message) : message);
   }
 
-  /** As in production the snapshot that the core names may be older or later. */
   #sendSnapshot(name: string, message: Message): void {
     if (this.node.isRestoring || this.#applies.length > 0 || this.#appliedIndex < 1) {
       this.node.step({ type: 'snapshotReport', peer: message.to, ok: false });
       return;
     }
-    const { meta, state } = this.#prepareSnapshot();
+    const { meta, state } = this.#snapshots.prepare(this.node, this.replica, this.#appliedIndex);
     this.#watch.snapshotSent(message.to);
     const sent = { ...message, snapshot: meta };
     this.#context.send(name, { type: 'snapshot-transfer', message: sent, state });
-  }
-
-  /** One of before if the log goes on from it, else one of now. */
-  #prepareSnapshot(): PreparedSnapshot {
-    const { node } = this;
-    const prepared = this.#prepared;
-    const isUsable = prepared !== null && prepared.meta.index + 1 >= node.status().firstIndex;
-    if (isUsable && this.#options.reusesSnapshots) return prepared;
-    const meta = node.snapshotMeta(this.#appliedIndex);
-    this.#prepared = { meta, state: this.replica.snapshot() };
-    return this.#prepared;
   }
 
   #keepMachine(): void {
@@ -432,16 +416,5 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#storage.saveSnapshot(meta, state, keepFrom, () => {
       this.node.compact(keepFrom, meta);
     });
-  }
-}
-
-function inputOf(ask: AdminRequest): RaftInput {
-  switch (ask.kind) {
-    case 'transfer':
-      return { type: 'transferLeader', to: ask.to };
-    case 'change':
-      return { type: 'proposeConfChange', change: ask.change };
-    case 'forget':
-      return { type: 'forgetLeader' };
   }
 }
