@@ -46,6 +46,20 @@ export class MembershipSafety {
     if (next !== undefined) this.#overlap(own, next);
   }
 
+  /**
+   * `node` leads `term` and puts a change into its log at `index`, when the last entry that it
+   * knows to be committed is of `committedTerm`. That has to be its own term: a leader before it may
+   * have changed the members without its knowing (Ongaro, raft-dev, July 2015).
+   */
+  proposed(node: number, index: number, term: number, committedTerm: number): void {
+    if (committedTerm === term) return;
+    throw new Violation(
+      'membership',
+      `node ${node} leads term ${term} and changes members at index ${index} before an entry of its ` +
+        `term is committed; the last one that is was of term ${committedTerm}`,
+    );
+  }
+
   #overlap(before: Known, after: Known): void {
     if (overlaps(before.votes, after.votes)) return;
     throw new Violation(

@@ -47,6 +47,8 @@ export interface ClientOptions {
 const BACK_OFF_MICROSECONDS = 50_000;
 /** By how many times the wait for an answer grows. */
 const PATIENCE_MAX = 8;
+/** It grows no further than this: others may be there that answer. */
+const PATIENCE_MICROSECONDS_MAX = 4_000_000;
 /** How often an administrator asks before it gives up. */
 const ADMIN_ATTEMPTS_MAX = 6;
 
@@ -171,8 +173,9 @@ export class RaftClient implements Process<RaftMessage> {
     const to = names[this.#asked] ?? name;
     this.#context.send(to, { type: 'client-request', attempt: this.#attempt, sequence, ask });
     // Longer each time: a group that is slow would drown in copies.
-    const patience = Math.min(this.#attemptsOfTask, PATIENCE_MAX);
-    this.#context.setTimer(patience * attemptMicroseconds, 'attempt');
+    const patience = Math.min(this.#attemptsOfTask, PATIENCE_MAX) * attemptMicroseconds;
+    const most = Math.max(attemptMicroseconds, PATIENCE_MICROSECONDS_MAX);
+    this.#context.setTimer(Math.min(patience, most), 'attempt');
   }
 
   #backOff(): void {

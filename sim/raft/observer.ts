@@ -1,4 +1,5 @@
 /** Tells the checkers what the nodes of a group do, and counts it. */
+import { decodeConfChange } from '../../consensus/raft/index.js';
 import type {
   ConfState,
   Entry,
@@ -104,7 +105,15 @@ export class RaftObserver {
     const first = entries[0] as Entry;
     this.logMatching.wrote(id, entries, node.termAt(first.index - 1));
     if (!node.isLeader) return;
-    this.leaderAppendOnly.wrote(id, node.term, first.index, first.index + entries.length - 1);
+    const { term } = node;
+    this.leaderAppendOnly.wrote(id, term, first.index, first.index + entries.length - 1);
+    for (const entry of entries) {
+      if (entry.type !== 'confChange' || entry.term !== term) continue;
+      // To leave a joint configuration changes nothing that the joint one has not.
+      if (decodeConfChange(entry.data).changes.length === 0) continue;
+      const committedTerm = node.termAt(node.status().commit) ?? 0;
+      this.membershipSafety.proposed(id, entry.index, term, committedTerm);
+    }
   }
 
   sends(node: number, message: Message): void {

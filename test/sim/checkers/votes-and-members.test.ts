@@ -73,6 +73,14 @@ describe('quorums overlap', () => {
 });
 
 describe('membership safety', () => {
+  it('is violated by a change before an entry of the own term is committed', () => {
+    const checker = new MembershipSafety();
+    checker.proposed(1, 9, 4, 4);
+    const { checker: name, message } = violationOf(() => checker.proposed(2, 10, 5, 4));
+    expect(name).toBe('membership');
+    expect(message).toMatch(/node 2 leads term 5 and changes members at index 10/);
+  });
+
   it('holds for single steps and for joint ones, in any order of the nodes', () => {
     const checker = new MembershipSafety();
     checker.applied(1, 2, only(1, 2, 3));
