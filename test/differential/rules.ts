@@ -94,6 +94,13 @@ export const RULES = {
     what: 'the grant of an earlier pre-vote, which 3.4 counts for the present one',
     where: 'elections.ts countVote; raft.go stepCandidate',
   },
+  earlierTermUnanswered: {
+    kind: 'lost',
+    what:
+      'a heartbeat, an append or a vote request of an earlier term from a node that is no member ' +
+      'here, or to one that may not campaign: our core answers it with its term',
+    where: 'machine.ts answerLowerTerm; raft.go Step',
+  },
   strangeSnapshot: {
     kind: 'lost',
     what: 'a snapshot that does not hold the receiver as a member, which 3.4 ignores',
@@ -201,6 +208,10 @@ export function isMember({ confState }: RaftStatus, node: number): boolean {
   return voters.includes(node) || votersOutgoing.includes(node) || learners.includes(node);
 }
 
+function isVoter({ confState: { voters, votersOutgoing } }: RaftStatus, node: number): boolean {
+  return voters.includes(node) || votersOutgoing.includes(node);
+}
+
 /** Whether a read may be asked for at a leader. */
 export function takesRead({ ours, theirs, hasUnappliedChange }: Receiver): boolean {
   const { voters, votersOutgoing } = ours.confState;
@@ -239,6 +250,12 @@ export function whyLost(message: Message, to: Receiver, guess: number): RuleName
     case 'snapshot': {
       const { voters = [], learners = [] } = message.snapshot?.confState ?? {};
       return [...voters, ...learners].includes(ours.id) ? undefined : 'strangeSnapshot';
+    }
+    case 'appendRequest':
+    case 'heartbeat':
+    case 'voteRequest': {
+      const campaignTells = isVoter(ours, ours.id) && isMember(ours, message.from);
+      return message.term < ours.term && !campaignTells ? 'earlierTermUnanswered' : undefined;
     }
     case 'appendResponse':
     case 'heartbeatResponse':
