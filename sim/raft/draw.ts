@@ -10,6 +10,7 @@ import { RandomStream } from '../world/index.js';
 import { drawHecticSchedule, hecticSettings } from './hectic.js';
 import { raftNodeName } from './messages.js';
 import { drawAdminOperation } from './operations.js';
+import { drawStandingFault, drawStandingSchedule, standingSettings } from './standing.js';
 
 const SECOND = 1_000_000;
 
@@ -31,14 +32,16 @@ export type DrawOperation = (
 interface Pace {
   readonly meanMicroseconds: number;
   readonly adminShare: number;
+  /** Which share asks a certain node first, whoever leads. */
+  readonly stickyShare: number;
 }
 
 /** Draws the whole plan of a seed. */
 export function drawPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
-  const isHectic = new RandomStream(seed, 'raft pace').chance(0.4);
-  return isHectic
-    ? drawHecticPlan(scenario, seed, drawOperation)
-    : drawMixedPlan(scenario, seed, drawOperation);
+  const share = new RandomStream(seed, 'raft pace').fraction();
+  if (share < 0.35) return drawHecticPlan(scenario, seed, drawOperation);
+  if (share < 0.5) return drawStandingPlan(scenario, seed, drawOperation);
+  return drawMixedPlan(scenario, seed, drawOperation);
 }
 
 /** All kinds of faults, each for a while. */
@@ -70,6 +73,7 @@ function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperat
   const pace = {
     meanMicroseconds: random.integer(2, 10) * 100_000,
     adminShare: random.pick([0, 0, 0.05, 0.15]),
+    stickyShare: 0.1,
   };
   const operations = drawOperations(
     seed,
@@ -115,9 +119,34 @@ function drawHecticPlan(scenario: string, seed: number, drawOperation: DrawOpera
   const names = Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1));
   const durationMicroseconds = random.integer(3, 6) * SECOND;
   const schedule = drawHecticSchedule(seed, random, names, durationMicroseconds);
-  const pace = { meanMicroseconds: SECOND / 10, adminShare: random.pick([0, 0.1, 0.5]) };
+  // With many clients that stay with a node, somebody always asks a leader that is none any more.
+  const isBusy = random.chance(0.3);
+  const pace = {
+    meanMicroseconds: SECOND / (isBusy ? 50 : 10),
+    adminShare: isBusy ? 0 : random.pick([0, 0.1, 0.5]),
+    stickyShare: isBusy ? 0.5 : 0.1,
+  };
   const operations = drawOperations(seed, durationMicroseconds, nodes, nodes, drawOperation, pace);
   return { scenario, seed, settings, schedule, operations };
+}
+
+/** A fault that stays, and clients that have to be served all the same; see `standing.ts`. */
+function drawStandingPlan(scenario: string, seed: number, drawOperation: DrawOperation): Plan {
+  const usual = drawSettings(new RandomStream(seed, 'raft settings'));
+  const random = new RandomStream(seed, 'raft faults');
+  const standing = drawStandingFault(random);
+  const settings = inTime({ ...usual, ...hecticSettings(random), ...standingSettings(standing) });
+  const nodes = settings['voters'] as number;
+  const names = Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1));
+  const schedule = drawStandingSchedule(seed, random, names, standing);
+  const { durationMicroseconds } = schedule;
+  const pace = { meanMicroseconds: SECOND / 10, adminShare: 0, stickyShare: 0.1 };
+  const drawn = drawOperations(seed, durationMicroseconds, nodes, 0, drawOperation, pace);
+  const { isCalm, fromMicroseconds } = standing;
+  // Nothing is on its way when the fault comes.
+  const isWanted = ({ atMicroseconds: at }: TimedOperation): boolean =>
+    !isCalm || at < fromMicroseconds - SECOND || at >= fromMicroseconds;
+  return { scenario, seed, settings, schedule, operations: drawn.filter(isWanted) };
 }
 
 function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
@@ -183,7 +212,7 @@ function drawOperations(
   nodes: number,
   changeable: number,
   drawOperation: DrawOperation,
-  { meanMicroseconds, adminShare: wantedShare }: Pace,
+  { meanMicroseconds, adminShare: wantedShare, stickyShare }: Pace,
 ): TimedOperation[] {
   const random = new RandomStream(seed, 'raft operations');
   const clients = random.integer(1, 8);
@@ -201,8 +230,7 @@ function drawOperations(
     const client = isAdmin ? clients + 1 : random.integer(1, clients);
     const { do: what, operation } = drawOperation(random, client);
     const admin = drawAdminOperation(random, Math.max(1, changeable));
-    // Some clients stay with a node, whoever leads.
-    const node = random.chance(0.1) ? { node: random.integer(1, nodes) } : {};
+    const node = random.chance(stickyShare) ? { node: random.integer(1, nodes) } : {};
     const drawn = isAdmin ? admin : { do: what, operation, ...node };
     operations.push({ atMicroseconds: at, client, operation: drawn });
   }

@@ -13,22 +13,25 @@ const MILLISECOND = 1_000;
 /** What of the settings of a run is otherwise in such a run. */
 export function hecticSettings(random: RandomStream): { readonly [name: string]: Json } {
   const electionTicks = random.integer(6, 8);
-  const leases = random.chance(0.3);
+  // Together: each of them by itself covers what is wrong with the others.
+  const isBare = random.chance(0.4);
+  const leases = !isBare && random.chance(0.4);
+  const guard = (): number => (isBare ? 0 : random.integer(0, 1));
   return {
     voters: random.pick([2, 3, 3, 3, 4, 4, 5]),
     spares: random.pick([0, 1]),
     tickMicroseconds: 20_000,
     electionTicks,
     heartbeatTicks: 1,
-    preVote: random.integer(0, 1),
-    checkQuorum: leases ? 1 : random.integer(0, 1),
+    preVote: guard(),
+    checkQuorum: leases ? 1 : guard(),
     // Shorter than the promise of an election timeout.
     leaseMs: leases ? (electionTicks - 1) * 16 : 0,
-    keepsLeasePromise: leases ? 1 : random.integer(0, 1),
+    keepsLeasePromise: leases ? 1 : guard(),
     quiesceTicks: 0,
     preferredLeader: 0,
-    maxMessageBytes: random.pick([1, 1 << 20]),
-    maxInflightMessages: random.pick([1, 256]),
+    maxMessageBytes: isBare ? random.pick([1, 1, 100]) : random.pick([1, 1 << 20]),
+    maxInflightMessages: isBare ? random.pick([1, 1, 256]) : random.pick([1, 256]),
     // Fast enough for such timeouts once all is healed; the faults slow it down.
     delayMeanMicroseconds: 1_000,
     delayMaximumMicroseconds: 20_000,
@@ -46,6 +49,17 @@ export function drawHecticSchedule(
   nodes: readonly string[],
   durationMicroseconds: number,
 ): Schedule {
+  const ending = { atMicroseconds: durationMicroseconds, action: { kind: 'heal-all' } } as const;
+  const faults = [...drawUnrest(random, nodes, durationMicroseconds), ending];
+  return { seed, nodes, durationMicroseconds, faults };
+}
+
+/** The faults themselves, without what ends those that are left over. */
+export function drawUnrest(
+  random: RandomStream,
+  nodes: readonly string[],
+  durationMicroseconds: number,
+): readonly TimedFault[] {
   const kinds = random.pick([
     ['cut-off'],
     ['cut-off'],
@@ -69,6 +83,10 @@ export function drawHecticSchedule(
   } as const;
   plan(0, { kind: 'delay', delay });
   plan(0, { kind: 'loss', probability: random.pick([0, 0, 0.02, 0.1]) });
+  if (random.chance(0.3)) {
+    plan(0, { kind: 'reordering', probability: 0.5 });
+    plan(0, { kind: 'duplication', probability: 0.3 });
+  }
   const pause = (): number => random.integer(30, pauseMax) * MILLISECOND;
   for (let at = pause(); at < durationMicroseconds; at += pause()) {
     const kind = random.pick(kinds);
@@ -82,7 +100,5 @@ export function drawHecticSchedule(
     else if (kind === 'pause') plan(at + lasts, { kind: 'resume', node });
   }
   // Stable: what was drawn first stays first at equal times.
-  faults.sort((a, b) => a.atMicroseconds - b.atMicroseconds);
-  const ending = { atMicroseconds: durationMicroseconds, action: { kind: 'heal-all' } } as const;
-  return { seed, nodes, durationMicroseconds, faults: [...faults, ending] };
+  return faults.sort((a, b) => a.atMicroseconds - b.atMicroseconds);
 }
