@@ -1,10 +1,12 @@
 /**
  * `npm run mutants -- sim [--only BUG|NAME] [--seconds S]`: breaks the cores one line at a time, in a
- * copy, and requires of the simulator that it finds the mistake: by random seeds of a scenario within
- * `S` seconds of one core, or else by a plan that is kept for the bug.
+ * copy, and requires of the simulator that it finds the mistake. Each is looked for in two ways: in
+ * random seeds of a scenario, for `S` seconds of one core, and in the plans that are kept for the bug.
+ * `--seconds 0` tries the plans alone.
  */
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Finding } from './sim-hunt.js';
 import { type Hunted, hunt } from './sim-hunter.js';
 import { SIM_MUTANTS, type SimMutant } from './sim-mutants.js';
 import { Workshop } from './workshop.js';
@@ -21,7 +23,17 @@ const FOLDERS = ['consensus', 'nodes', 'sim', 'src', 'transport', 'test/mutants'
 const PROGRAM = 'test/mutants/sim-hunt.ts';
 /** How long the code as it is has to pass first, in seconds of one core for each scenario. */
 const SOUND_SECONDS = 5;
-const MESSAGE_CHARACTERS_MAX = 100;
+
+/** What found a mutant, if anything did. */
+interface Verdict {
+  readonly mutant: SimMutant;
+  readonly seeds: Hunted;
+  readonly plan: PlanFinding | null;
+}
+
+interface PlanFinding extends Finding {
+  readonly file: string;
+}
 
 /** Returns whether every mutant was caught. */
 export async function runSimMutants({ only, seconds }: SimFlags): Promise<boolean> {
@@ -31,24 +43,37 @@ export async function runSimMutants({ only, seconds }: SimFlags): Promise<boolea
   if (mutants.length === 0) throw new Error(`no mutant is of bug ${only}, or has that in its name`);
   const workshop = await Workshop.open(process.cwd(), FOLDERS, {});
   try {
-    const program = workshop.compiledPath(PROGRAM);
-    await checkSound(program, mutants);
-    console.log('| bug | mutant | scenario | seed | runs | seconds | checker | what it saw |');
-    console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+    if (seconds > 0) await checkSound(workshop.compiledPath(PROGRAM), mutants);
+    console.log('| bug | mutant | scenario | seed | runs | seconds | seen by | plan | seen by |');
+    console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
     const unsoundSeeds = new Set<string>();
-    let caught = 0;
+    const verdicts: Verdict[] = [];
     for (const mutant of mutants) {
-      const hunted = await huntFor(mutant, workshop, seconds, unsoundSeeds);
-      const byPlan = hunted.finding === null ? await tryPlans(mutant, workshop) : null;
-      if (hunted.finding !== null || byPlan !== null) caught += 1;
-      console.log(lineOf(mutant, byPlan ?? hunted));
+      const plan = await tryPlans(mutant, workshop);
+      const seeds = await huntFor(mutant, workshop, seconds, unsoundSeeds);
+      const verdict = { mutant, seeds, plan };
+      verdicts.push(verdict);
+      console.log(lineOf(verdict));
     }
     for (const unsound of unsoundSeeds) console.log(`fails without any mutant: ${unsound}`);
-    console.log(`${caught} of ${mutants.length} mutants caught`);
-    return caught === mutants.length && unsoundSeeds.size === 0;
+    return sumUp(verdicts) && unsoundSeeds.size === 0;
   } finally {
     await workshop.close();
   }
+}
+
+/** Returns whether all are caught. */
+function sumUp(verdicts: readonly Verdict[]): boolean {
+  const caught = verdicts.filter(({ seeds, plan }) => seeds.finding !== null || plan !== null);
+  const count = (all: readonly Verdict[], found: (verdict: Verdict) => unknown): number =>
+    all.filter((verdict) => found(verdict) !== null).length;
+  const bugs = new Set(caught.flatMap(({ mutant: { bug } }) => (bug === null ? [] : [bug])));
+  console.log(
+    `${caught.length} of ${verdicts.length} mutants caught: ` +
+      `${count(caught, ({ seeds }) => seeds.finding)} by random seeds, ` +
+      `${count(caught, ({ plan }) => plan)} by plans; they are of ${bugs.size} named bugs`,
+  );
+  return caught.length === verdicts.length;
 }
 
 async function checkSound(program: string, mutants: readonly SimMutant[]): Promise<void> {
@@ -94,7 +119,7 @@ async function huntFor(
 }
 
 /** The first plan kept for the bug that fails with the mistake and passes without, or null. */
-async function tryPlans(mutant: SimMutant, workshop: Workshop): Promise<Hunted | null> {
+async function tryPlans(mutant: SimMutant, workshop: Workshop): Promise<PlanFinding | null> {
   if (mutant.bug === null) return null;
   const program = workshop.compiledPath(PROGRAM);
   const prefix = `${String(mutant.bug).padStart(2, '0')}-`;
@@ -104,16 +129,14 @@ async function tryPlans(mutant: SimMutant, workshop: Workshop): Promise<Hunted |
     const sound = await hunt(program, args);
     if (sound.finding !== null) throw new Error(`${file} fails without any mutant`);
     const repair = await workshop.make(mutant);
-    const hunted = await hunt(program, args).finally(repair);
-    if (hunted.finding === null) continue;
-    const message = `${file}: ${hunted.finding.message}`;
-    return { ...hunted, finding: { ...hunted.finding, message } };
+    const { finding } = await hunt(program, args).finally(repair);
+    if (finding !== null) return { ...finding, file };
   }
   return null;
 }
 
-function lineOf({ bug, name, scenario }: SimMutant, { runs, seconds, finding }: Hunted): string {
-  const message = (finding?.message ?? '').replaceAll(/[|\s]+/g, ' ');
+function lineOf({ mutant: { bug, name, scenario }, seeds, plan }: Verdict): string {
+  const { finding, runs, seconds } = seeds;
   const fields = [
     bug ?? '',
     name,
@@ -121,8 +144,9 @@ function lineOf({ bug, name, scenario }: SimMutant, { runs, seconds, finding }: 
     finding?.seed ?? '',
     runs,
     seconds.toFixed(1),
-    finding?.checker ?? 'ALIVE',
-    message.slice(0, MESSAGE_CHARACTERS_MAX),
+    finding?.checker ?? (plan === null ? 'ALIVE' : ''),
+    plan?.file.replace('.json', '') ?? '',
+    plan?.checker ?? '',
   ];
   return `| ${fields.join(' | ')} |`;
 }
