@@ -4,15 +4,23 @@ import { Violation } from './violation.js';
 /**
  * Leader Completeness (Raft figure 3, section 5.4): an entry that is committed in a term is in the
  * logs of the leaders of all later terms. Checked at each election, over the entries that any node
- * has applied. It says nothing about a leader that takes over after one of a later term has led.
+ * has known to be committed. It says nothing about a leader that takes over after one of a later term has led.
  */
 export class LeaderCompleteness {
   #latestTerm = 0;
   /** Terms of the committed entries, by index. */
   readonly #committed: (number | undefined)[] = [];
 
-  /** Some node knows the entry (index, term) to be committed. */
-  committed(index: number, term: number): void {
+  /** `node` knows the entry (index, term) to be committed. */
+  committed(node: number, index: number, term: number): void {
+    const known = this.#committed[index];
+    if (known !== undefined && known !== term) {
+      throw new Violation(
+        'leader-completeness',
+        `node ${node} holds an entry of term ${term} for committed at index ${index}, where one of ` +
+          `term ${known} is`,
+      );
+    }
     this.#committed[index] = term;
   }
 

@@ -135,10 +135,11 @@ function drawStandingPlan(scenario: string, seed: number, drawOperation: DrawOpe
   const usual = drawSettings(new RandomStream(seed, 'raft settings'));
   const random = new RandomStream(seed, 'raft faults');
   const standing = drawStandingFault(random);
-  const settings = inTime({ ...usual, ...hecticSettings(random), ...standingSettings(standing) });
-  const nodes = settings['voters'] as number;
+  const hectic = hecticSettings(random);
+  const nodes = hectic['voters'] as number;
   const names = Array.from({ length: nodes }, (_, at) => raftNodeName(at + 1));
   const schedule = drawStandingSchedule(seed, random, names, standing);
+  const settings = inTime({ ...usual, ...hectic, ...standingSettings(standing, schedule) });
   const { durationMicroseconds } = schedule;
   const pace = { meanMicroseconds: SECOND / 10, adminShare: 0, stickyShare: 0.1 };
   const drawn = drawOperations(seed, durationMicroseconds, nodes, 0, drawOperation, pace);

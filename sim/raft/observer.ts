@@ -62,6 +62,8 @@ export class RaftObserver {
   };
   /** The last process of each node; it may have crashed since. */
   readonly processes = new Map<number, RaftProcess>();
+  /** Commit index of each node. */
+  readonly #commits = new Map<number, number>();
   /** Nodes whose disk was refused at their last start, with the reason. */
   readonly refusals = new Map<number, string>();
 
@@ -75,8 +77,10 @@ export class RaftObserver {
 
   running(process: RaftProcess): void {
     const { id, node, appliedIndex } = process;
+    const { commit } = node.status();
     this.processes.set(id, process);
-    this.applyOrder.started(id, appliedIndex, node.status().commit);
+    this.applyOrder.started(id, appliedIndex, commit);
+    this.#commits.set(id, commit);
   }
 
   refused(node: number, reason: string): void {
@@ -120,6 +124,20 @@ export class RaftObserver {
     const { type, term, to, reject } = message;
     if (type === 'voteRequest') this.noDoubleVote.voted(node, term, node);
     else if (type === 'voteResponse' && !reject) this.noDoubleVote.voted(node, term, to);
+    else if (type === 'preVoteResponse' && !reject) {
+      const vote = this.processes.get(node)?.node.status().vote ?? 0;
+      if (vote !== 0 && vote !== to) this.probes.reach('pre-vote-besides-vote');
+    }
+  }
+
+  /** A node knows everything up to `commit` to be committed, though it may have applied less. */
+  commits(id: number, node: RaftNode, commit: number): void {
+    const known = this.#commits.get(id) ?? 0;
+    for (let index = known + 1; index <= commit; index += 1) {
+      const term = node.termAt(index);
+      if (term !== undefined) this.leaderCompleteness.committed(id, index, term);
+    }
+    if (commit > known) this.#commits.set(id, commit);
   }
 
   handedOut(node: number, entries: readonly Entry[]): void {
@@ -129,7 +147,6 @@ export class RaftObserver {
 
   applied(node: number, entry: Entry): void {
     this.stateMachineSafety.applied(node, entry);
-    this.leaderCompleteness.committed(entry.index, entry.term);
   }
 
   effect(node: number, { command, index, isCopy }: Applied): void {

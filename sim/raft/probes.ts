@@ -27,6 +27,7 @@ export const raftProbes = [
   'leader-removed',
   'vote-refused-by-lease',
   'pre-vote-refused',
+  'pre-vote-besides-vote',
   'vote-for-shorter-log-refused',
   'campaign-held-by-change',
   'commit-learned-from-refusal',

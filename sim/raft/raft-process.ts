@@ -249,6 +249,7 @@ export class RaftProcess implements Process<RaftMessage> {
       observer?.leads(this.id, node);
     }
     if (ready.entries.length > 0) observer?.wrote(this.id, node, ready.entries);
+    if (ready.hardState !== undefined) observer?.commits(this.id, node, ready.hardState.commit);
     for (const message of ready.messages) this.#send(message);
     this.#write(ready);
     if (ready.committedEntries.length > 0) this.#planApply(ready.committedEntries);

@@ -37,6 +37,8 @@ export class RaftRun {
   readonly #history: RecordedOperation[] = [];
   readonly #eventsMax: number | undefined;
   #unjudged = 0;
+  /** The latest term before that may not change any more. */
+  #lastTerm = 0;
   /** 1 if the group has come to a stop that nothing but a human ends. */
   #stuck = 0;
 
@@ -181,18 +183,27 @@ export class RaftRun {
 
   /** What a plan demands while its faults last. */
   #checkBounds(): void {
-    const { answerMicrosecondsMax, termMax } = this.#settings;
+    const { answerMicrosecondsMax, termMax, termStaysFromMicroseconds } = this.#settings;
     for (const client of answerMicrosecondsMax > 0 ? this.#clients : []) {
       const since = client.waitsSinceMicroseconds ?? Infinity;
       if (this.nowMicroseconds - since <= answerMicrosecondsMax) continue;
       throw new Violation('availability', `no answer for too long: ${this.#describe()}`);
     }
-    for (const { node, id } of termMax > 0 ? this.#observer.processes.values() : []) {
+    if (termMax > 0) this.#checkTerms(termMax);
+    if (termStaysFromMicroseconds === 0) return;
+    if (this.nowMicroseconds < termStaysFromMicroseconds) this.#lastTerm = this.#latestTerm();
+    else this.#checkTerms(this.#lastTerm);
+  }
+
+  #latestTerm(): number {
+    return Math.max(...[...this.#observer.processes.values()].map(({ node }) => node.term));
+  }
+
+  #checkTerms(termMax: number): void {
+    for (const { node, id } of this.#observer.processes.values()) {
       if (node.term <= termMax) continue;
-      throw new Violation(
-        'stable-terms',
-        `node ${id} is in term ${node.term}: ${this.#describe()}`,
-      );
+      const message = `node ${id} is in term ${node.term}: ${this.#describe()}`;
+      throw new Violation('stable-terms', message);
     }
   }
 

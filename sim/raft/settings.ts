@@ -51,6 +51,8 @@ export interface RaftSettings {
   readonly answerMicrosecondsMax: number;
   /** The highest term that the faults may lead to; 0 for any. */
   readonly termMax: number;
+  /** From when on the term may not change any more; 0 for never. */
+  readonly termStaysFromMicroseconds: number;
 }
 
 const SECOND = 1_000_000;
@@ -96,6 +98,7 @@ const table: {
   settleMicroseconds: [60 * SECOND, SECOND, 3_600 * SECOND],
   answerMicrosecondsMax: [0, 0, 3_600 * SECOND],
   termMax: [0, 0, 1_000_000],
+  termStaysFromMicroseconds: [0, 0, 3_600 * SECOND],
 };
 
 /** What a setting is where a plan leaves it out. */

@@ -32,9 +32,10 @@ export function drawStandingFault(random: RandomStream): StandingFault {
 }
 
 /** What is otherwise than in a hectic run. */
-export function standingSettings({ isCalm, fromMicroseconds }: StandingFault): {
-  readonly [name: string]: Json;
-} {
+export function standingSettings(
+  { isCalm, fromMicroseconds }: StandingFault,
+  { faults, nodes }: Schedule,
+): { readonly [name: string]: Json } {
   const always = {
     spares: 0,
     distrustsDisk: 0,
@@ -45,8 +46,14 @@ export function standingSettings({ isCalm, fromMicroseconds }: StandingFault): {
     answerMicrosecondsMax: ANSWER_MICROSECONDS_MAX + (isCalm ? 0 : fromMicroseconds),
   };
   // By pre-votes and quorum checks a group survives partial partitions, and stays in its term.
-  const guards = { preVote: 1, checkQuorum: 1, diskStallTicks: 10, termMax: 20 };
-  return isCalm ? { ...always, ...guards } : always;
+  const guards = { preVote: 1, checkQuorum: 1, diskStallTicks: 10 };
+  // Where everybody still reaches a majority, whoever leads goes on.
+  const isOdd = nodes.length % 2 === 1;
+  const doesTermStay = faults.some(
+    ({ action: { kind } }) => kind === 'ring' || (kind === 'bridge' && isOdd),
+  );
+  const terms = doesTermStay ? { termStaysFromMicroseconds: fromMicroseconds } : { termMax: 20 };
+  return isCalm ? { ...always, ...guards, ...terms } : always;
 }
 
 /** Draws the schedule over the nodes of these names, three or more if it is to do anything. */

@@ -229,7 +229,9 @@ export const RAFT_MUTANTS: readonly SourceMutant[] = [
     name: 'commits alone before its disk has answered',
     file: `${RAFT}/state.ts`,
     source: "this.send({ type: 'appendResponse', to: this.id, index });",
-    replacement: 'this.log.commitTo(this.group.members.voters.size === 1 ? index : 0);',
+    replacement:
+      "this.send({ type: 'appendResponse', to: this.id, index });" +
+      'if (this.group.members.voters.size === 1) this.log.commitTo(index);',
     caughtBy: commit('bug 25: a node alone hands nothing out before it is durable'),
   },
   {

@@ -103,7 +103,7 @@ describe('leader completeness', () => {
   it('holds for leaders with all committed entries, or a snapshot of them', () => {
     const checker = new LeaderCompleteness();
     checker.elected(1, 2, logOf([1, 1]));
-    for (const index of [1, 2, 3]) checker.committed(index, index === 3 ? 2 : 1);
+    for (const index of [1, 2, 3]) checker.committed(1, index, index === 3 ? 2 : 1);
     checker.elected(2, 3, logOf([1, 1, 2, 2]));
     checker.elected(3, 4, logOf([2], 3));
   });
@@ -111,14 +111,14 @@ describe('leader completeness', () => {
   it('says nothing about a leader that takes over after one of a later term', () => {
     const checker = new LeaderCompleteness();
     checker.elected(1, 5, logOf([1]));
-    checker.committed(2, 5);
+    checker.committed(1, 2, 5);
     checker.elected(2, 4, logOf([1]));
   });
 
   it('is violated by a leader with a short log', () => {
     const checker = new LeaderCompleteness();
-    checker.committed(1, 1);
-    checker.committed(2, 1);
+    checker.committed(1, 1, 1);
+    checker.committed(1, 2, 1);
     const { checker: name, message } = violationOf(() => checker.elected(3, 4, logOf([1])));
     expect(name).toBe('leader-completeness');
     expect(message).toBe(
@@ -128,9 +128,17 @@ describe('leader completeness', () => {
 
   it('is violated by a leader with another entry in its place', () => {
     const checker = new LeaderCompleteness();
-    checker.committed(2, 2);
+    checker.committed(1, 2, 2);
     const run = () => checker.elected(3, 4, logOf([1, 3, 3]));
     expect(violationOf(run).message).toMatch(/an entry of term 3 at index 2/);
+  });
+
+  it('is violated by a node that holds another entry for committed', () => {
+    const checker = new LeaderCompleteness();
+    checker.committed(1, 2, 2);
+    checker.committed(2, 2, 2);
+    const { message } = violationOf(() => checker.committed(3, 2, 4));
+    expect(message).toMatch(/node 3 holds an entry of term 4 for committed at index 2/);
   });
 });
 
