@@ -20,6 +20,8 @@ export interface RaftNodeOptions {
   readonly keepsMachine: boolean;
   /** Whether a snapshot serves again as long as the log goes on from it. */
   readonly reusesSnapshots: boolean;
+  /** Whether leases end by the wall clock as it is, which jumps, and not by that of production. */
+  readonly leasesByWallClock: boolean;
   /** Whether messages go through the codec of production. */
   readonly usesCodec: boolean;
   /** After a crash a node votes only once it knows that its disk has kept what it had synced. */

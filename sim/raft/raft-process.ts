@@ -53,7 +53,7 @@ export class RaftProcess implements Process<RaftMessage> {
   readonly #storage: RaftStorage;
   readonly #watch: PeerWatch;
   readonly #names: readonly string[];
-  readonly #leaseClock: LeaseClock | null;
+  readonly #leaseClock: { nowMs(): number } | null;
   readonly #attempts: Map<string, number>;
   /** Proposals of this node by the index that they would have. */
   readonly #proposals = new Map<number, Asker & { readonly term: number }>();
@@ -75,13 +75,7 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#storage = start.storage;
     this.#names = options.names;
     this.#attempts = start.attempts;
-    const isTimed = options.config.leaseMs > 0;
-    this.#leaseClock = !isTimed
-      ? null
-      : new LeaseClock(
-          () => context.clockMicroseconds / 1_000,
-          () => context.wallMicroseconds / 1_000,
-        );
+    this.#leaseClock = options.config.leaseMs > 0 ? leaseClockOf(options, context) : null;
     this.replica = new Replica(options.machine());
     this.#snapshots = new SnapshotSource(options.reusesSnapshots);
     if (start.state !== null) this.replica.restore(start.state);
@@ -418,4 +412,13 @@ export class RaftProcess implements Process<RaftMessage> {
       this.node.compact(keepFrom, meta);
     });
   }
+}
+
+function leaseClockOf(
+  { leasesByWallClock }: RaftNodeOptions,
+  context: Context<RaftMessage, RaftValue>,
+): { nowMs(): number } {
+  const wallMs = (): number => context.wallMicroseconds / 1_000;
+  if (leasesByWallClock) return { nowMs: wallMs };
+  return new LeaseClock(() => context.clockMicroseconds / 1_000, wallMs);
 }

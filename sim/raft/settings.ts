@@ -16,6 +16,8 @@ export interface RaftSettings {
   readonly checkQuorum: number;
   /** Reads by lease of so long; 0 for off. */
   readonly leaseMs: number;
+  /** Whether leases end by the wall clock as it is, which jumps, and not by that of production. */
+  readonly leasesByWallClock: number;
   readonly keepsLeasePromise: number;
   readonly quiesceTicks: number;
   readonly diskStallTicks: number;
@@ -69,6 +71,7 @@ const table: {
   preVote: [1, 0, 1],
   checkQuorum: [1, 0, 1],
   leaseMs: [0, 0, 1_000_000],
+  leasesByWallClock: [0, 0, 1],
   keepsLeasePromise: [0, 0, 1],
   quiesceTicks: [0, 0, 1_000],
   diskStallTicks: [10, 0, 1_000],
