@@ -51,6 +51,7 @@ const MORE: readonly SimMutant[] = [
   },
   ofCore(30, 'a lease outlasts a clock that went back'),
   ofCore(null, 'the write of a new term without entries vouches for nothing'),
+  ofCore(null, 'own answers count before they are durable'),
   ofCore(null, 'the own vote counts before it is written'),
 ];
 
