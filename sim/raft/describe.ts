@@ -19,6 +19,12 @@ export function describeRaftMessage(message: RaftMessage): string {
     }
     case 'snapshot-transfer':
       return `snapshot t${message.message.term}`;
+    case 'snapshot-offer':
+      return `snapshot t${message.message.term} in ${message.blocks} blocks`;
+    case 'snapshot-wanted':
+      return `wants block ${message.block} of snapshot ${message.index}`;
+    case 'snapshot-block':
+      return `block ${message.block} of snapshot ${message.index}`;
     case 'snapshot-arrived':
       return `snapshot ${message.index} arrived`;
     default:

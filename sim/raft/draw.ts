@@ -200,6 +200,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     settleMicroseconds: (isLarge ? 240 : 60) * SECOND,
     keepsMachine: Number(random.chance(0.3)),
     reusesSnapshots: Number(random.chance(0.5)),
+    snapshotBlocks: random.pick([1, 1, 5, 20]),
   };
 }
 

@@ -42,18 +42,19 @@ export interface ClientReply {
   readonly leader: number;
 }
 
-/** A snapshot with the state that it names: in production a stream of its own. */
-interface SnapshotTransfer {
-  readonly type: 'snapshot-transfer';
-  readonly message: Message;
-  readonly state: string;
-}
-
-/** Tells the sender of a snapshot that it has arrived whole. */
-interface SnapshotArrived {
-  readonly type: 'snapshot-arrived';
-  readonly index: number;
-}
+/** What moves snapshots; in production a stream of its own. See `snapshot-transfers.ts`. */
+export type SnapshotMessage =
+  | { readonly type: 'snapshot-transfer'; readonly message: Message; readonly state: string }
+  | { readonly type: 'snapshot-offer'; readonly message: Message; readonly blocks: number }
+  | { readonly type: 'snapshot-wanted'; readonly index: number; readonly block: number }
+  | {
+      readonly type: 'snapshot-block';
+      readonly index: number;
+      readonly block: number;
+      readonly text: string;
+    }
+  /** Tells the sender of a snapshot that it has arrived whole. */
+  | { readonly type: 'snapshot-arrived'; readonly index: number };
 
 /** Tells whether a peer is there at all, as an open connection does. */
 interface Probe {
@@ -62,7 +63,7 @@ interface Probe {
 
 /** A message of the core as an object, or as the bytes of the production codec. */
 export type RaftMessage =
-  Message | Uint8Array | ClientRequest | ClientReply | SnapshotTransfer | SnapshotArrived | Probe;
+  Message | Uint8Array | ClientRequest | ClientReply | SnapshotMessage | Probe;
 
 export function raftNodeName(id: number): string {
   return `node-${id}`;

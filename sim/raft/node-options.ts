@@ -20,6 +20,8 @@ export interface RaftNodeOptions {
   readonly keepsMachine: boolean;
   /** Whether a snapshot serves again as long as the log goes on from it. */
   readonly reusesSnapshots: boolean;
+  /** In how many blocks a snapshot travels; 1 for as a whole. */
+  readonly snapshotBlocks: number;
   /** Whether leases end by the wall clock as it is, which jumps, and not by that of production. */
   readonly leasesByWallClock: boolean;
   /** Whether messages go through the codec of production. */

@@ -40,6 +40,12 @@ export class PeerWatch {
     this.#snapshots.set(peer, this.#ticks);
   }
 
+  /** A peer that asks for the next block of a snapshot is there, and takes it in. */
+  snapshotWanted(name: string): void {
+    const peer = this.#options.names.indexOf(name);
+    if (this.#snapshots.has(peer)) this.#snapshots.set(peer, this.#ticks);
+  }
+
   snapshotArrived(name: string): void {
     const peer = this.#options.names.indexOf(name);
     if (!this.#snapshots.delete(peer)) return;

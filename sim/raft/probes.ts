@@ -13,6 +13,7 @@ export const raftProbes = [
   'snapshot-fast-forward',
   'snapshot-recovered-by-append',
   'snapshot-transfer-failed',
+  'snapshot-block-late',
   'snapshot-during-apply',
   'snapshot-during-write',
   'transfer-campaign',

@@ -27,7 +27,7 @@ import { PeerWatch } from './peer-watch.js';
 import { Replica, encodeCommand } from './replica.js';
 import type { Start } from './start.js';
 import type { RaftStorage } from './storage.js';
-import { type PreparedSnapshot, SnapshotSource } from './snapshot-source.js';
+import { SnapshotTransfers } from './snapshot-transfers.js';
 import { MACHINE_KEY, type RaftValue } from './stored.js';
 
 const TICK = { type: 'tick' } as const;
@@ -62,8 +62,7 @@ export class RaftProcess implements Process<RaftMessage> {
   /** Committed entries that wait to be applied, in order. */
   #applies: (readonly Entry[])[] = [];
   #isApplyPlanned = false;
-  #incoming: PreparedSnapshot | null = null;
-  readonly #snapshots: SnapshotSource;
+  readonly #transfers: SnapshotTransfers;
   #appliedIndex: number;
   #snapshotIndex: number;
   #ledTerm = 0;
@@ -77,7 +76,11 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#attempts = start.attempts;
     this.#leaseClock = options.config.leaseMs > 0 ? leaseClockOf(options, context) : null;
     this.replica = new Replica(options.machine());
-    this.#snapshots = new SnapshotSource(options.reusesSnapshots);
+    this.#transfers = new SnapshotTransfers(
+      options,
+      (to, message) => context.send(to, message),
+      (message) => this.#receive(message),
+    );
     if (start.state !== null) this.replica.restore(start.state);
     const { observer } = options;
     observer?.started(this.id, start.restored);
@@ -112,6 +115,7 @@ export class RaftProcess implements Process<RaftMessage> {
       this.#context.setTimer(this.#options.tickMicroseconds, 'tick');
       this.node.step(this.#leaseClock === null ? TICK : { ...TICK, ...this.#clock() });
       this.#watch.tick();
+      this.#transfers.tick();
     } else {
       this.#isApplyPlanned = false;
       this.#applyNext();
@@ -153,13 +157,15 @@ export class RaftProcess implements Process<RaftMessage> {
       case 'client-request':
         this.#request(from, message);
         break;
-      case 'snapshot-transfer': {
-        const { snapshot } = message.message;
-        if (snapshot !== null) this.#incoming = { meta: snapshot, state: message.state };
-        this.#context.send(from, { type: 'snapshot-arrived', index: snapshot?.index ?? 0 });
-        this.#receive(message.message);
+      case 'snapshot-transfer':
+      case 'snapshot-offer':
+      case 'snapshot-block':
+        this.#transfers.receive(from, message);
         break;
-      }
+      case 'snapshot-wanted':
+        this.#watch.snapshotWanted(from);
+        this.#transfers.receive(from, message);
+        break;
       case 'snapshot-arrived':
         this.#watch.snapshotArrived(from);
         break;
@@ -264,16 +270,8 @@ export class RaftProcess implements Process<RaftMessage> {
     const isNews = hardState !== undefined || entries.length > 0 || repaired.length > 0;
     const isAwaited = messagesAfterPersist.length > 0 || receipt !== null;
     if (!isNews && !isAwaited && snapshot === undefined) return;
-    const state = snapshot === undefined ? null : this.#stateOf(snapshot);
+    const state = snapshot === undefined ? null : this.#transfers.stateOf(snapshot);
     this.#storage.add(ready, state, () => this.#written(ready, state));
-  }
-
-  #stateOf(meta: SnapshotMeta): string {
-    const incoming = this.#incoming;
-    if (incoming?.meta.index !== meta.index) {
-      throw new Error('assertion failed: the core installs the snapshot that came in');
-    }
-    return incoming.state;
   }
 
   /** A ready and all before it is durable. */
@@ -321,10 +319,8 @@ export class RaftProcess implements Process<RaftMessage> {
       this.node.step({ type: 'snapshotReport', peer: message.to, ok: false });
       return;
     }
-    const { meta, state } = this.#snapshots.prepare(this.node, this.replica, this.#appliedIndex);
     this.#watch.snapshotSent(message.to);
-    const sent = { ...message, snapshot: meta };
-    this.#context.send(name, { type: 'snapshot-transfer', message: sent, state });
+    this.#transfers.give(name, message, this.node, this.replica, this.#appliedIndex);
   }
 
   #keepMachine(): void {

@@ -109,6 +109,7 @@ export class RaftRun {
       applyMicroseconds: settings.applyMicroseconds,
       keepsMachine: settings.keepsMachine === 1,
       reusesSnapshots: settings.reusesSnapshots === 1,
+      snapshotBlocks: settings.snapshotBlocks,
       leasesByWallClock: settings.leasesByWallClock === 1,
       usesCodec: settings.usesCodec === 1,
       distrustsDisk: settings.distrustsDisk === 1,

@@ -32,6 +32,8 @@ export interface RaftSettings {
   readonly applyMicroseconds: number;
   readonly keepsMachine: number;
   readonly reusesSnapshots: number;
+  /** In how many blocks a snapshot travels. */
+  readonly snapshotBlocks: number;
   readonly usesCodec: number;
   readonly distrustsDisk: number;
   /** Whether writes carry numbers of a session, and are sent until they are answered. */
@@ -85,6 +87,7 @@ const table: {
   applyMicroseconds: [0, 0, 10 * SECOND],
   keepsMachine: [0, 0, 1],
   reusesSnapshots: [0, 0, 1],
+  snapshotBlocks: [1, 1, 1_000],
   usesCodec: [0, 0, 1],
   distrustsDisk: [0, 0, 1],
   usesSessions: [1, 0, 1],

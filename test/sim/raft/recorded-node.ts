@@ -95,6 +95,7 @@ export function record(seed: number): Recording {
     applyMicroseconds: 0,
     keepsMachine: false,
     reusesSnapshots: false,
+    snapshotBlocks: 1,
     leasesByWallClock: false,
     usesCodec: false,
     distrustsDisk: false,
