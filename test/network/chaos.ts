@@ -122,12 +122,14 @@ async function withRun(
   }
 }
 
-function summary({ phases }: Report): string {
-  return phases
+function summary({ phases, checks }: Report): string {
+  const lines = phases
     .map(({ phase, ok, unknown, p99Ms, longestGapMs }) => {
       return `${phase}: ${ok} ok, ${unknown} unknown, p99 ${p99Ms} ms, longest gap ${longestGapMs} ms`;
     })
     .join('; ');
+  const liveness = checks.find(({ name }) => name === 'liveness');
+  return `${lines}; ${liveness?.detail ?? ''}`;
 }
 
 /** What failed comes first: whoever reads it may see only the beginning. */
