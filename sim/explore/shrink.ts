@@ -179,9 +179,18 @@ class Shrinking {
   }
 }
 
+/** What heals everything stays wherever it is: without it, another plan would fail. */
+function isHealing({ action }: TimedFault): boolean {
+  return action.kind === 'heal-all';
+}
+
+function faultsToDrop(plan: Plan): TimedFault[] {
+  return splitEnding(plan.schedule).faults.filter((fault) => !isHealing(fault));
+}
+
 /** Beginnings of faults with their ends, and operations. */
 function pairUnits(plan: Plan): Unit[] {
-  const { faults } = splitEnding(plan.schedule);
+  const faults = faultsToDrop(plan);
   const groups = pairFaults(faults).map((positions): Unit => {
     return { kind: 'faults', faults: positions.map((position) => faults[position]!) };
   });
@@ -189,8 +198,7 @@ function pairUnits(plan: Plan): Unit[] {
 }
 
 function singleUnits(plan: Plan): Unit[] {
-  const { faults } = splitEnding(plan.schedule);
-  const singles = faults.map((fault): Unit => ({ kind: 'faults', faults: [fault] }));
+  const singles = faultsToDrop(plan).map((fault): Unit => ({ kind: 'faults', faults: [fault] }));
   return [...singles, ...operationUnits(plan)];
 }
 
@@ -207,7 +215,7 @@ function withUnits(plan: Plan, units: readonly Unit[]): Plan {
     else for (const fault of unit.faults) faults.add(fault);
   }
   const { ending } = splitEnding(plan.schedule);
-  const kept = new Set([...faults, ...ending]);
+  const kept = new Set([...faults, ...ending, ...plan.schedule.faults.filter(isHealing)]);
   return {
     ...plan,
     schedule: { ...plan.schedule, faults: plan.schedule.faults.filter((one) => kept.has(one)) },

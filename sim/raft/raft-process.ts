@@ -27,6 +27,7 @@ import { PeerWatch } from './peer-watch.js';
 import { Replica, encodeCommand } from './replica.js';
 import type { Start } from './start.js';
 import type { RaftStorage } from './storage.js';
+import { SnapshotSource } from './snapshot-source.js';
 import { SnapshotTransfers } from './snapshot-transfers.js';
 import { MACHINE_KEY, type RaftValue } from './stored.js';
 
@@ -62,6 +63,7 @@ export class RaftProcess implements Process<RaftMessage> {
   /** Committed entries that wait to be applied, in order. */
   #applies: (readonly Entry[])[] = [];
   #isApplyPlanned = false;
+  readonly #snapshots: SnapshotSource;
   readonly #transfers: SnapshotTransfers;
   #appliedIndex: number;
   #snapshotIndex: number;
@@ -76,6 +78,7 @@ export class RaftProcess implements Process<RaftMessage> {
     this.#attempts = start.attempts;
     this.#leaseClock = options.config.leaseMs > 0 ? leaseClockOf(options, context) : null;
     this.replica = new Replica(options.machine());
+    this.#snapshots = new SnapshotSource(options.reusesSnapshots);
     this.#transfers = new SnapshotTransfers(
       options,
       (to, message) => context.send(to, message),
@@ -320,7 +323,8 @@ export class RaftProcess implements Process<RaftMessage> {
       return;
     }
     this.#watch.snapshotSent(message.to);
-    this.#transfers.give(name, message, this.node, this.replica, this.#appliedIndex);
+    const prepared = this.#snapshots.prepare(this.node, this.replica, this.#appliedIndex);
+    this.#transfers.give(name, message, prepared);
   }
 
   #keepMachine(): void {

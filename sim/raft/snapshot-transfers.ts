@@ -9,12 +9,11 @@
  *       |<----- want block 0 ----------|
  *       |------ block 0 -------------->|   ... until it has all; then `arrived`
  */
-import type { Message, RaftNode, SnapshotMeta } from '../../consensus/raft/index.js';
+import type { Message, SnapshotMeta } from '../../consensus/raft/index.js';
 import { limits } from './limits.js';
 import type { SnapshotMessage } from './messages.js';
 import type { RaftObserver } from './observer.js';
-import type { Replica } from './replica.js';
-import { type PreparedSnapshot, SnapshotSource } from './snapshot-source.js';
+import type { PreparedSnapshot } from './snapshot-source.js';
 
 /** A snapshot that is being taken in. */
 interface Incoming {
@@ -27,7 +26,6 @@ interface Incoming {
 
 export interface TransferOptions {
   readonly snapshotBlocks: number;
-  readonly reusesSnapshots: boolean;
   readonly observer?: RaftObserver;
 }
 
@@ -37,7 +35,6 @@ export class SnapshotTransfers {
   readonly #send: (to: string, message: SnapshotMessage) => void;
   /** Told of a snapshot that is here as a whole, with the message that the core wants. */
   readonly #arrived: (message: Message) => void;
-  readonly #source: SnapshotSource;
   /** What each node was offered last. */
   readonly #offered = new Map<string, PreparedSnapshot>();
   #incoming: Incoming | null = null;
@@ -52,12 +49,10 @@ export class SnapshotTransfers {
     this.#options = options;
     this.#send = send;
     this.#arrived = arrived;
-    this.#source = new SnapshotSource(options.reusesSnapshots);
   }
 
-  /** Answers the core's `message` with a snapshot as of what this node has applied, or before. */
-  give(to: string, message: Message, node: RaftNode, replica: Replica, appliedIndex: number): void {
-    const prepared = this.#source.prepare(node, replica, appliedIndex);
+  /** Sends the core's `message` with the snapshot that was prepared for it. */
+  give(to: string, message: Message, prepared: PreparedSnapshot): void {
     const sent = { ...message, snapshot: prepared.meta };
     const { snapshotBlocks: blocks } = this.#options;
     if (blocks === 1) {

@@ -81,6 +81,17 @@ describe('shrinking', () => {
     ]);
   });
 
+  it('keeps what heals everything in the course of a run, before a fault that stays', () => {
+    const healing = { atMicroseconds: 2, action: { kind: 'heal-all' } } as const;
+    const scenario = new Synthetic((plan) => (crashesOf(plan, 'c') > 0 ? 'sum' : undefined));
+    const { plan } = shrink(scenario, planOf([crash(1, 'a'), healing, crash(3, 'c')]));
+    expect(plan.schedule.faults.map(({ action }) => action.kind)).toEqual([
+      'heal-all',
+      'crash',
+      'heal-all',
+    ]);
+  });
+
   it('takes away a beginning with its end when neither alone can go', () => {
     const isBalanced = ({ schedule }: Plan): boolean => {
       const kinds = schedule.faults.map(({ action }) => action.kind);
