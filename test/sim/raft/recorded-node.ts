@@ -2,7 +2,7 @@
 import { type Message, type RaftStatus, defaultRaftConfig } from '../../../consensus/raft/index.js';
 import type { Json } from '../../../sim/explore/plan.js';
 import type { RaftMessage } from '../../../sim/raft/messages.js';
-import { type StateMachine, raftNode } from '../../../sim/raft/index.js';
+import { type StateMachine, raftPrograms } from '../../../sim/raft/index.js';
 import type { RaftProcess } from '../../../sim/raft/raft-process.js';
 import type { RaftValue } from '../../../sim/raft/stored.js';
 import { type Context, RandomStream, World } from '../../../sim/world/index.js';
@@ -79,7 +79,7 @@ export function record(seed: number): Recording {
       crashLoss: 'all-unsynced',
     },
   });
-  const program = raftNode({
+  const { first: program } = raftPrograms({
     names,
     founders: [1, 2, 3],
     config: defaultRaftConfig({
