@@ -59,7 +59,8 @@ export function drawRenewal(seed: number, options: RenewalOptions): Renewal {
       { type: 'remove', node: lost },
     ];
     const operation = { do: 'change', transition: 'auto', changes };
-    for (let attempt = 1; spares > 0 && attempt <= ATTEMPTS; attempt += 1) {
+    const attempts = spares > 0 ? ATTEMPTS : 0;
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const atMicroseconds = at + random.integer(0, attempt * 4 * SECOND);
       operations.push({ atMicroseconds, client: REPLACING_CLIENT, operation });
     }
