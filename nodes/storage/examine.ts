@@ -28,11 +28,11 @@ import {
   isZero,
   recordDataAt,
   recordHeadAt,
-  sameFacts,
   slotAt,
   slotOffset,
   touchesUnwritten,
 } from './frame-format.js';
+import { sameFacts } from './same-facts.js';
 import { type SegmentHeader, bytesBeforeFrames } from './segment-header.js';
 
 /** A frame of which at least slot or head was sound. */

@@ -18,8 +18,9 @@
 import type { Entry, HardState } from '../../consensus/raft/index.js';
 import { damaged } from '../../nodes/storage/error.js';
 import type { FoundFrame } from '../../nodes/storage/examine.js';
-import { type FrameFacts, sameFacts } from '../../nodes/storage/frame-format.js';
+import type { FrameFacts } from '../../nodes/storage/frame-format.js';
 import { LogReplay } from '../../nodes/storage/replay.js';
+import { sameFacts } from '../../nodes/storage/same-facts.js';
 import type { TermRuns } from '../../nodes/storage/term-runs.js';
 import type { DiskView } from '../world/index.js';
 import { dataKey, hasData, headKey, numberOf, slotKey, stateKey } from './stored.js';

@@ -4,7 +4,8 @@
  */
 import { expect, it } from 'vitest';
 import type { FrameFacts } from '../../../nodes/storage/frame-format.js';
-import { HEAD_BYTES, headAt, sameFacts } from '../../../nodes/storage/frame-format.js';
+import { HEAD_BYTES, headAt } from '../../../nodes/storage/frame-format.js';
+import { sameFacts } from '../../../nodes/storage/same-facts.js';
 import { DIRECTORY, FIRST, entries, entry, framesAt, open, reopen, terms } from './log-fixtures.js';
 import { MemoryDisk } from './memory-disk.js';
 
