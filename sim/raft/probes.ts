@@ -53,6 +53,9 @@ export const raftProbes = [
   'append-overtaken',
   'copy-of-write',
   'proposal-while-transferring',
+  'disk-empty',
+  'refused-member-replaced',
+  'releases-mixed',
 ] as const;
 
 /** The name of a situation. */

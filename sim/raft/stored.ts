@@ -19,6 +19,8 @@ export interface StoredHead {
 
 export interface StoredData {
   readonly number: number;
+  /** As each record of production has it. */
+  readonly kind: FrameFacts['kind'];
   readonly entries: readonly Entry[];
 }
 

@@ -97,8 +97,8 @@ const SWARM: readonly SimMutant[] = [
     bug: null,
     name: 'a client sends writes of unknown fate again in a new session',
     file: 'sim/scenarios/session-client.ts',
-    source: 'if (other === write && write.sends === 1) this.#again.push(content);',
-    replacement: 'if (other !== null) this.#again.push(other.content);',
+    source: 'if (other === write && write.sends === 1) this.#again.push(other);',
+    replacement: 'if (other !== null) this.#again.push(other);',
     scenario: 'client-sessions',
   },
   {
