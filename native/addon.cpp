@@ -69,8 +69,6 @@ struct Held {
   u32 dimensions;
   u32 blockBytes[3];
   long long reportedBytes;
-  // Between beginImport and finishImport nothing may look at what was read.
-  bool isImporting;
 };
 
 static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
@@ -93,7 +91,7 @@ struct Call {
     napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
   }
 
-  bool index(bool isImporting = false) {
+  bool index() {
     bool isHeld = false;
     void* at = nullptr;
     if (napi_check_object_type_tag(env, values[0], &HELD_TAG, &isHeld) != napi_ok || !isHeld ||
@@ -101,7 +99,7 @@ struct Call {
       return false;
     }
     held = (Held*)at;
-    return held->index != nullptr && held->isImporting == isImporting;
+    return held->index != nullptr;
   }
 
   bool number(u32 at, u32* out) {
@@ -191,7 +189,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
 
 static napi_value destroy(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  if (!call.index() && !call.index(true)) return refuse(env, "this is no open index");
+  if (!call.index()) return refuse(env, "this is no open index");
   letGo(env, call.held);
   return nullptr;
 }
@@ -296,7 +294,7 @@ static napi_value passPart(napi_env env, napi_callback_info info, bool isWrite) 
   u32 part, from, count;
   void* bytes;
   size_t length;
-  if (!call.index(isWrite)) return refuse(env, "this is no open index, or not one that is read");
+  if (!call.index()) return refuse(env, "this is no open index");
   if (!call.number(1, &part) || part > 2 || !call.number(2, &from) || !call.number(3, &count)) {
     return refuse(env, "part, first and count are numbers of 32 bits");
   }
@@ -316,14 +314,12 @@ static napi_value write(napi_env env, napi_callback_info info) { return passPart
 static napi_value passImport(napi_env env, napi_callback_info info, bool isEnd) {
   Call call(env, info);
   u32 a, b;
-  if (!call.index(isEnd)) return refuse(env, "this is no open index, or not one that is read");
+  if (!call.index()) return refuse(env, "this is no open index");
   if (!call.number(1, &a) || !call.number(2, &b)) return refuse(env, "these are numbers of 32 bits");
   const Kernel& kernel = *call.held->kernel;
   const i32 result = isEnd ? kernel.finishImport(call.held->index, a, b)
                            : kernel.beginImport(call.held->index, a, b);
   call.report();
-  call.held->isImporting = !isEnd;
-  if (result != 0) letGo(env, call.held);
   return call.answer(result);
 }
 static napi_value beginImport(napi_env env, napi_callback_info info) {

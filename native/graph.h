@@ -1,6 +1,6 @@
 // HNSW (Malkov and Yashunin, arXiv 1603.09320): search, insertion and the repair after removals.
 #pragma once
-#include "index.h"
+#include "twins.h"
 
 // Links of a node on a level, and how many; nothing where the node does not reach the level.
 struct Links {
@@ -65,10 +65,26 @@ static u32 descend(const Index& x, const u8* query, u32 level) {
   return at;
 }
 
+static inline void keepResult(Index& x, Candidate item, u32 breadth) {
+  pushFarthest(x.results, x.resultCount, item);
+  if (x.resultCount > breadth) popFarthest(x.results, x.resultCount);
+}
+
+// Twins are as near as their node; those that do not fit are left out.
+static void keepTwins(Index& x, u32 first, float distance, u32 breadth, const u8* allowed) {
+  for (u32 slot = first; slot != NONE; slot = twinLinks(x, slot)[TWIN_NEXT]) {
+    if (x.resultCount >= breadth && !(distance < x.results[0].distance)) return;
+    // A removed node may still link to a slot that has become a twin.
+    if (x.visited[slot] == x.epoch) continue;
+    x.visited[slot] = x.epoch;
+    if (allowed == nullptr || hasBit(allowed, slot)) keepResult(x, {distance, slot}, breadth);
+  }
+}
+
 // Algorithm 2: leaves the `breadth` nearest in x.results. Where `allowed` is given, others are walked
-// through and not kept.
+// through and not kept. Insertions want nodes only, searches their twins as well.
 static void searchLevel(Index& x, const u8* query, u32 from, u32 breadth, u32 level,
-                        const u8* allowed) {
+                        const u8* allowed, bool withTwins) {
   beginVisits(x);
   u32 walkCount = 0;
   x.resultCount = 0;
@@ -78,6 +94,7 @@ static void searchLevel(Index& x, const u8* query, u32 from, u32 breadth, u32 le
   if (allowed == nullptr || hasBit(allowed, from)) {
     pushFarthest(x.results, x.resultCount, {first, from});
   }
+  if (withTwins) keepTwins(x, headerAt(x, from).firstTwin, first, breadth, allowed);
   u32 fresh[2 * NEIGHBOURS_MAX];
   while (walkCount > 0) {
     if (x.resultCount >= breadth && x.walk[0].distance > x.results[0].distance) break;
@@ -100,52 +117,35 @@ static void searchLevel(Index& x, const u8* query, u32 from, u32 breadth, u32 le
       if (x.resultCount >= breadth && !(distance < x.results[0].distance)) continue;
       pushNearest(x.walk, walkCount, {distance, slot});
       if (level == 0) fetchAhead(baseLinks(x, blockOf(x, x.walk[0].slot)));
-      if (allowed != nullptr && !hasBit(allowed, slot)) continue;
-      pushFarthest(x.results, x.resultCount, {distance, slot});
-      if (x.resultCount > breadth) popFarthest(x.results, x.resultCount);
+      if (allowed == nullptr || hasBit(allowed, slot)) keepResult(x, {distance, slot}, breadth);
+      if (!withTwins) continue;
+      const u32 twin = headerOf(x, block).firstTwin;
+      if (twin != NONE) keepTwins(x, twin, distance, breadth, allowed);
     }
   }
 }
 
-// Moves x.results to x.sorted, nearest first; of equal distances the newest slot first, so that a
-// vector that comes many times is linked in a chain and each copy stays reachable.
+// Moves x.results to x.sorted, nearest first.
 static u32 sortResults(Index& x) {
   const u32 count = x.resultCount;
   while (x.resultCount > 0) {
     const u32 at = x.resultCount - 1;
     x.sorted[at] = popFarthest(x.results, x.resultCount);
   }
-  for (u32 i = 1; i < count; i++) {
-    const Candidate item = x.sorted[i];
-    u32 j = i;
-    while (j > 0 && x.sorted[j - 1].distance == item.distance && x.sorted[j - 1].slot < item.slot) {
-      x.sorted[j] = x.sorted[j - 1];
-      j--;
-    }
-    x.sorted[j] = item;
-  }
   return count;
 }
 
-// Algorithm 4: keeps those of x.sorted that are nearer to the node than to any kept before. Level
-// distances mean copies of one vector; only a quarter of the links go to them, so that a crowd of
-// copies is not cut off from the rest.
+// Algorithm 4: keeps those of x.sorted that are nearer to the node than to any kept before.
 static u32 selectNeighbours(Index& x, u32 count, u32 capacity) {
   u32 kept = 0;
-  u32 copies = 0;
   for (u32 i = 0; i < count && kept < capacity; i++) {
     const Candidate item = x.sorted[i];
     const u8* block = blockOf(x, item.slot);
     bool isDiverse = true;
-    bool isCopy = false;
     for (u32 j = 0; j < kept && isDiverse; j++) {
-      const float distance = distanceOf(x, block, blockOf(x, x.chosen[j].slot));
-      if (distance < item.distance) isDiverse = false;
-      else if (distance == item.distance) isCopy = true;
+      isDiverse = !(distanceOf(x, block, blockOf(x, x.chosen[j].slot)) < item.distance);
     }
-    if (!isDiverse || (isCopy && copies * 4 >= capacity)) continue;
-    if (isCopy) copies++;
-    x.chosen[kept++] = item;
+    if (isDiverse) x.chosen[kept++] = item;
   }
   return kept;
 }
@@ -184,15 +184,32 @@ static void connect(Index& x, u32 from, u32 to, float distance, u32 level) {
   setLinkCount(x, from, level, count);
 }
 
+// The nearest nodes of the graph to one that is to be linked, in x.results. Without removals nobody
+// links to anything else; a node that is linked anew finds itself, which is taken out.
+static void searchNodes(Index& x, u32 slot, u32 from, u32 breadth, u32 level) {
+  searchLevel(x, blockOf(x, slot), from, breadth, level, x.dead > 0 ? x.linkedBits : nullptr, false);
+  if (x.dead == 0) return;
+  const u32 found = sortResults(x);
+  for (u32 i = 0; i < found; i++) {
+    const Candidate item = x.sorted[i];
+    if (item.slot == slot || headerAt(x, item.slot).state != LINKED) continue;
+    pushFarthest(x.results, x.resultCount, item);
+  }
+}
+
+// A node of the graph with the same codes, or NONE. Looks at the few nearest only.
+static u32 findTwin(Index& x, u32 slot) {
+  searchNodes(x, slot, descend(x, blockOf(x, slot), 0), x.neighbours, 0);
+  for (u32 i = 0; i < x.resultCount; i++) {
+    if (hasSameCodes(x, slot, x.results[i].slot)) return x.results[i].slot;
+  }
+  return NONE;
+}
+
 // Links one node on one level, from where the level above ended. Answers where to go on.
 static u32 linkLevel(Index& x, u32 slot, u32 from, u32 level) {
-  searchLevel(x, blockOf(x, slot), from, x.breadth, level, x.dead > 0 ? x.linkedBits : nullptr);
-  u32 found = sortResults(x);
-  // A node that is linked anew finds itself.
-  u32 others = 0;
-  for (u32 i = 0; i < found; i++) {
-    if (x.sorted[i].slot != slot) x.sorted[others++] = x.sorted[i];
-  }
+  searchNodes(x, slot, from, x.breadth, level);
+  const u32 others = sortResults(x);
   if (others == 0) return from;
   const u32 nearest = x.sorted[0].slot;
   const u32 count = selectNeighbours(x, others, x.neighbours);
@@ -215,6 +232,11 @@ static void linkNode(Index& x, u32 slot) {
     x.entry = slot;
     x.topLevel = level;
   } else {
+    const u32 twin = findTwin(x, slot);
+    if (twin != NONE) {
+      addTwin(x, slot, twin);
+      return;
+    }
     u32 at = descend(x, blockOf(x, slot), least(level, x.topLevel));
     for (u32 l = least(level, x.topLevel) + 1; l-- > 0;) at = linkLevel(x, slot, at, l);
     if (level > x.topLevel) {
@@ -247,7 +269,8 @@ static void repairLevel(Index& x, u32 slot, u32 level) {
       const u32 other = beyond.at[i];
       if (x.visited[other] == x.epoch || !hasBit(x.linkedBits, other)) continue;
       x.visited[other] = x.epoch;
-      if (headerAt(x, other).level < level) continue;
+      const Header& header = headerAt(x, other);
+      if (header.state != LINKED || header.level < level) continue;
       offerResult(x, block, other, 2 * capacity);
     }
   }
@@ -295,7 +318,7 @@ static void replaceEntry(Index& x, u32 old) {
     const Links links = linksOf(x, old, l);
     for (u32 j = 0; j < links.count; j++) {
       const u32 slot = links.at[j];
-      if (!hasBit(x.linkedBits, slot) || headerAt(x, slot).level < l) continue;
+      if (headerAt(x, slot).state != LINKED || headerAt(x, slot).level < l) continue;
       x.entry = slot;
       x.topLevel = headerAt(x, slot).level;
       return;
@@ -303,7 +326,7 @@ static void replaceEntry(Index& x, u32 old) {
   }
   u32 best = NONE;
   for (u32 slot = 0; slot < x.slotCount; slot++) {
-    if (!hasBit(x.linkedBits, slot)) continue;
+    if (headerAt(x, slot).state != LINKED) continue;
     if (best == NONE || headerAt(x, slot).level > headerAt(x, best).level) best = slot;
   }
   x.entry = best;
@@ -318,7 +341,13 @@ static i32 removeVector(Index& x, u32 slot) {
     freeSlot(x, slot);
     return 0;
   }
+  if (header.state == TWIN) {
+    removeTwin(x, slot);
+    freeSlot(x, slot);
+    return 0;
+  }
   if (header.state != LINKED) return NO_SUCH_SLOT;
+  parkTwins(x, slot);
   header.state = DEAD;
   clearBit(x.linkedBits, slot);
   x.linked--;

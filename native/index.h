@@ -16,6 +16,8 @@ struct Header {
   i32 codeSum;
   // First of a chain of rows, one a level above 0.
   u32 firstRow;
+  // First of the chain of its twins.
+  u32 firstTwin;
   u16 linkCount;
   u8 level;
   u8 state;
@@ -31,10 +33,13 @@ struct Row {
 struct Index {
   u32 dimensions, floats, codeBytes, stride, metric, neighbours, breadth, rowBytes;
   // Slots that were ever used; rows likewise.
-  u32 slotCount, slotCapacity, rowCount, rowCapacity;
+  u32 slotCount, slotCapacity, rowCount;
+  // Nodes of the graph and their twins; removed nodes; vectors that wait for `link`.
   u32 linked, dead, pending;
   u32 entry, topLevel, freeSlot, freeRow, sweepAt;
   u16 epoch;
+  // Between beginImport and finishImport nothing may look at what was read.
+  bool isImporting;
   // Results of the last walk, farthest at the root.
   u32 resultCount;
   u8* query;
@@ -237,6 +242,20 @@ static void freeSlot(Index& x, u32 slot) {
   x.freeSlot = slot;
 }
 
+// The first link of a pending node holds its place in the list.
+static void putPending(Index& x, u32 slot) {
+  headerAt(x, slot).state = PENDING;
+  baseLinks(x, blockOf(x, slot))[0] = x.pending;
+  x.pendingSlots[x.pending++] = slot;
+}
+
+static void takePending(Index& x, u32 slot) {
+  const u32 place = baseLinks(x, blockOf(x, slot))[0];
+  const u32 last = x.pendingSlots[--x.pending];
+  x.pendingSlots[place] = last;
+  baseLinks(x, blockOf(x, last))[0] = place;
+}
+
 // Reads a vector of the caller: checks it, brings a cosine one to length 1, makes its codes. Writes
 // codes and header fields of `block`, and the padded original.
 static i32 prepare(const Index& x, const float* values, u8* block, float* original) {
@@ -298,9 +317,8 @@ static i32 addVector(Index& x, const float* values, u32 key) {
   copyBytes(originalOf(x, slot), x.queryOriginal, x.floats * sizeof(float));
   Header& header = headerOf(x, block);
   header.level = (u8)level;
-  header.state = PENDING;
   header.linkCount = 0;
-  header.firstRow = NONE;
+  header.firstRow = header.firstTwin = NONE;
   for (u32 l = 0; l < level; l++) {
     u32 row = x.freeRow;
     if (row != NONE) x.freeRow = rowAt(x, row).next;
@@ -309,15 +327,6 @@ static i32 addVector(Index& x, const float* values, u32 key) {
     rowAt(x, row).linkCount = 0;
     header.firstRow = row;
   }
-  // The first link of a pending node holds its place in the list.
-  baseLinks(x, block)[0] = x.pending;
-  x.pendingSlots[x.pending++] = slot;
+  putPending(x, slot);
   return (i32)slot;
-}
-
-static void takePending(Index& x, u32 slot) {
-  const u32 place = baseLinks(x, blockOf(x, slot))[0];
-  const u32 last = x.pendingSlots[--x.pending];
-  x.pendingSlots[place] = last;
-  baseLinks(x, blockOf(x, last))[0] = place;
 }

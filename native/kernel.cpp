@@ -62,10 +62,13 @@ ABI(create) Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadt
   return x;
 }
 
-ABI(add) i32 add(Index* x, const float* values, u32 key) { return addVector(*x, values, key); }
+ABI(add) i32 add(Index* x, const float* values, u32 key) {
+  return x->isImporting ? (i32)OUT_OF_RANGE : addVector(*x, values, key);
+}
 
 // Links up to so many pending vectors. Answers how many are left.
 ABI(link) i32 link(Index* x, u32 nodes) {
+  if (x->isImporting) return OUT_OF_RANGE;
   for (; nodes > 0 && x->pending > 0; nodes--) {
     const u32 slot = x->pendingSlots[x->pending - 1];
     takePending(*x, slot);
@@ -75,13 +78,16 @@ ABI(link) i32 link(Index* x, u32 nodes) {
   return (i32)x->pending;
 }
 
-ABI(remove) i32 removeSlot(Index* x, u32 slot) { return removeVector(*x, slot); }
+ABI(remove) i32 removeSlot(Index* x, u32 slot) {
+  return x->isImporting ? (i32)OUT_OF_RANGE : removeVector(*x, slot);
+}
 
 // The original as it is kept: of length 1 for cosine.
 ABI(vector) i32 vector(const Index* x, u32 slot, float* out) {
+  if (x->isImporting) return OUT_OF_RANGE;
   if (slot >= x->slotCount) return NO_SUCH_SLOT;
   const u8 state = headerAt(*x, slot).state;
-  if (state != PENDING && state != LINKED) return NO_SUCH_SLOT;
+  if (state == FREE || state >= DEAD) return NO_SUCH_SLOT;
   copyBytes(out, originalOf(*x, slot), x->dimensions * sizeof(float));
   return 0;
 }
@@ -89,6 +95,7 @@ ABI(vector) i32 vector(const Index* x, u32 slot, float* out) {
 ABI(search)
 i32 search(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, const u8* filter,
            u32 filterBytes, u32* slots, double* scores, u32* counts) {
+  if (x->isImporting) return OUT_OF_RANGE;
   return searchBatch(*x, queries, queryCount, k, breadth, {filter, filterBytes}, slots, scores, counts);
 }
 
@@ -114,7 +121,7 @@ ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows) { return beginIm
 ABI(write) i32 writeElements(Index* x, u32 part, u32 from, u32 count, const u8* in) {
   return writePart(*x, part, from, count, in);
 }
-// After a failure the index is only good for `destroy`.
+// After a failure the index takes no other calls but `destroy`.
 ABI(finishImport) i32 endImport(Index* x, u32 entry, u32 topLevel) {
   return finishImport(*x, entry, topLevel);
 }

@@ -50,7 +50,7 @@ static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth
       scanBits(x, x.allowedBits, breadth);
     } else {
       const u8* kept = isFiltered ? x.allowedBits : x.dead > 0 ? x.linkedBits : nullptr;
-      searchLevel(x, x.query, descend(x, x.query, 0), breadth, 0, kept);
+      searchLevel(x, x.query, descend(x, x.query, 0), breadth, 0, kept, true);
     }
   }
   for (u32 i = 0; i < x.pending; i++) {

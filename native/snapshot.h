@@ -31,7 +31,7 @@ static i32 readPart(const Index& x, u32 part, u32 from, u32 count, u8* out) {
 
 // Makes room in an empty index; until `finishImport` no other call may be made.
 static i32 beginImport(Index& x, u32 slots, u32 rows) {
-  if (x.slotCount != 0 || x.rowCount != 0) return OUT_OF_RANGE;
+  if (x.isImporting || x.slotCount != 0 || x.rowCount != 0) return OUT_OF_RANGE;
   if (slots > SLOTS_MAX || rows > SLOTS_MAX) return FULL;
   i32 failure = 0;
   for (u32 at = 0; at < slots && failure == 0; at += CHUNK_SLOTS) {
@@ -43,11 +43,14 @@ static i32 beginImport(Index& x, u32 slots, u32 rows) {
   if (failure != 0) return failure;
   x.slotCount = slots;
   x.rowCount = rows;
+  x.isImporting = true;
   return 0;
 }
 
 static i32 writePart(Index& x, u32 part, u32 from, u32 count, const u8* in) {
-  if (part >= PARTS || (u64)from + count > elementCount(x, part)) return OUT_OF_RANGE;
+  if (!x.isImporting || part >= PARTS || (u64)from + count > elementCount(x, part)) {
+    return OUT_OF_RANGE;
+  }
   const u32 bytes = elementBytes(x, part);
   for (u32 i = 0; i < count;) {
     const u32 run = least(count - i, CHUNK_SLOTS - (from + i) % CHUNK_SLOTS);
@@ -111,7 +114,9 @@ static void findFreeRows(Index& x, const u8* rowsTaken) {
 
 static bool hasSoundNodes(const Index& x, u8* rowsTaken) {
   for (u32 slot = 0; slot < x.slotCount; slot++) {
-    const Header& header = headerAt(x, slot);
+    Header& header = headerAt(x, slot);
+    // Chains of twins are put together anew.
+    header.firstTwin = NONE;
     if (header.state > DEAD_BEFORE_SWEEP || header.level > LEVEL_MAX) return false;
     if (header.linkCount > 2 * x.neighbours) return false;
     if (header.state < LINKED && header.linkCount != 0) return false;
@@ -123,6 +128,7 @@ static bool hasSoundNodes(const Index& x, u8* rowsTaken) {
 
 // Checks every number that was read, and counts anew what follows from them.
 static i32 finishImport(Index& x, u32 entry, u32 topLevel) {
+  if (!x.isImporting) return OUT_OF_RANGE;
   const size rowBits = (size)x.rowCount / 8 + 1;
   u8* rowsTaken = (u8*)take(x, rowBits);
   if (rowsTaken == nullptr) return NO_MEMORY;
@@ -137,8 +143,11 @@ static i32 finishImport(Index& x, u32 entry, u32 topLevel) {
       baseLinks(x, blockOf(x, slot))[0] = x.freeSlot;
       x.freeSlot = slot;
     } else if (header.state == PENDING) {
-      baseLinks(x, blockOf(x, slot))[0] = x.pending;
-      x.pendingSlots[x.pending++] = slot;
+      putPending(x, slot);
+    } else if (header.state == TWIN) {
+      const u32 node = twinLinks(x, slot)[TWIN_NODE];
+      if (node >= x.slotCount || headerAt(x, node).state != LINKED) return DAMAGED;
+      addTwin(x, slot, node);
     } else {
       for (u32 l = 0; l <= header.level; l++) {
         if (!hasSoundLinks(x, slot, l)) return DAMAGED;
@@ -151,11 +160,12 @@ static i32 finishImport(Index& x, u32 entry, u32 topLevel) {
       }
     }
   }
-  const bool hasEntry = entry < x.slotCount && hasBit(x.linkedBits, entry);
+  const bool hasEntry = entry < x.slotCount && headerAt(x, entry).state == LINKED;
   if (x.linked == 0 ? entry != NONE || x.dead > 0 : !hasEntry) return DAMAGED;
   if (hasEntry && headerAt(x, entry).level != topLevel) return DAMAGED;
   x.entry = entry;
   x.topLevel = hasEntry ? topLevel : 0;
+  x.isImporting = false;
   return 0;
 }
 

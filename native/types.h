@@ -43,11 +43,14 @@ enum State {
   FREE = 0,
   // Stored and found by scanning, not in the graph yet.
   PENDING = 1,
-  LINKED = 2,
+  // The same codes as a linked node, found by way of that one: a crowd of copies in the graph would
+  // cut itself and its neighbours off from the rest.
+  TWIN = 2,
+  LINKED = 3,
   // Removed, but others still link to it: walked through, never returned.
-  DEAD = 3,
+  DEAD = 4,
   // Dead since before the running sweep began: free when it ends.
-  DEAD_BEFORE_SWEEP = 4,
+  DEAD_BEFORE_SWEEP = 5,
 };
 
 struct Candidate {

@@ -10,13 +10,20 @@ import { dotCodes, dotOriginals, squaredDistance } from './inner-products.js';
 
 /** The query in place of a slot. */
 export const QUERY = -1;
-export const STATE = { free: 0, pending: 1, linked: 2, dead: 3, deadBeforeSweep: 4 } as const;
+export const STATE = {
+  free: 0,
+  pending: 1,
+  twin: 2,
+  linked: 3,
+  dead: 4,
+  deadBeforeSweep: 5,
+} as const;
 
 const EUCLIDEAN = METRICS.indexOf('euclidean');
 const COSINE = METRICS.indexOf('cosine');
 const SLOTS_FIRST = 1024;
-/** Words of a header: scale, squares, code sum, first row, then link count, level and state. */
-export const HEADER_WORDS = 5;
+/** Words of a header: scale, squares, code sum, first row and twin; link count, level and state. */
+export const HEADER_WORDS = 6;
 
 export function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
@@ -55,6 +62,7 @@ export class Arena {
   freeRow = NONE;
   sweepAt = 0;
   epoch = 0;
+  isImporting = false;
 
   readonly results = new Candidates(BREADTH_MAX + 1);
   readonly sorted = new Candidates(BREADTH_MAX + 1);
@@ -98,20 +106,28 @@ export class Arena {
     return this.words[this.headerOf(slot) + 3]!;
   }
 
+  firstTwinOf(slot: number): number {
+    return this.words[this.headerOf(slot) + 4]!;
+  }
+
+  setFirstTwin(slot: number, twin: number): void {
+    this.words[this.headerOf(slot) + 4] = twin;
+  }
+
   linkCountOf(slot: number): number {
-    return this.words[this.headerOf(slot) + 4]! & 0xffff;
+    return this.words[this.headerOf(slot) + 5]! & 0xffff;
   }
 
   levelOf(slot: number): number {
-    return (this.words[this.headerOf(slot) + 4]! >>> 16) & 0xff;
+    return (this.words[this.headerOf(slot) + 5]! >>> 16) & 0xff;
   }
 
   stateOf(slot: number): number {
-    return this.words[this.headerOf(slot) + 4]! >>> 24;
+    return this.words[this.headerOf(slot) + 5]! >>> 24;
   }
 
   setNode(slot: number, linkCount: number, level: number, state: number): void {
-    this.words[this.headerOf(slot) + 4] = (linkCount | (level << 16) | (state << 24)) >>> 0;
+    this.words[this.headerOf(slot) + 5] = (linkCount | (level << 16) | (state << 24)) >>> 0;
   }
 
   setLinkCountOf(slot: number, linkCount: number): void {
@@ -263,9 +279,16 @@ export class Arena {
       first = row;
     }
     words[this.headerOf(slot) + 3] = first;
-    words[this.baseLinksOf(slot)] = this.pending;
-    this.pendingSlots[this.pending++] = slot;
+    this.setFirstTwin(slot, NONE);
+    this.putPending(slot);
     return slot;
+  }
+
+  /** The first link of a pending node holds its place in the list. */
+  putPending(slot: number): void {
+    this.setState(slot, STATE.pending);
+    this.words[this.baseLinksOf(slot)] = this.pending;
+    this.pendingSlots[this.pending++] = slot;
   }
 
   takePending(slot: number): void {

@@ -2,7 +2,8 @@
 import { FAILURE, NONE } from '../kernel.js';
 import { SWEEP_NODES } from '../limits.js';
 import { clearBit, hasBit, setBit, STATE, type Arena } from './arena.js';
-import { dropFarthest, dropNearest, pushFarthest, pushNearest, type Candidates } from './heaps.js';
+import { dropFarthest, dropNearest, pushFarthest, pushNearest } from './heaps.js';
+import { addTwin, hasSameCodes, nextTwinOf, parkTwins, removeTwin } from './twins.js';
 
 /** Links of a node on a level: an array, where they begin in it, and how many. */
 interface Links {
@@ -71,6 +72,28 @@ export function descend(x: Arena, query: number, level: number): number {
   return at;
 }
 
+function keepResult(x: Arena, distance: number, slot: number, breadth: number): void {
+  pushFarthest(x.results, distance, slot);
+  if (x.results.count > breadth) dropFarthest(x.results);
+}
+
+/** Twins are as near as their node; those that do not fit are left out. */
+function keepTwins(
+  x: Arena,
+  first: number,
+  distance: number,
+  breadth: number,
+  allowed: Uint8Array | null,
+): void {
+  const { results, visited, epoch } = x;
+  for (let slot = first; slot !== NONE; slot = nextTwinOf(x, slot)) {
+    if (results.count >= breadth && !(distance < results.distances[0]!)) return;
+    if (visited[slot] === epoch) continue;
+    visited[slot] = epoch;
+    if (allowed === null || hasBit(allowed, slot)) keepResult(x, distance, slot, breadth);
+  }
+}
+
 /** Algorithm 2: leaves the `breadth` nearest in x.results. */
 export function searchLevel(
   x: Arena,
@@ -79,6 +102,7 @@ export function searchLevel(
   breadth: number,
   level: number,
   allowed: Uint8Array | null,
+  withTwins: boolean,
 ): void {
   beginVisits(x);
   const { results, walk, visited, epoch } = x;
@@ -88,6 +112,7 @@ export function searchLevel(
   visited[from] = epoch;
   pushNearest(walk, first, from);
   if (allowed === null || hasBit(allowed, from)) pushFarthest(results, first, from);
+  if (withTwins) keepTwins(x, x.firstTwinOf(from), first, breadth, allowed);
   while (walk.count > 0) {
     if (results.count >= breadth && walk.distances[0]! > results.distances[0]!) break;
     const current = walk.slots[0]!;
@@ -101,14 +126,13 @@ export function searchLevel(
       const distance = x.distance(query, slot);
       if (results.count >= breadth && !(distance < results.distances[0]!)) continue;
       pushNearest(walk, distance, slot);
-      if (allowed !== null && !hasBit(allowed, slot)) continue;
-      pushFarthest(results, distance, slot);
-      if (results.count > breadth) dropFarthest(results);
+      if (allowed === null || hasBit(allowed, slot)) keepResult(x, distance, slot, breadth);
+      if (withTwins) keepTwins(x, x.firstTwinOf(slot), distance, breadth, allowed);
     }
   }
 }
 
-/** Moves x.results to x.sorted, nearest first; of equal distances the newest slot first. */
+/** Moves x.results to x.sorted, nearest first. */
 function sortResults(x: Arena): number {
   const { results, sorted } = x;
   const count = results.count;
@@ -117,47 +141,26 @@ function sortResults(x: Arena): number {
     sorted.slots[at] = results.slots[0]!;
     dropFarthest(results);
   }
-  const { distances, slots } = sorted;
-  for (let i = 1; i < count; i += 1) {
-    const distance = distances[i]!;
-    const slot = slots[i]!;
-    let j = i;
-    // Equal distances lie together: only their slots have to move.
-    while (j > 0 && distances[j - 1] === distance && slots[j - 1]! < slot) {
-      slots[j] = slots[j - 1]!;
-      j -= 1;
-    }
-    slots[j] = slot;
-  }
   return count;
-}
-
-function keep(chosen: Candidates, distance: number, slot: number): void {
-  chosen.distances[chosen.count] = distance;
-  chosen.slots[chosen.count] = slot;
-  chosen.count += 1;
 }
 
 /** Algorithm 4 over x.sorted, into x.chosen. */
 function selectNeighbours(x: Arena, count: number, capacity: number): number {
   const { sorted, chosen } = x;
-  chosen.count = 0;
-  let copies = 0;
-  for (let i = 0; i < count && chosen.count < capacity; i += 1) {
+  let kept = 0;
+  for (let i = 0; i < count && kept < capacity; i += 1) {
     const item = sorted.distances[i]!;
     const slot = sorted.slots[i]!;
     let isDiverse = true;
-    let isCopy = false;
-    for (let j = 0; j < chosen.count && isDiverse; j += 1) {
-      const distance = x.distance(slot, chosen.slots[j]!);
-      if (distance < item) isDiverse = false;
-      else if (distance === item) isCopy = true;
+    for (let j = 0; j < kept && isDiverse; j += 1) {
+      isDiverse = !(x.distance(slot, chosen.slots[j]!) < item);
     }
-    if (!isDiverse || (isCopy && copies * 4 >= capacity)) continue;
-    if (isCopy) copies += 1;
-    keep(chosen, item, slot);
+    if (!isDiverse) continue;
+    chosen.distances[kept] = item;
+    chosen.slots[kept] = slot;
+    kept += 1;
   }
-  return chosen.count;
+  return kept;
 }
 
 export function offerResult(x: Arena, query: number, slot: number, limit: number): void {
@@ -198,18 +201,34 @@ function connect(x: Arena, from: number, to: number, distance: number, level: nu
   writeChosen(x, from, level, selectNeighbours(x, sortResults(x), capacity));
 }
 
+/** The nearest nodes of the graph to one that is to be linked, in x.results. */
+function searchNodes(x: Arena, slot: number, from: number, breadth: number, level: number): void {
+  searchLevel(x, slot, from, breadth, level, x.dead > 0 ? x.linkedBits : null, false);
+  if (x.dead === 0) return;
+  const { sorted } = x;
+  const found = sortResults(x);
+  for (let i = 0; i < found; i += 1) {
+    const other = sorted.slots[i]!;
+    if (other === slot || x.stateOf(other) !== STATE.linked) continue;
+    pushFarthest(x.results, sorted.distances[i]!, other);
+  }
+}
+
+/** A node of the graph with the same codes, or NONE. Looks at the few nearest only. */
+function findTwin(x: Arena, slot: number): number {
+  searchNodes(x, slot, descend(x, slot, 0), x.neighbours, 0);
+  for (let i = 0; i < x.results.count; i += 1) {
+    const other = x.results.slots[i]!;
+    if (hasSameCodes(x, slot, other)) return other;
+  }
+  return NONE;
+}
+
 /** Links one node on one level, from where the level above ended. Answers where to go on. */
 function linkLevel(x: Arena, slot: number, from: number, level: number): number {
-  searchLevel(x, slot, from, x.breadth, level, x.dead > 0 ? x.linkedBits : null);
+  searchNodes(x, slot, from, x.breadth, level);
   const { sorted, chosen } = x;
-  const found = sortResults(x);
-  let others = 0;
-  for (let i = 0; i < found; i += 1) {
-    if (sorted.slots[i] === slot) continue;
-    sorted.distances[others] = sorted.distances[i]!;
-    sorted.slots[others] = sorted.slots[i]!;
-    others += 1;
-  }
+  const others = sortResults(x);
   if (others === 0) return from;
   const nearest = sorted.slots[0]!;
   const count = selectNeighbours(x, others, x.neighbours);
@@ -228,6 +247,11 @@ function linkNode(x: Arena, slot: number): void {
     x.entry = slot;
     x.topLevel = level;
   } else {
+    const twin = findTwin(x, slot);
+    if (twin !== NONE) {
+      addTwin(x, slot, twin);
+      return;
+    }
     const shared = Math.min(level, x.topLevel);
     let at = descend(x, slot, shared);
     for (let l = shared; l >= 0; l -= 1) at = linkLevel(x, slot, at, l);
@@ -286,7 +310,8 @@ function repairLevel(x: Arena, slot: number, level: number): void {
 function offerRepair(x: Arena, slot: number, other: number, level: number, capacity: number): void {
   if (x.visited[other] === x.epoch) return;
   x.visited[other] = x.epoch;
-  if (x.levelOf(other) >= level) offerResult(x, slot, other, 2 * capacity);
+  if (x.stateOf(other) !== STATE.linked || x.levelOf(other) < level) return;
+  offerResult(x, slot, other, 2 * capacity);
 }
 
 /** When all nodes have been looked at, nobody links to those that were dead when the round began. */
@@ -326,7 +351,7 @@ function replaceEntry(x: Arena, old: number): void {
     readLinks(x, old, l, held);
     for (let j = 0; j < held.count; j += 1) {
       const slot = held.array[held.at + j]!;
-      if (!hasBit(x.linkedBits, slot) || x.levelOf(slot) < l) continue;
+      if (x.stateOf(slot) !== STATE.linked || x.levelOf(slot) < l) continue;
       x.entry = slot;
       x.topLevel = x.levelOf(slot);
       return;
@@ -334,7 +359,7 @@ function replaceEntry(x: Arena, old: number): void {
   }
   let best = NONE;
   for (let slot = 0; slot < x.slotCount; slot += 1) {
-    if (!hasBit(x.linkedBits, slot)) continue;
+    if (x.stateOf(slot) !== STATE.linked) continue;
     if (best === NONE || x.levelOf(slot) > x.levelOf(best)) best = slot;
   }
   x.entry = best;
@@ -349,7 +374,13 @@ export function removeVector(x: Arena, slot: number): number {
     x.release(slot);
     return 0;
   }
+  if (state === STATE.twin) {
+    removeTwin(x, slot);
+    x.release(slot);
+    return 0;
+  }
   if (state !== STATE.linked) return FAILURE.noSuchSlot;
+  parkTwins(x, slot);
   x.setState(slot, STATE.dead);
   clearBit(x.linkedBits, slot);
   x.linked -= 1;

@@ -1,12 +1,13 @@
 /** The kernel in plain JavaScript: the last rung, where neither the addon nor WebAssembly can run. */
 import {
   FAILURE,
+  NONE,
   type Description,
   type Kernel,
   type KernelSettings,
   type Part,
 } from '../kernel.js';
-import { Arena } from './arena.js';
+import { Arena, STATE } from './arena.js';
 import { linkPending, removeVector } from './graph.js';
 import { beginImport, finishImport, readPart, writePart } from './parts.js';
 import { searchBatch } from './search.js';
@@ -20,28 +21,35 @@ export class JavaScriptKernel implements Kernel {
   }
 
   add(values: Float32Array, key: number): number {
-    return this.#arena.add(values, key);
+    const x = this.#arena;
+    return this.#refuses([], values, x.dimensions) ? FAILURE.outOfRange : x.add(values, key);
   }
 
   link(nodes: number): number {
-    return linkPending(this.#arena, nodes);
+    return this.#refuses([nodes]) ? FAILURE.outOfRange : linkPending(this.#arena, nodes);
   }
 
   remove(slot: number): number {
-    return removeVector(this.#arena, slot);
+    return this.#refuses([slot]) ? FAILURE.outOfRange : removeVector(this.#arena, slot);
   }
 
   vector(slot: number, out: Float32Array): number {
     const x = this.#arena;
-    const state = slot < x.slotCount ? x.stateOf(slot) : 0;
-    if (state !== 1 && state !== 2) return FAILURE.noSuchSlot;
+    if (this.#refuses([slot], out, x.dimensions)) return FAILURE.outOfRange;
+    const state = slot < x.slotCount ? x.stateOf(slot) : STATE.free;
+    if (state === STATE.free || state >= STATE.dead) return FAILURE.noSuchSlot;
     const at = (slot + 1) * x.floats;
     out.set(x.originals.subarray(at, at + x.dimensions));
     return 0;
   }
 
   search(...search: Parameters<Kernel['search']>): number {
-    return searchBatch(this.#arena, ...search);
+    const x = this.#arena;
+    const [queries, queryCount, k, breadth] = search;
+    if (this.#refuses([queryCount, k, breadth], queries, queryCount * x.dimensions)) {
+      return FAILURE.outOfRange;
+    }
+    return searchBatch(x, ...search);
   }
 
   describe(out: Uint32Array): void {
@@ -69,18 +77,22 @@ export class JavaScriptKernel implements Kernel {
   }
 
   read(part: Part, from: number, count: number, out: Uint8Array): number {
+    if (this.#refuses([part, from, count])) return FAILURE.outOfRange;
     return readPart(this.#arena, part, from, count, out);
   }
 
   beginImport(slots: number, rows: number): number {
+    if (this.#refuses([slots, rows])) return FAILURE.outOfRange;
     return beginImport(this.#arena, slots, rows);
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
+    if (!areCounts([part, from, count])) return FAILURE.outOfRange;
     return writePart(this.#arena, part, from, count, bytes);
   }
 
   finishImport(entry: number, topLevel: number): number {
+    if (!areCounts([entry, topLevel])) return FAILURE.outOfRange;
     return finishImport(this.#arena, entry, topLevel);
   }
 
@@ -90,4 +102,14 @@ export class JavaScriptKernel implements Kernel {
 
   /** Nothing to do: the garbage collector takes it. */
   destroy(): void {}
+
+  /** Whether a call has to be refused: during an import, and with arguments that could do harm. */
+  #refuses(counts: readonly number[], values?: Float32Array, length = 0): boolean {
+    if (this.#arena.isImporting || !areCounts(counts)) return true;
+    return values !== undefined && !(values instanceof Float32Array && values.length === length);
+  }
+}
+
+function areCounts(values: readonly number[]): boolean {
+  return values.every((value) => Number.isInteger(value) && value >= 0 && value <= NONE);
 }

@@ -1,7 +1,8 @@
 /** Parts of an index as bytes, and the check of what was read, as in native/snapshot.h. */
 import { FAILURE, NONE, PART, type Part } from '../kernel.js';
 import { LEVEL_MAX, SLOTS_MAX } from '../limits.js';
-import { hasBit, setBit, STATE, type Arena } from './arena.js';
+import { setBit, hasBit, STATE, type Arena } from './arena.js';
+import { addTwin, nodeOfTwin } from './twins.js';
 
 /** A part as the bytes that it lies in. */
 function locate(x: Arena, part: Part): { bytes: Uint8Array; start: number; each: number } {
@@ -38,19 +39,20 @@ export function writePart(
   count: number,
   bytes: Uint8Array,
 ): number {
-  if (isOutside(x, part, from, count)) return FAILURE.outOfRange;
+  if (!x.isImporting || isOutside(x, part, from, count)) return FAILURE.outOfRange;
   const place = locate(x, part);
   place.bytes.set(bytes.subarray(0, count * place.each), place.start + from * place.each);
   return 0;
 }
 
 export function beginImport(x: Arena, slots: number, rows: number): number {
-  if (x.slotCount !== 0 || x.rowCount !== 0) return FAILURE.outOfRange;
+  if (x.isImporting || x.slotCount !== 0 || x.rowCount !== 0) return FAILURE.outOfRange;
   if (slots > SLOTS_MAX || rows > SLOTS_MAX) return FAILURE.full;
   const failure = x.reserveSlots(slots) || x.reserveRows(rows);
   if (failure !== 0) return failure;
   x.slotCount = slots;
   x.rowCount = rows;
+  x.isImporting = true;
   return 0;
 }
 
@@ -88,6 +90,8 @@ function hasSoundNodes(x: Arena, rowsTaken: Uint8Array): boolean {
     const state = x.stateOf(slot);
     const level = x.levelOf(slot);
     const linkCount = x.linkCountOf(slot);
+    // Chains of twins are put together anew.
+    x.setFirstTwin(slot, NONE);
     if (state > STATE.deadBeforeSweep || level > LEVEL_MAX) return false;
     if (linkCount > 2 * x.neighbours) return false;
     if (state < STATE.linked && linkCount !== 0) return false;
@@ -127,6 +131,7 @@ function findFreeRows(x: Arena, rowsTaken: Uint8Array): void {
 
 /** Checks every number that was read, and counts anew what follows from them. */
 export function finishImport(x: Arena, entry: number, topLevel: number): number {
+  if (!x.isImporting) return FAILURE.outOfRange;
   const rowsTaken = new Uint8Array((x.rowCount >> 3) + 1);
   if (!hasSoundNodes(x, rowsTaken)) return FAILURE.damaged;
   findFreeRows(x, rowsTaken);
@@ -137,8 +142,11 @@ export function finishImport(x: Arena, entry: number, topLevel: number): number 
       x.words[x.baseLinksOf(slot)] = x.freeSlot;
       x.freeSlot = slot;
     } else if (state === STATE.pending) {
-      x.words[x.baseLinksOf(slot)] = x.pending;
-      x.pendingSlots[x.pending++] = slot;
+      x.putPending(slot);
+    } else if (state === STATE.twin) {
+      const node = nodeOfTwin(x, slot);
+      if (node >= x.slotCount || x.stateOf(node) !== STATE.linked) return FAILURE.damaged;
+      addTwin(x, slot, node);
     } else {
       if (!hasSoundLinks(x, slot)) return FAILURE.damaged;
       if (state === STATE.linked) {
@@ -149,10 +157,11 @@ export function finishImport(x: Arena, entry: number, topLevel: number): number 
       }
     }
   }
-  const hasEntry = entry < x.slotCount && hasBit(x.linkedBits, entry);
+  const hasEntry = entry < x.slotCount && x.stateOf(entry) === STATE.linked;
   if (x.linked === 0 ? entry !== NONE || x.dead > 0 : !hasEntry) return FAILURE.damaged;
   if (hasEntry && x.levelOf(entry) !== topLevel) return FAILURE.damaged;
   x.entry = entry;
   x.topLevel = hasEntry ? topLevel : 0;
+  x.isImporting = false;
   return 0;
 }

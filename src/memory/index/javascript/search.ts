@@ -45,7 +45,7 @@ function searchCodes(x: Arena, filter: Uint8Array | null, allowed: number, bread
     } else {
       const withoutFilter = x.dead > 0 ? x.linkedBits : null;
       const kept = filter === null ? withoutFilter : x.allowedBits;
-      searchLevel(x, QUERY, descend(x, QUERY, 0), breadth, 0, kept);
+      searchLevel(x, QUERY, descend(x, QUERY, 0), breadth, 0, kept, true);
     }
   }
   for (let i = 0; i < x.pending; i += 1) {
@@ -86,7 +86,8 @@ export function searchBatch(
   scores: Float64Array,
   counts: Uint32Array,
 ): number {
-  if (k < 1 || k > BREADTH_MAX || breadth > BREADTH_MAX) return FAILURE.outOfRange;
+  if (!(k >= 1 && k <= BREADTH_MAX && breadth >= 0 && breadth <= BREADTH_MAX))
+    return FAILURE.outOfRange;
   const { ranked } = x;
   const allowed = filter === null ? 0 : applyFilter(x, filter);
   for (let i = 0; i < queryCount; i += 1) {
