@@ -113,10 +113,7 @@ static inline size rowChunkBytes(const Index& x) { return (size)CHUNK_SLOTS * x.
 
 static void* take(Index& x, size bytes) {
   void* at = obtain(bytes);
-  if (at != nullptr) {
-    x.bytes += bytes;
-    clearBytes(at, bytes);
-  }
+  if (at != nullptr) x.bytes += bytes;
   return at;
 }
 

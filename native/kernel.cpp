@@ -38,7 +38,6 @@ ABI(create) Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadt
   if (breadth < neighbours || breadth > BREADTH_MAX) return nullptr;
   Index* x = (Index*)obtain(sizeof(Index));
   if (x == nullptr) return nullptr;
-  clearBytes(x, sizeof(Index));
   x->bytes = sizeof(Index);
   x->dimensions = dimensions;
   x->metric = metric;

@@ -1,4 +1,5 @@
-// Where memory comes from: the C library in the addon, the linear memory in WebAssembly.
+// Where memory comes from: the system in the addon, the linear memory in WebAssembly. It comes as
+// zeros and aligned to 64 bytes, or not at all: then null.
 #pragma once
 #include "types.h"
 
@@ -8,7 +9,7 @@ extern u8 __heap_base;
 static size heapEnd = 0;
 static const size PAGE_BYTES = 65536;
 
-// An instance serves one index, and what the index lets go of is only what it outgrew: a little.
+// Nothing is used twice, so it is zeros. An instance serves one index, and what the index lets go of is only what it outgrew: a little.
 static void* obtain(size bytes) {
   if (heapEnd == 0) heapEnd = ((size)&__heap_base + 63) & ~(size)63;
   const size at = heapEnd;
@@ -25,7 +26,7 @@ static void release(void*, size) {}
 
 #else
 
-// Given by the addon: aligned to 64 bytes, null when there is no memory.
+// Given by the addon.
 extern "C" void* vectorKernelObtain(size bytes);
 extern "C" void vectorKernelRelease(void* at, size bytes);
 static void* obtain(size bytes) { return vectorKernelObtain(bytes); }

@@ -14,8 +14,8 @@ static const u32 DIMENSIONS_MAX = 4096;
 static const u32 NEIGHBOURS_MAX = 64;
 static const u32 BREADTH_MAX = 4096;
 static const u32 LEVEL_MAX = 12;
-static const u32 CHUNK_SLOTS = 1024;
-static const u32 CHUNKS_MAX = 4096;
+static const u32 CHUNK_SLOTS = 4096;
+static const u32 CHUNKS_MAX = 1024;
 static const u32 SLOTS_MAX = CHUNK_SLOTS * CHUNKS_MAX;
 static const float COMPONENT_MAX = 1e15f;
 // Below this a largest component has no usable reciprocal in float32.

@@ -60,7 +60,7 @@ function checkNumber(what: string, value: number, least: number, most: number): 
 }
 
 /** Settings with the defaults in place. Throws `invalid` where one is out of range. */
-export function kernelSettings(options: HnswOptions): KernelSettings {
+function kernelSettings(options: HnswOptions): KernelSettings {
   const { dimensions, metric = 'cosine' } = options;
   const { neighbours = NEIGHBOURS_DEFAULT, buildBreadth = BUILD_BREADTH_DEFAULT } = options;
   if (!METRICS.includes(metric)) {

@@ -19,3 +19,7 @@ export const SCALE_MIN = Math.fround(1e-30);
 export const SWEEP_NODES = 16;
 /** Queries of one search call. */
 export const QUERIES_MAX = 100_000;
+/** Longest label of a snapshot. */
+export const LABEL_BYTES_MAX = 65_536;
+/** Elements of a snapshot that are read or written at once; part of the format. */
+export const ELEMENTS_PER_PIECE = 1024;

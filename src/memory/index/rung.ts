@@ -8,7 +8,7 @@ import { checked, FAILURE, type Kernel, type KernelSettings } from './kernel.js'
 import { loadAddon, NativeKernel } from './native-kernel.js';
 import { compileWasm, WasmKernel } from './wasm-kernel.js';
 
-export const RUNGS = ['native', 'wasm', 'js'] as const;
+const RUNGS = ['native', 'wasm', 'js'] as const;
 export type Rung = (typeof RUNGS)[number];
 
 export const RUNG_VARIABLE = 'AGENTIC_FLOW_SIMD';

@@ -23,9 +23,9 @@ const EUCLIDEAN = METRICS.indexOf('euclidean');
 const COSINE = METRICS.indexOf('cosine');
 const SLOTS_FIRST = 1024;
 /** Words of a header: scale, squares, code sum, first row and twin; link count, level and state. */
-export const HEADER_WORDS = 6;
+const HEADER_WORDS = 6;
 
-export function roundUp(value: number, step: number): number {
+function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
 }
 
