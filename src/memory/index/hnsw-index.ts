@@ -178,6 +178,31 @@ export class HnswIndex {
     return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
   }
 
+  /** In no particular order. */
+  ids(): IterableIterator<string> {
+    return this.#slots.keys();
+  }
+
+  /** A filter for `search` of the ids given; others than those of the index do not matter. */
+  filterOf(ids: Iterable<string>): Uint8Array {
+    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
+    for (const id of ids) {
+      const slot = this.#slots.get(id);
+      if (slot !== undefined) bits[slot >> 3]! |= 1 << (slot & 7);
+    }
+    return bits;
+  }
+
+  /** A filter for `search` of all but the ids given. */
+  filterWithout(ids: Iterable<string>): Uint8Array {
+    const bits = new Uint8Array((this.#ids.length + 7) >> 3).fill(0xff);
+    for (const id of ids) {
+      const slot = this.#slots.get(id);
+      if (slot !== undefined) bits[slot >> 3]! &= ~(1 << (slot & 7));
+    }
+    return bits;
+  }
+
   /** A filter for `search` of those whose id passes. It is for the index as it is now. */
   filter(passes: (id: string) => boolean): Uint8Array {
     const bits = new Uint8Array((this.#ids.length + 7) >> 3);

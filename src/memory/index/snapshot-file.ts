@@ -10,6 +10,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MemoryError, memoryError, translateError } from '../errors.js';
 import { HnswIndex } from './hnsw-index.js';
@@ -22,7 +23,6 @@ import {
   encodeHeader,
   HEADER_BYTES,
   layOut,
-  type BySection,
   type ElementBytes,
   type SnapshotHeader,
 } from './snapshot-header.js';
@@ -39,15 +39,13 @@ const STATES_FOUND: ReadonlySet<number> = new Set([1, 2, 3]);
  * Throws `invalid`, `disk-full`, `read-only`, `io`.
  */
 export function saveSnapshot(index: HnswIndex, path: string, label = ''): void {
-  const labelBytes = Buffer.from(label);
-  if (labelBytes.length > LABEL_BYTES_MAX) {
-    throw new MemoryError('invalid', `a label of ${labelBytes.length} bytes is too long`, path);
-  }
   const temporary = `${path}.new`;
   try {
-    const file = openSync(temporary, 'w', 0o600);
+    const pieces = snapshotPieces(index, label, path);
+    rmSync(temporary, { force: true });
+    const file = openSync(temporary, 'wx', 0o600);
     try {
-      writeSnapshot(file, index, labelBytes);
+      for (const { start, bytes } of pieces) writeAll(file, bytes, start);
       fdatasyncSync(file);
     } finally {
       closeSync(file);
@@ -60,7 +58,59 @@ export function saveSnapshot(index: HnswIndex, path: string, label = ''): void {
   }
 }
 
-function writeSnapshot(file: number, index: HnswIndex, label: Buffer): void {
+/**
+ * `saveSnapshot` piece by piece, with the event loop between the pieces and the disk on other threads.
+ * The index must not change until the promise settles; it may be searched. The reason of the signal
+ * is thrown at the next piece, and nothing has changed then.
+ */
+export async function saveSnapshotInPieces(
+  index: HnswIndex,
+  path: string,
+  label: string,
+  signal: AbortSignal,
+): Promise<void> {
+  // A name of its own: after an abort the caller may write the same file at once.
+  unfinished += 1;
+  const temporary = `${path}.${unfinished}.new`;
+  try {
+    rmSync(temporary, { force: true });
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      signal.throwIfAborted();
+      for (const { start, bytes } of snapshotPieces(index, label, path)) {
+        for (let done = 0; done < bytes.length;) {
+          const { bytesWritten } = await file.write(bytes, done, bytes.length - done, start + done);
+          done += bytesWritten;
+          signal.throwIfAborted();
+        }
+      }
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    signal.throwIfAborted();
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw translateError(error, path);
+  }
+}
+
+let unfinished = 0;
+
+interface Piece {
+  readonly start: number;
+  /** Valid until the next piece is asked for. */
+  readonly bytes: Uint8Array;
+}
+
+/** The file as pieces; the header comes last, when the checksums are known. */
+function* snapshotPieces(index: HnswIndex, label: string, path: string): Generator<Piece> {
+  const labelBytes = Buffer.from(label);
+  if (labelBytes.length > LABEL_BYTES_MAX) {
+    throw new MemoryError('invalid', `a label of ${labelBytes.length} bytes is too long`, path);
+  }
   const { kernel, ids } = index.parts();
   const description = describeKernel(kernel);
   const { slotCount, rowCount, entry, topLevel } = description;
@@ -71,21 +121,29 @@ function writeSnapshot(file: number, index: HnswIndex, label: Buffer): void {
     rowCount,
     entry,
     topLevel,
-    labelBytes: label.length,
+    labelBytes: labelBytes.length,
     idsBytes: idBytes.length,
   };
   const unsummed = { label: 0, ids: 0, blocks: 0, originals: 0, rows: 0 };
   const { sections } = layOut({ ...base, checksums: unsummed }, description);
-  writeAll(file, label, sections.label.start);
-  writeAll(file, idBytes, sections.ids.start);
-  const checksums: BySection<number> = {
-    label: kernel.checksum(label, 0),
+  yield { start: sections.label.start, bytes: labelBytes };
+  yield { start: sections.ids.start, bytes: idBytes };
+  const checksums = {
+    ...unsummed,
+    label: kernel.checksum(labelBytes, 0),
     ids: kernel.checksum(idBytes, 0),
-    blocks: writePart(file, kernel, PART.blocks, description, sections.blocks.start),
-    originals: writePart(file, kernel, PART.originals, description, sections.originals.start),
-    rows: writePart(file, kernel, PART.rows, description, sections.rows.start),
   };
-  writeAll(file, encodeHeader({ ...base, checksums }, kernel), 0);
+  for (const name of ['blocks', 'originals', 'rows'] as const) {
+    let start = sections[name].start;
+    for (const { from, count, bytes } of piecesOf(PART[name], description)) {
+      checked(kernel.read(PART[name], from, count, bytes));
+      // Of each piece, with that of the one before it as seed.
+      checksums[name] = kernel.checksum(bytes, checksums[name]);
+      yield { start, bytes };
+      start += bytes.length;
+    }
+  }
+  yield { start: 0, bytes: encodeHeader({ ...base, checksums }, kernel) };
 }
 
 interface Counts extends ElementBytes {
@@ -93,38 +151,18 @@ interface Counts extends ElementBytes {
   readonly rowCount: number;
 }
 
-/** Calls back for each piece of a part: its first element, how many, and room for their bytes. */
-function forEachPiece(
+/** The pieces of a part: first element, how many, and room for their bytes, the same each time. */
+function* piecesOf(
   part: Part,
   counts: Counts,
-  visit: (from: number, count: number, bytes: Buffer) => void,
-): void {
+): Generator<{ readonly from: number; readonly count: number; readonly bytes: Buffer }> {
   const each = [counts.blockBytes, counts.originalBytes, counts.rowBytes][part]!;
   const total = part === PART.rows ? counts.rowCount : counts.slotCount;
   const buffer = Buffer.alloc(each * Math.min(total, ELEMENTS_PER_PIECE));
   for (let from = 0; from < total; from += ELEMENTS_PER_PIECE) {
     const count = Math.min(ELEMENTS_PER_PIECE, total - from);
-    visit(from, count, buffer.subarray(0, count * each));
+    yield { from, count, bytes: buffer.subarray(0, count * each) };
   }
-}
-
-/** Answers the checksum: of each piece, with that of the one before it as seed. */
-function writePart(
-  file: number,
-  kernel: Kernel,
-  part: Part,
-  counts: Counts,
-  start: number,
-): number {
-  let sum = 0;
-  let at = start;
-  forEachPiece(part, counts, (from, count, bytes) => {
-    checked(kernel.read(part, from, count, bytes));
-    sum = kernel.checksum(bytes, sum);
-    writeAll(file, bytes, at);
-    at += bytes.length;
-  });
-  return sum;
 }
 
 function writeAll(file: number, bytes: Uint8Array, start: number): void {
@@ -153,10 +191,19 @@ export interface OpenedSnapshot {
  * foreign file, `newer-version`, `damaged`, `read-only`, `io`, and `invalid` without memory for it.
  */
 export function openSnapshot(path: string): OpenedSnapshot {
+  const steps = openSnapshotInSteps(path);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** `openSnapshot` in steps of at most 1,024 vectors, and a longer one that checks the whole. */
+export function* openSnapshotInSteps(path: string): Generator<undefined, OpenedSnapshot> {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
-    return readSnapshot(file, path);
+    return yield* readSnapshot(file, path);
   } catch (error) {
     if (error instanceof MemoryError && error.code === 'damaged' && error.path === undefined) {
       throw damaged(path, error.message);
@@ -175,7 +222,7 @@ function damaged(path: string, what: string): MemoryError {
   );
 }
 
-function readSnapshot(file: number, path: string): OpenedSnapshot {
+function* readSnapshot(file: number, path: string): Generator<undefined, OpenedSnapshot> {
   const { size } = fstatSync(file);
   const head = Buffer.alloc(HEADER_BYTES);
   const isWhole = size >= HEADER_BYTES && readSync(file, head, 0, HEADER_BYTES, 0) === HEADER_BYTES;
@@ -186,11 +233,13 @@ function readSnapshot(file: number, path: string): OpenedSnapshot {
   if (header === 'newer') throw memoryError('newer-version', path);
   if (header === 'damaged') throw damaged(path, 'its header does not match its checksum');
   const kernel = createKernel(header.settings);
+  let opened: OpenedSnapshot | undefined;
   try {
-    return readSections(file, path, size, header, kernel);
-  } catch (error) {
-    kernel.destroy();
-    throw error;
+    opened = yield* readSections(file, path, size, header, kernel);
+    return opened;
+  } finally {
+    // Also when the caller asks for no more steps.
+    if (opened === undefined) kernel.destroy();
   }
 }
 
@@ -204,13 +253,13 @@ function checksumOfHeader(bytes: Uint8Array): number {
   }
 }
 
-function readSections(
+function* readSections(
   file: number,
   path: string,
   size: number,
   header: SnapshotHeader,
   kernel: Kernel,
-): OpenedSnapshot {
+): Generator<undefined, OpenedSnapshot> {
   const { checksums, slotCount, rowCount, settings } = header;
   const counts = { ...describeKernel(kernel), slotCount, rowCount };
   const { sections, fileBytes } = layOut(header, counts);
@@ -230,19 +279,20 @@ function readSections(
   for (const name of ['blocks', 'originals', 'rows'] as const) {
     let sum = 0;
     let at = sections[name].start;
-    forEachPiece(PART[name], counts, (from, count, bytes) => {
+    for (const { from, count, bytes } of piecesOf(PART[name], counts)) {
       readAll(file, bytes, at, path);
       sum = kernel.checksum(bytes, sum);
       checked(kernel.write(PART[name], from, count, bytes));
       at += bytes.length;
-      if (name !== 'blocks') return;
+      yield;
+      if (name !== 'blocks') continue;
       for (let i = 0; i < count; i += 1) {
         const state = bytes[i * counts.blockBytes + codeBytes + STATE_OFFSET_BYTES]!;
         if (STATES_FOUND.has(state) !== (ids[from + i] !== undefined)) {
           throw damaged(path, 'its ids do not match its vectors');
         }
       }
-    });
+    }
     if (sum !== checksums[name]) throw damagedSection(path, name);
   }
   checked(kernel.finishImport(header.entry, header.topLevel));

@@ -1,11 +1,12 @@
-/** What the tests of the vector index share: the rungs, vectors with a shape, recall. */
+/** What the tests of the vector index share: the rungs, recall. */
 import { execFileSync } from 'node:child_process';
 import { afterAll } from 'vitest';
 
 import { HnswIndex, type HnswHit } from '../../../../src/memory/index/hnsw-index.js';
 import { loadAddon } from '../../../../src/memory/index/native-kernel.js';
 import { RUNG_VARIABLE, type Rung } from '../../../../src/memory/index/rung.js';
-import { RandomStream } from '../../../../sim/world/random.js';
+
+export { VectorSource } from './vector-source.js';
 
 /** A build of the kernel: a rung, and of the addon one set of instructions. */
 export interface Build {
@@ -42,26 +43,6 @@ export const rungs: readonly Build[] = builds.filter(({ name, rung }) => name ==
 export function useBuild({ rung, instructions }: Build): void {
   process.env[RUNG_VARIABLE] = rung;
   addon.use(instructions ?? 2);
-}
-
-/** Vectors around a few centres, as those of texts are; not unit length. */
-export class VectorSource {
-  readonly random: RandomStream;
-  readonly #centres: Float32Array[];
-
-  constructor(seed: number, dimensions: number, centres = 50) {
-    this.random = new RandomStream(seed, 'vectors');
-    this.#centres = Array.from({ length: centres }, () => this.#noise(dimensions, 1));
-  }
-
-  next(): Float32Array {
-    const centre = this.random.pick(this.#centres);
-    return this.#noise(centre.length, 0.8).map((value, i) => value + centre[i]!);
-  }
-
-  #noise(dimensions: number, scale: number): Float32Array {
-    return Float32Array.from({ length: dimensions }, () => (this.random.fraction() - 0.5) * scale);
-  }
 }
 
 /** Share of the exact best that the graph finds, over many queries. */
