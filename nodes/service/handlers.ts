@@ -29,6 +29,8 @@ export interface ServicePorts {
   /** Runs the work of a client's request, so that a stopping node can wait for it. */
   track<T>(work: () => Promise<T>): Promise<T>;
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
+  /** Fails while members of a release that knows no deletes are there. */
+  requireDeletes(): void;
   /** What a client may do with a session; null while members of the previous release are there. */
   sessionRules(): { timeoutMs: number; window: number } | null;
   submitHere(command: Uint8Array): Promise<CommandResult>;
@@ -192,6 +194,20 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       const command = { type: 'addEdge', from, to, relation, weight, timestampMs } as const;
       return write(position, command, context);
     }),
+    'memory.delete': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      const { id, ...position } = parseRequest(requests.delete, payload);
+      ports.requireDeletes();
+      const command = { type: 'deleteMemory', id, timestampMs: ports.now() } as const;
+      return write(position, command, context);
+    }),
+    'memory.deleteEdge': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      const { from, to, relation, ...position } = parseRequest(requests.deleteEdge, payload);
+      ports.requireDeletes();
+      const timestampMs = ports.now();
+      return write(position, { type: 'deleteEdge', from, to, relation, timestampMs }, context);
+    }),
     'memory.get': forClients(ports, async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);
       await read(consistency, context);
@@ -320,6 +336,7 @@ function asRpcError(error: unknown): unknown {
 const REFUSALS: Readonly<Record<string, string>> = {
   invalid: 'the engines refuse the command: a field is out of its bounds',
   'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
+  'not-found': 'there is nothing to delete: no such memory, or no such edge',
   'session-unknown':
     'the session is not known: it was closed, or has expired without use; open a new one',
   'sequence-gap': 'the sequence number lies above the window of its session',

@@ -12,7 +12,7 @@ import { numberOf } from './number.js';
 type Flags = ConnectionFlags & { readonly json?: boolean };
 type ReadFlags = Flags & { readonly local?: boolean };
 
-/** `memory insert | link | get | search`. */
+/** `memory insert | link | delete | unlink | get | search`. */
 export function addMemoryCommands(program: Command): void {
   const memory = program.command('memory').description('Write and read the memories of a swarm');
   withConnection(memory.command('insert'))
@@ -30,6 +30,18 @@ export function addMemoryCommands(program: Command): void {
     .option('--weight <number>', '0 to 1', numberOf, 1)
     .option('--json', 'print one JSON object')
     .action(link);
+  withConnection(memory.command('delete'))
+    .description('Delete a memory with all its edges; exit code 1 if there is none')
+    .argument('<id>', 'id of the memory')
+    .option('--json', 'print one JSON object')
+    .action(deleteMemory);
+  withConnection(memory.command('unlink'))
+    .description('Delete an edge between two memories; exit code 1 if there is none')
+    .argument('<from>', 'id of the memory that it leaves')
+    .argument('<to>', 'id of the memory that it leads to')
+    .option('--relation <name>', 'kind of the edge', 'related')
+    .option('--json', 'print one JSON object')
+    .action(unlink);
   withConnection(memory.command('get'))
     .description('Print a memory; exit code 1 if there is none')
     .argument('<id>', 'id of the memory')
@@ -80,6 +92,25 @@ async function link(
   await withClient(flags, async (client) => {
     const { index } = await client.addEdge({ from, to, relation, weight });
     print(flags.json, { from, to, relation, weight, index }, `linked at log index ${index}`);
+  });
+}
+
+async function deleteMemory(id: string, flags: Flags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const { index } = await client.delete(id);
+    print(flags.json, { id, index }, `deleted ${id} at log index ${index}`);
+  });
+}
+
+async function unlink(
+  from: string,
+  to: string,
+  flags: Flags & { readonly relation: string },
+): Promise<void> {
+  const { relation } = flags;
+  await withClient(flags, async (client) => {
+    const { index } = await client.deleteEdge({ from, to, relation });
+    print(flags.json, { from, to, relation, index }, `unlinked at log index ${index}`);
   });
 }
 

@@ -140,6 +140,20 @@ export class SwarmClient {
     return this.#write('memory.addEdge', { from, to, relation, weight }, edgeOptions, 1);
   }
 
+  /** Deletes a memory and all its edges; refused with reason `not-found` if there is none. */
+  async delete(id: string, options: RequestOptions = {}): Promise<Written> {
+    return this.#write('memory.delete', { id }, { ...options, prefersLeader: true }, 1);
+  }
+
+  /** Deletes one edge; refused with reason `not-found` if there is none. */
+  async deleteEdge(
+    { from, to, relation }: Omit<Edge, 'weight'>,
+    options: RequestOptions = {},
+  ): Promise<Written> {
+    const edgeOptions = { ...options, prefersLeader: true };
+    return this.#write('memory.deleteEdge', { from, to, relation }, edgeOptions, 1);
+  }
+
   async get(id: string, options: ReadOptions = {}): Promise<Read & { memory: Memory | null }> {
     return this.#read(answers.getSchema, 'memory.get', id, options);
   }

@@ -38,14 +38,30 @@ export interface AddEdge {
   readonly timestampMs: number;
 }
 
-export type MemoryCommand = InsertMemory | AddEdge;
+/** Deletes a memory with its vector and every edge that leaves it or leads to it. */
+export interface DeleteMemory {
+  readonly type: 'deleteMemory';
+  readonly id: string;
+  readonly timestampMs: number;
+}
+
+export interface DeleteEdge {
+  readonly type: 'deleteEdge';
+  readonly from: string;
+  readonly to: string;
+  readonly relation: string;
+  readonly timestampMs: number;
+}
+
+export type MemoryCommand = InsertMemory | AddEdge | DeleteMemory | DeleteEdge;
 
 /**
  * `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written.
+ * `not-found`: there is nothing to delete.
  * `invalid`: the command breaks a rule of `command.ts` (see `commandProblem`); nothing was written.
  * Proposers check first, but an engine must not stop on an entry that every node has committed.
  */
-export type ApplyOutcome = 'ok' | 'missing-endpoint' | 'invalid';
+export type ApplyOutcome = 'ok' | 'missing-endpoint' | 'invalid' | 'not-found';
 
 export interface LoggedCommand {
   /** Index of the log entry that carries the command. */

@@ -2,7 +2,8 @@
  * The search of both engines: memories with a vector of the query's model by cosine, all others by
  * the share of the query's words that they hold. Built when first asked, then kept up to date.
  */
-import type { ModelVector, SearchHit, SearchQuery } from './engine.js';
+import { embeddingText } from './command.js';
+import type { MemoryCommand, ModelVector, SearchHit, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
 import { byScore, type Scored } from './nearest.js';
@@ -39,6 +40,18 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     this.#words?.put(id, text);
     this.#memoryCount = undefined;
     this.#vectors?.put(id, vector);
+  }
+
+  /** What a command that was applied changes of the index. */
+  follow(command: MemoryCommand): void {
+    if (command.type === 'insertMemory') {
+      const { id, content, metadata, vector } = command;
+      this.put(id, embeddingText(content, metadata), vector);
+    } else if (command.type === 'deleteMemory') {
+      this.#words?.delete(command.id);
+      this.#memoryCount = undefined;
+      this.#vectors?.put(command.id, null);
+    }
   }
 
   /** Forgets everything; the next search builds anew. */

@@ -3,6 +3,7 @@ import {
   clearBookkeeping,
   DIMENSIONS_KEY,
   dropVerdict,
+  dropVerdictsOf,
   restoreBookkeeping,
   SCHEMA_RECORDS,
 } from './bookkeeping.js';
@@ -11,6 +12,8 @@ import { Database, type SqlValue } from './database.js';
 import type {
   AddEdge,
   ApplyOutcome,
+  DeleteEdge,
+  DeleteMemory,
   DumpRecord,
   Edge,
   InsertMemory,
@@ -141,28 +144,35 @@ export class V1Engine implements MemoryEngine {
     if (lastIndex <= known) {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
-    const inserted: InsertMemory[] = [];
+    const changed: MemoryCommand[] = [];
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
         const outcome = this.#applyOne(command);
         this.#position.record(index, position, outcome);
-        if (outcome === 'ok' && command.type === 'insertMemory') inserted.push(command);
+        if (outcome === 'ok') changed.push(command);
         return outcome;
       });
       this.#position.setAppliedIndex(lastIndex);
       return told;
     });
     this.#appliedIndex = lastIndex;
-    for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
-    }
+    for (const command of changed) this.#search.follow(command);
     return outcomes;
   }
 
   #applyOne(command: MemoryCommand): ApplyOutcome {
     if (commandProblem(command) !== undefined) return 'invalid';
-    return command.type === 'insertMemory' ? this.#insert(command) : this.#addEdge(command);
+    switch (command.type) {
+      case 'insertMemory':
+        return this.#insert(command);
+      case 'addEdge':
+        return this.#addEdge(command);
+      case 'deleteMemory':
+        return this.#deleteMemory(command);
+      case 'deleteEdge':
+        return this.#deleteEdge(command);
+    }
   }
 
   #insert(command: InsertMemory): ApplyOutcome {
@@ -180,6 +190,22 @@ export class V1Engine implements MemoryEngine {
     this.#upsert('pattern_links', 'src_id, dst_id, relation', row);
     dropVerdict(this.#database, from, to, relation);
     return 'ok';
+  }
+
+  /** As v1 does by its foreign keys, which are not enforced on this connection. */
+  #deleteMemory({ id }: DeleteMemory): ApplyOutcome {
+    if (this.#database.run(`DELETE FROM patterns WHERE id = ?`, id) === 0) return 'not-found';
+    this.#database.run(`DELETE FROM pattern_embeddings WHERE id = ?`, id);
+    this.#database.run(`DELETE FROM pattern_links WHERE src_id = ? OR dst_id = ?`, id, id);
+    putVector(this.#database, id, '', null);
+    dropVerdictsOf(this.#database, id);
+    return 'ok';
+  }
+
+  #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
+    const sql = `DELETE FROM pattern_links WHERE src_id = ? AND dst_id = ? AND relation = ?`;
+    dropVerdict(this.#database, from, to, relation);
+    return this.#database.run(sql, from, to, relation) === 0 ? 'not-found' : 'ok';
   }
 
   #isMemory(id: string): boolean {

@@ -5,7 +5,6 @@ import type {
   ApplyOutcome,
   DumpRecord,
   Edge,
-  InsertMemory,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -153,15 +152,15 @@ export class V2Engine implements MemoryEngine {
     if (lastIndex <= known) {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
-    const inserted: InsertMemory[] = [];
+    const changed: MemoryCommand[] = [];
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
         const outcome = this.#applyOne(command);
         this.#position.record(index, position, outcome);
-        if (outcome === 'ok' && command.type === 'insertMemory') {
-          inserted.push(command);
-          this.#journal.record(command.id, index);
+        if (outcome === 'ok') {
+          changed.push(command);
+          if ('id' in command) this.#journal.record(command.id, index);
         }
         return outcome;
       });
@@ -170,18 +169,14 @@ export class V2Engine implements MemoryEngine {
       return told;
     });
     this.#appliedIndex = lastIndex;
-    for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
-    }
-    this.#upkeep.wake(inserted.length);
+    for (const command of changed) this.#search.follow(command);
+    this.#upkeep.wake(changed.filter((command) => 'id' in command).length);
     return outcomes;
   }
 
   #applyOne(command: MemoryCommand): ApplyOutcome {
     if (commandProblem(command) !== undefined) return 'invalid';
-    return command.type === 'insertMemory'
-      ? this.#writer.insertMemory(command)
-      : this.#writer.addEdge(command);
+    return this.#writer.apply(command);
   }
 
   forgetOutcomes(index: number): void {

@@ -52,6 +52,8 @@ export function openV2File(path: string, options: { create?: boolean } = {}): Da
       checkFormat(database);
       database.useWriteAheadLog();
     }
+    // Stores of the previous release do not have it.
+    database.exec(`CREATE INDEX IF NOT EXISTS edges_by_to ON edges (to_id)`);
     return database;
   } catch (error) {
     database.close();

@@ -51,6 +51,20 @@ const command = fc.oneof(
       timestampMs,
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('deleteMemory' as const), id, timestampMs }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('deleteEdge' as const),
+      from: id,
+      to: id,
+      relation: fc.constantFrom('refines', 'contradicts'),
+      timestampMs,
+    }),
+  },
 );
 const step = fc.oneof(
   {
