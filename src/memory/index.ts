@@ -3,6 +3,7 @@ export { commandProblem, embeddingText, textHash } from './command.js';
 export { createMiniLmEmbedder, type MiniLmEmbedder, type MiniLmOptions } from './embedder.js';
 export type * from './engine.js';
 export { MemoryError, type MemoryErrorCode } from './errors.js';
+export * from './graph/index.js';
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';

@@ -31,6 +31,7 @@ import {
   type Row,
   textOf,
 } from './exact-row.js';
+import { MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
@@ -43,6 +44,7 @@ import {
   recogniseV1,
   restoreV1Row,
   v1Edges,
+  v1Ids,
   v1Memories,
   v1Records,
   v1TablesOf,
@@ -71,6 +73,7 @@ export function openV1Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v1Records,
+  ids: v1Ids,
   memories: v1Memories,
   edges: v1Edges,
   *quarantined() {
@@ -107,6 +110,7 @@ class V1Source implements SearchSource {
 export class V1Engine implements MemoryEngine {
   readonly version = 'v1';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #search: SearchIndex;
@@ -119,6 +123,7 @@ export class V1Engine implements MemoryEngine {
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(database, 'patterns');
@@ -135,12 +140,15 @@ export class V1Engine implements MemoryEngine {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
     const inserted: InsertMemory[] = [];
+    const edges: Edge[] = [];
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
         const outcome = this.#applyOne(command);
         this.#position.record(index, position, outcome);
         if (outcome === 'ok' && command.type === 'insertMemory') inserted.push(command);
+        if (outcome === 'ok' && command.type === 'addEdge') edges.push(command);
         return outcome;
       });
       this.#position.setAppliedIndex(lastIndex);
@@ -150,6 +158,10 @@ export class V1Engine implements MemoryEngine {
     for (const { id, content, metadata, vector } of inserted) {
       this.#search.put(id, embeddingText(content, metadata), vector);
     }
+    this.graph.follow(
+      inserted.map(({ id }) => id),
+      edges,
+    );
     return outcomes;
   }
 
@@ -252,11 +264,13 @@ export class V1Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.graph.clear();
     yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
+    this.graph.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
@@ -280,6 +294,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   close(): void {
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

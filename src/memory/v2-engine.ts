@@ -17,6 +17,7 @@ import type {
 } from './engine.js';
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
+import { MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
@@ -27,6 +28,7 @@ import {
   openV2File,
   RECORD_COLUMNS,
   v2Edges,
+  v2Ids,
   v2Memories,
   v2Quarantined,
   v2Records,
@@ -50,6 +52,7 @@ export function openV2Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v2Records,
+  ids: v2Ids,
   memories: v2Memories,
   edges: v2Edges,
   quarantined: v2Quarantined,
@@ -86,6 +89,7 @@ class V2Source implements SearchSource {
 export class V2Engine implements MemoryEngine {
   readonly version = 'v2';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #writer: V2Writer;
@@ -98,6 +102,7 @@ export class V2Engine implements MemoryEngine {
     this.#position = new LogPosition(database);
     this.#writer = new V2Writer(database);
     this.#search = new SearchIndex(new V2Source(database));
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
     if (this.#position.meta(DIMENSIONS_KEY) === undefined) {
       this.#position.setMeta(DIMENSIONS_KEY, MODEL_DIMENSIONS);
@@ -115,6 +120,8 @@ export class V2Engine implements MemoryEngine {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
     const inserted: InsertMemory[] = [];
+    const edges = (this.#writer.putEdges = [] as Edge[]);
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
@@ -130,6 +137,11 @@ export class V2Engine implements MemoryEngine {
     for (const { id, content, metadata, vector } of inserted) {
       this.#search.put(id, embeddingText(content, metadata), vector);
     }
+    this.#writer.putEdges = undefined;
+    this.graph.follow(
+      inserted.map(({ id }) => id),
+      edges,
+    );
     return outcomes;
   }
 
@@ -202,9 +214,11 @@ export class V2Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.graph.clear();
     yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#search.clear();
+    this.graph.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
@@ -217,6 +231,7 @@ export class V2Engine implements MemoryEngine {
   }
 
   close(): void {
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

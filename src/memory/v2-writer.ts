@@ -2,7 +2,14 @@
 import { clearBookkeeping, dropVerdict, hasVerdict, restoreBookkeeping } from './bookkeeping.js';
 import { embeddingText, textHash } from './command.js';
 import type { Database } from './database.js';
-import type { AddEdge, ApplyOutcome, DumpRecord, InsertMemory, ModelVector } from './engine.js';
+import type {
+  AddEdge,
+  ApplyOutcome,
+  DumpRecord,
+  Edge,
+  InsertMemory,
+  ModelVector,
+} from './engine.js';
 import { packRow, type Row, textOf, unpackRow } from './exact-row.js';
 import { judgeLink, judgeMemory, type QuarantineReason } from './quarantine.js';
 import { decodePattern } from './v1-pattern.js';
@@ -19,8 +26,12 @@ export class V2Writer {
     this.#database = database;
   }
 
+  /** Edges that were put since this was set, also those that an insert released; for the graph. */
+  putEdges: Edge[] | undefined;
+
   /** Empties the store before a restore. */
   clear(): void {
+    this.putEdges = undefined;
     clearBookkeeping(this.#database);
     this.#database.exec(
       `DELETE FROM records; DELETE FROM vectors; DELETE FROM edges; DELETE FROM kept_rows;
@@ -171,6 +182,7 @@ export class V2Writer {
     createdAtMs: number,
     v1Row: Uint8Array | null,
   ): void {
+    this.putEdges?.push({ from, to, relation, weight });
     this.#database.run(
       `INSERT INTO edges (from_id, to_id, relation, weight, created_at_ms, v1_row)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (from_id, to_id, relation) DO UPDATE SET
