@@ -65,7 +65,7 @@ export function* weightedPath(
     }
   }
   const path: FoundPath = { nodes: [to], edges: [] };
-  for (let node = to; node !== from; ) {
+  for (let node = to; node !== from;) {
     path.edges.unshift(edgeBefore[node] as number);
     node = nodeBefore[node] as number;
     path.nodes.unshift(node);

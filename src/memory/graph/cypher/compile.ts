@@ -3,7 +3,17 @@ import { AGGREGATES, type Aggregate } from './aggregates.js';
 import { type Context, ownOf } from './context.js';
 import { FUNCTIONS } from './functions.js';
 import type { Expression } from './syntax.js';
-import { all, any, compare, EdgeValue, equals, isList, isMap, kindOf, NodeValue } from './values.js';
+import {
+  all,
+  any,
+  compare,
+  EdgeValue,
+  equals,
+  isList,
+  isMap,
+  kindOf,
+  NodeValue,
+} from './values.js';
 import type { Value } from './values.js';
 
 /** Values by slot: of the variables, and whatever else the scope names. */
@@ -92,11 +102,7 @@ function variable({ name, at }: Kind<'variable'>, scope: Scope, context: Context
   return (row) => row[slot] as Value;
 }
 
-function property(
-  { keys, at }: Kind<'property'>,
-  of: Evaluate,
-  context: Context,
-): Evaluate {
+function property({ keys, at }: Kind<'property'>, of: Evaluate, context: Context): Evaluate {
   return (row) => {
     let value = of(row);
     for (const key of keys) {
@@ -111,11 +117,7 @@ function property(
   };
 }
 
-function call(
-  expression: Kind<'call' | 'countAll'>,
-  scope: Scope,
-  context: Context,
-): Evaluate {
+function call(expression: Kind<'call' | 'countAll'>, scope: Scope, context: Context): Evaluate {
   const { at } = expression;
   const name = expression.kind === 'countAll' ? 'count' : expression.name;
   const items = expression.kind === 'countAll' ? [] : expression.items;

@@ -6,11 +6,7 @@ import { EdgeValue, isList, NodeValue, type Value } from './values.js';
 interface KnownFunction {
   /** Least and most number of arguments. */
   readonly arguments: readonly [number, number];
-  apply(
-    values: readonly Value[],
-    context: Context,
-    refuse: (value: Value) => GraphError,
-  ): Value;
+  apply(values: readonly Value[], context: Context, refuse: (value: Value) => GraphError): Value;
 }
 
 /** A function of one value that is not null. */
@@ -29,7 +25,10 @@ function one(
 }
 
 export const FUNCTIONS: ReadonlyMap<string, KnownFunction> = new Map([
-  ['id', one((value, { view }) => (value instanceof NodeValue ? view.idOf(value.number) : undefined))],
+  [
+    'id',
+    one((value, { view }) => (value instanceof NodeValue ? view.idOf(value.number) : undefined)),
+  ],
   [
     'type',
     one((value, { view }) =>
@@ -48,10 +47,7 @@ export const FUNCTIONS: ReadonlyMap<string, KnownFunction> = new Map([
       value instanceof EdgeValue ? new NodeValue(view.targetOf(value.number)) : undefined,
     ),
   ],
-  [
-    'size',
-    one((value) => (typeof value === 'string' || isList(value) ? value.length : undefined)),
-  ],
+  ['size', one((value) => (typeof value === 'string' || isList(value) ? value.length : undefined))],
   ['tolower', one((value) => (typeof value === 'string' ? value.toLowerCase() : undefined))],
   ['toupper', one((value) => (typeof value === 'string' ? value.toUpperCase() : undefined))],
   [

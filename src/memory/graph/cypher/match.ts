@@ -176,11 +176,7 @@ export class Match {
   }
 
   *#byId(nodes: number[]): Generator<undefined, number[]> {
-    return yield* sortInSteps(
-      nodes,
-      (a, b) => this.#context.view.compareNodes(a, b),
-      this.#work,
-    );
+    return yield* sortInSteps(nodes, (a, b) => this.#context.view.compareNodes(a, b), this.#work);
   }
 }
 

@@ -14,9 +14,10 @@ import type {
 import { TokenReader } from './token-reader.js';
 
 /** Clauses of openCypher that are known here only to be refused by their name. */
-const OTHER_CLAUSES = (
-  'optional create merge delete detach set remove with unwind union call foreach load using match'
-).split(' ');
+const OTHER_CLAUSES =
+  'optional create merge delete detach set remove with unwind union call foreach load using match'.split(
+    ' ',
+  );
 
 /** First character of the variables of nodes that the query gives none. */
 const HIDDEN = '\0';
@@ -144,7 +145,10 @@ function readHops(reader: TokenReader): { min: number; max: number } {
   let max = min;
   if (!isRange || reader.takesSign('..')) {
     if (reader.next.kind !== 'number') {
-      throw reader.unsupported(`a length without an upper bound; write *1..N, N up to ${HOPS_MAX}`, at);
+      throw reader.unsupported(
+        `a length without an upper bound; write *1..N, N up to ${HOPS_MAX}`,
+        at,
+      );
     }
     max = reader.takeWhole('a number of hops');
   }

@@ -87,7 +87,8 @@ export function tokensOf(query: string): Token[] {
         add('number', number, number.length, value);
       } else if (word !== undefined) add('word', word, word.length);
       else if (sign !== undefined) add('sign', sign, sign.length);
-      else throw failure(query, at, `${JSON.stringify(characterAt(query, at))} has no meaning here`);
+      else
+        throw failure(query, at, `${JSON.stringify(characterAt(query, at))} has no meaning here`);
     }
   }
   tokens.push({ kind: 'end', text: '', value: 0, at: query.length });
@@ -117,7 +118,11 @@ function quoted(query: string, start: number): { text: string; end: number } {
     }
     const digits = /^u([\da-fA-F]{4})/u.exec(query.slice(at, at + 5))?.[1];
     if (digits === undefined) {
-      throw failure(query, at - 1, `\\${escape} is no escape; there are \\\\ \\' \\" \\n \\t \\uXXXX`);
+      throw failure(
+        query,
+        at - 1,
+        `\\${escape} is no escape; there are \\\\ \\' \\" \\n \\t \\uXXXX`,
+      );
     }
     text += String.fromCharCode(Number.parseInt(digits, 16));
     at += 4;

@@ -110,7 +110,8 @@ export function order(view: GraphView, a: Value, b: Value): number {
   if (byKind !== 0) return byKind;
   const known = compare(a, b);
   if (known !== undefined) return known;
-  if (a instanceof NodeValue && b instanceof NodeValue) return view.compareNodes(a.number, b.number);
+  if (a instanceof NodeValue && b instanceof NodeValue)
+    return view.compareNodes(a.number, b.number);
   if (a instanceof EdgeValue && b instanceof EdgeValue) return orderEdges(view, a.number, b.number);
   if (a === null || b === null) return 0;
   if (isList(a) && isList(b)) {
@@ -149,5 +150,8 @@ export function charactersOf(value: Value): number {
   if (typeof value === 'string') return value.length;
   if (isList(value)) return value.reduce<number>((sum, item) => sum + charactersOf(item), 0);
   if (!isMap(value)) return 0;
-  return Object.entries(value).reduce((sum, [key, item]) => sum + key.length + charactersOf(item), 0);
+  return Object.entries(value).reduce(
+    (sum, [key, item]) => sum + key.length + charactersOf(item),
+    0,
+  );
 }
