@@ -94,6 +94,11 @@ export class ModelEngine implements MemoryEngine {
     return [...this.#content.edges.values()].filter((edge) => edge.from === id);
   }
 
+  /** No scenario asks for it. */
+  get graph(): never {
+    throw new Error('a model engine has no graph');
+  }
+
   search(): SearchHit[] {
     return [];
   }

@@ -6,6 +6,8 @@
  * Applying is deterministic: two engines that applied the same commands report the same outcomes.
  */
 
+import type { MemoryGraph } from './graph/index.js';
+
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -143,6 +145,8 @@ export type EngineVersion = 'v1' | 'v2';
  */
 export interface MemoryEngine {
   readonly version: EngineVersion;
+  /** Traversals and pattern queries over memories and edges; see docs/graph.md. */
+  readonly graph: MemoryGraph;
   /** Highest log index whose effects are in the store, kept in the same transaction as they are. */
   readonly appliedIndex: number;
   /**

@@ -33,6 +33,7 @@ import {
   type Row,
   textOf,
 } from './exact-row.js';
+import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
@@ -45,6 +46,7 @@ import {
   recogniseV1,
   restoreV1Row,
   v1Edges,
+  v1Ids,
   v1Memories,
   v1Records,
   v1TablesOf,
@@ -75,6 +77,7 @@ export function openV1Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v1Records,
+  ids: v1Ids,
   memories: v1Memories,
   edges: v1Edges,
   *quarantined() {
@@ -117,6 +120,7 @@ class V1Source implements SearchSource {
 export class V1Engine implements MemoryEngine {
   readonly version = 'v1';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #search: SearchIndex;
@@ -129,6 +133,7 @@ export class V1Engine implements MemoryEngine {
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(database, 'patterns');
@@ -145,6 +150,7 @@ export class V1Engine implements MemoryEngine {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
     const changed: MemoryCommand[] = [];
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
@@ -158,6 +164,7 @@ export class V1Engine implements MemoryEngine {
     });
     this.#appliedIndex = lastIndex;
     for (const command of changed) this.#search.follow(command);
+    this.graph.follow(changed.map(changeOf));
     return outcomes;
   }
 
@@ -285,11 +292,13 @@ export class V1Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.graph.clear();
     yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
+    this.graph.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
@@ -313,6 +322,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   close(): void {
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

@@ -15,6 +15,7 @@ import type {
 } from './engine.js';
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
+import { MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 import { MemoryError } from './errors.js';
@@ -29,6 +30,7 @@ import {
   openV2File,
   RECORD_COLUMNS,
   v2Edges,
+  v2Ids,
   v2Memories,
   v2Quarantined,
   v2Records,
@@ -56,6 +58,7 @@ export function openV2Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v2Records,
+  ids: v2Ids,
   memories: v2Memories,
   edges: v2Edges,
   quarantined: v2Quarantined,
@@ -101,6 +104,7 @@ class V2Source implements SearchSource<GraphVectorIndex> {
 export class V2Engine implements MemoryEngine {
   readonly version = 'v2';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #writer: V2Writer;
@@ -136,6 +140,7 @@ export class V2Engine implements MemoryEngine {
       },
       onSaved: (index) => this.#journal.forget(index),
     });
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
     if (this.#position.meta(DIMENSIONS_KEY) === undefined) {
       this.#position.setMeta(DIMENSIONS_KEY, MODEL_DIMENSIONS);
@@ -153,6 +158,8 @@ export class V2Engine implements MemoryEngine {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
     const changed: MemoryCommand[] = [];
+    const graphChanges = this.#writer.beginChanges();
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
@@ -171,6 +178,7 @@ export class V2Engine implements MemoryEngine {
     this.#appliedIndex = lastIndex;
     for (const command of changed) this.#search.follow(command);
     this.#upkeep.wake(changed.filter((command) => 'id' in command).length);
+    this.graph.follow(graphChanges);
     return outcomes;
   }
 
@@ -303,11 +311,13 @@ export class V2Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.graph.clear();
     this.#closeVectors(false);
     try {
       yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
       this.#appliedIndex = appliedIndex;
       this.#snapshots.discard();
+      this.graph.clear();
     } finally {
       this.#canLoad = true;
       this.#upkeep.restart();
@@ -326,6 +336,7 @@ export class V2Engine implements MemoryEngine {
 
   close(): void {
     this.#closeVectors(this.#canLoad);
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

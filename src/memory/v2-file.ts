@@ -171,6 +171,10 @@ function* embeddingRecords(database: Database): IterableIterator<DumpRecord> {
   }
 }
 
+export function* v2Ids(database: Database): IterableIterator<string> {
+  for (const [id] of database.iterate(`SELECT id FROM records`)) yield String(id);
+}
+
 export function* v2Memories(database: Database): IterableIterator<Memory> {
   for (const row of database.iterate(`SELECT ${RECORD_COLUMNS} FROM records ORDER BY seq`)) {
     yield memoryOf(row);

@@ -19,6 +19,7 @@ import type {
   ModelVector,
 } from './engine.js';
 import { packRow, type Row, textOf, unpackRow } from './exact-row.js';
+import type { GraphChange } from './graph/index.js';
 import { isNamed, judgeLink, judgeMemory, type QuarantineReason } from './quarantine.js';
 import { decodePattern } from './v1-pattern.js';
 import { V1_TABLES } from './v1-schema.js';
@@ -34,8 +35,19 @@ export class V2Writer {
     this.#database = database;
   }
 
+  /** What commands did to the graph since `beginChanges`, also edges that an insert released. */
+  #changes: GraphChange[] | undefined;
+
+  /** Begins a new list of what commands do to the graph; it fills as they are applied. */
+  beginChanges(): readonly GraphChange[] {
+    const changes: GraphChange[] = [];
+    this.#changes = changes;
+    return changes;
+  }
+
   /** Empties the store before a restore. */
   clear(): void {
+    this.#changes = undefined;
     clearBookkeeping(this.#database);
     this.#database.exec(
       `DELETE FROM records; DELETE FROM vectors; DELETE FROM edges; DELETE FROM kept_rows;
@@ -59,6 +71,7 @@ export class V2Writer {
 
   #insertMemory(command: InsertMemory): ApplyOutcome {
     const { id, content, metadata, vector, timestampMs } = command;
+    this.#changes?.push({ type: 'addNode', id });
     this.#putRecord(id, bodyOf(content, metadata), timestampMs, false, null);
     this.putVector(id, textHash(embeddingText(content, metadata)), vector);
     // v1 would now hold another embedding, which a dump computes from the command.
@@ -84,6 +97,7 @@ export class V2Writer {
   /** Links in quarantine go as v1's do: they are rows of the memory as well. */
   #deleteMemory({ id }: DeleteMemory): ApplyOutcome {
     if (!this.#isMemory(id)) return 'not-found';
+    this.#changes?.push({ type: 'deleteNode', id });
     this.#database.run(`DELETE FROM records WHERE id = ?`, id);
     this.#database.run(`DELETE FROM vectors WHERE id = ?`, id);
     this.#database.run(`DELETE FROM edges WHERE from_id = ? OR to_id = ?`, id, id);
@@ -102,6 +116,7 @@ export class V2Writer {
       to,
       relation,
     );
+    this.#changes?.push({ type: 'deleteEdge', from, to, relation });
     dropVerdict(this.#database, from, to, relation);
     const isEdge = (row: Row): boolean =>
       isNamed(row, 'src_id', from) &&
@@ -248,6 +263,7 @@ export class V2Writer {
     createdAtMs: number,
     v1Row: Uint8Array | null,
   ): void {
+    this.#changes?.push({ type: 'addEdge', from, to, relation, weight });
     this.#database.run(
       `INSERT INTO edges (from_id, to_id, relation, weight, created_at_ms, v1_row)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (from_id, to_id, relation) DO UPDATE SET
