@@ -16,8 +16,9 @@ export class Cursor {
   readonly #bounds: Float64Array;
   /** Most units of any posting of the term. */
   readonly bound: number;
-  /** Block that a window looked at last; not yet decoded maybe. */
-  #windowBlock: number;
+  readonly #lastSlots: Uint32Array;
+  /** Block of the slot that was looked at last; not yet decoded maybe. */
+  #near: number;
 
   readonly #slots = new Uint32Array(BLOCK_POSTINGS);
   readonly #counts = new Uint16Array(BLOCK_POSTINGS);
@@ -33,7 +34,8 @@ export class Cursor {
     this.#weight = weight;
     this.#firstBlock = segment.terms.blocks[term]!;
     this.#endBlock = segment.terms.blocks[term + 1]!;
-    this.#windowBlock = this.#firstBlock;
+    this.#lastSlots = segment.blocks.lastSlots;
+    this.#near = this.#firstBlock;
     const bounds = new Float64Array(this.#endBlock - this.#firstBlock);
     const { impactStarts, impactCounts, impactLengths } = segment.blocks;
     let highest = 0;
@@ -53,20 +55,22 @@ export class Cursor {
 
   /** The last slot of the block that holds the first posting from `slot` on; `END` without one. */
   blockEnd(slot: number): number {
-    const { lastSlots } = this.#segment.blocks;
-    let block = this.#windowBlock;
-    while (block < this.#endBlock && lastSlots[block]! < slot) block += 1;
-    this.#windowBlock = block;
-    return block === this.#endBlock ? END : lastSlots[block]!;
+    const block = this.#blockOf(slot);
+    return block === this.#endBlock ? END : this.#lastSlots[block]!;
   }
 
-  /** Most units that a posting from slot `from` to slot `to` can have. Windows ascend. */
+  /** Most units that the posting of a slot can have, which no call before looked beyond. */
+  boundAt(slot: number): number {
+    const block = this.#blockOf(slot);
+    return block === this.#endBlock ? 0 : this.#bounds[block - this.#firstBlock]!;
+  }
+
+  /** Most units that a posting from slot `from` to slot `to` can have. */
   boundWithin(from: number, to: number): number {
-    this.blockEnd(from);
-    const { lastSlots } = this.#segment.blocks;
+    const first = this.#blockOf(from);
     let bound = 0;
-    for (let block = this.#windowBlock; block < this.#endBlock; block += 1) {
-      if (block > this.#windowBlock && lastSlots[block - 1]! >= to) break;
+    for (let block = first; block < this.#endBlock; block += 1) {
+      if (block > first && this.#lastSlots[block - 1]! >= to) break;
       const units = this.#bounds[block - this.#firstBlock]!;
       if (units > bound) bound = units;
     }
@@ -76,11 +80,8 @@ export class Cursor {
   /** Goes to the first posting from a slot on, never back, and returns where that is. */
   seek(slot: number): number {
     if (this.slot >= slot) return this.slot;
-    const { lastSlots } = this.#segment.blocks;
-    let block = Math.max(this.#block, this.#windowBlock, this.#firstBlock);
-    while (block < this.#endBlock && lastSlots[block]! < slot) block += 1;
+    const block = this.#blockOf(slot);
     if (block === this.#endBlock) {
-      this.#block = block;
       this.slot = END;
       return END;
     }
@@ -126,6 +127,14 @@ export class Cursor {
       this.slot = this.#slots[this.#at]!;
       this.next();
     }
+  }
+
+  /** Slots ascend from call to call, so no block comes twice. */
+  #blockOf(slot: number): number {
+    let block = this.#near;
+    while (block < this.#endBlock && this.#lastSlots[block]! < slot) block += 1;
+    this.#near = block;
+    return block;
   }
 
   #decode(block: number): void {

@@ -143,6 +143,9 @@ export class PrunedSearch {
     for (let place = essential - 1; place >= 0; place -= 1) {
       if (!this.#canReach(units + this.#sums[place]!)) return;
       const cursor = this.#cursors[place]!;
+      // Before a block is decoded, its own bound may be low enough.
+      const others = place === 0 ? 0 : this.#sums[place - 1]!;
+      if (!this.#canReach(units + cursor.boundAt(slot) + others)) return;
       if (cursor.seek(slot) === slot) units += cursor.units();
     }
     if (units < this.#collector.floor || this.#segment.live[slot] === 0) return;

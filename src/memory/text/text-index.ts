@@ -242,9 +242,9 @@ export class TextIndex {
     const highest = Math.max(-1, ...tiers);
     for (let tier = 0; tier <= highest; tier += 1) {
       const first = tiers.findLastIndex((other) => other > tier) + 1;
-      const count = tiers.length - first;
-      if (count < SEGMENTS_PER_TIER) continue;
-      this.#merge = this.#mergeOf(first, count);
+      const run = tiers.slice(first);
+      if (run.filter((other) => other === tier).length < SEGMENTS_PER_TIER) continue;
+      this.#merge = this.#mergeOf(first, run.length);
       return;
     }
     const first = this.#segments.findIndex(isMostlyDead);

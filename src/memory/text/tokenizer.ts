@@ -11,7 +11,7 @@ const TOKEN = /[\p{L}\p{N}\p{M}]+/gu;
  */
 export function tokensOf(text: string): string[] {
   const tokens: string[] = [];
-  for (const [run] of folded(text.slice(0, INDEXED_TEXT_CHARACTERS_MAX)).matchAll(TOKEN)) {
+  for (const run of folded(text.slice(0, INDEXED_TEXT_CHARACTERS_MAX)).match(TOKEN) ?? []) {
     if (tokens.length >= DOCUMENT_TOKENS_MAX) break;
     tokens.push(run.length > TOKEN_CHARACTERS_MAX ? run.slice(0, TOKEN_CHARACTERS_MAX) : run);
   }
