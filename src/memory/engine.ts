@@ -140,6 +140,11 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /**
+   * Reads what searches need, in slices between which the event loop does other work. Without it the
+   * first search reads all of it at once. Throws what the file throws.
+   */
+  prepareSearch?(): Promise<void>;
   counts(): MemoryCounts;
   /** Returns when everything up to `appliedIndex` would survive a power cut. */
   sync(): void;

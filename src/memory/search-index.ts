@@ -6,26 +6,31 @@ import type { ModelVector, SearchHit, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
 import { byScore, type Scored } from './nearest.js';
-import { ExactVectorIndex, type VectorIndex } from './vector-index.js';
+import type { VectorIndex } from './vector-index.js';
+import type { VectorIndexes } from './vector-indexes.js';
 import { WordIndex } from './word-index.js';
 
 /** Where the index reads the store from when it is built. */
-export interface SearchSource {
+export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
-  vectors(): Iterable<readonly [id: string, vector: ModelVector]>;
+  /** No vectors yet. */
+  emptyIndexes(): VectorIndexes<Index>;
+  /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
+  loadVectors(indexes: VectorIndexes<Index>): Generator<undefined, void>;
 }
 
 export type RankedHit = Scored & Pick<SearchHit, 'matchedBy'>;
 
-export class SearchIndex {
-  readonly #source: SearchSource;
-  /** Vectors of different models, or of one model in different lengths, are never compared. */
-  #vectors: Map<string, VectorIndex> | undefined;
+export class SearchIndex<Index extends VectorIndex = VectorIndex> {
+  readonly #source: SearchSource<Index>;
+  #vectors: VectorIndexes<Index> | undefined;
+  /** Left of it while the vectors are being read. */
+  #loading: Generator<undefined, void> | undefined;
   #words: WordIndex | undefined;
   #memoryCount: number | undefined;
 
-  constructor(source: SearchSource) {
+  constructor(source: SearchSource<Index>) {
     this.#source = source;
   }
 
@@ -33,16 +38,38 @@ export class SearchIndex {
   put(id: string, text: string, vector: ModelVector | null): void {
     this.#words?.put(id, text);
     this.#memoryCount = undefined;
-    if (this.#vectors === undefined) return;
-    for (const index of this.#vectors.values()) index.delete(id);
-    if (vector !== null) indexOf(this.#vectors, vector).put(id, vector.values);
+    this.#vectors?.put(id, vector);
   }
 
   /** Forgets everything; the next search builds anew. */
   clear(): void {
+    this.#loading?.return();
+    this.#loading = undefined;
     this.#vectors = undefined;
     this.#words = undefined;
     this.#memoryCount = undefined;
+  }
+
+  /** The vectors, once all have been read. */
+  get vectors(): VectorIndexes<Index> | undefined {
+    return this.#loading === undefined ? this.#vectors : undefined;
+  }
+
+  /** Reads the next of the vectors. True if there are more. */
+  loadNext(): boolean {
+    if (this.#vectors === undefined) {
+      this.#vectors = this.#source.emptyIndexes();
+      this.#loading = this.#source.loadVectors(this.#vectors);
+    }
+    if (this.#loading === undefined) return false;
+    try {
+      if (this.#loading.next().done !== true) return true;
+    } catch (error) {
+      this.clear();
+      throw error;
+    }
+    this.#loading = undefined;
+    return false;
   }
 
   /** Hits, best first. Throws `invalid` if the limit is out of range. */
@@ -50,7 +77,7 @@ export class SearchIndex {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
-    const index = vector === null ? undefined : this.#vectorIndexes().get(keyOf(vector));
+    const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {
       for (const hit of index.search(vector.values, limit)) {
@@ -72,14 +99,9 @@ export class SearchIndex {
     return this.#memoryCount;
   }
 
-  #vectorIndexes(): Map<string, VectorIndex> {
-    if (this.#vectors === undefined) {
-      this.#vectors = new Map();
-      for (const [id, vector] of this.#source.vectors()) {
-        indexOf(this.#vectors, vector).put(id, vector.values);
-      }
-    }
-    return this.#vectors;
+  #vectorIndexes(): VectorIndexes<Index> {
+    while (this.loadNext());
+    return this.vectors!;
   }
 
   #wordIndex(): WordIndex {
@@ -89,18 +111,4 @@ export class SearchIndex {
     }
     return this.#words;
   }
-}
-
-function keyOf({ model, values }: ModelVector): string {
-  return `${values.length} ${model}`;
-}
-
-function indexOf(indexes: Map<string, VectorIndex>, vector: ModelVector): VectorIndex {
-  const key = keyOf(vector);
-  let index = indexes.get(key);
-  if (index === undefined) {
-    index = new ExactVectorIndex(vector.values.length);
-    indexes.set(key, index);
-  }
-  return index;
 }

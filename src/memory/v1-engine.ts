@@ -19,7 +19,6 @@ import type {
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
-  ModelVector,
   SearchHit,
   SearchQuery,
 } from './engine.js';
@@ -50,6 +49,8 @@ import {
 } from './v1-file.js';
 import { decodePattern, embeddingRow, linkRow, patternRow } from './v1-pattern.js';
 import { COUNTED_TABLES } from './v1-schema.js';
+import { ExactVectorIndex } from './vector-index.js';
+import { VectorIndexes } from './vector-indexes.js';
 
 /**
  * Opens a v1 file to serve and write it in place; `create` makes an empty one where none is.
@@ -95,11 +96,17 @@ class V1Source implements SearchSource {
     }
   }
 
-  *vectors(): Iterable<readonly [string, ModelVector]> {
+  emptyIndexes(): VectorIndexes {
+    return new VectorIndexes((dimensions) => new ExactVectorIndex(dimensions));
+  }
+
+  /** In one step: rows that are read one by one must not change meanwhile. */
+  *loadVectors(indexes: VectorIndexes): Generator<undefined, void> {
     if (this.#database.number(`SELECT count(*) FROM ${VECTORS_TABLE}`) === 0) return;
     for (const { row, vector } of patternsWithVector(this.#database)) {
-      if (vector !== undefined) yield [textOf(row['id']), vector];
+      if (vector !== undefined) indexes.put(textOf(row['id']), vector);
     }
+    yield;
   }
 }
 

@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import type { ModelVector, SearchQuery } from '../../../src/memory/engine.js';
 import { SearchIndex } from '../../../src/memory/search-index.js';
 import { cosine } from '../../../src/memory/vector-bytes.js';
+import { ExactVectorIndex } from '../../../src/memory/vector-index.js';
+import { VectorIndexes } from '../../../src/memory/vector-indexes.js';
 import { wordsOf } from '../../../src/memory/word-index.js';
 import { seed } from './support.js';
 
@@ -24,8 +26,15 @@ class Store {
     for (const [id, { text }] of this.held) yield [id, text];
   }
 
-  *vectors(): Iterable<readonly [string, ModelVector]> {
-    for (const [id, { vector }] of this.held) if (vector !== null) yield [id, vector];
+  emptyIndexes(): VectorIndexes {
+    return new VectorIndexes((dimensions) => new ExactVectorIndex(dimensions));
+  }
+
+  *loadVectors(indexes: VectorIndexes): Generator<undefined, void> {
+    for (const [id, { vector }] of this.held) {
+      indexes.put(id, vector);
+      yield;
+    }
   }
 }
 
