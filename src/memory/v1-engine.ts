@@ -31,6 +31,7 @@ import {
   textOf,
 } from './exact-row.js';
 import { LogPosition, placeCommands } from './log-position.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
@@ -117,6 +118,7 @@ export class V1Engine implements MemoryEngine {
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #search: SearchIndex;
+  readonly #ranked: RankedSearch;
   #appliedIndex: number;
   #dimensions: number;
   #columns: string[];
@@ -126,6 +128,14 @@ export class V1Engine implements MemoryEngine {
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex: () => this.#appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
     this.#appliedIndex = this.#position.appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(database, 'patterns');
@@ -221,7 +231,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#search.search(query).flatMap(({ id, score, matchedBy }) => {
+    return this.#ranked.search(query).flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
@@ -264,6 +274,7 @@ export class V1Engine implements MemoryEngine {
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
+    this.#ranked.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {

@@ -22,6 +22,7 @@ import { MemoryError } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -108,6 +109,7 @@ export class V2Engine implements MemoryEngine {
   readonly #journal: VectorJournal;
   readonly #snapshots: VectorSnapshots;
   readonly #search: SearchIndex<GraphVectorIndex>;
+  readonly #ranked: RankedSearch;
   readonly #upkeep: VectorUpkeep;
   #appliedIndex: number;
   /** Not while another content is put in, and not after the end. */
@@ -129,6 +131,14 @@ export class V2Engine implements MemoryEngine {
         appliedIndex,
       }),
     );
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
     this.#upkeep = new VectorUpkeep({
       indexes: () => this.#search.vectors,
       appliedIndex,
@@ -213,7 +223,7 @@ export class V2Engine implements MemoryEngine {
 
   search(query: SearchQuery): SearchHit[] {
     const wasReady = this.#search.vectors !== undefined;
-    const hits = this.#search.search(query);
+    const hits = this.#ranked.search(query);
     if (!wasReady) this.#wakeAfterLoading();
     return hits.flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
@@ -313,6 +323,7 @@ export class V2Engine implements MemoryEngine {
       yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
       this.#appliedIndex = appliedIndex;
       this.#snapshots.discard();
+      this.#ranked.clear();
     } finally {
       this.#canLoad = true;
       this.#upkeep.restart();

@@ -4,7 +4,6 @@
  * units and a word with its postings, then the units of all terms. The postings are those of `segment.ts`.
  * Reading writes a new segment posting by posting, so that nothing is taken over unchecked.
  */
-import { NAME_CHARACTERS_MAX } from '../limits.js';
 import type { FileCounts, Sections } from './file-header.js';
 import { DOCUMENT_TOKENS_MAX, MERGE_STEP_POSTINGS, TOKEN_CHARACTERS_MAX } from './limits.js';
 import type { Segment } from './segment.js';
@@ -82,7 +81,6 @@ function readDocuments(
   let at = 0;
   for (let slot = 0; slot < count; slot += 1) {
     const length = bytes.readUInt32LE(slot * DOCUMENT_BYTES);
-    must(length > 0 && length <= NAME_CHARACTERS_MAX, `id ${slot} has ${length} characters`);
     must(at + length <= units.length, `id ${slot} is missing`);
     ids.push(units.slice(at, at + length));
     at += length;

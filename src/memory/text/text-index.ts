@@ -9,7 +9,7 @@
  * they are deleted, and neither the order of the writes nor the state of the merges shows in an answer.
  */
 import { assert, MemoryError } from '../errors.js';
-import { NAME_CHARACTERS_MAX, SEARCH_HITS_MAX } from '../limits.js';
+import { SEARCH_HITS_MAX } from '../limits.js';
 import { Nearest, type Scored } from '../nearest.js';
 import { type Collection, TermWeight, UNITS_PER_ONE } from './bm25.js';
 import { Cursor } from './cursor.js';
@@ -100,10 +100,6 @@ export class TextIndex {
 
   /** Adds a document or replaces the one with the same id. Throws `invalid`. */
   put(id: string, text: string): void {
-    if (id === '' || id.length > NAME_CHARACTERS_MAX) {
-      const sentence = `an id has 1 to ${NAME_CHARACTERS_MAX} characters, not ${id.length}`;
-      throw new MemoryError('invalid', sentence);
-    }
     if (!this.delete(id) && this.size >= DOCUMENTS_MAX) {
       const sentence = `a text index holds up to ${DOCUMENTS_MAX} documents; delete some first`;
       throw new MemoryError('invalid', sentence);

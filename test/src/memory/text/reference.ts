@@ -23,15 +23,8 @@ export class Reference {
   }
 
   search(text: string, limit: number, accept: (id: string) => boolean = () => true): Scored[] {
-    const all = [...this.#tokens.values()];
-    const collection = {
-      documents: all.length,
-      tokens: all.reduce((sum, tokens) => sum + tokens.length, 0),
-    };
     const units = new Map<string, number>();
-    for (const term of queryTerms(text)) {
-      const holding = all.filter((tokens) => tokens.includes(term)).length;
-      const weight = new TermWeight(collection, holding);
+    for (const [term, weight] of this.#weights(text)) {
       for (const [id, tokens] of this.#tokens) {
         const count = tokens.filter((token) => token === term).length;
         if (count === 0 || !accept(id)) continue;
@@ -42,5 +35,21 @@ export class Reference {
       .map(([id, sum]) => ({ id, score: sum / UNITS_PER_ONE }))
       .sort(byScore)
       .slice(0, limit);
+  }
+
+  ceilingOf(text: string): number {
+    const weights = [...this.#weights(text).values()];
+    return weights.reduce((sum, { ceiling }) => sum + ceiling, 0) / UNITS_PER_ONE;
+  }
+
+  #weights(text: string): Map<string, TermWeight> {
+    const all = [...this.#tokens.values()];
+    const tokens = all.reduce((sum, { length }) => sum + length, 0);
+    const weights = new Map<string, TermWeight>();
+    for (const term of queryTerms(text)) {
+      const holding = all.filter((held) => held.includes(term)).length;
+      weights.set(term, new TermWeight({ documents: all.length, tokens }, holding));
+    }
+    return weights;
   }
 }
