@@ -91,6 +91,29 @@ export interface SearchQuery {
   readonly vector: ModelVector | null;
   /** 1 to 1,000. */
   readonly limit: number;
+  /**
+   * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
+   * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.
+   */
+  readonly mode?: 'vector' | 'text' | 'hybrid';
+  /** How `hybrid` joins its lists; by rank unless given. */
+  readonly fusion?: Fusion;
+  /** Puts hits that say what a better one says behind others. */
+  readonly diversity?: Diversity;
+}
+
+/**
+ * `rank`: reciprocal rank fusion with a constant of 60 unless given. `weight`: the sum of the scores,
+ * scaled to the range of their list, with the weight of the vectors from 0 to 1.
+ */
+export type Fusion =
+  | { readonly by: 'rank'; readonly rankConstant?: number }
+  | { readonly by: 'weight'; readonly vectorWeight: number };
+
+/** Maximal marginal relevance; how alike two memories are is the part of their words that both hold. */
+export interface Diversity {
+  /** 1: by score alone; towards 0: whatever says something else. */
+  readonly lambda: number;
 }
 
 export interface SearchHit {
@@ -99,8 +122,12 @@ export interface SearchHit {
   readonly metadata: JsonObject;
   /** Higher is nearer, 0 to 1. */
   readonly score: number;
-  /** `vector`: cosine of two vectors of one model; `text`: share of the query's words found. */
-  readonly matchedBy: 'vector' | 'text';
+  /**
+   * `vector`: the score is the cosine of two vectors of one model. `text`: it is BM25, divided by what
+   * all words of the query are worth. In the mode `hybrid` it says by which lists the hit was found, and
+   * the score is the fused one, divided by the most that it could be.
+   */
+  readonly matchedBy: 'vector' | 'text' | 'both';
 }
 
 export interface MemoryCounts {

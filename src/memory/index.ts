@@ -14,6 +14,7 @@ export * from './graph/index.js';
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
+export * from './text/index.js';
 export { openV1Engine, type V1Engine } from './v1-engine.js';
 export { openV2Engine, type V2Engine } from './v2-engine.js';
 export {

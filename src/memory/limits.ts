@@ -28,6 +28,10 @@ export const VECTORS_PER_STEP = 64;
 export const SNAPSHOT_CHANGES_MIN = 1000;
 /** or the part of all vectors that changed, whichever is more. */
 export const SNAPSHOT_CHANGES_PART = 1 / 8;
+/** Candidates of each list that a fusion or a choice by diversity has at least, */
+export const CANDIDATES_MIN = 100;
+/** and the longest answer that is remembered. */
+export const REMEMBERED_HITS_MAX = 100;
 /** Only so much of a text counts for word search. */
 export const INDEXED_TEXT_CHARACTERS_MAX = 20_000;
 /** Most distinct words of a query. */

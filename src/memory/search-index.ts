@@ -1,12 +1,13 @@
 /**
  * The search of both engines: memories with a vector of the query's model by cosine, all others by
- * the share of the query's words that they hold. Built when first asked, then kept up to date.
+ * BM25. Built when first asked, then kept up to date.
  */
 import { embeddingText } from './command.js';
-import type { MemoryCommand, ModelVector, SearchHit, SearchQuery } from './engine.js';
+import type { MemoryCommand, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
-import { byScore, type Scored } from './nearest.js';
+import { byScore } from './nearest.js';
+import type { RankedHit } from './ranked-search.js';
 import type { VectorIndex } from './vector-index.js';
 import type { VectorIndexes } from './vector-indexes.js';
 import { WordIndex } from './word-index.js';
@@ -20,8 +21,6 @@ export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
   loadVectors(indexes: VectorIndexes<Index>): Generator<undefined, void>;
 }
-
-export type RankedHit = Scored & Pick<SearchHit, 'matchedBy'>;
 
 export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   readonly #source: SearchSource<Index>;

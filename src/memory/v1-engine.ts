@@ -35,6 +35,7 @@ import {
 } from './exact-row.js';
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
@@ -124,6 +125,7 @@ export class V1Engine implements MemoryEngine {
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #search: SearchIndex;
+  readonly #ranked: RankedSearch;
   #appliedIndex: number;
   #dimensions: number;
   #columns: string[];
@@ -134,6 +136,14 @@ export class V1Engine implements MemoryEngine {
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
     this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex: () => this.#appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
     this.#appliedIndex = this.#position.appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(database, 'patterns');
@@ -254,7 +264,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#search.search(query).flatMap(({ id, score, matchedBy }) => {
+    return this.#ranked.search(query).flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
@@ -299,6 +309,7 @@ export class V1Engine implements MemoryEngine {
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
     this.graph.clear();
+    this.#ranked.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {

@@ -22,6 +22,7 @@ import { MemoryError } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -111,6 +112,7 @@ export class V2Engine implements MemoryEngine {
   readonly #journal: VectorJournal;
   readonly #snapshots: VectorSnapshots;
   readonly #search: SearchIndex<GraphVectorIndex>;
+  readonly #ranked: RankedSearch;
   readonly #upkeep: VectorUpkeep;
   #appliedIndex: number;
   /** Not while another content is put in, and not after the end. */
@@ -132,6 +134,14 @@ export class V2Engine implements MemoryEngine {
         appliedIndex,
       }),
     );
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
     this.#upkeep = new VectorUpkeep({
       indexes: () => this.#search.vectors,
       appliedIndex,
@@ -216,7 +226,7 @@ export class V2Engine implements MemoryEngine {
 
   search(query: SearchQuery): SearchHit[] {
     const wasReady = this.#search.vectors !== undefined;
-    const hits = this.#search.search(query);
+    const hits = this.#ranked.search(query);
     if (!wasReady) this.#wakeAfterLoading();
     return hits.flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
@@ -318,6 +328,7 @@ export class V2Engine implements MemoryEngine {
       this.#appliedIndex = appliedIndex;
       this.#snapshots.discard();
       this.graph.clear();
+      this.#ranked.clear();
     } finally {
       this.#canLoad = true;
       this.#upkeep.restart();

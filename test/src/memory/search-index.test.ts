@@ -7,8 +7,8 @@ import { SearchIndex } from '../../../src/memory/search-index.js';
 import { cosine } from '../../../src/memory/vector-bytes.js';
 import { ExactVectorIndex } from '../../../src/memory/vector-index.js';
 import { VectorIndexes } from '../../../src/memory/vector-indexes.js';
-import { wordsOf } from '../../../src/memory/word-index.js';
 import { seed } from './support.js';
+import { Reference } from './text/reference.js';
 
 interface Held {
   readonly text: string;
@@ -40,7 +40,10 @@ class Store {
 
 /** All memories scored one by one, best first. */
 function expected(store: Store, { text, vector, limit }: SearchQuery): unknown[] {
-  const words = wordsOf(text);
+  const words = new Reference();
+  for (const [id, held] of store.held) words.put(id, held.text);
+  const ceiling = words.ceilingOf(text);
+  const matches = new Map(words.search(text, store.held.size).map(({ id, score }) => [id, score]));
   const hits = [...store.held].map(([id, held]) => {
     const isNear =
       vector !== null &&
@@ -50,9 +53,7 @@ function expected(store: Store, { text, vector, limit }: SearchQuery): unknown[]
       const score = Math.max(0, cosine(vector.values, held.vector.values));
       return { id, score, matchedBy: 'vector' };
     }
-    const own = wordsOf(held.text);
-    const found = words.filter((word) => own.includes(word)).length;
-    return { id, score: found === 0 ? -1 : found / words.length, matchedBy: 'text' };
+    return { id, score: (matches.get(id) ?? -1) / ceiling, matchedBy: 'text' };
   });
   return hits
     .filter(({ score }) => score >= 0)
@@ -75,7 +76,7 @@ const vector = fc.option(
   { nil: null },
 );
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
-/** One word of a query is nowhere, so that no share of words is level with a cosine of 1. */
+/** One word of a query is nowhere, and counts for the score of the others all the same. */
 const query = fc.record({
   text: text.map((words) => `${words} nowhere`),
   vector,
