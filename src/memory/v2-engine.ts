@@ -6,6 +6,7 @@ import type {
   DumpRecord,
   Edge,
   InsertMemory,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -86,6 +87,10 @@ class V2Source implements SearchSource<GraphVectorIndex> {
     for (const { id, content, metadata } of v2Memories(this.#database)) {
       yield [id, embeddingText(content, metadata)];
     }
+  }
+
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v2Memories(this.#database)) yield [id, metadata];
   }
 
   emptyIndexes(): GraphIndexes {
@@ -171,7 +176,7 @@ export class V2Engine implements MemoryEngine {
     });
     this.#appliedIndex = lastIndex;
     for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
+      this.#search.put(id, embeddingText(content, metadata), metadata, vector);
     }
     this.#upkeep.wake(inserted.length);
     return outcomes;
