@@ -78,9 +78,7 @@ export class GraphVectorIndex implements VectorIndex {
     this.#held.put(id, values);
     if (this.#graph === undefined) {
       // Those held until now follow one by one.
-      if (this.#held.size > SCANNED_VECTORS_MAX) {
-        this.#graph = HnswIndex.create({ dimensions: this.dimensions });
-      }
+      if (this.#held.size > SCANNED_VECTORS_MAX) this.#beginGraph();
     } else if (this.#graph.has(id)) {
       this.#outdated.add(id);
     } else if (!this.#isFrozen) {
@@ -193,6 +191,15 @@ export class GraphVectorIndex implements VectorIndex {
     const made = { filter: graph.filterOf(current), version, outdated: outdated.size };
     this.#filters.set(allowed, made);
     return made;
+  }
+
+  /** Without memory for a graph all are compared one by one, and the next put tries again. */
+  #beginGraph(): void {
+    try {
+      this.#graph = HnswIndex.create({ dimensions: this.dimensions });
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+    }
   }
 
   /** Moves a held vector into the graph; where there is no room for it, it stays held. */

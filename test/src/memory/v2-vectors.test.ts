@@ -2,7 +2,16 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -204,6 +213,14 @@ describe('the search of a v2 store', { timeout: 120_000 }, () => {
       expect(engine.vectorCounts()).toMatchObject({ linked: 0 });
       engine.close();
     }
+    // Something that no file can be read from or written to.
+    rmSync(snapshot, { force: true });
+    mkdirSync(snapshot);
+    const blocked = openV2Engine(path);
+    expect(recall(blocked, start)).toBeGreaterThanOrEqual(0.95);
+    await linked(blocked);
+    blocked.close();
+    rmdirSync(snapshot);
     // The store went on without its journal, as a release would leave it that knows none.
     writeFileSync(snapshot, whole);
     const database = new DatabaseSync(path);
