@@ -32,7 +32,7 @@ import {
 import { LogWrites } from '../log-writes.js';
 import type { GroupSnapshot } from './snapshots.js';
 import type { Command, StateMachine } from './state-machine.js';
-import { Proposals, ReadQueue, type Waiting } from './waiting.js';
+import { Proposals, GroupReads, type Waiting } from './waiting.js';
 
 const all = (): boolean => true;
 
@@ -71,7 +71,7 @@ export class GroupDriver<Result> implements ReplicatedGroup<Result> {
   readonly #machine: StateMachine<Result>;
   readonly #proposals = new Proposals<Result>();
   readonly #changes = new Proposals<void>();
-  readonly #reads: ReadQueue;
+  readonly #reads: GroupReads;
   #transfers: { readonly to: NodeId; readonly waiting: Waiting<void> }[] = [];
   #applied: number;
   #snapshotIndex: number;
@@ -92,7 +92,7 @@ export class GroupDriver<Result> implements ReplicatedGroup<Result> {
     this.#machine = parts.machine;
     this.#applied = parts.snapshotIndex;
     this.#snapshotIndex = parts.snapshotIndex;
-    this.#reads = new ReadQueue(parts.incarnation);
+    this.#reads = new GroupReads(parts.incarnation);
     const failed = (error: unknown): void => this.fail('the log could not be written', error);
     this.#writes = new LogWrites(parts.store, failed);
   }

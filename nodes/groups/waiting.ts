@@ -1,4 +1,5 @@
 /** Callers that wait: for the result of an entry, for a read, for a leader. */
+import { ReadQueue } from '../read-queue.js';
 
 /** The two ends of a promise, and when it is given up. */
 export interface Waiting<Value> {
@@ -55,50 +56,35 @@ export class Proposals<Result> {
   }
 }
 
-/** Linearizable reads of a group: one question at a time, for all that came before it was asked. */
-export class ReadQueue {
-  #arrived: Waiting<void>[] = [];
-  #asked: Waiting<void>[] = [];
-  #context = '';
-  #askedAtMs = 0;
-  /** Confirmed, and waiting for their index to be applied. */
+/** Linearizable reads of a group: some ask for an index, others wait for theirs to be applied. */
+export class GroupReads {
+  readonly #queue: ReadQueue<Waiting<void>>;
   #confirmed: { readonly index: number; readonly reads: Waiting<void>[] }[] = [];
-  #count = 0;
 
-  /** `prefix` is new with each start, so that no late answer of before is taken for one of now. */
-  constructor(private readonly prefix: string) {}
+  /** `prefix` is new with each start. */
+  constructor(prefix: string) {
+    this.#queue = new ReadQueue(prefix);
+  }
 
   get size(): number {
-    const confirmed = this.#confirmed.reduce((sum, { reads }) => sum + reads.length, 0);
-    return this.#arrived.length + this.#asked.length + confirmed;
+    return this.#confirmed.reduce((sum, { reads }) => sum + reads.length, this.#queue.size);
   }
 
   add(read: Waiting<void>): void {
-    this.#arrived.push(read);
+    this.#queue.add(read);
   }
 
-  /** The context to ask with now; undefined if nothing is to be asked yet. */
   next(nowMs: number, retryMs: number): string | undefined {
-    const isAsked = this.#asked.length > 0;
-    if (isAsked ? nowMs - this.#askedAtMs < retryMs : this.#arrived.length === 0) return undefined;
-    this.#asked = this.#asked.concat(this.#arrived);
-    this.#arrived = [];
-    this.#count += 1;
-    this.#context = `${this.prefix}-${this.#count}`;
-    this.#askedAtMs = nowMs;
-    return this.#context;
+    return this.#queue.next(nowMs, retryMs);
   }
 
-  /** The question was refused, or will not be answered: it is asked again at the next tick. */
   forget(context: string): void {
-    if (context === this.#context) this.#askedAtMs = -Infinity;
+    this.#queue.forget(context);
   }
 
   confirm(context: string, index: number): void {
-    if (context !== this.#context) return;
-    this.#confirmed.push({ index, reads: this.#asked });
-    this.#asked = [];
-    this.#context = '';
+    const reads = this.#queue.takeAnswered(context);
+    if (reads.length > 0) this.#confirmed.push({ index, reads });
   }
 
   /** Takes out the reads that see everything they must once `applied` is. */
@@ -111,14 +97,11 @@ export class ReadQueue {
 
   /** Takes out everybody for whom `isOver` holds. */
   takeWhere(isOver: (read: Waiting<void>) => boolean): Waiting<void>[] {
-    const taken: Waiting<void>[] = [];
-    const keep = (reads: Waiting<void>[]): Waiting<void>[] => {
+    const taken = this.#queue.takeWhere(isOver);
+    this.#confirmed = this.#confirmed.map(({ index, reads }) => {
       taken.push(...reads.filter(isOver));
-      return reads.filter((read) => !isOver(read));
-    };
-    this.#arrived = keep(this.#arrived);
-    this.#asked = keep(this.#asked);
-    this.#confirmed = this.#confirmed.map(({ index, reads }) => ({ index, reads: keep(reads) }));
+      return { index, reads: reads.filter((read) => !isOver(read)) };
+    });
     return taken;
   }
 }

@@ -122,18 +122,27 @@ async function withRun(
   }
 }
 
-function summary({ phases }: Report): string {
-  return phases
+function summary({ phases, checks }: Report): string {
+  const lines = phases
     .map(({ phase, ok, unknown, p99Ms, longestGapMs }) => {
       return `${phase}: ${ok} ok, ${unknown} unknown, p99 ${p99Ms} ms, longest gap ${longestGapMs} ms`;
     })
     .join('; ');
+  const liveness = checks.find(({ name }) => name === 'liveness');
+  return `${lines}; ${liveness?.detail ?? ''}`;
+}
+
+/** What failed comes first: whoever reads it may see only the beginning. */
+function failure(report: Report, stderr: string): string {
+  const failed = report.checks.filter(({ passed }) => !passed);
+  const sentences = failed.map(({ name, detail }) => `${name}: ${detail}`);
+  return ['every check passes', ...sentences, summary(report), stderr].join('\n');
 }
 
 function survives(seed: number): Promise<string> {
   const schedule = scheduleOf(seed, 14, oneOfEach);
   return withRun(schedule, [], ({ code, stderr }, report, directory) => {
-    assert.equal(code, 0, `every check passes; it said:\n${stderr}\n${JSON.stringify(report)}`);
+    assert.equal(code, 0, failure(report, stderr));
     assert.deepEqual(report.faults, { partition: 1, crash: 1, pause: 1 });
     assert.deepEqual(
       report.checks.filter(({ passed }) => !passed),
@@ -154,7 +163,7 @@ function catchesUp(): Promise<string> {
   const schedule = readFileSync(join(ROOT, 'test/network/lagging-node.json'), 'utf8');
   const network = ['--delay', '20', '--loss', '2', '--duplicate', '2', '--reorder', '5'];
   return withRun(schedule, [...network, '--clients', '8'], ({ code, stderr }, report) => {
-    assert.equal(code, 0, `every check passes; it said:\n${stderr}\n${JSON.stringify(report)}`);
+    assert.equal(code, 0, failure(report, stderr));
     return summary(report);
   });
 }

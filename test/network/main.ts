@@ -1,6 +1,8 @@
 /**
  * Nodes in network namespaces, joined by virtual cables and a router that impairs what passes: the
- * transport of two, and `agentic-flow chaos` on three. Wants root and `ip`: `npm run test:network`.
+ * transport of two, and `agentic-flow chaos` on three. Wants root and `ip`.
+ *
+ *     npm run test:network [-- [--all] [PART OF A NAME ...]]
  */
 import { obstacle, removeLeftovers } from '../../src/chaos/namespaces.js';
 import { chaosScenarios } from './chaos.js';
@@ -15,7 +17,13 @@ removeLeftovers();
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
 process.stdout.write(`SEED=${seed}\n`);
-const wanted = process.argv.slice(2);
+/** Measurements and mutants that take minutes; they run when they are named, or with `--all`. */
+const longScenarios = [
+  'bbr, cubic and reno on the bad path',
+  'chaos: a leader that commits without a quorum is caught',
+];
+const isAll = process.argv.includes('--all');
+const wanted = process.argv.slice(2).filter((each) => each !== '--all');
 const scenarios = { ...transportScenarios, ...chaosScenarios };
 const names = Object.keys(scenarios);
 const unknown = wanted.find((each) => !names.some((name) => name.includes(each)));
@@ -27,7 +35,8 @@ if (unknown !== undefined) {
 }
 let failedCount = 0;
 for (const [name, run] of Object.entries(scenarios)) {
-  if (wanted.length > 0 && !wanted.some((each) => name.includes(each))) continue;
+  const isWanted = wanted.some((each) => name.includes(each));
+  if (!isWanted && (wanted.length > 0 || (longScenarios.includes(name) && !isAll))) continue;
   const startedMs = performance.now();
   const seconds = (): string => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   try {
