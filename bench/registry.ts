@@ -2,6 +2,7 @@ import type { Bench } from './harness.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
 import { memoryBench } from './memory.js';
+import { memoryEnginesBench } from './memory-engines.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
@@ -20,6 +21,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
   memory: () => memoryBench(),
+  'memory-engines': () => memoryEnginesBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),

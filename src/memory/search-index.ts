@@ -2,9 +2,10 @@
  * The search of both engines: memories with a vector of the query's model by cosine, all others by
  * BM25. Built when first asked, then kept up to date.
  */
-import type { ModelVector, SearchQuery } from './engine.js';
+import type { JsonObject, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
+import { MetadataIndex } from './metadata-index.js';
 import { byScore } from './nearest.js';
 import type { RankedHit } from './ranked-search.js';
 import type { VectorIndex } from './vector-index.js';
@@ -15,6 +16,7 @@ import { WordIndex } from './word-index.js';
 export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
+  metadata(): Iterable<readonly [id: string, metadata: JsonObject]>;
   /** No vectors yet. */
   emptyIndexes(): VectorIndexes<Index>;
   /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
@@ -27,6 +29,8 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   /** Left of it while the vectors are being read. */
   #loading: Generator<undefined, void> | undefined;
   #words: WordIndex | undefined;
+  /** Built by the first search with a filter. */
+  #metadata: MetadataIndex | undefined;
   #memoryCount: number | undefined;
 
   constructor(source: SearchSource<Index>) {
@@ -34,8 +38,9 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   }
 
   /** Follows a memory that was committed. */
-  put(id: string, text: string, vector: ModelVector | null): void {
+  put(id: string, text: string, metadata: JsonObject, vector: ModelVector | null): void {
     this.#words?.put(id, text);
+    this.#metadata?.put(id, metadata);
     this.#memoryCount = undefined;
     this.#vectors?.put(id, vector);
   }
@@ -46,6 +51,7 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     this.#loading = undefined;
     this.#vectors = undefined;
     this.#words = undefined;
+    this.#metadata = undefined;
     this.#memoryCount = undefined;
   }
 
@@ -71,21 +77,22 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     return false;
   }
 
-  /** Hits, best first. Throws `invalid` if the limit is out of range. */
-  search({ text, vector, limit }: SearchQuery): RankedHit[] {
+  /** Hits, best first. Throws `invalid` if the limit is out of range or the filter is none. */
+  search({ text, vector, limit, filter }: SearchQuery): RankedHit[] {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
+    const allowed = filter === undefined ? undefined : this.#metadataIndex().allowed(filter);
     const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {
-      for (const hit of index.search(vector.values, limit)) {
+      for (const hit of index.search(vector.values, limit, allowed)) {
         hits.push({ ...hit, matchedBy: 'vector' });
       }
     }
     // With a vector for every memory no word can matter, and the word index need not exist.
     if (index === undefined || index.size < this.#countMemories()) {
-      const skip = (id: string): boolean => index?.has(id) ?? false;
+      const skip = (id: string): boolean => index?.has(id) === true || allowed?.has(id) === false;
       for (const hit of this.#wordIndex().search(text, limit, skip)) {
         hits.push({ ...hit, matchedBy: 'text' });
       }
@@ -101,6 +108,14 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   #vectorIndexes(): VectorIndexes<Index> {
     while (this.loadNext());
     return this.vectors!;
+  }
+
+  #metadataIndex(): MetadataIndex {
+    if (this.#metadata === undefined) {
+      this.#metadata = new MetadataIndex();
+      for (const [id, metadata] of this.#source.metadata()) this.#metadata.put(id, metadata);
+    }
+    return this.#metadata;
   }
 
   #wordIndex(): WordIndex {

@@ -14,6 +14,7 @@ import type {
   DumpRecord,
   Edge,
   InsertMemory,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -97,6 +98,10 @@ class V1Source implements SearchSource {
     }
   }
 
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v1Memories(this.#database)) yield [id, metadata];
+  }
+
   emptyIndexes(): VectorIndexes {
     return new VectorIndexes((dimensions) => new ExactVectorIndex(dimensions));
   }
@@ -165,7 +170,7 @@ export class V1Engine implements MemoryEngine {
     });
     this.#appliedIndex = lastIndex;
     for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
+      this.#search.put(id, embeddingText(content, metadata), metadata, vector);
     }
     return outcomes;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
-import { memoryBench } from '../../bench/memory.js';
+import { memoryEnginesBench } from '../../bench/memory-engines.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
 import { simBench } from '../../bench/sim.js';
@@ -84,11 +84,11 @@ describe('the benches measure, in small,', () => {
     expect(result.ratios.filter(({ goal }) => goal !== undefined)).toHaveLength(7);
   });
 
-  it('memory: both engines, and texts that no cache knows', async () => {
+  it('memory-engines: both engines, and texts that no cache knows', async () => {
     const texts: string[] = [];
     const size = { memories: 600, batches: 4, searches: 3, texts: 5 };
     const result = await runBench(
-      memoryBench(size, () => countingEmbedder(texts)),
+      memoryEnginesBench(size, () => countingEmbedder(texts)),
       2,
     );
     expectMeasured(result, {
