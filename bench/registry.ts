@@ -8,6 +8,7 @@ import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
+import { textBench } from './text.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
 
@@ -28,6 +29,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'raft-processes': () => raftProcessesBench(),
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
+  text: () => textBench(),
   transport: () => transportBench(),
   workers: () => workersBench(),
 };
