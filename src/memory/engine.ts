@@ -86,11 +86,26 @@ export interface Edge {
   readonly weight: number;
 }
 
+export type FilterValue = string | number | boolean | null;
+
+/**
+ * Conditions on top-level fields of the metadata, all of which must hold. A value: the field has it, or
+ * is a list with it. `in`: one of these values. `from` and `to`: a number within, both ends included.
+ */
+export interface MetadataFilter {
+  readonly [field: string]:
+    | FilterValue
+    | { readonly in: readonly FilterValue[] }
+    | { readonly from?: number; readonly to?: number };
+}
+
 export interface SearchQuery {
   readonly text: string;
   readonly vector: ModelVector | null;
   /** 1 to 1,000. */
   readonly limit: number;
+  /** Only memories with such metadata. */
+  readonly filter?: MetadataFilter;
   /**
    * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
    * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.

@@ -6,6 +6,14 @@ import { HELD_VECTORS_MAX, SCANNED_VECTORS_MAX, SPARE_HITS } from './limits.js';
 import { Nearest, type Scored } from './nearest.js';
 import { ExactVectorIndex, type VectorIndex } from './vector-index.js';
 
+/** A filter of the graph, and of which state of this index it is. */
+interface FilterBits {
+  readonly filter: Uint8Array;
+  readonly version: number;
+  /** Between two versions ids only become outdated. */
+  readonly outdated: number;
+}
+
 /**
  *     few --------------> graph <------> frozen
  *        more than 2,000        snapshot
@@ -22,6 +30,8 @@ export class GraphVectorIndex implements VectorIndex {
   readonly #outdated = new Set<string>();
   /** Vectors without a direction, which cosine cannot compare: their score is always 0. */
   readonly #directionless = new Set<string>();
+  /** Bitmaps of sets that were allowed before, as long as somebody keeps the set. */
+  readonly #filters = new WeakMap<ReadonlySet<string>, FilterBits>();
   #isFrozen = false;
   /** The graph could not take a vector: there is no memory, or no place. */
   #isFull = false;
@@ -68,9 +78,7 @@ export class GraphVectorIndex implements VectorIndex {
     this.#held.put(id, values);
     if (this.#graph === undefined) {
       // Those held until now follow one by one.
-      if (this.#held.size > SCANNED_VECTORS_MAX) {
-        this.#graph = HnswIndex.create({ dimensions: this.dimensions });
-      }
+      if (this.#held.size > SCANNED_VECTORS_MAX) this.#beginGraph();
     } else if (this.#graph.has(id)) {
       this.#outdated.add(id);
     } else if (!this.#isFrozen) {
@@ -176,8 +184,22 @@ export class GraphVectorIndex implements VectorIndex {
     if (allowed === undefined) {
       return outdated.size === 0 ? {} : { filter: graph.filterWithout(outdated) };
     }
-    if (outdated.size === 0) return { filter: graph.filterOf(allowed) };
-    return { filter: graph.filterOf([...allowed].filter((id) => !outdated.has(id))) };
+    const { version } = graph;
+    const known = this.#filters.get(allowed);
+    if (known?.version === version && known.outdated === outdated.size) return known;
+    const current = outdated.size === 0 ? allowed : [...allowed].filter((id) => !outdated.has(id));
+    const made = { filter: graph.filterOf(current), version, outdated: outdated.size };
+    this.#filters.set(allowed, made);
+    return made;
+  }
+
+  /** Without memory for a graph all are compared one by one, and the next put tries again. */
+  #beginGraph(): void {
+    try {
+      this.#graph = HnswIndex.create({ dimensions: this.dimensions });
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+    }
   }
 
   /** Moves a held vector into the graph; where there is no room for it, it stays held. */

@@ -28,6 +28,12 @@ export const VECTORS_PER_STEP = 64;
 export const SNAPSHOT_CHANGES_MIN = 1000;
 /** or the part of all vectors that changed, whichever is more. */
 export const SNAPSHOT_CHANGES_PART = 1 / 8;
+/** Most fields of a filter, most values of one of them, and longest value that a filter can name. */
+export const FILTER_FIELDS_MAX = 16;
+export const FILTER_VALUES_MAX = 1000;
+export const FILTER_VALUE_CHARACTERS_MAX = 1024;
+/** Filters whose memories are remembered until the next write. */
+export const FILTERS_REMEMBERED_MAX = 16;
 /** Candidates of each list that a fusion or a choice by diversity has at least, */
 export const CANDIDATES_MIN = 100;
 /** and the longest answer that is remembered. */

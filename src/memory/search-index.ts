@@ -3,9 +3,10 @@
  * BM25. Built when first asked, then kept up to date.
  */
 import { embeddingText } from './command.js';
-import type { MemoryCommand, ModelVector, SearchQuery } from './engine.js';
+import type { JsonObject, MemoryCommand, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
+import { MetadataIndex } from './metadata-index.js';
 import { byScore } from './nearest.js';
 import type { RankedHit } from './ranked-search.js';
 import type { VectorIndex } from './vector-index.js';
@@ -16,6 +17,7 @@ import { WordIndex } from './word-index.js';
 export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
+  metadata(): Iterable<readonly [id: string, metadata: JsonObject]>;
   /** No vectors yet. */
   emptyIndexes(): VectorIndexes<Index>;
   /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
@@ -28,6 +30,8 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   /** Left of it while the vectors are being read. */
   #loading: Generator<undefined, void> | undefined;
   #words: WordIndex | undefined;
+  /** Built by the first search with a filter. */
+  #metadata: MetadataIndex | undefined;
   #memoryCount: number | undefined;
 
   constructor(source: SearchSource<Index>) {
@@ -35,8 +39,9 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   }
 
   /** Follows a memory that was committed. */
-  put(id: string, text: string, vector: ModelVector | null): void {
+  put(id: string, text: string, metadata: JsonObject, vector: ModelVector | null): void {
     this.#words?.put(id, text);
+    this.#metadata?.put(id, metadata);
     this.#memoryCount = undefined;
     this.#vectors?.put(id, vector);
   }
@@ -45,9 +50,10 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   follow(command: MemoryCommand): void {
     if (command.type === 'insertMemory') {
       const { id, content, metadata, vector } = command;
-      this.put(id, embeddingText(content, metadata), vector);
+      this.put(id, embeddingText(content, metadata), metadata, vector);
     } else if (command.type === 'deleteMemory') {
       this.#words?.delete(command.id);
+      this.#metadata?.delete(command.id);
       this.#memoryCount = undefined;
       this.#vectors?.put(command.id, null);
     }
@@ -59,6 +65,7 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     this.#loading = undefined;
     this.#vectors = undefined;
     this.#words = undefined;
+    this.#metadata = undefined;
     this.#memoryCount = undefined;
   }
 
@@ -84,21 +91,22 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     return false;
   }
 
-  /** Hits, best first. Throws `invalid` if the limit is out of range. */
-  search({ text, vector, limit }: SearchQuery): RankedHit[] {
+  /** Hits, best first. Throws `invalid` if the limit is out of range or the filter is none. */
+  search({ text, vector, limit, filter }: SearchQuery): RankedHit[] {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
+    const allowed = filter === undefined ? undefined : this.#metadataIndex().allowed(filter);
     const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {
-      for (const hit of index.search(vector.values, limit)) {
+      for (const hit of index.search(vector.values, limit, allowed)) {
         hits.push({ ...hit, matchedBy: 'vector' });
       }
     }
     // With a vector for every memory no word can matter, and the word index need not exist.
     if (index === undefined || index.size < this.#countMemories()) {
-      const skip = (id: string): boolean => index?.has(id) ?? false;
+      const skip = (id: string): boolean => index?.has(id) === true || allowed?.has(id) === false;
       for (const hit of this.#wordIndex().search(text, limit, skip)) {
         hits.push({ ...hit, matchedBy: 'text' });
       }
@@ -114,6 +122,14 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   #vectorIndexes(): VectorIndexes<Index> {
     while (this.loadNext());
     return this.vectors!;
+  }
+
+  #metadataIndex(): MetadataIndex {
+    if (this.#metadata === undefined) {
+      this.#metadata = new MetadataIndex();
+      for (const [id, metadata] of this.#source.metadata()) this.#metadata.put(id, metadata);
+    }
+    return this.#metadata;
   }
 
   #wordIndex(): WordIndex {

@@ -17,6 +17,7 @@ import type {
   DumpRecord,
   Edge,
   InsertMemory,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -101,6 +102,10 @@ class V1Source implements SearchSource {
     for (const { id, content, metadata } of v1Memories(this.#database)) {
       yield [id, embeddingText(content, metadata)];
     }
+  }
+
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v1Memories(this.#database)) yield [id, metadata];
   }
 
   emptyIndexes(): VectorIndexes {

@@ -5,6 +5,7 @@ import type {
   ApplyOutcome,
   DumpRecord,
   Edge,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -18,7 +19,7 @@ import { isStorableName } from './exact-row.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
-import { MemoryError } from './errors.js';
+import { isOperational } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
@@ -45,7 +46,8 @@ import { isSnapshotDue, settledGraphs, type SettledGraph, VectorUpkeep } from '.
 
 /**
  * Opens a v2 store; `create` makes an empty one where none is. Throws `not-found`, `not-a-database`,
- * `newer-version`, `damaged`, `read-only`, `locked`.
+ * `newer-version`, `damaged`, `read-only`, `locked`; `invalid` where the environment asks for a build
+ * of the vector index that is not there.
  */
 export function openV2Engine(path: string, options: { create?: boolean } = {}): V2Engine {
   const database = openV2File(path, options);
@@ -91,6 +93,10 @@ class V2Source implements SearchSource<GraphVectorIndex> {
     }
   }
 
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v2Memories(this.#database)) yield [id, metadata];
+  }
+
   emptyIndexes(): GraphIndexes {
     return emptyGraphIndexes();
   }
@@ -123,6 +129,8 @@ export class V2Engine implements MemoryEngine {
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#writer = new V2Writer(database);
+    // A build of the graph that is asked for and not there is told now, not in the middle of a log.
+    detectSimd();
     this.#journal = new VectorJournal(database);
     this.#snapshots = new VectorSnapshots(this.path);
     const appliedIndex = (): number => this.#appliedIndex;
@@ -288,7 +296,7 @@ export class V2Engine implements MemoryEngine {
       if (vectors !== undefined && isSnapshotWanted) this.#saveNow(vectors);
     } catch (error) {
       // It is a cache: without it the next start takes longer.
-      if (!(error instanceof MemoryError)) throw error;
+      if (!isOperational(error)) throw error;
     } finally {
       if (vectors !== undefined) for (const [, index] of vectors.entries()) index.close();
       this.#search.clear();

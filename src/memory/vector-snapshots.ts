@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { MemoryError } from './errors.js';
+import { isOperational, MemoryError } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import { openSnapshotInSteps, saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
 
@@ -46,7 +46,7 @@ export class VectorSnapshots {
   /** The graphs that were saved of this content within a range of log indexes, in steps. */
   *open(store: string, from: number, to: number): Generator<undefined, StoredGraph[]> {
     const graphs: StoredGraph[] = [];
-    for (const path of this.#paths(true)) rmSync(path, { force: true });
+    for (const path of this.#paths(true)) remove(path);
     for (const path of this.#paths()) {
       const stored = yield* openOne(path);
       if (stored === undefined) continue;
@@ -63,7 +63,7 @@ export class VectorSnapshots {
         graphs.push({ key: label.key, appliedIndex: label.appliedIndex, graph: index });
       } else {
         index.close();
-        rmSync(path, { force: true });
+        remove(path);
       }
     }
     return graphs;
@@ -71,7 +71,7 @@ export class VectorSnapshots {
 
   /** Removes what is there. */
   discard(): void {
-    for (const path of this.#paths()) rmSync(path, { force: true });
+    for (const path of this.#paths()) remove(path);
   }
 
   #prefix(): string {
@@ -82,7 +82,7 @@ export class VectorSnapshots {
   #paths(areNew = false): string[] {
     const folder = dirname(this.#storePath);
     const prefix = this.#prefix();
-    return readdirSync(folder)
+    return namesIn(folder)
       .filter((name) => name.startsWith(prefix) && name.endsWith('.new') === areNew)
       .map((name) => join(folder, name));
   }
@@ -103,12 +103,32 @@ function* openOne(
     if (parsed !== undefined) return { label: parsed, index };
     index.close();
   } catch (error) {
-    if (!(error instanceof MemoryError)) throw error;
+    if (!isOperational(error)) throw error;
     // A newer release may come back; what the disk fails to read now may be read later.
+    if (!(error instanceof MemoryError)) return undefined;
     if (error.code !== 'damaged' && error.code !== 'not-a-database') return undefined;
   }
-  rmSync(path, { force: true });
+  remove(path);
   return undefined;
+}
+
+/** What cannot be removed is not trusted the next time either. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+  }
+}
+
+/** None where the folder cannot be read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+    return [];
+  }
 }
 
 function parseLabel(text: string): SnapshotLabel | undefined {

@@ -12,7 +12,7 @@ import {
   UPKEEP_REST_MS,
   UPKEEP_SLICE_MAX_MS,
 } from './limits.js';
-import { MemoryError } from './errors.js';
+import { isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import type { GraphIndexes } from './v2-vectors.js';
 
@@ -81,7 +81,7 @@ export class VectorUpkeep {
       if (!saving.signal.aborted) onSaved(index);
     } catch (error) {
       // It is a cache: without it the next start takes longer.
-      if (!saving.signal.aborted && !(error instanceof MemoryError)) throw error;
+      if (!saving.signal.aborted && !isOperational(error)) throw error;
     } finally {
       // After an abort it is soon tried again.
       if (!saving.signal.aborted) this.#changes -= changes;

@@ -90,6 +90,7 @@ export class HnswIndex {
   readonly #slots: Map<string, number>;
   /** By slot; undefined where none is. */
   readonly #ids: (string | undefined)[];
+  #version = 0;
 
   private constructor(
     settings: KernelSettings,
@@ -154,6 +155,7 @@ export class HnswIndex {
     this.#checkLength(values, 1);
     const before = this.#slots.get(id);
     const slot = checked(this.#kernel.add(values, keyOfName(id)));
+    this.#version += 1;
     this.#slots.set(id, slot);
     this.#ids[slot] = id;
     if (before !== undefined) this.#forget(before);
@@ -163,6 +165,7 @@ export class HnswIndex {
   delete(id: string): boolean {
     const slot = this.#slots.get(id);
     if (slot === undefined) return false;
+    this.#version += 1;
     this.#slots.delete(id);
     this.#forget(slot);
     return true;
@@ -176,6 +179,11 @@ export class HnswIndex {
   /** Links up to so many vectors that were put. Answers how many are left. */
   link(vectors: number): number {
     return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
+  }
+
+  /** Another number after each change of what a filter says. */
+  get version(): number {
+    return this.#version;
   }
 
   /** In no particular order. */

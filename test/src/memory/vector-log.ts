@@ -7,14 +7,23 @@ export const LOG_DIMENSIONS = 32;
 /** Ids that the log writes; later entries replace what earlier ones wrote. */
 const IDS = 4000;
 
-let known: { readonly seed: number; readonly centres: VectorSource } | undefined;
+/** Entries are made once: the tests ask for the same ones again and again. */
+let known:
+  | { readonly seed: number; readonly centres: VectorSource; readonly entries: InsertMemory[] }
+  | undefined;
 
 /** Entry `index`: a memory with a vector near one of fifty centres, now and then without one. */
 export function vectorCommand(seed: number, index: number): InsertMemory {
-  if (known?.seed !== seed) known = { seed, centres: new VectorSource(seed, LOG_DIMENSIONS) };
+  if (known?.seed !== seed) {
+    known = { seed, centres: new VectorSource(seed, LOG_DIMENSIONS), entries: [] };
+  }
+  return (known.entries[index] ??= makeEntry(seed, index, known.centres));
+}
+
+function makeEntry(seed: number, index: number, centres: VectorSource): InsertMemory {
   const random = new RandomStream(seed + index, 'entry');
   const id = `m${index <= IDS ? index : random.integer(1, IDS)}`;
-  const values = known.centres.near(random);
+  const values = centres.near(random);
   const vector = index > IDS && random.chance(0.1) ? null : { model: 'all-MiniLM-L6-v2', values };
   const content = `content ${index}`;
   return { type: 'insertMemory', id, content, metadata: {}, vector, timestampMs: index };

@@ -5,7 +5,7 @@ import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
 import { METRICS, PART, type Metric } from '../../../../src/memory/index/kernel.js';
 import { detectSimd, RUNG_VARIABLE } from '../../../../src/memory/index/rung.js';
 import { seed } from '../support.js';
-import { builds, useBuild, VectorSource } from './support.js';
+import { builds, recall, rungs, useBuild, VectorSource } from './support.js';
 
 /** Everything that a life of an index shows: hits with their scores, counts, and its bytes. */
 function life(metric: Metric, dimensions: number, start: number): unknown[] {
@@ -73,6 +73,38 @@ describe('every build of the kernel', () => {
     },
     120_000,
   );
+
+  it('keeps recall when half of it goes and comes back, with the same neighbours on every rung', () => {
+    const start = seed();
+    const answers = rungs.map((build) => {
+      useBuild(build);
+      const source = new VectorSource(start, 32);
+      const index = HnswIndex.create({ dimensions: 32, buildBreadth: 100 });
+      for (let at = 0; at < 1500; at += 1) index.put(String(at), source.next());
+      index.link(1500);
+      const queries = Array.from({ length: 30 }, () => source.next());
+      const seen: unknown[] = [];
+      const look = (state: string): void => {
+        expect(recall(index, queries), `${build.name}, ${state}`).toBeGreaterThanOrEqual(0.95);
+        seen.push(queries.map((query) => index.search(query, { limit: 10 })));
+      };
+      for (let at = 0; at < 750; at += 1) index.delete(String(at * 2));
+      look('half of it removed');
+      for (let at = 0; at < 750; at += 1) {
+        index.put(String(at * 2), source.next());
+        index.link(1);
+      }
+      look('as many put');
+      for (let at = 0; at < 750; at += 1) {
+        index.put(String(at * 2 + 1), source.next());
+        index.link(1);
+      }
+      look('the other half replaced');
+      index.close();
+      return seen;
+    });
+    for (const [at, other] of answers.entries()) expect(other, rungs[at]!.name).toEqual(answers[0]);
+  }, 120_000);
 
   it('computes XXH32, by the vectors of its specification', () => {
     // From xxHash's own sanity check: bytes of a generator that starts at 2654435761.
