@@ -77,10 +77,7 @@ describe('patterns', () => {
       ],
     ],
     // From the other end the list of edges has the order of the pattern still.
-    [
-      "MATCH (a)-[r*2]->(b {id: 'ann'}) RETURN size(r), a.id",
-      [[2, 'bob']],
-    ],
+    ["MATCH (a)-[r*2]->(b {id: 'ann'}) RETURN size(r), a.id", [[2, 'bob']]],
     // No edge twice in one row: there is no way back over the same one.
     ["MATCH (a {id: 'bob'})-[:knows]-(b)-[:knows]-(c) RETURN b.id, c.id", []],
     ["MATCH (a {id: 'cat'})-[:knows]-(b)-[:knows]-(c) RETURN c.id", [['ann']]],
@@ -147,7 +144,7 @@ describe('conditions', () => {
     ['MATCH (a)-[r]->(b) WHERE endNode(r) = b RETURN count(*)', [[5]]],
     ['MATCH (a) WHERE false RETURN a.id', []],
     ['MATCH (a) WHERE null RETURN count(*)', [[0]]],
-    ['MATCH (a) WHERE a.id = 'bob' AND a.age - 10 * 2 + -1 = 9 RETURN a.id', [['bob']]],
+    ['MATCH (a) WHERE a.id = "bob" AND a.age - 10 * 2 + -1 = 9 RETURN a.id', [['bob']]],
     ["MATCH (a) WHERE toUpper(a.id) + '!' = 'EVE!' RETURN a.id", [['eve']]],
   ]);
 });
