@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { graphBench } from './graph.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
 import { memoryBench } from './memory.js';
@@ -19,6 +20,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  graph: () => graphBench(),
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
   memory: () => memoryBench(),

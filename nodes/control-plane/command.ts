@@ -65,7 +65,11 @@ export type Command =
   /** The time, told when nothing else has told it and sessions may expire. */
   | { readonly type: 'advanceClock'; readonly nowMs: number }
   /** Every member reads this version: from here on commands are written in it. */
-  | { readonly type: 'raiseCommandVersion'; readonly version: CommandVersion; readonly nowMs: number };
+  | {
+      readonly type: 'raiseCommandVersion';
+      readonly version: CommandVersion;
+      readonly nowMs: number;
+    };
 
 export type CommandRefusal =
   | RolloutRefusal

@@ -17,6 +17,7 @@ import type {
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
+import { graphHandlers } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
 import { parseRequest, requests } from './requests.js';
@@ -171,8 +172,12 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     const entry = isWindowed ? { ...head, awaitedFrom: awaitedFrom ?? sequence } : head;
     return { index: applied(await ports.submit(entry, timeoutMs)).index };
   };
+  const graph = Object.entries(graphHandlers(ports, read)).map(
+    ([method, handler]) => [method, forClients(ports, handler)] as const,
+  );
   return {
     ...sessionHandlers(ports),
+    ...Object.fromEntries(graph),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);

@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 
 import type { JsonObject } from '../memory/engine.js';
-import type { ReadOptions, SwarmClient } from '../client/index.js';
-import { print, withClient, withConnection, withOneNode } from './connection.js';
+import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
+import { addGraphCommands } from './memory-graph.js';
+import { firstLine, reading } from './memory-reading.js';
+import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
-type ReadFlags = Flags & { readonly local?: boolean };
 
-/** `memory insert | link | delete | unlink | get | search`. */
+/** `memory insert | link | delete | unlink | get | search`, and the questions to the graph. */
 export function addMemoryCommands(program: Command): void {
   const memory = program.command('memory').description('Write and read the memories of a swarm');
   withConnection(memory.command('insert'))
@@ -55,6 +56,7 @@ export function addMemoryCommands(program: Command): void {
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
+  addGraphCommands(memory);
 }
 
 async function insert(
@@ -135,20 +137,4 @@ async function search(text: string, flags: ReadFlags & { readonly limit: number 
     );
     print(flags.json, { hits, appliedIndex, servedBy }, lines.join('\n') || 'nothing found');
   });
-}
-
-/** A local read is answered by the node that the flags name, and by no other one. */
-async function reading(
-  flags: ReadFlags,
-  work: (client: SwarmClient, options: ReadOptions) => Promise<void>,
-): Promise<void> {
-  if (flags.local !== true) return withClient(flags, (client) => work(client, {}));
-  return withOneNode(flags, (client, peerId) =>
-    work(client, { consistency: 'local', only: peerId }),
-  );
-}
-
-function firstLine(text: string): string {
-  const line = text.split('\n', 1)[0] ?? '';
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }

@@ -22,6 +22,7 @@ import {
   ROLLOUT_ATTEMPT_FACTOR,
   SEARCH_LIMIT_MAX,
 } from './limits.js';
+import { GraphReads } from './graph-reads.js';
 import { Links } from './links.js';
 import { checkSeeds, openLinks } from './open-links.js';
 import type { Request, RequestOptions } from './requests.js';
@@ -72,6 +73,10 @@ export interface Read extends Served {
  * repeated write is applied once. All methods reject with `ClientError`.
  */
 export class SwarmClient {
+  /** Neighbours, paths, traversals and pattern queries. */
+  readonly graph = new GraphReads((schema, method, payload, options, factor) =>
+    this.#ask(schema, method, payload, options, factor),
+  );
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;

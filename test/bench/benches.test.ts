@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
+import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
 import { simBench } from '../../bench/sim.js';
@@ -47,6 +48,21 @@ describe('the benches measure, in small,', () => {
       '50 asleep': ['tick', 'wake'],
     });
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
+  });
+
+  it('graph: what it is asked, and the same of SQL, in agreement', async () => {
+    const result = await runBench(graphBench({ nodes: 300, edges: 2_000, questions: 3 }), 2);
+    const shared = ['hops-2', 'hops-4', 'path', 'pattern'];
+    const own = ['build', 'bytes-arrays', 'bytes-all', 'weighted-path', 'traverse'];
+    const rows = result.rows.filter(({ metric }) => metric !== 'bytes-all');
+    expectMeasured(
+      { ...result, rows },
+      {
+        graph: [...own.slice(0, 2), ...shared.slice(0, 3), ...own.slice(3), 'pattern'],
+        sql: shared,
+      },
+    );
+    expect(result.ratios).toHaveLength(4);
   });
 
   it('sim: the world alone, and plans of Raft that hold', async () => {

@@ -3,7 +3,9 @@
  * the greatest (Dijkstra 1959). A weight of 1 costs nothing, and an edge of weight 0 leads nowhere. Equal
  * costs are decided by fewer edges, then by the id of the node before, then by the relation.
  */
+import { GraphError } from './error.js';
 import { countVisits } from './k-hops.js';
+import { RESULTS_MAX } from './limits.js';
 import { NodeHeap } from './node-heap.js';
 import type { FoundPath } from './shortest-path.js';
 import { type Direction, type GraphView, type RelationMask, Steps } from './view.js';
@@ -20,7 +22,7 @@ export function* weightedPath(
   from: number,
   to: number,
   { direction, relations }: WeightedWalk,
-): Generator<undefined, (FoundPath & { readonly cost: number }) | null> {
+): Generator<undefined, FoundPath | null> {
   const costs = new Float64Array(view.nodeCount);
   /** Edges of the best path so far, plus 1; 0 where there is none. */
   const hops = new Uint32Array(view.nodeCount);
@@ -64,14 +66,16 @@ export function* weightedPath(
       heap.put(other);
     }
   }
-  const path: FoundPath = { nodes: [to], edges: [] };
-  for (let node = to; node !== from;) {
-    path.edges.unshift(edgeBefore[node] as number);
-    node = nodeBefore[node] as number;
-    path.nodes.unshift(node);
-    if (work.pass(path.nodes.length)) yield;
+  if ((hops[to] as number) - 1 > RESULTS_MAX) {
+    throw new GraphError('limit', `the path of least cost has more than ${RESULTS_MAX} edges`);
   }
-  return { ...path, cost: costs[to] as number };
+  const [nodes, edges] = [[to], [] as number[]];
+  for (let node = to; node !== from;) {
+    edges.push(edgeBefore[node] as number);
+    node = nodeBefore[node] as number;
+    nodes.push(node);
+  }
+  return { nodes: nodes.reverse(), edges: edges.reverse() };
 
   function isFirstOfEqual(node: number, edge: number, other: number): boolean {
     const order =

@@ -2,6 +2,7 @@
  * Orders the work: begins each part of the pattern at its most selective node, and checks each
  * condition as soon as its variables are bound.
  */
+import { assert } from '../../errors.js';
 import type { Direction } from '../view.js';
 import { type Expression, type PatternPart, type Query, variablesOf } from './syntax.js';
 
@@ -35,12 +36,16 @@ export interface Plan {
 }
 
 export function planOf(query: Query): Plan {
-  const conditions = conditionsOf(query);
-  const waiting = new Set(conditions);
+  const known = new Conditions(query);
+  const waiting = new Map(known.variables);
   const bound = new Set<string>();
   const due = (): Expression[] => {
-    const found = [...waiting].filter((each) => [...variablesOf(each)].every((v) => bound.has(v)));
-    for (const each of found) waiting.delete(each);
+    const found: Expression[] = [];
+    for (const [condition, variables] of waiting) {
+      if (variables.some((variable) => !bound.has(variable))) continue;
+      found.push(condition);
+      waiting.delete(condition);
+    }
     return found;
   };
   const constants = due();
@@ -51,11 +56,11 @@ export function planOf(query: Query): Plan {
   };
   const parts = new Set(query.parts);
   while (parts.size > 0) {
-    const { part, at } = bestStart([...parts], bound, conditions);
+    const { part, at } = bestStart(parts, bound, known);
     parts.delete(part);
     const variable = (part.nodes[at] as { variable: string }).variable;
     if (!bound.has(variable)) {
-      add({ kind: 'nodes', variable, ids: idsOf(variable, conditions) }, variable);
+      add({ kind: 'nodes', variable, ids: known.ids.get(variable) }, variable);
     }
     for (let right = at; right < part.relationships.length; right += 1) {
       const step = stepOver(part, right, right + 1, bound);
@@ -68,77 +73,88 @@ export function planOf(query: Query): Plan {
   }
   // What names a variable that the pattern does not bind is refused when it is compiled.
   const last = steps.pop();
-  if (last !== undefined) steps.push({ ...last, conditions: [...last.conditions, ...waiting] });
+  if (last !== undefined)
+    steps.push({ ...last, conditions: [...last.conditions, ...waiting.keys()] });
   return { constants, steps };
 }
 
-/** The conditions that must all hold: those joined by AND, and the properties of nodes. */
-function conditionsOf({ parts, where }: Query): Expression[] {
-  const conditions: Expression[] = [];
-  const gather = (expression: Expression): void => {
-    if (expression.kind === 'and') for (const each of expression.operands) gather(each);
-    else conditions.push(expression);
-  };
-  for (const { at, variable, properties } of parts.flatMap(({ nodes }) => nodes)) {
-    for (const { key, value } of properties) {
-      const of = { kind: 'variable', at, name: variable } as const;
-      const left = { kind: 'property', at, of, keys: [key] } as const;
-      conditions.push({ kind: 'compare', at, sign: '=', left, right: value });
+/** The conditions that must all hold, and what they say of single variables. */
+class Conditions {
+  readonly variables = new Map<Expression, readonly string[]>();
+  /** Lists of the ids that a variable can have. */
+  readonly ids = new Map<string, Expression>();
+  /** Variables with a condition of their own. */
+  readonly filtered = new Set<string>();
+
+  constructor({ parts, where }: Query) {
+    for (const { at, variable, properties } of parts.flatMap(({ nodes }) => nodes)) {
+      for (const { key, value } of properties) {
+        const of = { kind: 'variable', at, name: variable } as const;
+        const left = { kind: 'property', at, of, keys: [key] } as const;
+        this.#add({ kind: 'compare', at, sign: '=', left, right: value });
+      }
     }
+    if (where !== undefined) this.#add(where);
   }
-  if (where !== undefined) gather(where);
-  return conditions;
+
+  #add(condition: Expression): void {
+    if (condition.kind === 'and') {
+      for (const operand of condition.operands) this.#add(operand);
+      return;
+    }
+    const variables = [...variablesOf(condition)];
+    this.variables.set(condition, variables);
+    const [variable] = variables;
+    if (variable === undefined || variables.length > 1) return;
+    this.filtered.add(variable);
+    const list = idsOf(condition, variable);
+    if (list === undefined) return;
+    // One id is better than a list of them.
+    if (!this.ids.has(variable) || isOne(list)) this.ids.set(variable, list);
+  }
 }
 
-/** Less is better: a bound node, known ids, some condition, none. */
-function costOf(
-  variable: string,
-  bound: ReadonlySet<string>,
-  conditions: readonly Expression[],
-): number {
+function isOne(list: Expression): boolean {
+  return list.kind === 'list' && list.items.length === 1;
+}
+
+/** Less is better: a bound node, a known id, one of some ids, some condition, none. */
+function costOf(variable: string, bound: ReadonlySet<string>, known: Conditions): number {
   if (bound.has(variable)) return 0;
-  const ids = idsOf(variable, conditions);
-  if (ids !== undefined) return ids.kind === 'list' && ids.items.length === 1 ? 1 : 2;
-  const isFiltered = conditions.some((each) => {
-    const variables = variablesOf(each);
-    return variables.size === 1 && variables.has(variable);
-  });
-  return isFiltered ? 3 : 4;
+  const ids = known.ids.get(variable);
+  if (ids !== undefined) return isOne(ids) ? 1 : 2;
+  return known.filtered.has(variable) ? 3 : 4;
 }
 
 function bestStart(
-  parts: readonly PatternPart[],
+  parts: ReadonlySet<PatternPart>,
   bound: ReadonlySet<string>,
-  conditions: readonly Expression[],
+  known: Conditions,
 ): { part: PatternPart; at: number } {
-  let best = { part: parts[0] as PatternPart, at: 0, cost: Infinity };
+  let best: { part: PatternPart; at: number; cost: number } | undefined;
   for (const part of parts) {
     for (const [at, { variable }] of part.nodes.entries()) {
-      const cost = costOf(variable, bound, conditions);
-      if (cost < best.cost) best = { part, at, cost };
+      const cost = costOf(variable, bound, known);
+      if (best === undefined || cost < best.cost) best = { part, at, cost };
     }
   }
+  assert(best !== undefined, 'there is a part left, and it has nodes');
   return best;
 }
 
-/** The list of ids that a condition allows for a node, if one does. */
-function idsOf(variable: string, conditions: readonly Expression[]): Expression | undefined {
-  let lists: Expression | undefined;
-  for (const each of conditions) {
-    if (each.kind === 'compare' && each.sign === '=') {
-      for (const [side, other] of [
-        [each.left, each.right],
-        [each.right, each.left],
-      ] as const) {
-        if (isIdOf(side, variable) && variablesOf(other).size === 0) {
-          return { kind: 'list', at: each.at, items: [other] };
-        }
-      }
-    } else if (each.kind === 'in' && isIdOf(each.left, variable)) {
-      if (variablesOf(each.right).size === 0) lists ??= each.right;
+/** The list of ids that a condition allows for its only variable, if it is one on the id. */
+function idsOf(condition: Expression, variable: string): Expression | undefined {
+  if (condition.kind === 'compare' && condition.sign === '=') {
+    const { at, left, right } = condition;
+    if (isIdOf(left, variable) && variablesOf(right).size === 0) {
+      return { kind: 'list', at, items: [right] };
+    }
+    if (isIdOf(right, variable) && variablesOf(left).size === 0) {
+      return { kind: 'list', at, items: [left] };
     }
   }
-  return lists;
+  const isIn = condition.kind === 'in' && isIdOf(condition.left, variable);
+  return isIn && variablesOf(condition.right).size === 0 ? condition.right : undefined;
 }
 
 function isIdOf(expression: Expression, variable: string): boolean {
@@ -160,9 +176,10 @@ function stepOver(
   const isReversed = to < from;
   const relationship = relationships[Math.min(from, to)];
   const [start, end] = [nodes[from], nodes[to]];
-  if (relationship === undefined || start === undefined || end === undefined) {
-    throw new Error('a step goes from one node of a pattern to the next');
-  }
+  assert(
+    relationship !== undefined && start !== undefined && end !== undefined,
+    'a step goes from one node of a pattern to the next',
+  );
   const { direction, types, hops, variable } = relationship;
   const turned = direction === 'out' ? 'in' : direction === 'in' ? 'out' : 'both';
   return {

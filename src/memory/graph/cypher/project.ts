@@ -41,7 +41,9 @@ export class Projection {
     this.#items = query.items.map(({ expression }, at) =>
       compile(expression, this.#isKey[at] === true ? scope : this.#aggregating(scope), context),
     );
-    this.#sort = query.sort.map(({ expression }) => this.#sortKey(expression, scope));
+    const shapes =
+      query.sort.length === 0 ? [] : query.items.map((item) => shapeOf(item.expression));
+    this.#sort = query.sort.map(({ expression }) => this.#sortKey(expression, shapes, scope));
     this.#skip = this.#wholeNumber(query.skip, 'SKIP') ?? 0;
     this.#limit = this.#wholeNumber(query.limit, 'LIMIT') ?? Infinity;
   }
@@ -148,13 +150,12 @@ export class Projection {
   }
 
   /** A column by its name or its expression; else, where rows are not merged, any expression. */
-  #sortKey(expression: Expression, scope: Scope): Evaluate {
+  #sortKey(expression: Expression, shapes: readonly string[], scope: Scope): Evaluate {
     const { items, isDistinct } = this.#query;
-    const same = items.findIndex(
-      (item) =>
-        (expression.kind === 'variable' && item.name === expression.name) ||
-        shapeOf(item.expression) === shapeOf(expression),
+    const named = items.findIndex(
+      ({ name }) => expression.kind === 'variable' && name === expression.name,
     );
+    const same = named >= 0 ? named : shapes.indexOf(shapeOf(expression));
     if (same >= 0) {
       const slot = this.#slots + same;
       return (row) => row[slot] as Value;

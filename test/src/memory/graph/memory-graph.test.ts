@@ -159,7 +159,7 @@ describe('a graph', () => {
     const { ids, edges } = ring(2_000, 4);
     const store = new MapStore(ids, edges);
     await store.graph.size();
-    const large = ring(20_000, 3);
+    const large = ring(30_000, 3);
     const building = new MapStore(large.ids, large.edges);
     const ended = Promise.allSettled([
       store.graph.query('MATCH (a)-[*1..6]->(b) RETURN count(*)'),
