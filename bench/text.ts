@@ -9,7 +9,7 @@ export interface TextBenchSize {
   readonly queries: number;
 }
 
-const usual: TextBenchSize = { queries: 300 };
+const usual: TextBenchSize = { queries: 100 };
 const hitsPerQuery = 10;
 const own = 'agentic-flow';
 

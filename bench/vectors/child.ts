@@ -78,11 +78,13 @@ function sweepOne(search: Search, truths: readonly ArrayLike<number>[], breadth:
   const found = askAll(search, breadth);
   const seconds = cpuSeconds() - before;
   let right = 0;
+  let wanted = 0;
   for (const [at, ids] of found.entries()) {
     const truth = new Set(Array.from(truths[at]!));
+    wanted += truth.size;
     right += Array.from(ids).filter((id) => truth.has(id)).length;
   }
-  const recall = right / (queryCount * NEAREST);
+  const recall = right / wanted;
   return { breadth, recall, queriesPerCpuSecond: queryCount / seconds };
 }
 

@@ -2,7 +2,7 @@
 import { MemoryError } from './errors.js';
 import { HnswIndex, type HnswHit } from './index/hnsw-index.js';
 import { BREADTH_MAX } from './index/limits.js';
-import { HELD_VECTORS_MAX, SCANNED_VECTORS_MAX, SPARE_HITS } from './limits.js';
+import { HELD_VECTORS_MAX, SCANNED_VECTORS_MAX, SEARCH_BREADTH_MIN, SPARE_HITS } from './limits.js';
 import { Nearest, type Scored } from './nearest.js';
 import { ExactVectorIndex, type VectorIndex } from './vector-index.js';
 
@@ -170,7 +170,7 @@ export class GraphVectorIndex implements VectorIndex {
     const filter = this.#filter(graph, allowed);
     for (let asked = limit + SPARE_HITS; ; asked *= 2) {
       const most = Math.min(asked, BREADTH_MAX);
-      const breadth = Math.min(2 * most, BREADTH_MAX);
+      const breadth = Math.min(Math.max(2 * most, SEARCH_BREADTH_MIN), BREADTH_MAX);
       const hits = graph.search(query, { limit: most, breadth, ...filter });
       const last = hits[limit - 1]?.score;
       const isCutClean = last !== undefined && last > hits.at(-1)!.score;

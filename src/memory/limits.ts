@@ -16,6 +16,8 @@ export const SEARCH_HITS_MAX = 1000;
 export const SCANNED_VECTORS_MAX = 2000;
 /** Vectors held beside a graph whose snapshot is being written; from one more on it is given up. */
 export const HELD_VECTORS_MAX = 2000;
+/** Least efSearch of the engine; real words want more than the 50 of an index (docs/memory.md). */
+export const SEARCH_BREADTH_MIN = 128;
 /** Hits asked of a graph beyond those wanted, to see whether level scores were cut. */
 export const SPARE_HITS = 16;
 /** Longest stretch of work on the graph between two returns to the event loop, but for one vector. */

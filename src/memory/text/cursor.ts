@@ -4,7 +4,7 @@ import { BLOCK_POSTINGS } from './limits.js';
 import { decodeBlock, type Segment } from './segment.js';
 
 /** The slot of a cursor behind its last posting. */
-export const END = 0x7fff_ffff;
+const END = 0x7fff_ffff;
 
 export class Cursor {
   readonly #segment: Segment;

@@ -14,7 +14,7 @@ import { crc32 } from 'node:zlib';
 import { DOCUMENTS_MAX, LABEL_BYTES_MAX } from './limits.js';
 
 export const HEADER_BYTES = 64;
-export const FILE_VERSION = 1;
+const FILE_VERSION = 1;
 const MAGIC = 'AFTEXT\r\n';
 const LENGTHS_AT = 20;
 const CHECKSUMS_AT = 36;

@@ -9,6 +9,11 @@ export {
   type WeightedList,
 } from './fusion.js';
 export { QueryCache, type QueryCacheOptions } from './query-cache.js';
-export { openTextIndex, type OpenedTextIndex, saveTextIndex } from './text-file.js';
+export {
+  openTextIndex,
+  openTextIndexInSteps,
+  type OpenedTextIndex,
+  saveTextIndex,
+} from './text-file.js';
 export { TextIndex, type TextIndexCounts, type TextSearchOptions } from './text-index.js';
 export { tokensOf } from './tokenizer.js';

@@ -80,6 +80,22 @@ describe.each(Object.entries(engines))('searching a %s engine', (_name, open) =>
     expect(find(fusion(0)).slice(0, 3)).toEqual(['both both', 'copy both', 'far both']);
   });
 
+  it('takes a filter in every mode', () => {
+    applyAll(
+      engine,
+      insert('kept', 'a fox', { vector: at(50), metadata: { kind: 'k' } }),
+      insert('bare kept', 'fox', { vector: null, metadata: { kind: 'k' } }),
+    );
+    const found = (query: Partial<SearchQuery>): string[] =>
+      find({ filter: { kind: 'k' }, ...query });
+    expect(found({ mode: 'vector' })).toEqual(['kept vector']);
+    expect(found({ mode: 'text' })).toEqual(['bare kept text', 'kept text']);
+    expect(found({ mode: 'hybrid' })).toEqual(['kept both', 'bare kept text']);
+    expect(found({ diversity: { lambda: 0.5 } })[0]).toBe('kept vector');
+    // Another filter is another query.
+    expect(find({ filter: { kind: 'none' }, mode: 'text' })).toEqual([]);
+  });
+
   it('puts what says the same again behind', () => {
     const found = (lambda: number): string[] =>
       find({ mode: 'text', limit: 3, diversity: { lambda } });

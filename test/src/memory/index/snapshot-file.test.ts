@@ -50,7 +50,8 @@ function large(start: number): HnswIndex {
   return index;
 }
 
-describe.each(rungs)('a snapshot, $name', (build) => {
+// Generous: the machine may be busy with other tests.
+describe.each(rungs)('a snapshot, $name', { timeout: 120_000 }, (build) => {
   beforeEach(() => useBuild(build));
 
   it('comes back as it was, and goes on', () => {
