@@ -1,6 +1,13 @@
 /** Memory engines, embeddings, staging and validation. */
 export { commandProblem, embeddingText, textHash } from './command.js';
 export { createMiniLmEmbedder, type MiniLmEmbedder, type MiniLmOptions } from './embedder.js';
+export {
+  createEmbedder,
+  type EmbedderOptions,
+  type EmbedFunction,
+} from './embedders/batching-embedder.js';
+export { embedAll, type EmbedAllOptions } from './embedders/embed-all.js';
+export { createHttpEmbedder, type HttpEmbedderOptions } from './embedders/http-embedder.js';
 export type * from './engine.js';
 export { MemoryError, type MemoryErrorCode } from './errors.js';
 export * from './graph/index.js';
