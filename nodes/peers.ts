@@ -10,7 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 
-import { encodeMessage } from '../consensus/raft/index.js';
+import { encodeMessage, keepsOrder } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type {
@@ -133,7 +133,7 @@ export class Peers {
   #sendNow(link: Link, message: Message): void {
     if (this.#closed || this.#links.get(message.to) !== link) return;
     const bytes = encodeMessage(message);
-    const options = priorityOf(message);
+    const options = { inOrder: keepsOrder(message) };
     const connection = link.dialled?.isOpen === true ? link.dialled : link.connection;
     if (connection?.isOpen === true) {
       if (connection.notify('raft.message', bytes, options)) return;
@@ -248,15 +248,6 @@ export class Peers {
       throw error;
     }
   }
-}
-
-/**
- * An append that overtakes a longer one before it is refused, whereupon the leader sends the longer
- * one again: on a slow path a member that lags would be fed the same for ever. All else is short, and
- * must not wait behind appends, lest a member that is being fed begins an election.
- */
-function priorityOf({ type }: Message): NotifyOptions {
-  return { inOrder: type === 'appendRequest' };
 }
 
 function newLink(address: PeerAddress): Link {

@@ -1,4 +1,4 @@
-import type { Message, NodeId } from '../raft/index.js';
+import { type Message, type NodeId, keepsOrder } from '../raft/index.js';
 import {
   type EncodedEnvelope,
   type GroupId,
@@ -6,6 +6,12 @@ import {
   encodeEnvelopes,
 } from './envelope.js';
 import { OUTBOX_MESSAGES_MAX } from './limits.js';
+
+/** An envelope that waits for its way. */
+export interface PostedEnvelope extends EncodedEnvelope {
+  /** Whether it must not overtake those before it that are in order too. */
+  readonly inOrder: boolean;
+}
 
 /** What the groups of a node have to say, by the peer they say it to, until the end of a round. */
 export class Outbox {
@@ -26,11 +32,17 @@ export class Outbox {
     return true;
   }
 
-  /** Everything that waits, in as few envelopes as possible; one a peer if it is not much. */
-  take(): EncodedEnvelope[] {
-    const envelopes: EncodedEnvelope[] = [];
+  /**
+   * Everything that waits, in as few envelopes as possible: at most two a peer if it is not much, since
+   * what has to leave in order must not hold up the rest.
+   */
+  take(): PostedEnvelope[] {
+    const envelopes: PostedEnvelope[] = [];
     for (const [to, messages] of this.#waiting) {
-      envelopes.push(...encodeEnvelopes(this.#id, to, messages));
+      for (const inOrder of [false, true]) {
+        const own = messages.filter(({ message }) => keepsOrder(message) === inOrder);
+        for (const each of encodeEnvelopes(this.#id, to, own)) envelopes.push({ ...each, inOrder });
+      }
     }
     this.#waiting.clear();
     return envelopes;

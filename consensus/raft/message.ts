@@ -61,6 +61,16 @@ export interface Message {
 /** Marks the vote request of a node that the leader told to campaign: leases do not hold it off. */
 export const TRANSFER_CONTEXT = 'transfer';
 
+/**
+ * Whether a message must not overtake those of its kind before it. An append that overtakes a longer
+ * one is refused, whereupon the leader sends the longer one again: on a slow path a member that lags
+ * would be fed the same for ever. All else is short, and must not wait behind appends, lest a member
+ * that is being fed begins an election.
+ */
+export function keepsOrder({ type }: Message): boolean {
+  return type === 'appendRequest';
+}
+
 const NO_ENTRIES: readonly Entry[] = [];
 
 /** The fields of a message that its kind needs. */

@@ -332,8 +332,8 @@ export class RaftHost {
       for (const { group, ready } of this.#groups.takeReadies())
         this.#drivers.get(group)?.take(ready);
     }
-    for (const { to, bytes, messages } of this.#outbox.take()) {
-      if (this.#links.send(to, bytes)) {
+    for (const { to, bytes, messages, inOrder } of this.#outbox.take()) {
+      if (this.#links.send(to, bytes, { inOrder })) {
         this.#counts.envelopesSent += 1;
         this.#counts.messagesSent += messages.length;
         this.#counts.envelopeBytesSent += bytes.length;

@@ -6,7 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import type { NodeId } from '../../consensus/raft/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
-import type { PeerAddress, PeerConnection, PeerEndpoint } from '../../transport/rpc/rpc.js';
+import type {
+  NotifyOptions,
+  PeerAddress,
+  PeerConnection,
+  PeerEndpoint,
+} from '../../transport/rpc/rpc.js';
 import {
   DIAL_BACKOFF_MAX_MS,
   DIAL_BACKOFF_MIN_MS,
@@ -83,9 +88,9 @@ export class PeerLinks {
   }
 
   /** Sends an envelope, at most once. False if it was not sent. */
-  send(peer: NodeId, bytes: Uint8Array): boolean {
+  send(peer: NodeId, bytes: Uint8Array, options: NotifyOptions): boolean {
     const connection = this.#links.get(peer)?.connection;
-    return connection?.isOpen === true && connection.notify('groups.envelope', bytes);
+    return connection?.isOpen === true && connection.notify('groups.envelope', bytes, options);
   }
 
   /** Calls a method of a peer; fails with `unavailable` when no connection stands. */

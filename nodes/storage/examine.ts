@@ -13,6 +13,7 @@
  * A frame is torn if what is missing of it is zeros where nothing was written, as a crash leaves
  * them: bytes that are there and wrong are damage. What a gap held is found out from what comes
  * later (`replay.ts`), except for the hard state: without the last one the log is refused.
+ * A head that differs from its slot is one of an earlier frame that was cut, and counts for nothing.
  */
 import type { Entry } from '../../consensus/raft/index.js';
 import { damaged } from './error.js';
@@ -31,6 +32,7 @@ import {
   slotOffset,
   touchesUnwritten,
 } from './frame-format.js';
+import { sameFacts } from './same-facts.js';
 import { type SegmentHeader, bytesBeforeFrames } from './segment-header.js';
 
 /** A frame of which at least slot or head was sound. */
@@ -134,9 +136,9 @@ class Examiner {
   }
 
   private frame(facts: FrameFacts, isSlotSound: boolean): FoundFrame {
-    const { number, offset } = facts;
-    const head = headAt(this.bytes, offset, this.salt);
-    const before = head?.facts.number === number ? head.before : null;
+    const head = headAt(this.bytes, facts.offset, this.salt);
+    // A frame that was cut may have stood here, and the disk have lost the head of this one.
+    const before = head !== null && sameFacts(head.facts, facts) ? head.before : null;
     const entries: (Entry | null)[] = [];
     let isTorn = false;
     if (facts.kind === 'append' || facts.kind === 'repair') {

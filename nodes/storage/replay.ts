@@ -9,6 +9,7 @@
  * nothing does, the log is refused.
  */
 import type { Entry, HardState, SnapshotMeta } from '../../consensus/raft/index.js';
+import { assert } from '../assert.js';
 import { type StorageError, damaged } from './error.js';
 import type { FoundFrame } from './examine.js';
 import type { LogRecord } from './format.js';
@@ -149,7 +150,11 @@ export class LogReplay {
     if (first <= (this.start as number)) this.restartAt(first - 1, UNKNOWN_TERM);
     // An entry replaces the one of the same index and all after it (Raft 5.3).
     this.entries.length = first - 1 - (this.start as number);
-    for (const [at, entry] of entries.entries()) this.entries.push(entry ?? lost(first + at, term));
+    for (const [at, entry] of entries.entries()) {
+      const isInPlace = entry === null || (entry.index === first + at && entry.term === term);
+      assert(isInPlace, 'a frame holds the entries that its head says');
+      this.entries.push(entry ?? lost(first + at, term));
+    }
   }
 
   private repair({ facts, entries }: FoundFrame, place: RecordPlace): void {

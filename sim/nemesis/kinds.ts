@@ -204,7 +204,6 @@ function drawSwizzle(draft: Draft, now: number, end: number): void {
     const steps = draft.nodes.length + place;
     draft.plan(now + Math.floor(steps * step), { kind: 'rejoin', node });
   }
-  draft.plan(end, { kind: 'heal' });
 }
 
 /** One burst of a kind at a time. */

@@ -22,6 +22,7 @@ export function healNetwork(network: Network): void {
   network.restoreLinks();
 }
 
+/** A shape replaces the one before. Who is cut off stays so, whatever the shape, until it rejoins. */
 function changeShape(network: Network, nodes: readonly string[], action: FaultAction): boolean {
   switch (action.kind) {
     case 'cut-off':
@@ -31,31 +32,31 @@ function changeShape(network: Network, nodes: readonly string[], action: FaultAc
       network.rejoin(action.node);
       return true;
     case 'partition':
-      network.heal();
+      network.unblockAll();
       network.partition(action.groups);
       return true;
     case 'isolate':
-      network.heal();
+      network.unblockAll();
       network.isolate(action.node, nodes);
       return true;
     case 'one-way':
-      network.heal();
+      network.unblockAll();
       network.blockOneWay(action.from, action.to);
       return true;
     case 'bridge':
-      network.heal();
+      network.unblockAll();
       network.bridge(action.left, action.middle, action.right);
       return true;
     case 'ring':
-      network.heal();
+      network.unblockAll();
       network.blockPairs(ringPairs(action.order));
       return true;
     case 'star':
-      network.heal();
+      network.unblockAll();
       network.blockPairs(starPairs(action.center, action.leaves));
       return true;
     case 'heal':
-      network.heal();
+      network.unblockAll();
       return true;
     default:
       return false;

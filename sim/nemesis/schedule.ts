@@ -5,7 +5,7 @@ import type { Delay } from '../world/delay.js';
  * or a target such as `@leader`, which is resolved when the action happens.
  */
 export type FaultAction =
-  // Who reaches whom. Each shape replaces the one before.
+  // Who reaches whom. Each shape replaces the one before; `heal` ends it.
   | { readonly kind: 'partition'; readonly groups: readonly (readonly string[])[] }
   | { readonly kind: 'isolate'; readonly node: string }
   | { readonly kind: 'one-way'; readonly from: readonly string[]; readonly to: readonly string[] }
@@ -18,7 +18,7 @@ export type FaultAction =
   | { readonly kind: 'ring'; readonly order: readonly string[] }
   | { readonly kind: 'star'; readonly center: string; readonly leaves: readonly string[] }
   | { readonly kind: 'heal' }
-  /** From everybody, clients included, besides any shape. */
+  /** From everybody, clients included, besides any shape: neither another shape nor `heal` ends it. */
   | { readonly kind: 'cut-off'; readonly node: string }
   | { readonly kind: 'rejoin'; readonly node: string }
   // How all links behave.

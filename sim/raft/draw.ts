@@ -10,13 +10,11 @@ import { RandomStream } from '../world/index.js';
 import { drawHecticSchedule, hecticSettings } from './hectic.js';
 import { raftNodeName } from './messages.js';
 import { drawAdminOperation } from './operations.js';
+import { byTime, drawRenewal, withFaults } from './renewing.js';
 
 const SECOND = 1_000_000;
 
-/**
- * All but those that Raft is not made for: a member that comes back under its name with an empty disk
- * has forgotten its votes; the store of production refuses to start so.
- */
+/** Those that overlap as they come; `renewing.ts` draws wipes and upgrades. */
 export const raftFaultKinds = faultKinds.filter((kind) => kind !== 'wipe' && kind !== 'upgrade');
 /** Faults after which a disk may hold less than it said, with nothing to show it. */
 const forgettingKinds: readonly FaultKind[] = ['lost-writes', 'misdirected-writes', 'lying-sync'];
@@ -46,11 +44,16 @@ function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperat
   const random = new RandomStream(seed, 'raft faults');
   const drawn = inTime(drawSettings(new RandomStream(seed, 'raft settings')));
   const voters = drawn['voters'] as number;
-  const nodes = voters + (drawn['spares'] as number);
+  const spares = drawn['spares'] as number;
+  const nodes = voters + spares;
   const durationMicroseconds = random.integer(15, 50) * SECOND;
   const kinds = drawKinds(random);
-  const damages = kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
   const forgets = kinds.some((kind) => forgettingKinds.includes(kind));
+  const distrustsDisks = forgets || drawn['distrustsDisk'] === 1;
+  const renewal = drawRenewal(seed, { voters, spares, durationMicroseconds, distrustsDisks });
+  const damages =
+    renewal.wipes ||
+    kinds.some((kind) => (damageFaultKinds as readonly FaultKind[]).includes(kind));
   const isHarsh = random.chance(0.3);
   const [pause, extra] = isHarsh ? [0.3, 0.7] : [1, 4];
   const minority = Math.max(1, Math.floor((voters - 1) / 2));
@@ -80,7 +83,13 @@ function drawMixedPlan(scenario: string, seed: number, drawOperation: DrawOperat
     pace,
   );
   const settings = forgets ? { ...drawn, distrustsDisk: 1 } : drawn;
-  return { scenario, seed, settings, schedule, operations };
+  return {
+    scenario,
+    seed,
+    settings,
+    schedule: withFaults(schedule, renewal.faults),
+    operations: byTime([...operations, ...renewal.operations]),
+  };
 }
 
 /**

@@ -7,5 +7,5 @@ export {
   type RaftScenarioOptions,
   raftScenario,
 } from './scenario.js';
-export { raftNode } from './start.js';
+export { raftPrograms } from './start.js';
 export type { StateMachine } from './state-machine.js';

@@ -123,7 +123,12 @@ export class RaftObserver {
     }
   }
 
-  membership(node: number, index: number, { voters, votersOutgoing }: ConfState): void {
+  membership(node: number, index: number, confState: ConfState): void {
+    const { voters, votersOutgoing } = confState;
+    for (const refused of this.refusals.keys()) {
+      const members = [...voters, ...votersOutgoing, ...confState.learners];
+      if (!members.includes(refused)) this.probes.reach('refused-member-replaced');
+    }
     this.membershipSafety.applied(node, index, { voters, votersOutgoing });
     this.counts.changes = this.membershipSafety.changes;
   }

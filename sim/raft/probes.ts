@@ -50,6 +50,9 @@ export const raftProbes = [
   'read-at-deposed-leader',
   'copy-of-write',
   'proposal-while-transferring',
+  'disk-empty',
+  'refused-member-replaced',
+  'releases-mixed',
 ] as const;
 
 /** The name of a situation. */

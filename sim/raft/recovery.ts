@@ -7,17 +7,20 @@
  *     sound    any      bad      its entries are lost, by (index, term)    the same
  *     blank    blank    any      never synced: cut, and all behind it      a gap
  *     blank    sound    blank    never synced: cut, and all behind it      its entries are lost
+ *     sound    another  any      as if the head were bad                   the same
  *     blank    bad      any      cut, and the node votes for nobody yet    a gap
  *     bad      bad      any      refused at the end                        a gap
  *
  * In the last line but one production looks at the bytes: a head that was cut off is zero at its end.
- * Here nothing tells it from one that was synced and rotted.
+ * Here nothing tells it from one that was synced and rotted. Numbers of frames that were cut are given
+ * again: a disk that loses writes may show a piece of the earlier frame, and that is `another` one.
  */
 import type { Entry, HardState } from '../../consensus/raft/index.js';
 import { damaged } from '../../nodes/storage/error.js';
 import type { FoundFrame } from '../../nodes/storage/examine.js';
 import type { FrameFacts } from '../../nodes/storage/frame-format.js';
 import { LogReplay } from '../../nodes/storage/replay.js';
+import { sameFacts } from '../../nodes/storage/same-facts.js';
 import type { TermRuns } from '../../nodes/storage/term-runs.js';
 import type { DiskView } from '../world/index.js';
 import { dataKey, hasData, headKey, numberOf, slotKey, stateKey } from './stored.js';
@@ -143,9 +146,10 @@ function pieceAt<Value>(
   return isRight(value) ? value : 'bad';
 }
 
+/** The slot is written after the head: where they differ, the disk has lost the later head. */
 function factsOf(slot: Piece<FrameFacts>, head: Piece<StoredHead>): FrameFacts | null {
-  if (typeof head !== 'string') return head.facts;
-  return typeof slot === 'string' ? null : slot;
+  if (typeof slot !== 'string') return slot;
+  return typeof head === 'string' ? null : head.facts;
 }
 
 /** How many frames are left when what was never synced is cut off. */
@@ -164,10 +168,9 @@ function syncedCount(all: readonly Found[]): number {
 function frameOf({ slot, head, data }: Found): FoundFrame | null {
   const facts = factsOf(slot, head);
   if (facts === null) return null;
-  const before = typeof head === 'string' ? null : head.before;
+  const before = typeof head !== 'string' && sameFacts(head.facts, facts) ? head.before : null;
   const isKnown = before !== null && (before.index === 0 || before.term > 0);
-  const lost = (): null[] => Array.from({ length: facts.count }, () => null);
-  const entries = !hasData(facts) ? [] : typeof data === 'string' ? lost() : data.entries;
+  const entries = hasData(facts) ? entriesOf(facts, data) : [];
   const isSlotSound = typeof slot !== 'string';
   return {
     type: 'frame',
@@ -177,6 +180,18 @@ function frameOf({ slot, head, data }: Found): FoundFrame | null {
     isSlotSound,
     isTorn: false,
   };
+}
+
+/** By place; null is an entry that is not there. What an earlier frame of this number held is not. */
+function entriesOf(facts: FrameFacts, data: Piece<StoredData>): (Entry | null)[] {
+  const { kind, first, count, term } = facts;
+  const entries: (Entry | null)[] = Array.from({ length: count }, () => null);
+  if (typeof data === 'string' || data.kind !== kind) return entries;
+  for (const entry of data.entries) {
+    const place = entry.index - first;
+    if (place >= 0 && place < count && entry.term === term) entries[place] = entry;
+  }
+  return entries;
 }
 
 /** Without the last frame the last hard state is not known, and a vote may be in it. */

@@ -17,7 +17,8 @@ import { askOf, nodeAsked } from './operations.js';
 import type { RaftProcess } from './raft-process.js';
 import type { RaftScenarioOptions } from './scenario.js';
 import { type RaftSettings, invalid, readSettings } from './settings.js';
-import { raftNode } from './start.js';
+import { isRelease } from './releases.js';
+import { raftPrograms } from './start.js';
 import type { RaftValue } from './stored.js';
 
 /** How often it is looked whether all has settled, and whether the user's invariants hold. */
@@ -53,12 +54,13 @@ export class RaftRun {
     const nodes = settings.voters + settings.spares;
     this.#names = Array.from({ length: nodes + 1 }, (_, id) => (id === 0 ? '' : raftNodeName(id)));
     this.#world = makeWorld(plan.seed, settings);
-    this.#addNodes();
+    const programs = this.#addNodes();
     this.#addClients();
     observeWorld(this.#world, runOptions.observe, describeRaftMessage);
     const voters = this.#names.slice(1, settings.voters + 1);
     applySchedule(this.#world, plan.schedule, {
       resolve: (target) => this.#resolve(target),
+      program: (release) => (isRelease(release) ? programs[release] : undefined),
       // A node that was damaged counts as damaged to the end: it may owe others what it has lost.
       atlas: new FaultAtlas({ nodes: voters }),
     });
@@ -94,9 +96,9 @@ export class RaftRun {
     };
   }
 
-  #addNodes(): void {
+  #addNodes(): ReturnType<typeof raftPrograms> {
     const { voters, spares, ...settings } = this.#settings;
-    const program = raftNode({
+    const programs = raftPrograms({
       names: this.#names,
       founders: Array.from({ length: voters }, (_, at) => at + 1),
       config: configOf(this.#settings),
@@ -111,8 +113,9 @@ export class RaftRun {
       observer: this.#observer,
     });
     for (let id = 1; id <= voters + spares; id += 1) {
-      this.#world.addNode(raftNodeName(id), program);
+      this.#world.addNode(raftNodeName(id), programs.first);
     }
+    return programs;
   }
 
   #addClients(): void {

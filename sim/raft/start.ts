@@ -6,6 +6,7 @@ import type { RaftMessage } from './messages.js';
 import type { RaftNodeOptions } from './node-options.js';
 import { RaftProcess } from './raft-process.js';
 import { type Recovered, recover } from './recovery.js';
+import { type Release, optionsOfRelease } from './releases.js';
 import { Replica } from './replica.js';
 import { RaftStorage } from './storage.js';
 import type { RaftValue } from './stored.js';
@@ -24,32 +25,42 @@ export interface Start {
   readonly state: string | null;
 }
 
-/** What the programs of a group remember of a node over its restarts. */
+/** What the programs of a group remember of a node over its restarts, whatever its release. */
 interface Lives {
   starts: number;
+  release: Release;
   /** Whether its founding state is durable. */
   isFounded: boolean;
   readonly attempts: Map<string, number>;
 }
 
 /**
- * The program of every node of a Raft group; the node is known by its name in `options.names`. It
- * drives the core of production over the simulated disk.
+ * The program of every node of a Raft group, by release; the node is known by its name in
+ * `options.names`. It drives the core of production over the simulated disk.
  */
-export function raftNode(options: RaftNodeOptions): NodeProgram<RaftMessage, RaftValue> {
+export function raftPrograms(
+  options: RaftNodeOptions,
+): Readonly<Record<Release, NodeProgram<RaftMessage, RaftValue>>> {
   const lives = new Map<string, Lives>();
-  return {
-    start: (disk, context) => {
-      let own = lives.get(context.name);
-      if (own === undefined) lives.set(context.name, (own = newLives()));
-      own.starts += 1;
-      return start(options, own, disk, context);
-    },
+  const programOf = (release: Release): NodeProgram<RaftMessage, RaftValue> => {
+    const ownOptions = optionsOfRelease(release, options);
+    return {
+      start: (disk, context) => {
+        let own = lives.get(context.name);
+        if (own === undefined) lives.set(context.name, (own = newLives()));
+        own.starts += 1;
+        own.release = release;
+        const releases = new Set([...lives.values()].map((each) => each.release));
+        if (releases.size > 1) options.observer?.probes.reach('releases-mixed');
+        return start(ownOptions, own, disk, context);
+      },
+    };
   };
+  return { first: programOf('first'), second: programOf('second') };
 }
 
 function newLives(): Lives {
-  return { starts: 0, isFounded: false, attempts: new Map() };
+  return { starts: 0, release: 'first', isFounded: false, attempts: new Map() };
 }
 
 function start(
@@ -64,6 +75,7 @@ function start(
   try {
     recovered = recover(disk);
     if (recovered === null && lives.isFounded) {
+      if (disk.keys().length === 0) options.observer?.probes.reach('disk-empty');
       throw damaged(context.name, 0, 'the log and its hard state are missing');
     }
   } catch (error) {

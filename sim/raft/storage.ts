@@ -206,7 +206,7 @@ export class RaftStorage {
       const place = { number, offset: number, bytes: 1, batchPosition };
       const facts: FrameFacts = { ...place, kind, count, first, term, hardState };
       context.write(headKey(number), { facts, before });
-      if (hasData(facts)) context.write(dataKey(number), { number, entries });
+      if (hasData(facts)) context.write(dataKey(number), { number, kind, entries });
       this.#slotsDue.push(facts);
       this.#frames.push({ number, lastIndex: count > 0 ? first + count - 1 : 0 });
     }

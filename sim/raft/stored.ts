@@ -18,6 +18,8 @@ export interface StoredHead {
 
 export interface StoredData {
   readonly number: number;
+  /** As each record of production has it. */
+  readonly kind: FrameFacts['kind'];
   readonly entries: readonly Entry[];
 }
 

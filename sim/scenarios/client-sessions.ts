@@ -13,7 +13,7 @@ import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
 import { SettingsReader } from '../explore/settings.js';
 import { require } from '../explore/failure.js';
 import { applySchedule, generateSchedule } from '../nemesis/index.js';
-import { RandomStream, SimulationError } from '../world/index.js';
+import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
@@ -32,18 +32,25 @@ import {
   swarmNodeIds,
   swarmWorld,
 } from './swarm-world.js';
+import {
+  type SessionOperation,
+  drawSessionOperations,
+  invalid,
+  readSessionOperation,
+  tasksOf,
+} from './swarm-operations.js';
 import type { SwarmSettings } from './swarm-world.js';
 
 const SECOND = 1_000_000;
 const DAY_MS = 24 * 3_600_000;
-const CLIENTS_MAX = 20;
+/** Whoever sets clocks; the clients have higher numbers. */
+const CLOCK_SETTER = 0;
 /** How long clocks go on jumping after everything else has healed. */
 const JUMPS_AFTER_MICROSECONDS = 60 * SECOND;
 const PROBES = ['session-lost', 'write-unknown', 'leader-changed', 'clock-set-back'] as const;
 
 interface Settings extends SwarmSettings {
   readonly nodes: number;
-  readonly clients: number;
   readonly sessionTimeoutMs: number;
   /** Clients that keep their sessions alive must not lose one: only clocks go wrong. */
   readonly isCalm: boolean;
@@ -80,10 +87,15 @@ function draw(seed: number, isCalm: boolean): Plan {
   });
   const sessionTimeoutMs = random.pick([2_000, 4_000, 8_000]);
   const swarm = drawSwarmSettings(random, { isLossless: isCalm });
-  const settings = { nodes, ...swarm, sessionTimeoutMs, clients: random.integer(2, 6), isCalm };
+  const settings = { nodes, ...swarm, sessionTimeoutMs, isCalm };
+  const clients = random.integer(2, 6);
   const schedule = isCalm ? { ...drawn, faults: [] } : drawn;
   const scenario = (isCalm ? calmSessions : clientSessions).name;
-  const operations = drawJumps(seed, schedule.durationMicroseconds + JUMPS_AFTER_MICROSECONDS);
+  const { durationMicroseconds } = schedule;
+  const operations = [
+    ...drawJumps(seed, durationMicroseconds + JUMPS_AFTER_MICROSECONDS),
+    ...drawSessionOperations(seed, clients, durationMicroseconds + SECOND, sessionTimeoutMs),
+  ].sort((a, b) => a.atMicroseconds - b.atMicroseconds);
   return { scenario, seed, settings, schedule, operations };
 }
 
@@ -93,7 +105,8 @@ function drawJumps(seed: number, untilMicroseconds: number): TimedOperation[] {
   const jumps: TimedOperation[] = [];
   for (let at = SECOND; at < untilMicroseconds; at += random.integer(SECOND, 4 * SECOND)) {
     const byMs = random.chance(0.7) ? DAY_MS : -DAY_MS;
-    jumps.push({ atMicroseconds: at, client: 0, operation: { setClockOfLeaderByMs: byMs } });
+    const operation = { setClockOfLeaderByMs: byMs };
+    jumps.push({ atMicroseconds: at, client: CLOCK_SETTER, operation });
   }
   return jumps;
 }
@@ -104,24 +117,24 @@ function readSettings(plan: Plan): Settings {
     nodes: reader.integer('nodes', 1, SWARM_NODES_MAX),
     ...readSwarmSettings(reader),
     sessionTimeoutMs: reader.integer('sessionTimeoutMs', 100, 3_600_000),
-    clients: reader.integer('clients', 1, CLIENTS_MAX),
     isCalm: reader.boolean('isCalm'),
   };
   reader.end();
   return settings;
 }
 
-function readJump(operation: Json, position: number): number {
-  if (typeof operation === 'object' && operation !== null && 'setClockOfLeaderByMs' in operation) {
-    const byMs = operation.setClockOfLeaderByMs;
-    if (Number.isSafeInteger(byMs) && Math.abs(byMs as number) <= 365 * DAY_MS) {
-      return byMs as number;
-    }
-  }
-  throw new SimulationError(
-    'invalid-plan',
-    `operations[${position}] must be {"setClockOfLeaderByMs": milliseconds}, at most a year`,
-  );
+/** By how much an operation sets a clock; undefined for one of a client. */
+function readJump(operation: Json, position: number): number | undefined {
+  if (typeof operation !== 'object' || operation === null) return undefined;
+  if (!('setClockOfLeaderByMs' in operation)) return undefined;
+  const byMs = operation.setClockOfLeaderByMs;
+  if (Number.isSafeInteger(byMs) && Math.abs(byMs as number) <= 365 * DAY_MS) return byMs as number;
+  throw invalid(position, '{"setClockOfLeaderByMs": milliseconds, at most a year}');
+}
+
+function readClientOperation(operation: Json, position: number): SessionOperation | undefined {
+  const isJump = readJump(operation, position) !== undefined;
+  return isJump ? undefined : readSessionOperation(operation, position);
 }
 
 class Run {
@@ -156,6 +169,7 @@ class Run {
     applySchedule(this.#world, plan.schedule);
     for (const [position, { atMicroseconds, operation }] of plan.operations.entries()) {
       const byMs = readJump(operation, position);
+      if (byMs === undefined) continue;
       this.#world.at(atMicroseconds, 'set clock', () => this.#setClockOfLeader(byMs));
     }
   }
@@ -212,11 +226,12 @@ class Run {
   }
 
   #addClients(): void {
-    for (let client = 1; client <= this.#settings.clients; client += 1) {
+    for (const [client, tasks] of tasksOf(this.#plan.operations, readClientOperation)) {
       // A stream each, so that one client less leaves the others as they are.
       const random = this.#world.randomStream(`client ${client}`);
       const options = {
         nodeIds: this.#nodeIds,
+        tasks,
         history: this.#history,
         timeoutMs: this.#settings.sessionTimeoutMs,
         window: random.integer(1, 8),

@@ -21,6 +21,7 @@ import type { RecordedOperation } from './swarm-client.js';
 import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
+import { drawMemoryOperations, readMemoryOperation, tasksOf } from './swarm-operations.js';
 import {
   addSwarmNodes,
   drawFaultKinds,
@@ -35,12 +36,12 @@ import type { SwarmSettings } from './swarm-world.js';
 
 const SECOND = 1_000_000;
 const OPERATOR = 'operator';
-const CLIENTS_MAX = 20;
+/** How long clients go on asking after everything has healed, if the rollout lasts so long. */
+const LOAD_AFTER_MICROSECONDS = 10 * SECOND;
 const PROBES = ['rollout-aborted', 'leader-changed-while-migrating', 'switched-again'] as const;
 
 interface Settings extends SwarmSettings {
   readonly nodes: number;
-  readonly clients: number;
   /** Whether the operator aborts the rollout, and from when on, for a second. */
   readonly aborts: boolean;
   readonly abortAtSeconds: number;
@@ -75,8 +76,10 @@ function draw(seed: number): Plan {
   const swarm = drawSwarmSettings(random, { isLossless: false });
   const clients = random.integer(1, 6);
   const aborts = random.chance(0.4);
-  const settings = { nodes, ...swarm, clients, aborts, abortAtSeconds: random.integer(2, 10) };
-  return { scenario: rollingMigration.name, seed, settings, schedule, operations: [] };
+  const settings = { nodes, ...swarm, aborts, abortAtSeconds: random.integer(2, 10) };
+  const until = schedule.durationMicroseconds + LOAD_AFTER_MICROSECONDS;
+  const operations = drawMemoryOperations(seed, clients, until);
+  return { scenario: rollingMigration.name, seed, settings, schedule, operations };
 }
 
 function readSettings(plan: Plan): Settings {
@@ -84,7 +87,6 @@ function readSettings(plan: Plan): Settings {
   const settings = {
     nodes: reader.integer('nodes', 1, SWARM_NODES_MAX),
     ...readSwarmSettings(reader),
-    clients: reader.integer('clients', 1, CLIENTS_MAX),
     aborts: reader.boolean('aborts'),
     abortAtSeconds: reader.integer('abortAtSeconds', 0, 1_000),
   };
@@ -111,7 +113,7 @@ class Run {
     this.#world = swarmWorld(plan.seed, this.#settings);
     const shared = { nodeIds: this.#nodeIds, observer: this.#observer };
     this.#processes = addSwarmNodes(this.#world, this.#settings, shared);
-    this.#addClients(this.#settings.clients);
+    this.#addClients();
     observeWorld(this.#world, options.observe, describeSwarmMessage);
     applySchedule(this.#world, plan.schedule);
     this.#addOperator();
@@ -162,13 +164,12 @@ class Run {
     return new Set(PROBES.filter((_, i) => reached[i]));
   }
 
-  #addClients(count: number): void {
-    const sharedIds = ['a', 'b', 'c'];
-    for (let clientId = 1; clientId <= count; clientId += 1) {
+  #addClients(): void {
+    for (const [clientId, tasks] of tasksOf(this.#plan.operations, readMemoryOperation)) {
       const program = swarmClient({
         clientId,
         nodeIds: this.#nodeIds,
-        sharedIds,
+        tasks,
         history: this.#history,
         isDone: () => this.#isDone,
       });

@@ -1,12 +1,14 @@
 /**
  * A client with several writes of one session on their way, as `src/client` has them: it sends each
- * again until it is answered, often to two nodes at once, gives some up, falls silent for longer than
- * the time-out, and never sends a write again in another session when its fate is unknown.
+ * that its plan asks for again until it is answered, often to two nodes at once, gives some up, falls
+ * silent for longer than the time-out, and never sends a write again in another session when its fate
+ * is unknown.
  */
 import type { CommandResult } from '../../nodes/control-plane/command.js';
 import type { Context, NodeProgram, Process } from '../world/index.js';
 import { nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
+import type { SessionOperation, Task } from './swarm-operations.js';
 
 /** What became of the writes of all clients of a run. */
 export interface SessionHistory {
@@ -20,6 +22,7 @@ export interface SessionHistory {
 
 export interface SessionClientOptions {
   readonly nodeIds: readonly number[];
+  readonly tasks: readonly Task<SessionOperation>[];
   readonly history: SessionHistory;
   readonly timeoutMs: number;
   /** Writes on their way at a time. */
@@ -32,15 +35,15 @@ export interface SessionClientOptions {
 
 const STEP_MICROSECONDS_MAX = 120_000;
 const RETRY_MICROSECONDS = 400_000;
-const SENT_TWICE = 0.3;
-const FALLS_SILENT = 0.02;
-const GIVES_UP = 0.02;
-const IDS = ['a', 'b', 'c'];
+
+type WriteOperation = Extract<SessionOperation, { readonly do: 'write' }>;
+type SilenceOperation = Extract<SessionOperation, { readonly do: 'silence' }>;
 
 interface Write {
   readonly content: string;
-  readonly id: string;
+  readonly operation: WriteOperation;
   readonly sequence: number;
+  tries: number;
   sends: number;
   sentAtMicroseconds: number;
 }
@@ -58,12 +61,19 @@ export class SessionClient implements Process<SwarmMessage> {
   #openedAtMicroseconds = -RETRY_MICROSECONDS;
   /** Writes of the session that are awaited, by request. */
   readonly #awaited = new Map<number, Write>();
-  /** Contents of writes that were certainly not applied: they go out again. */
-  readonly #again: string[] = [];
+  /** Writes that were certainly not applied: they go out again. */
+  readonly #again: Pick<Write, 'content' | 'operation'>[] = [];
+  /** What was not begun yet, in the order of time. */
+  readonly #writes: Task<WriteOperation>[] = [];
+  readonly #silences: Task<SilenceOperation>[] = [];
 
   constructor(options: SessionClientOptions, context: Context<SwarmMessage, unknown>) {
     this.#options = options;
     this.#context = context;
+    for (const { atMicroseconds, operation } of options.tasks) {
+      if (operation.do === 'write') this.#writes.push({ atMicroseconds, operation });
+      else this.#silences.push({ atMicroseconds, operation });
+    }
     this.#context.setTimer(1, 'step');
   }
 
@@ -93,6 +103,7 @@ export class SessionClient implements Process<SwarmMessage> {
   #step(): void {
     const { nowMicroseconds } = this.#context;
     const { isDone, window, keepsAlive, timeoutMs } = this.#options;
+    this.#fallSilent();
     const silent = nowMicroseconds < this.#silentUntilMicroseconds && !isDone();
     const keepMicroseconds = (timeoutMs * 1_000) / 3;
     if (keepsAlive && !isDone() && nowMicroseconds - this.#keptAtMicroseconds >= keepMicroseconds) {
@@ -106,13 +117,28 @@ export class SessionClient implements Process<SwarmMessage> {
     for (const write of this.#awaited) this.#retry(...write);
     const again = this.#again.shift();
     if (again !== undefined) this.#begin(again);
-    else if (!isDone() && this.#nextSequence < this.#awaitedFrom() + window) {
-      this.#contents += 1;
-      this.#begin(`${this.#context.name}-${this.#contents}`);
-    }
-    if (this.#context.random() < FALLS_SILENT) {
-      const pauseMicroseconds = this.#context.random() * timeoutMs * 1_000 * 2.5;
-      this.#silentUntilMicroseconds = nowMicroseconds + Math.floor(pauseMicroseconds);
+    else if (!isDone() && this.#nextSequence < this.#awaitedFrom() + window) this.#next();
+  }
+
+  /** Begins the next write if it is time for it. */
+  #next(): void {
+    const { nowMicroseconds, name } = this.#context;
+    const task = this.#writes[0];
+    if (task === undefined || nowMicroseconds < task.atMicroseconds) return;
+    this.#writes.shift();
+    this.#contents += 1;
+    this.#begin({ content: `${name}-${this.#contents}`, operation: task.operation });
+  }
+
+  /** Falls silent if it is time for it, whatever is on its way. Twice at a time is once. */
+  #fallSilent(): void {
+    const { nowMicroseconds } = this.#context;
+    for (let task = this.#silences[0]; task !== undefined; task = this.#silences[0]) {
+      const { atMicroseconds, operation } = task;
+      if (nowMicroseconds < atMicroseconds) return;
+      this.#silences.shift();
+      if (atMicroseconds < this.#silentUntilMicroseconds) continue;
+      this.#silentUntilMicroseconds = nowMicroseconds + operation.milliseconds * 1_000;
     }
   }
 
@@ -140,12 +166,11 @@ export class SessionClient implements Process<SwarmMessage> {
     this.#propose(this.#nextRequest(), command);
   }
 
-  #begin(content: string): void {
-    const id = IDS[Math.floor(this.#context.random() * IDS.length)] ?? 'a';
-    const { nowMicroseconds } = this.#context;
+  #begin({ content, operation }: Pick<Write, 'content' | 'operation'>): void {
+    const { nowMicroseconds: sentAtMicroseconds } = this.#context;
     const sequence = this.#nextSequence;
     this.#nextSequence += 1;
-    const write = { content, id, sequence, sends: 0, sentAtMicroseconds: nowMicroseconds };
+    const write = { content, operation, sequence, tries: 0, sends: 0, sentAtMicroseconds };
     const request = this.#nextRequest();
     this.#awaited.set(request, write);
     this.#send(request, write);
@@ -154,7 +179,8 @@ export class SessionClient implements Process<SwarmMessage> {
   #retry(request: number, write: Write): void {
     const { nowMicroseconds } = this.#context;
     if (nowMicroseconds - write.sentAtMicroseconds < RETRY_MICROSECONDS) return;
-    if (!this.#options.isDone() && this.#context.random() < GIVES_UP) {
+    const { triesMax } = write.operation;
+    if (!this.#options.isDone() && triesMax > 0 && write.tries >= triesMax) {
       this.#options.history.unknown.add(write.content);
       this.#awaited.delete(request);
       return;
@@ -164,9 +190,10 @@ export class SessionClient implements Process<SwarmMessage> {
 
   #send(request: number, write: Write): void {
     const { name: owner, nowMicroseconds } = this.#context;
-    const { content, id, sequence } = write;
+    const { content, sequence } = write;
+    const { id, copies } = write.operation;
     write.sentAtMicroseconds = nowMicroseconds;
-    const copies = this.#context.random() < SENT_TWICE ? 2 : 1;
+    write.tries += 1;
     const command = {
       type: 'memory',
       session: this.#session,
@@ -181,9 +208,8 @@ export class SessionClient implements Process<SwarmMessage> {
 
   #answered(request: number, write: Write, result: CommandResult): void {
     const { history, keepsAlive } = this.#options;
-    const { content } = write;
     if (result.ok) {
-      history.acknowledged.set(content, result.index);
+      history.acknowledged.set(write.content, result.index);
       this.#awaited.delete(request);
       return;
     }
@@ -193,7 +219,7 @@ export class SessionClient implements Process<SwarmMessage> {
     // Every write that was sent in it is of unknown fate, but for one whose only try was refused.
     history.lost.push({ client: this.#context.name, keepsAlive });
     for (const other of this.#awaited.values()) {
-      if (other === write && write.sends === 1) this.#again.push(content);
+      if (other === write && write.sends === 1) this.#again.push(other);
       else history.unknown.add(other.content);
     }
     this.#awaited.clear();

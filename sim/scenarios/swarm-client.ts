@@ -1,11 +1,13 @@
 /**
- * A client of a simulated swarm: one request at a time, repeated at another node until it is
- * answered, with a session so that a repeated write is applied once. Records what it did and saw.
+ * A client of a simulated swarm: what its plan asks, one request at a time, repeated at another node
+ * until it is answered, with a session so that a repeated write is applied once. Records what it did
+ * and saw.
  */
 import type { Command } from '../../nodes/control-plane/command.js';
 import type { Context, NodeProgram, Process } from '../world/index.js';
 import { nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
+import type { MemoryOperation, Task } from './swarm-operations.js';
 
 export interface RecordedOperation {
   readonly client: number;
@@ -19,15 +21,13 @@ export interface RecordedOperation {
 export interface ClientOptions {
   readonly clientId: number;
   readonly nodeIds: readonly number[];
-  /** Ids that all clients write and read, so that they meet. */
-  readonly sharedIds: readonly string[];
+  readonly tasks: readonly Task<MemoryOperation>[];
   readonly history: RecordedOperation[];
   /** Set by the scenario: clients finish what they do and begin nothing new. */
   readonly isDone: () => boolean;
 }
 
 const RETRY_MICROSECONDS = 400_000;
-const THINK_MICROSECONDS_MAX = 150_000;
 
 export function swarmClient(options: ClientOptions): NodeProgram<SwarmMessage, unknown> {
   return { start: (_disk, context) => new SwarmClientProcess(options, context) };
@@ -39,6 +39,8 @@ class SwarmClientProcess implements Process<SwarmMessage> {
   #session = 0;
   #sequence = 0;
   #request = 0;
+  /** Tasks that were begun. */
+  #begun = 0;
   #sending: ((request: number) => SwarmMessage) | undefined;
   #operation: RecordedOperation | undefined;
 
@@ -76,12 +78,18 @@ class SwarmClientProcess implements Process<SwarmMessage> {
   }
 
   #next(): void {
-    if (this.#options.isDone()) return;
-    const { clientId, sharedIds } = this.#options;
-    const key = sharedIds[Math.floor(this.#context.random() * sharedIds.length)] ?? 'a';
+    const { clientId, tasks, isDone } = this.#options;
+    const task = tasks[this.#begun];
+    if (task === undefined || isDone()) return;
     const callMicroseconds = this.#context.nowMicroseconds;
+    if (callMicroseconds < task.atMicroseconds) {
+      this.#context.setTimer(task.atMicroseconds - callMicroseconds, 'next');
+      return;
+    }
+    this.#begun += 1;
+    const { do: what, id: key } = task.operation;
     const common = { client: clientId, key, output: null, callMicroseconds } as const;
-    if (this.#context.random() < 0.5) {
+    if (what === 'get') {
       const operation = { ...common, input: { kind: 'get' } as const, returnMicroseconds: null };
       this.#begin(operation, (request) => ({ kind: 'get', request, id: key }));
       return;
@@ -141,6 +149,6 @@ class SwarmClientProcess implements Process<SwarmMessage> {
     this.#sending = undefined;
     this.#request += 1;
     this.#context.clearTimer('retry');
-    this.#context.setTimer(Math.floor(this.#context.random() * THINK_MICROSECONDS_MAX), 'next');
+    this.#next();
   }
 }

@@ -127,7 +127,7 @@ const SIMPLER_SWARM_SETTINGS: readonly (readonly [name: string, value: number | 
   ['compactionEntries', 1_000],
 ];
 
-/** Plans with one mechanism off each, and then with fewer nodes and clients. */
+/** Plans with fewer nodes, and then with one mechanism off each. */
 export function simplifySwarmPlan(plan: Plan): Plan[] {
   const simpler: Plan[] = [];
   const withSettings = (changed: Plan['settings']): Plan => ({
@@ -139,11 +139,6 @@ export function simplifySwarmPlan(plan: Plan): Plan[] {
       const names = swarmNodeIds(nodes).map(nodeName);
       const schedule = restrictSchedule(plan.schedule, names);
       simpler.push({ ...withSettings({ nodes }), schedule });
-    }
-  }
-  for (const clients of new Set([1, Number(plan.settings['clients']) - 1])) {
-    if (clients >= 1 && clients < Number(plan.settings['clients'])) {
-      simpler.push(withSettings({ clients }));
     }
   }
   for (const [name, value] of SIMPLER_SWARM_SETTINGS) {

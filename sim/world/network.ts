@@ -170,7 +170,13 @@ export class Network {
     this.blockPairs(bridgePairs(left, middle, right));
   }
 
-  /** Lets everybody reach everybody again. */
+  /** Undoes every `block`. Nodes that are cut off stay so. */
+  unblockAll(): void {
+    this.#blocked.clear();
+    this.#refreshAll();
+  }
+
+  /** Lets everybody reach everybody again, those that were cut off too. */
   heal(): void {
     this.#blocked.clear();
     this.#cutOff.clear();

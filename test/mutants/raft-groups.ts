@@ -100,6 +100,13 @@ const rows: readonly FileMutant[] = [
     test: 'test/consensus/raft-groups/groups.test.ts',
   },
   {
+    bug: 'heartbeats of one group wait behind the appends of another one',
+    file: 'consensus/raft-groups/outbox.ts',
+    source: 'keepsOrder(message) === inOrder',
+    replacement: 'inOrder',
+    test: 'test/consensus/raft-groups/envelope.test.ts',
+  },
+  {
     bug: 'an envelope may speak for another node',
     file: 'consensus/raft-groups/envelope.ts',
     source:

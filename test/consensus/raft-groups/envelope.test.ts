@@ -112,15 +112,26 @@ describe('an envelope', () => {
     expect(many.map(({ messages }) => messages.length)).toEqual([65_536, 65_536, 18_928]);
   });
 
-  it('is one a peer and round', () => {
+  it('is one a peer and round, and one in order for what must not overtake', () => {
     const outbox = new Outbox(FROM);
     for (const { group, message } of [...BEATS, ...OTHERS]) {
       expect(outbox.post(group, message)).toBe(true);
       expect(outbox.post(group, { ...message, to: 3 })).toBe(true);
     }
     const envelopes = outbox.take();
-    expect(envelopes.map(({ to }) => to)).toEqual([2, 3]);
+    expect(envelopes.map(({ to, inOrder }) => [to, inOrder])).toEqual([
+      [2, false],
+      [2, true],
+      [3, false],
+      [3, true],
+    ]);
+    for (const { messages, inOrder } of envelopes) {
+      const appends = messages.filter(({ message }) => message.type === 'appendRequest');
+      expect(appends).toHaveLength(inOrder ? messages.length : 0);
+    }
     expect(outbox.take()).toEqual([]);
+    for (const { group, message } of BEATS) outbox.post(group, message);
+    expect(outbox.take().map(({ inOrder }) => inOrder)).toEqual([false]);
   });
 
   it('is not filled without end while nobody takes it', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { GroupError, type StateMachine } from '../../../nodes/groups/index.js';
 import { type Message, createMessage, foundingState } from '../../../consensus/raft/index.js';
-import { encodeEnvelopes } from '../../../consensus/raft-groups/index.js';
+import { decodeEnvelope, encodeEnvelopes } from '../../../consensus/raft-groups/index.js';
 import { SnapshotInbox, sendSnapshot } from '../../../nodes/groups/snapshots.js';
+import { Session } from '../../../transport/rpc/session.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { addressOf, listen, rejection, sleep, until } from '../../transport/rpc/pair.js';
 import { FAST, found, introduce, leaderOf, open, openHost, openHosts } from './hosts.js';
@@ -28,6 +29,24 @@ describe('a group on three nodes', () => {
       expect(list.texts).toEqual(Array.from({ length: 100 }, (_, at) => `${at}`));
     }
     expect(leader.list.indexes).toEqual([...leader.list.indexes].sort((a, b) => a - b));
+  });
+
+  it('sends appends in order, and else as soon as it can', async () => {
+    const notify = vi.spyOn(Session.prototype, 'notify');
+    const members = await found(await openHosts(3), 7);
+    const leader = await leaderOf(members);
+    await Promise.all(['a', 'bc', 'def'].map((each) => leader.group.propose(text(each))));
+    const kinds = { true: new Set<string>(), false: new Set<string>() };
+    for (const [method, payload, options] of notify.mock.calls) {
+      if (method !== 'groups.envelope') continue;
+      const kind = kinds[options?.inOrder === true ? 'true' : 'false'];
+      for (const { message } of decodeEnvelope(payload as Uint8Array).messages)
+        kind.add(message.type);
+    }
+    notify.mockRestore();
+    expect([...kinds.true]).toEqual(['appendRequest']);
+    expect([...kinds.false]).toEqual(expect.arrayContaining(['heartbeat', 'appendResponse']));
+    expect([...kinds.false]).not.toContain('appendRequest');
   });
 
   it('says who leads, and hands leadership over', async () => {

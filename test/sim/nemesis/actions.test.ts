@@ -152,6 +152,31 @@ describe('each action of a schedule', () => {
     expect(look(world)).toEqual(before);
   });
 
+  it('a shape and a node that is cut off stand side by side: each ends by its own action', () => {
+    const { world } = recordedWorld();
+    const blocked = (...actions: readonly FaultAction[]): unknown => {
+      for (const action of actions) applyFault(world, nodes, action);
+      return look(world)['blocked'];
+    };
+    const shapes: readonly FaultAction[] = [
+      { kind: 'partition', groups: [['a', 'b'], ['c']] },
+      { kind: 'isolate', node: 'c' },
+      { kind: 'one-way', from: ['c'], to: ['b'] },
+      { kind: 'bridge', left: ['b'], middle: 'a', right: ['c'] },
+      { kind: 'ring', order: ['b', 'a', 'c'] },
+      { kind: 'star', center: 'a', leaves: ['b', 'c'] },
+    ];
+    for (const shape of shapes) {
+      const alone = blocked(shape);
+      expect(alone, shape.kind).not.toBe('');
+      blocked({ kind: 'heal' }, { kind: 'cut-off', node: 'a' });
+      expect(blocked(shape), shape.kind).toMatch(/^ab ac ba .*ca/);
+      expect(blocked({ kind: 'heal' }), shape.kind).toBe('ab ac ba ca');
+      expect(blocked(shape, { kind: 'rejoin', node: 'a' }), shape.kind).toBe(alone);
+      expect(blocked({ kind: 'heal' }), shape.kind).toBe('');
+    }
+  });
+
   it('a slow reader reads slowly until its end, or until all is healed', () => {
     for (const end of [{ kind: 'slow-reader-end', node: 'b' }, { kind: 'heal-all' }] as const) {
       const { world, notes, send } = recordedWorld();

@@ -205,6 +205,8 @@ describe('a node that is cut off', () => {
   it('reaches nobody, whatever shape is healed or blocked besides, until it rejoins', () => {
     const { world, notes, send } = recordedWorld();
     world.network.cutOff('a');
+    world.network.partition([['b'], ['c']]);
+    world.network.unblockAll();
     world.network.unblock('a', 'b');
     for (const [from, to] of ['ab', 'ba', 'bc', 'aa']) send(from!, to!, from!);
     world.run();
