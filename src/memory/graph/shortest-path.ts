@@ -65,7 +65,7 @@ export function* shortestPath(
   return null;
 }
 
-export function opposite(direction: Direction): Direction {
+function opposite(direction: Direction): Direction {
   if (direction === 'both') return 'both';
   return direction === 'out' ? 'in' : 'out';
 }

@@ -23,7 +23,7 @@ export type PlanStep =
       readonly isReversed: boolean;
     };
 
-export interface PlannedStep {
+interface PlannedStep {
   readonly step: PlanStep;
   /** Conditions that can be checked after it. */
   readonly conditions: readonly Expression[];

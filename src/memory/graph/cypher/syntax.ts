@@ -2,7 +2,7 @@
 import type { Direction } from '../view.js';
 
 export type CompareSign = '=' | '<>' | '<' | '<=' | '>' | '>=';
-export type TextTest = 'starts' | 'ends' | 'contains';
+type TextTest = 'starts' | 'ends' | 'contains';
 
 export type Expression = { readonly at: number } & (
   | { readonly kind: 'literal'; readonly value: string | number | boolean | null }

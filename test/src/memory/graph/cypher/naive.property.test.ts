@@ -33,7 +33,18 @@ const graph = fc.record({
 });
 
 const literal = fc.constantFrom(
-  ...["'x'", "'a'", "'b'", '1', '2', '0.5', '-1', 'null', 'true', '""', '[1]', "['x', null]"],
+  "'x'",
+  "'a'",
+  "'b'",
+  '1',
+  '2',
+  '0.5',
+  '-1',
+  'null',
+  'true',
+  '""',
+  '[1]',
+  "['x', null]",
 );
 /** Nodes that every generated pattern has, an edge that it may have, and their properties. */
 function scalar(edges: readonly string[]): fc.Arbitrary<string> {
@@ -126,14 +137,15 @@ const query = pattern.chain(({ text, edges }) =>
           fc.uniqueArray(scalar(edges), { maxLength: 2 }),
           fc.uniqueArray(
             fc.constantFrom(
-              ...[
-                'count(*)',
-                'count(n.size)',
-                'count(DISTINCT m.kind)',
-                'min(m.kind)',
-                'max(m.id)',
-              ],
-              ...['sum(n.size)', 'avg(n.size)', 'sum(DISTINCT m.size)', 'collect(DISTINCT n.id)'],
+              'count(*)',
+              'count(n.size)',
+              'count(DISTINCT m.kind)',
+              'min(m.kind)',
+              'max(m.id)',
+              'sum(n.size)',
+              'avg(n.size)',
+              'sum(DISTINCT m.size)',
+              'collect(DISTINCT n.id)',
             ),
             { minLength: 1, maxLength: 3 },
           ),
