@@ -47,6 +47,8 @@ export interface Session {
 
 /** Versions of commands that this release reads; see `wire/command-codec.ts`. */
 export type CommandVersion = 1 | 2 | 3;
+/** The newest of them, in which this release writes. */
+export const COMMAND_VERSION = 3;
 
 export interface ControlState {
   swarmId: string;

@@ -5,9 +5,9 @@
 import type { ConfChange, RaftStatus } from '../../consensus/raft/index.js';
 import type { Command } from '../control-plane/command.js';
 import { isClockDue } from '../control-plane/sessions.js';
-import type { CommandVersion, ControlState } from '../control-plane/state.js';
+import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
+import type { ControlState } from '../control-plane/state.js';
 import { allNodesDone } from '../rollout/machine.js';
-import { COMMAND_VERSION } from '../wire/command-codec.js';
 
 export type Upkeep =
   | { readonly type: 'membership'; readonly change: ConfChange }

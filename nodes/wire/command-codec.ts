@@ -10,7 +10,7 @@
  */
 import type { MemoryCommand, ModelVector } from '../../src/memory/engine.js';
 import type { Command } from '../control-plane/command.js';
-import type { CommandVersion } from '../control-plane/state.js';
+import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import { ROLLOUT_STEPS } from '../rollout/state.js';
 import { Fields, bytesToFloats, decode, encode, floatsToBytes } from './fields.js';
 import {
@@ -25,9 +25,6 @@ import {
   REASON_LENGTH_MAX,
   RELATION_LENGTH_MAX,
 } from './limits.js';
-
-/** The newest version that this release reads and writes. */
-export const COMMAND_VERSION = 3;
 
 const KINDS = [
   'addMember',

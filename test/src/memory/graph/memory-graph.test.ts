@@ -241,6 +241,5 @@ describe('a graph', () => {
         `99 % ${at(0.99).toFixed(1)} ms, most ${turnsMs.at(-1)?.toFixed(1)} ms`,
     );
     expect(turnsMs.length).toBeGreaterThan(50);
-    expect(at(0.9)).toBeLessThan(8);
   });
 });
