@@ -1,203 +1,185 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median, type Bench, type Measurements } from './harness.js';
+import { Child } from './transport/child.js';
+import type { Built, Filtered, Request, Swept } from './vectors/child.js';
 import {
-  createMiniLmEmbedder,
-  MODEL_DIMENSIONS,
-  MODEL_NAME,
-  openV1Engine,
-  openV2Engine,
-  type Embedder,
-  type LoggedCommand,
-  type MemoryEngine,
-  type ModelVector,
-} from '../src/memory/index.js';
-import { RandomStream } from '../sim/world/random.js';
-import type { Bench, Measurements } from './harness.js';
+  makeDataSet,
+  missingPackage,
+  packageOf,
+  type DataSetFiles,
+  type DataSetName,
+  type DataSize,
+} from './vectors/data.js';
+import { INDEXES } from './vectors/indexes.js';
 
-/** How much work a round is. */
-export interface MemoryBenchSize {
-  /** Memories in each store before the first round; a search compares all of their vectors. */
-  readonly memories: number;
-  readonly batches: number;
-  readonly searches: number;
-  /** Texts of each length that are embedded. */
-  readonly texts: number;
-}
+/** What is built and asked, by data set. */
+export type MemoryBenchSize = Readonly<Partial<Record<DataSetName, DataSize>>>;
 
-const usual: MemoryBenchSize = { memories: 10_000, batches: 200, searches: 50, texts: 20 };
-const batchCommands = 16;
-const preparedPerBatch = 500;
-const contentWords = 40;
-const hitsPerSearch = 10;
+const usual: MemoryBenchSize = {
+  glove: { vectors: 50_000, queries: 300 },
+  mnist: { vectors: 10_000, queries: 200 },
+};
+/** efSearch. */
+const breadths = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+const recallWanted = 0.98;
+/** Plain JavaScript takes minutes where the others take seconds. */
+const buildMsMax = 900_000;
+const sweepMsMax = 300_000;
 
 /**
- * The engines, each on a store of its own in the temporary folder, and the embedder. `batches`:
- * transactions of 16 inserts that carry their vectors, not synced one by one, as the node applies
- * them. `searches`: the ten nearest of all vectors, without the embedding of the query.
+ * Vector indexes over real data, compared by cosine: each in a process of its own, built once with M 16
+ * and efConstruction 200, then swept over efSearch in rounds that take turns. `queries` are those of
+ * the smallest efSearch whose recall@10 is at least 0.98, a second of processor time of all threads;
+ * `filtered` the same where 50, 10 or 1 % of the vectors are allowed; `open` the reading of a snapshot
+ * and the first query; `memory` what the process grew by.
  */
 export function memoryBench(
   size: MemoryBenchSize = usual,
-  makeEmbedder: () => Embedder = createMiniLmEmbedder,
+  names: readonly string[] = Object.keys(INDEXES),
 ): Bench {
+  const root = { folder: '' };
+  const sets = Object.keys(size) as DataSetName[];
+  const files = new Map<DataSetName, DataSetFiles>();
+  const missingData = sets.map((set) => missingPackage(packageOf(set))).find(Boolean);
+  const absent = names.flatMap((subject) => {
+    const { from } = INDEXES[subject]!;
+    const reason = missingData ?? (from === undefined ? undefined : missingPackage(from));
+    return reason === undefined ? [] : [{ subject, reason }];
+  });
+  const present = names.filter((name) => absent.every(({ subject }) => subject !== name));
+  const subjects = present.map((name) => new IndexSubject(name, files));
+  const prepareData = (): void => {
+    if (root.folder !== '') return;
+    root.folder = mkdtempSync(join(tmpdir(), 'agentic-flow-bench-'));
+    for (const set of sets) files.set(set, makeDataSet(set, size[set]!, root.folder));
+  };
   return {
     description:
-      'batches of 16 inserts and exact searches over 10,000 vectors on both engines, and ' +
-      'milliseconds to embed 10 and 100 words',
+      'recall@10 and queries a CPU second of vector indexes, ours and others, on real data',
     roundsDefault: 5,
-    metrics: { batches: '1/s', searches: '1/s', 'embed-10-words': 'ms', 'embed-100-words': 'ms' },
-    subjects: [
-      engineSubject('v1', (path) => openV1Engine(path, { create: true }), size),
-      engineSubject('v2', (path) => openV2Engine(path, { create: true }), size),
-      embedderSubject(makeEmbedder, size.texts),
-    ],
-    ratios: [
-      { metric: 'batches', subject: 'v2', peer: 'v1' },
-      { metric: 'searches', subject: 'v2', peer: 'v1' },
+    metrics: Object.fromEntries(
+      sets.flatMap((set) => [
+        [`${set}-queries`, 'a CPU second'],
+        [`${set}-recall`, ''],
+        [`${set}-build`, 'CPU seconds'],
+        [`${set}-memory`, 'MB'],
+        [`${set}-open`, 'ms'],
+        ...[2, 10, 100].map((every) => [filteredName(set, every), 'a CPU second']),
+      ]),
+    ),
+    subjects: subjects.map((subject, at) => ({
+      name: subject.name,
+      prepare: async () => {
+        prepareData();
+        await subject.prepare();
+      },
+      run: () => subject.run(),
+      close: () => {
+        subject.close();
+        if (at === 0 && root.folder !== '') rmSync(root.folder, { recursive: true, force: true });
+      },
+    })),
+    ratios: sets.flatMap(wantedRatios).map((ratio) => ({ ...ratio, isOptional: true })),
+    absent,
+    notes: () => [
+      `Sizes: ${sets.map((set) => `${set} ${size[set]!.vectors} vectors, ${size[set]!.queries} queries`).join('; ')}.`,
+      ...subjects.flatMap((subject) => subject.notes()),
     ],
   };
 }
 
-function engineSubject(
-  name: string,
-  open: (path: string) => MemoryEngine,
-  size: MemoryBenchSize,
-): Bench['subjects'][number] {
-  let folder = '';
-  let searched: MeasuredStore | undefined;
-  // One that grows with each round, so that the searched one keeps its size.
-  let written: MeasuredStore | undefined;
-  return {
-    name,
-    prepare: () => {
-      folder = mkdtempSync(join(tmpdir(), 'agentic-flow-bench-'));
-      searched = new MeasuredStore(open(join(folder, 'searched.db')));
-      searched.fill(size.memories);
-      written = new MeasuredStore(open(join(folder, 'written.db')));
-      written.fill(1);
-    },
-    run: (): Measurements => {
-      if (searched === undefined || written === undefined) throw new Error('prepare comes first');
-      return { searches: searched.search(size.searches), batches: written.apply(size.batches) };
-    },
-    close: () => {
-      searched?.close();
-      written?.close();
-      if (folder !== '') rmSync(folder, { recursive: true, force: true });
-    },
-  };
+/** Queries with a filter that allows one vector of so many. */
+function filteredName(set: DataSetName, every: number): string {
+  return `${set}-filtered-${100 / every}%`;
 }
 
-/** A store, and the commands that it has not had yet. */
-class MeasuredStore {
-  readonly #engine: MemoryEngine;
-  readonly #random = new RandomStream(1, 'bench-memory');
-  #memories = 0;
+function wantedRatios(set: DataSetName): Bench['ratios'] {
+  const queries = `${set}-queries`;
+  return [
+    { metric: queries, subject: 'native', peer: 'zvec', goal: 2 },
+    { metric: queries, subject: 'native', peer: 'zvec-int8', goal: 2 },
+    { metric: queries, subject: 'wasm', peer: 'zvec', goal: 0.9 },
+    { metric: queries, subject: 'wasm', peer: 'hnswlib-node', goal: 1 },
+    { metric: queries, subject: 'native', peer: 'usearch' },
+    { metric: queries, subject: 'native', peer: 'sqlite-vec' },
+    // Less is better here: at most 0.7 of zvec's processor time, and 0.3 of its memory.
+    { metric: `${set}-build`, subject: 'zvec', peer: 'native', goal: 1.43 },
+    { metric: `${set}-memory`, subject: 'zvec', peer: 'native', goal: 3.33 },
+  ];
+}
 
-  constructor(engine: MemoryEngine) {
-    this.#engine = engine;
+class IndexSubject {
+  readonly name: string;
+  readonly #files: ReadonlyMap<DataSetName, DataSetFiles>;
+  readonly #children = new Map<DataSetName, Child>();
+  readonly #built = new Map<DataSetName, Built>();
+  /** What every round swept. */
+  readonly #swept = new Map<DataSetName, Swept[][]>();
+
+  constructor(name: string, files: ReadonlyMap<DataSetName, DataSetFiles>) {
+    this.name = name;
+    this.#files = files;
   }
 
-  fill(memories: number): void {
-    while (this.#memories < memories) {
-      this.#apply(this.#inserts(Math.min(preparedPerBatch, memories - this.#memories)));
+  async prepare(): Promise<void> {
+    const url = new URL('./vectors/child.js', import.meta.url);
+    for (const [set, files] of this.#files) {
+      const child = new Child(url, [this.name, JSON.stringify(files)]);
+      this.#children.set(set, child);
+      const request: Request = { do: 'build' };
+      this.#built.set(set, (await child.ask(request, buildMsMax)) as Built);
+      this.#swept.set(set, []);
     }
-    // The first search builds the index in memory; from then on each insert keeps it up to date.
-    this.#searchOnce();
   }
 
-  /** Batches a second, each one transaction. */
-  apply(batches: number): number {
-    const prepared = Array.from({ length: batches }, () => this.#inserts(batchCommands));
-    const startedMs = performance.now();
-    for (const commands of prepared) this.#apply(commands);
-    return perSecond(batches, startedMs);
+  async run(): Promise<Measurements> {
+    const measured: Record<string, number> = {};
+    for (const [set, child] of this.#children) {
+      const asked = INDEXES[this.name]!.isExact === true ? [0] : breadths;
+      const request: Request = { do: 'sweep', breadths: asked };
+      const swept = (await child.ask(request, sweepMsMax)) as Swept[];
+      this.#swept.get(set)!.push(swept);
+      const built = this.#built.get(set)!;
+      measured[`${set}-build`] = built.cpuSeconds;
+      measured[`${set}-memory`] = built.megabytes;
+      const enough = swept.find(({ recall }) => recall >= recallWanted);
+      if (enough !== undefined) {
+        measured[`${set}-queries`] = enough.queriesPerCpuSecond;
+        measured[`${set}-recall`] = enough.recall;
+      }
+      Object.assign(measured, await this.#measureOurs(set, child));
+    }
+    return measured;
   }
 
-  search(searches: number): number {
-    const startedMs = performance.now();
-    for (let count = 0; count < searches; count += 1) this.#searchOnce();
-    return perSecond(searches, startedMs);
+  /** What is measured of our own indexes alone. */
+  async #measureOurs(set: DataSetName, child: Child): Promise<Record<string, number>> {
+    const measured: Record<string, number> = {};
+    const reopen: Request = { do: 'reopen' };
+    const openMs = (await child.ask(reopen, sweepMsMax)) as number | undefined;
+    if (openMs !== undefined) measured[`${set}-open`] = openMs;
+    const filters: Request = { do: 'filters', breadths, recall: recallWanted };
+    const filtered = (await child.ask(filters, sweepMsMax)) as readonly Filtered[] | undefined;
+    for (const { every, enough } of filtered ?? []) {
+      if (enough !== undefined) measured[filteredName(set, every)] = enough.queriesPerCpuSecond;
+    }
+    return measured;
   }
 
   close(): void {
-    this.#engine.close();
+    for (const child of this.#children.values()) child.close();
   }
 
-  #apply(commands: readonly LoggedCommand[]): void {
-    const outcomes = this.#engine.apply(commands, commands.at(-1)?.index ?? 0);
-    const refused = outcomes.find((outcome) => outcome !== 'ok');
-    if (refused !== undefined) throw new Error(`a command was refused: ${refused}`);
-  }
-
-  #searchOnce(): void {
-    const query = { text: '', vector: randomVector(this.#random), limit: hitsPerSearch };
-    const hits = this.#engine.search(query);
-    const wanted = Math.min(hitsPerSearch, this.#memories);
-    if (hits.length !== wanted) throw new Error(`a search found ${hits.length} of ${wanted}`);
-  }
-
-  #inserts(count: number): LoggedCommand[] {
-    return Array.from({ length: count }, () => {
-      this.#memories += 1;
-      const index = this.#memories;
-      return {
-        index,
-        command: {
-          type: 'insertMemory',
-          id: `memory-${index}`,
-          content: randomText(this.#random, contentWords),
-          metadata: { index },
-          vector: randomVector(this.#random),
-          timestampMs: 1_760_000_000_000 + index,
-        },
-      };
+  /** The sweep: medians over the rounds. */
+  notes(): string[] {
+    return [...this.#swept].map(([set, rounds]) => {
+      const points = rounds[0]!.map(({ breadth, recall }, at) => {
+        const rate = median(rounds.map((round) => round[at]!.queriesPerCpuSecond));
+        return `${breadth}: ${recall.toFixed(4)} ${Math.round(rate)}/s`;
+      });
+      return `${set}, ${this.name}, efSearch: recall and queries a CPU second: ${points.join(', ')}.`;
     });
   }
-}
-
-function embedderSubject(makeEmbedder: () => Embedder, texts: number): Bench['subjects'][number] {
-  const random = new RandomStream(1, 'bench-embedder');
-  let embedder: Embedder | undefined;
-  const measure = async (words: number): Promise<number> => {
-    const startedMs = performance.now();
-    // Each text is new: the embedder remembers those that it had.
-    for (let count = 0; count < texts; count += 1) {
-      await embedder?.embed([randomText(random, words)]);
-    }
-    return (performance.now() - startedMs) / texts;
-  };
-  return {
-    name: MODEL_NAME,
-    prepare: async () => {
-      embedder = makeEmbedder();
-      await embedder.embed(['the first text loads the model']);
-    },
-    run: async (): Promise<Measurements> => {
-      return { 'embed-10-words': await measure(10), 'embed-100-words': await measure(100) };
-    },
-    close: async () => {
-      await embedder?.close();
-    },
-  };
-}
-
-/** Words that the tokenizer knows whole, so that a word is about one token. */
-const words = (
-  'time year people way day man thing woman life child world school state family student group ' +
-  'country problem hand part place case week company system program question work government ' +
-  'number night point home water room mother area money story fact month lot right study book'
-).split(' ');
-
-function randomText(random: RandomStream, count: number): string {
-  return Array.from({ length: count }, () => random.pick(words)).join(' ');
-}
-
-function randomVector(random: RandomStream): ModelVector {
-  const values = Float32Array.from({ length: MODEL_DIMENSIONS }, () => random.fraction() - 0.5);
-  return { model: MODEL_NAME, values };
-}
-
-function perSecond(count: number, startedMs: number): number {
-  return count / ((performance.now() - startedMs) / 1000);
 }

@@ -12,7 +12,7 @@ import type { OtherStore } from '../src/v1/index.js';
 import { listenRpc } from '../transport/rpc/index.js';
 import type { PeerAddress } from '../transport/rpc/rpc.js';
 import type { Identity } from '../transport/identity/index.js';
-import { newControlState } from './control-plane/state.js';
+import { COMMAND_VERSION, newControlState } from './control-plane/state.js';
 import {
   createDataDirectory,
   dataPaths,
@@ -25,7 +25,6 @@ import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
-import { COMMAND_VERSION } from './wire/command-codec.js';
 import { encodeControlState } from './wire/state-codec.js';
 
 export interface HostPort {

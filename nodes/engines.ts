@@ -35,6 +35,8 @@ export class Engines {
   add(engine: MemoryEngine): void {
     assert(!this.#open.has(engine.version), `one ${engine.version} engine is open at a time`);
     this.#open.set(engine.version, engine);
+    // What fails here fails again in the first search, which tells its caller.
+    engine.prepareSearch?.().catch(() => undefined);
   }
 
   /** Takes an engine away without closing it; for everybody else it is as if it were not open. */

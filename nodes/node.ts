@@ -11,7 +11,7 @@ import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
-import { memberByPeerId } from './control-plane/state.js';
+import { COMMAND_VERSION, memberByPeerId } from './control-plane/state.js';
 import type { ControlState, Member, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
@@ -40,7 +40,7 @@ import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { VersionNotice } from './version-notice.js';
-import { COMMAND_VERSION, encodeCommand } from './wire/command-codec.js';
+import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
 export interface NodeOptions extends PartsOptions {

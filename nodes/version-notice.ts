@@ -4,7 +4,7 @@
  * again in each term, and not more often: a swarm of two releases does not fill its log with it.
  */
 import type { Replica } from './replica/replica.js';
-import { COMMAND_VERSION } from './wire/command-codec.js';
+import { COMMAND_VERSION } from './control-plane/state.js';
 
 export class VersionNotice {
   readonly #replica: Pick<Replica, 'status' | 'control'>;

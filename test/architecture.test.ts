@@ -18,7 +18,7 @@ function filesBelow(folder: string, pattern: RegExp): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && pattern.test(entry.name))
-    .filter((entry) => !entry.parentPath.includes('node_modules'))
+    .filter((entry) => !/node_modules|native\/build/.test(entry.parentPath))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
     .sort();
 }

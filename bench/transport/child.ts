@@ -13,7 +13,7 @@ export class Child {
   }
 
   /** Sends a request and resolves with the answer; without a request, with what comes first. */
-  ask(request?: object | string): Promise<unknown> {
+  ask(request?: object | string, answerMsMax = ANSWER_MS_MAX): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -31,8 +31,8 @@ export class Child {
       };
       const timer = setTimeout(() => {
         settle();
-        reject(new Error(`a process of the bench gave no answer in ${ANSWER_MS_MAX} ms`));
-      }, ANSWER_MS_MAX);
+        reject(new Error(`a process of the bench gave no answer in ${answerMsMax} ms`));
+      }, answerMsMax);
       this.#process.on('message', onMessage);
       this.#process.on('exit', onExit);
       if (request !== undefined) this.#process.send(request);

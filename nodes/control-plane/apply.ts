@@ -11,7 +11,7 @@ import { MEMBERS_MAX } from './limits.js';
 import { done, refused } from './results.js';
 import { closeSession, keepSession, openSession, tellTime } from './sessions.js';
 import { engineOf, memberByPeerId } from './state.js';
-import type { ControlState, Member } from './state.js';
+import type { CommandVersion, ControlState, Member } from './state.js';
 
 export type ControlCommand = Exclude<Command, { type: 'memory' }>;
 
@@ -52,7 +52,7 @@ export function applyControl(
       tellTime(state, command.nowMs);
       return done(index);
     case 'raiseCommandVersion':
-      return raiseCommandVersion(state, index, command.nowMs);
+      return raiseCommandVersion(state, index, command);
     case 'startRollout':
       return applyStartRollout(state, index, command);
     case 'finishStep':
@@ -178,10 +178,15 @@ function raiseVersion(state: ControlState, index: number, rolloutId: number): Co
   return done(index);
 }
 
-/** Sessions of before have known no time: theirs begins now. */
-function raiseCommandVersion(state: ControlState, index: number, nowMs: number): CommandResult {
-  if (state.commandVersion >= 2) return done(index);
-  state.commandVersion = 2;
+/** Sessions of version 1 have known no time: theirs begins now. */
+function raiseCommandVersion(
+  state: ControlState,
+  index: number,
+  { version, nowMs }: Extract<Command, { type: 'raiseCommandVersion' }>,
+): CommandResult {
+  const before = state.commandVersion;
+  state.commandVersion = Math.max(before, version) as CommandVersion;
+  if (before >= 2) return done(index);
   state.clockMs = Math.max(state.clockMs, nowMs);
   for (const session of state.sessions.values()) session.usedAtMs = state.clockMs;
   return done(index);

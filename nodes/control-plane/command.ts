@@ -2,7 +2,7 @@
 import type { ApplyOutcome, JsonObject, MemoryCommand } from '../../src/memory/engine.js';
 import type { RolloutRefusal } from '../rollout/machine.js';
 import type { RolloutPlan, RolloutStep } from '../rollout/state.js';
-import type { MemberStatus } from './state.js';
+import type { CommandVersion, MemberStatus } from './state.js';
 
 export type Command =
   /** Admits a peer; the answer carries its node id. Idempotent by peer id. */
@@ -65,7 +65,11 @@ export type Command =
   /** The time, told when nothing else has told it and sessions may expire. */
   | { readonly type: 'advanceClock'; readonly nowMs: number }
   /** Every member reads this version: from here on commands are written in it. */
-  | { readonly type: 'raiseCommandVersion'; readonly version: number; readonly nowMs: number };
+  | {
+      readonly type: 'raiseCommandVersion';
+      readonly version: CommandVersion;
+      readonly nowMs: number;
+    };
 
 export type CommandRefusal =
   | RolloutRefusal
@@ -78,6 +82,7 @@ export type CommandRefusal =
   | 'sessions-full'
   | 'owner-sessions-full'
   | 'missing-endpoint'
+  | 'not-found'
   | 'invalid'
   | 'unknown-member'
   | 'last-member'

@@ -45,6 +45,11 @@ export interface Session {
   answers: Map<number, SessionAnswer>;
 }
 
+/** Versions of commands that this release reads; see `wire/command-codec.ts`. */
+export type CommandVersion = 1 | 2 | 3;
+/** The newest of them, in which this release writes. */
+export const COMMAND_VERSION = 3;
+
 export interface ControlState {
   swarmId: string;
   /** SHA-256 of the secrets, hexadecimal: the state never holds the secrets themselves. */
@@ -52,10 +57,10 @@ export interface ControlState {
   clientTokenHash: string;
   swarmVersion: 1 | 2;
   /**
-   * The version in which commands and states are written: 2 in swarms that this release created. In
-   * one that the previous release created it is raised when every member says that it reads it.
+   * The version in which commands and states are written: 3 in swarms that this release created. In
+   * one that a release before created it is raised when every member says that it reads it.
    */
-  commandVersion: 1 | 2;
+  commandVersion: CommandVersion;
   /** Milliseconds as the leaders counted them (`leader-clock.ts`); never goes back. */
   clockMs: number;
   /** After this long without use a session is forgotten. Set once, when the swarm is created. */
@@ -90,14 +95,14 @@ export function newControlState(swarm: NewSwarm): ControlState {
     status: 'joining',
     engine: engineOf(swarm.swarmVersion),
     cordoned: false,
-    commandVersion: 2,
+    commandVersion: 3,
   };
   return {
     swarmId: swarm.swarmId,
     joinTokenHash: swarm.joinTokenHash,
     clientTokenHash: swarm.clientTokenHash,
     swarmVersion: swarm.swarmVersion,
-    commandVersion: 2,
+    commandVersion: 3,
     clockMs: 0,
     sessionTimeoutMs: swarm.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT,
     nextNodeId: 2,

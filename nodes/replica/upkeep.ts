@@ -5,6 +5,7 @@
 import type { ConfChange, RaftStatus } from '../../consensus/raft/index.js';
 import type { Command } from '../control-plane/command.js';
 import { isClockDue } from '../control-plane/sessions.js';
+import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import type { ControlState } from '../control-plane/state.js';
 import { allNodesDone } from '../rollout/machine.js';
 
@@ -29,8 +30,10 @@ export function nextUpkeep(
     return { type: 'command', command: { type: 'raiseVersion', rolloutId: rollout.id } };
   }
   const members = [...control.members.values()];
-  if (control.commandVersion < 2 && members.every((member) => member.commandVersion >= 2)) {
-    return { type: 'command', command: { type: 'raiseCommandVersion', version: 2, nowMs } };
+  const readByAll = Math.min(...members.map((member) => member.commandVersion), COMMAND_VERSION);
+  if (control.commandVersion < readByAll) {
+    const version = readByAll as CommandVersion;
+    return { type: 'command', command: { type: 'raiseCommandVersion', version, nowMs } };
   }
   if (isClockDue(control, nowMs)) {
     return { type: 'command', command: { type: 'advanceClock', nowMs } };

@@ -17,6 +17,7 @@ import type {
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
+import { graphHandlers } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
 import { parseRequest, requests } from './requests.js';
@@ -29,6 +30,8 @@ export interface ServicePorts {
   /** Runs the work of a client's request, so that a stopping node can wait for it. */
   track<T>(work: () => Promise<T>): Promise<T>;
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
+  /** Fails while members of a release that knows no deletes are there. */
+  requireDeletes(): void;
   /** What a client may do with a session; null while members of the previous release are there. */
   sessionRules(): { timeoutMs: number; window: number } | null;
   submitHere(command: Uint8Array): Promise<CommandResult>;
@@ -169,8 +172,12 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     const entry = isWindowed ? { ...head, awaitedFrom: awaitedFrom ?? sequence } : head;
     return { index: applied(await ports.submit(entry, timeoutMs)).index };
   };
+  const graph = Object.entries(graphHandlers(ports, read)).map(
+    ([method, handler]) => [method, forClients(ports, handler)] as const,
+  );
   return {
     ...sessionHandlers(ports),
+    ...Object.fromEntries(graph),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
@@ -191,6 +198,20 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       const timestampMs = ports.now();
       const command = { type: 'addEdge', from, to, relation, weight, timestampMs } as const;
       return write(position, command, context);
+    }),
+    'memory.delete': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      const { id, ...position } = parseRequest(requests.delete, payload);
+      ports.requireDeletes();
+      const command = { type: 'deleteMemory', id, timestampMs: ports.now() } as const;
+      return write(position, command, context);
+    }),
+    'memory.deleteEdge': forClients(ports, (payload, context) => {
+      ports.requireServing();
+      const { from, to, relation, ...position } = parseRequest(requests.deleteEdge, payload);
+      ports.requireDeletes();
+      const timestampMs = ports.now();
+      return write(position, { type: 'deleteEdge', from, to, relation, timestampMs }, context);
     }),
     'memory.get': forClients(ports, async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);
@@ -320,6 +341,7 @@ function asRpcError(error: unknown): unknown {
 const REFUSALS: Readonly<Record<string, string>> = {
   invalid: 'the engines refuse the command: a field is out of its bounds',
   'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
+  'not-found': 'there is nothing to delete: no such memory, or no such edge',
   'session-unknown':
     'the session is not known: it was closed, or has expired without use; open a new one',
   'sequence-gap': 'the sequence number lies above the window of its session',

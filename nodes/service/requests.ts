@@ -73,6 +73,13 @@ export const requests = {
     relation: z.string().min(1).max(RELATION_LENGTH_MAX),
     weight: z.number().min(0).max(1),
   }),
+  delete: z.object({ ...write, id }),
+  deleteEdge: z.object({
+    ...write,
+    from: id,
+    to: id,
+    relation: z.string().min(1).max(RELATION_LENGTH_MAX),
+  }),
   byId: z.object({ id, consistency }),
   search: z.object({
     text: z.string().min(1).max(CONTENT_LENGTH_MAX),

@@ -21,6 +21,13 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
+    requireDeletes: () => {
+      if (node.control.commandVersion >= 3) return;
+      throw refusal(
+        'release-too-old',
+        'a member of this swarm runs a release that knows no deletes; upgrade all members first',
+      );
+    },
     sessionRules: () =>
       node.control.commandVersion < 2
         ? null

@@ -1,14 +1,16 @@
 /**
  * Bytes of a log entry: a msgpack array `[version, kind, ...fields]`. Golden bytes of each released
- * version are in `test/nodes/wire`. A reader understands versions 1 and 2.
+ * version are in `test/nodes/wire`. A reader understands versions 1 to 3.
  *
- * Version 2 has what concerns sessions, with the time of the leader; everything else stays in version
- * 1, whose bytes the previous release reads. What a command holds says which version it is written
- * in, and `withTime` sees to it that a swarm gets version 2 only when all of its members read it.
+ * Version 2 has what concerns sessions, with the time of the leader, and version 3 deletes; everything
+ * else stays in version 1, whose bytes the releases before read. What a command holds says which
+ * version it is written in; `withTime` and `service/services.ts` see to it that a swarm gets no version
+ * before all of its members read it.
  * A field added at the end of a kind is passed over by readers that do not know it.
  */
 import type { MemoryCommand, ModelVector } from '../../src/memory/engine.js';
 import type { Command } from '../control-plane/command.js';
+import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import { ROLLOUT_STEPS } from '../rollout/state.js';
 import { Fields, bytesToFloats, decode, encode, floatsToBytes } from './fields.js';
 import {
@@ -23,9 +25,6 @@ import {
   REASON_LENGTH_MAX,
   RELATION_LENGTH_MAX,
 } from './limits.js';
-
-/** The newest version that this release reads and writes. */
-export const COMMAND_VERSION = 2;
 
 const KINDS = [
   'addMember',
@@ -49,6 +48,8 @@ const KINDS_2 = [
   'advanceClock',
   'raiseCommandVersion',
 ] as const;
+
+const KINDS_3 = ['deleteMemory', 'deleteEdge'] as const;
 
 export function encodeCommand(command: Command): Uint8Array {
   switch (command.type) {
@@ -109,10 +110,16 @@ function commandFields(command: Exclude<Command, { type: SessionCommand }>): unk
 function memoryFields(write: Extract<Command, { type: 'memory' }>): unknown[] {
   const { session, owner, sequence, awaitedFrom, nowMs = 0, command } = write;
   const kind = command.type;
+  const version = kind === 'deleteMemory' || kind === 'deleteEdge' ? 3 : 2;
   const head =
-    awaitedFrom === undefined
+    awaitedFrom === undefined && version === 2
       ? [1, kind, session, owner, sequence]
-      : [2, kind, session, owner, sequence, awaitedFrom, nowMs];
+      : [version, kind, session, owner, sequence, awaitedFrom ?? sequence, nowMs];
+  if (command.type === 'deleteMemory') return [...head, command.id, command.timestampMs];
+  if (command.type === 'deleteEdge') {
+    const { from, to, relation, timestampMs } = command;
+    return [...head, from, to, relation, timestampMs];
+  }
   if (command.type === 'addEdge') {
     const { from, to, relation, weight, timestampMs } = command;
     return [...head, from, to, relation, weight, timestampMs];
@@ -127,8 +134,9 @@ export function decodeCommand(bytes: Uint8Array): Command {
   const fields = new Fields(decode(bytes, 'command'), 'command');
   const version = fields.count('version');
   if (version === 2) return decodeVersion2(fields);
+  if (version === 3) return decodeVersion3(fields);
   if (version !== 1) {
-    fields.fail('version', `1 or ${COMMAND_VERSION}; it is ${version}, of another release`);
+    fields.fail('version', `1 to ${COMMAND_VERSION}; it is ${version}, of another release`);
   }
   const kind = fields.oneOf('kind', KINDS);
   switch (kind) {
@@ -205,17 +213,43 @@ function decodeVersion2(fields: Fields): Command {
       };
     case 'insertMemory':
     case 'addEdge':
-      return {
-        ...decodeWriteHead(fields),
-        awaitedFrom: fields.count('awaitedFrom'),
-        nowMs: fields.count('nowMs'),
-        command: decodeMemory(kind, fields),
-      };
+      return { ...decodeWindowedHead(fields), command: decodeMemory(kind, fields) };
     case 'advanceClock':
       return { type: kind, nowMs: fields.count('nowMs') };
     case 'raiseCommandVersion':
-      return { type: kind, version: fields.count('version'), nowMs: fields.count('nowMs') };
+      return { type: kind, version: readVersion(fields), nowMs: fields.count('nowMs') };
   }
+}
+
+function readVersion(fields: Fields): CommandVersion {
+  const version = fields.count('version');
+  if (version === 2 || version === 3) return version;
+  return fields.fail('version', `2 or ${COMMAND_VERSION}; it is ${version}, of another release`);
+}
+
+function decodeVersion3(fields: Fields): Command {
+  const kind = fields.oneOf('kind', KINDS_3);
+  const head = decodeWindowedHead(fields);
+  if (kind === 'deleteMemory') {
+    const id = fields.string('id', ID_LENGTH_MAX);
+    return { ...head, command: { type: kind, id, timestampMs: fields.count('timestampMs') } };
+  }
+  const command: MemoryCommand = {
+    type: kind,
+    from: fields.string('from', ID_LENGTH_MAX),
+    to: fields.string('to', ID_LENGTH_MAX),
+    relation: fields.string('relation', RELATION_LENGTH_MAX),
+    timestampMs: fields.count('timestampMs'),
+  };
+  return { ...head, command };
+}
+
+function decodeWindowedHead(fields: Fields) {
+  return {
+    ...decodeWriteHead(fields),
+    awaitedFrom: fields.count('awaitedFrom'),
+    nowMs: fields.count('nowMs'),
+  };
 }
 
 function decodeWriteHead(fields: Fields) {

@@ -13,6 +13,14 @@ export const DETAIL_LENGTH_MAX = 65_536;
 export const SEARCH_LIMIT_MAX = 1_000;
 /** Of the hits in one answer; the transport carries 16 MiB a message. */
 export const SEARCH_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+/** Of an answer of the graph, as JSON. */
+export const GRAPH_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+/** Bounds of the graph's own (`src/memory/graph/limits.ts`), so that what is too much is refused early. */
+export const QUERY_LENGTH_MAX = 16_384;
+export const PARAMETERS_LENGTH_MAX = 262_144;
+export const HOPS_MAX = 64;
+export const RELATIONS_MAX = 64;
+export const WALK_LIMIT_MAX = 10_000;
 export const VECTOR_HASHES_MAX = 256;
 /** Nodes in a plan or a state; the control plane has its own bound on members. */
 export const NODES_MAX = 1_000;

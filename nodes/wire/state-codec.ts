@@ -21,13 +21,14 @@ import {
 } from './limits.js';
 
 /** The newest version that this release reads and writes. */
-const STATE_VERSION = 2;
-/** In the order of their numbers on the wire, version 2. */
-const OUTCOMES = ['ok', 'missing-endpoint', 'invalid'] as const;
+const STATE_VERSION = 3;
+/** In the order of their numbers on the wire; versions 1 and 2 have the first three. */
+const OUTCOMES = ['ok', 'missing-endpoint', 'invalid', 'not-found'] as const;
 
 /**
- * Writes the version that all members read: 1 until the command version is raised. Version 1 has one
- * answer a session and no time, which is all that there is to say until then.
+ * Writes the version that all members read, which is that of the commands. Version 1 has one answer a
+ * session and no time, which is all that there is to say until it is raised; version 3 is 2 with the
+ * answer that there was nothing to delete.
  */
 export function encodeControlState(state: ControlState): Uint8Array {
   const { swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId } = state;
@@ -39,7 +40,15 @@ export function encodeControlState(state: ControlState): Uint8Array {
   }
   const { clockMs, sessionTimeoutMs } = state;
   const sessions = [...state.sessions].map(encodeSession);
-  return encode([STATE_VERSION, ...head, members, sessions, rollout, clockMs, sessionTimeoutMs]);
+  return encode([
+    state.commandVersion,
+    ...head,
+    members,
+    sessions,
+    rollout,
+    clockMs,
+    sessionTimeoutMs,
+  ]);
 }
 
 function encodeMember(member: Member): unknown[] {
@@ -87,8 +96,8 @@ function encodeRollout(rollout: Rollout): unknown[] {
 export function decodeControlState(bytes: Uint8Array): ControlState {
   const fields = new Fields(decode(bytes, 'control state'), 'control state');
   const version = fields.count('version');
-  if (version !== 1 && version !== STATE_VERSION) {
-    fields.fail('version', `1 or ${STATE_VERSION}; it is ${version}, of another release`);
+  if (version !== 1 && version !== 2 && version !== STATE_VERSION) {
+    return fields.fail('version', `1 to ${STATE_VERSION}; it is ${version}, of another release`);
   }
   const readSession = version === 1 ? readSession1 : readSession2;
   return {
@@ -96,7 +105,7 @@ export function decodeControlState(bytes: Uint8Array): ControlState {
     joinTokenHash: fields.string('joinTokenHash', 128),
     clientTokenHash: fields.string('clientTokenHash', 128),
     swarmVersion: fields.count('swarmVersion') === 2 ? 2 : 1,
-    commandVersion: version === 1 ? 1 : 2,
+    commandVersion: version,
     nextNodeId: fields.count('nextNodeId'),
     members: byId(fields.list('members', NODES_MAX, (list) => readMember(list.fields('member')))),
     sessions: new Map(

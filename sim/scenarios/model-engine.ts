@@ -94,6 +94,11 @@ export class ModelEngine implements MemoryEngine {
     return [...this.#content.edges.values()].filter((edge) => edge.from === id);
   }
 
+  /** No scenario asks for it. */
+  get graph(): never {
+    throw new Error('a model engine has no graph');
+  }
+
   search(): SearchHit[] {
     return [];
   }
@@ -171,9 +176,17 @@ function runOne({ memories, edges }: ModelContent, command: MemoryCommand): Appl
     memories.set(id, { id, content, metadata, createdAtMs: timestampMs });
     return 'ok';
   }
-  const { from, to, relation, weight } = command;
+  if (command.type === 'deleteMemory') {
+    const { id } = command;
+    if (!memories.delete(id)) return 'not-found';
+    for (const [key, { from, to }] of edges) if (from === id || to === id) edges.delete(key);
+    return 'ok';
+  }
+  const { from, to, relation } = command;
+  const key = JSON.stringify([from, to, relation]);
+  if (command.type === 'deleteEdge') return edges.delete(key) ? 'ok' : 'not-found';
   if (!memories.has(from) || !memories.has(to)) return 'missing-endpoint';
-  edges.set(JSON.stringify([from, to, relation]), { from, to, relation, weight });
+  edges.set(key, { from, to, relation, weight: command.weight });
   return 'ok';
 }
 

@@ -3,16 +3,17 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 
 import type { JsonObject } from '../memory/engine.js';
-import type { ReadOptions, SwarmClient } from '../client/index.js';
-import { print, withClient, withConnection, withOneNode } from './connection.js';
+import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
+import { addGraphCommands } from './memory-graph.js';
+import { firstLine, reading } from './memory-reading.js';
+import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
-type ReadFlags = Flags & { readonly local?: boolean };
 
-/** `memory insert | link | get | search`. */
+/** `memory insert | link | delete | unlink | get | search`, and the questions to the graph. */
 export function addMemoryCommands(program: Command): void {
   const memory = program.command('memory').description('Write and read the memories of a swarm');
   withConnection(memory.command('insert'))
@@ -30,6 +31,18 @@ export function addMemoryCommands(program: Command): void {
     .option('--weight <number>', '0 to 1', numberOf, 1)
     .option('--json', 'print one JSON object')
     .action(link);
+  withConnection(memory.command('delete'))
+    .description('Delete a memory with all its edges; exit code 1 if there is none')
+    .argument('<id>', 'id of the memory')
+    .option('--json', 'print one JSON object')
+    .action(deleteMemory);
+  withConnection(memory.command('unlink'))
+    .description('Delete an edge between two memories; exit code 1 if there is none')
+    .argument('<from>', 'id of the memory that it leaves')
+    .argument('<to>', 'id of the memory that it leads to')
+    .option('--relation <name>', 'kind of the edge', 'related')
+    .option('--json', 'print one JSON object')
+    .action(unlink);
   withConnection(memory.command('get'))
     .description('Print a memory; exit code 1 if there is none')
     .argument('<id>', 'id of the memory')
@@ -43,6 +56,7 @@ export function addMemoryCommands(program: Command): void {
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
+  addGraphCommands(memory);
 }
 
 async function insert(
@@ -83,6 +97,25 @@ async function link(
   });
 }
 
+async function deleteMemory(id: string, flags: Flags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const { index } = await client.delete(id);
+    print(flags.json, { id, index }, `deleted ${id} at log index ${index}`);
+  });
+}
+
+async function unlink(
+  from: string,
+  to: string,
+  flags: Flags & { readonly relation: string },
+): Promise<void> {
+  const { relation } = flags;
+  await withClient(flags, async (client) => {
+    const { index } = await client.deleteEdge({ from, to, relation });
+    print(flags.json, { from, to, relation, index }, `unlinked at log index ${index}`);
+  });
+}
+
 async function get(id: string, flags: ReadFlags): Promise<void> {
   await reading(flags, async (client, options) => {
     const { memory, appliedIndex, servedBy } = await client.get(id, options);
@@ -104,20 +137,4 @@ async function search(text: string, flags: ReadFlags & { readonly limit: number 
     );
     print(flags.json, { hits, appliedIndex, servedBy }, lines.join('\n') || 'nothing found');
   });
-}
-
-/** A local read is answered by the node that the flags name, and by no other one. */
-async function reading(
-  flags: ReadFlags,
-  work: (client: SwarmClient, options: ReadOptions) => Promise<void>,
-): Promise<void> {
-  if (flags.local !== true) return withClient(flags, (client) => work(client, {}));
-  return withOneNode(flags, (client, peerId) =>
-    work(client, { consistency: 'local', only: peerId }),
-  );
-}
-
-function firstLine(text: string): string {
-  const line = text.split('\n', 1)[0] ?? '';
-  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }

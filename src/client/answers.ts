@@ -6,6 +6,7 @@
 import { z } from 'zod';
 
 import type { JsonObject } from '../memory/engine.js';
+import type { ResultValue } from '../memory/index.js';
 import { ClientError } from './errors.js';
 
 const metadataSchema = z.custom<JsonObject>(
@@ -113,6 +114,53 @@ export const getSchema = z.object({ memory: memorySchema.nullable(), appliedInde
 /** Answer of `memory.edges`. */
 export const edgesSchema = z.object({ edges: z.array(edgeSchema), appliedIndex: indexSchema });
 
+/** Answer of `memory.neighbours`. */
+export const neighboursSchema = z.object({
+  neighbours: z.array(
+    z.object({
+      id: z.string(),
+      relation: z.string(),
+      weight: z.number(),
+      direction: z.enum(['out', 'in']),
+    }),
+  ),
+  isCut: z.boolean(),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.hops`. */
+export const hopsSchema = z.object({
+  nodes: z.array(z.object({ id: z.string(), hops: z.number() })),
+  isCut: z.boolean(),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.path`. */
+export const pathSchema = z.object({
+  path: z
+    .object({
+      ids: z.array(z.string()),
+      edges: z.array(edgeSchema),
+      cost: z.number().nullable(),
+    })
+    .nullable(),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.traverse`. */
+export const traversalSchema = z.object({
+  nodes: z.array(z.object({ id: z.string(), score: z.number(), hops: z.number() })),
+  isCut: z.boolean(),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.query`; what is in a row, only the query knows. */
+export const querySchema = z.object({
+  columns: z.array(z.string()),
+  rows: z.array(z.array(z.custom<ResultValue>((value) => value !== undefined, 'must be a value'))),
+  appliedIndex: indexSchema,
+});
+
 /** Answer of `memory.search`. */
 export const searchSchema = z.object({
   hits: z.array(
@@ -170,6 +218,9 @@ export type SwarmStatus = z.infer<typeof statusSchema>;
 export type RolloutPlan = z.infer<typeof planSchema>;
 /** The state of a rollout: where each node stands on its way. */
 export type Rollout = z.infer<typeof rolloutSchema>;
+
+/** What an answer is checked against. */
+export type AnswerSchema<T> = z.ZodType<T>;
 
 /** Checks an answer; a `ClientError` of code `failed` names the method and what is wrong with it. */
 export function parseAnswer<T>(schema: z.ZodType<T>, method: string, answer: unknown): T {

@@ -2,6 +2,7 @@
 
 export type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';
+export type { GraphReads, LimitedWalk, Walk } from './graph-reads.js';
 export type { ClientErrorCode } from './errors.js';
 export type { RequestOptions } from './requests.js';
 export type { ClientSettings } from './settings.js';

@@ -30,6 +30,12 @@ export const ATTEMPT_TIMEOUT_MS_MAX = 5_000;
 /** A member turns the text of an insert or a search into a vector first, so it gets more time. */
 export const EMBEDDING_ATTEMPT_FACTOR = 2;
 
+/**
+ * A question to the graph may take seconds, and the first one builds it, so it gets more time before
+ * another member is asked the same.
+ */
+export const GRAPH_ATTEMPT_FACTOR = 10;
+
 /** Planning and starting a rollout asks every member, so its first attempt gets more time. */
 export const ROLLOUT_ATTEMPT_FACTOR = 5;
 

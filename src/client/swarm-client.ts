@@ -22,6 +22,7 @@ import {
   ROLLOUT_ATTEMPT_FACTOR,
   SEARCH_LIMIT_MAX,
 } from './limits.js';
+import { GraphReads } from './graph-reads.js';
 import { Links } from './links.js';
 import { checkSeeds, openLinks } from './open-links.js';
 import type { Request, RequestOptions } from './requests.js';
@@ -72,6 +73,10 @@ export interface Read extends Served {
  * repeated write is applied once. All methods reject with `ClientError`.
  */
 export class SwarmClient {
+  /** Neighbours, paths, traversals and pattern queries. */
+  readonly graph = new GraphReads((schema, method, payload, options, factor) =>
+    this.#ask(schema, method, payload, options, factor),
+  );
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;
@@ -138,6 +143,20 @@ export class SwarmClient {
     const { from, to, relation, weight } = edge;
     const edgeOptions = { ...options, prefersLeader: true };
     return this.#write('memory.addEdge', { from, to, relation, weight }, edgeOptions, 1);
+  }
+
+  /** Deletes a memory and all its edges; refused with reason `not-found` if there is none. */
+  async delete(id: string, options: RequestOptions = {}): Promise<Written> {
+    return this.#write('memory.delete', { id }, { ...options, prefersLeader: true }, 1);
+  }
+
+  /** Deletes one edge; refused with reason `not-found` if there is none. */
+  async deleteEdge(
+    { from, to, relation }: Omit<Edge, 'weight'>,
+    options: RequestOptions = {},
+  ): Promise<Written> {
+    const edgeOptions = { ...options, prefersLeader: true };
+    return this.#write('memory.deleteEdge', { from, to, relation }, edgeOptions, 1);
   }
 
   async get(id: string, options: ReadOptions = {}): Promise<Read & { memory: Memory | null }> {

@@ -10,7 +10,7 @@ import type { OpenedSession, Place, SessionPool } from './sessions.js';
 const SESSIONS_A_WRITE_MAX = 4;
 
 /** Refusals that are outcomes of the state machine: the session keeps them as answers. */
-const APPLIED_REASONS: ReadonlySet<string> = new Set(['missing-endpoint', 'invalid']);
+const APPLIED_REASONS: ReadonlySet<string> = new Set(['missing-endpoint', 'not-found', 'invalid']);
 
 /** Refusals of the session itself: nothing of this write was applied. */
 const SESSION_REASONS: ReadonlySet<string> = new Set([

@@ -73,6 +73,11 @@ export function dropVerdict(database: Database, from: string, to: string, relati
   );
 }
 
+/** The verdicts on all links of a memory. */
+export function dropVerdictsOf(database: Database, id: string): void {
+  database.run(`DELETE FROM ${VERDICTS_TABLE} WHERE src_id = ? OR dst_id = ?`, id, id);
+}
+
 export function hasVerdict(
   database: Database,
   from: string,

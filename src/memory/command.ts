@@ -19,9 +19,11 @@ export function commandProblem(command: MemoryCommand): string | undefined {
   if (!Number.isSafeInteger(timestampMs) || timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) {
     return 'the timestamp is no whole number of milliseconds since 1970';
   }
-  if (command.type === 'addEdge') {
-    const { from, to, relation, weight } = command;
-    if (!(weight >= 0 && weight <= 1)) return 'the weight is not between 0 and 1';
+  if (command.type === 'deleteMemory') return nameProblem('id', command.id);
+  if (command.type === 'addEdge' || command.type === 'deleteEdge') {
+    const { from, to, relation } = command;
+    const isWeight = command.type === 'deleteEdge' || (command.weight >= 0 && command.weight <= 1);
+    if (!isWeight) return 'the weight is not between 0 and 1';
     return nameProblem('from', from) ?? nameProblem('to', to) ?? nameProblem('relation', relation);
   }
   const { id, content, metadata, vector } = command;

@@ -6,6 +6,8 @@
  * Applying is deterministic: two engines that applied the same commands report the same outcomes.
  */
 
+import type { MemoryGraph } from './graph/index.js';
+
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -38,14 +40,30 @@ export interface AddEdge {
   readonly timestampMs: number;
 }
 
-export type MemoryCommand = InsertMemory | AddEdge;
+/** Deletes a memory with its vector and every edge that leaves it or leads to it. */
+export interface DeleteMemory {
+  readonly type: 'deleteMemory';
+  readonly id: string;
+  readonly timestampMs: number;
+}
+
+export interface DeleteEdge {
+  readonly type: 'deleteEdge';
+  readonly from: string;
+  readonly to: string;
+  readonly relation: string;
+  readonly timestampMs: number;
+}
+
+export type MemoryCommand = InsertMemory | AddEdge | DeleteMemory | DeleteEdge;
 
 /**
  * `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written.
+ * `not-found`: there is nothing to delete.
  * `invalid`: the command breaks a rule of `command.ts` (see `commandProblem`); nothing was written.
  * Proposers check first, but an engine must not stop on an entry that every node has committed.
  */
-export type ApplyOutcome = 'ok' | 'missing-endpoint' | 'invalid';
+export type ApplyOutcome = 'ok' | 'missing-endpoint' | 'invalid' | 'not-found';
 
 export interface LoggedCommand {
   /** Index of the log entry that carries the command. */
@@ -68,11 +86,49 @@ export interface Edge {
   readonly weight: number;
 }
 
+export type FilterValue = string | number | boolean | null;
+
+/**
+ * Conditions on top-level fields of the metadata, all of which must hold. A value: the field has it, or
+ * is a list with it. `in`: one of these values. `from` and `to`: a number within, both ends included.
+ */
+export interface MetadataFilter {
+  readonly [field: string]:
+    | FilterValue
+    | { readonly in: readonly FilterValue[] }
+    | { readonly from?: number; readonly to?: number };
+}
+
 export interface SearchQuery {
   readonly text: string;
   readonly vector: ModelVector | null;
   /** 1 to 1,000. */
   readonly limit: number;
+  /** Only memories with such metadata. */
+  readonly filter?: MetadataFilter;
+  /**
+   * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
+   * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.
+   */
+  readonly mode?: 'vector' | 'text' | 'hybrid';
+  /** How `hybrid` joins its lists; by rank unless given. */
+  readonly fusion?: Fusion;
+  /** Puts hits that say what a better one says behind others. */
+  readonly diversity?: Diversity;
+}
+
+/**
+ * `rank`: reciprocal rank fusion with a constant of 60 unless given. `weight`: the sum of the scores,
+ * scaled to the range of their list, with the weight of the vectors from 0 to 1.
+ */
+export type Fusion =
+  | { readonly by: 'rank'; readonly rankConstant?: number }
+  | { readonly by: 'weight'; readonly vectorWeight: number };
+
+/** Maximal marginal relevance; how alike two memories are is the part of their words that both hold. */
+export interface Diversity {
+  /** 1: by score alone; towards 0: whatever says something else. */
+  readonly lambda: number;
 }
 
 export interface SearchHit {
@@ -81,8 +137,12 @@ export interface SearchHit {
   readonly metadata: JsonObject;
   /** Higher is nearer, 0 to 1. */
   readonly score: number;
-  /** `vector`: cosine of two vectors of one model; `text`: share of the query's words found. */
-  readonly matchedBy: 'vector' | 'text';
+  /**
+   * `vector`: the score is the cosine of two vectors of one model. `text`: it is BM25, divided by what
+   * all words of the query are worth. In the mode `hybrid` it says by which lists the hit was found, and
+   * the score is the fused one, divided by the most that it could be.
+   */
+  readonly matchedBy: 'vector' | 'text' | 'both';
 }
 
 export interface MemoryCounts {
@@ -127,6 +187,8 @@ export type EngineVersion = 'v1' | 'v2';
  */
 export interface MemoryEngine {
   readonly version: EngineVersion;
+  /** Traversals and pattern queries over memories and edges; see docs/graph.md. */
+  readonly graph: MemoryGraph;
   /** Highest log index whose effects are in the store, kept in the same transaction as they are. */
   readonly appliedIndex: number;
   /**
@@ -140,6 +202,11 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /**
+   * Reads what searches need, in slices between which the event loop does other work. Without it the
+   * first search reads all of it at once. Throws what the file throws.
+   */
+  prepareSearch?(): Promise<void>;
   counts(): MemoryCounts;
   /** Returns when everything up to `appliedIndex` would survive a power cut. */
   sync(): void;

@@ -80,6 +80,11 @@ const ADVICE: Readonly<Record<MemoryErrorCode, string>> = {
   invalid: 'cannot be used',
 };
 
+/** True for what an operator or the operating system can cause, false for what only a bug can. */
+export function isOperational(error: unknown): boolean {
+  return error instanceof MemoryError || (error instanceof Error && 'syscall' in error);
+}
+
 /** Builds the error with the standing advice for its code. */
 export function memoryError(code: MemoryErrorCode, path: string, cause?: unknown): MemoryError {
   const detail = cause instanceof Error ? ` (${cause.message})` : '';

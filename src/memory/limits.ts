@@ -12,6 +12,34 @@ export const VECTOR_DIMENSIONS_MAX = 4096;
 export const TIMESTAMP_MAX_MS = 8_640_000_000_000_000;
 /** Most hits that a search returns. */
 export const SEARCH_HITS_MAX = 1000;
+/** Vectors of a model that are compared one by one; from one more on there is a graph of them. */
+export const SCANNED_VECTORS_MAX = 2000;
+/** Vectors held beside a graph whose snapshot is being written; from one more on it is given up. */
+export const HELD_VECTORS_MAX = 2000;
+/** Least efSearch of the engine; real words want more than the 50 of an index (docs/memory.md). */
+export const SEARCH_BREADTH_MIN = 128;
+/** Hits asked of a graph beyond those wanted, to see whether level scores were cut. */
+export const SPARE_HITS = 16;
+/** Longest stretch of work on the graph between two returns to the event loop, but for one vector. */
+export const UPKEEP_SLICE_MAX_MS = 2;
+/** Between two such stretches. */
+export const UPKEEP_REST_MS = 2;
+/** Vectors read from the store at once while the index is built. */
+export const VECTORS_PER_STEP = 64;
+/** Changed vectors from which on a snapshot is written, */
+export const SNAPSHOT_CHANGES_MIN = 1000;
+/** or the part of all vectors that changed, whichever is more. */
+export const SNAPSHOT_CHANGES_PART = 1 / 8;
+/** Most fields of a filter, most values of one of them, and longest value that a filter can name. */
+export const FILTER_FIELDS_MAX = 16;
+export const FILTER_VALUES_MAX = 1000;
+export const FILTER_VALUE_CHARACTERS_MAX = 1024;
+/** Filters whose memories are remembered until the next write. */
+export const FILTERS_REMEMBERED_MAX = 16;
+/** Candidates of each list that a fusion or a choice by diversity has at least, */
+export const CANDIDATES_MIN = 100;
+/** and the longest answer that is remembered. */
+export const REMEMBERED_HITS_MAX = 100;
 /** Only so much of a text counts for word search. */
 export const INDEXED_TEXT_CHARACTERS_MAX = 20_000;
 /** Most distinct words of a query. */

@@ -6,7 +6,12 @@ import { assert, MemoryError } from './errors.js';
 export const META_TABLE = 'agentic_flow_meta';
 export const OUTCOMES_TABLE = 'agentic_flow_outcomes';
 
-const OUTCOMES: readonly string[] = ['ok', 'missing-endpoint', 'invalid'] satisfies ApplyOutcome[];
+const OUTCOMES: readonly string[] = [
+  'ok',
+  'missing-endpoint',
+  'invalid',
+  'not-found',
+] satisfies ApplyOutcome[];
 
 /** A store's position in the log. Only outcomes other than `ok` are written down. */
 export class LogPosition {

@@ -50,6 +50,11 @@ export function judgeLink(
   return inRange ? undefined : 'link-weight-out-of-range';
 }
 
+/** Whether a column holds exactly this name; what is no name is never another one. */
+export function isNamed(row: Row, column: string, name: string): boolean {
+  return isName(row, column) && row[column] === name;
+}
+
 /** A text that a string can carry: not bytes, and not cut at a NUL by the binding. */
 function isName(row: Row, column: string): boolean {
   const value = row[column];

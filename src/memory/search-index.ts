@@ -1,65 +1,112 @@
 /**
  * The search of both engines: memories with a vector of the query's model by cosine, all others by
- * the share of the query's words that they hold. Built when first asked, then kept up to date.
+ * BM25. Built when first asked, then kept up to date.
  */
-import type { ModelVector, SearchHit, SearchQuery } from './engine.js';
+import { embeddingText } from './command.js';
+import type { JsonObject, MemoryCommand, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
-import { byScore, type Scored } from './nearest.js';
-import { ExactVectorIndex, type VectorIndex } from './vector-index.js';
+import { MetadataIndex } from './metadata-index.js';
+import { byScore } from './nearest.js';
+import type { RankedHit } from './ranked-search.js';
+import type { VectorIndex } from './vector-index.js';
+import type { VectorIndexes } from './vector-indexes.js';
 import { WordIndex } from './word-index.js';
 
 /** Where the index reads the store from when it is built. */
-export interface SearchSource {
+export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
-  vectors(): Iterable<readonly [id: string, vector: ModelVector]>;
+  metadata(): Iterable<readonly [id: string, metadata: JsonObject]>;
+  /** No vectors yet. */
+  emptyIndexes(): VectorIndexes<Index>;
+  /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
+  loadVectors(indexes: VectorIndexes<Index>): Generator<undefined, void>;
 }
 
-export type RankedHit = Scored & Pick<SearchHit, 'matchedBy'>;
-
-export class SearchIndex {
-  readonly #source: SearchSource;
-  /** Vectors of different models, or of one model in different lengths, are never compared. */
-  #vectors: Map<string, VectorIndex> | undefined;
+export class SearchIndex<Index extends VectorIndex = VectorIndex> {
+  readonly #source: SearchSource<Index>;
+  #vectors: VectorIndexes<Index> | undefined;
+  /** Left of it while the vectors are being read. */
+  #loading: Generator<undefined, void> | undefined;
   #words: WordIndex | undefined;
+  /** Built by the first search with a filter. */
+  #metadata: MetadataIndex | undefined;
   #memoryCount: number | undefined;
 
-  constructor(source: SearchSource) {
+  constructor(source: SearchSource<Index>) {
     this.#source = source;
   }
 
   /** Follows a memory that was committed. */
-  put(id: string, text: string, vector: ModelVector | null): void {
+  put(id: string, text: string, metadata: JsonObject, vector: ModelVector | null): void {
     this.#words?.put(id, text);
+    this.#metadata?.put(id, metadata);
     this.#memoryCount = undefined;
-    if (this.#vectors === undefined) return;
-    for (const index of this.#vectors.values()) index.delete(id);
-    if (vector !== null) indexOf(this.#vectors, vector).put(id, vector.values);
+    this.#vectors?.put(id, vector);
+  }
+
+  /** What a command that was applied changes of the index. */
+  follow(command: MemoryCommand): void {
+    if (command.type === 'insertMemory') {
+      const { id, content, metadata, vector } = command;
+      this.put(id, embeddingText(content, metadata), metadata, vector);
+    } else if (command.type === 'deleteMemory') {
+      this.#words?.delete(command.id);
+      this.#metadata?.delete(command.id);
+      this.#memoryCount = undefined;
+      this.#vectors?.put(command.id, null);
+    }
   }
 
   /** Forgets everything; the next search builds anew. */
   clear(): void {
+    this.#loading?.return();
+    this.#loading = undefined;
     this.#vectors = undefined;
     this.#words = undefined;
+    this.#metadata = undefined;
     this.#memoryCount = undefined;
   }
 
-  /** Hits, best first. Throws `invalid` if the limit is out of range. */
-  search({ text, vector, limit }: SearchQuery): RankedHit[] {
+  /** The vectors, once all have been read. */
+  get vectors(): VectorIndexes<Index> | undefined {
+    return this.#loading === undefined ? this.#vectors : undefined;
+  }
+
+  /** Reads the next of the vectors. True if there are more. */
+  loadNext(): boolean {
+    if (this.#vectors === undefined) {
+      this.#vectors = this.#source.emptyIndexes();
+      this.#loading = this.#source.loadVectors(this.#vectors);
+    }
+    if (this.#loading === undefined) return false;
+    try {
+      if (this.#loading.next().done !== true) return true;
+    } catch (error) {
+      this.clear();
+      throw error;
+    }
+    this.#loading = undefined;
+    return false;
+  }
+
+  /** Hits, best first. Throws `invalid` if the limit is out of range or the filter is none. */
+  search({ text, vector, limit, filter }: SearchQuery): RankedHit[] {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
-    const index = vector === null ? undefined : this.#vectorIndexes().get(keyOf(vector));
+    const allowed = filter === undefined ? undefined : this.#metadataIndex().allowed(filter);
+    const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {
-      for (const hit of index.search(vector.values, limit)) {
+      for (const hit of index.search(vector.values, limit, allowed)) {
         hits.push({ ...hit, matchedBy: 'vector' });
       }
     }
     // With a vector for every memory no word can matter, and the word index need not exist.
     if (index === undefined || index.size < this.#countMemories()) {
-      const skip = (id: string): boolean => index?.has(id) ?? false;
+      const skip = (id: string): boolean => index?.has(id) === true || allowed?.has(id) === false;
       for (const hit of this.#wordIndex().search(text, limit, skip)) {
         hits.push({ ...hit, matchedBy: 'text' });
       }
@@ -72,14 +119,17 @@ export class SearchIndex {
     return this.#memoryCount;
   }
 
-  #vectorIndexes(): Map<string, VectorIndex> {
-    if (this.#vectors === undefined) {
-      this.#vectors = new Map();
-      for (const [id, vector] of this.#source.vectors()) {
-        indexOf(this.#vectors, vector).put(id, vector.values);
-      }
+  #vectorIndexes(): VectorIndexes<Index> {
+    while (this.loadNext());
+    return this.vectors!;
+  }
+
+  #metadataIndex(): MetadataIndex {
+    if (this.#metadata === undefined) {
+      this.#metadata = new MetadataIndex();
+      for (const [id, metadata] of this.#source.metadata()) this.#metadata.put(id, metadata);
     }
-    return this.#vectors;
+    return this.#metadata;
   }
 
   #wordIndex(): WordIndex {
@@ -89,18 +139,4 @@ export class SearchIndex {
     }
     return this.#words;
   }
-}
-
-function keyOf({ model, values }: ModelVector): string {
-  return `${values.length} ${model}`;
-}
-
-function indexOf(indexes: Map<string, VectorIndex>, vector: ModelVector): VectorIndex {
-  const key = keyOf(vector);
-  let index = indexes.get(key);
-  if (index === undefined) {
-    index = new ExactVectorIndex(vector.values.length);
-    indexes.set(key, index);
-  }
-  return index;
 }

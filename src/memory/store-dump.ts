@@ -16,6 +16,8 @@ export interface QuarantinedRow {
 /** What the engine reads from the connection of a dump. */
 export interface DumpReader {
   records(database: Database): IterableIterator<DumpRecord>;
+  /** Ids of the memories, in any order. */
+  ids(database: Database): IterableIterator<string>;
   memories(database: Database): IterableIterator<Memory>;
   edges(database: Database): IterableIterator<Edge>;
   quarantined(database: Database): IterableIterator<QuarantinedRow>;
@@ -47,6 +49,10 @@ export class StoreDump implements EngineDump {
 
   records(): IterableIterator<DumpRecord> {
     return this.#reader.records(this.#openDatabase());
+  }
+
+  ids(): IterableIterator<string> {
+    return this.#reader.ids(this.#openDatabase());
   }
 
   memories(): IterableIterator<Memory> {

@@ -3,6 +3,7 @@ import {
   clearBookkeeping,
   DIMENSIONS_KEY,
   dropVerdict,
+  dropVerdictsOf,
   restoreBookkeeping,
   SCHEMA_RECORDS,
 } from './bookkeeping.js';
@@ -11,15 +12,17 @@ import { Database, type SqlValue } from './database.js';
 import type {
   AddEdge,
   ApplyOutcome,
+  DeleteEdge,
+  DeleteMemory,
   DumpRecord,
   Edge,
   InsertMemory,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
-  ModelVector,
   SearchHit,
   SearchQuery,
 } from './engine.js';
@@ -31,7 +34,9 @@ import {
   type Row,
   textOf,
 } from './exact-row.js';
+import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
@@ -43,6 +48,7 @@ import {
   recogniseV1,
   restoreV1Row,
   v1Edges,
+  v1Ids,
   v1Memories,
   v1Records,
   v1TablesOf,
@@ -50,6 +56,8 @@ import {
 } from './v1-file.js';
 import { decodePattern, embeddingRow, linkRow, patternRow } from './v1-pattern.js';
 import { COUNTED_TABLES } from './v1-schema.js';
+import { ExactVectorIndex } from './vector-index.js';
+import { VectorIndexes } from './vector-indexes.js';
 
 /**
  * Opens a v1 file to serve and write it in place; `create` makes an empty one where none is.
@@ -71,6 +79,7 @@ export function openV1Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v1Records,
+  ids: v1Ids,
   memories: v1Memories,
   edges: v1Edges,
   *quarantined() {
@@ -95,11 +104,21 @@ class V1Source implements SearchSource {
     }
   }
 
-  *vectors(): Iterable<readonly [string, ModelVector]> {
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v1Memories(this.#database)) yield [id, metadata];
+  }
+
+  emptyIndexes(): VectorIndexes {
+    return new VectorIndexes((dimensions) => new ExactVectorIndex(dimensions));
+  }
+
+  /** In one step: rows that are read one by one must not change meanwhile. */
+  *loadVectors(indexes: VectorIndexes): Generator<undefined, void> {
     if (this.#database.number(`SELECT count(*) FROM ${VECTORS_TABLE}`) === 0) return;
     for (const { row, vector } of patternsWithVector(this.#database)) {
-      if (vector !== undefined) yield [textOf(row['id']), vector];
+      if (vector !== undefined) indexes.put(textOf(row['id']), vector);
     }
+    yield;
   }
 }
 
@@ -107,9 +126,11 @@ class V1Source implements SearchSource {
 export class V1Engine implements MemoryEngine {
   readonly version = 'v1';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #search: SearchIndex;
+  readonly #ranked: RankedSearch;
   #appliedIndex: number;
   #dimensions: number;
   #columns: string[];
@@ -119,6 +140,15 @@ export class V1Engine implements MemoryEngine {
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex: () => this.#appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
     this.#appliedIndex = this.#position.appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(database, 'patterns');
@@ -134,28 +164,37 @@ export class V1Engine implements MemoryEngine {
     if (lastIndex <= known) {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
-    const inserted: InsertMemory[] = [];
+    const changed: MemoryCommand[] = [];
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
         const outcome = this.#applyOne(command);
         this.#position.record(index, position, outcome);
-        if (outcome === 'ok' && command.type === 'insertMemory') inserted.push(command);
+        if (outcome === 'ok') changed.push(command);
         return outcome;
       });
       this.#position.setAppliedIndex(lastIndex);
       return told;
     });
     this.#appliedIndex = lastIndex;
-    for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
-    }
+    for (const command of changed) this.#search.follow(command);
+    this.graph.follow(changed.map(changeOf));
     return outcomes;
   }
 
   #applyOne(command: MemoryCommand): ApplyOutcome {
     if (commandProblem(command) !== undefined) return 'invalid';
-    return command.type === 'insertMemory' ? this.#insert(command) : this.#addEdge(command);
+    switch (command.type) {
+      case 'insertMemory':
+        return this.#insert(command);
+      case 'addEdge':
+        return this.#addEdge(command);
+      case 'deleteMemory':
+        return this.#deleteMemory(command);
+      case 'deleteEdge':
+        return this.#deleteEdge(command);
+    }
   }
 
   #insert(command: InsertMemory): ApplyOutcome {
@@ -173,6 +212,22 @@ export class V1Engine implements MemoryEngine {
     this.#upsert('pattern_links', 'src_id, dst_id, relation', row);
     dropVerdict(this.#database, from, to, relation);
     return 'ok';
+  }
+
+  /** As v1 does by its foreign keys, which are not enforced on this connection. */
+  #deleteMemory({ id }: DeleteMemory): ApplyOutcome {
+    if (this.#database.run(`DELETE FROM patterns WHERE id = ?`, id) === 0) return 'not-found';
+    this.#database.run(`DELETE FROM pattern_embeddings WHERE id = ?`, id);
+    this.#database.run(`DELETE FROM pattern_links WHERE src_id = ? OR dst_id = ?`, id, id);
+    putVector(this.#database, id, '', null);
+    dropVerdictsOf(this.#database, id);
+    return 'ok';
+  }
+
+  #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
+    const sql = `DELETE FROM pattern_links WHERE src_id = ? AND dst_id = ? AND relation = ?`;
+    dropVerdict(this.#database, from, to, relation);
+    return this.#database.run(sql, from, to, relation) === 0 ? 'not-found' : 'ok';
   }
 
   #isMemory(id: string): boolean {
@@ -214,7 +269,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#search.search(query).flatMap(({ id, score, matchedBy }) => {
+    return this.#ranked.search(query).flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
@@ -252,11 +307,14 @@ export class V1Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
+    this.graph.clear();
     yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
     this.#appliedIndex = appliedIndex;
     this.#dimensions = Number(this.#position.meta(DIMENSIONS_KEY));
     this.#columns = columnsOf(this.#database, 'patterns');
     this.#search.clear();
+    this.graph.clear();
+    this.#ranked.clear();
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
@@ -280,6 +338,7 @@ export class V1Engine implements MemoryEngine {
   }
 
   close(): void {
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

@@ -162,6 +162,10 @@ export function* patternsWithVector(
   }
 }
 
+export function* v1Ids(database: Database): IterableIterator<string> {
+  for (const row of exactRows(database, 'patterns', ['id'])) yield textOf(row['id']);
+}
+
 export function* v1Memories(database: Database): IterableIterator<Memory> {
   for (const row of exactRows(database, 'patterns', columnsOf(database, 'patterns'))) {
     yield decodePattern(row).memory;

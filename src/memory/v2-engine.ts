@@ -5,20 +5,25 @@ import type {
   ApplyOutcome,
   DumpRecord,
   Edge,
-  InsertMemory,
+  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
-  ModelVector,
   SearchHit,
   SearchQuery,
 } from './engine.js';
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
+import { MemoryGraph } from './graph/index.js';
 import { LogPosition, placeCommands } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
+import { isOperational } from './errors.js';
+import type { GraphVectorIndex } from './graph-vector-index.js';
+import { detectSimd, type Rung } from './index/rung.js';
+import { Pace } from './pace.js';
+import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -27,16 +32,22 @@ import {
   openV2File,
   RECORD_COLUMNS,
   v2Edges,
+  v2Ids,
   v2Memories,
   v2Quarantined,
   v2Records,
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
+import { emptyGraphIndexes, type GraphIndexes, loadVectors } from './v2-vectors.js';
 import { vectorOfBytes } from './vector-bytes.js';
+import { VectorJournal } from './vector-journal.js';
+import { type SnapshotLabel, VectorSnapshots } from './vector-snapshots.js';
+import { isSnapshotDue, settledGraphs, type SettledGraph, VectorUpkeep } from './vector-upkeep.js';
 
 /**
  * Opens a v2 store; `create` makes an empty one where none is. Throws `not-found`, `not-a-database`,
- * `newer-version`, `damaged`, `read-only`, `locked`.
+ * `newer-version`, `damaged`, `read-only`, `locked`; `invalid` where the environment asks for a build
+ * of the vector index that is not there.
  */
 export function openV2Engine(path: string, options: { create?: boolean } = {}): V2Engine {
   const database = openV2File(path, options);
@@ -50,16 +61,26 @@ export function openV2Engine(path: string, options: { create?: boolean } = {}): 
 
 const READER: DumpReader = {
   records: v2Records,
+  ids: v2Ids,
   memories: v2Memories,
   edges: v2Edges,
   quarantined: v2Quarantined,
 };
 
-class V2Source implements SearchSource {
-  readonly #database: Database;
+interface SourceParts {
+  readonly database: Database;
+  readonly journal: VectorJournal;
+  readonly snapshots: VectorSnapshots;
+  readonly appliedIndex: () => number;
+}
 
-  constructor(database: Database) {
-    this.#database = database;
+class V2Source implements SearchSource<GraphVectorIndex> {
+  readonly #database: Database;
+  readonly #from: SourceParts;
+
+  constructor(from: SourceParts) {
+    this.#database = from.database;
+    this.#from = from;
   }
 
   memoryCount(): number {
@@ -72,13 +93,17 @@ class V2Source implements SearchSource {
     }
   }
 
-  *vectors(): Iterable<readonly [string, ModelVector]> {
-    const rows = this.#database.iterate(`SELECT id, model, vector FROM vectors`);
-    for (const [id, model, bytes] of rows) {
-      if (bytes instanceof Uint8Array) {
-        yield [String(id), { model: String(model), values: vectorOfBytes(bytes) }];
-      }
-    }
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const { id, metadata } of v2Memories(this.#database)) yield [id, metadata];
+  }
+
+  emptyIndexes(): GraphIndexes {
+    return emptyGraphIndexes();
+  }
+
+  loadVectors(indexes: GraphIndexes): Generator<undefined, void> {
+    const { database, journal, snapshots, appliedIndex } = this.#from;
+    return loadVectors(database, journal, snapshots, indexes, appliedIndex);
   }
 }
 
@@ -86,18 +111,54 @@ class V2Source implements SearchSource {
 export class V2Engine implements MemoryEngine {
   readonly version = 'v2';
   readonly path: string;
+  readonly graph: MemoryGraph;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #writer: V2Writer;
-  readonly #search: SearchIndex;
+  readonly #journal: VectorJournal;
+  readonly #snapshots: VectorSnapshots;
+  readonly #search: SearchIndex<GraphVectorIndex>;
+  readonly #ranked: RankedSearch;
+  readonly #upkeep: VectorUpkeep;
   #appliedIndex: number;
+  /** Not while another content is put in, and not after the end. */
+  #canLoad = true;
 
   constructor(database: Database) {
     this.path = database.path;
     this.#database = database;
     this.#position = new LogPosition(database);
     this.#writer = new V2Writer(database);
-    this.#search = new SearchIndex(new V2Source(database));
+    // A build of the graph that is asked for and not there is told now, not in the middle of a log.
+    detectSimd();
+    this.#journal = new VectorJournal(database);
+    this.#snapshots = new VectorSnapshots(this.path);
+    const appliedIndex = (): number => this.#appliedIndex;
+    this.#search = new SearchIndex(
+      new V2Source({
+        database,
+        journal: this.#journal,
+        snapshots: this.#snapshots,
+        appliedIndex,
+      }),
+    );
+    this.#ranked = new RankedSearch({
+      search: (query) => this.#search.search(query),
+      appliedIndex,
+      textOf: (id) => {
+        const memory = this.get(id);
+        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+    });
+    this.#upkeep = new VectorUpkeep({
+      indexes: () => this.#search.vectors,
+      appliedIndex,
+      save: async (graph, index, signal) => {
+        await this.#snapshots.saveInPieces(graph.graph, this.#label(graph, index), signal);
+      },
+      onSaved: (index) => this.#journal.forget(index),
+    });
+    this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
     if (this.#position.meta(DIMENSIONS_KEY) === undefined) {
       this.#position.setMeta(DIMENSIONS_KEY, MODEL_DIMENSIONS);
@@ -114,30 +175,34 @@ export class V2Engine implements MemoryEngine {
     if (lastIndex <= known) {
       return placed.map(({ index, position }) => this.#position.outcome(index, position));
     }
-    const inserted: InsertMemory[] = [];
+    const changed: MemoryCommand[] = [];
+    const graphChanges = this.#writer.beginChanges();
+    this.graph.willApply(commands);
     const outcomes = this.#database.transaction(() => {
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.#position.outcome(index, position);
         const outcome = this.#applyOne(command);
         this.#position.record(index, position, outcome);
-        if (outcome === 'ok' && command.type === 'insertMemory') inserted.push(command);
+        if (outcome === 'ok') {
+          changed.push(command);
+          if ('id' in command) this.#journal.record(command.id, index);
+        }
         return outcome;
       });
       this.#position.setAppliedIndex(lastIndex);
+      this.#journal.setIndex(lastIndex);
       return told;
     });
     this.#appliedIndex = lastIndex;
-    for (const { id, content, metadata, vector } of inserted) {
-      this.#search.put(id, embeddingText(content, metadata), vector);
-    }
+    for (const command of changed) this.#search.follow(command);
+    this.#upkeep.wake(changed.filter((command) => 'id' in command).length);
+    this.graph.follow(graphChanges);
     return outcomes;
   }
 
   #applyOne(command: MemoryCommand): ApplyOutcome {
     if (commandProblem(command) !== undefined) return 'invalid';
-    return command.type === 'insertMemory'
-      ? this.#writer.insertMemory(command)
-      : this.#writer.addEdge(command);
+    return this.#writer.apply(command);
   }
 
   forgetOutcomes(index: number): void {
@@ -161,8 +226,17 @@ export class V2Engine implements MemoryEngine {
     });
   }
 
+  async prepareSearch(): Promise<void> {
+    const pace = new Pace();
+    while (this.#canLoad && this.#search.loadNext()) if (pace.isDue) await pace.pause();
+    if (this.#canLoad) this.#wakeAfterLoading();
+  }
+
   search(query: SearchQuery): SearchHit[] {
-    return this.#search.search(query).flatMap(({ id, score, matchedBy }) => {
+    const wasReady = this.#search.vectors !== undefined;
+    const hits = this.#ranked.search(query);
+    if (!wasReady) this.#wakeAfterLoading();
+    return hits.flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
@@ -189,6 +263,59 @@ export class V2Engine implements MemoryEngine {
     });
   }
 
+  /**
+   * Vectors that a search compares one by one and vectors that it finds by a graph, with the build of
+   * the graph; undefined before the first search.
+   */
+  vectorCounts(): { scanned: number; linked: number; rung: Rung } | undefined {
+    const { vectors } = this.#search;
+    if (vectors === undefined) return undefined;
+    const all = [...vectors.entries()].map(([, index]) => index.counts());
+    const sum = (name: 'scanned' | 'linked'): number =>
+      all.reduce((total, counts) => total + counts[name], 0);
+    return { scanned: sum('scanned'), linked: sum('linked'), rung: detectSimd().rung };
+  }
+
+  /** What a snapshot did not have has changed since. */
+  #wakeAfterLoading(): void {
+    const { vectors } = this.#search;
+    if (vectors === undefined) return;
+    this.#upkeep.wake(this.#journal.changedSince(0).length);
+  }
+
+  #label({ key }: SettledGraph, appliedIndex: number): SnapshotLabel {
+    return { store: this.#journal.store, key, appliedIndex };
+  }
+
+  /** Lets go of the vectors, after a last snapshot where one is due. */
+  #closeVectors(isSnapshotWanted: boolean): void {
+    this.#canLoad = false;
+    this.#upkeep.stop();
+    const { vectors } = this.#search;
+    try {
+      if (vectors !== undefined && isSnapshotWanted) this.#saveNow(vectors);
+    } catch (error) {
+      // It is a cache: without it the next start takes longer.
+      if (!isOperational(error)) throw error;
+    } finally {
+      if (vectors !== undefined) for (const [, index] of vectors.entries()) index.close();
+      this.#search.clear();
+    }
+  }
+
+  #saveNow(vectors: GraphIndexes): void {
+    if (!isSnapshotDue(this.#upkeep.changes, vectors)) return;
+    for (const [, index] of vectors.entries()) {
+      index.settle();
+      if (!index.isSettled) return;
+    }
+    const index = this.#appliedIndex;
+    for (const graph of settledGraphs(vectors)) {
+      this.#snapshots.save(graph.graph, this.#label(graph, index));
+    }
+    this.#journal.forget(index);
+  }
+
   sync(): void {
     this.#database.syncLog();
   }
@@ -202,9 +329,18 @@ export class V2Engine implements MemoryEngine {
   }
 
   *restoreInSteps(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
-    yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
-    this.#appliedIndex = appliedIndex;
-    this.#search.clear();
+    this.graph.clear();
+    this.#closeVectors(false);
+    try {
+      yield* this.#database.transactionInSteps(() => this.#restoring(records, appliedIndex));
+      this.#appliedIndex = appliedIndex;
+      this.#snapshots.discard();
+      this.graph.clear();
+      this.#ranked.clear();
+    } finally {
+      this.#canLoad = true;
+      this.#upkeep.restart();
+    }
   }
 
   *#restoring(records: Iterable<DumpRecord>, appliedIndex: number): Generator<undefined, void> {
@@ -214,9 +350,12 @@ export class V2Engine implements MemoryEngine {
       yield;
     }
     this.#position.setAppliedIndex(appliedIndex);
+    this.#journal.begin(appliedIndex);
   }
 
   close(): void {
+    this.#closeVectors(this.#canLoad);
+    this.graph.close();
     this.#database.checkpoint();
     this.#database.close();
   }

@@ -52,6 +52,8 @@ export function openV2File(path: string, options: { create?: boolean } = {}): Da
       checkFormat(database);
       database.useWriteAheadLog();
     }
+    // Stores of the previous release do not have it.
+    database.exec(`CREATE INDEX IF NOT EXISTS edges_by_to ON edges (to_id)`);
     return database;
   } catch (error) {
     database.close();
@@ -167,6 +169,10 @@ function* embeddingRecords(database: Database): IterableIterator<DumpRecord> {
       row: embeddingRow(command, patternOf(memory), dimensions),
     };
   }
+}
+
+export function* v2Ids(database: Database): IterableIterator<string> {
+  for (const [id] of database.iterate(`SELECT id FROM records`)) yield String(id);
 }
 
 export function* v2Memories(database: Database): IterableIterator<Memory> {

@@ -1,10 +1,26 @@
 /** What changes a v2 store: commands of the log, and the records of a dump. */
-import { clearBookkeeping, dropVerdict, hasVerdict, restoreBookkeeping } from './bookkeeping.js';
+import {
+  clearBookkeeping,
+  dropVerdict,
+  dropVerdictsOf,
+  hasVerdict,
+  restoreBookkeeping,
+} from './bookkeeping.js';
 import { embeddingText, textHash } from './command.js';
 import type { Database } from './database.js';
-import type { AddEdge, ApplyOutcome, DumpRecord, InsertMemory, ModelVector } from './engine.js';
+import type {
+  AddEdge,
+  ApplyOutcome,
+  DeleteEdge,
+  DeleteMemory,
+  DumpRecord,
+  InsertMemory,
+  MemoryCommand,
+  ModelVector,
+} from './engine.js';
 import { packRow, type Row, textOf, unpackRow } from './exact-row.js';
-import { judgeLink, judgeMemory, type QuarantineReason } from './quarantine.js';
+import type { GraphChange } from './graph/index.js';
+import { isNamed, judgeLink, judgeMemory, type QuarantineReason } from './quarantine.js';
 import { decodePattern } from './v1-pattern.js';
 import { V1_TABLES } from './v1-schema.js';
 import { bodyOf } from './v2-file.js';
@@ -19,8 +35,19 @@ export class V2Writer {
     this.#database = database;
   }
 
+  /** What commands did to the graph since `beginChanges`, also edges that an insert released. */
+  #changes: GraphChange[] | undefined;
+
+  /** Begins a new list of what commands do to the graph; it fills as they are applied. */
+  beginChanges(): readonly GraphChange[] {
+    const changes: GraphChange[] = [];
+    this.#changes = changes;
+    return changes;
+  }
+
   /** Empties the store before a restore. */
   clear(): void {
+    this.#changes = undefined;
     clearBookkeeping(this.#database);
     this.#database.exec(
       `DELETE FROM records; DELETE FROM vectors; DELETE FROM edges; DELETE FROM kept_rows;
@@ -28,20 +55,32 @@ export class V2Writer {
     );
   }
 
-  insertMemory(command: InsertMemory): ApplyOutcome {
+  /** The command has been found valid (`commandProblem`). */
+  apply(command: MemoryCommand): ApplyOutcome {
+    switch (command.type) {
+      case 'insertMemory':
+        return this.#insertMemory(command);
+      case 'addEdge':
+        return this.#addEdge(command);
+      case 'deleteMemory':
+        return this.#deleteMemory(command);
+      case 'deleteEdge':
+        return this.#deleteEdge(command);
+    }
+  }
+
+  #insertMemory(command: InsertMemory): ApplyOutcome {
     const { id, content, metadata, vector, timestampMs } = command;
+    this.#changes?.push({ type: 'addNode', id });
     this.#putRecord(id, bodyOf(content, metadata), timestampMs, false, null);
     this.putVector(id, textHash(embeddingText(content, metadata)), vector);
     // v1 would now hold another embedding, which a dump computes from the command.
-    this.#database.run(
-      `DELETE FROM kept_rows WHERE table_name = 'pattern_embeddings' AND row_key = ?`,
-      keyText([id]),
-    );
+    this.#forgetV1Embedding(id);
     this.#release(id);
     return 'ok';
   }
 
-  addEdge({ from, to, relation, weight, timestampMs }: AddEdge): ApplyOutcome {
+  #addEdge({ from, to, relation, weight, timestampMs }: AddEdge): ApplyOutcome {
     if (!this.#isMemory(from) || !this.#isMemory(to)) return 'missing-endpoint';
     dropVerdict(this.#database, from, to, relation);
     this.#database.run(
@@ -53,6 +92,39 @@ export class V2Writer {
     );
     this.#putEdge(from, to, relation, weight, timestampMs, null);
     return 'ok';
+  }
+
+  /** Links in quarantine go as v1's do: they are rows of the memory as well. */
+  #deleteMemory({ id }: DeleteMemory): ApplyOutcome {
+    if (!this.#isMemory(id)) return 'not-found';
+    this.#changes?.push({ type: 'deleteNode', id });
+    this.#database.run(`DELETE FROM records WHERE id = ?`, id);
+    this.#database.run(`DELETE FROM vectors WHERE id = ?`, id);
+    this.#database.run(`DELETE FROM edges WHERE from_id = ? OR to_id = ?`, id, id);
+    this.#forgetV1Embedding(id);
+    dropVerdictsOf(this.#database, id);
+    const isOfMemory = (row: Row): boolean =>
+      isNamed(row, 'src_id', id) || isNamed(row, 'dst_id', id);
+    this.#unquarantine(`from_id = ?1 OR to_id = ?1`, [id], isOfMemory);
+    return 'ok';
+  }
+
+  #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
+    const changed = this.#database.run(
+      `DELETE FROM edges WHERE from_id = ? AND to_id = ? AND relation = ?`,
+      from,
+      to,
+      relation,
+    );
+    this.#changes?.push({ type: 'deleteEdge', from, to, relation });
+    dropVerdict(this.#database, from, to, relation);
+    const isEdge = (row: Row): boolean =>
+      isNamed(row, 'src_id', from) &&
+      isNamed(row, 'dst_id', to) &&
+      isNamed(row, 'relation', relation);
+    const where = `from_id = ?1 AND to_id = ?2 AND relation = ?3`;
+    const released = this.#unquarantine(where, [from, to, relation], isEdge);
+    return changed > 0 || released > 0 ? 'ok' : 'not-found';
   }
 
   /** Takes one record of a dump. Links may come before their memories. */
@@ -116,6 +188,26 @@ export class V2Writer {
     }
   }
 
+  /** Removes links from quarantine; returns how many. */
+  #unquarantine(where: string, values: readonly string[], isMeant: (row: Row) => boolean): number {
+    const found = this.#database.all(
+      `SELECT seq, row FROM quarantine WHERE table_name = 'pattern_links' AND (${where})`,
+      ...values,
+    );
+    const meant = found.filter(([, packed = null]) => isMeant(unpackRow(packed)));
+    for (const [seq = null] of meant) {
+      this.#database.run(`DELETE FROM quarantine WHERE seq = ?`, seq);
+    }
+    return meant.length;
+  }
+
+  #forgetV1Embedding(id: string): void {
+    this.#database.run(
+      `DELETE FROM kept_rows WHERE table_name = 'pattern_embeddings' AND row_key = ?`,
+      keyText([id]),
+    );
+  }
+
   #keep({ table, row }: DumpRecord): void {
     const key = (this.#keys.get(table) ?? []).map((column) => textOf(row[column]));
     this.#database.run(
@@ -171,6 +263,7 @@ export class V2Writer {
     createdAtMs: number,
     v1Row: Uint8Array | null,
   ): void {
+    this.#changes?.push({ type: 'addEdge', from, to, relation, weight });
     this.#database.run(
       `INSERT INTO edges (from_id, to_id, relation, weight, created_at_ms, v1_row)
        VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (from_id, to_id, relation) DO UPDATE SET

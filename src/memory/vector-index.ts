@@ -9,8 +9,11 @@ export interface VectorIndex {
   /** Adds or replaces; the values are copied. */
   put(id: string, values: Float32Array): void;
   delete(id: string): void;
-  /** The nearest by cosine, best first, scores from 0 (at a right angle or beyond) to 1. */
-  search(query: Float32Array, limit: number): Scored[];
+  /**
+   * The nearest by cosine, best first, of equal scores by id; scores from 0 (at a right angle or
+   * beyond) to 1. Where `allowed` is given, only among those.
+   */
+  search(query: Float32Array, limit: number, allowed?: ReadonlySet<string>): Scored[];
 }
 
 const CAPACITY_FIRST = 256;
@@ -63,17 +66,35 @@ export class ExactVectorIndex implements VectorIndex {
     this.#slots.delete(id);
   }
 
-  search(query: Float32Array, limit: number): Scored[] {
+  search(query: Float32Array, limit: number, allowed?: ReadonlySet<string>): Scored[] {
     if (query.length !== this.dimensions) return [];
     const nearest = new Nearest(limit);
     const width = this.dimensions;
     const values = this.#values;
     const target = unit(query);
-    for (let slot = 0; slot < this.#ids.length; slot += 1) {
+    const offer = (id: string, slot: number): void => {
       const score = Math.min(1, Math.max(0, dot(target, values, slot * width, width)));
-      if (score >= nearest.floor) nearest.offer({ id: this.#ids[slot] as string, score });
+      if (score >= nearest.floor) nearest.offer({ id, score });
+    };
+    if (allowed !== undefined && allowed.size < this.#ids.length) {
+      for (const id of allowed) {
+        const slot = this.#slots.get(id);
+        if (slot !== undefined) offer(id, slot);
+      }
+    } else {
+      for (const [slot, id] of this.#ids.entries()) {
+        if (allowed === undefined || allowed.has(id)) offer(id, slot);
+      }
     }
     return nearest.list();
+  }
+
+  /** Every vector, of length 1; a view that the next change makes invalid. */
+  *entries(): IterableIterator<readonly [id: string, values: Float32Array]> {
+    const width = this.dimensions;
+    for (const [slot, id] of this.#ids.entries()) {
+      yield [id, this.#values.subarray(slot * width, (slot + 1) * width)];
+    }
   }
 
   #reserve(count: number): void {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
-import { memoryBench } from '../../bench/memory.js';
+import { memoryEnginesBench } from '../../bench/memory-engines.js';
+import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
 import { simBench } from '../../bench/sim.js';
+import { textBench } from '../../bench/text.js';
 import { transportBench } from '../../bench/transport.js';
+import { RandomStream } from '../../sim/world/random.js';
 import type { Embedder } from '../../src/memory/index.js';
 
 /** Every metric of every subject, as far as they have it, is a rate or a time. */
@@ -47,6 +50,31 @@ describe('the benches measure, in small,', () => {
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
   });
 
+  it('graph: what it is asked, and the same of SQL, in agreement', async () => {
+    const result = await runBench(
+      graphBench({ nodes: 300, edges: 2_000, questions: 3, longQuestions: 2 }),
+      2,
+    );
+    const shared = ['hops-2', 'hops-4', 'path', 'pattern'];
+    const own = [
+      'build',
+      'build-processor',
+      'bytes-arrays',
+      'bytes-all',
+      'weighted-path',
+      'traverse',
+    ];
+    const rows = result.rows.filter(({ metric }) => metric !== 'bytes-all');
+    expectMeasured(
+      { ...result, rows },
+      {
+        graph: [...own.slice(0, 3), ...shared.slice(0, 3), ...own.slice(4), 'pattern'],
+        sql: shared,
+      },
+    );
+    expect(result.ratios).toHaveLength(4);
+  });
+
   it('sim: the world alone, and plans of Raft that hold', async () => {
     const result = await runBench(simBench({ five: 20, fifty: 1, campaign: 5 }), 1);
     const runs = ['events', 'simulated-hours', 'minutes-of-simulated-time'];
@@ -84,11 +112,11 @@ describe('the benches measure, in small,', () => {
     expect(result.ratios.filter(({ goal }) => goal !== undefined)).toHaveLength(7);
   });
 
-  it('memory: both engines, and texts that no cache knows', async () => {
+  it('memory-engines: both engines, and texts that no cache knows', async () => {
     const texts: string[] = [];
     const size = { memories: 600, batches: 4, searches: 3, texts: 5 };
     const result = await runBench(
-      memoryBench(size, () => countingEmbedder(texts)),
+      memoryEnginesBench(size, () => countingEmbedder(texts)),
       2,
     );
     expectMeasured(result, {
@@ -100,5 +128,23 @@ describe('the benches measure, in small,', () => {
     const counts = texts.slice(1).map((text) => text.split(' ').length);
     expect(counts.filter((count) => count === 10)).toHaveLength(10);
     expect(counts.filter((count) => count === 100)).toHaveLength(10);
+  });
+
+  it('text: indexes that agree, as far as they are installed', async () => {
+    const random = new RandomStream(1, 'bench texts');
+    const words = Array.from({ length: 200 }, (_, at) => `word${at}`);
+    const texts = Array.from({ length: 400 }, () =>
+      Array.from({ length: random.integer(1, 20) }, () => random.pick(words)).join(' '),
+    );
+    const result = await runBench(textBench({ texts, queries: 20 }), 1);
+    const common = result.rows.filter(({ metric }) => metric === 'common');
+    const of = (name: string): number | undefined =>
+      common.find(({ subject }) => subject === name)?.median;
+    // The plain way adds in floating point: at the tenth place it may take another of two that are level.
+    expect(of('every posting')).toBe(1);
+    expect(of('maps and arrays')).toBeGreaterThan(0.95);
+    expect(of('sqlite fts5')).toBeGreaterThan(0.8);
+    expect(result.rows.every(({ median }) => median > 0)).toBe(true);
+    expect(common.length + result.absent.length).toBe(6);
   });
 });

@@ -25,6 +25,8 @@ const CLIENT_METHODS = [
   'rollout.start',
   'memory.insert',
   'memory.addEdge',
+  'memory.delete',
+  'memory.deleteEdge',
   'memory.get',
   'memory.edges',
   'memory.search',

@@ -89,6 +89,29 @@ describe('a swarm of three from a v1 installation', () => {
     expect(linked.code).toBe(1);
     expect(linked.stderr).toMatch(/two memories.*insert it first/);
   });
+
+  it('deletes edges and memories, and says so when there is nothing to delete', async () => {
+    await runJson(['memory', 'insert', 'gone', 'the queue was full', ...data(1)]);
+    await runJson(['memory', 'link', 'gone', 'probe', ...data(1)]);
+    await runJson(['memory', 'link', 'probe', 'gone', ...data(1)]);
+    await runJson(['memory', 'unlink', 'gone', 'probe', ...data(2)]);
+    expect((await client.edges('gone')).edges).toEqual([]);
+    expect(await runJson(['memory', 'delete', 'gone', ...data(2)])).toMatchObject({ id: 'gone' });
+    for (const { peerId } of swarm.members) {
+      expect((await client.get('gone', { only: peerId })).memory).toBeNull();
+      expect((await client.edges('probe', { only: peerId })).edges).toEqual([]);
+      const { hits } = await client.search({ text: 'the queue was full', limit: 100 });
+      expect(hits.map(({ id }) => id)).not.toContain('gone');
+    }
+    for (const args of [
+      ['delete', 'gone'],
+      ['unlink', 'probe', 'gone'],
+    ]) {
+      const again = await run(['memory', ...args, ...data(3)]);
+      expect(again).toMatchObject({ code: 1, stdout: '' });
+      expect(again.stderr).toMatch(/nothing to delete/);
+    }
+  });
 });
 
 /** Waits until the swarm waits for the last node of the rollout. */
@@ -127,6 +150,9 @@ describe('a rollout', () => {
       written.set(`during-${i}`, `written during ${i}`);
     }
     await allButLastDone();
+    // On engines of both versions.
+    await client.delete('during-0');
+    written.delete('during-0');
     const [here] = swarm.members.filter(({ nodeId }) => nodeId !== last);
     const between = await client.status({ only: here?.peerId ?? '' });
     expect(between).toMatchObject({ swarmVersion: 1, engine: 'v2' });

@@ -41,7 +41,7 @@ describe('the notice of the command version', () => {
 
   it('is not given when the swarm writes that version', () => {
     const { notice, control, said } = noticing();
-    control.commandVersion = 2;
+    control.commandVersion = 3;
     notice.poke();
     expect(said).toEqual([]);
   });

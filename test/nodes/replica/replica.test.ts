@@ -235,8 +235,8 @@ describe('the time of a leader', () => {
   });
 });
 
-describe('a swarm of the previous release', () => {
-  it('gets commands of version 2 when every member has said that it reads them', () => {
+describe('a swarm of a release before', () => {
+  it('gets commands of a version when every member has said that it reads them', () => {
     const group = new Group([1, 2, 3]);
     for (const { control } of group.replicas.values()) {
       control.commandVersion = 1;
@@ -263,5 +263,10 @@ describe('a swarm of the previous release', () => {
     expect(group.leader.control.clockMs).toBe(0);
     say(2, 2);
     expect(versions()).toEqual([2, 2, 2]);
+    for (const nodeId of [1, 2]) say(nodeId, 3);
+    expect(versions()).toEqual([2, 2, 2]);
+    // A member of a later release reads more than anybody here writes.
+    say(3, 4);
+    expect(versions()).toEqual([3, 3, 3]);
   });
 });

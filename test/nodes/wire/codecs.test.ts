@@ -176,14 +176,35 @@ const GOLDEN_COMMANDS_2: [Command, string][] = [
   ],
 ];
 
-describe('commands', () => {
-  it.each([...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2])(
-    '%o have their golden bytes',
-    (command, golden) => {
-      expect(hex(encodeCommand(command))).toBe(golden);
-      expect(decodeCommand(bytes(golden))).toEqual(command);
+const DELETE = { type: 'memory', session: 5, owner: 'o', sequence: 3, awaitedFrom: 2 } as const;
+
+/** What version 3 added: deletes. */
+const GOLDEN_COMMANDS_3: [Command, string][] = [
+  [
+    { ...DELETE, nowMs: 7, command: { type: 'deleteMemory', id: 'a', timestampMs: 1 } },
+    '9903ac64656c6574654d656d6f727905a16f030207a16101',
+  ],
+  [
+    {
+      ...DELETE,
+      nowMs: 7,
+      command: { type: 'deleteEdge', from: 'a', to: 'b', relation: 'r', timestampMs: 1 },
     },
-  );
+    '9b03aa64656c6574654564676505a16f030207a161a162a17201',
+  ],
+  [
+    { type: 'raiseCommandVersion', version: 3, nowMs: 7 },
+    '9402b37261697365436f6d6d616e6456657273696f6e0307',
+  ],
+];
+
+const ALL_GOLDEN_COMMANDS = [...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2, ...GOLDEN_COMMANDS_3];
+
+describe('commands', () => {
+  it.each(ALL_GOLDEN_COMMANDS)('%o have their golden bytes', (command, golden) => {
+    expect(hex(encodeCommand(command))).toBe(golden);
+    expect(decodeCommand(bytes(golden))).toEqual(command);
+  });
 
   it('hold no more memory than their bytes, also after a large message', () => {
     encode(new Uint8Array(1_000_000));
@@ -192,12 +213,14 @@ describe('commands', () => {
   });
 
   it('of another version are refused by name', () => {
-    expect(() => decodeCommand(encode([3, 'openSession']))).toThrow(/1 or 2; it is 3/);
+    expect(() => decodeCommand(encode([4, 'openSession']))).toThrow(/1 to 3; it is 4/);
+    const later = encode([2, 'raiseCommandVersion', 4, 7]);
+    expect(() => decodeCommand(later)).toThrow(/2 or 3; it is 4/);
     expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
   });
 
   it('that are damaged are refused as malformed, whatever the damage', () => {
-    const goldens = [...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2].map(([, golden]) => golden);
+    const goldens = ALL_GOLDEN_COMMANDS.map(([, golden]) => golden);
     const damaged = damagedFrom(...goldens);
     expectDecodedOrMalformed(fc.oneof(damaged, fc.uint8Array({ maxLength: 64 })), decodeCommand);
   });
@@ -210,6 +233,12 @@ describe('the control state', () => {
     'a27632a772756e6e696e67919401a6636f72646f6e01c004a0';
   const golden2 =
     '9b02a173a16aa1630102919801a170a16801a76a6f696e696e67a27631c202919602a16fcd07d003029293010500930006019803a164a27631a27632a772756e6e696e67919401a6636f72646f6e01c004a0cd07d0ce0036ee80';
+
+  /** Version 2 with another number, and the answer that there was nothing to delete. */
+  const golden3 = golden2
+    .replace(/^9b02/, '9b03')
+    .replace('a27631c202', 'a27631c203')
+    .replace('9293010500', '9293010503');
 
   function started() {
     const state = newControlState({
@@ -236,8 +265,13 @@ describe('the control state', () => {
     expect(decodeControlState(bytes(golden1))).toEqual(state);
   });
 
-  it('of version 2 has its golden bytes', () => {
+  it.each([
+    [2, golden2, 'ok'],
+    [3, golden3, 'not-found'],
+  ] as const)('of version %d has its golden bytes', (version, golden, outcome) => {
     const { state, start } = started();
+    state.commandVersion = version;
+    for (const member of state.members.values()) member.commandVersion = version;
     applyControl(state, 2, { type: 'openSession', owner: 'o', nowMs: 1_000 });
     applyControl(state, 3, start);
     for (const sequence of [3, 2]) {
@@ -257,28 +291,29 @@ describe('the control state', () => {
         timestampMs: 1,
       } as const;
       const admission = admitWrite(state, 8 - sequence, { ...head, sequence, command });
-      if (admission.kind === 'new' && sequence === 2) admission.answer.outcome = 'missing-endpoint';
+      if (admission.kind !== 'new') throw new Error('both writes are new');
+      admission.answer.outcome = sequence === 2 ? 'missing-endpoint' : outcome;
     }
-    expect(hex(encodeControlState(state))).toBe(golden2);
-    expect(decodeControlState(bytes(golden2))).toEqual(state);
+    expect(hex(encodeControlState(state))).toBe(golden);
+    expect(decodeControlState(bytes(golden))).toEqual(state);
   });
 
   it.each([
     ['a time-out of no time', [2, 's', 'j', 'c', 2, 2, [], [], null, 0, 0], /sessionTimeoutMs/],
     ['an answer beyond the window', sessionOf([[64, 1, 0]]), /distance must be below 64/],
-    ['an outcome without a name', sessionOf([[0, 1, 3]]), /outcome must be below 3/],
+    ['an outcome without a name', sessionOf([[0, 1, 4]]), /outcome must be below 4/],
     [
       'more answers than a window',
       sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
       /at most 64/,
     ],
-    ['a version of later', [3], /1 or 2; it is 3/],
+    ['a version of later', [4], /1 to 3; it is 4/],
   ])('with %s is refused', (_what, fields, message) => {
     expect(() => decodeControlState(encode(fields))).toThrow(message);
   });
 
   it('that is damaged is refused as malformed, whatever the damage', () => {
-    expectDecodedOrMalformed(damagedFrom(golden1, golden2), decodeControlState);
+    expectDecodedOrMalformed(damagedFrom(golden1, golden2, golden3), decodeControlState);
   });
 });
 

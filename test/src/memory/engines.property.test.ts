@@ -2,7 +2,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { JsonObject, LoggedCommand, MemoryEngine } from '../../../src/memory/engine.js';
+import type {
+  JsonObject,
+  LoggedCommand,
+  MemoryEngine,
+  SearchQuery,
+} from '../../../src/memory/engine.js';
 import { openV1Engine } from '../../../src/memory/v1-engine.js';
 import { openV2Engine } from '../../../src/memory/v2-engine.js';
 import { fakeVector, logged, MODEL, scratch, seed, v1RowsOf } from './support.js';
@@ -51,6 +56,20 @@ const command = fc.oneof(
       timestampMs,
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constant('deleteMemory' as const), id, timestampMs }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('deleteEdge' as const),
+      from: id,
+      to: id,
+      relation: fc.constantFrom('refines', 'contradicts'),
+      timestampMs,
+    }),
+  },
 );
 const step = fc.oneof(
   {
@@ -76,7 +95,10 @@ const QUERIES = [
   { text: 'red fox', vector: null, limit: 5 },
   { text: 'red sky title', vector: { model: MODEL, values: fakeVector('red fox') }, limit: 3 },
   { text: 'blue', vector: { model: 'other', values: fakeVector('sky', 8) }, limit: 10 },
-];
+  { text: 'red sky', vector: null, limit: 2, mode: 'text' },
+  { text: 'red', vector: { model: MODEL, values: fakeVector('sky') }, limit: 4, mode: 'hybrid' },
+  { text: 'fox', vector: null, limit: 3, diversity: { lambda: 0.5 } },
+] satisfies SearchQuery[];
 
 function expectEqual({ v1, v2 }: Pair): void {
   expect(v2.appliedIndex).toBe(v1.appliedIndex);

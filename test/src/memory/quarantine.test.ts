@@ -1,6 +1,7 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 import { describe, expect, it } from 'vitest';
 
+import type { MemoryCommand } from '../../../src/memory/engine.js';
 import { openV1Engine, type V1Engine } from '../../../src/memory/v1-engine.js';
 import { v1HashEmbedding } from '../../../src/memory/v1-hash-embedding.js';
 import { V1_TABLES } from '../../../src/memory/v1-schema.js';
@@ -98,6 +99,40 @@ describe('the quarantine', () => {
       quarantinedMemories: 0,
     });
     expect(v1.counts().links).toBe(6);
+  });
+
+  it('loses the links of a memory that is deleted, and a link that is deleted, as v1 does', () => {
+    const v1 = v1With((to) => {
+      for (const id of ['a', 'b', 'c', 'd']) to.memory(id, id < 'c' ? 'Success' : 'Failure');
+      to.poison('a', 'c');
+      to.poison('b', 'd');
+      to.link('a', 'b', 'refines', 7);
+      to.link('c', 'd', 'refines', 7);
+      to.link('a', 'nobody', 'refines', 0.5);
+      to.link('d', 'a', 'refines', 0.5);
+      // By its bytes, which are no text, it is a link of nobody.
+      to.exec(`INSERT INTO pattern_links VALUES (x'61', 'c', 'refines', 1, '2025-10-01 10:00:00')`);
+    });
+    const v2 = toV2(v1);
+    const timestampMs = 1;
+    const isGone = (): void => {
+      expect(v2.counts().links + v2.counts().quarantinedLinks).toBe(v1.counts().links);
+      expect(v1RowsOf(v2)).toEqual(v1RowsOf(v1));
+    };
+    const both = (...commands: readonly MemoryCommand[]): void => {
+      const outcomes = [v1, v2].map((engine) => applyAll(engine, ...commands));
+      expect(outcomes[1]).toEqual(outcomes[0]);
+      isGone();
+    };
+    isGone();
+    expect(v2.counts().quarantinedLinks).toBe(6);
+    both({ type: 'deleteMemory', id: 'a', timestampMs });
+    expect(v2.counts()).toMatchObject({ memories: 3, links: 0, quarantinedLinks: 3 });
+    both({ type: 'deleteEdge', from: 'c', to: 'd', relation: 'refines', timestampMs });
+    expect(v2.counts().quarantinedLinks).toBe(2);
+    both({ type: 'deleteEdge', from: 'c', to: 'd', relation: 'refines', timestampMs });
+    both({ type: 'deleteMemory', id: 'a', timestampMs }, insert('a', 'again'), edge('a', 'b'));
+    expect(v2.counts()).toMatchObject({ memories: 4, links: 1, quarantinedLinks: 2 });
   });
 
   it('does not trust a nearness of hashes', () => {

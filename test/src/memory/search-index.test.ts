@@ -2,14 +2,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import type { ModelVector, SearchQuery } from '../../../src/memory/engine.js';
+import type {
+  JsonObject,
+  JsonValue,
+  MetadataFilter,
+  ModelVector,
+  SearchQuery,
+} from '../../../src/memory/engine.js';
 import { SearchIndex } from '../../../src/memory/search-index.js';
 import { cosine } from '../../../src/memory/vector-bytes.js';
-import { wordsOf } from '../../../src/memory/word-index.js';
+import { ExactVectorIndex } from '../../../src/memory/vector-index.js';
+import { VectorIndexes } from '../../../src/memory/vector-indexes.js';
 import { seed } from './support.js';
+import { Reference } from './text/reference.js';
 
 interface Held {
   readonly text: string;
+  readonly metadata: JsonObject;
   readonly vector: ModelVector | null;
 }
 
@@ -24,15 +33,44 @@ class Store {
     for (const [id, { text }] of this.held) yield [id, text];
   }
 
-  *vectors(): Iterable<readonly [string, ModelVector]> {
-    for (const [id, { vector }] of this.held) if (vector !== null) yield [id, vector];
+  *metadata(): Iterable<readonly [string, JsonObject]> {
+    for (const [id, { metadata }] of this.held) yield [id, metadata];
+  }
+
+  emptyIndexes(): VectorIndexes {
+    return new VectorIndexes((dimensions) => new ExactVectorIndex(dimensions));
+  }
+
+  *loadVectors(indexes: VectorIndexes): Generator<undefined, void> {
+    for (const [id, { vector }] of this.held) {
+      indexes.put(id, vector);
+      yield;
+    }
   }
 }
 
+/** What the filters below mean, written out. */
+const FILTERS: readonly (readonly [MetadataFilter, (metadata: JsonObject) => boolean])[] = [
+  [{}, () => true],
+  [{ kind: 'a' }, ({ kind }) => kind === 'a' || (Array.isArray(kind) && kind.includes('a'))],
+  [{ kind: null }, ({ kind }) => kind === null],
+  [{ kind: { in: ['b', 1, true] } }, ({ kind }) => kind === 'b' || kind === 1 || kind === true],
+  [{ kind: { in: [] } }, () => false],
+  [{ n: { from: 2 } }, ({ n }) => typeof n === 'number' && n >= 2],
+  [{ n: { from: 1, to: 2 }, kind: 'b' }, ({ n, kind }) => (n === 1 || n === 2) && kind === 'b'],
+  [{ n: '2' }, ({ n }) => n === '2'],
+  [{ missing: 1 }, () => false],
+];
+
 /** All memories scored one by one, best first. */
-function expected(store: Store, { text, vector, limit }: SearchQuery): unknown[] {
-  const words = wordsOf(text);
-  const hits = [...store.held].map(([id, held]) => {
+function expected(store: Store, { text, vector, limit, filter }: SearchQuery): unknown[] {
+  const words = new Reference();
+  for (const [id, held] of store.held) words.put(id, held.text);
+  const ceiling = words.ceilingOf(text);
+  const matches = new Map(words.search(text, store.held.size).map(({ id, score }) => [id, score]));
+  const passes = FILTERS.find(([one]) => one === filter)?.[1] ?? (() => true);
+  const passing = [...store.held].filter(([, { metadata }]) => passes(metadata));
+  const hits = passing.map(([id, held]) => {
     const isNear =
       vector !== null &&
       held.vector?.model === vector.model &&
@@ -41,9 +79,7 @@ function expected(store: Store, { text, vector, limit }: SearchQuery): unknown[]
       const score = Math.max(0, cosine(vector.values, held.vector.values));
       return { id, score, matchedBy: 'vector' };
     }
-    const own = wordsOf(held.text);
-    const found = words.filter((word) => own.includes(word)).length;
-    return { id, score: found === 0 ? -1 : found / words.length, matchedBy: 'text' };
+    return { id, score: (matches.get(id) ?? -1) / ceiling, matchedBy: 'text' };
   });
   return hits
     .filter(({ score }) => score >= 0)
@@ -66,13 +102,28 @@ const vector = fc.option(
   { nil: null },
 );
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
-/** One word of a query is nowhere, so that no share of words is level with a cosine of 1. */
+/** One word of a query is nowhere, and counts for the score of the others all the same. */
 const query = fc.record({
   text: text.map((words) => `${words} nowhere`),
   vector,
   limit: fc.integer({ min: 1, max: 4 }),
 });
-const action = fc.oneof(fc.record({ id, text, vector }), query);
+const filtered = fc.record({
+  query,
+  filter: fc.constantFrom(...FILTERS.map(([filter]) => filter)),
+});
+const metadata = fc.record(
+  {
+    kind: fc.constantFrom<JsonValue>('a', 'b', 1, true, null, ['a', 'c'], ['a', 'a'], { deep: 1 }),
+    n: fc.constantFrom<JsonValue>(1, 2, 3, '2'),
+  },
+  { requiredKeys: [] },
+);
+const action = fc.oneof(
+  fc.record({ id, text, metadata, vector }),
+  query,
+  filtered.map(({ query: asked, filter }) => ({ ...asked, filter })),
+);
 
 describe('the search index', () => {
   it('finds what looking at everything finds, whatever was replaced before', () => {
@@ -82,8 +133,8 @@ describe('the search index', () => {
         const index = new SearchIndex(store);
         for (const step of actions) {
           if ('id' in step) {
-            store.held.set(step.id, { text: step.text, vector: step.vector });
-            index.put(step.id, step.text, step.vector);
+            store.held.set(step.id, step);
+            index.put(step.id, step.text, step.metadata, step.vector);
           } else {
             expect(index.search(step)).toEqual(expected(store, step));
           }
@@ -91,6 +142,34 @@ describe('the search index', () => {
       }),
       { seed: seed(), numRuns: 500 },
     );
+  });
+
+  it('refuses filters that are none', () => {
+    const index = new SearchIndex(new Store());
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`f${at}`, 1]));
+    const values = Array.from({ length: 1001 }, (_, at) => at);
+    const bad = [
+      null,
+      'kind',
+      ['kind'],
+      many,
+      { kind: undefined },
+      { kind: Number.NaN },
+      { kind: ['a'] },
+      { kind: 'x'.repeat(1025) },
+      { kind: { in: 'a' } },
+      { kind: { in: [{}] } },
+      { kind: { in: values } },
+      { kind: { in: [1], from: 1 } },
+      { kind: { from: '1' } },
+      { kind: { to: Infinity } },
+      { kind: { above: 1 } },
+    ];
+    for (const filter of bad as unknown as MetadataFilter[]) {
+      expect(() => index.search({ text: '', vector: null, limit: 1, filter })).toThrow(
+        expect.objectContaining({ code: 'invalid' }),
+      );
+    }
   });
 
   it('refuses limits out of range', () => {

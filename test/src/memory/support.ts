@@ -15,7 +15,7 @@ import type {
   MemoryEngine,
 } from '../../../src/memory/engine.js';
 import { canonicalText } from '../../../src/memory/checksums.js';
-import { wordsOf } from '../../../src/memory/word-index.js';
+import { tokensOf } from '../../../src/memory/text/tokenizer.js';
 
 const root = mkdtempSync(join(tmpdir(), 'agentic-flow-test-'));
 let folders = 0;
@@ -35,7 +35,7 @@ export const MODEL = 'all-MiniLM-L6-v2';
 /** Words to components: texts that share words are near, equal texts are equal. */
 export function fakeVector(text: string, dimensions = 384): Float32Array {
   const vector = new Float32Array(dimensions);
-  for (const word of wordsOf(text)) {
+  for (const word of new Set(tokensOf(text))) {
     let hash = 7;
     for (const character of word) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
     const slot = Math.abs(hash) % dimensions;

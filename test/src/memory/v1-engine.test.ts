@@ -166,7 +166,7 @@ describe('a v1 file served in place', () => {
     });
     expect(
       engine.search({ text: 'good json', vector: null, limit: 10 }).map(({ id }) => id),
-    ).toEqual(['cut', 'good']);
+    ).toEqual(['good', 'cut']);
     expect(engine.counts().memories).toBe(5);
     engine.close();
   });

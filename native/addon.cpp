@@ -1,0 +1,428 @@
+// The kernel as a Node addon. Chooses the build for this processor and checks every argument:
+// whatever JavaScript passes is an exception at most.
+#define NAPI_VERSION 8
+#include <node_api.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+#include "kernel.h"
+
+extern "C" const Kernel kernelPlain;
+#ifdef WITH_X64_BUILDS
+extern "C" const Kernel kernelAvx2;
+extern "C" const Kernel kernelAvx512;
+#endif
+
+static const size ALIGNMENT_BYTES = 64;
+
+#if defined(__linux__)
+// From here on pages of the system, which come as zeros and go back at once.
+static const size MAPPED_BYTES_LEAST = 128 << 10;
+static const size HUGE_PAGE_BYTES = 2 << 20;
+
+// A search touches memory all over: huge pages save most of the walks through page tables. They
+// have to be aligned to their size; what lies before and behind is given back.
+static void* mapPages(size bytes) {
+  const bool isHuge = bytes >= HUGE_PAGE_BYTES;
+  const size spare = isHuge ? HUGE_PAGE_BYTES : 0;
+  const int access = PROT_READ | PROT_WRITE;
+  char* at = (char*)mmap(nullptr, bytes + spare, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (at == (char*)MAP_FAILED) return nullptr;
+  if (!isHuge) return at;
+  const size before = (HUGE_PAGE_BYTES - (size)at % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
+  const size page = (size)sysconf(_SC_PAGESIZE);
+  const size used = (before + bytes + page - 1) / page * page;
+  if (before > 0) munmap(at, before);
+  if (used < bytes + spare) munmap(at + used, bytes + spare - used);
+  madvise(at + before, bytes, MADV_HUGEPAGE);
+  return at + before;
+}
+#endif
+
+extern "C" void* vectorKernelObtain(size bytes) {
+#if defined(_WIN32)
+  void* at = _aligned_malloc(bytes, ALIGNMENT_BYTES);
+#else
+#if defined(__linux__)
+  if (bytes >= MAPPED_BYTES_LEAST) return mapPages(bytes);
+#endif
+  void* at = nullptr;
+  if (posix_memalign(&at, ALIGNMENT_BYTES, bytes) != 0) return nullptr;
+#endif
+  if (at != nullptr) memset(at, 0, bytes);
+  return at;
+}
+
+extern "C" void vectorKernelRelease(void* at, size bytes) {
+#if defined(_WIN32)
+  (void)bytes;
+  _aligned_free(at);
+#else
+#if defined(__linux__)
+  if (bytes >= MAPPED_BYTES_LEAST) {
+    munmap(at, bytes);
+    return;
+  }
+#endif
+  (void)bytes;
+  free(at);
+#endif
+}
+
+struct Build {
+  const Kernel* kernel;
+  const char* instructions;
+};
+
+static Build chooseBuild() {
+#ifdef WITH_X64_BUILDS
+  __builtin_cpu_init();
+  const bool hasAvx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                         __builtin_cpu_supports("avx512vnni");
+  if (hasAvx512) return {&kernelAvx512, "avx512-vnni"};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return {&kernelAvx2, "avx2"};
+#endif
+#if defined(__ARM_NEON)
+  return {&kernelPlain, "neon"};
+#else
+  return {&kernelPlain, "scalar"};
+#endif
+}
+
+static Build build = chooseBuild();
+
+struct Held {
+  Index* index;
+  // The build that made it, since tests change the build in use.
+  const Kernel* kernel;
+  u32 dimensions;
+  u32 blockBytes[3];
+  long long reportedBytes;
+};
+
+static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
+static const u32 ARGUMENTS_MAX = 9;
+
+static napi_value refuse(napi_env env, const char* sentence) {
+  napi_throw_type_error(env, nullptr, sentence);
+  return nullptr;
+}
+
+// Arguments of one call. Each getter answers false where the argument is not what was asked for.
+struct Call {
+  napi_env env;
+  napi_value values[ARGUMENTS_MAX];
+  Held* held;
+
+  Call(napi_env env, napi_callback_info info) : env(env), held(nullptr) {
+    size_t count = ARGUMENTS_MAX;
+    // Places without an argument are filled with undefined.
+    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+  }
+
+  bool index() {
+    bool isHeld = false;
+    void* at = nullptr;
+    if (napi_check_object_type_tag(env, values[0], &HELD_TAG, &isHeld) != napi_ok || !isHeld ||
+        napi_unwrap(env, values[0], &at) != napi_ok) {
+      return false;
+    }
+    held = (Held*)at;
+    return held->index != nullptr;
+  }
+
+  bool number(u32 at, u32* out) {
+    double value = 0;
+    if (napi_get_value_double(env, values[at], &value) != napi_ok) return false;
+    if (!(value >= 0 && value <= 4294967295.0)) return false;
+    *out = (u32)value;
+    return (double)*out == value;
+  }
+
+  bool array(u32 at, napi_typedarray_type type, void** data, size_t* length) {
+    bool isArray = false;
+    napi_typedarray_type found;
+    if (napi_is_typedarray(env, values[at], &isArray) != napi_ok || !isArray) return false;
+    return napi_get_typedarray_info(env, values[at], &found, length, data, nullptr, nullptr) ==
+               napi_ok &&
+           found == type;
+  }
+
+  bool isNull(u32 at) {
+    napi_valuetype type;
+    return napi_typeof(env, values[at], &type) == napi_ok && type == napi_null;
+  }
+
+  napi_value answer(i32 value) {
+    napi_value result = nullptr;
+    napi_create_int32(env, value, &result);
+    return result;
+  }
+
+  // Tells the garbage collector what the index takes outside of its heap.
+  void report() {
+    u32 numbers[DESCRIPTIONS];
+    held->kernel->describe(held->index, numbers);
+    const long long bytes = (long long)(((u64)numbers[BYTES_HIGH] << 32) | numbers[BYTES_LOW]);
+    if (bytes == held->reportedBytes) return;
+    int64_t all = 0;
+    napi_adjust_external_memory(env, bytes - held->reportedBytes, &all);
+    held->reportedBytes = bytes;
+  }
+};
+
+static void letGo(napi_env env, Held* held) {
+  if (held->index == nullptr) return;
+  held->kernel->destroy(held->index);
+  held->index = nullptr;
+  int64_t all = 0;
+  napi_adjust_external_memory(env, -held->reportedBytes, &all);
+}
+
+static void finalize(napi_env env, void* data, void*) {
+  letGo(env, (Held*)data);
+  free(data);
+}
+
+// create(dimensions, metric, neighbours, breadth): an index, or null where there is no memory.
+static napi_value create(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 settings[4];
+  for (u32 i = 0; i < 4; i++) {
+    if (!call.number(i, &settings[i])) return refuse(env, "a setting of an index is a number");
+  }
+  napi_value result = nullptr;
+  napi_get_null(env, &result);
+  Held* held = (Held*)calloc(1, sizeof(Held));
+  if (held == nullptr) return result;
+  held->kernel = build.kernel;
+  held->index = build.kernel->create(settings[0], settings[1], settings[2], settings[3]);
+  if (held->index == nullptr) {
+    free(held);
+    return result;
+  }
+  held->dimensions = settings[0];
+  u32 numbers[DESCRIPTIONS];
+  held->kernel->describe(held->index, numbers);
+  for (u32 part = 0; part < 3; part++) held->blockBytes[part] = numbers[BLOCK_BYTES + part];
+  napi_value object = nullptr;
+  if (napi_create_object(env, &object) != napi_ok ||
+      napi_type_tag_object(env, object, &HELD_TAG) != napi_ok ||
+      napi_wrap(env, object, held, finalize, nullptr, nullptr) != napi_ok) {
+    letGo(env, held);
+    free(held);
+    return result;
+  }
+  return object;
+}
+
+static napi_value destroy(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.index()) return refuse(env, "this is no open index");
+  letGo(env, call.held);
+  return nullptr;
+}
+
+// add(index, values, key): a slot or a failure.
+static napi_value add(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void* values;
+  size_t length;
+  u32 key;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.array(1, napi_float32_array, &values, &length) || length != call.held->dimensions) {
+    return refuse(env, "a vector is a Float32Array with the dimensions of the index");
+  }
+  if (!call.number(2, &key)) return refuse(env, "a key is a number of 32 bits");
+  const i32 result = call.held->kernel->add(call.held->index, (const float*)values, key);
+  call.report();
+  return call.answer(result);
+}
+
+// link(index, nodes): how many are left to link.
+static napi_value link(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 nodes;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &nodes)) return refuse(env, "a count is a number of 32 bits");
+  return call.answer(call.held->kernel->link(call.held->index, nodes));
+}
+
+// remove(index, slot): 0 or a failure.
+static napi_value removeSlot(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 slot;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &slot)) return refuse(env, "a slot is a number of 32 bits");
+  return call.answer(call.held->kernel->remove(call.held->index, slot));
+}
+
+// vector(index, slot, out): 0 or a failure.
+static napi_value vector(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 slot;
+  void* out;
+  size_t length;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &slot)) return refuse(env, "a slot is a number of 32 bits");
+  if (!call.array(2, napi_float32_array, &out, &length) || length != call.held->dimensions) {
+    return refuse(env, "a vector is a Float32Array with the dimensions of the index");
+  }
+  return call.answer(call.held->kernel->vector(call.held->index, slot, (float*)out));
+}
+
+// search(index, queries, queryCount, k, breadth, filter or null, slots, scores, counts).
+static napi_value search(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void *queries, *slots, *scores, *counts, *filter = nullptr;
+  size_t queryLength, slotLength, scoreLength, countLength, filterLength = 0;
+  u32 queryCount, k, breadth;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(2, &queryCount) || !call.number(3, &k) || !call.number(4, &breadth)) {
+    return refuse(env, "counts of a search are numbers of 32 bits");
+  }
+  if (!call.array(1, napi_float32_array, &queries, &queryLength) ||
+      queryLength != (u64)queryCount * call.held->dimensions) {
+    return refuse(env, "queries are one Float32Array with the dimensions of the index for each");
+  }
+  if (!call.isNull(5) && !call.array(5, napi_uint8_array, &filter, &filterLength)) {
+    return refuse(env, "a filter is a Uint8Array or null");
+  }
+  const u64 places = (u64)queryCount * k;
+  if (!call.array(6, napi_uint32_array, &slots, &slotLength) || slotLength < places ||
+      !call.array(7, napi_float64_array, &scores, &scoreLength) || scoreLength < places ||
+      !call.array(8, napi_uint32_array, &counts, &countLength) || countLength < queryCount) {
+    return refuse(env, "there is not enough room for the results");
+  }
+  // An empty array has no address, and must not look like no filter.
+  static const u8 nothing = 0;
+  const bool isFiltered = !call.isNull(5);
+  const u8* bits = !isFiltered ? nullptr : filter == nullptr ? &nothing : (const u8*)filter;
+  const u32 bytes = filterLength > SLOTS_MAX ? SLOTS_MAX : (u32)filterLength;
+  return call.answer(call.held->kernel->search(call.held->index, (const float*)queries, queryCount, k,
+                                               breadth, bits, bytes, (u32*)slots, (double*)scores,
+                                               (u32*)counts));
+}
+
+// describe(index, out): numbers in the order of `Description`.
+static napi_value describe(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void* out;
+  size_t length;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.array(1, napi_uint32_array, &out, &length) || length < DESCRIPTIONS) {
+    return refuse(env, "there is not enough room for the description");
+  }
+  call.held->kernel->describe(call.held->index, (u32*)out);
+  return nullptr;
+}
+
+// read and write(index, part, from, count, bytes): 0 or a failure.
+static napi_value passPart(napi_env env, napi_callback_info info, bool isWrite) {
+  Call call(env, info);
+  u32 part, from, count;
+  void* bytes;
+  size_t length;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &part) || part > 2 || !call.number(2, &from) || !call.number(3, &count)) {
+    return refuse(env, "part, first and count are numbers of 32 bits");
+  }
+  if (!call.array(4, napi_uint8_array, &bytes, &length) ||
+      length < (u64)count * call.held->blockBytes[part]) {
+    return refuse(env, "there are not enough bytes");
+  }
+  const Kernel& kernel = *call.held->kernel;
+  Index* index = call.held->index;
+  return call.answer(isWrite ? kernel.write(index, part, from, count, (const u8*)bytes)
+                             : kernel.read(index, part, from, count, (u8*)bytes));
+}
+static napi_value read(napi_env env, napi_callback_info info) { return passPart(env, info, false); }
+static napi_value write(napi_env env, napi_callback_info info) { return passPart(env, info, true); }
+
+// beginImport(index, slots, rows), finishImport(index, entry, topLevel): 0 or a failure.
+static napi_value passImport(napi_env env, napi_callback_info info, bool isEnd) {
+  Call call(env, info);
+  u32 a, b;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &a) || !call.number(2, &b)) return refuse(env, "these are numbers of 32 bits");
+  const Kernel& kernel = *call.held->kernel;
+  const i32 result = isEnd ? kernel.finishImport(call.held->index, a, b)
+                           : kernel.beginImport(call.held->index, a, b);
+  call.report();
+  return call.answer(result);
+}
+static napi_value beginImport(napi_env env, napi_callback_info info) {
+  return passImport(env, info, false);
+}
+static napi_value finishImport(napi_env env, napi_callback_info info) {
+  return passImport(env, info, true);
+}
+
+// checksum(bytes, seed)
+static napi_value checksum(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void* bytes;
+  size_t length;
+  u32 seed;
+  if (!call.array(0, napi_uint8_array, &bytes, &length)) return refuse(env, "bytes are a Uint8Array");
+  if (!call.number(1, &seed)) return refuse(env, "a seed is a number of 32 bits");
+  napi_value result = nullptr;
+  napi_create_uint32(env, build.kernel->checksum((const u8*)bytes, length, seed), &result);
+  return result;
+}
+
+// use(instructions): takes another build than the best, for tests. Answers whether it can run here.
+static napi_value use(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 rung;
+  if (!call.number(0, &rung)) return refuse(env, "a rung is a number");
+  const Build best = chooseBuild();
+  bool isThere = rung == 0;
+  if (rung == 0) build = {&kernelPlain, "scalar"};
+#ifdef WITH_X64_BUILDS
+  if (rung == 1 && best.kernel != &kernelPlain) {
+    build = {&kernelAvx2, "avx2"};
+    isThere = true;
+  }
+#endif
+  if (rung == 2) {
+    build = best;
+    isThere = true;
+  }
+  napi_value result = nullptr;
+  napi_get_boolean(env, isThere, &result);
+  return result;
+}
+
+static napi_value instructions(napi_env env, napi_callback_info) {
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, build.instructions, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
+NAPI_MODULE_INIT() {
+  const struct {
+    const char* name;
+    napi_callback call;
+  } functions[] = {{"create", create},   {"destroy", destroy},
+                   {"add", add},         {"link", link},
+                   {"remove", removeSlot}, {"vector", vector},
+                   {"search", search},   {"describe", describe},
+                   {"read", read},       {"write", write},
+                   {"beginImport", beginImport}, {"finishImport", finishImport},
+                   {"checksum", checksum}, {"use", use},
+                   {"instructions", instructions}};
+  for (const auto& function : functions) {
+    napi_value value = nullptr;
+    if (napi_create_function(env, function.name, NAPI_AUTO_LENGTH, function.call, nullptr, &value) !=
+            napi_ok ||
+        napi_set_named_property(env, exports, function.name, value) != napi_ok) {
+      return nullptr;
+    }
+  }
+  return exports;
+}

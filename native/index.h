@@ -1,0 +1,329 @@
+// The memory of one index: blocks (codes and links of a slot side by side), originals, and the
+// links of upper levels in rows of their own. Chunks never move; only small arrays are outgrown.
+//
+// A block: codes (padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
+#pragma once
+#include "distance.h"
+#include "heaps.h"
+#include "memory.h"
+#include "types.h"
+
+struct Header {
+  // Codes times scale are the vector.
+  float scale;
+  // Sum of the squares of the vector.
+  float squares;
+  i32 codeSum;
+  // First of a chain of rows, one a level above 0.
+  u32 firstRow;
+  // First of the chain of its twins.
+  u32 firstTwin;
+  u16 linkCount;
+  u8 level;
+  u8 state;
+};
+
+// Links of one node on one upper level.
+struct Row {
+  u32 next;
+  u32 linkCount;
+  u32 links[NEIGHBOURS_MAX];
+};
+
+struct Index {
+  u32 dimensions, floats, codeBytes, stride, metric, neighbours, breadth, rowBytes;
+  // Slots that were ever used; rows likewise.
+  u32 slotCount, slotCapacity, rowCount;
+  // Nodes of the graph and their twins; removed nodes; vectors that wait for `link`.
+  u32 linked, dead, pending;
+  u32 entry, topLevel, freeSlot, freeRow, sweepAt;
+  u16 epoch;
+  // Between beginImport and finishImport nothing may look at what was read.
+  bool isImporting;
+  // Results of the last walk, farthest at the root.
+  u32 resultCount;
+  u8* query;
+  float* queryOriginal;
+  Candidate* results;
+  Candidate* sorted;
+  Candidate* chosen;
+  Ranked* ranked;
+  // One element a slot of the capacity.
+  u16* visited;
+  u8* linkedBits;
+  u8* allowedBits;
+  u32* pendingSlots;
+  u32* deadSlots;
+  Candidate* walk;
+  u64 bytes;
+  u8* blocks[CHUNKS_MAX];
+  float* originals[CHUNKS_MAX];
+  u8* rows[CHUNKS_MAX];
+};
+
+static inline u8* blockOf(const Index& x, u32 slot) {
+  return x.blocks[slot / CHUNK_SLOTS] + (size)(slot % CHUNK_SLOTS) * x.stride;
+}
+static inline Header& headerOf(const Index& x, const u8* block) {
+  return *(Header*)(block + x.codeBytes);
+}
+static inline Header& headerAt(const Index& x, u32 slot) { return headerOf(x, blockOf(x, slot)); }
+static inline u32* baseLinks(const Index& x, u8* block) {
+  return (u32*)(block + x.codeBytes + sizeof(Header));
+}
+static inline float* originalOf(const Index& x, u32 slot) {
+  return x.originals[slot / CHUNK_SLOTS] + (size)(slot % CHUNK_SLOTS) * x.floats;
+}
+static inline Row& rowAt(const Index& x, u32 row) {
+  return *(Row*)(x.rows[row / CHUNK_SLOTS] + (size)(row % CHUNK_SLOTS) * x.rowBytes);
+}
+// The caller knows that the node reaches this level, which is at least 1.
+static inline Row& rowOf(const Index& x, u32 slot, u32 level) {
+  u32 row = headerAt(x, slot).firstRow;
+  for (u32 l = 1; l < level; l++) row = rowAt(x, row).next;
+  return rowAt(x, row);
+}
+
+static inline bool hasBit(const u8* bits, u32 slot) { return (bits[slot >> 3] >> (slot & 7)) & 1; }
+static inline void setBit(u8* bits, u32 slot) { bits[slot >> 3] |= (u8)(1 << (slot & 7)); }
+static inline void clearBit(u8* bits, u32 slot) { bits[slot >> 3] &= (u8)~(1 << (slot & 7)); }
+
+// Smaller is nearer. The same for (a, b) and (b, a).
+static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
+  const Header& ha = headerOf(x, a);
+  const Header& hb = headerOf(x, b);
+  const i32 dot = dotCodes((const i8*)a, (const i8*)b, x.codeBytes, hb.codeSum);
+  const float product = (float)dot * (ha.scale * hb.scale);
+  if (x.metric != EUCLIDEAN) return -product;
+  return (ha.squares + hb.squares) - 2.0f * product;
+}
+
+// From the originals; higher is better.
+static inline double scoreOf(const Index& x, const float* query, u32 slot) {
+  const float* original = originalOf(x, slot);
+  if (x.metric == EUCLIDEAN) return -squaredDistance(query, original, x.floats);
+  return dotOriginals(query, original, x.floats);
+}
+
+static inline size blockChunkBytes(const Index& x) { return (size)CHUNK_SLOTS * x.stride; }
+static inline size originalChunkBytes(const Index& x) {
+  return (size)CHUNK_SLOTS * x.floats * sizeof(float);
+}
+static inline size rowChunkBytes(const Index& x) { return (size)CHUNK_SLOTS * x.rowBytes; }
+
+static void* take(Index& x, size bytes) {
+  void* at = obtain(bytes);
+  if (at != nullptr) x.bytes += bytes;
+  return at;
+}
+
+static void giveBack(Index& x, void* at, size bytes) {
+  if (at == nullptr) return;
+  x.bytes -= bytes;
+  release(at, bytes);
+}
+
+// One array of those that have an element a slot.
+struct SlotArray {
+  void** at;
+  // Bits an element.
+  u32 bits;
+};
+
+static const u32 SLOT_ARRAYS = 6;
+static void slotArrays(Index& x, SlotArray* out) {
+  out[0] = {(void**)&x.visited, 16};
+  out[1] = {(void**)&x.linkedBits, 1};
+  out[2] = {(void**)&x.allowedBits, 1};
+  out[3] = {(void**)&x.pendingSlots, 32};
+  out[4] = {(void**)&x.deadSlots, 32};
+  out[5] = {(void**)&x.walk, 64};
+}
+
+static u32 slotArrayCapacity(u32 slots) {
+  u32 capacity = CHUNK_SLOTS;
+  while (capacity < slots) capacity *= 2;
+  return capacity;
+}
+
+// Makes the arrays with an element a slot larger; all of them or none.
+static i32 outgrowSlotArrays(Index& x, u32 slots) {
+  const u32 before = x.slotCapacity;
+  const u32 after = slotArrayCapacity(slots);
+  SlotArray arrays[SLOT_ARRAYS];
+  void* grown[SLOT_ARRAYS];
+  slotArrays(x, arrays);
+  for (u32 i = 0; i < SLOT_ARRAYS; i++) {
+    grown[i] = take(x, (size)after * arrays[i].bits / 8);
+    if (grown[i] == nullptr) {
+      while (i-- > 0) giveBack(x, grown[i], (size)after * arrays[i].bits / 8);
+      return NO_MEMORY;
+    }
+  }
+  for (u32 i = 0; i < SLOT_ARRAYS; i++) {
+    const size bytes = (size)before * arrays[i].bits / 8;
+    if (bytes > 0) copyBytes(grown[i], *arrays[i].at, bytes);
+    giveBack(x, *arrays[i].at, bytes);
+    *arrays[i].at = grown[i];
+  }
+  x.slotCapacity = after;
+  return 0;
+}
+
+// Makes room for so many slots. Answers 0 or a failure; what was there stays as it was.
+static i32 reserveSlots(Index& x, u32 slots) {
+  if (slots > SLOTS_MAX) return FULL;
+  if (slots > x.slotCapacity) {
+    const i32 failure = outgrowSlotArrays(x, slots);
+    if (failure != 0) return failure;
+  }
+  // From the last chunk back: those before it are there, unless a snapshot is read.
+  for (u32 chunk = (slots + CHUNK_SLOTS - 1) / CHUNK_SLOTS; chunk-- > 0;) {
+    if (x.blocks[chunk] != nullptr && x.originals[chunk] != nullptr) break;
+    if (x.blocks[chunk] == nullptr) x.blocks[chunk] = (u8*)take(x, blockChunkBytes(x));
+    if (x.originals[chunk] == nullptr) x.originals[chunk] = (float*)take(x, originalChunkBytes(x));
+    if (x.blocks[chunk] == nullptr || x.originals[chunk] == nullptr) return NO_MEMORY;
+  }
+  return 0;
+}
+
+static i32 reserveRows(Index& x, u32 rows) {
+  if (rows > SLOTS_MAX) return FULL;
+  for (u32 chunk = (rows + CHUNK_SLOTS - 1) / CHUNK_SLOTS; chunk-- > 0;) {
+    if (x.rows[chunk] != nullptr) break;
+    x.rows[chunk] = (u8*)take(x, rowChunkBytes(x));
+    if (x.rows[chunk] == nullptr) return NO_MEMORY;
+  }
+  return 0;
+}
+
+// The level of a node follows from its key alone: a node reaches the next level with a chance of
+// one in `neighbours`.
+static u32 levelOf(const Index& x, u32 key) {
+  const u32 threshold = (u32)(0x100000000ull / x.neighbours);
+  u32 level = 0;
+  u32 state = key;
+  while (level < LEVEL_MAX) {
+    // The finalizer of MurmurHash3 over a counter.
+    state += 0x9e3779b9u;
+    u32 h = state;
+    h = (h ^ (h >> 16)) * 0x85ebca6bu;
+    h = (h ^ (h >> 13)) * 0xc2b2ae35u;
+    h ^= h >> 16;
+    if (h >= threshold) break;
+    level++;
+  }
+  return level;
+}
+
+static void freeRows(Index& x, Header& header) {
+  u32 row = header.firstRow;
+  for (u32 l = 0; l < header.level; l++) {
+    const u32 next = rowAt(x, row).next;
+    rowAt(x, row).next = x.freeRow;
+    rowAt(x, row).linkCount = 0;
+    x.freeRow = row;
+    row = next;
+  }
+  header.firstRow = NONE;
+  header.level = 0;
+}
+
+static void freeSlot(Index& x, u32 slot) {
+  Header& header = headerAt(x, slot);
+  freeRows(x, header);
+  header.state = FREE;
+  header.linkCount = 0;
+  // The first link holds the next free slot; a count of 0 says that it is no link.
+  baseLinks(x, blockOf(x, slot))[0] = x.freeSlot;
+  x.freeSlot = slot;
+}
+
+// The first link of a pending node holds its place in the list.
+static void putPending(Index& x, u32 slot) {
+  headerAt(x, slot).state = PENDING;
+  baseLinks(x, blockOf(x, slot))[0] = x.pending;
+  x.pendingSlots[x.pending++] = slot;
+}
+
+static void takePending(Index& x, u32 slot) {
+  const u32 place = baseLinks(x, blockOf(x, slot))[0];
+  const u32 last = x.pendingSlots[--x.pending];
+  x.pendingSlots[place] = last;
+  baseLinks(x, blockOf(x, last))[0] = place;
+}
+
+// Reads a vector of the caller: checks it, brings a cosine one to length 1, makes its codes. Writes
+// codes and header fields of `block`, and the padded original.
+static i32 prepare(const Index& x, const float* values, u8* block, float* original) {
+  const bool isCosine = x.metric == COSINE;
+  for (u32 i = 0; i < x.dimensions; i++) {
+    const float value = values[i];
+    // False for NaN as well.
+    if (!(value - value == 0.0f)) return NOT_FINITE;
+    if (!isCosine && (value > COMPONENT_MAX || value < -COMPONENT_MAX)) return TOO_LARGE;
+    original[i] = value;
+  }
+  for (u32 i = x.dimensions; i < x.floats; i++) original[i] = 0.0f;
+  if (isCosine) {
+    const double squares = dotOriginals(original, original, x.floats);
+    if (squares == 0.0) return NO_DIRECTION;
+    const double scale = 1.0 / __builtin_sqrt(squares);
+    for (u32 i = 0; i < x.dimensions; i++) original[i] = (float)((double)original[i] * scale);
+  }
+  float largest = 0.0f;
+  for (u32 i = 0; i < x.dimensions; i++) {
+    const float value = original[i] < 0.0f ? -original[i] : original[i];
+    if (value > largest) largest = value;
+  }
+  const bool isFlat = largest < SCALE_MIN;
+  const float toCode = isFlat ? 0.0f : 127.0f / largest;
+  i8* codes = (i8*)block;
+  i32 sum = 0;
+  for (u32 i = 0; i < x.dimensions; i++) {
+    // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
+    const float moved = original[i] * toCode + 12582912.0f;
+    i32 code = (i32)(moved - 12582912.0f);
+    code = code > 127 ? 127 : code < -127 ? -127 : code;
+    codes[i] = (i8)code;
+    sum += code;
+  }
+  for (u32 i = x.dimensions; i < x.codeBytes; i++) codes[i] = 0;
+  Header& header = headerOf(x, block);
+  header.scale = isFlat ? 0.0f : largest / 127.0f;
+  header.squares = (float)dotOriginals(original, original, x.floats);
+  header.codeSum = sum;
+  return 0;
+}
+
+// Stores a vector without linking it. Answers its slot or a failure.
+static i32 addVector(Index& x, const float* values, u32 key) {
+  const u32 level = levelOf(x, key);
+  const bool isReused = x.freeSlot != NONE;
+  const u32 slot = isReused ? x.freeSlot : x.slotCount;
+  i32 failure = isReused ? 0 : reserveSlots(x, slot + 1);
+  if (failure != 0) return failure;
+  failure = reserveRows(x, x.rowCount + level);
+  if (failure != 0) return failure;
+  failure = prepare(x, values, x.query, x.queryOriginal);
+  if (failure != 0) return failure;
+  u8* block = blockOf(x, slot);
+  if (isReused) x.freeSlot = baseLinks(x, block)[0];
+  else x.slotCount++;
+  copyBytes(block, x.query, x.codeBytes + sizeof(Header));
+  copyBytes(originalOf(x, slot), x.queryOriginal, x.floats * sizeof(float));
+  Header& header = headerOf(x, block);
+  header.level = (u8)level;
+  header.linkCount = 0;
+  header.firstRow = header.firstTwin = NONE;
+  for (u32 l = 0; l < level; l++) {
+    u32 row = x.freeRow;
+    if (row != NONE) x.freeRow = rowAt(x, row).next;
+    else row = x.rowCount++;
+    rowAt(x, row).next = header.firstRow;
+    rowAt(x, row).linkCount = 0;
+    header.firstRow = row;
+  }
+  putPending(x, slot);
+  return (i32)slot;
+}

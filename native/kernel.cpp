@@ -1,0 +1,139 @@
+// One index of vectors: HNSW over int8 codes, rescored from float32. Freestanding; built once a set of
+// processor instructions for the addon, and once for WebAssembly. The caller checks that pointers
+// and lengths are true; everything else is checked here.
+#include "kernel.h"
+#include "search.h"
+#include "snapshot.h"
+
+#ifdef __wasm__
+#define ABI(name) extern "C" __attribute__((export_name(#name)))
+#else
+#define ABI(name) static
+#endif
+
+ABI(destroy) void destroy(Index* x) {
+  SlotArray arrays[SLOT_ARRAYS];
+  slotArrays(*x, arrays);
+  for (u32 i = 0; i < SLOT_ARRAYS; i++) {
+    giveBack(*x, *arrays[i].at, (size)x->slotCapacity * arrays[i].bits / 8);
+  }
+  for (u32 chunk = 0; chunk < CHUNKS_MAX; chunk++) {
+    giveBack(*x, x->blocks[chunk], blockChunkBytes(*x));
+    giveBack(*x, x->originals[chunk], originalChunkBytes(*x));
+    giveBack(*x, x->rows[chunk], rowChunkBytes(*x));
+  }
+  giveBack(*x, x->query, x->stride);
+  giveBack(*x, x->queryOriginal, x->floats * sizeof(float));
+  giveBack(*x, x->results, (BREADTH_MAX + 1) * sizeof(Candidate));
+  giveBack(*x, x->sorted, (BREADTH_MAX + 1) * sizeof(Candidate));
+  giveBack(*x, x->chosen, 2 * NEIGHBOURS_MAX * sizeof(Candidate));
+  giveBack(*x, x->ranked, BREADTH_MAX * sizeof(Ranked));
+  release(x, sizeof(Index));
+}
+
+// Null when a setting is out of range or there is no memory.
+ABI(create) Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadth) {
+  if (dimensions < 1 || dimensions > DIMENSIONS_MAX || metric > EUCLIDEAN) return nullptr;
+  if (neighbours < 2 || neighbours > NEIGHBOURS_MAX) return nullptr;
+  if (breadth < neighbours || breadth > BREADTH_MAX) return nullptr;
+  Index* x = (Index*)obtain(sizeof(Index));
+  if (x == nullptr) return nullptr;
+  x->bytes = sizeof(Index);
+  x->dimensions = dimensions;
+  x->metric = metric;
+  x->neighbours = neighbours;
+  x->breadth = breadth;
+  x->floats = roundUp(dimensions, 16);
+  x->codeBytes = roundUp(dimensions, 64);
+  x->stride = roundUp(x->codeBytes + sizeof(Header) + 2 * neighbours * sizeof(u32), 64);
+  x->rowBytes = (2 + neighbours) * sizeof(u32);
+  x->entry = x->freeSlot = x->freeRow = NONE;
+  x->query = (u8*)take(*x, x->stride);
+  x->queryOriginal = (float*)take(*x, x->floats * sizeof(float));
+  x->results = (Candidate*)take(*x, (BREADTH_MAX + 1) * sizeof(Candidate));
+  x->sorted = (Candidate*)take(*x, (BREADTH_MAX + 1) * sizeof(Candidate));
+  x->chosen = (Candidate*)take(*x, 2 * NEIGHBOURS_MAX * sizeof(Candidate));
+  x->ranked = (Ranked*)take(*x, BREADTH_MAX * sizeof(Ranked));
+  if (!x->query || !x->queryOriginal || !x->results || !x->sorted || !x->chosen || !x->ranked) {
+    destroy(x);
+    return nullptr;
+  }
+  return x;
+}
+
+ABI(add) i32 add(Index* x, const float* values, u32 key) {
+  return x->isImporting ? (i32)OUT_OF_RANGE : addVector(*x, values, key);
+}
+
+// Links up to so many pending vectors. Answers how many are left.
+ABI(link) i32 link(Index* x, u32 nodes) {
+  if (x->isImporting) return OUT_OF_RANGE;
+  for (; nodes > 0 && x->pending > 0; nodes--) {
+    const u32 slot = x->pendingSlots[x->pending - 1];
+    takePending(*x, slot);
+    linkNode(*x, slot);
+    sweep(*x);
+  }
+  return (i32)x->pending;
+}
+
+ABI(remove) i32 removeSlot(Index* x, u32 slot) {
+  return x->isImporting ? (i32)OUT_OF_RANGE : removeVector(*x, slot);
+}
+
+// The original as it is kept: of length 1 for cosine.
+ABI(vector) i32 vector(const Index* x, u32 slot, float* out) {
+  if (x->isImporting) return OUT_OF_RANGE;
+  if (slot >= x->slotCount) return NO_SUCH_SLOT;
+  const u8 state = headerAt(*x, slot).state;
+  if (state == FREE || state >= DEAD) return NO_SUCH_SLOT;
+  copyBytes(out, originalOf(*x, slot), x->dimensions * sizeof(float));
+  return 0;
+}
+
+ABI(search)
+i32 search(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, const u8* filter,
+           u32 filterBytes, u32* slots, double* scores, u32* counts) {
+  if (x->isImporting) return OUT_OF_RANGE;
+  return searchBatch(*x, queries, queryCount, k, breadth, {filter, filterBytes}, slots, scores, counts);
+}
+
+ABI(describe) void describe(const Index* x, u32* out) {
+  out[SLOT_COUNT] = x->slotCount;
+  out[ROW_COUNT] = x->rowCount;
+  out[LINKED_COUNT] = x->linked;
+  out[PENDING_COUNT] = x->pending;
+  out[DEAD_COUNT] = x->dead;
+  out[ENTRY] = x->entry;
+  out[TOP_LEVEL] = x->topLevel;
+  out[BLOCK_BYTES] = x->stride;
+  out[ORIGINAL_BYTES] = x->floats * 4;
+  out[ROW_BYTES] = x->rowBytes;
+  out[BYTES_LOW] = (u32)x->bytes;
+  out[BYTES_HIGH] = (u32)(x->bytes >> 32);
+}
+
+ABI(read) i32 readElements(const Index* x, u32 part, u32 from, u32 count, u8* out) {
+  return readPart(*x, part, from, count, out);
+}
+ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows) { return beginImport(*x, slots, rows); }
+ABI(write) i32 writeElements(Index* x, u32 part, u32 from, u32 count, const u8* in) {
+  return writePart(*x, part, from, count, in);
+}
+// After a failure the index takes no other calls but `destroy`.
+ABI(finishImport) i32 endImport(Index* x, u32 entry, u32 topLevel) {
+  return finishImport(*x, entry, topLevel);
+}
+ABI(checksum) u32 checksumOf(const u8* at, size bytes, u32 seed) { return checksum(at, bytes, seed); }
+
+#ifdef __wasm__
+// Memory for what passes in and out.
+ABI(buffer) void* buffer(size bytes) { return obtain(bytes); }
+#else
+extern "C" const Kernel KERNEL_TABLE;
+extern "C" const Kernel KERNEL_TABLE = {create,      destroy,       add,
+                                        link,        removeSlot,    vector,
+                                        search,      describe,      readElements,
+                                        startImport, writeElements, endImport,
+                                        checksumOf};
+#endif

@@ -1,0 +1,294 @@
+/** Nearest vectors by name: names and slots, checks of what the caller gives, snapshots. */
+import { MemoryError } from '../errors.js';
+import { NAME_CHARACTERS_MAX, VECTOR_DIMENSIONS_MAX } from '../limits.js';
+import {
+  checked,
+  describeKernel,
+  METRICS,
+  type Description,
+  type Kernel,
+  type KernelSettings,
+  type Metric,
+} from './kernel.js';
+import {
+  BREADTH_MAX,
+  BUILD_BREADTH_DEFAULT,
+  NEIGHBOURS_DEFAULT,
+  NEIGHBOURS_MAX,
+  QUERIES_MAX,
+  SEARCH_BREADTH_DEFAULT,
+} from './limits.js';
+import { createKernel } from './rung.js';
+
+export interface HnswOptions {
+  /** Components of each vector, 1 to 4,096. */
+  readonly dimensions: number;
+  /** `cosine` unless given. */
+  readonly metric?: Metric;
+  /** M: links of a node on each upper level, twice as many on the lowest; 2 to 64, 16 unless given. */
+  readonly neighbours?: number;
+  /** efConstruction: candidates of an insertion, from M to 4,096, 200 unless given. */
+  readonly buildBreadth?: number;
+}
+
+export interface HnswSearchOptions {
+  /** Hits wanted, 1 to 4,096. */
+  readonly limit: number;
+  /** efSearch: candidates of the search, up to 4,096, 50 unless given. At least `limit` are used. */
+  readonly breadth?: number;
+  /** Compares the originals of all vectors instead of walking the graph. */
+  readonly exact?: boolean;
+  /** A bit a slot, lowest first, of those that may be found: see `HnswIndex.filter`. */
+  readonly filter?: Uint8Array;
+}
+
+export interface HnswHit {
+  readonly id: string;
+  /** Cosine or inner product, higher is nearer; with `euclidean` the distance, lower is nearer. */
+  readonly score: number;
+}
+
+function outOfRange(what: string, value: unknown, least: number, most: number): MemoryError {
+  return new MemoryError('invalid', `${what} is ${String(value)}; it may be ${least} to ${most}`);
+}
+
+function checkNumber(what: string, value: number, least: number, most: number): number {
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw outOfRange(what, value, least, most);
+  }
+  return value;
+}
+
+/** Settings with the defaults in place. Throws `invalid` where one is out of range. */
+function kernelSettings(options: HnswOptions): KernelSettings {
+  const { dimensions, metric = 'cosine' } = options;
+  const { neighbours = NEIGHBOURS_DEFAULT, buildBreadth = BUILD_BREADTH_DEFAULT } = options;
+  if (!METRICS.includes(metric)) {
+    const names = METRICS.join(', ');
+    throw new MemoryError('invalid', `there is no metric ${String(metric)}; there are ${names}`);
+  }
+  checkNumber('the number of dimensions', dimensions, 1, VECTOR_DIMENSIONS_MAX);
+  checkNumber('the number of neighbours', neighbours, 2, NEIGHBOURS_MAX);
+  checkNumber('the breadth of insertions', buildBreadth, neighbours, BREADTH_MAX);
+  return { dimensions, metric, neighbours, breadth: buildBreadth };
+}
+
+/** FNV-1a over the UTF-16 units of a name: the same name has the same level in every index. */
+export function keyOfName(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+/**
+ * An approximate index by HNSW over int8 codes, whose best results are compared again by their
+ * float32 originals. A vector is found as soon as it was put; `link` brings it into the graph.
+ */
+export class HnswIndex {
+  readonly settings: KernelSettings;
+  readonly #kernel: Kernel;
+  readonly #slots: Map<string, number>;
+  /** By slot; undefined where none is. */
+  readonly #ids: (string | undefined)[];
+  #version = 0;
+
+  private constructor(
+    settings: KernelSettings,
+    kernel: Kernel,
+    ids: (string | undefined)[],
+    slots: Map<string, number>,
+  ) {
+    this.settings = settings;
+    this.#kernel = kernel;
+    this.#ids = ids;
+    this.#slots = slots;
+  }
+
+  /** An empty index. Throws `invalid` for settings out of range. */
+  static create(options: HnswOptions): HnswIndex {
+    const settings = kernelSettings(options);
+    return new HnswIndex(settings, createKernel(settings), [], new Map());
+  }
+
+  /** An index of what a snapshot holds; the kernel has checked it. */
+  static restore(
+    settings: KernelSettings,
+    kernel: Kernel,
+    ids: (string | undefined)[],
+    slots: Map<string, number>,
+  ): HnswIndex {
+    return new HnswIndex(settings, kernel, ids, slots);
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Counts and sizes, for statistics and snapshots. */
+  describe(): Description {
+    return describeKernel(this.#kernel);
+  }
+
+  has(id: string): boolean {
+    return this.#slots.has(id);
+  }
+
+  /** The vector as it is kept, of length 1 for cosine. */
+  get(id: string): Float32Array | undefined {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return undefined;
+    const values = new Float32Array(this.settings.dimensions);
+    checked(this.#kernel.vector(slot, values));
+    return values;
+  }
+
+  /**
+   * Adds or replaces a vector. It is found from now on, by scanning until `link` has linked it.
+   * Throws `invalid`, and changes nothing, for a wrong length, a component that is not finite or too
+   * large, and with cosine for the zero vector.
+   */
+  put(id: string, values: Float32Array): void {
+    if (typeof id !== 'string' || id.length === 0 || id.length > NAME_CHARACTERS_MAX) {
+      const range = `1 to ${NAME_CHARACTERS_MAX} characters`;
+      throw new MemoryError('invalid', `an id is a text of ${range}`);
+    }
+    this.#checkLength(values, 1);
+    const before = this.#slots.get(id);
+    const slot = checked(this.#kernel.add(values, keyOfName(id)));
+    this.#version += 1;
+    this.#slots.set(id, slot);
+    this.#ids[slot] = id;
+    if (before !== undefined) this.#forget(before);
+  }
+
+  /** Removes a vector; the graph around it is repaired step by step by later writes. */
+  delete(id: string): boolean {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) return false;
+    this.#version += 1;
+    this.#slots.delete(id);
+    this.#forget(slot);
+    return true;
+  }
+
+  #forget(slot: number): void {
+    checked(this.#kernel.remove(slot));
+    this.#ids[slot] = undefined;
+  }
+
+  /** Links up to so many vectors that were put. Answers how many are left. */
+  link(vectors: number): number {
+    return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
+  }
+
+  /** Another number after each change of what a filter says. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** In no particular order. */
+  ids(): IterableIterator<string> {
+    return this.#slots.keys();
+  }
+
+  /** A filter for `search` of the ids given; others than those of the index do not matter. */
+  filterOf(ids: Iterable<string>): Uint8Array {
+    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
+    for (const id of ids) {
+      const slot = this.#slots.get(id);
+      if (slot !== undefined) bits[slot >> 3]! |= 1 << (slot & 7);
+    }
+    return bits;
+  }
+
+  /** A filter for `search` of all but the ids given. */
+  filterWithout(ids: Iterable<string>): Uint8Array {
+    const bits = new Uint8Array((this.#ids.length + 7) >> 3).fill(0xff);
+    for (const id of ids) {
+      const slot = this.#slots.get(id);
+      if (slot !== undefined) bits[slot >> 3]! &= ~(1 << (slot & 7));
+    }
+    return bits;
+  }
+
+  /** A filter for `search` of those whose id passes. It is for the index as it is now. */
+  filter(passes: (id: string) => boolean): Uint8Array {
+    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
+    for (const [id, slot] of this.#slots) {
+      if (passes(id)) bits[slot >> 3]! |= 1 << (slot & 7);
+    }
+    return bits;
+  }
+
+  /** The nearest, best first; of equal scores by id. Throws `invalid`: see `put`. */
+  search(query: Float32Array, options: HnswSearchOptions): HnswHit[] {
+    this.#checkLength(query, 1);
+    return this.searchMany(query, options)[0] ?? [];
+  }
+
+  /** One list a query; the queries lie one behind the other. One crossing into the kernel for all. */
+  searchMany(queries: Float32Array, options: HnswSearchOptions): HnswHit[][] {
+    const { limit, breadth = SEARCH_BREADTH_DEFAULT, exact = false, filter } = options;
+    const count = queries instanceof Float32Array ? queries.length / this.settings.dimensions : 0;
+    checkNumber('the number of queries', count, 1, QUERIES_MAX);
+    checkNumber('the number of hits', limit, 1, BREADTH_MAX);
+    checkNumber('the breadth of a search', breadth, 1, BREADTH_MAX);
+    if (filter !== undefined && !(filter instanceof Uint8Array)) {
+      throw new MemoryError('invalid', 'a filter is a Uint8Array with a bit for each slot');
+    }
+    const slots = new Uint32Array(count * limit);
+    const scores = new Float64Array(count * limit);
+    const counts = new Uint32Array(count);
+    const walked = exact ? 0 : breadth;
+    checked(
+      this.#kernel.search(queries, count, limit, walked, filter ?? null, slots, scores, counts),
+    );
+    return Array.from(counts, (found, query) => {
+      const hits: HnswHit[] = [];
+      for (let at = query * limit; at < query * limit + found; at += 1) {
+        const score = this.settings.metric === 'euclidean' ? distance(scores[at]!) : scores[at]!;
+        hits.push({ id: this.#ids[slots[at]!]!, score });
+      }
+      return orderLevelScores(hits);
+    });
+  }
+
+  /** Frees the memory. Nothing else may follow. */
+  close(): void {
+    this.#kernel.destroy();
+  }
+
+  /** For `snapshot-file.ts`: the kernel, and the id of each slot. */
+  parts(): { readonly kernel: Kernel; readonly ids: readonly (string | undefined)[] } {
+    return { kernel: this.#kernel, ids: this.#ids };
+  }
+
+  #checkLength(values: Float32Array, count: number): void {
+    const { dimensions } = this.settings;
+    if (!(values instanceof Float32Array) || values.length !== dimensions * count) {
+      const given = values instanceof Float32Array ? `one of ${values.length}` : typeof values;
+      throw new MemoryError(
+        'invalid',
+        `this index takes Float32Arrays of ${dimensions} components, not ${given}`,
+      );
+    }
+  }
+}
+
+/** The kernel scores by the squared distance with a minus. */
+function distance(score: number): number {
+  return Math.sqrt(Math.max(0, -score));
+}
+
+/** Hits come in the order of scores; those of one score are put in the order of their ids. */
+function orderLevelScores(hits: HnswHit[]): HnswHit[] {
+  for (let i = 1; i < hits.length; i += 1) {
+    const hit = hits[i]!;
+    let j = i;
+    for (; j > 0 && hits[j - 1]!.score === hit.score && hits[j - 1]!.id > hit.id; j -= 1) {
+      hits[j] = hits[j - 1]!;
+    }
+    hits[j] = hit;
+  }
+  return hits;
+}

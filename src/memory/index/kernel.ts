@@ -1,0 +1,119 @@
+/**
+ * What a kernel can do, whichever rung it is built for: native, WebAssembly or plain JavaScript. The
+ * three take the same calls, give the same neighbours to the last bit, and write the same bytes.
+ */
+import { MemoryError, type MemoryErrorCode } from '../errors.js';
+import { COMPONENT_MAX, SLOTS_MAX } from './limits.js';
+
+export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
+export type Metric = (typeof METRICS)[number];
+
+/** What an index is made with; none of it changes later. */
+export interface KernelSettings {
+  /** Components of a vector. */
+  readonly dimensions: number;
+  readonly metric: Metric;
+  /** M of HNSW. */
+  readonly neighbours: number;
+  /** efConstruction of HNSW. */
+  readonly breadth: number;
+}
+
+/** Parts of an index as they are written to a file. */
+export const PART = { blocks: 0, originals: 1, rows: 2 } as const;
+export type Part = (typeof PART)[keyof typeof PART];
+
+/** No slot, or no row. */
+export const NONE = 0xffffffff;
+
+/** The calls of one index. Counts and slots are 0 or more, failures negative: see `checked`. */
+export interface Kernel {
+  /** Stores a vector, found from now on by scanning. `key` decides its level. Answers its slot. */
+  add(values: Float32Array, key: number): number;
+  /** Links up to so many stored vectors into the graph. Answers how many are left. */
+  link(nodes: number): number;
+  remove(slot: number): number;
+  vector(slot: number, out: Float32Array): number;
+  /**
+   * The `k` best of each query, best first; `breadth` 0 compares the originals of all. A filter has a
+   * bit a slot, lowest bit first; null allows all. Writes `k` places a query, and the places used.
+   * Scores: inner product, or the squared distance with a minus.
+   */
+  search(
+    queries: Float32Array,
+    queryCount: number,
+    k: number,
+    breadth: number,
+    filter: Uint8Array | null,
+    slots: Uint32Array,
+    scores: Float64Array,
+    counts: Uint32Array,
+  ): number;
+  /** Writes the numbers of `Description`. */
+  describe(out: Uint32Array): void;
+  read(part: Part, from: number, count: number, out: Uint8Array): number;
+  /** Makes room in an empty index; only `write` and `finishImport` may follow. */
+  beginImport(slots: number, rows: number): number;
+  write(part: Part, from: number, count: number, bytes: Uint8Array): number;
+  /** Checks all that was written. After a failure only `destroy` may follow. */
+  finishImport(entry: number, topLevel: number): number;
+  /** XXH32 of the bytes. */
+  checksum(bytes: Uint8Array, seed: number): number;
+  destroy(): void;
+}
+
+/** Numbers of `describe`, in the order of native/kernel.h. */
+const DESCRIPTION = [
+  'slotCount',
+  'rowCount',
+  'linkedCount',
+  'pendingCount',
+  'deadCount',
+  'entry',
+  'topLevel',
+  'blockBytes',
+  'originalBytes',
+  'rowBytes',
+  'bytesLow',
+  'bytesHigh',
+] as const;
+export const DESCRIPTION_NUMBERS = DESCRIPTION.length;
+export type Description = Readonly<Record<(typeof DESCRIPTION)[number], number>>;
+
+export function describeKernel(kernel: Kernel): Description {
+  const numbers = new Uint32Array(DESCRIPTION_NUMBERS);
+  kernel.describe(numbers);
+  const entries = DESCRIPTION.map((name, at) => [name, numbers[at]]);
+  return Object.fromEntries(entries) as Description;
+}
+
+/** Failures, as in native/types.h. */
+export const FAILURE = {
+  notFinite: -1,
+  noDirection: -2,
+  tooLarge: -3,
+  noMemory: -4,
+  full: -5,
+  noSuchSlot: -6,
+  outOfRange: -7,
+  damaged: -8,
+} as const;
+
+const SENTENCES: ReadonlyMap<number, readonly [MemoryErrorCode, string]> = new Map([
+  [FAILURE.notFinite, ['invalid', 'a component is NaN or infinite; give finite numbers']],
+  [FAILURE.noDirection, ['invalid', 'a zero vector has no direction to compare by cosine']],
+  [FAILURE.tooLarge, ['invalid', `a component is beyond ${COMPONENT_MAX}; scale the vectors`]],
+  [FAILURE.noMemory, ['invalid', 'there is no memory for the vector index to grow']],
+  [FAILURE.full, ['invalid', `a vector index holds at most ${SLOTS_MAX} vectors`]],
+  [FAILURE.noSuchSlot, ['invalid', 'there is no such vector']],
+  [FAILURE.outOfRange, ['invalid', 'a count of a search or of a part is out of range']],
+  [FAILURE.damaged, ['damaged', 'the parts of the vector index contradict one another']],
+]);
+
+/** The answer of a call, or its failure as an error. */
+export function checked(answer: number): number {
+  if (answer >= 0) return answer;
+  const known = SENTENCES.get(answer);
+  if (known === undefined) throw new Error(`the vector kernel failed with ${answer}`);
+  throw new MemoryError(...known);
+}

@@ -1,0 +1,25 @@
+/** Bounds of a vector index, the same as in native/types.h. Units are the last word of each name. */
+
+/** Links of a node on an upper level; twice as many on the lowest. The M of HNSW. */
+export const NEIGHBOURS_MAX = 64;
+export const NEIGHBOURS_DEFAULT = 16;
+/** Candidates that an insertion looks at: efConstruction. */
+export const BUILD_BREADTH_DEFAULT = 200;
+/** Candidates that a search looks at: efSearch. */
+export const SEARCH_BREADTH_DEFAULT = 50;
+/** Most of both, and most hits of a search. */
+export const BREADTH_MAX = 4096;
+export const LEVEL_MAX = 12;
+export const SLOTS_MAX = 4_194_304;
+/** Largest component of a vector for dot product and Euclidean distance. */
+export const COMPONENT_MAX = 1e15;
+/** Below this a largest component has no usable reciprocal in float32. */
+export const SCALE_MIN = Math.fround(1e-30);
+/** Nodes that each insert and each removal looks at for links to removed nodes. */
+export const SWEEP_NODES = 16;
+/** Queries of one search call. */
+export const QUERIES_MAX = 100_000;
+/** Longest label of a snapshot. */
+export const LABEL_BYTES_MAX = 65_536;
+/** Elements of a snapshot that are read or written at once; part of the format. */
+export const ELEMENTS_PER_PIECE = 1024;

@@ -1,0 +1,95 @@
+/** The kernel as a Node addon, where the install step could build it. */
+import { createRequire } from 'node:module';
+import { METRICS, type Kernel, type KernelSettings, type Part } from './kernel.js';
+
+type Handle = object;
+
+interface Addon {
+  create(dimensions: number, metric: number, neighbours: number, breadth: number): Handle | null;
+  destroy(handle: Handle): void;
+  add(handle: Handle, values: Float32Array, key: number): number;
+  link(handle: Handle, nodes: number): number;
+  remove(handle: Handle, slot: number): number;
+  vector(handle: Handle, slot: number, out: Float32Array): number;
+  search(handle: Handle, ...search: Parameters<Kernel['search']>): number;
+  describe(handle: Handle, out: Uint32Array): void;
+  read(handle: Handle, part: number, from: number, count: number, out: Uint8Array): number;
+  beginImport(handle: Handle, slots: number, rows: number): number;
+  write(handle: Handle, part: number, from: number, count: number, bytes: Uint8Array): number;
+  finishImport(handle: Handle, entry: number, topLevel: number): number;
+  checksum(bytes: Uint8Array, seed: number): number;
+  instructions(): string;
+  /** 0 plain, 1 AVX2, 2 the best. */
+  use(build: number): boolean;
+}
+
+const ADDON_PATH = '../../../../native/build/Release/vector_kernel.node';
+
+/** The addon; throws where it was not built. */
+export function loadAddon(): Addon {
+  return createRequire(import.meta.url)(ADDON_PATH) as Addon;
+}
+
+export class NativeKernel implements Kernel {
+  readonly #addon: Addon;
+  readonly #handle: Handle;
+
+  private constructor(addon: Addon, handle: Handle) {
+    this.#addon = addon;
+    this.#handle = handle;
+  }
+
+  static create(addon: Addon, settings: KernelSettings): NativeKernel | undefined {
+    const { dimensions, metric, neighbours, breadth } = settings;
+    const handle = addon.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
+    return handle === null ? undefined : new NativeKernel(addon, handle);
+  }
+
+  add(values: Float32Array, key: number): number {
+    return this.#addon.add(this.#handle, values, key);
+  }
+
+  link(nodes: number): number {
+    return this.#addon.link(this.#handle, nodes);
+  }
+
+  remove(slot: number): number {
+    return this.#addon.remove(this.#handle, slot);
+  }
+
+  vector(slot: number, out: Float32Array): number {
+    return this.#addon.vector(this.#handle, slot, out);
+  }
+
+  search(...search: Parameters<Kernel['search']>): number {
+    return this.#addon.search(this.#handle, ...search);
+  }
+
+  describe(out: Uint32Array): void {
+    this.#addon.describe(this.#handle, out);
+  }
+
+  read(part: Part, from: number, count: number, out: Uint8Array): number {
+    return this.#addon.read(this.#handle, part, from, count, out);
+  }
+
+  beginImport(slots: number, rows: number): number {
+    return this.#addon.beginImport(this.#handle, slots, rows);
+  }
+
+  write(part: Part, from: number, count: number, bytes: Uint8Array): number {
+    return this.#addon.write(this.#handle, part, from, count, bytes);
+  }
+
+  finishImport(entry: number, topLevel: number): number {
+    return this.#addon.finishImport(this.#handle, entry, topLevel);
+  }
+
+  checksum(bytes: Uint8Array, seed: number): number {
+    return this.#addon.checksum(bytes, seed);
+  }
+
+  destroy(): void {
+    this.#addon.destroy(this.#handle);
+  }
+}

@@ -1,0 +1,219 @@
+/** The kernel as WebAssembly with SIMD: one instance an index, in a memory of its own. */
+import { readFileSync } from 'node:fs';
+import { BREADTH_MAX } from './limits.js';
+import {
+  describeKernel,
+  DESCRIPTION_NUMBERS,
+  FAILURE,
+  METRICS,
+  type Kernel,
+  type KernelSettings,
+  type Part,
+} from './kernel.js';
+
+/** What is used of WebAssembly's own interface, which the types of Node 20 leave out. */
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => WasmModule;
+  readonly Instance: new (module: WasmModule) => { readonly exports: unknown };
+};
+export type WasmModule = object;
+
+interface Exports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+  /** Memory for what passes in and out; it is never given back. 0 where there is none. */
+  buffer(bytes: number): number;
+  create(dimensions: number, metric: number, neighbours: number, breadth: number): number;
+  add(index: number, values: number, key: number): number;
+  link(index: number, nodes: number): number;
+  remove(index: number, slot: number): number;
+  vector(index: number, slot: number, out: number): number;
+  search(
+    index: number,
+    queries: number,
+    queryCount: number,
+    k: number,
+    breadth: number,
+    filter: number,
+    filterBytes: number,
+    slots: number,
+    scores: number,
+    counts: number,
+  ): number;
+  describe(index: number, out: number): void;
+  read(index: number, part: number, from: number, count: number, out: number): number;
+  beginImport(index: number, slots: number, rows: number): number;
+  write(index: number, part: number, from: number, count: number, bytes: number): number;
+  finishImport(index: number, entry: number, topLevel: number): number;
+  checksum(bytes: number, length: number, seed: number): number;
+}
+
+/** Queries of one call, which bounds the memory that passes them. */
+const QUERIES_PER_CALL = 64;
+const BUFFER_BYTES_FIRST = 65_536;
+
+/** Compiles the kernel; throws where the file or SIMD is missing. */
+export function compileWasm(): WasmModule {
+  const path = new URL('../../../../native/kernel.wasm', import.meta.url);
+  return new WebAssembly.Module(readFileSync(path));
+}
+
+export class WasmKernel implements Kernel {
+  readonly #exports: Exports;
+  readonly #index: number;
+  readonly #dimensions: number;
+  #buffer = 0;
+  #bufferBytes = 0;
+
+  private constructor(exports: Exports, index: number, dimensions: number) {
+    this.#exports = exports;
+    this.#index = index;
+    this.#dimensions = dimensions;
+  }
+
+  static create(module: WasmModule, settings: KernelSettings): WasmKernel | undefined {
+    const instance = new WebAssembly.Instance(module);
+    const exports = instance.exports as Exports;
+    const { dimensions, metric, neighbours, breadth } = settings;
+    const index = exports.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
+    return index === 0 ? undefined : new WasmKernel(exports, index, dimensions);
+  }
+
+  add(values: Float32Array, key: number): number {
+    if (values.length !== this.#dimensions) return FAILURE.outOfRange;
+    const at = this.#pass(values);
+    return at === 0 ? FAILURE.noMemory : this.#exports.add(this.#index, at, key);
+  }
+
+  link(nodes: number): number {
+    return this.#exports.link(this.#index, nodes);
+  }
+
+  remove(slot: number): number {
+    return this.#exports.remove(this.#index, slot);
+  }
+
+  vector(slot: number, out: Float32Array): number {
+    if (out.length !== this.#dimensions) return FAILURE.outOfRange;
+    const at = this.#room(out.byteLength);
+    if (at === 0) return FAILURE.noMemory;
+    const answer = this.#exports.vector(this.#index, slot, at);
+    if (answer >= 0) out.set(new Float32Array(this.#exports.memory.buffer, at, out.length));
+    return answer;
+  }
+
+  search(
+    queries: Float32Array,
+    queryCount: number,
+    k: number,
+    breadth: number,
+    filter: Uint8Array | null,
+    slots: Uint32Array,
+    scores: Float64Array,
+    counts: Uint32Array,
+  ): number {
+    const dimensions = this.#dimensions;
+    if (queries.length !== queryCount * dimensions) return FAILURE.outOfRange;
+    if (!(k >= 1 && k <= BREADTH_MAX)) return FAILURE.outOfRange;
+    for (let from = 0; from < queryCount; from += QUERIES_PER_CALL) {
+      const count = Math.min(QUERIES_PER_CALL, queryCount - from);
+      const places = count * k;
+      const filterBytes = filter?.length ?? 0;
+      const queryBytes = count * dimensions * 4;
+      const at = this.#room(places * 12 + count * 4 + queryBytes + Math.max(1, filterBytes) + 16);
+      if (at === 0) return FAILURE.noMemory;
+      const scoresAt = at;
+      const slotsAt = scoresAt + places * 8;
+      const countsAt = slotsAt + places * 4;
+      const queriesAt = countsAt + count * 4;
+      const filterAt = queriesAt + queryBytes;
+      const before = this.#exports.memory.buffer;
+      const batch = queries.subarray(from * dimensions, (from + count) * dimensions);
+      new Float32Array(before, queriesAt, batch.length).set(batch);
+      if (filter !== null) new Uint8Array(before, filterAt, filterBytes).set(filter);
+      const answer = this.#exports.search(
+        this.#index,
+        queriesAt,
+        count,
+        k,
+        breadth,
+        filter === null ? 0 : filterAt,
+        filterBytes,
+        slotsAt,
+        scoresAt,
+        countsAt,
+      );
+      if (answer < 0) return answer;
+      const after = this.#exports.memory.buffer;
+      slots.set(new Uint32Array(after, slotsAt, places), from * k);
+      scores.set(new Float64Array(after, scoresAt, places), from * k);
+      counts.set(new Uint32Array(after, countsAt, count), from);
+    }
+    return 0;
+  }
+
+  describe(out: Uint32Array): void {
+    const at = this.#room(DESCRIPTION_NUMBERS * 4);
+    if (at === 0) return;
+    this.#exports.describe(this.#index, at);
+    out.set(new Uint32Array(this.#exports.memory.buffer, at, DESCRIPTION_NUMBERS));
+  }
+
+  read(part: Part, from: number, count: number, out: Uint8Array): number {
+    if (out.length < count * this.#elementBytes(part)) return FAILURE.outOfRange;
+    const at = this.#room(out.length);
+    if (at === 0) return FAILURE.noMemory;
+    const answer = this.#exports.read(this.#index, part, from, count, at);
+    if (answer >= 0) out.set(new Uint8Array(this.#exports.memory.buffer, at, out.length));
+    return answer;
+  }
+
+  beginImport(slots: number, rows: number): number {
+    return this.#exports.beginImport(this.#index, slots, rows);
+  }
+
+  write(part: Part, from: number, count: number, bytes: Uint8Array): number {
+    if (bytes.length < count * this.#elementBytes(part)) return FAILURE.outOfRange;
+    const at = this.#pass(bytes);
+    return at === 0 ? FAILURE.noMemory : this.#exports.write(this.#index, part, from, count, at);
+  }
+
+  finishImport(entry: number, topLevel: number): number {
+    return this.#exports.finishImport(this.#index, entry, topLevel);
+  }
+
+  checksum(bytes: Uint8Array, seed: number): number {
+    const at = this.#pass(bytes);
+    if (at === 0) throw new RangeError('there is no memory for a checksum');
+    return this.#exports.checksum(at, bytes.length, seed) >>> 0;
+  }
+
+  /** Nothing to do: the memory goes with the instance. */
+  destroy(): void {}
+
+  #elementBytes(part: Part): number {
+    const { blockBytes, originalBytes, rowBytes } = describeKernel(this);
+    return [blockBytes, originalBytes, rowBytes][part] ?? Infinity;
+  }
+
+  #pass(values: Float32Array | Uint8Array): number {
+    const at = this.#room(values.byteLength);
+    if (at === 0) return 0;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
+    return at;
+  }
+
+  /** The buffer, as large as asked for; 0 where there is no memory. */
+  #room(bytes: number): number {
+    if (this.#buffer === 0 || bytes > this.#bufferBytes) {
+      let grown = Math.max(BUFFER_BYTES_FIRST, this.#bufferBytes);
+      while (grown < bytes) grown *= 2;
+      // An address from 2 GB on comes as a negative number.
+      const at = this.#exports.buffer(grown) >>> 0;
+      if (at === 0) return 0;
+      this.#buffer = at;
+      this.#bufferBytes = grown;
+    }
+    return this.#buffer;
+  }
+}

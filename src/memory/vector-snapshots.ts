@@ -1,0 +1,146 @@
+/**
+ * Files beside a v2 store that spare it from building its graphs again. They are a cache: one that is
+ * foreign, damaged or of another time is removed, and the store is read instead.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { isOperational, MemoryError } from './errors.js';
+import type { HnswIndex } from './index/hnsw-index.js';
+import { openSnapshotInSteps, saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
+
+/** What a snapshot says of itself, as JSON in its label. */
+export interface SnapshotLabel {
+  /** See `VectorJournal.store`. */
+  readonly store: string;
+  /** Model and length, as `VectorIndexes` names them. */
+  readonly key: string;
+  /** Log index that the store had applied. */
+  readonly appliedIndex: number;
+}
+
+export interface StoredGraph {
+  readonly key: string;
+  readonly appliedIndex: number;
+  readonly graph: HnswIndex;
+}
+
+export class VectorSnapshots {
+  readonly #storePath: string;
+
+  constructor(storePath: string) {
+    this.#storePath = storePath;
+  }
+
+  /** Throws `disk-full`, `read-only`, `io`. */
+  save(graph: HnswIndex, label: SnapshotLabel): void {
+    saveSnapshot(graph, this.#pathOf(label.key), JSON.stringify(label));
+  }
+
+  /** See `saveSnapshotInPieces`. */
+  async saveInPieces(graph: HnswIndex, label: SnapshotLabel, signal: AbortSignal): Promise<void> {
+    const text = JSON.stringify(label);
+    await saveSnapshotInPieces(graph, this.#pathOf(label.key), text, signal);
+  }
+
+  /** The graphs that were saved of this content within a range of log indexes, in steps. */
+  *open(store: string, from: number, to: number): Generator<undefined, StoredGraph[]> {
+    const graphs: StoredGraph[] = [];
+    for (const path of this.#paths(true)) remove(path);
+    for (const path of this.#paths()) {
+      const stored = yield* openOne(path);
+      if (stored === undefined) continue;
+      const { label, index } = stored;
+      const isOurs = label.store === store && path === this.#pathOf(label.key);
+      const { dimensions, metric } = index.settings;
+      if (
+        isOurs &&
+        label.appliedIndex >= from &&
+        label.appliedIndex <= to &&
+        metric === 'cosine' &&
+        label.key.startsWith(`${dimensions} `)
+      ) {
+        graphs.push({ key: label.key, appliedIndex: label.appliedIndex, graph: index });
+      } else {
+        index.close();
+        remove(path);
+      }
+    }
+    return graphs;
+  }
+
+  /** Removes what is there. */
+  discard(): void {
+    for (const path of this.#paths()) remove(path);
+  }
+
+  #prefix(): string {
+    return `${basename(this.#storePath)}-vectors-`;
+  }
+
+  /** Finished ones, or those that a crash left unfinished. */
+  #paths(areNew = false): string[] {
+    const folder = dirname(this.#storePath);
+    const prefix = this.#prefix();
+    return namesIn(folder)
+      .filter((name) => name.startsWith(prefix) && name.endsWith('.new') === areNew)
+      .map((name) => join(folder, name));
+  }
+
+  #pathOf(key: string): string {
+    const name = createHash('sha256').update(key).digest('hex').slice(0, 16);
+    return join(dirname(this.#storePath), this.#prefix() + name);
+  }
+}
+
+/** Undefined for a file that cannot be trusted. */
+function* openOne(
+  path: string,
+): Generator<undefined, { label: SnapshotLabel; index: HnswIndex } | undefined> {
+  try {
+    const { index, label } = yield* openSnapshotInSteps(path);
+    const parsed = parseLabel(label);
+    if (parsed !== undefined) return { label: parsed, index };
+    index.close();
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+    // A newer release may come back; what the disk fails to read now may be read later.
+    if (!(error instanceof MemoryError)) return undefined;
+    if (error.code !== 'damaged' && error.code !== 'not-a-database') return undefined;
+  }
+  remove(path);
+  return undefined;
+}
+
+/** What cannot be removed is not trusted the next time either. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+  }
+}
+
+/** None where the folder cannot be read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+    return [];
+  }
+}
+
+function parseLabel(text: string): SnapshotLabel | undefined {
+  let label: unknown;
+  try {
+    label = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof label !== 'object' || label === null) return undefined;
+  const { store, key, appliedIndex } = label as Partial<Record<keyof SnapshotLabel, unknown>>;
+  if (typeof store !== 'string' || typeof key !== 'string') return undefined;
+  if (typeof appliedIndex !== 'number' || !Number.isSafeInteger(appliedIndex)) return undefined;
+  return { store, key, appliedIndex };
+}

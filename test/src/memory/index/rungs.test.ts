@@ -1,0 +1,152 @@
+/** The same calls to every build of the kernel: the same answers and the same bytes. */
+import { describe, expect, it } from 'vitest';
+
+import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
+import { METRICS, PART, type Metric } from '../../../../src/memory/index/kernel.js';
+import { detectSimd, RUNG_VARIABLE } from '../../../../src/memory/index/rung.js';
+import { seed } from '../support.js';
+import { builds, recall, rungs, useBuild, VectorSource } from './support.js';
+
+/** Everything that a life of an index shows: hits with their scores, counts, and its bytes. */
+function life(metric: Metric, dimensions: number, start: number): unknown[] {
+  const source = new VectorSource(start, dimensions);
+  const index = HnswIndex.create({ dimensions, metric, neighbours: 8, buildBreadth: 40 });
+  const seen: unknown[] = [];
+  const look = (): void => {
+    const queries = Float32Array.from(Array.from({ length: 5 }, () => [...source.next()]).flat());
+    seen.push(index.searchMany(queries, { limit: 10 }));
+    seen.push(index.searchMany(queries, { limit: 3, exact: true }));
+    const some = index.filter((id) => Number(id) % 3 === 0);
+    seen.push(index.searchMany(queries, { limit: 10, filter: some }));
+    const few = index.filter((id) => Number(id) % 50 === 0);
+    seen.push(index.searchMany(queries, { limit: 10, filter: few }));
+    const { bytesLow: _, bytesHigh: _high, ...counts } = index.describe();
+    seen.push(counts);
+  };
+  for (let at = 0; at < 600; at += 1) index.put(String(at), source.next());
+  look();
+  index.link(400);
+  look();
+  // Copies of one vector, and one without codes.
+  for (let at = 600; at < 650; at += 1) index.put(String(at), new Float32Array(dimensions).fill(1));
+  if (metric !== 'cosine') index.put('650', new Float32Array(dimensions));
+  index.link(1000);
+  look();
+  for (let at = 0; at < 400; at += 1) {
+    const id = String(source.random.integer(0, 700));
+    if (source.random.chance(0.5)) index.delete(id);
+    else index.put(id, source.next());
+    index.link(source.random.integer(0, 2));
+  }
+  look();
+  index.link(1000);
+  look();
+  const { kernel } = index.parts();
+  const { slotCount, rowCount, blockBytes, originalBytes, rowBytes } = index.describe();
+  for (const [part, count, each] of [
+    [PART.blocks, slotCount, blockBytes],
+    [PART.originals, slotCount, originalBytes],
+    [PART.rows, rowCount, rowBytes],
+  ] as const) {
+    const bytes = new Uint8Array(count * each);
+    expect(kernel.read(part, 0, count, bytes)).toBe(0);
+    seen.push(kernel.checksum(bytes, 7));
+  }
+  index.close();
+  return seen;
+}
+
+describe('every build of the kernel', () => {
+  it.each(METRICS)(
+    'answers the same to the last bit: %s',
+    (metric) => {
+      const start = seed();
+      for (const dimensions of [3, 64, 100, 384]) {
+        const lives = builds.map((build) => {
+          useBuild(build);
+          return life(metric, dimensions, start);
+        });
+        for (const [at, other] of lives.entries()) {
+          expect(other, `${builds[at]!.name}, ${dimensions} dimensions`).toEqual(lives[0]);
+        }
+      }
+    },
+    120_000,
+  );
+
+  it('keeps recall when half of it goes and comes back, with the same neighbours on every rung', () => {
+    const start = seed();
+    const answers = rungs.map((build) => {
+      useBuild(build);
+      const source = new VectorSource(start, 32);
+      const index = HnswIndex.create({ dimensions: 32, buildBreadth: 100 });
+      for (let at = 0; at < 1500; at += 1) index.put(String(at), source.next());
+      index.link(1500);
+      const queries = Array.from({ length: 30 }, () => source.next());
+      const seen: unknown[] = [];
+      const look = (state: string): void => {
+        expect(recall(index, queries), `${build.name}, ${state}`).toBeGreaterThanOrEqual(0.95);
+        seen.push(queries.map((query) => index.search(query, { limit: 10 })));
+      };
+      for (let at = 0; at < 750; at += 1) index.delete(String(at * 2));
+      look('half of it removed');
+      for (let at = 0; at < 750; at += 1) {
+        index.put(String(at * 2), source.next());
+        index.link(1);
+      }
+      look('as many put');
+      for (let at = 0; at < 750; at += 1) {
+        index.put(String(at * 2 + 1), source.next());
+        index.link(1);
+      }
+      look('the other half replaced');
+      index.close();
+      return seen;
+    });
+    for (const [at, other] of answers.entries()) expect(other, rungs[at]!.name).toEqual(answers[0]);
+  }, 120_000);
+
+  it('computes XXH32, by the vectors of its specification', () => {
+    // From xxHash's own sanity check: bytes of a generator that starts at 2654435761.
+    const bytes = new Uint8Array(222);
+    let generator = 2654435761n;
+    for (let i = 0; i < bytes.length; i += 1) {
+      bytes[i] = Number((generator >> 56n) & 0xffn);
+      generator = (generator * 11400714785074694797n) & 0xffff_ffff_ffff_ffffn;
+    }
+    const cases = [
+      [0, 0, 0x02cc5d05],
+      [0, 2654435761, 0x36b78ae7],
+      [1, 0, 0xcf65b03e],
+      [14, 0, 0x1208e7e2],
+      [222, 0, 0x5bd11dbd],
+      [222, 2654435761, 0x58803c5f],
+    ] as const;
+    for (const build of builds) {
+      useBuild(build);
+      const { kernel } = HnswIndex.create({ dimensions: 2 }).parts();
+      for (const [length, start, expected] of cases) {
+        expect(kernel.checksum(bytes.subarray(0, length), start), build.name).toBe(expected);
+      }
+    }
+  });
+});
+
+describe('the choice of the rung', () => {
+  it('follows the environment', () => {
+    for (const build of builds) {
+      useBuild(build);
+      expect(detectSimd().rung).toBe(build.rung);
+    }
+  });
+
+  it('refuses a name that is none', () => {
+    process.env[RUNG_VARIABLE] = 'sse9';
+    expect(() => detectSimd()).toThrow(
+      expect.objectContaining({
+        code: 'invalid',
+        message: expect.stringContaining('native, wasm, js'),
+      }),
+    );
+  });
+});

@@ -1,0 +1,62 @@
+/** What the tests of the vector index share: the rungs, recall. */
+import { execFileSync } from 'node:child_process';
+import { afterAll } from 'vitest';
+
+import { HnswIndex, type HnswHit } from '../../../../src/memory/index/hnsw-index.js';
+import { loadAddon } from '../../../../src/memory/index/native-kernel.js';
+import { RUNG_VARIABLE, type Rung } from '../../../../src/memory/index/rung.js';
+
+export { VectorSource } from './vector-source.js';
+
+/** A build of the kernel: a rung, and of the addon one set of instructions. */
+export interface Build {
+  readonly name: string;
+  readonly rung: Rung;
+  /** Of the addon: 0 plain, 1 AVX2, 2 the best for this processor. */
+  readonly instructions?: number;
+}
+
+// The addon is part of what is tested: built here where the install step has not done it.
+execFileSync(process.execPath, ['native/install.mjs']);
+const addon = loadAddon();
+const before = process.env[RUNG_VARIABLE];
+
+afterAll(() => {
+  addon.use(2);
+  if (before === undefined) delete process.env[RUNG_VARIABLE];
+  else process.env[RUNG_VARIABLE] = before;
+});
+
+/** Every build that can run here; the plain one and JavaScript always can. */
+export const builds: readonly Build[] = [
+  { name: 'native', rung: 'native', instructions: 2 },
+  { name: 'native, plain', rung: 'native', instructions: 0 },
+  ...(addon.use(1) ? [{ name: 'native, AVX2', rung: 'native', instructions: 1 } as const] : []),
+  { name: 'wasm', rung: 'wasm' },
+  { name: 'js', rung: 'js' },
+];
+
+/** One build of each rung. */
+export const rungs: readonly Build[] = builds.filter(({ name, rung }) => name === rung);
+
+/** Makes the next indexes with this build. */
+export function useBuild({ rung, instructions }: Build): void {
+  process.env[RUNG_VARIABLE] = rung;
+  addon.use(instructions ?? 2);
+}
+
+/** Share of the exact best that the graph finds, over many queries. */
+export function recall(index: HnswIndex, queries: readonly Float32Array[], limit = 10): number {
+  let found = 0;
+  let wanted = 0;
+  for (const query of queries) {
+    const exact = new Set(index.search(query, { limit, exact: true }).map(({ id }) => id));
+    found += index.search(query, { limit }).filter(({ id }) => exact.has(id)).length;
+    wanted += exact.size;
+  }
+  return found / wanted;
+}
+
+export function idsOf(hits: readonly HnswHit[]): string[] {
+  return hits.map(({ id }) => id);
+}
