@@ -4,7 +4,7 @@ import { METRICS, type Kernel, type KernelSettings, type Part } from './kernel.j
 
 type Handle = object;
 
-interface Addon {
+export interface Addon {
   create(dimensions: number, metric: number, neighbours: number, breadth: number): Handle | null;
   destroy(handle: Handle): void;
   add(handle: Handle, values: Float32Array, key: number): number;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll } from 'vitest';
 
 import { HnswIndex, type HnswHit } from '../../../../src/memory/index/hnsw-index.js';
-import { loadAddon } from '../../../../src/memory/index/native-kernel.js';
+import { type Addon, loadAddon } from '../../../../src/memory/index/native-kernel.js';
 import { RUNG_VARIABLE, type Rung } from '../../../../src/memory/index/rung.js';
 
 export { VectorSource } from './vector-source.js';
@@ -18,20 +18,24 @@ export interface Build {
 
 // The addon is part of what is tested: built here where the install step has not done it.
 execFileSync(process.execPath, ['native/install.mjs']);
-const addon = loadAddon();
+const addon = addonOfThisMachine();
 const before = process.env[RUNG_VARIABLE];
 
 afterAll(() => {
-  addon.use(2);
+  addon?.use(2);
   if (before === undefined) delete process.env[RUNG_VARIABLE];
   else process.env[RUNG_VARIABLE] = before;
 });
 
-/** Every build that can run here; the plain one and JavaScript always can. */
-export const builds: readonly Build[] = [
+const native: readonly Build[] = [
   { name: 'native', rung: 'native', instructions: 2 },
   { name: 'native, plain', rung: 'native', instructions: 0 },
-  ...(addon.use(1) ? [{ name: 'native, AVX2', rung: 'native', instructions: 1 } as const] : []),
+  { name: 'native, AVX2', rung: 'native', instructions: 1 },
+];
+
+/** Every build that can run here; WebAssembly and JavaScript always can. */
+export const builds: readonly Build[] = [
+  ...native.filter(({ instructions = 0 }) => addon?.use(instructions) === true),
   { name: 'wasm', rung: 'wasm' },
   { name: 'js', rung: 'js' },
 ];
@@ -42,7 +46,18 @@ export const rungs: readonly Build[] = builds.filter(({ name, rung }) => name ==
 /** Makes the next indexes with this build. */
 export function useBuild({ rung, instructions }: Build): void {
   process.env[RUNG_VARIABLE] = rung;
-  addon.use(instructions ?? 2);
+  addon?.use(instructions ?? 2);
+}
+
+/** Whoever has no compiler has no addon either, and tests the others; the gate must have it. */
+function addonOfThisMachine(): Addon | undefined {
+  try {
+    return loadAddon();
+  } catch (error) {
+    if (process.env['CI'] !== undefined) throw error;
+    console.warn('not tested here: the native kernel could not be built, see native/build.log');
+    return undefined;
+  }
 }
 
 /** Share of the exact best that the graph finds, over many queries. */
