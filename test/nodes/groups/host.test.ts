@@ -45,7 +45,7 @@ describe('a group on three nodes', () => {
     }
     notify.mockRestore();
     expect([...kinds.true]).toEqual(['appendRequest']);
-    expect([...kinds.false]).toEqual(expect.arrayContaining(['heartbeat', 'appendResponse']));
+    expect([...kinds.false]).toContain('appendResponse');
     expect([...kinds.false]).not.toContain('appendRequest');
   });
 
