@@ -7,7 +7,7 @@ import type { Command, CommandResult } from '../control-plane/command.js';
 import { ProposalError } from '../proposal-error.js';
 import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
-import { commandProblem, embeddingText } from '../../src/memory/index.js';
+import { commandProblem, embeddingText, MemoryError } from '../../src/memory/index.js';
 import type {
   MemoryCommand,
   MemoryEngine,
@@ -151,6 +151,9 @@ function sessionHandlers(ports: ServicePorts): Handlers {
   };
 }
 
+/** What a search may say besides text and limit. */
+const SEARCH_OPTIONS: ReadonlySet<string> = new Set(['filter', 'mode', 'fusion', 'diversity']);
+
 function memoryHandlers(ports: ServicePorts): Handlers {
   const read = async (
     consistency: 'linearizable' | 'local',
@@ -224,11 +227,13 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       return { edges: ports.activeEngine().edges(id), appliedIndex: ports.appliedIndex() };
     }),
     'memory.search': forClients(ports, async (payload, context) => {
-      const { text, limit, consistency } = parseRequest(requests.search, payload);
-      const vector = await ports.embed(text);
+      const { consistency, ...query } = parseRequest(requests.search, payload);
+      const vector = await ports.embed(query.text);
       await read(consistency, context);
-      const { hits, isCut } = withinBytes(ports.activeEngine().search({ text, vector, limit }));
-      return { hits, isCut, appliedIndex: ports.appliedIndex() };
+      const { hits, isCut } = withinBytes(ports.activeEngine().search({ ...query, vector }));
+      // A member of a release before would pass over what it does not know.
+      const understood = Object.keys(query).filter((key) => SEARCH_OPTIONS.has(key));
+      return { hits, isCut, understood, appliedIndex: ports.appliedIndex() };
     }),
     'memory.counts': forClients(ports, (payload) => {
       parseRequest(requests.nothing, payload);
@@ -329,6 +334,9 @@ function asRpcError(error: unknown): unknown {
   if (error instanceof ProposalError) {
     if (error.failure === 'overloaded') return new RpcError('overloaded', error.message);
     return new RpcError('refused', error.message, { reason: error.failure });
+  }
+  if (error instanceof MemoryError && error.code === 'invalid') {
+    return new RpcError('malformed', error.message);
   }
   if (error instanceof RaftError) return new RpcError('malformed', error.message);
   if (error instanceof NodeError) {

@@ -6,6 +6,7 @@ import { RpcError } from '../../transport/rpc/rpc.js';
 import { isJsonObject, jsonDepth } from '../wire/fields.js';
 import {
   CONTENT_LENGTH_MAX,
+  FILTER_LENGTH_MAX,
   HOST_LENGTH_MAX,
   ID_LENGTH_MAX,
   METADATA_DEPTH_MAX,
@@ -15,7 +16,10 @@ import {
   TOKEN_LENGTH_MAX,
   VECTOR_HASHES_MAX,
 } from '../wire/limits.js';
-import type { JsonObject } from '../../src/memory/engine.js';
+import type { JsonObject, MetadataFilter } from '../../src/memory/engine.js';
+
+/** A filter, a condition, a list. */
+const FILTER_DEPTH = 3;
 
 const id = z.string().min(1).max(ID_LENGTH_MAX);
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
@@ -39,6 +43,23 @@ const write = {
   sequence: count.min(1),
   awaitedFrom: count.min(1).optional(),
 };
+
+/** Its conditions are checked by the engine. */
+const filter = z
+  .custom<MetadataFilter>(isJsonObject, 'must be an object')
+  .refine(
+    (value) => jsonDepth(value as JsonObject, FILTER_DEPTH) <= FILTER_DEPTH,
+    'is nested too deep',
+  )
+  .refine(
+    (value) => JSON.stringify(value).length <= FILTER_LENGTH_MAX,
+    `may have ${FILTER_LENGTH_MAX} characters`,
+  );
+
+const fusion = z.discriminatedUnion('by', [
+  z.object({ by: z.literal('rank'), rankConstant: z.number().optional() }),
+  z.object({ by: z.literal('weight'), vectorWeight: z.number() }),
+]);
 
 export const requests = {
   hello: z.object({
@@ -85,6 +106,10 @@ export const requests = {
     text: z.string().min(1).max(CONTENT_LENGTH_MAX),
     limit: z.number().int().min(1).max(SEARCH_LIMIT_MAX).default(10),
     consistency,
+    filter: filter.optional(),
+    mode: z.enum(['vector', 'text', 'hybrid']).optional(),
+    fusion: fusion.optional(),
+    diversity: z.object({ lambda: z.number() }).optional(),
   }),
   rolloutPlan: z.object({ to: z.literal('v2') }),
   rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),

@@ -11,6 +11,8 @@ export const TOKEN_LENGTH_MAX = 256;
 export const REASON_LENGTH_MAX = 4_096;
 export const DETAIL_LENGTH_MAX = 65_536;
 export const SEARCH_LIMIT_MAX = 1_000;
+/** Characters of the JSON of a filter. */
+export const FILTER_LENGTH_MAX = 65_536;
 /** Of the hits in one answer; the transport carries 16 MiB a message. */
 export const SEARCH_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 /** Of an answer of the graph, as JSON. */

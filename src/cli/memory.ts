@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 
-import type { JsonObject } from '../memory/engine.js';
+import type { JsonObject, MetadataFilter } from '../memory/engine.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
@@ -53,6 +53,19 @@ export function addMemoryCommands(program: Command): void {
     .description('Find the memories nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', numberOf, 10)
+    .option('--filter <json>', 'only memories with such metadata, as {"kind":"bug","n":{"from":2}}')
+    .addOption(
+      new Option('--mode <mode>', 'by meaning, by words, or both').choices([
+        'vector',
+        'text',
+        'hybrid',
+      ]),
+    )
+    .option(
+      '--diversity <lambda>',
+      '1: by score alone; towards 0: what says something else',
+      numberOf,
+    )
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
@@ -65,24 +78,24 @@ async function insert(
   flags: Flags & { readonly metadata: string },
 ): Promise<void> {
   const text = content === '-' ? readFileSync(0, 'utf8') : content;
-  const metadata = parseMetadata(flags.metadata);
+  const metadata = parseObject('--metadata', flags.metadata);
   await withClient(flags, async (client) => {
     const { index } = await client.insert({ id, content: text, metadata });
     print(flags.json, { id, index }, `inserted ${id} at log index ${index}`);
   });
 }
 
-function parseMetadata(text: string): JsonObject {
+function parseObject(option: string, text: string): JsonObject {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ExitError(1, `error: --metadata is not JSON: ${text}`);
+    throw new ExitError(1, `error: ${option} is not JSON: ${text}`);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as JsonObject;
   }
-  throw new ExitError(1, 'error: --metadata must be a JSON object');
+  throw new ExitError(1, `error: ${option} must be a JSON object`);
 }
 
 async function link(
@@ -128,9 +141,20 @@ async function get(id: string, flags: ReadFlags): Promise<void> {
   });
 }
 
-async function search(text: string, flags: ReadFlags & { readonly limit: number }): Promise<void> {
+interface SearchFlags extends ReadFlags {
+  readonly limit: number;
+  readonly filter?: string;
+  readonly mode?: 'vector' | 'text' | 'hybrid';
+  readonly diversity?: number;
+}
+
+async function search(text: string, flags: SearchFlags): Promise<void> {
+  const { limit, mode, diversity: lambda } = flags;
+  const filter = flags.filter === undefined ? undefined : parseObject('--filter', flags.filter);
+  const diversity = lambda === undefined ? undefined : { lambda };
   await reading(flags, async (client, options) => {
-    const query = { text, limit: flags.limit };
+    // What a condition may be is for the node to say.
+    const query = { text, limit, mode, diversity, filter: filter as MetadataFilter | undefined };
     const { hits, appliedIndex, servedBy } = await client.search(query, options);
     const lines = hits.map(
       ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,

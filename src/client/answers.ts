@@ -169,9 +169,11 @@ export const searchSchema = z.object({
       content: z.string(),
       metadata: metadataSchema,
       score: z.number(),
-      matchedBy: z.enum(['vector', 'text']),
+      matchedBy: z.enum(['vector', 'text', 'both']),
     }),
   ),
+  /** Options of the question that the member knew; none from a release that knows none. */
+  understood: z.array(z.string()).default([]),
   appliedIndex: indexSchema,
 });
 

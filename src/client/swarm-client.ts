@@ -11,6 +11,7 @@ import type {
   Memory,
   MemoryCounts,
   SearchHit,
+  SearchQuery,
 } from '../memory/engine.js';
 import * as answers from './answers.js';
 import type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
@@ -50,6 +51,12 @@ export type Consistency = 'linearizable' | 'local';
 
 export interface ReadOptions extends RequestOptions {
   readonly consistency?: Consistency;
+}
+
+/** A search as a client asks it: the member embeds the text. See `SearchQuery` of `agentic-flow/memory`. */
+export interface ClientSearch extends Omit<SearchQuery, 'vector' | 'limit'> {
+  /** 1 to 1,000; 10 when left out. */
+  readonly limit?: number;
 }
 
 /** Peer id of the member that answered. */
@@ -170,16 +177,22 @@ export class SwarmClient {
 
   /** The memories nearest to a text, best first; `limit` 1 to 1,000, 10 when left out. */
   async search(
-    query: { readonly text: string; readonly limit?: number },
+    { text, limit = 10, ...more }: ClientSearch,
     options: ReadOptions = {},
   ): Promise<Read & { hits: SearchHit[] }> {
-    const limit = query.limit ?? 10;
     if (!Number.isInteger(limit) || limit < 1 || limit > SEARCH_LIMIT_MAX) {
       throw new ClientError('invalid', `limit must be 1 to ${SEARCH_LIMIT_MAX}, not ${limit}`);
     }
-    const payload = { text: query.text, limit, consistency: options.consistency ?? 'linearizable' };
+    const asked = Object.entries(more).filter(([, value]) => value !== undefined);
+    const consistency = options.consistency ?? 'linearizable';
+    const payload = { ...Object.fromEntries(asked), text, limit, consistency };
     const factor = EMBEDDING_ATTEMPT_FACTOR;
-    return this.#ask(answers.searchSchema, 'memory.search', payload, options, factor);
+    const answer = await this.#ask(answers.searchSchema, 'memory.search', payload, options, factor);
+    const { understood, ...found } = answer;
+    const unknown = asked.find(([key]) => !understood.includes(key));
+    if (unknown === undefined) return found;
+    const sentence = `${answer.servedBy} runs a release that knows no ${unknown[0]} of a search; upgrade it`;
+    throw new ClientError('refused', sentence, { reason: 'release-too-old' });
   }
 
   /** What the store of one member holds; `only` names the member. */

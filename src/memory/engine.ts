@@ -105,16 +105,16 @@ export interface SearchQuery {
   /** 1 to 1,000. */
   readonly limit: number;
   /** Only memories with such metadata. */
-  readonly filter?: MetadataFilter;
+  readonly filter?: MetadataFilter | undefined;
   /**
    * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
    * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.
    */
-  readonly mode?: 'vector' | 'text' | 'hybrid';
+  readonly mode?: 'vector' | 'text' | 'hybrid' | undefined;
   /** How `hybrid` joins its lists; by rank unless given. */
-  readonly fusion?: Fusion;
+  readonly fusion?: Fusion | undefined;
   /** Puts hits that say what a better one says behind others. */
-  readonly diversity?: Diversity;
+  readonly diversity?: Diversity | undefined;
 }
 
 /**
@@ -122,7 +122,7 @@ export interface SearchQuery {
  * scaled to the range of their list, with the weight of the vectors from 0 to 1.
  */
 export type Fusion =
-  | { readonly by: 'rank'; readonly rankConstant?: number }
+  | { readonly by: 'rank'; readonly rankConstant?: number | undefined }
   | { readonly by: 'weight'; readonly vectorWeight: number };
 
 /** Maximal marginal relevance; how alike two memories are is the part of their words that both hold. */

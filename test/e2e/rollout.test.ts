@@ -90,6 +90,22 @@ describe('a swarm of three from a v1 installation', () => {
     expect(linked.stderr).toMatch(/two memories.*insert it first/);
   });
 
+  it('searches by filter and by mode, and says what is no filter', async () => {
+    const search = async (...more: string[]): Promise<string[]> => {
+      const args = ['memory', 'search', 'payments probe', '--limit', '50', ...more, ...data(2)];
+      return (await runJson<{ hits: SearchHit[] }>(args)).hits.map(({ id }) => id);
+    };
+    expect(await search('--filter', '{"a":{"from":1,"to":2}}')).toEqual(['probe']);
+    expect(await search('--filter', '{"a":2}')).toEqual([]);
+    expect(await search('--mode', 'text')).toContain('probe');
+    expect(await search('--mode', 'text')).not.toContain('cause');
+    expect(await search('--mode', 'hybrid', '--diversity', '0.7')).toContain('cause');
+    const wrong = ['memory', 'search', 'x', '--filter', '{"a":{"b":1}}', ...data(2)];
+    const refused = await run(wrong);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/the condition of "a" in a filter/);
+  });
+
   it('deletes edges and memories, and says so when there is nothing to delete', async () => {
     await runJson(['memory', 'insert', 'gone', 'the queue was full', ...data(1)]);
     await runJson(['memory', 'link', 'gone', 'probe', ...data(1)]);

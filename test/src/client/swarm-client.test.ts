@@ -232,6 +232,17 @@ describe('requests', () => {
     });
   });
 
+  it('that a member of a release before would answer without its filter are refused', async () => {
+    const client = await connect(new FakeSwarm(1));
+    await client.insert({ id: 'a', content: 'x' });
+    expect((await client.search({ text: 'x', mode: undefined })).hits).toHaveLength(1);
+    await expect(client.search({ text: 'x', filter: { kind: 'bug' } })).rejects.toMatchObject({
+      code: 'refused',
+      reason: 'release-too-old',
+      message: expect.stringContaining('knows no filter'),
+    });
+  });
+
   it('end at their deadline, with the last reason', async () => {
     const swarm = new FakeSwarm(2);
     const client = await connect(swarm);
