@@ -76,7 +76,6 @@ describe('the text index', () => {
     expect(segmentsMost).toBeGreaterThan(2);
     expect(segmentsMost).toBeLessThan(9);
     const queries = Array.from({ length: 40 }, () => source.text(1, 6));
-    const before = queries.map((query) => index.search(query, { limit: 20 }));
     for (const _ of index.compactInSteps()) {
       // While segments become one, they answer and take what comes.
       const words = source.text(1, 9);
@@ -88,15 +87,11 @@ describe('the text index', () => {
       expect(index.search(query, { limit: 9 })).toEqual(reference.search(query, 9));
     }
     index.delete('between');
+    reference.delete('between');
     index.compacted();
     expect(index.counts()).toMatchObject({ documents: index.size, segments: 1 });
-    const m7 = (hits: readonly { readonly id: string }[]): boolean =>
-      hits.some((hit) => hit.id === 'm7');
-    for (const [at, query] of queries.entries()) {
-      if (m7(before[at]!)) continue;
-      expect(index.search(query, { limit: 20 }).map((hit) => hit.id)).toEqual(
-        before[at]!.map((hit) => hit.id),
-      );
+    for (const query of queries) {
+      expect(index.search(query, { limit: 20 })).toEqual(reference.search(query, 20));
     }
   }, 120_000);
 
