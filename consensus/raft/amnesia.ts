@@ -61,8 +61,12 @@ function isEnough(node: RaftState, told: LogEnds): boolean {
 
 function trust(node: RaftState, told: LogEnds): void {
   let { term } = node;
-  for (const { term: endTerm, index, currentTerm } of told.values()) {
+  const { voters, votersOutgoing } = node.group.members;
+  for (const [from, { term: endTerm, index, currentTerm }] of told) {
     term = Math.max(term, currentTerm);
+    // What was committed is held by voters. A learner may be ahead of all of them, and who waits for a
+    // log as long as that of one who cannot lead waits for ever.
+    if (!voters.has(from) && !votersOutgoing.has(from)) continue;
     const { owedEnd } = node;
     const isLater = endTerm > owedEnd.term || (endTerm === owedEnd.term && index > owedEnd.index);
     if (isLater) node.owedEnd = { term: endTerm, index };
