@@ -1,18 +1,9 @@
 /** An index as a file: written beside the old one and put in its place, read back piece by piece. */
-import {
-  closeSync,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { MemoryError, memoryError, translateError } from '../errors.js';
+import { type Piece, putInPlace, replaceFile } from '../replace-file.js';
+import { finish } from '../steps.js';
 import { HnswIndex } from './hnsw-index.js';
 import { checked, describeKernel, PART, type Kernel, type Part } from './kernel.js';
 import { ELEMENTS_PER_PIECE, LABEL_BYTES_MAX } from './limits.js';
@@ -39,23 +30,7 @@ const STATES_FOUND: ReadonlySet<number> = new Set([1, 2, 3]);
  * Throws `invalid`, `disk-full`, `read-only`, `io`.
  */
 export function saveSnapshot(index: HnswIndex, path: string, label = ''): void {
-  const temporary = `${path}.new`;
-  try {
-    const pieces = snapshotPieces(index, label, path);
-    rmSync(temporary, { force: true });
-    const file = openSync(temporary, 'wx', 0o600);
-    try {
-      for (const { start, bytes } of pieces) writeAll(file, bytes, start);
-      fdatasyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw translateError(error, path);
-  }
+  replaceFile(path, snapshotPieces(index, label, path));
 }
 
 /**
@@ -89,8 +64,7 @@ export async function saveSnapshotInPieces(
       await file.close();
     }
     signal.throwIfAborted();
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
+    putInPlace(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw translateError(error, path);
@@ -98,12 +72,6 @@ export async function saveSnapshotInPieces(
 }
 
 let unfinished = 0;
-
-interface Piece {
-  readonly start: number;
-  /** Valid until the next piece is asked for. */
-  readonly bytes: Uint8Array;
-}
 
 /** The file as pieces; the header comes last, when the checksums are known. */
 function* snapshotPieces(index: HnswIndex, label: string, path: string): Generator<Piece> {
@@ -165,21 +133,6 @@ function* piecesOf(
   }
 }
 
-function writeAll(file: number, bytes: Uint8Array, start: number): void {
-  for (let done = 0; done < bytes.length;) {
-    done += writeSync(file, bytes, done, bytes.length - done, start + done);
-  }
-}
-
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 /** An index that was read, and the label that it was saved with. */
 export interface OpenedSnapshot {
   readonly index: HnswIndex;
@@ -191,11 +144,7 @@ export interface OpenedSnapshot {
  * foreign file, `newer-version`, `damaged`, `read-only`, `io`, and `invalid` without memory for it.
  */
 export function openSnapshot(path: string): OpenedSnapshot {
-  const steps = openSnapshotInSteps(path);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(openSnapshotInSteps(path));
 }
 
 /** `openSnapshot` in steps of at most 1,024 vectors, and a longer one that checks the whole. */

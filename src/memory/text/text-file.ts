@@ -2,19 +2,10 @@
  * A text index as a file: written beside the old one and put in its place, read back with a check of
  * every byte. It is a cache of the records: whatever is wrong with it, delete it and put them again.
  */
-import {
-  closeSync,
-  fdatasyncSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { MemoryError, memoryError, translateError } from '../errors.js';
+import { replaceFile } from '../replace-file.js';
+import { finish } from '../steps.js';
 import { decodeFile, encodeFile, fileBytes, HEADER_BYTES } from './file-header.js';
 import { LABEL_BYTES_MAX } from './limits.js';
 import { decodeSegment, encodeSegment, SegmentProblem } from './segment-bytes.js';
@@ -37,7 +28,8 @@ export function saveTextIndex(index: TextIndex, path: string, label = ''): void 
       ? { documents: none, terms: none, postings: none }
       : encodeSegment(segment);
   const counts = { documents: segment?.slotCount ?? 0, terms: segment?.terms.count ?? 0 };
-  replaceFile(path, encodeFile(counts, { label: labelBytes, ...sections }));
+  const bytes = encodeFile(counts, { label: labelBytes, ...sections });
+  replaceFile(path, [{ start: 0, bytes }]);
 }
 
 /** An index that was read, and the label that it was saved with. */
@@ -51,11 +43,7 @@ export interface OpenedTextIndex {
  * `damaged`, `read-only`, `io`.
  */
 export function openTextIndex(path: string): OpenedTextIndex {
-  const steps = openTextIndexInSteps(path);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return finish(openTextIndexInSteps(path));
 }
 
 /** `openTextIndex` in steps: the first reads the file, each other one some thousand postings. */
@@ -114,29 +102,5 @@ function readAll(file: number, bytes: Buffer): void {
     // Shorter than a moment ago: the zeros that stay match no checksum.
     if (read === 0) return;
     done += read;
-  }
-}
-
-function replaceFile(path: string, bytes: Buffer): void {
-  const temporary = `${path}.new`;
-  try {
-    rmSync(temporary, { force: true });
-    const file = openSync(temporary, 'wx', 0o600);
-    try {
-      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
-      fdatasyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-    const folder = openSync(dirname(path), 'r');
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw translateError(error, path);
   }
 }
