@@ -1,6 +1,7 @@
 /** How far a store has followed the log, and what its commands did; kept in tables of ours. */
+import { commandProblem } from './command.js';
 import type { Database, SqlValue } from './database.js';
-import type { ApplyOutcome, LoggedCommand } from './engine.js';
+import type { ApplyOutcome, LoggedCommand, MemoryCommand } from './engine.js';
 import { assert, MemoryError } from './errors.js';
 
 export const META_TABLE = 'agentic_flow_meta';
@@ -12,6 +13,26 @@ const OUTCOMES: readonly string[] = [
   'invalid',
   'not-found',
 ] satisfies ApplyOutcome[];
+
+/** All commands of some entries of the log, for a store that has applied all up to `known`. */
+export interface Batch {
+  readonly commands: readonly LoggedCommand[];
+  readonly known: number;
+  readonly lastIndex: number;
+}
+
+/** Writes into the store, in the transaction of a batch. */
+export interface BatchWriter {
+  /** Applies a command that is valid (`commandProblem`). */
+  applyOne(command: MemoryCommand): ApplyOutcome;
+  beforeCommit?(changes: readonly LoggedCommand[]): void;
+}
+
+/** The outcome of each command, and the commands that changed something now. */
+export interface AppliedBatch {
+  readonly outcomes: ApplyOutcome[];
+  readonly changes: readonly LoggedCommand[];
+}
 
 /** A store's position in the log. Only outcomes other than `ok` are written down. */
 export class LogPosition {
@@ -77,6 +98,33 @@ export class LogPosition {
     );
   }
 
+  /**
+   * Applies the commands of a batch that the store has not applied yet, in one transaction that also
+   * moves the position to the last index of the batch; of the others the outcome is looked up.
+   */
+  apply(batch: Batch, { applyOne, beforeCommit }: BatchWriter): AppliedBatch {
+    const { commands, known, lastIndex } = batch;
+    const placed = placeCommands(commands, lastIndex);
+    const changes: LoggedCommand[] = [];
+    if (lastIndex <= known) {
+      const outcomes = placed.map(({ index, position }) => this.outcome(index, position));
+      return { outcomes, changes };
+    }
+    const outcomes = this.#database.transaction(() => {
+      const told = placed.map(({ index, position, command }) => {
+        if (index <= known) return this.outcome(index, position);
+        const outcome = commandProblem(command) === undefined ? applyOne(command) : 'invalid';
+        this.record(index, position, outcome);
+        if (outcome === 'ok') changes.push({ index, command });
+        return outcome;
+      });
+      this.setAppliedIndex(lastIndex);
+      beforeCommit?.(changes);
+      return told;
+    });
+    return { outcomes, changes };
+  }
+
   forget(index: number): void {
     this.#database.run(`DELETE FROM ${OUTCOMES_TABLE} WHERE log_index <= ?`, index);
   }
@@ -88,15 +136,12 @@ function outcomeOf(value: SqlValue | undefined): ApplyOutcome {
 }
 
 /** A command with its place among the commands of the same log entry. */
-export interface PlacedCommand extends LoggedCommand {
+interface PlacedCommand extends LoggedCommand {
   readonly position: number;
 }
 
 /** Numbers the commands of each entry; one call carries all commands of an entry. */
-export function placeCommands(
-  commands: readonly LoggedCommand[],
-  lastIndex: number,
-): PlacedCommand[] {
+function placeCommands(commands: readonly LoggedCommand[], lastIndex: number): PlacedCommand[] {
   let before = 0;
   let position = 0;
   return commands.map(({ index, command }) => {

@@ -7,7 +7,7 @@ import {
   restoreBookkeeping,
   SCHEMA_RECORDS,
 } from './bookkeeping.js';
-import { commandProblem, embeddingText, textHash } from './command.js';
+import { embeddingText, textHash } from './command.js';
 import { Database, type SqlValue } from './database.js';
 import type {
   AddEdge,
@@ -35,7 +35,7 @@ import {
   textOf,
 } from './exact-row.js';
 import { changeOf, MemoryGraph } from './graph/index.js';
-import { LogPosition, placeCommands } from './log-position.js';
+import { LogPosition } from './log-position.js';
 import { RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
@@ -159,32 +159,19 @@ export class V1Engine implements MemoryEngine {
   }
 
   apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[] {
-    const placed = placeCommands(commands, lastIndex);
     const known = this.#appliedIndex;
-    if (lastIndex <= known) {
-      return placed.map(({ index, position }) => this.#position.outcome(index, position));
-    }
-    const changed: MemoryCommand[] = [];
-    this.graph.willApply(commands);
-    const outcomes = this.#database.transaction(() => {
-      const told = placed.map(({ index, position, command }) => {
-        if (index <= known) return this.#position.outcome(index, position);
-        const outcome = this.#applyOne(command);
-        this.#position.record(index, position, outcome);
-        if (outcome === 'ok') changed.push(command);
-        return outcome;
-      });
-      this.#position.setAppliedIndex(lastIndex);
-      return told;
-    });
-    this.#appliedIndex = lastIndex;
-    for (const command of changed) this.#search.follow(command);
-    this.graph.follow(changed.map(changeOf));
+    if (lastIndex > known) this.graph.willApply(commands);
+    const { outcomes, changes } = this.#position.apply(
+      { commands, known, lastIndex },
+      { applyOne: (command) => this.#applyOne(command) },
+    );
+    this.#appliedIndex = Math.max(known, lastIndex);
+    for (const { command } of changes) this.#search.follow(command);
+    this.graph.follow(changes.map(({ command }) => changeOf(command)));
     return outcomes;
   }
 
   #applyOne(command: MemoryCommand): ApplyOutcome {
-    if (commandProblem(command) !== undefined) return 'invalid';
     switch (command.type) {
       case 'insertMemory':
         return this.#insert(command);

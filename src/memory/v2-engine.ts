@@ -1,5 +1,5 @@
 /** The v2 store: records and edges in SQLite, vectors searched in memory. */
-import { commandProblem, embeddingText } from './command.js';
+import { embeddingText } from './command.js';
 import type { Database } from './database.js';
 import type {
   ApplyOutcome,
@@ -8,7 +8,6 @@ import type {
   JsonObject,
   LoggedCommand,
   Memory,
-  MemoryCommand,
   MemoryCounts,
   MemoryEngine,
   SearchHit,
@@ -17,7 +16,7 @@ import type {
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
 import { MemoryGraph } from './graph/index.js';
-import { LogPosition, placeCommands } from './log-position.js';
+import { LogPosition } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 import { isOperational } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
@@ -170,39 +169,26 @@ export class V2Engine implements MemoryEngine {
   }
 
   apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[] {
-    const placed = placeCommands(commands, lastIndex);
     const known = this.#appliedIndex;
-    if (lastIndex <= known) {
-      return placed.map(({ index, position }) => this.#position.outcome(index, position));
-    }
-    const changed: MemoryCommand[] = [];
     const graphChanges = this.#writer.beginChanges();
-    this.graph.willApply(commands);
-    const outcomes = this.#database.transaction(() => {
-      const told = placed.map(({ index, position, command }) => {
-        if (index <= known) return this.#position.outcome(index, position);
-        const outcome = this.#applyOne(command);
-        this.#position.record(index, position, outcome);
-        if (outcome === 'ok') {
-          changed.push(command);
-          if ('id' in command) this.#journal.record(command.id, index);
-        }
-        return outcome;
-      });
-      this.#position.setAppliedIndex(lastIndex);
-      this.#journal.setIndex(lastIndex);
-      return told;
-    });
-    this.#appliedIndex = lastIndex;
-    for (const command of changed) this.#search.follow(command);
-    this.#upkeep.wake(changed.filter((command) => 'id' in command).length);
+    if (lastIndex > known) this.graph.willApply(commands);
+    const { outcomes, changes } = this.#position.apply(
+      { commands, known, lastIndex },
+      {
+        applyOne: (command) => this.#writer.apply(command),
+        beforeCommit: (written) => {
+          for (const { index, command } of written) {
+            if ('id' in command) this.#journal.record(command.id, index);
+          }
+          this.#journal.setIndex(lastIndex);
+        },
+      },
+    );
+    this.#appliedIndex = Math.max(known, lastIndex);
+    for (const { command } of changes) this.#search.follow(command);
+    this.#upkeep.wake(changes.filter(({ command }) => 'id' in command).length);
     this.graph.follow(graphChanges);
     return outcomes;
-  }
-
-  #applyOne(command: MemoryCommand): ApplyOutcome {
-    if (commandProblem(command) !== undefined) return 'invalid';
-    return this.#writer.apply(command);
   }
 
   forgetOutcomes(index: number): void {
