@@ -104,8 +104,8 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
         hits.push({ ...hit, matchedBy: 'vector' });
       }
     }
-    // With a vector for every memory no word can matter, and the word index need not exist.
-    if (index === undefined || index.size < this.#countMemories()) {
+    // With a vector for every memory, or without a text, the word index need not exist.
+    if (text !== '' && (index === undefined || index.size < this.#countMemories())) {
       const skip = (id: string): boolean => index?.has(id) === true || allowed?.has(id) === false;
       for (const hit of this.#wordIndex().search(text, limit, skip)) {
         hits.push({ ...hit, matchedBy: 'text' });

@@ -1,4 +1,11 @@
 /** A binary heap of nodes whose keys are kept by the caller and may change while they are in it. */
+import type { GraphView } from './view.js';
+
+/** Fewer hops first, then by id. */
+export function isNearer(view: GraphView, hops: Uint32Array, a: number, b: number): boolean {
+  const byHops = (hops[a] as number) - (hops[b] as number);
+  return byHops === 0 ? view.compareNodes(a, b) < 0 : byHops < 0;
+}
 
 export class NodeHeap {
   readonly #heap: number[] = [];

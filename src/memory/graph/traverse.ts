@@ -4,7 +4,7 @@
  */
 import { countVisits } from './k-hops.js';
 import type { Walk } from './neighbours.js';
-import { NodeHeap } from './node-heap.js';
+import { isNearer, NodeHeap } from './node-heap.js';
 import { type GraphView, Steps } from './view.js';
 import type { Work } from './work.js';
 
@@ -41,9 +41,7 @@ export function* traverse(
   const isTaken = new Uint8Array(view.nodeCount);
   const heap = new NodeHeap(view.nodeCount, (a, b) => {
     const order = (scores[b] as number) - (scores[a] as number);
-    if (order !== 0) return order < 0;
-    const byHops = (hops[a] as number) - (hops[b] as number);
-    return byHops === 0 ? view.compareNodes(a, b) < 0 : byHops < 0;
+    return order === 0 ? isNearer(view, hops, a, b) : order < 0;
   });
   const steps = new Steps();
   const nodes: Scored[] = [];

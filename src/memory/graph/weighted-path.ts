@@ -6,7 +6,7 @@
 import { GraphError } from './error.js';
 import { countVisits } from './k-hops.js';
 import { RESULTS_MAX } from './limits.js';
-import { NodeHeap } from './node-heap.js';
+import { isNearer, NodeHeap } from './node-heap.js';
 import type { FoundPath } from './shortest-path.js';
 import { type Direction, type GraphView, type RelationMask, Steps } from './view.js';
 import type { Work } from './work.js';
@@ -31,9 +31,7 @@ export function* weightedPath(
   const isSettled = new Uint8Array(view.nodeCount);
   const heap = new NodeHeap(view.nodeCount, (a, b) => {
     const order = (costs[a] as number) - (costs[b] as number);
-    if (order !== 0) return order < 0;
-    const byHops = (hops[a] as number) - (hops[b] as number);
-    return byHops === 0 ? view.compareNodes(a, b) < 0 : byHops < 0;
+    return order === 0 ? isNearer(view, hops, a, b) : order < 0;
   });
   const steps = new Steps();
   hops[from] = 1;
