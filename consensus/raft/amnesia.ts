@@ -33,8 +33,10 @@ export function askForLogEnds(node: RaftState): void {
 }
 
 export function handleLogEndRequest(node: RaftState, request: Message): void {
-  const { lastIndex: index, lastTerm: logTerm } = node.log;
-  const answer = { term: 0, index, logTerm, commit: node.term };
+  // What is not durable here was never acknowledged, and a crash that takes it back would leave the
+  // one who asked waiting for entries that nobody has.
+  const { persisted: index } = node.log;
+  const answer = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit: node.term };
   node.send({ type: 'logEndResponse', to: request.from, ...answer });
 }
 

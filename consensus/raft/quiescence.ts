@@ -151,7 +151,9 @@ function isOfOutsider(node: RaftState, { type, from, context }: Message): boolea
 export function seekLeader(node: RaftState): void {
   const { members, progress } = node.group;
   if (node.config.quiesceTicks === 0 || !progress.has(node.id)) return;
-  node.electionElapsed = 0;
+  // Once a timeout. The time since the leader was heard goes on: begun anew, it would hold back the vote
+  // of a voter that owes entries for ever (`isLeased`).
+  if (node.electionElapsed % node.electionTimeout !== 0) return;
   for (const to of allVoters(members)) {
     if (to !== node.id) node.send({ type: 'heartbeatResponse', to });
   }
