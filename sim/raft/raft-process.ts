@@ -166,8 +166,10 @@ export class RaftProcess implements Process<RaftMessage> {
         this.#transfers.receive(from, message);
         break;
       case 'snapshot-wanted':
-        this.#watch.snapshotWanted(from);
-        this.#transfers.receive(from, message);
+        // Who asks for what is not there will not get on by it: the transfer has failed.
+        if (this.#transfers.giveBlock(from, message.index, message.block)) {
+          this.#watch.snapshotWanted(from);
+        }
         break;
       case 'snapshot-arrived':
         this.#watch.snapshotArrived(from);

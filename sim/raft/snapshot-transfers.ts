@@ -24,6 +24,9 @@ interface Incoming {
   readonly taken: string[];
 }
 
+/** What comes to the one who takes a snapshot in. */
+type Received = Exclude<SnapshotMessage, { type: 'snapshot-arrived' | 'snapshot-wanted' }>;
+
 export interface TransferOptions {
   readonly snapshotBlocks: number;
   readonly observer?: RaftObserver;
@@ -70,7 +73,7 @@ export class SnapshotTransfers {
     throw new Error('assertion failed: the core installs the snapshot that came in');
   }
 
-  receive(from: string, message: Exclude<SnapshotMessage, { type: 'snapshot-arrived' }>): void {
+  receive(from: string, message: Received): void {
     switch (message.type) {
       case 'snapshot-transfer': {
         const { snapshot: meta } = message.message;
@@ -79,9 +82,6 @@ export class SnapshotTransfers {
       }
       case 'snapshot-offer':
         this.#takeOffer(from, message.message, message.blocks);
-        break;
-      case 'snapshot-wanted':
-        this.#giveBlock(from, message.index, message.block);
         break;
       case 'snapshot-block':
         this.#takeBlock(message.index, message.block, message.text);
@@ -112,14 +112,18 @@ export class SnapshotTransfers {
     this.#send(from, { type: 'snapshot-wanted', index: meta.index, block: taken.length });
   }
 
-  #giveBlock(to: string, index: number, block: number): void {
+  /**
+   * Sends a block that was asked for. False if it is of another snapshot than was offered last, or was
+   * offered before a restart of this node: the receiver has to be offered one again.
+   */
+  giveBlock(to: string, index: number, block: number): boolean {
     const offered = this.#offered.get(to);
-    // Of another one, or after a restart of this node, the receiver will hear by an offer.
-    if (offered?.meta.index !== index) return;
+    if (offered?.meta.index !== index) return false;
     const { snapshotBlocks: blocks } = this.#options;
     const at = (boundary: number): number => Math.floor((offered.state.length * boundary) / blocks);
     const text = offered.state.slice(at(block), at(block + 1));
     this.#send(to, { type: 'snapshot-block', index, block, text });
+    return true;
   }
 
   #takeBlock(index: number, block: number, text: string): void {

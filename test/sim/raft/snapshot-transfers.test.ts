@@ -35,8 +35,9 @@ class Pair {
   /** Delivers the only message that is under way. */
   deliver(): SnapshotMessage['type'] {
     const [only] = this.lose();
-    if (only?.type === 'snapshot-wanted') this.giver.receive('taker', only);
-    else if (only !== undefined && only.type !== 'snapshot-arrived')
+    if (only?.type === 'snapshot-wanted') {
+      expect(this.giver.giveBlock('taker', only.index, only.block)).toBe(true);
+    } else if (only !== undefined && only.type !== 'snapshot-arrived')
       this.taker.receive('giver', only);
     return only?.type ?? 'snapshot-arrived';
   }
@@ -69,6 +70,16 @@ describe('a snapshot', () => {
     expect(types).toEqual(['snapshot-offer', ...block, ...block, ...block]);
     expect(pair.arrived).toHaveLength(1);
     expect(pair.taker.stateOf(prepared.meta)).toBe('abcdefgh');
+  });
+
+  it('has no blocks but those of what was offered last', () => {
+    const pair = new Pair(3);
+    expect(pair.giver.giveBlock('taker', 7, 0)).toBe(false);
+    pair.offer();
+    pair.lose();
+    expect(pair.giver.giveBlock('taker', 6, 0)).toBe(false);
+    expect(pair.giver.giveBlock('other', 7, 0)).toBe(false);
+    expect(pair.sent).toEqual([]);
   });
 
   it('goes on with the block that did not come', () => {
