@@ -13,6 +13,7 @@
  */
 import type { Message } from './message.js';
 import type { RaftState } from './state.js';
+import { isVoter } from './tracker/membership.js';
 import type { LogEnd } from './trace.js';
 import { NO_NODE, type NodeId } from './types.js';
 
@@ -33,11 +34,20 @@ export function askForLogEnds(node: RaftState): void {
 }
 
 export function handleLogEndRequest(node: RaftState, request: Message): void {
-  // What is not durable here was never acknowledged, and a crash that takes it back would leave the
-  // one who asked waiting for entries that nobody has.
-  const { persisted: index } = node.log;
+  const index = endToTell(node);
   const answer = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit: node.term };
   node.send({ type: 'logEndResponse', to: request.from, ...answer });
+}
+
+/**
+ * What is not durable here was never acknowledged, and a crash that takes it back would leave the one
+ * who asked waiting for entries that nobody has. Nor was what came after this node lost its vote, beyond
+ * what is committed; one that may have a vote again, and not know it yet, has the change in its log.
+ */
+function endToTell(node: RaftState): number {
+  const { log, group } = node;
+  if (isVoter(group.members, node.id) || log.pendingSnapshot !== null) return log.persisted;
+  return log.mayHoldChange(log.lastIndex) ? log.persisted : Math.min(log.persisted, log.commit);
 }
 
 export function handleLogEndResponse(node: RaftState, response: Message): void {

@@ -40,14 +40,7 @@ export function startCampaign(node: RaftState, kind: CampaignKind): RaftRefusal 
 /** A node with a committed change that it has not applied would count votes in an old membership. */
 function hasUnappliedChange(node: RaftState): boolean {
   const { log } = node;
-  if (log.pendingSnapshot !== null) return false;
-  for (let from = log.applied + 1; from <= log.commit;) {
-    const page = log.slice(from, log.commit, node.config.maxApplyBytes);
-    // A lost entry may be one as well.
-    if (page.length === 0 || page.some((entry) => entry.type === 'confChange')) return true;
-    from += page.length;
-  }
-  return false;
+  return log.pendingSnapshot === null && log.mayHoldChange(log.commit);
 }
 
 function campaign(node: RaftState, kind: CampaignKind): void {

@@ -128,6 +128,16 @@ export class RaftLog {
     return this.held.slice(start, stop);
   }
 
+  /**
+   * Whether there may be a change of members behind what is applied, up to `through`: a lost entry may
+   * be one as well. Not while a snapshot is pending.
+   */
+  mayHoldChange(through: number): boolean {
+    const wanted = Math.min(through, this.lastIndex) - this.applied;
+    const entries = this.slice(this.applied + 1, through, Infinity);
+    return entries.length < wanted || entries.some((entry) => entry.type === 'confChange');
+  }
+
   private sliceBeforeLost(start: number, end: number, maxBytes: number): readonly Entry[] {
     const entries: Entry[] = [];
     let bytes = 0;
