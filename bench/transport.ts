@@ -31,7 +31,7 @@ const steps: readonly StepName[] = [
   'handshakes-resumed',
 ];
 
-/** What issue 3 asks for: our median divided by that of the peer. */
+/** The goal: our median divided by that of the peer. */
 const goals: readonly {
   readonly metric: StepName;
   readonly peer: string;

@@ -38,7 +38,7 @@ export function clean(mtuBytes: number): LinkPolicy {
 }
 
 /**
- * The path that issue 3 names: 10 Mbit/s, 50 ms each way, a loss of 5 %. The queue holds 100 ms of
+ * A bad path: 10 Mbit/s, 50 ms each way, a loss of 5 %. The queue holds 100 ms of
  * it, as routers are often set up; what is reordered overtakes some four packets.
  */
 export const BAD_PATH: LinkPolicy = {

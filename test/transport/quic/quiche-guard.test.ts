@@ -7,11 +7,26 @@ import {
   CREDIT_BYTES,
   CRYPTO_BYTES_MAX,
   HANDSHAKE_BYTES_MAX,
+  HANDSHAKE_PACKETS_MAX,
   IDLE_BYTES_MAX,
   PATH_CHALLENGES_MAX,
   STREAM_GAPS_MAX,
 } from '../../../transport/quic/quiche/guard-limits.js';
+import { ALL_GUARDS, ConnectionGuard } from '../../../transport/quic/quiche/guard.js';
 import * as frames from './forge/frames.js';
+
+const noId = new Uint8Array(0);
+/** A connection whose handshake is not over. */
+const halfOpen = {
+  isEstablished: () => false,
+  stats: () => ({ sent: 0, recv: 0 }),
+  destinationId: () => noId,
+  sourceId: () => noId,
+  setKeylog: () => undefined,
+};
+
+/** Without keys there is nothing to look into. */
+const counting = { ...ALL_GUARDS, inspection: false, paths: false };
 
 const CONTEXT: RulesContext = { isServer: true, hasSent: (number) => number < 100 };
 
@@ -156,4 +171,33 @@ describe('accounts', () => {
     }
     expect(account.onReceived(1_200)).toBe(false);
   });
+
+  it('what a datagram holds behind packets of the handshake does not count', () => {
+    const guard = new ConnectionGuard(halfOpen, true, counting, 0);
+    const finished = handshakePacket(200);
+    const first = Buffer.concat([finished, Buffer.alloc(16_000, 0x40)]);
+    for (let bytes = finished.length; bytes <= HANDSHAKE_BYTES_MAX / 4; bytes += finished.length) {
+      expect(guard.judge(first, false, 0)).toBe('pass');
+    }
+  });
+
+  it('but its packets do, and how many datagrams there were', () => {
+    const large = new ConnectionGuard(halfOpen, true, counting, 0);
+    const packet = handshakePacket(HANDSHAKE_BYTES_MAX / 2);
+    expect(large.judge(packet, false, 0)).toBe('pass');
+    expect(large.judge(packet, false, 0)).toMatchObject({ code: 0x0a });
+    const many = new ConnectionGuard(halfOpen, true, counting, 0);
+    const garbage = Buffer.of(0xe0, 1, 2, 3);
+    for (let sent = 0; sent < HANDSHAKE_PACKETS_MAX; sent += 1) {
+      expect(many.judge(garbage, false, 0)).toBe('pass');
+    }
+    expect(many.judge(garbage, false, 0)).toMatchObject({ code: 0x0a });
+  });
 });
+
+/** A Handshake packet of version 1 (RFC 9000 17.2.4) with so many bytes behind its length. */
+function handshakePacket(bytes: number): Buffer {
+  const header = Buffer.of(0xe0, 0, 0, 0, 1, 0, 0, 0x80, 0, 0, 0);
+  header.writeUInt32BE(0x8000_0000 + bytes, 7);
+  return Buffer.concat([header, Buffer.alloc(bytes, 1)]);
+}

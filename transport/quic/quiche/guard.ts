@@ -205,7 +205,8 @@ export class ConnectionGuard {
       const isTaken = this.#earlyBytes <= EARLY_BYTES_MAX && !(isNewPath && this.#guards.paths);
       return isTaken ? 'pass' : 'drop';
     }
-    if (this.#handshake.onReceived(packet.length)) {
+    // What comes behind in the same datagram is no part of it, and may be as long as a cable allows.
+    if (this.#handshake.onReceived(handshakeBytes(packet))) {
       // Packets of the handshake open no path, but one behind them may.
       const isCut = isNewPath && this.#guards.paths;
       return isCut ? { keptBytes: handshakeBytes(packet) } : 'pass';
