@@ -114,6 +114,26 @@ describe('a connection', () => {
     }
   });
 
+  it('gets all that was sent to its new address and lost there in the first moments', async () => {
+    const server = await echoing();
+    const relay = await UdpRelay.to(server.engine.port);
+    const connection = await dial(await openEngine(), relay.port);
+    await echo(connection, Buffer.from('x'));
+    relay.hasFlows = true;
+    relay.delayMs = 20;
+    const echoed = echo(connection, randomBytes(1 << 20));
+    await connection.migrate({ host: '127.0.0.2', port: 0 });
+    let isLossy = true;
+    // The old address is gone.
+    relay.filter = (direction, _bytes, { address }) =>
+      address === '127.0.0.2' && !(isLossy && direction === 'down');
+    await sleep(600);
+    isLossy = false;
+    const startedMs = performance.now();
+    expect(await echoed).toBe(true);
+    expect(performance.now() - startedMs).toBeLessThan(8_000);
+  }, 60_000);
+
   it('stays on its path when the new one does not reach the peer', async () => {
     const server = await echoing();
     const relay = await UdpRelay.to(server.engine.port);

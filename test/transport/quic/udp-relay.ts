@@ -27,6 +27,9 @@ export class UdpRelay {
   /** Returns false to lose a datagram. */
   filter: (direction: Direction, bytes: Buffer, remote: RemoteInfo) => boolean = () => true;
   delayMs = 0;
+  /** Each address of the client has a port of its own towards the server, as behind a router. */
+  hasFlows = false;
+  readonly #flows = new Map<string, Promise<Socket>>();
   readonly #front: Socket;
   #serverPort: number;
   #back: Socket;
@@ -40,6 +43,10 @@ export class UdpRelay {
     this.#serverPort = serverPort;
     this.port = front.address().port;
     front.on('message', (bytes, remote) => {
+      if (this.hasFlows) {
+        void this.#passInFlow(bytes, remote);
+        return;
+      }
       this.#pass('up', bytes, remote, () => {
         this.#client = remote;
         this.#back.send(bytes, this.#serverPort, '127.0.0.1');
@@ -90,6 +97,28 @@ export class UdpRelay {
     this.#front.close();
     this.#back.close();
     this.#spare?.close();
+    for (const flow of this.#flows.values()) void flow.then((socket) => socket.close());
+  }
+
+  async #passInFlow(bytes: Buffer, client: RemoteInfo): Promise<void> {
+    const flow = client.port === this.#client?.port ? this.#back : await this.#flowOf(client);
+    this.#pass('up', bytes, client, () => flow.send(bytes, this.#serverPort, '127.0.0.1'));
+  }
+
+  #flowOf(client: RemoteInfo): Promise<Socket> {
+    const key = `${client.address}:${client.port}`;
+    let flow = this.#flows.get(key);
+    if (flow === undefined) {
+      flow = bound();
+      this.#flows.set(key, flow);
+      void flow.then((socket) => {
+        socket.on('message', (answer) => {
+          const send = (): void => this.#front.send(answer, client.port, client.address);
+          this.#pass('down', answer, client, send);
+        });
+      });
+    }
+    return flow;
   }
 
   #listenBack(back: Socket): void {

@@ -4,6 +4,8 @@ import type { NativeConnection, NativeHost, NativePathEvent } from './native.js'
 
 /** How often a new path is probed until something comes back. */
 const PROBE_AGAIN_MS = 250;
+/** How often a path is probed after a move: for three seconds. */
+const INSIST_COUNT = 12;
 /** How often, and how long, a connection id of the peer is waited for. */
 const ID_POLL_MS = 10;
 const ID_WAIT_MS_MAX = 1_000;
@@ -17,6 +19,11 @@ interface Attempt {
   readonly again: NodeJS.Timeout;
 }
 
+interface Insistence {
+  readonly each?: () => void;
+  readonly over?: () => void;
+}
+
 /**
  * Moves a connection that this side dialled to another local address (RFC 9000 9.2):
  *
@@ -26,6 +33,7 @@ interface Attempt {
 export class Migration {
   readonly #native: NativeConnection;
   #attempt: Attempt | undefined;
+  #insisting: NodeJS.Timeout | undefined;
 
   readonly #send: () => void;
 
@@ -33,6 +41,27 @@ export class Migration {
   constructor(native: NativeConnection, send: () => void) {
     this.#native = native;
     this.#send = send;
+  }
+
+  /**
+   * Challenges the peer for some seconds on a path that has just come into use, or gone out of it.
+   * Calls `each` each time and `over` at the end, unless another path comes in between.
+   */
+  insist(local: NativeHost, remote: NativeHost, { each, over }: Insistence = {}): void {
+    let left = INSIST_COUNT;
+    const insistOnce = (): void => {
+      if (left === 0) {
+        clearInterval(this.#insisting);
+        over?.();
+        return;
+      }
+      left -= 1;
+      this.probeAgain(local, remote);
+      each?.();
+    };
+    clearInterval(this.#insisting);
+    this.#insisting = setInterval(insistOnce, PROBE_AGAIN_MS);
+    insistOnce();
   }
 
   /** Ids for the next path may still be on their way, right after the handshake or another move. */
@@ -87,6 +116,7 @@ export class Migration {
 
   /** The connection is over. */
   abandon(): void {
+    clearInterval(this.#insisting);
     this.#end()?.reject(new QuicError('closed', 'the connection was closed while it moved'));
   }
 

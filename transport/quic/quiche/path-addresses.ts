@@ -8,7 +8,8 @@ import type { NativeHost } from './native.js';
  * port, or an address is gone, nothing is ever acknowledged there, and more than two lost packets stay
  * lost. Therefore, once quiche has validated the new address, it is shown the new one under the name
  * of the first and the other way round: it goes back to the first path, which now leads to the new
- * address, and finds out what was lost.
+ * address, and finds out what was lost. The name of the second path leads to the new address as well,
+ * until what was lost there in the meantime is found out (`Paths`).
  *
  * A path whose validation failed, because a challenge and its repetitions were lost, is dead for
  * quiche: a packet from there ends the connection with InvalidState. The address gets another name
@@ -51,7 +52,12 @@ export class PathAddresses {
     this.#isSettled = false;
   }
 
-  /** The engine is back on the first path. */
+  /** The name of the second path, from where the peer is until the engine is back on the first. */
+  get secondName(): NativeHost | undefined {
+    return this.#exchanged?.name;
+  }
+
+  /** The engine is back on the first path, and the second has nothing more to send. */
   settle(): void {
     this.#isSettled = true;
   }

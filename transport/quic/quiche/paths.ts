@@ -16,6 +16,8 @@ export interface PathsOwner extends ConnectionIdsOwner {
   /** Throws `QuicError` with code `closed` when the connection cannot move any more. */
   assertUsable(): void;
   markDirty(): void;
+  /** Sends the peer a packet that it acknowledges. */
+  ask(): void;
   /** Packets go from here to there from now on. */
   onPathChanged(local: NativeHost, remote: NativeHost): void;
 }
@@ -48,6 +50,8 @@ export class Paths {
   /** Paths that quiche has had; it forgets none of them. */
   #count = 1;
   #isRebound = false;
+  /** The engine is back on the first path, and the second is asked for what it lost. */
+  #isRecovering = false;
   /** Where the peer seems to be, as long as it has not answered from there. */
   #unproven: { readonly local: NativeHost; readonly name: NativeHost } | undefined;
 
@@ -80,7 +84,7 @@ export class Paths {
    * may be sent: what is lost on the other stays lost.
    */
   get isRebound(): boolean {
-    return this.#isRebound;
+    return this.#isRebound || (this.#unproven !== undefined && this.#isAhead());
   }
 
   /** True when there is hardly room for another path. */
@@ -160,6 +164,11 @@ export class Paths {
     this.#engineInfo = { ...this.#engineInfo, to: this.#firstLocal };
     this.#onNewPath();
     this.#owner.onPathChanged(local, this.#first);
+    // The peer follows when it hears a packet that is no probe (RFC 9000 9.3), which a side that only
+    // listens may not send for long, and a single one may be lost. The challenges that go with it go by
+    // the name of the new path: one that is lost too often is the end of its path, and that must not
+    // be the first.
+    this.#migration.insist(local, this.#first, { each: () => this.#owner.ask() });
   }
 
   /** Returns false when there are more events than one turn looks at. */
@@ -183,13 +192,38 @@ export class Paths {
     this.#migration.onPathEvent(event);
     if (event.type === 'New') {
       this.#onNewPath();
-      // A path that this side opened is probed by its migration.
-      if (this.#isRebound) this.#unproven = { local: event.local, name: event.peer };
+      // A path that this side opened is probed by its migration, and no event of quiche.
+      this.#unproven = { local: event.local, name: event.peer };
     } else if (event.type === 'Validated') this.#unproven = undefined;
     else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
-    else if (event.type === 'FailedValidation') this.#onFailed(event.peer);
+    else if (event.type === 'FailedValidation') {
+      this.#onFailed(event.peer);
+      if (this.#owner.isServer) this.#migration.insist(event.local, event.peer);
+    }
     // quiche calls its local address `old`, and the peer's `new`.
     else if (event.type === 'PeerMigrated') this.#onPeerMigrated(event.old, event.new);
+  }
+
+  /** The engine sends on a path whose other end has not answered from there. */
+  #isAhead(): boolean {
+    const name = this.#unproven?.name;
+    return this.#native.pathStats().some(({ active, peerHost }) => {
+      return active && name !== undefined && isSame(peerHost, name);
+    });
+  }
+
+  /**
+   * What was on its way on a path that the engine has left: of its last packets quiche sends the first
+   * two again, and the others never, unless a later one is acknowledged. A challenge is such a one.
+   */
+  #recover(local: NativeHost, name: NativeHost): void {
+    this.#isRecovering = true;
+    this.#migration.insist(local, name, { over: () => this.#endRecovery() });
+  }
+
+  #endRecovery(): void {
+    this.#isRecovering = false;
+    this.#addresses.settle();
   }
 
   #onFailed(name: NativeHost): void {
@@ -208,10 +242,14 @@ export class Paths {
   }
 
   #onPeerMigrated(local: NativeHost, name: NativeHost): void {
+    // Heard under the name of the path that was left: the peer is at its first address again.
+    if (this.#isRecovering) this.#endRecovery();
     const remote = this.#addresses.wireOf(name);
     if (isSame(name, this.#first)) {
       this.#isRebound = false;
-      this.#addresses.settle();
+      const { secondName } = this.#addresses;
+      if (secondName === undefined) this.#addresses.settle();
+      else this.#recover(local, secondName);
     } else {
       this.#isRebound = true;
       this.#addresses.exchange(remote, name);

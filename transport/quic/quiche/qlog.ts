@@ -54,8 +54,13 @@ export class Qlog {
   }
 
   #write(record: object): void {
-    const text = `${RECORD_SEPARATOR}${JSON.stringify(record)}\n`;
+    const text = `${RECORD_SEPARATOR}${JSON.stringify(record, numbersWhole)}\n`;
     this.#writtenBytes += text.length;
     this.#stream.write(text);
   }
+}
+
+/** quiche counts connection ids in BigInt, which JSON does not know. */
+function numbersWhole(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
 }
