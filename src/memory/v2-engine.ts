@@ -5,7 +5,6 @@ import type {
   ApplyOutcome,
   DumpRecord,
   Edge,
-  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCounts,
@@ -92,8 +91,8 @@ class V2Source implements SearchSource<GraphVectorIndex> {
     }
   }
 
-  *metadata(): Iterable<readonly [string, JsonObject]> {
-    for (const { id, metadata } of v2Memories(this.#database)) yield [id, metadata];
+  filtered(): Iterable<Memory> {
+    return v2Memories(this.#database);
   }
 
   emptyIndexes(): GraphIndexes {
