@@ -105,11 +105,18 @@ class V2Source implements SearchSource<GraphVectorIndex> {
   }
 }
 
+/** What an owner of the file adds to the transaction of each batch. */
+export interface V2Hooks {
+  /** The commands that changed something, and the index that the store moves to. */
+  readonly beforeCommit?: (changes: readonly LoggedCommand[], lastIndex: number) => void;
+}
+
 /** See `MemoryEngine`; made by `openV2Engine`. */
 export class V2Engine implements MemoryEngine {
   readonly version = 'v2';
   readonly path: string;
   readonly graph: MemoryGraph;
+  readonly #hooks: V2Hooks;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #writer: V2Writer;
@@ -122,7 +129,8 @@ export class V2Engine implements MemoryEngine {
   /** Not while another content is put in, and not after the end. */
   #canLoad = true;
 
-  constructor(database: Database) {
+  constructor(database: Database, hooks: V2Hooks = {}) {
+    this.#hooks = hooks;
     this.path = database.path;
     this.#database = database;
     this.#position = new LogPosition(database);
@@ -180,6 +188,7 @@ export class V2Engine implements MemoryEngine {
             if ('id' in command) this.#journal.record(command.id, index);
           }
           this.#journal.setIndex(lastIndex);
+          this.#hooks.beforeCommit?.(written, lastIndex);
         },
       },
     );
