@@ -82,7 +82,9 @@ export function checkNamespace(namespace: string): void {
     typeof namespace === 'string' &&
     namespace.length > 0 &&
     namespace.length <= NAMESPACE_CHARACTERS_MAX &&
-    !/[\0\u001f]|\p{Surrogate}/u.test(namespace);
+    !namespace.includes('\0') &&
+    !namespace.includes(SEPARATOR) &&
+    !/\p{Surrogate}/u.test(namespace);
   if (isName) return;
   throw new MemoryError(
     'invalid',

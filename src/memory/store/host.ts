@@ -52,6 +52,7 @@ export class StoreHost {
   readonly #exports: Exports;
   readonly #nowMs: () => number;
   #ready: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(settings: ThreadSettings, { nowMs = Date.now, sync }: HostParts = {}) {
     this.#file = StoreFile.open(settings.path, settings);
@@ -65,6 +66,11 @@ export class StoreHost {
     });
     this.#sweep = new Sweep(this.#file, nowMs, () => this.#commit.refusal === undefined);
     this.#exports = new Exports(settings.path, nowMs);
+  }
+
+  /** What a call may find under its feet. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get model(): StoreModel | null {
@@ -100,6 +106,7 @@ export class StoreHost {
   /** Writes what waits, then lets go of the file. */
   async close(): Promise<void> {
     await this.#commit.flush();
+    this.#isClosed = true;
     this.#sweep.stop();
     this.#exports.closeAll();
     this.#log.close();

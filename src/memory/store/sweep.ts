@@ -21,8 +21,9 @@ export class Sweep {
   /** Something may expire earlier than was known. */
   wake(): void {
     clearTimeout(this.#timer);
+    if (this.#isStopped || !this.#canWrite()) return;
     const { nextExpiryMs } = this.#file;
-    if (this.#isStopped || nextExpiryMs === Infinity) return;
+    if (nextExpiryMs === Infinity) return;
     const waitMs = Math.min(SWEEP_INTERVAL_MAX_MS, Math.max(0, nextExpiryMs - this.#nowMs()));
     this.#timer = setTimeout(() => void this.#turn(), waitMs);
     this.#timer.unref();

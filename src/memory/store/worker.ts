@@ -1,6 +1,6 @@
 /** The thread of a store: opens it, answers calls, ends when it is closed. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert } from '../errors.js';
+import { assert, memoryError } from '../errors.js';
 import { StoreHost } from './host.js';
 import {
   sendableError,
@@ -40,7 +40,9 @@ async function answer(store: StoreHost, request: Request & { type: 'call' }): Pr
     const value: unknown = await run(...args, context);
     send({ type: 'done', call, value });
   } catch (error) {
-    send({ type: 'failed', call, error: sendableError(error) });
+    const { path } = workerData as ThreadSettings;
+    const failure = store.isClosed ? memoryError('closed', path) : error;
+    send({ type: 'failed', call, error: sendableError(failure) });
   } finally {
     running.delete(call);
   }
