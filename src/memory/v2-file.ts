@@ -96,10 +96,29 @@ export function checkFormat(database: Database): void {
 /** Columns of `records` in the order that `memoryOf` reads them. */
 export const RECORD_COLUMNS = 'id, body, created_at_ms';
 
+/** Throws `damaged` where bits have changed that SQLite does not check. */
 export function memoryOf(row: readonly unknown[]): Memory {
   const [id, body, createdAtMs] = row;
-  const [content, metadata] = JSON.parse(String(body)) as [string, JsonObject];
+  const parts = contentOf(body);
+  if (parts === undefined) {
+    const sentence = `the memory ${JSON.stringify(id)} is damaged; repair the store or restore it`;
+    throw new MemoryError('damaged', sentence);
+  }
+  const [content, metadata] = parts;
   return { id: String(id), content, metadata, createdAtMs: Number(createdAtMs) };
+}
+
+/** Content and metadata of a memory's body; undefined if it holds none. */
+export function contentOf(body: unknown): readonly [string, JsonObject] | undefined {
+  if (typeof body !== 'string') return undefined;
+  try {
+    const [content, metadata] = JSON.parse(body) as readonly unknown[];
+    const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+    if (typeof content === 'string' && isObject) return [content, metadata as JsonObject];
+  } catch {
+    // Neither JSON nor a list.
+  }
+  return undefined;
 }
 
 /** A memory's body as it is stored. */

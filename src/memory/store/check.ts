@@ -3,12 +3,11 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { embeddingText, textHash } from '../command.js';
 import { Database } from '../database.js';
-import type { JsonObject } from '../engine.js';
 import { MemoryError } from '../errors.js';
 import { openSnapshot } from '../index/snapshot-file.js';
 import { META_TABLE } from '../log-position.js';
 import { parseMemoryKey } from '../memory-key.js';
-import { checkFormat } from '../v2-file.js';
+import { checkFormat, contentOf } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import { EXAMPLES_MAX, INTEGRITY_MESSAGES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { EXPIRY_TABLE } from './store-file.js';
@@ -128,7 +127,7 @@ class Check {
   #records(total: number): void {
     let done = 0;
     for (const [id, body] of this.#database.iterate('SELECT id, body FROM records ORDER BY seq')) {
-      if (bodyOf(body) === undefined) this.#found('unreadable-record', String(id));
+      if (contentOf(body) === undefined) this.#found('unreadable-record', String(id));
       if (parseMemoryKey(String(id)) === undefined) this.#found('foreign-id', String(id));
       done += 1;
       if (done % ROWS_BETWEEN_PROGRESS === 0) this.#progress(done, total);
@@ -150,7 +149,7 @@ class Check {
       const isOurs = model === undefined || (of === model && values.length === dimensions);
       if (!isOurs) this.#found('vector-of-another-model', id);
       if (!values.every(Number.isFinite)) this.#found('vector-not-finite', id);
-      const parts = body === null ? undefined : bodyOf(body);
+      const parts = body === null ? undefined : contentOf(body);
       if (body === null) this.#found('vector-without-record', id);
       else if (parts !== undefined && textHash(embeddingText(...parts)) !== hash) {
         this.#found('vector-of-another-text', id);
@@ -199,17 +198,4 @@ class Check {
     }
     return names.length;
   }
-}
-
-/** Content and metadata of a record's row; undefined if it holds none. */
-export function bodyOf(body: unknown): [string, JsonObject] | undefined {
-  if (typeof body !== 'string') return undefined;
-  try {
-    const [content, metadata] = JSON.parse(body) as readonly unknown[];
-    const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-    if (typeof content === 'string' && isObject) return [content, metadata as JsonObject];
-  } catch {
-    // Neither JSON nor a list.
-  }
-  return undefined;
 }

@@ -9,9 +9,9 @@ import { Database, type SqlValue, syncFile } from '../database.js';
 import { assert, MemoryError, translateError } from '../errors.js';
 import { LogPosition, META_TABLE } from '../log-position.js';
 import { V2Engine } from '../v2-engine.js';
-import { checkFormat, openV2File } from '../v2-file.js';
+import { checkFormat, contentOf, openV2File } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
-import { bodyOf, checkFile, type Progress } from './check.js';
+import { checkFile, type Progress } from './check.js';
 import { EXAMPLES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { StoreLock } from './lock.js';
 import { salvageRows } from './salvage.js';
@@ -178,7 +178,7 @@ class Repair {
       const isSound =
         typeof id === 'string' &&
         commandProblem(name) === undefined &&
-        bodyOf(body) !== undefined &&
+        contentOf(body) !== undefined &&
         typeof createdAtMs === 'number';
       if (!isSound) continue;
       const flag = unparsable === 1 ? 1 : 0;
@@ -212,7 +212,7 @@ class Repair {
   /** Whether a vector is that of its record as it was saved. */
   #hasText(id: string, hash: string): boolean {
     const row = this.#to.get('SELECT body FROM records WHERE id = ?', id);
-    const parts = row === undefined ? undefined : bodyOf(row[0]);
+    const parts = row === undefined ? undefined : contentOf(row[0]);
     return parts !== undefined && textHash(embeddingText(...parts)) === hash;
   }
 

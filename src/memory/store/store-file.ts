@@ -69,7 +69,7 @@ export class StoreFile {
   /** Throws what `openV2Engine` throws, `locked`, and `invalid` for a file that has to be adopted. */
   static open(path: string, { create, adopt }: StoreFileOptions): StoreFile {
     if (!create && !existsSync(path)) {
-      const sentence = `${path} does not exist; check the path, or open it with create`;
+      const sentence = `${path} does not exist; check the path`;
       throw new MemoryError('not-found', sentence, path);
     }
     const lock = StoreLock.take(path);

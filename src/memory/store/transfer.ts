@@ -161,7 +161,7 @@ class Import {
   readonly #options: TransferOptions;
   readonly #isTrial: boolean;
   #header: Header | undefined;
-  /** Fixed by the first vector where the store has none yet. */
+  /** That of the header where the store has none yet. */
   #model: StoreModel | null;
   #isEnded = false;
   #seen = { records: 0, edges: 0 };
@@ -207,6 +207,7 @@ class Import {
       case 'header':
         if (this.#header !== undefined) throw badLine(number, 'there is a header already');
         this.#header = line.header;
+        this.#model ??= modelOf(line.header);
         return;
       case 'record': {
         // Edges come after all records, else an end might not be there yet.
@@ -244,9 +245,7 @@ class Import {
     const model = this.#header?.model ?? null;
     if (model === null) throw badLine(number, 'it has a vector, but the header names no model');
     return checked(number, () => {
-      const vector = checkedVector({ model, values }, this.#model, undefined);
-      this.#model ??= { model, dimensions: values.length };
-      return { vector };
+      return { vector: checkedVector({ model, values }, this.#model, undefined) };
     });
   }
 
@@ -274,6 +273,10 @@ class Import {
       this.#skipped += 1;
     }
   }
+}
+
+function modelOf({ model, dimensions }: Header): StoreModel | null {
+  return model === null || dimensions === null ? null : { model, dimensions };
 }
 
 /** What is refused, with the number of the line. */

@@ -1,6 +1,7 @@
 /** The store as its thread has it, with the clock and the disk in the hands of the test. */
 import { describe, expect, it } from 'vitest';
 
+import { Database } from '../../../../src/memory/database.js';
 import { memoryError as errorOf } from '../../../../src/memory/errors.js';
 import { StoreHost } from '../../../../src/memory/store/host.js';
 import type { Operation } from '../../../../src/memory/store/operations.js';
@@ -122,6 +123,30 @@ describe('what expires', () => {
       if (records === 1) break;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    await hosted.host.close();
+  });
+});
+
+describe('a disk that is full', () => {
+  it('refuses what does not fit, and takes what does', async () => {
+    const original = Database.prototype.useWriteAheadLog;
+    // The limit of pages stands for the end of the disk: SQLite reports both as SQLITE_FULL.
+    Database.prototype.useWriteAheadLog = function limited(this: Database): void {
+      original.call(this);
+      this.exec('PRAGMA max_page_count = 60');
+    };
+    const hosted = new Hosted();
+    Database.prototype.useWriteAheadLog = original;
+    const [small, large] = [put('small'), put('large', null, 'x'.repeat(500_000))];
+    // In flight together, so of one batch at first.
+    const [one, two] = await Promise.allSettled([hosted.write(small), hosted.write(large)]);
+    expect(one.status).toBe('fulfilled');
+    expect(two).toMatchObject({ reason: memoryError('disk-full', /free space/) });
+    expect(await hosted.write(put('later'))).toEqual([true]);
+    await hosted.host.close();
+    hosted.host = hosted.open();
+    expect(await hosted.listed()).toEqual(['later', 'small']);
+    expect(await hosted.write(large)).toEqual([true]);
     await hosted.host.close();
   });
 });

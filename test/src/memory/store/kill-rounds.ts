@@ -2,13 +2,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
+import { RandomStream } from '../../../../sim/world/random.js';
 import { openMemoryStore, type StoreRecord } from '../../../../src/memory/index.js';
 
 export const killWriters = 8;
 
-/** The direction that belongs to one record of one writer. */
+/** The direction that belongs to one record of one writer; no two are near each other. */
 export function killVector(writer: number, number: number): number[] {
-  return [1, writer, number, (writer * 7919 + number * 104_729) % 1000];
+  const random = new RandomStream(writer * 1_000_000 + number, 'vector');
+  return Array.from({ length: 24 }, () => Math.fround(random.fraction() - 0.5));
 }
 
 export interface KillRounds {
@@ -119,8 +121,15 @@ async function checkLast(
   last: number,
 ): Promise<void> {
   const namespace = `writer ${writer}`;
-  const [hit] = await store.search({ vector: killVector(writer, last), namespace, limit: 1 });
-  if (hit?.id !== String(last)) throw new Error(`the vector of ${last} of ${namespace} is lost`);
+  const vector = killVector(writer, last);
+  const stored = await store.get(String(last), { namespace, vector: true });
+  if (stored?.vector?.values.join() !== Float32Array.from(vector).join()) {
+    throw new Error(`the vector of ${last} of ${namespace} is lost`);
+  }
+  const [hit] = await store.search({ vector, namespace, limit: 1 });
+  if (hit?.id !== String(last)) {
+    throw new Error(`the vector of ${last} of ${namespace} finds ${hit?.id}, with ${hit?.score}`);
+  }
   if (last === 1 || (last - 1) % 10 === 5) return;
   const { neighbours } = await store.graph.neighbours(String(last), {
     namespace,
