@@ -8,6 +8,7 @@ import { commandProblem, embeddingText, textHash } from '../command.js';
 import { Database, type SqlValue, syncFile } from '../database.js';
 import { assert, MemoryError, translateError } from '../errors.js';
 import { LogPosition, META_TABLE } from '../log-position.js';
+import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
 import { V2Engine } from '../v2-engine.js';
 import { checkFormat, contentOf, openV2File } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
@@ -175,8 +176,9 @@ class Repair {
       const [seq = null, id = null, body = null, createdAtMs = null, unparsable, v1Row = null] =
         row;
       const name = { type: 'deleteMemory', id: String(id), timestampMs: 0 } as const;
+      const key = keyOf(id);
       const isSound =
-        typeof id === 'string' &&
+        key !== null &&
         commandProblem(name) === undefined &&
         contentOf(body) !== undefined &&
         typeof createdAtMs === 'number';
@@ -184,7 +186,7 @@ class Repair {
       const flag = unparsable === 1 ? 1 : 0;
       const packed = v1Row instanceof Uint8Array ? v1Row : null;
       const sql = `INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)`;
-      this.#to.run(sql, seq, id, body, createdAtMs, flag, packed);
+      this.#to.run(sql, seq, key, body, createdAtMs, flag, packed);
     }
   }
 
@@ -192,11 +194,11 @@ class Repair {
     const columns = ['id', 'model', 'text_hash', 'vector'];
     for (const row of salvageRows(this.#from, 'vectors', columns)) {
       this.#step();
-      const [, id = null, model = null, hash = null, bytes = null] = row;
-      if (typeof model !== 'string' || typeof hash !== 'string') continue;
+      const [, name, model = null, hash = null, bytes = null] = row;
+      const id = keyOf(name);
+      if (id === null || typeof model !== 'string' || typeof hash !== 'string') continue;
       if (!(bytes instanceof Uint8Array) || bytes.length === 0 || bytes.length % 4 !== 0) continue;
-      if (!vectorOfBytes(bytes).every(Number.isFinite) || !this.#hasText(String(id), hash))
-        continue;
+      if (!vectorOfBytes(bytes).every(Number.isFinite) || !this.#hasText(id, hash)) continue;
       this.#to.run('INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)', id, model, hash, bytes);
     }
     // One model a store: that of most vectors, should a page have brought up another.
@@ -220,20 +222,15 @@ class Repair {
     const columns = ['from_id', 'to_id', 'relation', 'weight', 'created_at_ms', 'v1_row'];
     for (const row of salvageRows(this.#from, 'edges', columns)) {
       this.#step();
-      const [
-        seq = null,
-        from = null,
-        to = null,
-        relation = null,
-        weight,
-        createdAtMs,
-        v1Row = null,
-      ] = row;
+      const [seq = null, start, end, relation = null, weight, createdAtMs, v1Row = null] = row;
+      const [from, to] = [keyOf(start), keyOf(end)];
       const isSound =
         typeof relation === 'string' &&
         typeof weight === 'number' &&
         weight >= 0 &&
         weight <= 1 &&
+        from !== null &&
+        to !== null &&
         this.#has(from) &&
         this.#has(to);
       if (!isSound) continue;
@@ -244,14 +241,15 @@ class Repair {
     }
   }
 
-  #has(id: SqlValue): boolean {
+  #has(id: string): boolean {
     return this.#to.get('SELECT 1 FROM records WHERE id = ?', id) !== undefined;
   }
 
   #copyExpiries(): void {
     const rows = this.#readable(`SELECT id, expires_at_ms FROM ${EXPIRY_TABLE}`);
-    for (const [id = null, expiresAtMs = null] of rows) {
-      if (typeof expiresAtMs !== 'number' || !this.#has(id)) continue;
+    for (const [name, expiresAtMs = null] of rows) {
+      const id = keyOf(name);
+      if (id === null || typeof expiresAtMs !== 'number' || !this.#has(id)) continue;
       this.#to.run(`INSERT OR IGNORE INTO ${EXPIRY_TABLE} VALUES (?, ?)`, id, expiresAtMs);
     }
   }
@@ -296,8 +294,9 @@ class Repair {
 
   #lostIds(): string[] {
     const lost: string[] = [];
-    for (const [id = null] of this.#readable('SELECT id FROM records')) {
-      if (lost.length < EXAMPLES_MAX && !this.#has(id)) lost.push(String(id));
+    for (const [name] of this.#readable('SELECT id FROM records')) {
+      const id = keyOf(name);
+      if (id !== null && lost.length < EXAMPLES_MAX && !this.#has(id)) lost.push(id);
     }
     return lost;
   }
@@ -332,3 +331,14 @@ const CARRIED: readonly (readonly [string, readonly string[]])[] = [
   ['kept_rows', ['table_name', 'row_key', 'row']],
   ['quarantine', ['table_name', 'reason', 'from_id', 'to_id', 'relation', 'row']],
 ];
+
+/** The id of a record as a store makes it; null for what can be none. */
+function keyOf(id: SqlValue | undefined): string | null {
+  if (typeof id !== 'string') return null;
+  if (parseMemoryKey(id) !== undefined) return id;
+  try {
+    return memoryKey(DEFAULT_NAMESPACE, id);
+  } catch {
+    return null;
+  }
+}

@@ -18,42 +18,43 @@ export function* salvageRows(
   columns: readonly string[],
 ): Generator<SqlValue[]> {
   const select = `SELECT rowid, ${columns.join(', ')} FROM ${table} NOT INDEXED`;
-  let after = Number.MIN_SAFE_INTEGER;
+  let from = Number.MIN_SAFE_INTEGER;
   for (;;) {
-    const forward = readAll(database, `${select} WHERE rowid > ? ORDER BY rowid`, after);
+    const forward = readAll(database, `${select} WHERE rowid >= ? ORDER BY rowid`, from);
     for (let next = forward(); ; next = forward()) {
       if (next === 'end') return;
       if (next === 'damage') break;
       yield next.value;
       // A damaged page may tell any rowid.
-      after = Math.max(after, Number(next.value[0]));
+      from = Math.max(from, Number(next.value[0]) + 1);
     }
-    const found = rowBehind(database, table, select, after);
-    if (found === undefined) break;
-    after = found - 1;
+    const row = rowFrom(database, table, select, from);
+    if (row === undefined) break;
+    yield row;
+    from = Math.max(from, 0, Number(row[0])) + 1;
   }
-  const backward = readAll(database, `${select} WHERE rowid > ? ORDER BY rowid DESC`, after);
+  const backward = readAll(database, `${select} WHERE rowid >= ? ORDER BY rowid DESC`, from);
   for (let next = backward(); typeof next === 'object'; next = backward()) yield next.value;
 }
 
-/** The least rowid behind another one, as far as bisection tells, whose row can be read. */
-function rowBehind(
+/** The first row from a rowid on that can be read, as far as bisection tells. */
+function rowFrom(
   database: Database,
   table: string,
   select: string,
-  after: number,
-): number | undefined {
+  start: number,
+): SqlValue[] | undefined {
   const seek = `SELECT rowid FROM ${table} NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1`;
   const firstFrom = (rowid: number): Read<number> => {
     const read = readAll(database, seek, rowid)();
     return typeof read === 'object' ? { value: Number(read.value[0]) } : read;
   };
-  let from = Math.max(after, 0) + 1;
+  let from = Math.max(start, 0);
   for (let exponent = 0; exponent < DISTANCES_MAX; exponent += 1) {
     let bad = from + (exponent === 0 ? -1 : 2 ** (exponent - 1) - 1);
-    const start = from + 2 ** exponent - 1;
-    if (!Number.isSafeInteger(start)) return undefined;
-    const first = firstFrom(start);
+    const probed = from + 2 ** exponent - 1;
+    if (!Number.isSafeInteger(probed)) return undefined;
+    const first = firstFrom(probed);
     if (first === 'end') return undefined;
     if (first === 'damage') continue;
     let good = first.value;
@@ -64,9 +65,9 @@ function rowBehind(
       if (typeof read !== 'object' || read.value >= good) bad = middle;
     }
     const row = readAll(database, `${select} WHERE rowid = ?`, good)();
-    if (typeof row === 'object') return good;
+    if (typeof row === 'object') return row.value;
     // Only this row: what it holds beside the page is damaged.
-    from = good + 1;
+    from = Math.max(from, good) + 1;
     exponent = -1;
   }
   return undefined;
