@@ -14,8 +14,8 @@ import { DEFAULT_NAMESPACE } from '../memory-key.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import type { StoreModel } from './store-file.js';
 
-export const EXPORT_FORMAT = 'agentic-flow-memory';
-export const EXPORT_VERSION = 1;
+const EXPORT_FORMAT = 'agentic-flow-memory';
+const EXPORT_VERSION = 1;
 
 export interface Header {
   readonly model: string | null;
@@ -24,7 +24,7 @@ export interface Header {
   readonly edges: number;
 }
 
-export interface LineRecord {
+interface LineRecord {
   readonly id: string;
   readonly namespace: string;
   readonly content: string;
@@ -34,7 +34,7 @@ export interface LineRecord {
   readonly vector: Float32Array | null;
 }
 
-export interface LineEdge {
+interface LineEdge {
   readonly from: string;
   readonly to: string;
   readonly type: string;

@@ -12,7 +12,7 @@ export interface PutOperation {
   readonly expiresAtMs: number | null;
 }
 
-export interface DeleteOperation {
+interface DeleteOperation {
   readonly type: 'delete';
   readonly key: string;
 }
@@ -25,7 +25,7 @@ export interface LinkOperation {
   readonly weight: number;
 }
 
-export interface UnlinkOperation {
+interface UnlinkOperation {
   readonly type: 'unlink';
   readonly from: string;
   readonly to: string;

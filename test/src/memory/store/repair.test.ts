@@ -161,16 +161,16 @@ async function repairStoreRefused(path: string): Promise<{ code: string } | unde
 describe('a backup', () => {
   it('is the store of one moment, taken while it is written', async () => {
     const store = await openStore(await storeOf(500));
-    let isDone = false;
+    const state = { isDone: false };
     const writing = (async () => {
-      for (let i = 0; !isDone; i += 1) {
+      for (let i = 0; !state.isDone; i += 1) {
         await store.put({ id: `n${i}`, content: `${i}`, vector: null });
         if (i > 0) await store.link({ from: `n${i}`, to: `n${i - 1}`, type: 'after' });
       }
     })();
     const to = scratch('backup.db');
     const report = await store.backup(to);
-    isDone = true;
+    state.isDone = true;
     await writing;
     expect(await checkStore(to)).toMatchObject({ isWhole: true, records: report.records });
     expect(existsSync(`${to}.new`)).toBe(false);
@@ -215,10 +215,10 @@ describe('a compaction', () => {
     await Promise.all(ids.map((id) => store.delete(id)));
     const { fileBytes, freeBytes } = await store.stats();
     expect(freeBytes).toBeGreaterThan(fileBytes / 2);
-    let isDone = false;
+    const state = { isDone: false };
     let answered = 0;
-    const compacting = store.compact().finally(() => (isDone = true));
-    while (!isDone) {
+    const compacting = store.compact().finally(() => (state.isDone = true));
+    while (!state.isDone) {
       const [hit] = await store.search({ vector: direction(2999), limit: 1 });
       expect(hit?.score).toBeCloseTo(1, 5);
       answered += 1;
