@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { RandomStream } from '../../../../sim/world/random.js';
 import { openMemoryStore, type StoreRecord } from '../../../../src/memory/index.js';
 
-export const killWriters = 8;
+export const killWriters = 24;
 
 /** The direction that belongs to one record of one writer; no two are near each other. */
 export function killVector(writer: number, number: number): number[] {
@@ -41,7 +41,7 @@ export async function killRounds(
   const deleted = new Map<number, Set<number>>();
   for (let round = 1; round <= rounds; round += 1) {
     const setting = SETTINGS[round % SETTINGS.length]!;
-    const told = await killedAfter(path, setting, 5 + random() * 250);
+    const told = await killedAfter(path, setting, 5 + random() * 400);
     for (const line of told) {
       const [writer, number] = line.split(' ').map(Number) as [number, number];
       acknowledged += 1;
