@@ -9,6 +9,7 @@ import { SEARCH_HITS_MAX } from './limits.js';
 import { type Filtered, MetadataIndex } from './metadata-index.js';
 import { byScore } from './nearest.js';
 import type { RankedHit } from './ranked-search.js';
+import type { TextIndex } from './text/text-index.js';
 import type { VectorIndex } from './vector-index.js';
 import type { VectorIndexes } from './vector-indexes.js';
 import { WordIndex } from './word-index.js';
@@ -17,6 +18,8 @@ import { WordIndex } from './word-index.js';
 export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
+  /** An index of all texts that was kept, where there is one. */
+  keptWords?(): TextIndex | undefined;
   /** What filters look at. */
   filtered(): Iterable<Filtered>;
   /** No vectors yet. */
@@ -74,6 +77,11 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   /** The vectors, once all have been read. */
   get vectors(): VectorIndexes<Index> | undefined {
     return this.#loading === undefined ? this.#vectors : undefined;
+  }
+
+  /** The index of words, once it was needed. */
+  get words(): TextIndex | undefined {
+    return this.#words?.index;
   }
 
   /** Reads the next of the vectors. True if there are more. */
@@ -138,6 +146,8 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
 
   #wordIndex(): WordIndex {
     if (this.#words === undefined) {
+      const kept = this.#source.keptWords?.();
+      if (kept !== undefined) return (this.#words = new WordIndex(kept));
       this.#words = new WordIndex();
       for (const [id, text] of this.#source.texts()) this.#words.put(id, text);
     }

@@ -7,6 +7,7 @@ import { MemoryError } from '../errors.js';
 import { openSnapshot } from '../index/snapshot-file.js';
 import { META_TABLE } from '../log-position.js';
 import { parseMemoryKey } from '../memory-key.js';
+import { openTextIndex } from '../text/text-file.js';
 import { checkFormat, contentOf } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import { EXAMPLES_MAX, INTEGRITY_MESSAGES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
@@ -33,7 +34,7 @@ export type ProblemKind =
   | 'edge-weight'
   /** An expiry without its record. */
   | 'expiry-without-record'
-  /** A snapshot of the vector index that cannot be used; it is made anew when the store is opened. */
+  /** A file of the index of vectors or words that cannot be used; it is made anew. */
   | 'snapshot';
 
 export interface Problem {
@@ -183,13 +184,13 @@ class Check {
 
   #snapshots(): number {
     const { path } = this.#database;
-    const prefix = `${basename(path)}-vectors-`;
-    const names = readdirSync(dirname(path)).filter((name) => {
-      return name.startsWith(prefix) && !name.endsWith('.new');
-    });
+    const folder = dirname(path);
+    const names = readdirSync(folder).filter((name) => isSnapshotOf(path, name));
     for (const name of names) {
+      const file = join(folder, name);
       try {
-        openSnapshot(join(dirname(path), name)).index.close();
+        if (name.endsWith('-text')) openTextIndex(file);
+        else openSnapshot(file).index.close();
       } catch (error) {
         // A store that is open may replace it at this moment.
         if (error instanceof MemoryError && error.code === 'not-found') continue;
@@ -198,4 +199,10 @@ class Check {
     }
     return names.length;
   }
+}
+
+/** Whether a file beside a store is one that spares it from reading all vectors or texts. */
+export function isSnapshotOf(storePath: string, name: string): boolean {
+  const own = basename(storePath);
+  return name === `${own}-text` || (name.startsWith(`${own}-vectors-`) && !name.endsWith('.new'));
 }

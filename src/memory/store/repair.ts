@@ -3,7 +3,7 @@
  * under another name.
  */
 import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { commandProblem, embeddingText, textHash } from '../command.js';
 import { Database, type SqlValue, syncFile } from '../database.js';
 import { assert, MemoryError, translateError } from '../errors.js';
@@ -12,7 +12,7 @@ import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
 import { V2Engine } from '../v2-engine.js';
 import { checkFormat, contentOf, openV2File } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
-import { checkFile, type Progress } from './check.js';
+import { checkFile, isSnapshotOf, type Progress } from './check.js';
 import { EXAMPLES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { StoreLock } from './lock.js';
 import { salvageRows } from './salvage.js';
@@ -105,9 +105,8 @@ function exchange(path: string, temporary: string): string {
   rmSync(`${path}-shm`, { force: true });
   renameSync(temporary, path);
   syncFile(dirname(path), 'must-exist');
-  const prefix = `${basename(path)}-vectors-`;
   for (const name of readdirSync(dirname(path))) {
-    if (name.startsWith(prefix)) rmSync(join(dirname(path), name), { force: true });
+    if (isSnapshotOf(path, name)) rmSync(join(dirname(path), name), { force: true });
   }
   return kept;
 }

@@ -56,6 +56,7 @@ export class StoreFile {
     this.#lock = lock;
     this.#position = new LogPosition(database);
     this.engine = new V2Engine(database, {
+      keepsTextIndex: true,
       beforeCommit: (changes, lastIndex) => this.#beforeCommit(changes, lastIndex),
     });
     try {
