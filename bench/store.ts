@@ -1,7 +1,7 @@
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type MemoryStore, openMemoryStore } from '../src/memory/index.js';
+import { type MemoryStore, openMemoryStore, type StoreQuery } from '../src/memory/index.js';
 import { RandomStream } from '../sim/world/random.js';
 import type { Bench, Measurements } from './harness.js';
 
@@ -37,7 +37,8 @@ const settings: readonly Setting[] = [
  * A store of its own in the temporary folder. `puts`: records with vectors of 384 components that are
  * acknowledged, so synced; `puts-a-sync`: how many share one; `turn-max`: the longest turn of the caller's
  * event loop meanwhile. `search-max`: the longest search while a store is compacted that has lost nine of
- * ten records, beside `search-usual`, the median of before. `syncs`: what the disk does alone, 4 KiB each.
+ * ten records, beside `search-usual`, the median of before. `search-namespace` and `search-time`: medians of
+ * searches in one namespace of ten and in a tenth of the time, each after a write. `syncs`: what the disk does alone, 4 KiB each.
  */
 export function storeBench(size: StoreBenchSize = usual): Bench {
   return {
@@ -51,11 +52,15 @@ export function storeBench(size: StoreBenchSize = usual): Bench {
       'search-usual': 'ms',
       'search-max': 'ms',
       compaction: 's',
+      'search-all': 'ms',
+      'search-namespace': 'ms',
+      'search-time': 'ms',
     },
     subjects: [
       diskSubject(),
       ...settings.map((setting) => putSubject(setting, size)),
       compactionSubject(size.compacted),
+      conditionsSubject(size.compacted),
     ],
     ratios: [],
   };
@@ -148,6 +153,47 @@ function compactionSubject(records: number): Bench['subjects'][number] {
         };
       }),
   };
+}
+
+/** Each search comes after a write, so that nothing is remembered. */
+function conditionsSubject(records: number): Bench['subjects'][number] {
+  const random = new RandomStream(1, 'conditions');
+  const create = (number: number): ReturnType<typeof recordOf> & Placed => {
+    const namespace = number % 10 === 0 ? 'default' : `n${number % 10}`;
+    return { ...recordOf(random, number), namespace, timestamp: number };
+  };
+  return {
+    name: 'one of ten namespaces',
+    run: () =>
+      withStore({ maxBatch: 1000, maxDelayMs: 0 }, async (store) => {
+        for (let from = 0; from < records; from += 500) {
+          await store.putMany(Array.from({ length: 500 }, (_, at) => create(from + at)));
+        }
+        const median = async (conditions: StoreQuery): Promise<number> => {
+          const times: number[] = [];
+          for (let count = 0; count < 21; count += 1) {
+            const { vector } = recordOf(random, 0);
+            await store.put(create(records));
+            const startedMs = performance.now();
+            const hits = await store.search({ vector, limit: 10, ...conditions });
+            times.push(performance.now() - startedMs);
+            if (hits.length !== 10) throw new Error(`a search found ${hits.length} of 10`);
+          }
+          return times.sort((a, b) => a - b)[10]!;
+        };
+        const created = { fromMs: 0, toMs: records / 10 };
+        return {
+          'search-all': await median({ namespace: null }),
+          'search-namespace': await median({ namespace: 'n3' }),
+          'search-time': await median({ namespace: null, created }),
+        };
+      }),
+  };
+}
+
+interface Placed {
+  readonly namespace: string;
+  readonly timestamp: number;
 }
 
 async function withStore(

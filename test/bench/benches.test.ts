@@ -61,6 +61,7 @@ describe('the benches measure, in small,', () => {
       'as they come, 64 writers': puts,
       '100 or 100 ms, 200 writers': puts,
       'compaction of nine tenths': ['search-usual', 'search-max', 'compaction'],
+      'one of ten namespaces': ['search-all', 'search-namespace', 'search-time'],
     });
     const shared = result.rows.filter(({ metric }) => metric === 'puts-a-sync');
     expect(shared[0]!.median).toBe(1);
