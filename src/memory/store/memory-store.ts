@@ -16,6 +16,7 @@ import {
   BATCH_OPERATIONS_MAX,
   PAGE_RECORDS,
   RECORDS_AT_ONCE_MAX,
+  WAITING_CHARACTERS_MAX,
 } from './limits.js';
 import type { ListOrder, NamespaceCount } from './listing.js';
 import type { Operation, PutOperation } from './operations.js';
@@ -179,6 +180,11 @@ export class MemoryStore {
       (sum, { content, metadata }) => sum + content.length + metadata.length,
       0,
     );
+    if (characters > WAITING_CHARACTERS_MAX) {
+      throw invalid(
+        `putMany takes ${WAITING_CHARACTERS_MAX} characters at once, not ${characters}`,
+      );
+    }
     const vectors = records.map(({ vector }) => {
       return vector === undefined || vector === null ? vector : this.#checkedVector(vector);
     });

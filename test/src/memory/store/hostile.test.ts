@@ -52,6 +52,13 @@ describe('records that are none', () => {
         memoryError('invalid', words),
       );
     }
+    const many = Array.from({ length: 10_001 }, (_, i) => ({ id: `${i}`, content: '' }));
+    await expect(store.putMany(many)).rejects.toThrow(memoryError('invalid', /10000 records/));
+    const long = { content: 'x'.repeat(3_900_000), vector: null };
+    const large = Array.from({ length: 17 }, (_, i) => ({ id: `${i}`, ...long }));
+    await expect(store.putMany(large)).rejects.toThrow(
+      memoryError('invalid', /64000000 characters/),
+    );
     expect((await store.list()).records.map(({ id }) => id)).toEqual(['good']);
     expect((await store.search({ vector: [1, 2, 3] }))[0]?.id).toBe('good');
     expect(await store.check()).toMatchObject({ isWhole: true });
@@ -167,7 +174,7 @@ describe('a file that is none of a store', () => {
     await store.compact();
     await store.close();
     const whole = readFileSync(path);
-    for (let round = 0; round < 25; round += 1) {
+    for (let round = 0; round < 15; round += 1) {
       const damaged = scratch('damaged.db');
       const bytes = Buffer.from(whole);
       for (let flips = 0; flips <= round; flips += 1) {

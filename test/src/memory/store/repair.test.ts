@@ -89,7 +89,7 @@ describe('a store with holes', () => {
     const random = new RandomStream(seed(), 'holes');
     const whole = await storeOf(400);
     const pages = statSync(whole).size / PAGE_BYTES;
-    for (let round = 0; round < 12; round += 1) {
+    for (let round = 0; round < 8; round += 1) {
       const path = scratch('holed.db');
       writeFileSync(path, readFileSync(whole));
       // Never the first page: without it the file is no database any more.
