@@ -9,6 +9,7 @@ import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
+import { storeBench } from './store.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
@@ -31,6 +32,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'raft-processes': () => raftProcessesBench(),
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
+  store: () => storeBench(),
   text: () => textBench(),
   transport: () => transportBench(),
   workers: () => workersBench(),

@@ -6,6 +6,7 @@ import type { Walk } from '../client/index.js';
 import type { Direction, Parameters, ResultValue } from '../memory/index.js';
 import { print, withConnection } from './connection.js';
 import { ExitError } from './failure.js';
+import { jsonObjectOf } from './json-argument.js';
 import { firstLine, reading } from './memory-reading.js';
 import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
@@ -71,19 +72,6 @@ function withWalk(command: Command): Command {
 function directionOf(text: string): Direction {
   if (text === 'out' || text === 'in' || text === 'both') return text;
   throw new InvalidArgumentError(`'${text}' is not out, in or both.`);
-}
-
-function jsonObjectOf(text: string): Parameters {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new InvalidArgumentError('it is not JSON.');
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Parameters;
-  }
-  throw new InvalidArgumentError('it must be a JSON object.');
 }
 
 function walkOf({ direction, relation = [] }: WalkFlags): Walk {

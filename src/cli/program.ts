@@ -10,6 +10,7 @@ import { addNodeCommands } from './node.js';
 import { addRecoverCommand } from './recover.js';
 import { addRolloutCommands } from './rollout.js';
 import { addSimCommands } from './sim.js';
+import { addStoreCommands } from './store.js';
 import { addSwarmCommands } from './swarm.js';
 
 export function buildProgram(): Command {
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
   addSwarmCommands(program);
   addNodeCommands(program);
   addMemoryCommands(program);
+  addStoreCommands(program);
   addRolloutCommands(program);
   addMigrateCommand(program);
   addRecoverCommand(program);

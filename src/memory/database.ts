@@ -156,11 +156,14 @@ export class Database {
     this.#guard(() => this.#connection.close());
   }
 
-  /** Moves the write-ahead log into the file as far as readers let it; waits for nobody. */
-  checkpoint(): void {
+  /**
+   * Moves the write-ahead log into the file as far as readers let it; waits for nobody. `TRUNCATE` also
+   * empties the log, and waits for readers as long as for any lock.
+   */
+  checkpoint(mode: 'PASSIVE' | 'TRUNCATE' = 'PASSIVE'): void {
     if (!this.#connection.isOpen) return;
     try {
-      this.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      this.exec(`PRAGMA wal_checkpoint(${mode})`);
     } catch (error) {
       // The file cannot take it now; all is safe in the log.
       if (!(error instanceof MemoryError) || error.code !== 'disk-full') throw error;

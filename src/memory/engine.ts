@@ -99,6 +99,12 @@ export interface MetadataFilter {
     | { readonly from?: number; readonly to?: number };
 }
 
+/** Milliseconds since 1970, both ends included; without an end: no bound there. */
+export interface TimeRange {
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+}
+
 export interface SearchQuery {
   readonly text: string;
   readonly vector: ModelVector | null;
@@ -106,6 +112,10 @@ export interface SearchQuery {
   readonly limit: number;
   /** Only memories with such metadata. */
   readonly filter?: MetadataFilter | undefined;
+  /** Only memories of this namespace (`memory-key.ts`). */
+  readonly namespace?: string | undefined;
+  /** Only memories of this time. */
+  readonly created?: TimeRange | undefined;
   /**
    * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
    * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.

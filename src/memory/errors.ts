@@ -17,6 +17,10 @@ export type MemoryErrorCode =
   | 'io'
   /** The embedding worker died, refused or is overloaded; the call may be tried again. */
   | 'embedder'
+  /** Too many calls wait; the call may be tried again. */
+  | 'overloaded'
+  /** The store was closed, or stopped by an error that its message names. */
+  | 'closed'
   /** The caller or the data breaks a rule that the message names. */
   | 'invalid';
 
@@ -77,6 +81,8 @@ const ADVICE: Readonly<Record<MemoryErrorCode, string>> = {
   locked: 'is in use by another process; stop it or wait',
   io: 'cannot be read or written, the operating system reports an error; check the disk',
   embedder: 'cannot be embedded',
+  overloaded: 'has too many calls waiting; try again later',
+  closed: 'is closed; open it again',
   invalid: 'cannot be used',
 };
 

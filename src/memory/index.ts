@@ -11,9 +11,11 @@ export { createHttpEmbedder, type HttpEmbedderOptions } from './embedders/http-e
 export type * from './engine.js';
 export { MemoryError, type MemoryErrorCode } from './errors.js';
 export * from './graph/index.js';
+export { DEFAULT_NAMESPACE, memoryKey, type NamespacedId, parseMemoryKey } from './memory-key.js';
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
+export * from './store/index.js';
 export * from './text/index.js';
 export { openV1Engine, type V1Engine } from './v1-engine.js';
 export { openV2Engine, type V2Engine } from './v2-engine.js';

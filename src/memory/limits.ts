@@ -2,6 +2,8 @@
 
 /** Longest memory id, relation or model name. */
 export const NAME_CHARACTERS_MAX = 4096;
+/** Longest name of a namespace. */
+export const NAMESPACE_CHARACTERS_MAX = 256;
 /** Longest content of a memory that a command may carry. */
 export const CONTENT_CHARACTERS_MAX = 4_000_000;
 /** Longest JSON text of a command's metadata. */
@@ -36,6 +38,8 @@ export const FILTER_VALUES_MAX = 1000;
 export const FILTER_VALUE_CHARACTERS_MAX = 1024;
 /** Filters whose memories are remembered until the next write. */
 export const FILTERS_REMEMBERED_MAX = 16;
+/** Entries of a block of the index of times; one more, and it is divided. */
+export const TIME_BLOCK_ENTRIES_MAX = 512;
 /** Candidates of each list that a fusion or a choice by diversity has at least, */
 export const CANDIDATES_MIN = 100;
 /** and the longest answer that is remembered. */

@@ -111,6 +111,11 @@ export class LogPosition {
       return { outcomes, changes };
     }
     const outcomes = this.#database.transaction(() => {
+      if (this.appliedIndex !== known) {
+        const { path } = this.#database;
+        const sentence = `${path} was written by somebody else meanwhile; have one process open it at a time`;
+        throw new MemoryError('locked', sentence, path);
+      }
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.outcome(index, position);
         const outcome = commandProblem(command) === undefined ? applyOne(command) : 'invalid';

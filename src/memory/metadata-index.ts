@@ -1,5 +1,16 @@
-/** Which memories have which metadata, for filters: top-level fields, and each item of a list. */
-import type { FilterValue, JsonObject, JsonValue, MetadataFilter } from './engine.js';
+/**
+ * Which memories have which metadata, namespace and time, for filters: of the metadata top-level fields,
+ * and each item of a list.
+ */
+import type {
+  FilterValue,
+  JsonObject,
+  JsonValue,
+  Memory,
+  MetadataFilter,
+  SearchQuery,
+  TimeRange,
+} from './engine.js';
 import { MemoryError } from './errors.js';
 import {
   FILTER_FIELDS_MAX,
@@ -7,19 +18,34 @@ import {
   FILTER_VALUES_MAX,
   FILTERS_REMEMBERED_MAX,
 } from './limits.js';
+import { checkNamespace, namespaceOf } from './memory-key.js';
+import { TimeIndex } from './time-index.js';
 
 type Ids = ReadonlySet<string>;
+
+/** What of a memory filters look at. */
+export type Filtered = Pick<Memory, 'id' | 'metadata' | 'createdAtMs'>;
+
+/** The conditions of a query, all of which must hold. */
+export type Conditions = Pick<SearchQuery, 'filter' | 'namespace' | 'created'>;
 
 export class MetadataIndex {
   /** By field and value; what no memory has is not there. */
   readonly #fields = new Map<string, Map<FilterValue, Set<string>>>();
   /** The fields and values of each memory, to take them out again. */
   readonly #entries = new Map<string, readonly (readonly [string, FilterValue])[]>();
-  /** Answers since the last change, by the text of their filter. */
+  readonly #namespaces = new Map<string, Set<string>>();
+  readonly #times = new TimeIndex();
+  /** Answers since the last change, by the text of their conditions. */
   readonly #remembered = new Map<string, Ids>();
 
-  put(id: string, metadata: JsonObject): void {
+  put({ id, metadata, createdAtMs }: Filtered): void {
     this.delete(id);
+    const namespace = namespaceOf(id);
+    const members = this.#namespaces.get(namespace);
+    if (members === undefined) this.#namespaces.set(namespace, new Set([id]));
+    else members.add(id);
+    this.#times.put(id, createdAtMs);
     const entries = [...entriesOf(metadata)];
     this.#entries.set(id, entries);
     for (const [field, value] of entries) {
@@ -40,19 +66,28 @@ export class MetadataIndex {
       if (ids?.size === 0) values?.delete(value);
       if (values?.size === 0) this.#fields.delete(field);
     }
-    this.#entries.delete(id);
+    if (!this.#entries.delete(id)) return;
+    const namespace = namespaceOf(id);
+    const members = this.#namespaces.get(namespace);
+    members?.delete(id);
+    if (members?.size === 0) this.#namespaces.delete(namespace);
+    this.#times.delete(id);
   }
 
   /**
-   * The memories that a filter allows; the same object until something changes. Throws `invalid` for
-   * a filter that is none.
+   * The memories that all conditions allow; the same object until something changes. Throws `invalid`
+   * for a condition that is none.
    */
-  allowed(filter: MetadataFilter): Ids {
-    const conditions = checkFilter(filter);
-    const text = JSON.stringify(filter);
+  allowed({ filter, namespace, created }: Conditions): Ids {
+    const conditions = filter === undefined ? [] : checkFilter(filter);
+    if (namespace !== undefined) checkNamespace(namespace);
+    const times = created === undefined ? undefined : checkRange(created);
+    const text = JSON.stringify([filter, namespace, times]);
     const known = this.#remembered.get(text);
     if (known !== undefined) return known;
     const sets = conditions.map(([field, condition]) => this.#matching(field, condition));
+    if (namespace !== undefined) sets.push(this.#namespaces.get(namespace) ?? new Set());
+    if (times !== undefined) sets.push(this.#times.between(times.fromMs, times.toMs));
     // From the smallest on: it bounds how many there can be.
     const [smallest, ...others] = sets.sort((a, b) => a.size - b.size);
     const ids = [...(smallest ?? [])].filter((id) => others.every((other) => other.has(id)));
@@ -126,6 +161,16 @@ function conditionOf(field: string, value: unknown): Condition {
       `{ in: [...] } of at most ${FILTER_VALUES_MAX} of them, and no { from, to } of numbers; a text ` +
       `has at most ${FILTER_VALUE_CHARACTERS_MAX} characters`,
   );
+}
+
+function checkRange(range: TimeRange): { fromMs: number; toMs: number } {
+  const { fromMs, toMs, ...more } = (range ?? {}) as Readonly<Record<string, unknown>>;
+  const isRange = typeof range === 'object' && range !== null && Object.keys(more).length === 0;
+  if (isRange && isBound(fromMs) && isBound(toMs)) {
+    const last = Number.MAX_SAFE_INTEGER;
+    return { fromMs: fromMs ?? -last, toMs: toMs ?? last };
+  }
+  throw new MemoryError('invalid', 'a time range is { fromMs, toMs } of milliseconds since 1970');
 }
 
 function isBound(value: unknown): value is number | undefined {

@@ -3,12 +3,13 @@
  * BM25. Built when first asked, then kept up to date.
  */
 import { embeddingText } from './command.js';
-import type { JsonObject, MemoryCommand, ModelVector, SearchQuery } from './engine.js';
+import type { MemoryCommand, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
-import { MetadataIndex } from './metadata-index.js';
+import { type Filtered, MetadataIndex } from './metadata-index.js';
 import { byScore } from './nearest.js';
 import type { RankedHit } from './ranked-search.js';
+import type { TextIndex } from './text/text-index.js';
 import type { VectorIndex } from './vector-index.js';
 import type { VectorIndexes } from './vector-indexes.js';
 import { WordIndex } from './word-index.js';
@@ -17,7 +18,10 @@ import { WordIndex } from './word-index.js';
 export interface SearchSource<Index extends VectorIndex = VectorIndex> {
   memoryCount(): number;
   texts(): Iterable<readonly [id: string, text: string]>;
-  metadata(): Iterable<readonly [id: string, metadata: JsonObject]>;
+  /** An index of all texts that was kept, where there is one. */
+  keptWords?(): TextIndex | undefined;
+  /** What filters look at. */
+  filtered(): Iterable<Filtered>;
   /** No vectors yet. */
   emptyIndexes(): VectorIndexes<Index>;
   /** Puts all vectors of the store in, in steps; what is put between two steps may be put again. */
@@ -39,9 +43,10 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   }
 
   /** Follows a memory that was committed. */
-  put(id: string, text: string, metadata: JsonObject, vector: ModelVector | null): void {
+  put(memory: Filtered, text: string, vector: ModelVector | null): void {
+    const { id } = memory;
     this.#words?.put(id, text);
-    this.#metadata?.put(id, metadata);
+    this.#metadata?.put(memory);
     this.#memoryCount = undefined;
     this.#vectors?.put(id, vector);
   }
@@ -49,8 +54,8 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   /** What a command that was applied changes of the index. */
   follow(command: MemoryCommand): void {
     if (command.type === 'insertMemory') {
-      const { id, content, metadata, vector } = command;
-      this.put(id, embeddingText(content, metadata), metadata, vector);
+      const { id, content, metadata, vector, timestampMs: createdAtMs } = command;
+      this.put({ id, metadata, createdAtMs }, embeddingText(content, metadata), vector);
     } else if (command.type === 'deleteMemory') {
       this.#words?.delete(command.id);
       this.#metadata?.delete(command.id);
@@ -74,6 +79,11 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
     return this.#loading === undefined ? this.#vectors : undefined;
   }
 
+  /** The index of words, once it was needed. */
+  get words(): TextIndex | undefined {
+    return this.#words?.index;
+  }
+
   /** Reads the next of the vectors. True if there are more. */
   loadNext(): boolean {
     if (this.#vectors === undefined) {
@@ -92,11 +102,13 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   }
 
   /** Hits, best first. Throws `invalid` if the limit is out of range or the filter is none. */
-  search({ text, vector, limit, filter }: SearchQuery): RankedHit[] {
+  search({ text, vector, limit, filter, namespace, created }: SearchQuery): RankedHit[] {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
-    const allowed = filter === undefined ? undefined : this.#metadataIndex().allowed(filter);
+    const conditions = { filter, namespace, created };
+    const isFiltered = Object.values(conditions).some((condition) => condition !== undefined);
+    const allowed = isFiltered ? this.#metadataIndex().allowed(conditions) : undefined;
     const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {
@@ -127,13 +139,15 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   #metadataIndex(): MetadataIndex {
     if (this.#metadata === undefined) {
       this.#metadata = new MetadataIndex();
-      for (const [id, metadata] of this.#source.metadata()) this.#metadata.put(id, metadata);
+      for (const memory of this.#source.filtered()) this.#metadata.put(memory);
     }
     return this.#metadata;
   }
 
   #wordIndex(): WordIndex {
     if (this.#words === undefined) {
+      const kept = this.#source.keptWords?.();
+      if (kept !== undefined) return (this.#words = new WordIndex(kept));
       this.#words = new WordIndex();
       for (const [id, text] of this.#source.texts()) this.#words.put(id, text);
     }

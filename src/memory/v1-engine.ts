@@ -17,7 +17,6 @@ import type {
   DumpRecord,
   Edge,
   InsertMemory,
-  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCommand,
@@ -104,8 +103,8 @@ class V1Source implements SearchSource {
     }
   }
 
-  *metadata(): Iterable<readonly [string, JsonObject]> {
-    for (const { id, metadata } of v1Memories(this.#database)) yield [id, metadata];
+  filtered(): Iterable<Memory> {
+    return v1Memories(this.#database);
   }
 
   emptyIndexes(): VectorIndexes {

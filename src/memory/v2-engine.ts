@@ -5,7 +5,6 @@ import type {
   ApplyOutcome,
   DumpRecord,
   Edge,
-  JsonObject,
   LoggedCommand,
   Memory,
   MemoryCounts,
@@ -38,6 +37,8 @@ import {
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
 import { emptyGraphIndexes, type GraphIndexes, loadVectors } from './v2-vectors.js';
+import type { TextIndex } from './text/text-index.js';
+import { TextSnapshot } from './text-snapshot.js';
 import { vectorOfBytes } from './vector-bytes.js';
 import { VectorJournal } from './vector-journal.js';
 import { type SnapshotLabel, VectorSnapshots } from './vector-snapshots.js';
@@ -71,6 +72,7 @@ interface SourceParts {
   readonly journal: VectorJournal;
   readonly snapshots: VectorSnapshots;
   readonly appliedIndex: () => number;
+  readonly texts: TextSnapshot | undefined;
 }
 
 class V2Source implements SearchSource<GraphVectorIndex> {
@@ -92,8 +94,12 @@ class V2Source implements SearchSource<GraphVectorIndex> {
     }
   }
 
-  *metadata(): Iterable<readonly [string, JsonObject]> {
-    for (const { id, metadata } of v2Memories(this.#database)) yield [id, metadata];
+  keptWords(): TextIndex | undefined {
+    return this.#from.texts?.open();
+  }
+
+  filtered(): Iterable<Memory> {
+    return v2Memories(this.#database);
   }
 
   emptyIndexes(): GraphIndexes {
@@ -106,16 +112,26 @@ class V2Source implements SearchSource<GraphVectorIndex> {
   }
 }
 
+/** What an owner of the file wants of the engine. */
+export interface V2Hooks {
+  /** Keeps the index of words in a file when it is closed. */
+  readonly keepsTextIndex?: boolean;
+  /** In the transaction of a batch: the commands that changed something, and the index that it moves to. */
+  readonly beforeCommit?: (changes: readonly LoggedCommand[], lastIndex: number) => void;
+}
+
 /** See `MemoryEngine`; made by `openV2Engine`. */
 export class V2Engine implements MemoryEngine {
   readonly version = 'v2';
   readonly path: string;
   readonly graph: MemoryGraph;
+  readonly #hooks: V2Hooks;
   readonly #database: Database;
   readonly #position: LogPosition;
   readonly #writer: V2Writer;
   readonly #journal: VectorJournal;
   readonly #snapshots: VectorSnapshots;
+  readonly #texts: TextSnapshot | undefined;
   readonly #search: SearchIndex<GraphVectorIndex>;
   readonly #ranked: RankedSearch;
   readonly #upkeep: VectorUpkeep;
@@ -123,7 +139,8 @@ export class V2Engine implements MemoryEngine {
   /** Not while another content is put in, and not after the end. */
   #canLoad = true;
 
-  constructor(database: Database) {
+  constructor(database: Database, hooks: V2Hooks = {}) {
+    this.#hooks = hooks;
     this.path = database.path;
     this.#database = database;
     this.#position = new LogPosition(database);
@@ -133,21 +150,29 @@ export class V2Engine implements MemoryEngine {
     this.#journal = new VectorJournal(database);
     this.#snapshots = new VectorSnapshots(this.path);
     const appliedIndex = (): number => this.#appliedIndex;
+    const textOf = (id: string): string | undefined => {
+      const memory = this.get(id);
+      return memory === undefined ? undefined : embeddingText(memory.content, memory.metadata);
+    };
+    if (hooks.keepsTextIndex === true) {
+      const [position, journal] = [this.#position, this.#journal];
+      const memoryCount = (): number => this.counts().memories;
+      const source = { storePath: this.path, position, journal, appliedIndex, memoryCount, textOf };
+      this.#texts = new TextSnapshot(source);
+    }
     this.#search = new SearchIndex(
       new V2Source({
         database,
         journal: this.#journal,
         snapshots: this.#snapshots,
         appliedIndex,
+        texts: this.#texts,
       }),
     );
     this.#ranked = new RankedSearch({
       search: (query) => this.#search.search(query),
       appliedIndex,
-      textOf: (id) => {
-        const memory = this.get(id);
-        return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
-      },
+      textOf: (id) => textOf(id) ?? '',
     });
     this.#upkeep = new VectorUpkeep({
       indexes: () => this.#search.vectors,
@@ -155,7 +180,7 @@ export class V2Engine implements MemoryEngine {
       save: async (graph, index, signal) => {
         await this.#snapshots.saveInPieces(graph.graph, this.#label(graph, index), signal);
       },
-      onSaved: (index) => this.#journal.forget(index),
+      onSaved: (index) => this.#forgetChanges(index),
     });
     this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
@@ -181,6 +206,7 @@ export class V2Engine implements MemoryEngine {
             if ('id' in command) this.#journal.record(command.id, index);
           }
           this.#journal.setIndex(lastIndex);
+          this.#hooks.beforeCommit?.(written, lastIndex);
         },
       },
     );
@@ -299,7 +325,11 @@ export class V2Engine implements MemoryEngine {
     for (const graph of settledGraphs(vectors)) {
       this.#snapshots.save(graph.graph, this.#label(graph, index));
     }
-    this.#journal.forget(index);
+    this.#forgetChanges(index);
+  }
+
+  #forgetChanges(index: number): void {
+    this.#journal.forget(this.#texts?.forgettable(index) ?? index);
   }
 
   sync(): void {
@@ -340,6 +370,8 @@ export class V2Engine implements MemoryEngine {
   }
 
   close(): void {
+    const { words } = this.#search;
+    if (this.#canLoad && words !== undefined) this.#texts?.save(words);
     this.#closeVectors(this.#canLoad);
     this.graph.close();
     this.#database.checkpoint();

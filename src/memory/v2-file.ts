@@ -40,12 +40,21 @@ const TABLES = `
   CREATE INDEX quarantine_by_from ON quarantine (from_id);
   CREATE INDEX quarantine_by_to ON quarantine (to_id);`;
 
+/** How a v2 file is opened. */
+export interface V2FileOptions {
+  readonly create?: boolean;
+  /** Makes a new file of which free pages can be given back in steps. */
+  readonly shrinks?: boolean;
+}
+
 /** Opens or creates a v2 file. Throws `not-a-database`, `newer-version` and what `Database.open` does. */
-export function openV2File(path: string, options: { create?: boolean } = {}): Database {
+export function openV2File(path: string, options: V2FileOptions = {}): Database {
   const database = Database.open(path, { create: options.create ?? false });
   try {
     const tables = database.number(`SELECT count(*) FROM sqlite_schema`);
     if (tables === 0 && options.create === true) {
+      // Before the first page is written: later it takes a VACUUM.
+      if (options.shrinks === true) database.exec('PRAGMA auto_vacuum = INCREMENTAL');
       database.useWriteAheadLog();
       createTables(database);
     } else {
@@ -70,7 +79,8 @@ function createTables(database: Database): void {
   });
 }
 
-function checkFormat(database: Database): void {
+/** Throws `not-a-database` and `newer-version`. */
+export function checkFormat(database: Database): void {
   const { path } = database;
   if (database.number('PRAGMA application_id') !== APPLICATION_ID) {
     const sentence = `${path} is no memory store of agentic-flow 2; check the path`;
@@ -86,10 +96,29 @@ function checkFormat(database: Database): void {
 /** Columns of `records` in the order that `memoryOf` reads them. */
 export const RECORD_COLUMNS = 'id, body, created_at_ms';
 
+/** Throws `damaged` where bits have changed that SQLite does not check. */
 export function memoryOf(row: readonly unknown[]): Memory {
   const [id, body, createdAtMs] = row;
-  const [content, metadata] = JSON.parse(String(body)) as [string, JsonObject];
+  const parts = contentOf(body);
+  if (parts === undefined) {
+    const sentence = `the memory ${JSON.stringify(id)} is damaged; repair the store or restore it`;
+    throw new MemoryError('damaged', sentence);
+  }
+  const [content, metadata] = parts;
   return { id: String(id), content, metadata, createdAtMs: Number(createdAtMs) };
+}
+
+/** Content and metadata of a memory's body; undefined if it holds none. */
+export function contentOf(body: unknown): readonly [string, JsonObject] | undefined {
+  if (typeof body !== 'string') return undefined;
+  try {
+    const [content, metadata] = JSON.parse(body) as readonly unknown[];
+    const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
+    if (typeof content === 'string' && isObject) return [content, metadata as JsonObject];
+  } catch {
+    // Neither JSON nor a list.
+  }
+  return undefined;
 }
 
 /** A memory's body as it is stored. */

@@ -69,6 +69,11 @@ export class VectorJournal {
     return rows.map(([id]) => String(id));
   }
 
+  countSince(index: number): number {
+    const sql = `SELECT count(*) FROM ${CHANGES_TABLE} WHERE log_index > ?`;
+    return this.#database.number(sql, index);
+  }
+
   /** Nobody asks for what changed up to this index any more. */
   forget(index: number): void {
     this.#database.transaction(() => {

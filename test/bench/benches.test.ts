@@ -6,6 +6,7 @@ import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
 import { simBench } from '../../bench/sim.js';
+import { storeBench } from '../../bench/store.js';
 import { textBench } from '../../bench/text.js';
 import { transportBench } from '../../bench/transport.js';
 import { RandomStream } from '../../sim/world/random.js';
@@ -48,6 +49,23 @@ describe('the benches measure, in small,', () => {
       '50 asleep': ['tick', 'wake'],
     });
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
+  });
+
+  it('store: puts that share their syncs, and searches while it is compacted', async () => {
+    const result = await runBench(storeBench({ puts: 300, slowPuts: 10, compacted: 500 }), 1);
+    const puts = ['puts', 'puts-a-sync', 'turn-max'];
+    expectMeasured(result, {
+      'the disk alone': ['syncs'],
+      'one sync a put, 1 writer': puts,
+      'as they come, 1 writer': puts,
+      'as they come, 64 writers': puts,
+      '100 or 100 ms, 200 writers': puts,
+      'compaction of nine tenths': ['search-usual', 'search-max', 'compaction'],
+      'one of ten namespaces': ['search-all', 'search-namespace', 'search-time'],
+    });
+    const shared = result.rows.filter(({ metric }) => metric === 'puts-a-sync');
+    expect(shared[0]!.median).toBe(1);
+    expect(shared.at(-1)!.median).toBe(100);
   });
 
   it('graph: what it is asked, and the same of SQL, in agreement', async () => {

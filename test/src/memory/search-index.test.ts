@@ -13,6 +13,7 @@ import { SearchIndex } from '../../../src/memory/search-index.js';
 import { cosine } from '../../../src/memory/vector-bytes.js';
 import { ExactVectorIndex } from '../../../src/memory/vector-index.js';
 import { VectorIndexes } from '../../../src/memory/vector-indexes.js';
+import { memoryKey, parseMemoryKey } from '../../../src/memory/memory-key.js';
 import { seed } from './support.js';
 import { Reference } from './text/reference.js';
 
@@ -20,6 +21,7 @@ interface Held {
   readonly text: string;
   readonly metadata: JsonObject;
   readonly vector: ModelVector | null;
+  readonly createdAtMs: number;
 }
 
 class Store {
@@ -33,8 +35,8 @@ class Store {
     for (const [id, { text }] of this.held) yield [id, text];
   }
 
-  *metadata(): Iterable<readonly [string, JsonObject]> {
-    for (const [id, { metadata }] of this.held) yield [id, metadata];
+  *filtered(): Iterable<{ id: string; metadata: JsonObject; createdAtMs: number }> {
+    for (const [id, { metadata, createdAtMs }] of this.held) yield { id, metadata, createdAtMs };
   }
 
   emptyIndexes(): VectorIndexes {
@@ -63,13 +65,18 @@ const FILTERS: readonly (readonly [MetadataFilter, (metadata: JsonObject) => boo
 ];
 
 /** All memories scored one by one, best first. */
-function expected(store: Store, { text, vector, limit, filter }: SearchQuery): unknown[] {
+function expected(store: Store, query: SearchQuery): unknown[] {
+  const { text, vector, limit, filter, namespace, created } = query;
   const words = new Reference();
   for (const [id, held] of store.held) words.put(id, held.text);
   const ceiling = words.ceilingOf(text);
   const matches = new Map(words.search(text, store.held.size).map(({ id, score }) => [id, score]));
   const passes = FILTERS.find(([one]) => one === filter)?.[1] ?? (() => true);
-  const passing = [...store.held].filter(([, { metadata }]) => passes(metadata));
+  const passing = [...store.held].filter(([id, { metadata, createdAtMs }]) => {
+    const isOf = namespace === undefined || parseMemoryKey(id)?.namespace === namespace;
+    const { fromMs = -Infinity, toMs = Infinity } = created ?? {};
+    return isOf && createdAtMs >= fromMs && createdAtMs <= toMs && passes(metadata);
+  });
   const hits = passing.map(([id, held]) => {
     const isNear =
       vector !== null &&
@@ -101,7 +108,10 @@ const vector = fc.option(
   }),
   { nil: null },
 );
-const id = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+const keys = ['one', 'two', 'default'].flatMap((name) => {
+  return ['a', '\u001fb'].map((own) => memoryKey(name, own));
+});
+const id = fc.constantFrom('c', 'd', ...keys);
 /** One word of a query is nowhere, and counts for the score of the others all the same. */
 const query = fc.record({
   text: text.map((words) => `${words} nowhere`),
@@ -110,7 +120,15 @@ const query = fc.record({
 });
 const filtered = fc.record({
   query,
-  filter: fc.constantFrom(...FILTERS.map(([filter]) => filter)),
+  filter: fc.constantFrom(undefined, ...FILTERS.map(([filter]) => filter)),
+  namespace: fc.constantFrom(undefined, 'default', 'one', 'two', 'three'),
+  created: fc.option(
+    fc.record(
+      { fromMs: fc.integer({ min: 0, max: 9 }), toMs: fc.integer({ min: 0, max: 9 }) },
+      { requiredKeys: [] },
+    ),
+    { nil: undefined },
+  ),
 });
 const metadata = fc.record(
   {
@@ -120,9 +138,9 @@ const metadata = fc.record(
   { requiredKeys: [] },
 );
 const action = fc.oneof(
-  fc.record({ id, text, metadata, vector }),
+  fc.record({ id, text, metadata, vector, createdAtMs: fc.integer({ min: 0, max: 9 }) }),
   query,
-  filtered.map(({ query: asked, filter }) => ({ ...asked, filter })),
+  filtered.map(({ query: asked, ...conditions }) => ({ ...asked, ...conditions })),
 );
 
 describe('the search index', () => {
@@ -134,7 +152,7 @@ describe('the search index', () => {
         for (const step of actions) {
           if ('id' in step) {
             store.held.set(step.id, step);
-            index.put(step.id, step.text, step.metadata, step.vector);
+            index.put(step, step.text, step.vector);
           } else {
             expect(index.search(step)).toEqual(expected(store, step));
           }
@@ -167,6 +185,26 @@ describe('the search index', () => {
     ];
     for (const filter of bad as unknown as MetadataFilter[]) {
       expect(() => index.search({ text: '', vector: null, limit: 1, filter })).toThrow(
+        expect.objectContaining({ code: 'invalid' }),
+      );
+    }
+  });
+
+  it('refuses namespaces and times that are none', () => {
+    const index = new SearchIndex(new Store());
+    const bad: unknown[] = [
+      { namespace: '' },
+      { namespace: 'a\u001fb' },
+      { namespace: 'x'.repeat(257) },
+      { namespace: 1 },
+      { created: 5 },
+      { created: null },
+      { created: { fromMs: Number.NaN } },
+      { created: { toMs: '1' } },
+      { created: { from: 1 } },
+    ];
+    for (const conditions of bad as Partial<SearchQuery>[]) {
+      expect(() => index.search({ text: '', vector: null, limit: 1, ...conditions })).toThrow(
         expect.objectContaining({ code: 'invalid' }),
       );
     }

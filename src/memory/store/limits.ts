@@ -1,0 +1,56 @@
+/** Bounds of a store that a program opens for itself. Units are the last word of each name. */
+
+/** Operations and time that a group commit waits for, when the options do not say, */
+export const BATCH_OPERATIONS = 100;
+export const BATCH_DELAY_MS = 100;
+/** and the most that they may say. */
+export const BATCH_OPERATIONS_MAX = 10_000;
+export const BATCH_DELAY_MAX_MS = 60_000;
+
+/** Calls that the thread has at a time, or twice the operations of a batch if those are more; */
+export const CALLS_UNDER_WAY_MAX = 256;
+/** calls that wait or are under way, from one more on they are refused, */
+export const CALLS_MAX = 10_000;
+/** and the characters of their contents and metadata. */
+export const WAITING_CHARACTERS_MAX = 64_000_000;
+/** Records of one `putMany`, which is one transaction. */
+export const RECORDS_AT_ONCE_MAX = 10_000;
+
+/** Records of one page of a list, when the query does not say, and at most. */
+export const PAGE_RECORDS = 100;
+export const PAGE_RECORDS_MAX = 1000;
+/** Characters after which a page ends. */
+export const PAGE_CHARACTERS_MAX = 4_000_000;
+/** Longest cursor of a list. */
+export const CURSOR_CHARACTERS_MAX = 40_000;
+
+/** Records that expired and are deleted in one transaction. */
+export const SWEEP_RECORDS_MAX = 256;
+/** Longest time between two looks at what has expired: clocks are set, too. */
+export const SWEEP_INTERVAL_MAX_MS = 60_000;
+/** Records of a namespace that are deleted in one transaction. */
+export const DELETED_AT_ONCE_MAX = 256;
+
+/** Tries to take the lock of a store, should others try in the same moment. */
+export const LOCK_TRIES_MAX = 16;
+export const LOCK_TIMEOUT_MS = 250;
+
+/** Exports that a store reads for at a time, and characters of one page of theirs. */
+export const EXPORTS_MAX = 8;
+export const EXPORT_PAGE_CHARACTERS = 262_144;
+
+/** Pages given back in the first slice of a compaction, and how long a slice should take. */
+export const COMPACT_SLICE_PAGES = 64;
+export const COMPACT_SLICE_MAX_MS = 4;
+
+/** Longest line of an import: a content of which each character is escaped, and metadata. */
+export const LINE_BYTES_MAX = 33_554_432;
+/** Lines, and their characters, that are put at once. */
+export const IMPORT_BATCH_LINES = 250;
+export const IMPORT_BATCH_CHARACTERS = 262_144;
+
+/** Examples that a check keeps of each kind of problem, and messages that SQLite gives of damage. */
+export const EXAMPLES_MAX = 10;
+export const INTEGRITY_MESSAGES_MAX = 100;
+/** Rows between two tellings of how far a job is. */
+export const ROWS_BETWEEN_PROGRESS = 1000;

@@ -1,0 +1,213 @@
+/** The file of a store with its engine, and the tables that only a program's own store has. */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Database, syncFile } from '../database.js';
+import type { ApplyOutcome, LoggedCommand, MemoryCommand } from '../engine.js';
+import { MemoryError } from '../errors.js';
+import { LogPosition, OUTCOMES_TABLE } from '../log-position.js';
+import { V2Engine } from '../v2-engine.js';
+import { openV2File } from '../v2-file.js';
+import { StoreLock } from './lock.js';
+
+export const EXPIRY_TABLE = 'agentic_flow_expiry';
+/** Log index up to which this store wrote the file itself. */
+export const OWNER_KEY = 'store_index';
+export const MODEL_KEY = 'store_model';
+export const DIMENSIONS_KEY = 'store_dimensions';
+
+/** The model of a store's vectors; a store has one. */
+export interface StoreModel {
+  readonly model: string;
+  readonly dimensions: number;
+}
+
+export interface StoreFileOptions {
+  /** Makes the file when it is missing. */
+  readonly create: boolean;
+  /** Takes over a file that something else wrote, such as a node or the engine alone. */
+  readonly adopt: boolean;
+}
+
+/** What a store has beside the tables of the engine. */
+export function createStoreTables(database: Database): void {
+  database.exec(
+    `CREATE TABLE IF NOT EXISTS ${EXPIRY_TABLE} (id TEXT PRIMARY KEY,
+       expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
+     CREATE INDEX IF NOT EXISTS agentic_flow_expiry_by_time ON ${EXPIRY_TABLE} (expires_at_ms);
+     CREATE INDEX IF NOT EXISTS agentic_flow_records_by_time ON records (created_at_ms, id)`,
+  );
+}
+
+export class StoreFile {
+  readonly path: string;
+  readonly database: Database;
+  readonly engine: V2Engine;
+  readonly #lock: StoreLock;
+  readonly #position: LogPosition;
+  #model: StoreModel | null = null;
+  /** When the inserted memories of the batch under way expire. */
+  #expiries: ReadonlyMap<MemoryCommand, number | null> = new Map();
+  /** First instant at which something expires; undefined until it is looked up. */
+  #nextExpiryMs: number | undefined;
+
+  private constructor(database: Database, lock: StoreLock, adopt: boolean) {
+    this.path = database.path;
+    this.database = database;
+    this.#lock = lock;
+    this.#position = new LogPosition(database);
+    this.engine = new V2Engine(database, {
+      keepsTextIndex: true,
+      beforeCommit: (changes, lastIndex) => this.#beforeCommit(changes, lastIndex),
+    });
+    try {
+      database.transaction(() => this.#prepare(adopt));
+    } catch (error) {
+      this.engine.close();
+      throw error;
+    }
+  }
+
+  /** Throws what `openV2Engine` throws, `locked`, and `invalid` for a file that has to be adopted. */
+  static open(path: string, { create, adopt }: StoreFileOptions): StoreFile {
+    if (!create && !existsSync(path)) {
+      const sentence = `${path} does not exist; check the path`;
+      throw new MemoryError('not-found', sentence, path);
+    }
+    const lock = StoreLock.take(path);
+    try {
+      const database = openV2File(path, { create, shrinks: true });
+      try {
+        const file = new StoreFile(database, lock, adopt);
+        syncFile(dirname(path), 'must-exist');
+        return file;
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  get model(): StoreModel | null {
+    return this.#model;
+  }
+
+  /** One transaction that the disk need not have yet; the outcome of each command. */
+  apply(
+    commands: readonly MemoryCommand[],
+    expiries: ReadonlyMap<MemoryCommand, number | null> = new Map(),
+  ): ApplyOutcome[] {
+    const index = this.engine.appliedIndex + 1;
+    this.#expiries = expiries;
+    this.#nextExpiryMs = undefined;
+    return this.engine.apply(
+      commands.map((command) => ({ index, command })),
+      index,
+    );
+  }
+
+  /** Infinity if nothing expires. */
+  get nextExpiryMs(): number {
+    if (this.#nextExpiryMs === undefined) {
+      const row = this.database.get(`SELECT min(expires_at_ms) FROM ${EXPIRY_TABLE}`);
+      const first = row?.[0] ?? null;
+      this.#nextExpiryMs = first === null ? Infinity : Number(first);
+    }
+    return this.#nextExpiryMs;
+  }
+
+  /** When a memory expires; null: never, or it is not there. */
+  expiryOf(key: string): number | null {
+    const sql = `SELECT expires_at_ms FROM ${EXPIRY_TABLE} WHERE id = ?`;
+    const row = this.database.get(sql, key);
+    return row === undefined ? null : Number(row[0]);
+  }
+
+  isExpired(key: string, nowMs: number): boolean {
+    return this.nextExpiryMs <= nowMs && (this.expiryOf(key) ?? Infinity) <= nowMs;
+  }
+
+  /** Some of the memories that have expired. */
+  expired(nowMs: number, limit: number): string[] {
+    if (this.nextExpiryMs > nowMs) return [];
+    const sql = `SELECT id FROM ${EXPIRY_TABLE} WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`;
+    return this.database.all(sql, nowMs, limit).map(([id]) => String(id));
+  }
+
+  close(): void {
+    try {
+      this.engine.close();
+    } finally {
+      this.#lock.release();
+    }
+  }
+
+  #prepare(adopt: boolean): void {
+    const { database } = this;
+    const owned = this.#position.meta(OWNER_KEY);
+    const { appliedIndex } = this.engine;
+    const isForeign = owned !== appliedIndex && (owned !== undefined || appliedIndex > 0);
+    if (isForeign && !adopt) {
+      throw new MemoryError(
+        'invalid',
+        `${this.path} was written by a node or by the engine, not as a store; if nobody else uses it, ` +
+          'open it with adopt',
+        this.path,
+      );
+    }
+    createStoreTables(database);
+    // What somebody else wrote may be another memory of the same id, which nobody said expires.
+    if (isForeign) database.exec(`DELETE FROM ${EXPIRY_TABLE}`);
+    if (owned !== appliedIndex) this.#position.setMeta(OWNER_KEY, appliedIndex);
+    this.#model = this.#readModel();
+    if (this.#model === null) this.#adoptModel();
+  }
+
+  #readModel(): StoreModel | null {
+    const model = this.#position.meta(MODEL_KEY);
+    const dimensions = this.#position.meta(DIMENSIONS_KEY);
+    if (model === undefined || dimensions === undefined) return null;
+    return { model: String(model), dimensions: Number(dimensions) };
+  }
+
+  /** The one model of vectors that are there already. */
+  #adoptModel(): void {
+    const found = this.database.all(
+      `SELECT DISTINCT model, length(vector) / 4 FROM vectors LIMIT 2`,
+    );
+    if (found.length > 1) {
+      const sentence = `${this.path} has vectors of several models or lengths; a store has one`;
+      throw new MemoryError('invalid', sentence, this.path);
+    }
+    const [only] = found;
+    if (only !== undefined) this.#setModel({ model: String(only[0]), dimensions: Number(only[1]) });
+  }
+
+  #setModel(model: StoreModel): void {
+    this.#position.setMeta(MODEL_KEY, model.model);
+    this.#position.setMeta(DIMENSIONS_KEY, model.dimensions);
+    this.#model = model;
+  }
+
+  #beforeCommit(changes: readonly LoggedCommand[], lastIndex: number): void {
+    const { database } = this;
+    this.#position.setMeta(OWNER_KEY, lastIndex);
+    // Nobody asks for the outcomes of a batch again.
+    database.run(`DELETE FROM ${OUTCOMES_TABLE} WHERE log_index <= ?`, lastIndex);
+    for (const { command } of changes) {
+      if (!('id' in command)) continue;
+      const expiresAtMs = this.#expiries.get(command) ?? null;
+      if (expiresAtMs === null) {
+        database.run(`DELETE FROM ${EXPIRY_TABLE} WHERE id = ?`, command.id);
+      } else {
+        database.run(`REPLACE INTO ${EXPIRY_TABLE} VALUES (?, ?)`, command.id, expiresAtMs);
+      }
+      if (command.type === 'insertMemory' && command.vector !== null && this.#model === null) {
+        const { model, values } = command.vector;
+        this.#setModel({ model, dimensions: values.length });
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+/** The thread of a store: opens it, answers calls, ends when it is closed. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, memoryError } from '../errors.js';
+import { StoreHost } from './host.js';
+import {
+  sendableError,
+  type Answer,
+  type Request,
+  type ThreadSettings,
+} from './thread-messages.js';
+
+const port = parentPort;
+assert(port !== null, 'the worker runs in a worker thread');
+const send = (answer: Answer): void => port.postMessage(answer);
+
+function openHost(): StoreHost | undefined {
+  try {
+    const host = new StoreHost(workerData as ThreadSettings);
+    send({ type: 'opened', model: host.model });
+    return host;
+  } catch (error) {
+    send({ type: 'refused', error: sendableError(error) });
+    return undefined;
+  }
+}
+
+const host = openHost();
+const running = new Map<number, AbortController>();
+
+async function answer(store: StoreHost, request: Request & { type: 'call' }): Promise<void> {
+  const { call, method, args } = request;
+  const stop = new AbortController();
+  running.set(call, stop);
+  const context = {
+    signal: stop.signal,
+    progress: (done: number, total: number) => send({ type: 'progress', call, done, total }),
+  };
+  try {
+    const run = store.calls[method] as (...args: readonly unknown[]) => unknown;
+    const value: unknown = await run(...args, context);
+    send({ type: 'done', call, value });
+  } catch (error) {
+    const { path } = workerData as ThreadSettings;
+    const failure = store.isClosed ? memoryError('closed', path) : error;
+    send({ type: 'failed', call, error: sendableError(failure) });
+  } finally {
+    running.delete(call);
+  }
+  if (method === 'close') port?.close();
+}
+
+if (host !== undefined) {
+  port.on('message', (request: Request) => {
+    if (request.type === 'cancel') running.get(request.call)?.abort();
+    else void answer(host, request);
+  });
+}
