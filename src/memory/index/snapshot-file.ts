@@ -5,7 +5,7 @@ import { MemoryError, translateError } from '../errors.js';
 import { type Piece, putInPlace, replaceFile } from '../replace-file.js';
 import type { HnswIndex } from './hnsw-index.js';
 import { checked, describeKernel, PART, type Part } from './kernel.js';
-import { ELEMENTS_PER_PIECE, LABEL_BYTES_MAX } from './limits.js';
+import { ELEMENTS_PER_PIECE, ID_PIECE_BYTES, LABEL_BYTES_MAX } from './limits.js';
 import { encodeHeader, layOut, type ElementBytes } from './snapshot-header.js';
 
 /**
@@ -66,7 +66,6 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
   const { kernel, ids } = index.parts();
   const description = describeKernel(kernel);
   const { slotCount, rowCount, entry, topLevel } = description;
-  const idBytes = ids.encode(slotCount);
   const base = {
     settings: index.settings,
     slotCount,
@@ -74,16 +73,15 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
     entry,
     topLevel,
     labelBytes: labelBytes.length,
-    idsBytes: idBytes.length,
+    idsBytes: ids.encodedBytes(slotCount),
     codes: 'int8',
     codebookBytes: 0,
   } as const;
   const { sections } = layOut(base, description);
   yield { start: sections.label.start, bytes: labelBytes };
-  yield { start: sections.ids.start, bytes: idBytes };
   const checksums = {
     label: kernel.checksum(labelBytes, 0),
-    ids: kernel.checksum(idBytes, 0),
+    ids: 0,
     codebook: kernel.checksum(NOTHING, 0),
     rows: 0,
     sums: 0,
@@ -91,6 +89,12 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
     // Each original has its own in `sums`.
     originals: 0,
   };
+  let idsAt = sections.ids.start;
+  for (const bytes of ids.encode(slotCount, ID_PIECE_BYTES)) {
+    checksums.ids = kernel.checksum(bytes, checksums.ids);
+    yield { start: idsAt, bytes };
+    idsAt += bytes.length;
+  }
   for (const name of ['rows', 'sums', 'blocks', 'originals'] as const) {
     let start = sections[name].start;
     for (const { from, count, bytes } of piecesOf(PART[name], description)) {
