@@ -11,6 +11,7 @@ import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
+import { vectorFilesBench } from './vector-files.js';
 import { workersBench } from './workers.js';
 
 /** Sizes that the command line may give. */
@@ -33,5 +34,6 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   text: () => textBench(),
   transport: () => transportBench(),
+  'vector-files': () => vectorFilesBench(),
   workers: () => workersBench(),
 };

@@ -41,6 +41,15 @@ static void scanBits(Index& x, const u8* bits, u32 breadth) {
   }
 }
 
+// What a walk may have missed, since not all that will link to it do so yet.
+static void offerJoining(Index& x, const u8* kept, u32 breadth) {
+  for (u32 i = 0; i < x.joiningCount; i++) {
+    const u32 slot = x.joining[i];
+    if (x.visited[slot] == x.epoch || (kept != nullptr && !hasBit(kept, slot))) continue;
+    offerResult(x, x.query, slot, breadth);
+  }
+}
+
 // The `breadth` nearest by codes, in x.results.
 static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth) {
   x.resultCount = 0;
@@ -51,6 +60,7 @@ static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth
     } else {
       const u8* kept = isFiltered ? x.allowedBits : x.dead > 0 ? x.linkedBits : nullptr;
       searchLevel(x, x.query, descend(x, x.query, 0), breadth, 0, kept, true);
+      offerJoining(x, kept, breadth);
     }
   }
   for (u32 i = 0; i < x.pending; i++) {

@@ -27,3 +27,9 @@ export const ELEMENTS_PER_PIECE = 1024;
 export const ID_PIECE_BYTES = 262_144;
 /** Steps of the check of a snapshot at once. */
 export const CHECKED_STEPS = 4096;
+/** Threads of `linkAll`. */
+export const THREADS_MAX = 64;
+/** How long `linkAll` links at once where there are no threads. */
+export const LINK_SLICE_MS = 2;
+/** Vectors that are linked one by one before threads may go on; see native/batch.h. */
+export const BATCH_LINKED_MIN = 1024;

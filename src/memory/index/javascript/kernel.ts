@@ -33,6 +33,11 @@ export class JavaScriptKernel implements Kernel {
     return this.#refuses([nodes]) ? FAILURE.outOfRange : linkPending(this.#arena, nodes);
   }
 
+  /** There is one thread. */
+  linkBatch(): null {
+    return null;
+  }
+
   remove(slot: number): number {
     return this.#refuses([slot]) ? FAILURE.outOfRange : removeVector(this.#arena, slot);
   }
@@ -80,6 +85,7 @@ export class JavaScriptKernel implements Kernel {
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
       isImporting: Number(x.isImporting),
+      slotCapacity: x.slotCapacity,
     };
     out.set(Object.values(description));
   }
