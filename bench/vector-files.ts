@@ -39,8 +39,6 @@ export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
   let folder = '';
   const path = (): string => join(folder, 'vectors.index');
   const manyPath = (): string => join(folder, 'many.index');
-  const build = (file: string, vectors: number, width: number): Promise<Measurements> =>
-    ask('native', { do: 'build', path: file, vectors, dimensions: width, inFile: true });
   const opening = (rung: Rung): Bench['subjects'][number] => ({
     name: rung,
     run: () => ask(rung, { do: 'open', path: path(), dimensions }),
@@ -71,8 +69,8 @@ export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
         ...opening('native'),
         prepare: async () => {
           folder = mkdtempSync(join(tmpdir(), 'agentic-flow-bench-'));
-          await build(path(), size.vectors, dimensions);
-          if (size.manyVectors > 0) await build(manyPath(), size.manyVectors, manyDimensions);
+          await buildInFile(path(), size.vectors, dimensions);
+          if (size.manyVectors > 0) await buildInFile(manyPath(), size.manyVectors, manyDimensions);
         },
       },
       opening('wasm'),
@@ -113,4 +111,8 @@ async function ask(rung: Rung, asked: Asked): Promise<Measurements> {
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`the process ended with ${String(code)}`)));
   });
+}
+
+function buildInFile(path: string, vectors: number, width: number): Promise<Measurements> {
+  return ask('native', { do: 'build', path, vectors, dimensions: width, inFile: true });
 }

@@ -100,17 +100,18 @@ class Durations {
   }
 
   measurements(name: string): Measurements {
-    const at = (values: readonly number[], part: number): number =>
-      values.toSorted((a, b) => a - b)[
-        Math.min(values.length - 1, Math.floor(values.length * part))
-      ]!;
     return {
-      [`${name}-p99`]: at(this.#ms, 0.99),
-      [`${name}-max`]: at(this.#ms, 1),
-      [`${name}-cpu-p99`]: at(this.#cpuMs, 0.99),
-      [`${name}-cpu-max`]: at(this.#cpuMs, 1),
+      [`${name}-p99`]: quantile(this.#ms, 0.99),
+      [`${name}-max`]: quantile(this.#ms, 1),
+      [`${name}-cpu-p99`]: quantile(this.#cpuMs, 0.99),
+      [`${name}-cpu-max`]: quantile(this.#cpuMs, 1),
     };
   }
+}
+
+function quantile(values: readonly number[], part: number): number {
+  const at = Math.min(values.length - 1, Math.floor(values.length * part));
+  return values.toSorted((a, b) => a - b)[at]!;
 }
 
 /** Inserts from 1 on, as a log has them. */
