@@ -31,7 +31,7 @@ const SUM_BYTES = 4;
 const SECTIONS = ['label', 'ids', 'codebook', 'rows', 'sums', 'blocks', 'originals'] as const;
 export type Section = (typeof SECTIONS)[number];
 export type BySection<Value> = Readonly<Record<Section, Value>>;
-export type Checksums = Readonly<Partial<Record<Section, number>>>;
+type Checksums = Readonly<Partial<Record<Section, number>>>;
 
 interface Version {
   readonly headerBytes: number;
@@ -62,7 +62,7 @@ const VERSIONS: Readonly<Record<number, Version>> = {
 
 /** Kinds of codes, by the word in the header. */
 const CODES = ['int8'] as const;
-export type Codes = (typeof CODES)[number];
+type Codes = (typeof CODES)[number];
 
 export interface SnapshotHeader {
   readonly version: number;
