@@ -12,6 +12,7 @@ import { snapshotBench } from './snapshot.js';
 import { storeBench } from './store.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
+import { vectorFilesBench } from './vector-files.js';
 import { workersBench } from './workers.js';
 
 /** Sizes that the command line may give. */
@@ -35,5 +36,6 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   store: () => storeBench(),
   text: () => textBench(),
   transport: () => transportBench(),
+  'vector-files': () => vectorFilesBench(),
   workers: () => workersBench(),
 };

@@ -3,9 +3,11 @@
 //
 // A block: codes (padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
 #pragma once
+#include "checksum.h"
 #include "distance.h"
 #include "heaps.h"
 #include "memory.h"
+#include "outside.h"
 #include "types.h"
 
 struct Header {
@@ -40,6 +42,8 @@ struct Index {
   u16 epoch;
   // Between beginImport and finishImport nothing may look at what was read.
   bool isImporting;
+  // The originals lie outside: chunks of them are never made, each is asked for when it is needed.
+  bool isOutside;
   // Results of the last walk, farthest at the root.
   u32 resultCount;
   u8* query;
@@ -55,6 +59,18 @@ struct Index {
   u32* pendingSlots;
   u32* deadSlots;
   Candidate* walk;
+  // Of a snapshot: the checksum of each original, and a bit for each that nobody has looked at yet.
+  u32 importedSlots;
+  u32* sums;
+  u8* uncheckedBits;
+  // Nodes of the graph that others may not be linked to yet: see batch.h.
+  u32 joiningCount;
+  const u32* joining;
+  // Steps of the check of a snapshot that are done, and the rows that it found in chains.
+  u32 checkedSteps;
+  u8* rowsTaken;
+  // The original that was asked for last, where they lie outside.
+  float* window;
   u64 bytes;
   u8* blocks[CHUNKS_MAX];
   float* originals[CHUNKS_MAX];
@@ -98,11 +114,31 @@ static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
   return (ha.squares + hb.squares) - 2.0f * product;
 }
 
-// From the originals; higher is better.
-static inline double scoreOf(const Index& x, const float* query, u32 slot) {
-  const float* original = originalOf(x, slot);
+// An original as it may be used: one of a snapshot is checked when it is touched first. Null where it
+// is not what was saved. Valid until the next is asked for.
+static const float* originalFor(Index& x, u32 slot) {
+  const float* original = x.window;
+  if (x.isOutside) loadOriginal(slot, x.window);
+  else original = originalOf(x, slot);
+  if (x.uncheckedBits == nullptr || slot >= x.importedSlots || !hasBit(x.uncheckedBits, slot)) {
+    return original;
+  }
+  if (checksum((const u8*)original, x.floats * sizeof(float), 0) != x.sums[slot]) return nullptr;
+  if (!areFinite(original, x.floats)) return nullptr;
+  clearBit(x.uncheckedBits, slot);
+  return original;
+}
+
+// Higher is better.
+static inline double scoreOf(const Index& x, const float* query, const float* original) {
   if (x.metric == EUCLIDEAN) return -squaredDistance(query, original, x.floats);
   return dotOriginals(query, original, x.floats);
+}
+
+static void storeOriginalOf(Index& x, u32 slot, const float* original) {
+  if (x.isOutside) storeOriginal(slot, original);
+  else copyBytes(originalOf(x, slot), original, x.floats * sizeof(float));
+  if (slot < x.importedSlots && x.uncheckedBits != nullptr) clearBit(x.uncheckedBits, slot);
 }
 
 static inline size blockChunkBytes(const Index& x) { return (size)CHUNK_SLOTS * x.stride; }
@@ -179,10 +215,12 @@ static i32 reserveSlots(Index& x, u32 slots) {
   }
   // From the last chunk back: those before it are there, unless a snapshot is read.
   for (u32 chunk = (slots + CHUNK_SLOTS - 1) / CHUNK_SLOTS; chunk-- > 0;) {
-    if (x.blocks[chunk] != nullptr && x.originals[chunk] != nullptr) break;
+    const bool hasOriginals = x.isOutside || x.originals[chunk] != nullptr;
+    if (x.blocks[chunk] != nullptr && hasOriginals) break;
     if (x.blocks[chunk] == nullptr) x.blocks[chunk] = (u8*)take(x, blockChunkBytes(x));
-    if (x.originals[chunk] == nullptr) x.originals[chunk] = (float*)take(x, originalChunkBytes(x));
-    if (x.blocks[chunk] == nullptr || x.originals[chunk] == nullptr) return NO_MEMORY;
+    if (!hasOriginals) x.originals[chunk] = (float*)take(x, originalChunkBytes(x));
+    if (x.blocks[chunk] == nullptr) return NO_MEMORY;
+    if (!x.isOutside && x.originals[chunk] == nullptr) return NO_MEMORY;
   }
   return 0;
 }
@@ -311,7 +349,7 @@ static i32 addVector(Index& x, const float* values, u32 key) {
   if (isReused) x.freeSlot = baseLinks(x, block)[0];
   else x.slotCount++;
   copyBytes(block, x.query, x.codeBytes + sizeof(Header));
-  copyBytes(originalOf(x, slot), x.queryOriginal, x.floats * sizeof(float));
+  storeOriginalOf(x, slot, x.queryOriginal);
   Header& header = headerOf(x, block);
   header.level = (u8)level;
   header.linkCount = 0;

@@ -2,6 +2,9 @@
 // processor instructions for the addon, and once for WebAssembly. The caller checks that pointers
 // and lengths are true; everything else is checked here.
 #include "kernel.h"
+#ifndef __wasm__
+#include "batch.h"
+#endif
 #include "search.h"
 #include "snapshot.h"
 
@@ -22,6 +25,10 @@ ABI(destroy) void destroy(Index* x) {
     giveBack(*x, x->originals[chunk], originalChunkBytes(*x));
     giveBack(*x, x->rows[chunk], rowChunkBytes(*x));
   }
+  giveBack(*x, x->sums, (size)x->importedSlots * sizeof(u32));
+  giveBack(*x, x->uncheckedBits, x->importedSlots / 8 + 1);
+  giveBack(*x, x->rowsTaken, x->rowCount / 8 + 1);
+  giveBack(*x, x->window, x->floats * sizeof(float));
   giveBack(*x, x->query, x->stride);
   giveBack(*x, x->queryOriginal, x->floats * sizeof(float));
   giveBack(*x, x->results, (BREADTH_MAX + 1) * sizeof(Candidate));
@@ -82,12 +89,14 @@ ABI(remove) i32 removeSlot(Index* x, u32 slot) {
 }
 
 // The original as it is kept: of length 1 for cosine.
-ABI(vector) i32 vector(const Index* x, u32 slot, float* out) {
+ABI(vector) i32 vector(Index* x, u32 slot, float* out) {
   if (x->isImporting) return OUT_OF_RANGE;
   if (slot >= x->slotCount) return NO_SUCH_SLOT;
   const u8 state = headerAt(*x, slot).state;
   if (state == FREE || state >= DEAD) return NO_SUCH_SLOT;
-  copyBytes(out, originalOf(*x, slot), x->dimensions * sizeof(float));
+  const float* original = originalFor(*x, slot);
+  if (original == nullptr) return DAMAGED;
+  copyBytes(out, original, x->dimensions * sizeof(float));
   return 0;
 }
 
@@ -111,29 +120,66 @@ ABI(describe) void describe(const Index* x, u32* out) {
   out[ROW_BYTES] = x->rowBytes;
   out[BYTES_LOW] = (u32)x->bytes;
   out[BYTES_HIGH] = (u32)(x->bytes >> 32);
+  out[IS_IMPORTING] = x->isImporting ? 1 : 0;
+  out[SLOT_CAPACITY] = x->slotCapacity;
 }
 
-ABI(read) i32 readElements(const Index* x, u32 part, u32 from, u32 count, u8* out) {
+ABI(read) i32 readElements(Index* x, u32 part, u32 from, u32 count, u8* out) {
   return readPart(*x, part, from, count, out);
 }
-ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows) { return beginImport(*x, slots, rows); }
+ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows, u32 hasSums) {
+  return beginImport(*x, slots, rows, hasSums != 0);
+}
 ABI(write) i32 writeElements(Index* x, u32 part, u32 from, u32 count, const u8* in) {
   return writePart(*x, part, from, count, in);
 }
-// After a failure the index takes no other calls but `destroy`.
-ABI(finishImport) i32 endImport(Index* x, u32 entry, u32 topLevel) {
-  return finishImport(*x, entry, topLevel);
+ABI(sum) i32 sumElements(const Index* x, u32 part, u32 from, u32 count, u32 seed, u32* out) {
+  return sumPart(*x, part, from, count, seed, out);
+}
+// After a failure of these two the index takes no other calls but `destroy`.
+ABI(checkImport) i32 checkSome(Index* x, u32 steps) { return checkImport(*x, steps); }
+ABI(finishImport)
+i32 endImport(Index* x, u32 entry, u32 topLevel, const u8* found, u32 foundBytes) {
+  return finishImport(*x, entry, topLevel, found, foundBytes);
 }
 ABI(checksum) u32 checksumOf(const u8* at, size bytes, u32 seed) { return checksum(at, bytes, seed); }
 
 #ifdef __wasm__
+// From here on the host keeps the originals; for an index without any.
+ABI(keepOutside) i32 keepOutside(Index* x) {
+  if (x->isImporting || x->slotCount != 0) return OUT_OF_RANGE;
+  x->window = (float*)take(*x, x->floats * sizeof(float));
+  if (x->window == nullptr) return NO_MEMORY;
+  x->isOutside = true;
+  return 0;
+}
 // Memory for what passes in and out.
 ABI(buffer) void* buffer(size bytes) { return obtain(bytes); }
 #else
+// Where a chunk of blocks or originals lies, for who maps a file there; null where there is none.
+static void* chunkOf(const Index* x, u32 part, u32 chunk) {
+  if (chunk >= CHUNKS_MAX) return nullptr;
+  return part == BLOCKS ? (void*)x->blocks[chunk] : part == ORIGINALS ? x->originals[chunk] : nullptr;
+}
+
+static Batch* batchBegin(Index* x) { return x->isImporting ? nullptr : beginBatch(*x); }
+static u32 batchCount(const Batch* b) { return b->count; }
+static u32 batchGroupCount(const Batch* b) { return b->groupCount; }
+static Index* viewMake(const Index* x) { return makeView(*x); }
+static void viewRefresh(const Index* x, Index* view) { refreshView(*x, *view); }
+static void batchFindTwin(Index* view, Batch* b, u32 i) { findTwinOf(*view, *b, i); }
+static void batchSettleTwins(const Index* x, Batch* b) { settleTwins(*x, *b); }
+static void batchSelect(Index* view, Batch* b, u32 i) { selectFor(*view, *b, i); }
+static void batchGroup(Batch* b) { groupEdges(*b); }
+static void batchCommit(Index* x, Batch* b) { commitBatch(*x, *b); }
+static void batchConnect(Index* view, const Batch* b, u32 group) { connectGroup(*view, *b, group); }
+static void batchSweep(Index* x) { sweep(*x); }
+static void batchEnd(Index* x, Batch* b) { endBatch(*x, b); }
+
 extern "C" const Kernel KERNEL_TABLE;
-extern "C" const Kernel KERNEL_TABLE = {create,      destroy,       add,
-                                        link,        removeSlot,    vector,
-                                        search,      describe,      readElements,
-                                        startImport, writeElements, endImport,
-                                        checksumOf};
+extern "C" const Kernel KERNEL_TABLE = {
+    create, destroy, add, link, removeSlot, vector, search, describe, readElements, startImport,
+    writeElements, sumElements, checkSome, endImport, checksumOf, chunkOf,
+    {batchBegin, batchCount, batchGroupCount, viewMake, viewRefresh, freeView, batchFindTwin,
+     batchSettleTwins, batchSelect, batchGroup, batchCommit, batchConnect, batchSweep, batchEnd}};
 #endif

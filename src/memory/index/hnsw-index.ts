@@ -1,5 +1,5 @@
 /** Nearest vectors by name: names and slots, checks of what the caller gives, snapshots. */
-import { MemoryError } from '../errors.js';
+import { isOperational, MemoryError } from '../errors.js';
 import { NAME_CHARACTERS_MAX, VECTOR_DIMENSIONS_MAX } from '../limits.js';
 import {
   checked,
@@ -11,13 +11,18 @@ import {
   type Metric,
 } from './kernel.js';
 import {
+  BATCH_LINKED_MIN,
   BREADTH_MAX,
   BUILD_BREADTH_DEFAULT,
   NEIGHBOURS_DEFAULT,
   NEIGHBOURS_MAX,
   QUERIES_MAX,
+  LINK_SLICE_MS,
   SEARCH_BREADTH_DEFAULT,
+  THREADS_MAX,
 } from './limits.js';
+import { IdTable, keyOfName } from './id-table.js';
+import { OpenFile } from './open-file.js';
 import { createKernel } from './rung.js';
 
 export interface HnswOptions {
@@ -29,6 +34,11 @@ export interface HnswOptions {
   readonly neighbours?: number;
   /** efConstruction: candidates of an insertion, from M to 4,096, 200 unless given. */
   readonly buildBreadth?: number;
+  /**
+   * A folder for a file without a name, where the float32 originals go instead of memory; they are
+   * searched by way of the codes, which stay in memory. Where it cannot be made they are in memory.
+   */
+  readonly originalsIn?: string;
 }
 
 export interface HnswSearchOptions {
@@ -40,6 +50,15 @@ export interface HnswSearchOptions {
   readonly exact?: boolean;
   /** A bit a slot, lowest first, of those that may be found: see `HnswIndex.filter`. */
   readonly filter?: Uint8Array;
+}
+
+export interface LinkAllOptions {
+  /** 1 to 64, 2 unless given. */
+  readonly threads?: number;
+  /** Ends it between two batches of vectors. */
+  readonly signal?: AbortSignal;
+  /** Told how many are left. */
+  readonly onProgress?: (left: number) => void;
 }
 
 export interface HnswHit {
@@ -73,13 +92,6 @@ function kernelSettings(options: HnswOptions): KernelSettings {
   return { dimensions, metric, neighbours, breadth: buildBreadth };
 }
 
-/** FNV-1a over the UTF-16 units of a name: the same name has the same level in every index. */
-export function keyOfName(id: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
-
 /**
  * An approximate index by HNSW over int8 codes, whose best results are compared again by their
  * float32 originals. A vector is found as soon as it was put; `link` brings it into the graph.
@@ -87,41 +99,33 @@ export function keyOfName(id: string): number {
 export class HnswIndex {
   readonly settings: KernelSettings;
   readonly #kernel: Kernel;
-  readonly #slots: Map<string, number>;
-  /** By slot; undefined where none is. */
-  readonly #ids: (string | undefined)[];
+  readonly #ids: IdTable;
   #version = 0;
+  /** `linkAll` is at work. */
+  #isLinking = false;
+  #isClosed = false;
 
-  private constructor(
-    settings: KernelSettings,
-    kernel: Kernel,
-    ids: (string | undefined)[],
-    slots: Map<string, number>,
-  ) {
+  private constructor(settings: KernelSettings, kernel: Kernel, ids: IdTable) {
     this.settings = settings;
     this.#kernel = kernel;
     this.#ids = ids;
-    this.#slots = slots;
   }
 
   /** An empty index. Throws `invalid` for settings out of range. */
   static create(options: HnswOptions): HnswIndex {
     const settings = kernelSettings(options);
-    return new HnswIndex(settings, createKernel(settings), [], new Map());
+    const kernel = createKernel(settings);
+    if (options.originalsIn !== undefined) useScratch(kernel, options.originalsIn);
+    return new HnswIndex(settings, kernel, new IdTable());
   }
 
   /** An index of what a snapshot holds; the kernel has checked it. */
-  static restore(
-    settings: KernelSettings,
-    kernel: Kernel,
-    ids: (string | undefined)[],
-    slots: Map<string, number>,
-  ): HnswIndex {
-    return new HnswIndex(settings, kernel, ids, slots);
+  static restore(settings: KernelSettings, kernel: Kernel, ids: IdTable): HnswIndex {
+    return new HnswIndex(settings, kernel, ids);
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#ids.size;
   }
 
   /** Counts and sizes, for statistics and snapshots. */
@@ -130,12 +134,12 @@ export class HnswIndex {
   }
 
   has(id: string): boolean {
-    return this.#slots.has(id);
+    return this.#ids.slotOf(id) !== undefined;
   }
 
   /** The vector as it is kept, of length 1 for cosine. */
   get(id: string): Float32Array | undefined {
-    const slot = this.#slots.get(id);
+    const slot = this.#ids.slotOf(id);
     if (slot === undefined) return undefined;
     const values = new Float32Array(this.settings.dimensions);
     checked(this.#kernel.vector(slot, values));
@@ -153,32 +157,61 @@ export class HnswIndex {
       throw new MemoryError('invalid', `an id is a text of ${range}`);
     }
     this.#checkLength(values, 1);
-    const before = this.#slots.get(id);
+    this.#checkIdle();
     const slot = checked(this.#kernel.add(values, keyOfName(id)));
+    let before: number | undefined;
+    try {
+      before = this.#ids.put(id, slot);
+    } catch (error) {
+      checked(this.#kernel.remove(slot));
+      throw error;
+    }
     this.#version += 1;
-    this.#slots.set(id, slot);
-    this.#ids[slot] = id;
-    if (before !== undefined) this.#forget(before);
+    if (before !== undefined) checked(this.#kernel.remove(before));
   }
 
   /** Removes a vector; the graph around it is repaired step by step by later writes. */
   delete(id: string): boolean {
-    const slot = this.#slots.get(id);
+    this.#checkIdle();
+    const slot = this.#ids.delete(id);
     if (slot === undefined) return false;
     this.#version += 1;
-    this.#slots.delete(id);
-    this.#forget(slot);
-    return true;
-  }
-
-  #forget(slot: number): void {
     checked(this.#kernel.remove(slot));
-    this.#ids[slot] = undefined;
+    return true;
   }
 
   /** Links up to so many vectors that were put. Answers how many are left. */
   link(vectors: number): number {
+    this.#checkIdle();
     return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
+  }
+
+  /**
+   * Links all vectors that were put, by several threads where the kernel is native, else in slices of 2 ms;
+   * the event loop goes on. Until it settles the index may be searched and closed, and everything that
+   * would change or save it throws `invalid`. The graph does not depend on the number of threads. Throws
+   * the reason of the signal, and `invalid` when the index is closed; what was linked until then stays.
+   */
+  async linkAll({ threads = 2, signal, onProgress }: LinkAllOptions = {}): Promise<void> {
+    checkNumber('the number of threads', threads, 1, THREADS_MAX);
+    this.#checkIdle();
+    this.#isLinking = true;
+    try {
+      for (let left = this.describe().pendingCount; left > 0;) {
+        signal?.throwIfAborted();
+        left = (await this.#kernel.linkBatch(threads)) ?? (await linkSlice(this.#kernel));
+        if (this.#isClosed)
+          throw new MemoryError('invalid', 'the index was closed while it linked');
+        onProgress?.(left);
+      }
+    } finally {
+      this.#isLinking = false;
+    }
+  }
+
+  #checkIdle(): void {
+    if (!this.#isLinking) return;
+    throw new MemoryError('invalid', 'the index is being linked; wait until linkAll has settled');
   }
 
   /** Another number after each change of what a filter says. */
@@ -188,14 +221,14 @@ export class HnswIndex {
 
   /** In no particular order. */
   ids(): IterableIterator<string> {
-    return this.#slots.keys();
+    return this.#ids.ids();
   }
 
   /** A filter for `search` of the ids given; others than those of the index do not matter. */
   filterOf(ids: Iterable<string>): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
+    const bits = new Uint8Array((this.#ids.slotCount + 7) >> 3);
     for (const id of ids) {
-      const slot = this.#slots.get(id);
+      const slot = this.#ids.slotOf(id);
       if (slot !== undefined) bits[slot >> 3]! |= 1 << (slot & 7);
     }
     return bits;
@@ -203,9 +236,9 @@ export class HnswIndex {
 
   /** A filter for `search` of all but the ids given. */
   filterWithout(ids: Iterable<string>): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3).fill(0xff);
+    const bits = new Uint8Array((this.#ids.slotCount + 7) >> 3).fill(0xff);
     for (const id of ids) {
-      const slot = this.#slots.get(id);
+      const slot = this.#ids.slotOf(id);
       if (slot !== undefined) bits[slot >> 3]! &= ~(1 << (slot & 7));
     }
     return bits;
@@ -213,9 +246,11 @@ export class HnswIndex {
 
   /** A filter for `search` of those whose id passes. It is for the index as it is now. */
   filter(passes: (id: string) => boolean): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
-    for (const [id, slot] of this.#slots) {
-      if (passes(id)) bits[slot >> 3]! |= 1 << (slot & 7);
+    const { slotCount } = this.#ids;
+    const bits = new Uint8Array((slotCount + 7) >> 3);
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      const id = this.#ids.idAt(slot);
+      if (id !== undefined && passes(id)) bits[slot >> 3]! |= 1 << (slot & 7);
     }
     return bits;
   }
@@ -247,7 +282,7 @@ export class HnswIndex {
       const hits: HnswHit[] = [];
       for (let at = query * limit; at < query * limit + found; at += 1) {
         const score = this.settings.metric === 'euclidean' ? distance(scores[at]!) : scores[at]!;
-        hits.push({ id: this.#ids[slots[at]!]!, score });
+        hits.push({ id: this.#ids.idAt(slots[at]!)!, score });
       }
       return orderLevelScores(hits);
     });
@@ -255,11 +290,13 @@ export class HnswIndex {
 
   /** Frees the memory. Nothing else may follow. */
   close(): void {
+    this.#isClosed = true;
     this.#kernel.destroy();
   }
 
   /** For `snapshot-file.ts`: the kernel, and the id of each slot. */
-  parts(): { readonly kernel: Kernel; readonly ids: readonly (string | undefined)[] } {
+  parts(): { readonly kernel: Kernel; readonly ids: IdTable } {
+    this.#checkIdle();
     return { kernel: this.#kernel, ids: this.#ids };
   }
 
@@ -273,6 +310,31 @@ export class HnswIndex {
       );
     }
   }
+}
+
+/** Links for 2 ms, and lets the event loop go on. A graph that becomes large enough for threads is left. */
+async function linkSlice(kernel: Kernel): Promise<number> {
+  const endMs = performance.now() + LINK_SLICE_MS;
+  const { linkedCount, pendingCount } = describeKernel(kernel);
+  const most = linkedCount < BATCH_LINKED_MIN ? BATCH_LINKED_MIN - linkedCount : pendingCount;
+  let left = pendingCount;
+  for (let linked = 0; linked < most && left > 0 && performance.now() < endMs; linked += 1) {
+    left = checked(kernel.link(1));
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  return left;
+}
+
+function useScratch(kernel: Kernel, folder: string): void {
+  let file: OpenFile;
+  try {
+    file = OpenFile.scratch(folder);
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+    return;
+  }
+  kernel.useScratch(file);
+  if (!kernel.keepsFiles) file.close();
 }
 
 /** The kernel scores by the squared distance with a minus. */

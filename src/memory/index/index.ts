@@ -1,5 +1,12 @@
 /** Nearest vectors: the index, its snapshot file, and the build of the kernel in use. */
-export { HnswIndex, type HnswHit, type HnswOptions, type HnswSearchOptions } from './hnsw-index.js';
+export {
+  HnswIndex,
+  type HnswHit,
+  type HnswOptions,
+  type HnswSearchOptions,
+  type LinkAllOptions,
+} from './hnsw-index.js';
 export type { Description, Metric } from './kernel.js';
 export { detectSimd, type Rung, type Simd } from './rung.js';
-export { openSnapshot, saveSnapshot, type OpenedSnapshot } from './snapshot-file.js';
+export { saveSnapshot } from './snapshot-file.js';
+export { openSnapshot, type OpenedSnapshot } from './snapshot-reader.js';

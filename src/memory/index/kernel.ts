@@ -3,6 +3,7 @@
  * three take the same calls, give the same neighbours to the last bit, and write the same bytes.
  */
 import { MemoryError, type MemoryErrorCode } from '../errors.js';
+import type { OpenFile } from './open-file.js';
 import { COMPONENT_MAX, SLOTS_MAX } from './limits.js';
 
 export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
@@ -20,18 +21,35 @@ export interface KernelSettings {
 }
 
 /** Parts of an index as they are written to a file. */
-export const PART = { blocks: 0, originals: 1, rows: 2 } as const;
+export const PART = { blocks: 0, originals: 1, rows: 2, sums: 3 } as const;
 export type Part = (typeof PART)[keyof typeof PART];
 
 /** No slot, or no row. */
 export const NONE = 0xffffffff;
 
+/** A file that is open for reading, and where parts of an index begin in it. */
+export interface ImportedFile {
+  readonly file: OpenFile;
+  readonly blocksAt: number;
+  readonly originalsAt: number;
+}
+
 /** The calls of one index. Counts and slots are 0 or more, failures negative: see `checked`. */
 export interface Kernel {
+  /** Originals go to this file from here on instead of memory, where that can be. For an empty index. */
+  useScratch(file: OpenFile): void;
+  /** The file has all originals as they are, from `start` on: they may lie there from here on. */
+  useOriginals(file: OpenFile, start: number): void;
   /** Stores a vector, found from now on by scanning. `key` decides its level. Answers its slot. */
   add(values: Float32Array, key: number): number;
   /** Links up to so many stored vectors into the graph. Answers how many are left. */
   link(nodes: number): number;
+  /**
+   * Links some of the stored vectors by so many threads, where there are any. Answers how many are left;
+   * null where `link` has to be used. Until then only searches, `vector`, `describe` and `destroy` may be
+   * called; the graph does not depend on the number of threads.
+   */
+  linkBatch(threads: number): Promise<number> | null;
   remove(slot: number): number;
   vector(slot: number, out: Float32Array): number;
   /**
@@ -52,11 +70,23 @@ export interface Kernel {
   /** Writes the numbers of `Description`. */
   describe(out: Uint32Array): void;
   read(part: Part, from: number, count: number, out: Uint8Array): number;
-  /** Makes room in an empty index; only `write` and `finishImport` may follow. */
-  beginImport(slots: number, rows: number): number;
+  /**
+   * Makes room in an empty index; only the calls below and `describe` may follow. Where a file is given,
+   * parts of it are `mapped` instead of written, and its originals are compared with their checksums when
+   * they are touched first; else all are checked at the end.
+   */
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number;
+  /** What lies in the file now. Nothing is ever written to it. */
+  readonly mapped: readonly Part[];
+  /** Whether the files that were given must stay open; `destroy` closes them then. */
+  readonly keepsFiles: boolean;
   write(part: Part, from: number, count: number, bytes: Uint8Array): number;
-  /** Checks all that was written. After a failure only `destroy` may follow. */
-  finishImport(entry: number, topLevel: number): number;
+  /** XXH32 of elements as they were written or mapped, at most 1,024 from a multiple of that; in `out[0]`. */
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number;
+  /** Checks what was written, two steps a slot. Answers how many are left. */
+  checkImport(steps: number): number;
+  /** Checks the rest, and that the slots with a vector are those of `found`, a bit a slot. */
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number;
   /** XXH32 of the bytes. */
   checksum(bytes: Uint8Array, seed: number): number;
   destroy(): void;
@@ -76,6 +106,8 @@ const DESCRIPTION = [
   'rowBytes',
   'bytesLow',
   'bytesHigh',
+  'isImporting',
+  'slotCapacity',
 ] as const;
 export const DESCRIPTION_NUMBERS = DESCRIPTION.length;
 export type Description = Readonly<Record<(typeof DESCRIPTION)[number], number>>;

@@ -1,11 +1,15 @@
 /** The kernel as WebAssembly with SIMD: one instance an index, in a memory of its own. */
 import { readFileSync } from 'node:fs';
 import { BREADTH_MAX } from './limits.js';
+import type { OpenFile } from './open-file.js';
+import { OriginalsFile } from './originals-file.js';
 import {
   describeKernel,
   DESCRIPTION_NUMBERS,
   FAILURE,
   METRICS,
+  PART,
+  type ImportedFile,
   type Kernel,
   type KernelSettings,
   type Part,
@@ -14,9 +18,18 @@ import {
 /** What is used of WebAssembly's own interface, which the types of Node 20 leave out. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Instance: new (module: WasmModule) => { readonly exports: unknown };
+  readonly Instance: new (
+    module: WasmModule,
+    imports: { readonly host: Host },
+  ) => { readonly exports: unknown };
 };
 export type WasmModule = object;
+
+/** What the kernel asks for: an original that lies outside, at an address of its memory. */
+interface Host {
+  readonly loadOriginal: (slot: number, out: number) => void;
+  readonly storeOriginal: (slot: number, from: number) => void;
+}
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -41,9 +54,18 @@ interface Exports {
   ): number;
   describe(index: number, out: number): void;
   read(index: number, part: number, from: number, count: number, out: number): number;
-  beginImport(index: number, slots: number, rows: number): number;
+  keepOutside(index: number): number;
+  beginImport(index: number, slots: number, rows: number, hasSums: number): number;
   write(index: number, part: number, from: number, count: number, bytes: number): number;
-  finishImport(index: number, entry: number, topLevel: number): number;
+  sum(index: number, part: number, from: number, count: number, seed: number, out: number): number;
+  checkImport(index: number, steps: number): number;
+  finishImport(
+    index: number,
+    entry: number,
+    topLevel: number,
+    found: number,
+    foundBytes: number,
+  ): number;
   checksum(bytes: number, length: number, seed: number): number;
 }
 
@@ -61,21 +83,36 @@ export class WasmKernel implements Kernel {
   readonly #exports: Exports;
   readonly #index: number;
   readonly #dimensions: number;
+  readonly #outside: { file?: OriginalsFile };
   #buffer = 0;
   #bufferBytes = 0;
 
-  private constructor(exports: Exports, index: number, dimensions: number) {
+  private constructor(
+    exports: Exports,
+    index: number,
+    dimensions: number,
+    outside: { file?: OriginalsFile },
+  ) {
     this.#exports = exports;
     this.#index = index;
     this.#dimensions = dimensions;
+    this.#outside = outside;
   }
 
   static create(module: WasmModule, settings: KernelSettings): WasmKernel | undefined {
-    const instance = new WebAssembly.Instance(module);
-    const exports = instance.exports as Exports;
     const { dimensions, metric, neighbours, breadth } = settings;
+    const outside: { file?: OriginalsFile } = {};
+    // Padded as in native/index.h.
+    const bytes = Math.ceil(dimensions / 16) * 64;
+    const original = (at: number) => new Uint8Array(exports.memory.buffer, at >>> 0, bytes);
+    const host: Host = {
+      loadOriginal: (slot, out) => outside.file?.load(slot >>> 0, original(out)),
+      storeOriginal: (slot, from) => outside.file?.store(slot >>> 0, original(from)),
+    };
+    const instance = new WebAssembly.Instance(module, { host });
+    const exports = instance.exports as Exports;
     const index = exports.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
-    return index === 0 ? undefined : new WasmKernel(exports, index, dimensions);
+    return index === 0 ? undefined : new WasmKernel(exports, index, dimensions, outside);
   }
 
   add(values: Float32Array, key: number): number {
@@ -86,6 +123,11 @@ export class WasmKernel implements Kernel {
 
   link(nodes: number): number {
     return this.#exports.link(this.#index, nodes);
+  }
+
+  /** There is one thread. */
+  linkBatch(): null {
+    return null;
   }
 
   remove(slot: number): number {
@@ -167,8 +209,32 @@ export class WasmKernel implements Kernel {
     return answer;
   }
 
-  beginImport(slots: number, rows: number): number {
-    return this.#exports.beginImport(this.#index, slots, rows);
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number {
+    if (from === null) return this.#exports.beginImport(this.#index, slots, rows, 0);
+    const failure = this.#exports.keepOutside(this.#index);
+    if (failure < 0) return failure;
+    const answer = this.#exports.beginImport(this.#index, slots, rows, 1);
+    if (answer < 0) return answer;
+    this.#outside.file = new OriginalsFile();
+    this.#outside.file.use(from.file, from.originalsAt);
+    return answer;
+  }
+
+  useScratch(file: OpenFile): void {
+    if (this.#exports.keepOutside(this.#index) >= 0) this.#outside.file = new OriginalsFile(file);
+  }
+
+  useOriginals(file: OpenFile, start: number): void {
+    this.#outside.file?.use(file, start);
+  }
+
+  /** Originals are read one by one when they are needed. */
+  get mapped(): readonly Part[] {
+    return this.keepsFiles ? [PART.originals] : [];
+  }
+
+  get keepsFiles(): boolean {
+    return this.#outside.file !== undefined;
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
@@ -177,8 +243,22 @@ export class WasmKernel implements Kernel {
     return at === 0 ? FAILURE.noMemory : this.#exports.write(this.#index, part, from, count, at);
   }
 
-  finishImport(entry: number, topLevel: number): number {
-    return this.#exports.finishImport(this.#index, entry, topLevel);
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number {
+    const at = this.#room(out.byteLength);
+    if (at === 0) return FAILURE.noMemory;
+    const answer = this.#exports.sum(this.#index, part, from, count, seed, at);
+    out[0] = new Uint32Array(this.#exports.memory.buffer, at, 1)[0]!;
+    return answer;
+  }
+
+  checkImport(steps: number): number {
+    return this.#exports.checkImport(this.#index, steps);
+  }
+
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number {
+    const at = this.#pass(found);
+    if (at === 0) return FAILURE.noMemory;
+    return this.#exports.finishImport(this.#index, entry, topLevel, at, found.length);
   }
 
   checksum(bytes: Uint8Array, seed: number): number {
@@ -187,12 +267,14 @@ export class WasmKernel implements Kernel {
     return this.#exports.checksum(at, bytes.length, seed) >>> 0;
   }
 
-  /** Nothing to do: the memory goes with the instance. */
-  destroy(): void {}
+  /** The memory goes with the instance. */
+  destroy(): void {
+    this.#outside.file?.close();
+  }
 
   #elementBytes(part: Part): number {
     const { blockBytes, originalBytes, rowBytes } = describeKernel(this);
-    return [blockBytes, originalBytes, rowBytes][part] ?? Infinity;
+    return [blockBytes, originalBytes, rowBytes, 4][part] ?? Infinity;
   }
 
   #pass(values: Float32Array | Uint8Array): number {

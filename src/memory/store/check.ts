@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { embeddingText, textHash } from '../command.js';
 import { Database } from '../database.js';
 import { MemoryError } from '../errors.js';
-import { openSnapshot } from '../index/snapshot-file.js';
+import { openSnapshot } from '../index/snapshot-reader.js';
 import { META_TABLE } from '../log-position.js';
 import { parseMemoryKey } from '../memory-key.js';
 import { openTextIndex } from '../text/text-file.js';
@@ -190,7 +190,7 @@ class Check {
       const file = join(folder, name);
       try {
         if (name.endsWith('-text')) openTextIndex(file);
-        else openSnapshot(file).index.close();
+        else readAllVectors(file);
       } catch (error) {
         // A store that is open may replace it at this moment.
         if (error instanceof MemoryError && error.code === 'not-found') continue;
@@ -205,4 +205,14 @@ class Check {
 export function isSnapshotOf(storePath: string, name: string): boolean {
   const own = basename(storePath);
   return name === `${own}-text` || (name.startsWith(`${own}-vectors-`) && !name.endsWith('.new'));
+}
+
+/** An original is compared with its checksum when it is read. */
+function readAllVectors(path: string): void {
+  const { index } = openSnapshot(path);
+  try {
+    for (const id of index.ids()) index.get(id);
+  } finally {
+    index.close();
+  }
 }

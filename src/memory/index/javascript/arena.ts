@@ -7,6 +7,8 @@ import { FAILURE, NONE, METRICS, type KernelSettings } from '../kernel.js';
 import { BREADTH_MAX, COMPONENT_MAX, LEVEL_MAX, SCALE_MIN, SLOTS_MAX } from '../limits.js';
 import { Candidates, Ranking } from './heaps.js';
 import { dotCodes, dotOriginals, squaredDistance } from './inner-products.js';
+import type { OriginalsFile } from '../originals-file.js';
+import { xxh32 } from './xxhash.js';
 
 /** The query in place of a slot. */
 export const QUERY = -1;
@@ -46,7 +48,16 @@ export class Arena {
   words: Uint32Array;
   reals: Float32Array;
   signed: Int32Array;
+  /** The query first; then those of all slots, or one that was asked for where they lie outside. */
   originals: Float32Array;
+  outside: OriginalsFile | undefined;
+  /** Of a snapshot: the checksum of each original, and a bit for each that nobody has looked at yet. */
+  sums = new Uint32Array(0);
+  uncheckedBits = new Uint8Array(0);
+  importedSlots = 0;
+  /** Steps of the check of a snapshot that are done, and the rows that it found in chains. */
+  checkedSteps = 0;
+  rowsTaken = new Uint8Array(0);
   /** A row: next, link count, links. */
   rows: Uint32Array;
 
@@ -162,9 +173,38 @@ export class Arena {
     return Math.fround(squares - Math.fround(2 * product));
   }
 
-  /** Of the query with a slot, from the originals; higher is better. */
-  score(slot: number): number {
-    const at = (slot + 1) * this.floats;
+  /** Keeps originals in a file from here on; for an index without any. */
+  keepOutside(file: OriginalsFile): void {
+    this.outside = file;
+    this.originals = new Float32Array(2 * this.floats);
+  }
+
+  /**
+   * Where an original begins in `originals`, which may be used until the next is asked for. One of a
+   * snapshot is checked when it is touched first. -1 where it is not what was saved.
+   */
+  originalFor(slot: number): number {
+    const { floats } = this;
+    const at = this.outside === undefined ? (slot + 1) * floats : floats;
+    const bytes = new Uint8Array(this.originals.buffer, at * 4, floats * 4);
+    this.outside?.load(slot, bytes);
+    if (slot >= this.importedSlots || this.sums.length === 0) return at;
+    if (!hasBit(this.uncheckedBits, slot)) return at;
+    if (xxh32(bytes, 0) !== this.sums[slot]) return -1;
+    if (!this.originals.subarray(at, at + floats).every(Number.isFinite)) return -1;
+    clearBit(this.uncheckedBits, slot);
+    return at;
+  }
+
+  #storeOriginal(slot: number): void {
+    const { floats, originals } = this;
+    if (this.outside === undefined) originals.copyWithin((slot + 1) * floats, 0, floats);
+    else this.outside.store(slot, new Uint8Array(originals.buffer, 0, floats * 4));
+    if (slot < this.importedSlots && this.sums.length > 0) clearBit(this.uncheckedBits, slot);
+  }
+
+  /** Of the query with an original, which begins at `at`; higher is better. */
+  score(at: number): number {
     if (this.metric === EUCLIDEAN) return -squaredDistance(this.originals, 0, at, this.floats);
     return dotOriginals(this.originals, 0, at, this.floats);
   }
@@ -177,7 +217,8 @@ export class Arena {
     while (capacity < slots) capacity *= 2;
     try {
       const codes = new Int8Array((capacity + 1) * this.strideBytes);
-      const originals = new Float32Array((capacity + 1) * this.floats);
+      const kept = this.outside === undefined ? capacity + 1 : 2;
+      const originals = new Float32Array(kept * this.floats);
       const walk = new Candidates(capacity);
       const visited = new Uint16Array(capacity);
       const linkedBits = new Uint8Array(capacity / 8);
@@ -265,9 +306,9 @@ export class Arena {
     if (failure !== 0) return failure;
     if (isReused) this.freeSlot = this.words[this.baseLinksOf(slot)]!;
     else this.slotCount += 1;
-    const { strideBytes, floats, codeBytes, words } = this;
+    const { strideBytes, codeBytes, words } = this;
     this.bytes.copyWithin((slot + 1) * strideBytes, 0, codeBytes + HEADER_WORDS * 4);
-    this.originals.copyWithin((slot + 1) * floats, 0, floats);
+    this.#storeOriginal(slot);
     this.setNode(slot, 0, level, STATE.pending);
     let first = NONE;
     for (let l = 0; l < level; l += 1) {

@@ -2,14 +2,18 @@
 import {
   FAILURE,
   NONE,
+  PART,
   type Description,
+  type ImportedFile,
   type Kernel,
   type KernelSettings,
   type Part,
 } from '../kernel.js';
+import type { OpenFile } from '../open-file.js';
+import { OriginalsFile } from '../originals-file.js';
 import { Arena, STATE } from './arena.js';
 import { linkPending, removeVector } from './graph.js';
-import { beginImport, finishImport, readPart, writePart } from './parts.js';
+import { beginImport, checkImport, finishImport, readPart, sumPart, writePart } from './parts.js';
 import { searchBatch } from './search.js';
 import { xxh32 } from './xxhash.js';
 
@@ -29,6 +33,11 @@ export class JavaScriptKernel implements Kernel {
     return this.#refuses([nodes]) ? FAILURE.outOfRange : linkPending(this.#arena, nodes);
   }
 
+  /** There is one thread. */
+  linkBatch(): null {
+    return null;
+  }
+
   remove(slot: number): number {
     return this.#refuses([slot]) ? FAILURE.outOfRange : removeVector(this.#arena, slot);
   }
@@ -38,7 +47,8 @@ export class JavaScriptKernel implements Kernel {
     if (this.#refuses([slot], out, x.dimensions)) return FAILURE.outOfRange;
     const state = slot < x.slotCount ? x.stateOf(slot) : STATE.free;
     if (state === STATE.free || state >= STATE.dead) return FAILURE.noSuchSlot;
-    const at = (slot + 1) * x.floats;
+    const at = x.originalFor(slot);
+    if (at < 0) return FAILURE.damaged;
     out.set(x.originals.subarray(at, at + x.dimensions));
     return 0;
   }
@@ -58,6 +68,8 @@ export class JavaScriptKernel implements Kernel {
       x.codes.byteLength +
       x.originals.byteLength +
       x.rows.byteLength +
+      x.sums.byteLength +
+      (x.outside?.bytes ?? 0) +
       x.slotCapacity * (2 + 1 / 8 + 1 / 8 + 4 + 4 + 8);
     const description: Description = {
       slotCount: x.slotCount,
@@ -72,6 +84,8 @@ export class JavaScriptKernel implements Kernel {
       rowBytes: x.rowWords * 4,
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
+      isImporting: Number(x.isImporting),
+      slotCapacity: x.slotCapacity,
     };
     out.set(Object.values(description));
   }
@@ -81,9 +95,31 @@ export class JavaScriptKernel implements Kernel {
     return readPart(this.#arena, part, from, count, out);
   }
 
-  beginImport(slots: number, rows: number): number {
-    if (this.#refuses([slots, rows])) return FAILURE.outOfRange;
-    return beginImport(this.#arena, slots, rows);
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number {
+    const x = this.#arena;
+    if (this.#refuses([slots, rows]) || x.slotCount !== 0) return FAILURE.outOfRange;
+    if (from !== null) {
+      x.keepOutside(new OriginalsFile());
+      x.outside?.use(from.file, from.originalsAt);
+    }
+    return beginImport(x, slots, rows, from !== null);
+  }
+
+  /** Originals are read one by one when they are needed. */
+  get mapped(): readonly Part[] {
+    return this.keepsFiles ? [PART.originals] : [];
+  }
+
+  useScratch(file: OpenFile): void {
+    if (this.#arena.slotCount === 0) this.#arena.keepOutside(new OriginalsFile(file));
+  }
+
+  useOriginals(file: OpenFile, start: number): void {
+    this.#arena.outside?.use(file, start);
+  }
+
+  get keepsFiles(): boolean {
+    return this.#arena.outside !== undefined;
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
@@ -91,17 +127,28 @@ export class JavaScriptKernel implements Kernel {
     return writePart(this.#arena, part, from, count, bytes);
   }
 
-  finishImport(entry: number, topLevel: number): number {
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number {
+    if (!areCounts([part, from, count, seed])) return FAILURE.outOfRange;
+    return sumPart(this.#arena, part, from, count, seed, out);
+  }
+
+  checkImport(steps: number): number {
+    return areCounts([steps]) ? checkImport(this.#arena, steps) : FAILURE.outOfRange;
+  }
+
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number {
     if (!areCounts([entry, topLevel])) return FAILURE.outOfRange;
-    return finishImport(this.#arena, entry, topLevel);
+    return finishImport(this.#arena, entry, topLevel, found);
   }
 
   checksum(bytes: Uint8Array, seed: number): number {
     return xxh32(bytes, seed);
   }
 
-  /** Nothing to do: the garbage collector takes it. */
-  destroy(): void {}
+  /** The garbage collector takes the memory. */
+  destroy(): void {
+    this.#arena.outside?.close();
+  }
 
   /** Whether a call has to be refused: during an import, and with arguments that could do harm. */
   #refuses(counts: readonly number[], values?: Float32Array, length = 0): boolean {

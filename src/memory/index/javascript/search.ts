@@ -54,24 +54,34 @@ function searchCodes(x: Arena, filter: Uint8Array | null, allowed: number, bread
   }
 }
 
-function rankResults(x: Arena, k: number): void {
-  const { results, ranked } = x;
+/** False where the original of the slot is not what was saved. */
+function rankOne(x: Arena, slot: number, k: number): boolean {
+  const at = x.originalFor(slot);
+  if (at < 0) return false;
+  x.ranked.offer(k, x.score(at), slot);
+  return true;
+}
+
+/** Both answer 0 or a failure. */
+function rankResults(x: Arena, k: number): number {
+  const { results } = x;
   const rescored = Math.max(2 * k, k + 16);
   while (results.count > rescored) dropFarthest(results);
   for (let i = 0; i < results.count; i += 1) {
-    const slot = results.slots[i]!;
-    ranked.offer(k, x.score(slot), slot);
+    if (!rankOne(x, results.slots[i]!, k)) return FAILURE.damaged;
   }
+  return 0;
 }
 
-function rankExactly(x: Arena, filter: Uint8Array | null, k: number): void {
-  const { ranked } = x;
+function rankExactly(x: Arena, filter: Uint8Array | null, k: number): number {
   const bits = filter === null ? x.linkedBits : x.allowedBits;
-  forEachBit(x, bits, (slot) => ranked.offer(k, x.score(slot), slot));
+  let isSound = true;
+  forEachBit(x, bits, (slot) => (isSound &&= rankOne(x, slot, k)));
   for (let i = 0; i < x.pending; i += 1) {
     const slot = x.pendingSlots[i]!;
-    if (allows(filter, slot)) ranked.offer(k, x.score(slot), slot);
+    if (allows(filter, slot)) isSound &&= rankOne(x, slot, k);
   }
+  return isSound ? 0 : FAILURE.damaged;
 }
 
 /** See `Kernel.search`. */
@@ -91,15 +101,16 @@ export function searchBatch(
   const { ranked } = x;
   const allowed = filter === null ? 0 : applyFilter(x, filter);
   for (let i = 0; i < queryCount; i += 1) {
-    const failure = x.prepare(queries, i * x.dimensions);
+    let failure = x.prepare(queries, i * x.dimensions);
     if (failure !== 0) return failure;
     ranked.count = 0;
     if (breadth === 0) {
-      rankExactly(x, filter, k);
+      failure = rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, Math.max(breadth, k));
-      rankResults(x, k);
+      failure = rankResults(x, k);
     }
+    if (failure !== 0) return failure;
     counts[i] = ranked.count;
     while (ranked.count > 0) {
       const at = i * k + ranked.count - 1;
