@@ -1,7 +1,7 @@
 // The memory of one index: blocks (codes and links of a slot side by side), originals, and the
 // links of upper levels in rows of their own. Chunks never move; only small arrays are outgrown.
 //
-// A block: codes (padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
+// A block: codes (int8: padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
 #pragma once
 #include "distance.h"
 #include "heaps.h"
@@ -9,10 +9,11 @@
 #include "types.h"
 
 struct Header {
-  // Codes times scale are the vector.
+  // Codes times scale are the vector; of bits the factor of codes.h.
   float scale;
-  // Sum of the squares of the vector.
+  // Sum of the squares of the vector; of product quantization that of its centroids.
   float squares;
+  // Of int8 codes the sum, of others the sum of their bytes.
   i32 codeSum;
   // First of a chain of rows, one a level above 0.
   u32 firstRow;
@@ -32,6 +33,10 @@ struct Row {
 
 struct Index {
   u32 dimensions, floats, codeBytes, stride, metric, neighbours, breadth, rowBytes;
+  // Of `Codes`; how many bits a component has, of 4, 2 and 1; parts of product quantization.
+  u32 codes, bits, subvectors;
+  // A query in int8, which is also the node where codes are int8, is padded to this.
+  u32 laneBytes;
   // Slots that were ever used; rows likewise.
   u32 slotCount, slotCapacity, rowCount;
   // Nodes of the graph and their twins; removed nodes; vectors that wait for `link`.
@@ -44,6 +49,12 @@ struct Index {
   u32 resultCount;
   u8* query;
   float* queryOriginal;
+  // Of the narrow codes, null where they need none: codes.h.
+  float* signs;
+  float* rotated;
+  float* codebook;
+  float* products;
+  i16* tables;
   Candidate* results;
   Candidate* sorted;
   Candidate* chosen;
@@ -87,16 +98,6 @@ static inline Row& rowOf(const Index& x, u32 slot, u32 level) {
 static inline bool hasBit(const u8* bits, u32 slot) { return (bits[slot >> 3] >> (slot & 7)) & 1; }
 static inline void setBit(u8* bits, u32 slot) { bits[slot >> 3] |= (u8)(1 << (slot & 7)); }
 static inline void clearBit(u8* bits, u32 slot) { bits[slot >> 3] &= (u8)~(1 << (slot & 7)); }
-
-// Smaller is nearer. The same for (a, b) and (b, a).
-static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
-  const Header& ha = headerOf(x, a);
-  const Header& hb = headerOf(x, b);
-  const i32 dot = dotCodes((const i8*)a, (const i8*)b, x.codeBytes, hb.codeSum);
-  const float product = (float)dot * (ha.scale * hb.scale);
-  if (x.metric != EUCLIDEAN) return -product;
-  return (ha.squares + hb.squares) - 2.0f * product;
-}
 
 // From the originals; higher is better.
 static inline double scoreOf(const Index& x, const float* query, u32 slot) {
@@ -251,79 +252,4 @@ static void takePending(Index& x, u32 slot) {
   const u32 last = x.pendingSlots[--x.pending];
   x.pendingSlots[place] = last;
   baseLinks(x, blockOf(x, last))[0] = place;
-}
-
-// Reads a vector of the caller: checks it, brings a cosine one to length 1, makes its codes. Writes
-// codes and header fields of `block`, and the padded original.
-static i32 prepare(const Index& x, const float* values, u8* block, float* original) {
-  const bool isCosine = x.metric == COSINE;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    const float value = values[i];
-    // False for NaN as well.
-    if (!(value - value == 0.0f)) return NOT_FINITE;
-    if (!isCosine && (value > COMPONENT_MAX || value < -COMPONENT_MAX)) return TOO_LARGE;
-    original[i] = value;
-  }
-  for (u32 i = x.dimensions; i < x.floats; i++) original[i] = 0.0f;
-  if (isCosine) {
-    const double squares = dotOriginals(original, original, x.floats);
-    if (squares == 0.0) return NO_DIRECTION;
-    const double scale = 1.0 / __builtin_sqrt(squares);
-    for (u32 i = 0; i < x.dimensions; i++) original[i] = (float)((double)original[i] * scale);
-  }
-  float largest = 0.0f;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    const float value = original[i] < 0.0f ? -original[i] : original[i];
-    if (value > largest) largest = value;
-  }
-  const bool isFlat = largest < SCALE_MIN;
-  const float toCode = isFlat ? 0.0f : 127.0f / largest;
-  i8* codes = (i8*)block;
-  i32 sum = 0;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
-    const float moved = original[i] * toCode + 12582912.0f;
-    i32 code = (i32)(moved - 12582912.0f);
-    code = code > 127 ? 127 : code < -127 ? -127 : code;
-    codes[i] = (i8)code;
-    sum += code;
-  }
-  for (u32 i = x.dimensions; i < x.codeBytes; i++) codes[i] = 0;
-  Header& header = headerOf(x, block);
-  header.scale = isFlat ? 0.0f : largest / 127.0f;
-  header.squares = (float)dotOriginals(original, original, x.floats);
-  header.codeSum = sum;
-  return 0;
-}
-
-// Stores a vector without linking it. Answers its slot or a failure.
-static i32 addVector(Index& x, const float* values, u32 key) {
-  const u32 level = levelOf(x, key);
-  const bool isReused = x.freeSlot != NONE;
-  const u32 slot = isReused ? x.freeSlot : x.slotCount;
-  i32 failure = isReused ? 0 : reserveSlots(x, slot + 1);
-  if (failure != 0) return failure;
-  failure = reserveRows(x, x.rowCount + level);
-  if (failure != 0) return failure;
-  failure = prepare(x, values, x.query, x.queryOriginal);
-  if (failure != 0) return failure;
-  u8* block = blockOf(x, slot);
-  if (isReused) x.freeSlot = baseLinks(x, block)[0];
-  else x.slotCount++;
-  copyBytes(block, x.query, x.codeBytes + sizeof(Header));
-  copyBytes(originalOf(x, slot), x.queryOriginal, x.floats * sizeof(float));
-  Header& header = headerOf(x, block);
-  header.level = (u8)level;
-  header.linkCount = 0;
-  header.firstRow = header.firstTwin = NONE;
-  for (u32 l = 0; l < level; l++) {
-    u32 row = x.freeRow;
-    if (row != NONE) x.freeRow = rowAt(x, row).next;
-    else row = x.rowCount++;
-    rowAt(x, row).next = header.firstRow;
-    rowAt(x, row).linkCount = 0;
-    header.firstRow = row;
-  }
-  putPending(x, slot);
-  return (i32)slot;
 }

@@ -194,7 +194,13 @@ function* readSnapshot(file: number, path: string): Generator<undefined, OpenedS
 
 /** Before the settings are known, so with a kernel of any. */
 function checksumOfHeader(bytes: Uint8Array): number {
-  const kernel = createKernel({ dimensions: 1, metric: 'dot', neighbours: 2, breadth: 2 });
+  const kernel = createKernel({
+    dimensions: 1,
+    metric: 'dot',
+    neighbours: 2,
+    breadth: 2,
+    codes: 'int8',
+  });
   try {
     return kernel.checksum(bytes, 0);
   } finally {

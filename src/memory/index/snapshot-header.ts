@@ -95,7 +95,7 @@ export function decodeHeader(
   if (metric === undefined || !isSound) return 'damaged';
   const sums = SECTIONS.map((section, at) => [section, word(52 + at * 4)]);
   return {
-    settings: { dimensions, metric, neighbours, breadth },
+    settings: { dimensions, metric, neighbours, breadth, codes: 'int8' },
     slotCount,
     rowCount,
     entry: word(36),

@@ -1,11 +1,13 @@
 /** The kernel as WebAssembly with SIMD: one instance an index, in a memory of its own. */
 import { readFileSync } from 'node:fs';
+import { Codebook } from './codebook.js';
 import { BREADTH_MAX } from './limits.js';
 import {
+  checked,
   describeKernel,
   DESCRIPTION_NUMBERS,
   FAILURE,
-  METRICS,
+  settingNumbers,
   type Kernel,
   type KernelSettings,
   type Part,
@@ -22,7 +24,9 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   /** Memory for what passes in and out; it is never given back. 0 where there is none. */
   buffer(bytes: number): number;
-  create(dimensions: number, metric: number, neighbours: number, breadth: number): number;
+  create(...settings: ReturnType<typeof settingNumbers>): number;
+  setCodebook(index: number, centroids: number): number;
+  encode(index: number, values: number, count: number, out: number): number;
   add(index: number, values: number, key: number): number;
   link(index: number, nodes: number): number;
   remove(index: number, slot: number): number;
@@ -33,6 +37,7 @@ interface Exports {
     queryCount: number,
     k: number,
     breadth: number,
+    rescored: number,
     filter: number,
     filterBytes: number,
     slots: number,
@@ -61,21 +66,42 @@ export class WasmKernel implements Kernel {
   readonly #exports: Exports;
   readonly #index: number;
   readonly #dimensions: number;
+  readonly #subvectors: number;
   #buffer = 0;
   #bufferBytes = 0;
 
-  private constructor(exports: Exports, index: number, dimensions: number) {
+  private constructor(exports: Exports, index: number, { dimensions, codes }: KernelSettings) {
     this.#exports = exports;
     this.#index = index;
     this.#dimensions = dimensions;
+    this.#subvectors = codes instanceof Codebook ? codes.subvectors : 0;
   }
 
   static create(module: WasmModule, settings: KernelSettings): WasmKernel | undefined {
     const instance = new WebAssembly.Instance(module);
     const exports = instance.exports as Exports;
-    const { dimensions, metric, neighbours, breadth } = settings;
-    const index = exports.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
-    return index === 0 ? undefined : new WasmKernel(exports, index, dimensions);
+    const index = exports.create(...settingNumbers(settings));
+    if (index === 0) return undefined;
+    const kernel = new WasmKernel(exports, index, settings);
+    if (settings.codes instanceof Codebook) {
+      const at = kernel.#pass(settings.codes.centroids);
+      checked(at === 0 ? FAILURE.noMemory : exports.setCodebook(index, at));
+    }
+    return kernel;
+  }
+
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    const codeBytes = count * this.#subvectors;
+    if (!(values.length === count * this.#dimensions && out.length >= codeBytes)) {
+      return FAILURE.outOfRange;
+    }
+    const at = this.#room(values.byteLength + codeBytes);
+    if (at === 0) return FAILURE.noMemory;
+    new Float32Array(this.#exports.memory.buffer, at, values.length).set(values);
+    const codesAt = at + values.byteLength;
+    const answer = this.#exports.encode(this.#index, at, count, codesAt);
+    if (answer >= 0) out.set(new Uint8Array(this.#exports.memory.buffer, codesAt, codeBytes));
+    return answer;
   }
 
   add(values: Float32Array, key: number): number {
@@ -106,6 +132,7 @@ export class WasmKernel implements Kernel {
     queryCount: number,
     k: number,
     breadth: number,
+    rescored: number,
     filter: Uint8Array | null,
     slots: Uint32Array,
     scores: Float64Array,
@@ -136,6 +163,7 @@ export class WasmKernel implements Kernel {
         count,
         k,
         breadth,
+        rescored,
         filter === null ? 0 : filterAt,
         filterBytes,
         slotsAt,

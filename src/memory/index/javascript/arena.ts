@@ -3,8 +3,12 @@
  * rows of upper links. Here each of the three is one array that doubles; block 0 and original 0 are
  * those of the query, so that a slot is one place further.
  */
+import { Codebook } from '../codebook.js';
 import { FAILURE, NONE, METRICS, type KernelSettings } from '../kernel.js';
-import { BREADTH_MAX, COMPONENT_MAX, LEVEL_MAX, SCALE_MIN, SLOTS_MAX } from '../limits.js';
+import { BREADTH_MAX, COMPONENT_MAX, LEVEL_MAX, SLOTS_MAX } from '../limits.js';
+import { narrowCodesOf } from './codes/index.js';
+import { codeLanes } from './codes/int8-codes.js';
+import type { NarrowCodes } from './codes/narrow-codes.js';
 import { Candidates, Ranking } from './heaps.js';
 import { dotCodes, dotOriginals, squaredDistance } from './inner-products.js';
 
@@ -40,6 +44,12 @@ export class Arena {
   readonly strideWords: number;
   readonly headerWord: number;
   readonly rowWords: number;
+  /** Null where codes are int8. */
+  readonly narrow: NarrowCodes | null;
+  readonly subvectors: number;
+  /** Of the query of narrow codes. */
+  #queryScale = 0;
+  #querySquares = 0;
 
   codes: Int8Array;
   bytes: Uint8Array;
@@ -47,6 +57,7 @@ export class Arena {
   reals: Float32Array;
   signed: Int32Array;
   originals: Float32Array;
+  originalWords: Uint32Array;
   /** A row: next, link count, links. */
   rows: Uint32Array;
 
@@ -75,13 +86,16 @@ export class Arena {
   pendingSlots = new Uint32Array(0);
   deadSlots = new Uint32Array(0);
 
-  constructor({ dimensions, metric, neighbours, breadth }: KernelSettings) {
+  constructor(settings: KernelSettings) {
+    const { dimensions, metric, neighbours, breadth, codes } = settings;
     this.dimensions = dimensions;
     this.metric = METRICS.indexOf(metric);
     this.neighbours = neighbours;
     this.breadth = breadth;
     this.floats = roundUp(dimensions, 16);
-    this.codeBytes = roundUp(dimensions, 64);
+    this.narrow = narrowCodesOf(settings, this.floats, roundUp(dimensions, 64));
+    this.subvectors = codes instanceof Codebook ? codes.subvectors : 0;
+    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 64);
     this.strideBytes = roundUp(this.codeBytes + HEADER_WORDS * 4 + 2 * neighbours * 4, 64);
     this.strideWords = this.strideBytes / 4;
     this.headerWord = this.codeBytes / 4;
@@ -94,6 +108,7 @@ export class Arena {
     this.reals = new Float32Array(buffer);
     this.signed = new Int32Array(buffer);
     this.originals = new Float32Array(this.floats);
+    this.originalWords = new Uint32Array(this.originals.buffer);
     this.rows = new Uint32Array(0);
   }
 
@@ -152,6 +167,7 @@ export class Arena {
 
   /** Smaller is nearer; see `distanceOf` in native/index.h. */
   distance(a: number, b: number): number {
+    if (this.narrow !== null) return this.#narrowDistance(a, b);
     const ha = this.headerOf(a);
     const hb = this.headerOf(b);
     const { strideBytes, reals } = this;
@@ -159,6 +175,23 @@ export class Arena {
     const product = Math.fround(Math.fround(dot) * Math.fround(reals[ha]! * reals[hb]!));
     if (this.metric !== EUCLIDEAN) return -product;
     const squares = Math.fround(reals[ha + 1]! + reals[hb + 1]!);
+    return Math.fround(squares - Math.fround(2 * product));
+  }
+
+  /** Of the query by its codes, of two nodes by their originals. */
+  #narrowDistance(a: number, b: number): number {
+    if (a !== QUERY) {
+      const [from, to] = [(a + 1) * this.floats, (b + 1) * this.floats];
+      if (this.metric !== EUCLIDEAN) {
+        return -Math.fround(dotOriginals(this.originals, from, to, this.floats));
+      }
+      return Math.fround(squaredDistance(this.originals, from, to, this.floats));
+    }
+    const header = this.headerOf(b);
+    const dot = this.narrow!.dot(this.bytes, (b + 1) * this.strideBytes);
+    const product = Math.fround(dot * Math.fround(this.#queryScale * this.reals[header]!));
+    if (this.metric !== EUCLIDEAN) return -product;
+    const squares = Math.fround(this.#querySquares + this.reals[header + 1]!);
     return Math.fround(squares - Math.fround(2 * product));
   }
 
@@ -200,6 +233,7 @@ export class Arena {
     this.words = new Uint32Array(this.codes.buffer);
     this.reals = new Float32Array(this.codes.buffer);
     this.signed = new Int32Array(this.codes.buffer);
+    this.originalWords = new Uint32Array(this.originals.buffer);
     return 0;
   }
 
@@ -218,9 +252,9 @@ export class Arena {
     return 0;
   }
 
-  /** Checks a vector and makes it the query: its original, codes and header. */
-  prepare(values: Float32Array, from: number): number {
-    const { dimensions, floats, originals, codes, codeBytes, headerWord } = this;
+  /** Checks a vector, brings a cosine one to length 1, and makes it original 0. */
+  readVector(values: Float32Array, from: number): number {
+    const { dimensions, floats, originals } = this;
     const isCosine = this.metric === COSINE;
     for (let i = 0; i < dimensions; i += 1) {
       const value = values[from + i]!;
@@ -230,27 +264,65 @@ export class Arena {
       }
       originals[i] = value;
     }
-    if (isCosine) {
-      const squares = dotOriginals(originals, 0, 0, floats);
-      if (squares === 0) return FAILURE.noDirection;
-      const scale = 1 / Math.sqrt(squares);
-      for (let i = 0; i < dimensions; i += 1) originals[i] = originals[i]! * scale;
+    if (!isCosine) return 0;
+    const squares = dotOriginals(originals, 0, 0, floats);
+    if (squares === 0) return FAILURE.noDirection;
+    const scale = 1 / Math.sqrt(squares);
+    for (let i = 0; i < dimensions; i += 1) originals[i] = originals[i]! * scale;
+    return 0;
+  }
+
+  /** Makes a vector the query of the next search. */
+  readQuery(values: Float32Array, from: number): number {
+    const failure = this.readVector(values, from);
+    if (failure !== 0) return failure;
+    if (this.narrow === null) {
+      this.#codeInt8(QUERY);
+    } else {
+      const original = this.originals.subarray(0, this.floats);
+      this.#queryScale = this.narrow.ask(original);
+      this.#querySquares = Math.fround(dotOriginals(original, 0, 0, this.floats));
     }
-    let largest = 0;
-    for (let i = 0; i < dimensions; i += 1) largest = Math.max(largest, Math.abs(originals[i]!));
-    const isFlat = largest < SCALE_MIN;
-    const toCode = isFlat ? 0 : Math.fround(127 / largest);
-    let sum = 0;
-    for (let i = 0; i < dimensions; i += 1) {
-      const moved = Math.fround(Math.fround(originals[i]! * toCode) + ROUNDING);
-      const code = Math.min(127, Math.max(-127, moved - ROUNDING));
-      codes[i] = code;
-      sum += code;
+    return 0;
+  }
+
+  /** Codes and the first fields of the header of a slot, or of the query, from original 0. */
+  #codeInt8(slot: number): void {
+    const { originals, codes, floats, codeBytes, strideBytes } = this;
+    const block = codes.subarray((slot + 1) * strideBytes, (slot + 1) * strideBytes + codeBytes);
+    const { scale, sum } = codeLanes(originals, this.dimensions, block, codeBytes);
+    this.#setCodes(slot, scale, dotOriginals(originals, 0, 0, floats), sum);
+  }
+
+  #codeNarrow(narrow: NarrowCodes, slot: number): void {
+    const original = this.originals.subarray(0, this.floats);
+    const start = (slot + 1) * this.strideBytes;
+    const block = this.bytes.subarray(start, start + this.codeBytes);
+    const exact = dotOriginals(original, 0, 0, this.floats);
+    const { scale, squares } = narrow.encode(original, exact, block);
+    const sum = block.reduce((all, byte) => all + byte, 0);
+    this.#setCodes(slot, scale, squares, sum);
+  }
+
+  #setCodes(slot: number, scale: number, squares: number, sum: number): void {
+    const header = this.headerOf(slot);
+    this.reals[header] = scale;
+    this.reals[header + 1] = squares;
+    this.signed[header + 2] = sum;
+  }
+
+  /** See `Kernel.encode`. */
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    const { narrow, subvectors } = this;
+    if (narrow === null || subvectors === 0) return FAILURE.outOfRange;
+    if (!(out instanceof Uint8Array && out.length >= count * subvectors)) return FAILURE.outOfRange;
+    const codes = new Uint8Array(this.codeBytes);
+    for (let i = 0; i < count; i += 1) {
+      const failure = this.readVector(values, i * this.dimensions);
+      if (failure !== 0) return failure;
+      narrow.encode(this.originals.subarray(0, this.floats), 0, codes);
+      out.set(codes.subarray(0, subvectors), i * subvectors);
     }
-    codes.fill(0, dimensions, codeBytes);
-    this.reals[headerWord] = isFlat ? 0 : largest / 127;
-    this.reals[headerWord + 1] = dotOriginals(originals, 0, 0, floats);
-    this.signed[headerWord + 2] = sum;
     return 0;
   }
 
@@ -261,13 +333,13 @@ export class Arena {
     const slot = isReused ? this.freeSlot : this.slotCount;
     let failure = isReused ? 0 : this.reserveSlots(slot + 1);
     if (failure === 0) failure = this.reserveRows(this.rowCount + level);
-    if (failure === 0) failure = this.prepare(values, 0);
+    if (failure === 0) failure = this.readVector(values, 0);
     if (failure !== 0) return failure;
     if (isReused) this.freeSlot = this.words[this.baseLinksOf(slot)]!;
     else this.slotCount += 1;
-    const { strideBytes, floats, codeBytes, words } = this;
-    this.bytes.copyWithin((slot + 1) * strideBytes, 0, codeBytes + HEADER_WORDS * 4);
-    this.originals.copyWithin((slot + 1) * floats, 0, floats);
+    if (this.narrow === null) this.#codeInt8(slot);
+    else this.#codeNarrow(this.narrow, slot);
+    this.originals.copyWithin((slot + 1) * this.floats, 0, this.floats);
     this.setNode(slot, 0, level, STATE.pending);
     let first = NONE;
     for (let l = 0; l < level; l += 1) {
@@ -278,7 +350,7 @@ export class Arena {
       this.rows[row * this.rowWords + 1] = 0;
       first = row;
     }
-    words[this.headerOf(slot) + 3] = first;
+    this.words[this.headerOf(slot) + 3] = first;
     this.setFirstTwin(slot, NONE);
     this.putPending(slot);
     return slot;
@@ -330,8 +402,6 @@ export class Arena {
   }
 }
 
-/** Adding and taking away 1.5 * 2^23 in float32 rounds to the nearest, ties to even. */
-const ROUNDING = 12_582_912;
 const COMPONENT_LIMIT = Math.fround(COMPONENT_MAX);
 
 export function hasBit(bits: Uint8Array, slot: number): boolean {

@@ -43,10 +43,16 @@ export class JavaScriptKernel implements Kernel {
     return 0;
   }
 
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    const x = this.#arena;
+    if (this.#refuses([count], values, count * x.dimensions)) return FAILURE.outOfRange;
+    return x.encode(values, count, out);
+  }
+
   search(...search: Parameters<Kernel['search']>): number {
     const x = this.#arena;
-    const [queries, queryCount, k, breadth] = search;
-    if (this.#refuses([queryCount, k, breadth], queries, queryCount * x.dimensions)) {
+    const [queries, queryCount, k, breadth, rescored] = search;
+    if (this.#refuses([queryCount, k, breadth, rescored], queries, queryCount * x.dimensions)) {
       return FAILURE.outOfRange;
     }
     return searchBatch(x, ...search);
@@ -70,6 +76,7 @@ export class JavaScriptKernel implements Kernel {
       blockBytes: x.strideBytes,
       originalBytes: x.floats * 4,
       rowBytes: x.rowWords * 4,
+      codeBytes: x.codeBytes,
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
     };

@@ -54,9 +54,14 @@ function searchCodes(x: Arena, filter: Uint8Array | null, allowed: number, bread
   }
 }
 
-function rankResults(x: Arena, k: number): void {
+function rankResults(x: Arena, k: number, rescored: number): void {
   const { results, ranked } = x;
-  const rescored = Math.max(2 * k, k + 16);
+  if (rescored === 0) {
+    for (let i = 0; i < results.count; i += 1) {
+      ranked.offer(k, -results.distances[i]!, results.slots[i]!);
+    }
+    return;
+  }
   while (results.count > rescored) dropFarthest(results);
   for (let i = 0; i < results.count; i += 1) {
     const slot = results.slots[i]!;
@@ -81,6 +86,7 @@ export function searchBatch(
   queryCount: number,
   k: number,
   breadth: number,
+  rescored: number,
   filter: Uint8Array | null,
   slots: Uint32Array,
   scores: Float64Array,
@@ -88,17 +94,18 @@ export function searchBatch(
 ): number {
   if (!(k >= 1 && k <= BREADTH_MAX && breadth >= 0 && breadth <= BREADTH_MAX))
     return FAILURE.outOfRange;
+  if (!(rescored >= 0 && rescored <= BREADTH_MAX)) return FAILURE.outOfRange;
   const { ranked } = x;
   const allowed = filter === null ? 0 : applyFilter(x, filter);
   for (let i = 0; i < queryCount; i += 1) {
-    const failure = x.prepare(queries, i * x.dimensions);
+    const failure = x.readQuery(queries, i * x.dimensions);
     if (failure !== 0) return failure;
     ranked.count = 0;
     if (breadth === 0) {
       rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, Math.max(breadth, k));
-      rankResults(x, k);
+      rankResults(x, k, rescored === 0 ? 0 : Math.max(rescored, k));
     }
     counts[i] = ranked.count;
     while (ranked.count > 0) {

@@ -71,6 +71,7 @@ const CALLS_WITH: readonly (readonly [keyof Kernel, () => unknown[]])[] = [
       random.pick([1, 1, 2, number()]),
       random.pick([1, 5, number()]),
       random.pick([0, 10, number()]),
+      random.pick([0, 10, number()]),
       random.pick([null, null, bytes()]),
       new Uint32Array(random.pick([0, 5, 64])),
       new Float64Array(random.pick([0, 5, 64])),
@@ -90,7 +91,13 @@ let answers = 0;
 let refusals = 0;
 
 function make(): Kernel {
-  return createKernel({ dimensions: DIMENSIONS, metric: 'dot', neighbours: 4, breadth: 20 });
+  return createKernel({
+    dimensions: DIMENSIONS,
+    metric: 'dot',
+    neighbours: 4,
+    breadth: 20,
+    codes: 'int8',
+  });
 }
 
 for (let call = 0; call < CALLS; call += 1) {

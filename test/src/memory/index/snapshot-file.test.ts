@@ -226,7 +226,13 @@ function gapsOf(file: Buffer): Set<number> {
 }
 
 function headerOf(file: Buffer) {
-  const kernel = createKernel({ dimensions: 3, metric: 'euclidean', neighbours: 2, breadth: 8 });
+  const kernel = createKernel({
+    dimensions: 3,
+    metric: 'euclidean',
+    neighbours: 2,
+    breadth: 8,
+    codes: 'int8',
+  });
   const head = decodeHeader(file.subarray(0, HEADER_BYTES), (bytes) => kernel.checksum(bytes, 0));
   if (typeof head === 'string') throw new Error(`the header is ${head}`);
   return { head, kernel };
