@@ -5,3 +5,4 @@ export type { Codes } from './codes.js';
 export type { Description, Metric } from './kernel.js';
 export { detectSimd, type Rung, type Simd } from './rung.js';
 export { openSnapshot, saveSnapshot, type OpenedSnapshot } from './snapshot-file.js';
+export { trainCodebook, type TrainingOptions } from './train-codebook.js';

@@ -1,7 +1,7 @@
 /** The rotation of native/rotation.h, step by step; the reasons are there. */
 import { ROTATION_ROUNDS } from '../../limits.js';
 
-const SQRT_OF_HALF = Math.fround(0.70710678);
+const SQRT_OF_HALF = Math.fround(Math.SQRT1_2);
 
 export class Rotation {
   readonly #dimensions: number;
