@@ -193,7 +193,7 @@ template <u32 BITS> static inline float dotBits(const Index& x, const u8* codes)
 
 static inline float dotOfQuery(const Index& x, const u8* codes) {
   switch (x.codes) {
-    case FLOAT16: return (float)dotHalves(x.queryOriginal, (const u16*)codes, x.floats);
+    case FLOAT16: return dotHalves(x.queryOriginal, (const u16*)codes, x.floats);
     case BITS4: return dotBits<4>(x, codes);
     case BITS2: return dotBits<2>(x, codes);
     case BITS1: return dotBits<1>(x, codes);
@@ -226,8 +226,8 @@ static __attribute__((noinline)) float narrowDistance(const Index& x, const floa
                                                       u32 slot) {
   if (asking == nullptr) return distanceOfQuery(x, blockOf(x, slot));
   const float* original = originalOf(x, slot);
-  if (x.metric == EUCLIDEAN) return (float)squaredDistance(asking, original, x.floats);
-  return -(float)dotOriginals(asking, original, x.floats);
+  if (x.metric == EUCLIDEAN) return squaredGaps(asking, original, x.floats);
+  return -dotFloats(asking, original, x.floats);
 }
 
 static inline float distanceTo(const Index& x, const Asker& asker, u32 slot) {

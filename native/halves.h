@@ -1,4 +1,4 @@
-// Numbers of 16 bits, IEEE 754 binary16, and their inner product with float32 in double.
+// Numbers of 16 bits, IEEE 754 binary16, and their inner product with float32.
 #pragma once
 #include "distance.h"
 
@@ -30,27 +30,28 @@ static inline float floatOfHalf(u16 half) {
   return floatOf(bitsOf(size) | ((u32)(half & 0x8000) << 16));
 }
 
-// In the order of `dotOriginals`; both are padded with zeros to a multiple of 16.
-static inline double dotHalves(const float* a, const u16* b, u32 floats) {
-  double lane[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+// In the order of `dotFloats`; both are padded with zeros to a multiple of 16.
+static inline float dotHalves(const float* a, const u16* b, u32 floats) {
 #if defined(__AVX512F__)
-  __m512d low = _mm512_setzero_pd();
-  __m512d high = low;
-  for (u32 i = 0; i < floats; i += 16) {
-    const __m512 values = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(b + i)));
-    low = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(a + i)),
-                          _mm512_cvtps_pd(_mm512_castps512_ps256(values)), low);
-    high = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(a + i + 8)),
-                           _mm512_cvtps_pd(_mm512_extractf32x8_ps(values, 1)), high);
+  __m512 even = _mm512_setzero_ps();
+  __m512 odd = even;
+  for (u32 i = 0; i < floats; i += 32) {
+    const __m512 first = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(b + i)));
+    even = _mm512_add_ps(even, _mm512_mul_ps(_mm512_loadu_ps(a + i), first));
+    if (i + 16 == floats) break;
+    const __m512 second = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(b + i + 16)));
+    odd = _mm512_add_ps(odd, _mm512_mul_ps(_mm512_loadu_ps(a + i + 16), second));
   }
-  _mm512_storeu_pd(lane, low);
-  _mm512_storeu_pd(lane + 8, high);
+  float lane[32];
+  _mm512_storeu_ps(lane, even);
+  _mm512_storeu_ps(lane + 16, odd);
 #else
+  float lane[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   for (u32 i = 0; i < floats; i += 16) {
-    float values[16];
-    for (u32 j = 0; j < 16; j++) values[j] = floatOfHalf(b[i + j]);
-    for (u32 j = 0; j < 16; j++) lane[j] += (double)a[i + j] * (double)values[j];
+    float* row = lane + i % 32;
+    for (u32 j = 0; j < 16; j++) row[j] += a[i + j] * floatOfHalf(b[i + j]);
   }
 #endif
-  return addLanes(lane);
+  return addFloatLanes(lane);
 }

@@ -10,7 +10,13 @@ import { narrowCodesOf } from './codes/index.js';
 import { codeLanes } from './codes/int8-codes.js';
 import type { NarrowCodes } from './codes/narrow-codes.js';
 import { Candidates, Ranking } from './heaps.js';
-import { dotCodes, dotOriginals, squaredDistance } from './inner-products.js';
+import {
+  dotCodes,
+  dotFloats,
+  dotOriginals,
+  squaredDistance,
+  squaredGaps,
+} from './inner-products.js';
 
 /** The query in place of a slot. */
 export const QUERY = -1;
@@ -183,9 +189,9 @@ export class Arena {
     if (a !== QUERY) {
       const [from, to] = [(a + 1) * this.floats, (b + 1) * this.floats];
       if (this.metric !== EUCLIDEAN) {
-        return -Math.fround(dotOriginals(this.originals, from, to, this.floats));
+        return -dotFloats(this.originals, from, to, this.floats);
       }
-      return Math.fround(squaredDistance(this.originals, from, to, this.floats));
+      return squaredGaps(this.originals, from, to, this.floats);
     }
     const header = this.headerOf(b);
     const dot = this.narrow!.dot(this.bytes, (b + 1) * this.strideBytes);

@@ -1,6 +1,6 @@
 /** Codes of 4, 2 or 1 bit of a rotated vector, as native/codes.h and native/packed.h have them. */
 import { SCALE_MIN } from '../../limits.js';
-import { addLanes } from './half-codes.js';
+import { addLanes } from '../inner-products.js';
 import { codeLanes } from './int8-codes.js';
 import { largestOf, type Encoded, type NarrowCodes } from './narrow-codes.js';
 import { Rotation } from './rotation.js';

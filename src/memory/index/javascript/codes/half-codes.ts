@@ -1,10 +1,11 @@
 /** Codes of 16 bits, as native/halves.h has them. */
 import { SCALE_MIN } from '../../limits.js';
+import { addFloatLanes } from '../inner-products.js';
 import { largestOf, type Encoded, type NarrowCodes } from './narrow-codes.js';
 
 const real = new Float32Array(1);
 const word = new Uint32Array(real.buffer);
-const lanes = new Float64Array(16);
+const lanes = new Float32Array(32);
 
 function bitsOf(value: number): number {
   real[0] = value;
@@ -74,20 +75,13 @@ export class HalfCodes implements NarrowCodes {
     const values = this.#values;
     lanes.fill(0);
     for (let i = 0; i < this.#floats; i += 16) {
+      const row = i % 32;
       for (let j = 0; j < 16; j += 1) {
         const code = at + 2 * (i + j);
         const half = bytes[code]! | (bytes[code + 1]! << 8);
-        lanes[j] = lanes[j]! + query[i + j]! * values[half]!;
+        lanes[row + j] = lanes[row + j]! + Math.fround(query[i + j]! * values[half]!);
       }
     }
-    return Math.fround(addLanes(lanes));
+    return addFloatLanes(lanes);
   }
-}
-
-/** Sixteen sums, added in halves. */
-export function addLanes(lane: Float64Array): number {
-  for (let width = 8; width > 0; width >>= 1) {
-    for (let j = 0; j < width; j += 1) lane[j] = lane[j]! + lane[j + width]!;
-  }
-  return lane[0]!;
 }
