@@ -144,6 +144,17 @@ static inline float addFloatLanes(float* lane) {
   return lane[0];
 }
 
+#if defined(__AVX512F__)
+// In the same order.
+static inline float addFloatRows(__m512 even, __m512 odd) {
+  const __m512 all = _mm512_add_ps(even, odd);
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+#endif
+
 // All are padded with zeros to a multiple of 16.
 static inline float dotFloats(const float* a, const float* b, u32 floats) {
 #if defined(__AVX512F__)
@@ -157,9 +168,7 @@ static inline float dotFloats(const float* a, const float* b, u32 floats) {
   if (i < floats) {
     even = _mm512_add_ps(even, _mm512_mul_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
   }
-  float lane[32];
-  _mm512_storeu_ps(lane, even);
-  _mm512_storeu_ps(lane + 16, odd);
+  return addFloatRows(even, odd);
 #else
   float lane[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -170,8 +179,8 @@ static inline float dotFloats(const float* a, const float* b, u32 floats) {
   if (i < floats) {
     for (u32 j = 0; j < 16; j++) lane[j] += a[i + j] * b[i + j];
   }
-#endif
   return addFloatLanes(lane);
+#endif
 }
 
 static inline float squaredGaps(const float* a, const float* b, u32 floats) {

@@ -42,9 +42,7 @@ static inline float dotHalves(const float* a, const u16* b, u32 floats) {
     const __m512 second = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)(b + i + 16)));
     odd = _mm512_add_ps(odd, _mm512_mul_ps(_mm512_loadu_ps(a + i + 16), second));
   }
-  float lane[32];
-  _mm512_storeu_ps(lane, even);
-  _mm512_storeu_ps(lane + 16, odd);
+  return addFloatRows(even, odd);
 #else
   float lane[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -52,6 +50,6 @@ static inline float dotHalves(const float* a, const u16* b, u32 floats) {
     float* row = lane + i % 32;
     for (u32 j = 0; j < 16; j++) row[j] += a[i + j] * floatOfHalf(b[i + j]);
   }
-#endif
   return addFloatLanes(lane);
+#endif
 }
