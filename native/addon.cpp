@@ -1,76 +1,14 @@
 // The kernel as a Node addon. Chooses the build for this processor and checks every argument:
 // whatever JavaScript passes is an exception at most.
-#define NAPI_VERSION 8
-#include <node_api.h>
-#include <stdlib.h>
-#include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
-#include "kernel.h"
+#include "held.h"
+#include "mapping.h"
+#include "pages.h"
 
 extern "C" const Kernel kernelPlain;
 #ifdef WITH_X64_BUILDS
 extern "C" const Kernel kernelAvx2;
 extern "C" const Kernel kernelAvx512;
 #endif
-
-static const size ALIGNMENT_BYTES = 64;
-
-#if defined(__linux__)
-// From here on pages of the system, which come as zeros and go back at once.
-static const size MAPPED_BYTES_LEAST = 128 << 10;
-static const size HUGE_PAGE_BYTES = 2 << 20;
-
-// A search touches memory all over: huge pages save most of the walks through page tables. They
-// have to be aligned to their size; what lies before and behind is given back.
-static void* mapPages(size bytes) {
-  const bool isHuge = bytes >= HUGE_PAGE_BYTES;
-  const size spare = isHuge ? HUGE_PAGE_BYTES : 0;
-  const int access = PROT_READ | PROT_WRITE;
-  char* at = (char*)mmap(nullptr, bytes + spare, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == (char*)MAP_FAILED) return nullptr;
-  if (!isHuge) return at;
-  const size before = (HUGE_PAGE_BYTES - (size)at % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
-  const size page = (size)sysconf(_SC_PAGESIZE);
-  const size used = (before + bytes + page - 1) / page * page;
-  if (before > 0) munmap(at, before);
-  if (used < bytes + spare) munmap(at + used, bytes + spare - used);
-  madvise(at + before, bytes, MADV_HUGEPAGE);
-  return at + before;
-}
-#endif
-
-extern "C" void* vectorKernelObtain(size bytes) {
-#if defined(_WIN32)
-  void* at = _aligned_malloc(bytes, ALIGNMENT_BYTES);
-#else
-#if defined(__linux__)
-  if (bytes >= MAPPED_BYTES_LEAST) return mapPages(bytes);
-#endif
-  void* at = nullptr;
-  if (posix_memalign(&at, ALIGNMENT_BYTES, bytes) != 0) return nullptr;
-#endif
-  if (at != nullptr) memset(at, 0, bytes);
-  return at;
-}
-
-extern "C" void vectorKernelRelease(void* at, size bytes) {
-#if defined(_WIN32)
-  (void)bytes;
-  _aligned_free(at);
-#else
-#if defined(__linux__)
-  if (bytes >= MAPPED_BYTES_LEAST) {
-    munmap(at, bytes);
-    return;
-  }
-#endif
-  (void)bytes;
-  free(at);
-#endif
-}
 
 struct Build {
   const Kernel* kernel;
@@ -94,95 +32,6 @@ static Build chooseBuild() {
 }
 
 static Build build = chooseBuild();
-
-struct Held {
-  Index* index;
-  // The build that made it, since tests change the build in use.
-  const Kernel* kernel;
-  u32 dimensions;
-  u32 subvectors;
-  u32 blockBytes[3];
-  long long reportedBytes;
-};
-
-static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
-static const u32 ARGUMENTS_MAX = 10;
-
-static napi_value refuse(napi_env env, const char* sentence) {
-  napi_throw_type_error(env, nullptr, sentence);
-  return nullptr;
-}
-
-// Arguments of one call. Each getter answers false where the argument is not what was asked for.
-struct Call {
-  napi_env env;
-  napi_value values[ARGUMENTS_MAX];
-  Held* held;
-
-  Call(napi_env env, napi_callback_info info) : env(env), held(nullptr) {
-    size_t count = ARGUMENTS_MAX;
-    // Places without an argument are filled with undefined.
-    napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
-  }
-
-  bool index() {
-    bool isHeld = false;
-    void* at = nullptr;
-    if (napi_check_object_type_tag(env, values[0], &HELD_TAG, &isHeld) != napi_ok || !isHeld ||
-        napi_unwrap(env, values[0], &at) != napi_ok) {
-      return false;
-    }
-    held = (Held*)at;
-    return held->index != nullptr;
-  }
-
-  bool number(u32 at, u32* out) {
-    double value = 0;
-    if (napi_get_value_double(env, values[at], &value) != napi_ok) return false;
-    if (!(value >= 0 && value <= 4294967295.0)) return false;
-    *out = (u32)value;
-    return (double)*out == value;
-  }
-
-  bool array(u32 at, napi_typedarray_type type, void** data, size_t* length) {
-    bool isArray = false;
-    napi_typedarray_type found;
-    if (napi_is_typedarray(env, values[at], &isArray) != napi_ok || !isArray) return false;
-    return napi_get_typedarray_info(env, values[at], &found, length, data, nullptr, nullptr) ==
-               napi_ok &&
-           found == type;
-  }
-
-  bool isNull(u32 at) {
-    napi_valuetype type;
-    return napi_typeof(env, values[at], &type) == napi_ok && type == napi_null;
-  }
-
-  napi_value answer(i32 value) {
-    napi_value result = nullptr;
-    napi_create_int32(env, value, &result);
-    return result;
-  }
-
-  // Tells the garbage collector what the index takes outside of its heap.
-  void report() {
-    u32 numbers[DESCRIPTIONS];
-    held->kernel->describe(held->index, numbers);
-    const long long bytes = (long long)(((u64)numbers[BYTES_HIGH] << 32) | numbers[BYTES_LOW]);
-    if (bytes == held->reportedBytes) return;
-    int64_t all = 0;
-    napi_adjust_external_memory(env, bytes - held->reportedBytes, &all);
-    held->reportedBytes = bytes;
-  }
-};
-
-static void letGo(napi_env env, Held* held) {
-  if (held->index == nullptr) return;
-  held->kernel->destroy(held->index);
-  held->index = nullptr;
-  int64_t all = 0;
-  napi_adjust_external_memory(env, -held->reportedBytes, &all);
-}
 
 static void finalize(napi_env env, void* data, void*) {
   letGo(env, (Held*)data);
@@ -212,6 +61,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   u32 numbers[DESCRIPTIONS];
   held->kernel->describe(held->index, numbers);
   for (u32 part = 0; part < 3; part++) held->blockBytes[part] = numbers[BLOCK_BYTES + part];
+  held->blockBytes[3] = sizeof(u32);
   napi_value object = nullptr;
   if (napi_create_object(env, &object) != napi_ok ||
       napi_type_tag_object(env, object, &HELD_TAG) != napi_ok ||
@@ -364,7 +214,7 @@ static napi_value passPart(napi_env env, napi_callback_info info, bool isWrite) 
   void* bytes;
   size_t length;
   if (!call.index()) return refuse(env, "this is no open index");
-  if (!call.number(1, &part) || part > 2 || !call.number(2, &from) || !call.number(3, &count)) {
+  if (!call.number(1, &part) || part > 3 || !call.number(2, &from) || !call.number(3, &count)) {
     return refuse(env, "part, first and count are numbers of 32 bits");
   }
   if (!call.array(4, napi_uint8_array, &bytes, &length) ||
@@ -379,23 +229,80 @@ static napi_value passPart(napi_env env, napi_callback_info info, bool isWrite) 
 static napi_value read(napi_env env, napi_callback_info info) { return passPart(env, info, false); }
 static napi_value write(napi_env env, napi_callback_info info) { return passPart(env, info, true); }
 
-// beginImport(index, slots, rows), finishImport(index, entry, topLevel): 0 or a failure.
-static napi_value passImport(napi_env env, napi_callback_info info, bool isEnd) {
+// beginImport(index, slots, rows, hasSums): 0 or a failure.
+static napi_value beginImport(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  u32 a, b;
+  u32 slots, rows, hasSums;
   if (!call.index()) return refuse(env, "this is no open index");
-  if (!call.number(1, &a) || !call.number(2, &b)) return refuse(env, "these are numbers of 32 bits");
-  const Kernel& kernel = *call.held->kernel;
-  const i32 result = isEnd ? kernel.finishImport(call.held->index, a, b)
-                           : kernel.beginImport(call.held->index, a, b);
+  if (!call.number(1, &slots) || !call.number(2, &rows) || !call.number(3, &hasSums)) {
+    return refuse(env, "these are numbers of 32 bits");
+  }
+  const i32 result = call.held->kernel->beginImport(call.held->index, slots, rows, hasSums);
   call.report();
   return call.answer(result);
 }
-static napi_value beginImport(napi_env env, napi_callback_info info) {
-  return passImport(env, info, false);
+
+// map(index, part, file, start): whether the part lies in the file from now on. Only between beginImport
+// and finishImport, for blocks and originals; pages that are written later are copied, not the file's.
+static napi_value map(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 part, file;
+  double start = 0;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &part) || part > 1 || !call.number(2, &file) ||
+      napi_get_value_double(env, call.values[3], &start) != napi_ok || !(start >= 0 && start < 1e15)) {
+    return refuse(env, "part, file and start are numbers");
+  }
+  napi_value result = nullptr;
+  napi_get_boolean(env, mapPart(call.held, part, (int)file, (u64)start), &result);
+  call.report();
+  return result;
 }
+
+// sum(index, part, from, count, seed, out): 0 or a failure.
+static napi_value sum(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 part, from, count, seed;
+  void* out;
+  size_t length;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &part) || !call.number(2, &from) || !call.number(3, &count) ||
+      !call.number(4, &seed)) {
+    return refuse(env, "part, first, count and seed are numbers of 32 bits");
+  }
+  if (!call.array(5, napi_uint32_array, &out, &length) || length < 1) {
+    return refuse(env, "there is not enough room for a checksum");
+  }
+  return call.answer(
+      call.held->kernel->sum(call.held->index, part, from, count, seed, (u32*)out));
+}
+
+// checkImport(index, steps): how many are left, or a failure.
+static napi_value checkImport(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 steps;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &steps)) return refuse(env, "a count is a number of 32 bits");
+  return call.answer(call.held->kernel->checkImport(call.held->index, steps));
+}
+
+// finishImport(index, entry, topLevel, found): 0 or a failure.
 static napi_value finishImport(napi_env env, napi_callback_info info) {
-  return passImport(env, info, true);
+  Call call(env, info);
+  u32 entry, topLevel;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &entry) || !call.number(2, &topLevel)) {
+    return refuse(env, "these are numbers of 32 bits");
+  }
+  void* found;
+  size_t length;
+  if (!call.array(3, napi_uint8_array, &found, &length) || length > SLOTS_MAX) {
+    return refuse(env, "what is found is a Uint8Array");
+  }
+  const i32 result = call.held->kernel->finishImport(call.held->index, entry, topLevel,
+                                                     (const u8*)found, (u32)length);
+  call.report();
+  return call.answer(result);
 }
 
 // checksum(bytes, seed)
@@ -450,7 +357,9 @@ NAPI_MODULE_INIT() {
                    {"remove", removeSlot}, {"vector", vector},
                    {"search", search},   {"describe", describe},
                    {"read", read},       {"write", write},
-                   {"beginImport", beginImport}, {"finishImport", finishImport},
+                   {"beginImport", beginImport}, {"map", map},
+                   {"sum", sum},         {"checkImport", checkImport},
+                   {"finishImport", finishImport},
                    {"checksum", checksum}, {"use", use},
                    {"instructions", instructions}};
   for (const auto& function : functions) {

@@ -152,6 +152,12 @@ static float codeBits(const Index& x, double squares, u8* codes) {
   return (float)(squares / best.product);
 }
 
+static i32 sumOfBytes(const Index& x, const u8* block) {
+  i32 sum = 0;
+  for (u32 i = 0; i < x.codeBytes; i++) sum += block[i];
+  return sum;
+}
+
 // Codes of x.queryOriginal and the first three fields of the header.
 static void codeNode(const Index& x, u8* block) {
   Header& header = headerOf(x, block);
@@ -171,8 +177,7 @@ static void codeNode(const Index& x, u8* block) {
   } else {
     header.scale = codeBits(x, squares, block);
   }
-  header.codeSum = 0;
-  for (u32 i = 0; i < x.codeBytes; i++) header.codeSum += block[i];
+  header.codeSum = sumOfBytes(x, block);
 }
 
 // Two blocks of int8 codes. Smaller is nearer. The same for (a, b) and (b, a).
@@ -210,6 +215,14 @@ static inline float distanceOfQuery(const Index& x, const u8* block) {
   return (query.squares + header.squares) - 2.0f * product;
 }
 
+// For those who cannot stop in the middle: they tell of damage when they end.
+static const float* linkedOriginal(Index& x, u32 slot) {
+  const float* original = originalFor(x, slot);
+  if (original != nullptr) return original;
+  x.isDamaged = true;
+  return x.queryOriginal;
+}
+
 // Who asks for distances: the query by its codes, or a node; of narrow codes by its original.
 struct Asker {
   const u8* block;
@@ -217,20 +230,27 @@ struct Asker {
 };
 
 static inline Asker theQuery(const Index& x) { return {x.query, nullptr}; }
-static inline Asker askerAt(const Index& x, u32 slot) {
-  return {blockOf(x, slot), x.codes == INT8 ? nullptr : originalOf(x, slot)};
+
+// Until the next node asks.
+static inline Asker askerAt(Index& x, u32 slot) {
+  if (x.codes == INT8) return {blockOf(x, slot), nullptr};
+  const float* original = linkedOriginal(x, slot);
+  if (x.isOutside) {
+    copyBytes(x.asking, original, x.floats * sizeof(float));
+    original = x.asking;
+  }
+  return {blockOf(x, slot), original};
 }
 
 // Apart from the codes of int8, whose distances are short enough to stand where they are asked for.
-static __attribute__((noinline)) float narrowDistance(const Index& x, const float* asking,
-                                                      u32 slot) {
+static __attribute__((noinline)) float narrowDistance(Index& x, const float* asking, u32 slot) {
   if (asking == nullptr) return distanceOfQuery(x, blockOf(x, slot));
-  const float* original = originalOf(x, slot);
+  const float* original = linkedOriginal(x, slot);
   if (x.metric == EUCLIDEAN) return squaredGaps(asking, original, x.floats);
   return -dotFloats(asking, original, x.floats);
 }
 
-static inline float distanceTo(const Index& x, const Asker& asker, u32 slot) {
+static inline float distanceTo(Index& x, const Asker& asker, u32 slot) {
   if (x.codes == INT8) return distanceOf(x, asker.block, blockOf(x, slot));
   return narrowDistance(x, asker.original, slot);
 }

@@ -33,6 +33,7 @@ static inline void fetchNode(const Index& x, const Asker& asker, u32 slot) {
     for (u32 at = 0; at <= x.codeBytes; at += 64) fetchAhead(block + at);
     return;
   }
+  if (x.isOutside) return;
   const float* original = originalOf(x, slot);
   for (u32 at = 0; at < x.floats; at += 16) fetchAhead(original + at);
 }
@@ -46,7 +47,7 @@ static void beginVisits(Index& x) {
 }
 
 // Walks down from the top to the level above `level`, always to the nearest neighbour.
-static u32 descend(const Index& x, const Asker& asker, u32 level) {
+static u32 descend(Index& x, const Asker& asker, u32 level) {
   u32 at = x.entry;
   float best = distanceTo(x, asker, at);
   for (u32 l = x.topLevel; l > level; l--) {

@@ -3,9 +3,11 @@
 //
 // A block: codes (int8: padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
 #pragma once
+#include "checksum.h"
 #include "distance.h"
 #include "heaps.h"
 #include "memory.h"
+#include "outside.h"
 #include "types.h"
 
 struct Header {
@@ -45,6 +47,8 @@ struct Index {
   u16 epoch;
   // Between beginImport and finishImport nothing may look at what was read.
   bool isImporting;
+  // The originals lie outside: chunks of them are never made, each is asked for when it is needed.
+  bool isOutside;
   // Results of the last walk, farthest at the root.
   u32 resultCount;
   u8* query;
@@ -66,6 +70,21 @@ struct Index {
   u32* pendingSlots;
   u32* deadSlots;
   Candidate* walk;
+  // Of a snapshot: the checksum of each original, and a bit for each that nobody has looked at yet.
+  u32 importedSlots;
+  u32* sums;
+  u8* uncheckedBits;
+  // Steps of the check of a snapshot that are done, and the rows that it found in chains.
+  u32 checkedSteps;
+  u8* rowsTaken;
+  // Where originals lie outside: those that were asked for last, a place for each slot modulo the number
+  // of places; whose they are; and that of the node that asks for distances.
+  u32 windowCount;
+  float* window;
+  u32* windowSlots;
+  float* asking;
+  // An original was not what was saved, and somebody went on without it.
+  bool isDamaged;
   u64 bytes;
   u8* blocks[CHUNKS_MAX];
   float* originals[CHUNKS_MAX];
@@ -99,11 +118,41 @@ static inline bool hasBit(const u8* bits, u32 slot) { return (bits[slot >> 3] >>
 static inline void setBit(u8* bits, u32 slot) { bits[slot >> 3] |= (u8)(1 << (slot & 7)); }
 static inline void clearBit(u8* bits, u32 slot) { bits[slot >> 3] &= (u8)~(1 << (slot & 7)); }
 
-// From the originals; higher is better.
-static inline double scoreOf(const Index& x, const float* query, u32 slot) {
-  const float* original = originalOf(x, slot);
+// An original as it may be used: one of a snapshot is checked when it is touched first. Null where it
+// is not what was saved. Valid until the next is asked for.
+static const float* originalFor(Index& x, u32 slot) {
+  const float* original;
+  if (x.isOutside) {
+    // What was asked for lately is still there.
+    const u32 place = slot % x.windowCount;
+    float* window = x.window + (size)place * x.floats;
+    if (x.windowSlots[place] != slot) loadOriginal(slot, window);
+    x.windowSlots[place] = slot;
+    original = window;
+  } else {
+    original = originalOf(x, slot);
+  }
+  if (x.uncheckedBits == nullptr || slot >= x.importedSlots || !hasBit(x.uncheckedBits, slot)) {
+    return original;
+  }
+  if (checksum((const u8*)original, x.floats * sizeof(float), 0) != x.sums[slot]) return nullptr;
+  if (!areFinite(original, x.floats)) return nullptr;
+  clearBit(x.uncheckedBits, slot);
+  return original;
+}
+
+// Higher is better.
+static inline double scoreOf(const Index& x, const float* query, const float* original) {
   if (x.metric == EUCLIDEAN) return -squaredDistance(query, original, x.floats);
   return dotOriginals(query, original, x.floats);
+}
+
+static void storeOriginalOf(Index& x, u32 slot, const float* original) {
+  if (x.isOutside) {
+    storeOriginal(slot, original);
+    if (x.windowSlots[slot % x.windowCount] == slot) x.windowSlots[slot % x.windowCount] = NONE;
+  } else copyBytes(originalOf(x, slot), original, x.floats * sizeof(float));
+  if (slot < x.importedSlots && x.uncheckedBits != nullptr) clearBit(x.uncheckedBits, slot);
 }
 
 static inline size blockChunkBytes(const Index& x) { return (size)CHUNK_SLOTS * x.stride; }
@@ -180,10 +229,12 @@ static i32 reserveSlots(Index& x, u32 slots) {
   }
   // From the last chunk back: those before it are there, unless a snapshot is read.
   for (u32 chunk = (slots + CHUNK_SLOTS - 1) / CHUNK_SLOTS; chunk-- > 0;) {
-    if (x.blocks[chunk] != nullptr && x.originals[chunk] != nullptr) break;
+    const bool hasOriginals = x.isOutside || x.originals[chunk] != nullptr;
+    if (x.blocks[chunk] != nullptr && hasOriginals) break;
     if (x.blocks[chunk] == nullptr) x.blocks[chunk] = (u8*)take(x, blockChunkBytes(x));
-    if (x.originals[chunk] == nullptr) x.originals[chunk] = (float*)take(x, originalChunkBytes(x));
-    if (x.blocks[chunk] == nullptr || x.originals[chunk] == nullptr) return NO_MEMORY;
+    if (!hasOriginals) x.originals[chunk] = (float*)take(x, originalChunkBytes(x));
+    if (x.blocks[chunk] == nullptr) return NO_MEMORY;
+    if (!x.isOutside && x.originals[chunk] == nullptr) return NO_MEMORY;
   }
   return 0;
 }

@@ -22,6 +22,12 @@ ABI(destroy) void destroy(Index* x) {
     giveBack(*x, x->originals[chunk], originalChunkBytes(*x));
     giveBack(*x, x->rows[chunk], rowChunkBytes(*x));
   }
+  giveBack(*x, x->sums, (size)x->importedSlots * sizeof(u32));
+  giveBack(*x, x->uncheckedBits, x->importedSlots / 8 + 1);
+  giveBack(*x, x->rowsTaken, x->rowCount / 8 + 1);
+  giveBack(*x, x->window, (size)x->windowCount * x->floats * sizeof(float));
+  giveBack(*x, x->windowSlots, x->windowCount * sizeof(u32));
+  giveBack(*x, x->asking, x->floats * sizeof(float));
   giveBack(*x, x->query, x->laneBytes + sizeof(Header));
   giveBack(*x, x->queryOriginal, x->floats * sizeof(float));
   giveBack(*x, x->signs, signBytes(*x));
@@ -120,7 +126,8 @@ ABI(add) i32 add(Index* x, const float* values, u32 key) {
   return x->isImporting ? (i32)OUT_OF_RANGE : addVector(*x, values, key);
 }
 
-// Links up to so many pending vectors. Answers how many are left.
+// Links up to so many pending vectors. Answers how many are left. An original that is not what was saved is
+// a failure of this call and of all later ones that change the graph.
 ABI(link) i32 link(Index* x, u32 nodes) {
   if (x->isImporting) return OUT_OF_RANGE;
   for (; nodes > 0 && x->pending > 0; nodes--) {
@@ -129,20 +136,24 @@ ABI(link) i32 link(Index* x, u32 nodes) {
     linkNode(*x, slot);
     sweep(*x);
   }
-  return (i32)x->pending;
+  return x->isDamaged ? (i32)DAMAGED : (i32)x->pending;
 }
 
 ABI(remove) i32 removeSlot(Index* x, u32 slot) {
-  return x->isImporting ? (i32)OUT_OF_RANGE : removeVector(*x, slot);
+  if (x->isImporting) return OUT_OF_RANGE;
+  const i32 result = removeVector(*x, slot);
+  return x->isDamaged ? (i32)DAMAGED : result;
 }
 
 // The original as it is kept: of length 1 for cosine.
-ABI(vector) i32 vector(const Index* x, u32 slot, float* out) {
+ABI(vector) i32 vector(Index* x, u32 slot, float* out) {
   if (x->isImporting) return OUT_OF_RANGE;
   if (slot >= x->slotCount) return NO_SUCH_SLOT;
   const u8 state = headerAt(*x, slot).state;
   if (state == FREE || state >= DEAD) return NO_SUCH_SLOT;
-  copyBytes(out, originalOf(*x, slot), x->dimensions * sizeof(float));
+  const float* original = originalFor(*x, slot);
+  if (original == nullptr) return DAMAGED;
+  copyBytes(out, original, x->dimensions * sizeof(float));
   return 0;
 }
 
@@ -168,28 +179,54 @@ ABI(describe) void describe(const Index* x, u32* out) {
   out[CODE_BYTES] = x->codeBytes;
   out[BYTES_LOW] = (u32)x->bytes;
   out[BYTES_HIGH] = (u32)(x->bytes >> 32);
+  out[IS_IMPORTING] = x->isImporting ? 1 : 0;
 }
 
-ABI(read) i32 readElements(const Index* x, u32 part, u32 from, u32 count, u8* out) {
+ABI(read) i32 readElements(Index* x, u32 part, u32 from, u32 count, u8* out) {
   return readPart(*x, part, from, count, out);
 }
-ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows) { return beginImport(*x, slots, rows); }
+ABI(beginImport) i32 startImport(Index* x, u32 slots, u32 rows, u32 hasSums) {
+  return beginImport(*x, slots, rows, hasSums != 0);
+}
 ABI(write) i32 writeElements(Index* x, u32 part, u32 from, u32 count, const u8* in) {
   return writePart(*x, part, from, count, in);
 }
-// After a failure the index takes no other calls but `destroy`.
-ABI(finishImport) i32 endImport(Index* x, u32 entry, u32 topLevel) {
-  return finishImport(*x, entry, topLevel);
+ABI(sum) i32 sumElements(const Index* x, u32 part, u32 from, u32 count, u32 seed, u32* out) {
+  return sumPart(*x, part, from, count, seed, out);
+}
+// After a failure of these two the index takes no other calls but `destroy`.
+ABI(checkImport) i32 checkSome(Index* x, u32 steps) { return checkImport(*x, steps); }
+ABI(finishImport)
+i32 endImport(Index* x, u32 entry, u32 topLevel, const u8* found, u32 foundBytes) {
+  return finishImport(*x, entry, topLevel, found, foundBytes);
 }
 ABI(checksum) u32 checksumOf(const u8* at, size bytes, u32 seed) { return checksum(at, bytes, seed); }
 
 #ifdef __wasm__
+// From here on the host keeps the originals; for an index without any.
+ABI(keepOutside) i32 keepOutside(Index* x) {
+  if (x->isImporting || x->slotCount != 0) return OUT_OF_RANGE;
+  x->windowCount = x->codes == INT8 ? 1 : WINDOWS;
+  x->window = (float*)take(*x, (size)x->windowCount * x->floats * sizeof(float));
+  x->windowSlots = (u32*)take(*x, x->windowCount * sizeof(u32));
+  x->asking = (float*)take(*x, x->floats * sizeof(float));
+  if (!x->window || !x->windowSlots || !x->asking) return NO_MEMORY;
+  for (u32 i = 0; i < x->windowCount; i++) x->windowSlots[i] = NONE;
+  x->isOutside = true;
+  return 0;
+}
 // Memory for what passes in and out.
 ABI(buffer) void* buffer(size bytes) { return obtain(bytes); }
 #else
+// Where a chunk of blocks or originals lies, for who maps a file there; null where there is none.
+static void* chunkOf(const Index* x, u32 part, u32 chunk) {
+  if (chunk >= CHUNKS_MAX) return nullptr;
+  return part == BLOCKS ? (void*)x->blocks[chunk] : part == ORIGINALS ? x->originals[chunk] : nullptr;
+}
+
 extern "C" const Kernel KERNEL_TABLE;
-extern "C" const Kernel KERNEL_TABLE = {create,       destroy,     setCodebook,   encode,
-                                        add,          link,        removeSlot,    vector,
-                                        search,       describe,    readElements,  startImport,
-                                        writeElements, endImport,  checksumOf};
+extern "C" const Kernel KERNEL_TABLE = {
+    create,      destroy,   setCodebook, encode,       add,         link,
+    removeSlot,  vector,    search,      describe,     readElements, startImport,
+    writeElements, sumElements, checkSome, endImport,  checksumOf,  chunkOf};
 #endif

@@ -69,38 +69,44 @@ static u32 rankByCodes(Index& x, u32 k) {
   return count;
 }
 
+// False where the original of the slot is not what was saved.
+static bool rankOne(Index& x, u32 slot, u32 k, u32& count) {
+  const float* original = originalFor(x, slot);
+  if (original == nullptr) return false;
+  offerRanked(x.ranked, count, k, {scoreOf(x, x.queryOriginal, original), slot});
+  return true;
+}
+
 // The `k` best of x.results: of the `rescored` nearest by codes by their originals, or for 0 by codes.
-static u32 rankResults(Index& x, u32 k, u32 rescored) {
-  if (rescored == 0) return rankByCodes(x, k);
+// This and the next answer how many were ranked, or a failure.
+static i32 rankResults(Index& x, u32 k, u32 rescored) {
+  if (rescored == 0) return (i32)rankByCodes(x, k);
   while (x.resultCount > rescored) popFarthest(x.results, x.resultCount);
-  for (u32 i = 0; i < x.resultCount; i++) {
+  for (u32 i = 0; i < x.resultCount && !x.isOutside; i++) {
     const u8* original = (const u8*)originalOf(x, x.results[i].slot);
     for (u32 at = 0; at < x.floats * sizeof(float); at += 64) fetchAhead(original + at);
   }
   u32 count = 0;
   for (u32 i = 0; i < x.resultCount; i++) {
-    const u32 slot = x.results[i].slot;
-    offerRanked(x.ranked, count, k, {scoreOf(x, x.queryOriginal, slot), slot});
+    if (!rankOne(x, x.results[i].slot, k, count)) return DAMAGED;
   }
-  return count;
+  return (i32)count;
 }
 
-static u32 rankExactly(Index& x, const Filter& filter, u32 k) {
+static i32 rankExactly(Index& x, const Filter& filter, u32 k) {
   u32 count = 0;
   const u8* bits = filter.bits == nullptr ? x.linkedBits : x.allowedBits;
   const u32 bytes = (x.slotCount + 7) / 8;
   for (u32 i = 0; i < bytes; i++) {
     for (u32 rest = bits[i]; rest != 0; rest &= rest - 1) {
-      const u32 slot = i * 8 + (u32)__builtin_ctz(rest);
-      offerRanked(x.ranked, count, k, {scoreOf(x, x.queryOriginal, slot), slot});
+      if (!rankOne(x, i * 8 + (u32)__builtin_ctz(rest), k, count)) return DAMAGED;
     }
   }
   for (u32 i = 0; i < x.pending; i++) {
     const u32 slot = x.pendingSlots[i];
-    if (!allows(filter, slot)) continue;
-    offerRanked(x.ranked, count, k, {scoreOf(x, x.queryOriginal, slot), slot});
+    if (allows(filter, slot) && !rankOne(x, slot, k, count)) return DAMAGED;
   }
-  return count;
+  return (i32)count;
 }
 
 // Best first, into slots and scores; the rest of the k places stays as it was.
@@ -122,15 +128,16 @@ static i32 searchBatch(Index& x, const float* queries, u32 queryCount, u32 k, u3
   for (u32 i = 0; i < queryCount; i++) {
     const i32 failure = readQuery(x, queries + (size)i * x.dimensions);
     if (failure != 0) return failure;
-    u32 count;
+    i32 count;
     if (breadth == 0) {
       count = rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, most(breadth, k));
       count = rankResults(x, k, rescored == 0 ? 0 : most(rescored, k));
     }
-    counts[i] = count;
-    writeRanked(x, count, slots + (size)i * k, scores + (size)i * k);
+    if (count < 0) return count;
+    counts[i] = (u32)count;
+    writeRanked(x, (u32)count, slots + (size)i * k, scores + (size)i * k);
   }
   return 0;
 }

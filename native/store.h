@@ -45,7 +45,7 @@ static i32 addVector(Index& x, const float* values, u32 key) {
   if (isReused) x.freeSlot = baseLinks(x, block)[0];
   else x.slotCount++;
   codeNode(x, block);
-  copyBytes(originalOf(x, slot), x.queryOriginal, x.floats * sizeof(float));
+  storeOriginalOf(x, slot, x.queryOriginal);
   Header& header = headerOf(x, block);
   header.level = (u8)level;
   header.linkCount = 0;

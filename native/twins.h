@@ -10,10 +10,11 @@ enum TwinLink { TWIN_NEXT = 0, TWIN_BEFORE = 1, TWIN_NODE = 2 };
 static inline u32* twinLinks(const Index& x, u32 slot) { return baseLinks(x, blockOf(x, slot)); }
 
 // Of int8 the codes and, behind them, scale and squares: then every distance is the same.
-static bool isTwin(const Index& x, u32 a, u32 b) {
+static bool isTwin(Index& x, u32 a, u32 b) {
   const bool hasInt8 = x.codes == INT8;
-  const u32* wordsA = hasInt8 ? (const u32*)blockOf(x, a) : (const u32*)originalOf(x, a);
-  const u32* wordsB = hasInt8 ? (const u32*)blockOf(x, b) : (const u32*)originalOf(x, b);
+  const Asker asker = askerAt(x, a);
+  const u32* wordsA = hasInt8 ? (const u32*)asker.block : (const u32*)asker.original;
+  const u32* wordsB = (const u32*)(hasInt8 ? (const void*)blockOf(x, b) : linkedOriginal(x, b));
   const u32 count = hasInt8 ? x.codeBytes / 4 + 2 : x.floats;
   for (u32 i = 0; i < count; i++) {
     if (wordsA[i] != wordsB[i]) return false;

@@ -28,6 +28,9 @@ static const u32 SWEEP_NODES = 16;
 static const u32 CENTROIDS = 256;
 static const u32 ROTATION_ROUNDS = 4;
 
+// Originals that lie outside and were asked for last; linking by them asks for the same again and again.
+static const u32 WINDOWS = 1024;
+
 static const u32 NONE = 0xffffffffu;
 
 enum Metric { COSINE = 0, DOT = 1, EUCLIDEAN = 2 };

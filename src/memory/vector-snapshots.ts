@@ -7,7 +7,8 @@ import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { isOperational, MemoryError } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
-import { openSnapshotInSteps, saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
+import { saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
+import { openSnapshotInSteps } from './index/snapshot-reader.js';
 
 /** What a snapshot says of itself, as JSON in its label. */
 export interface SnapshotLabel {

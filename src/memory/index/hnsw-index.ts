@@ -21,6 +21,7 @@ import {
   RESCORE_MAX,
   SEARCH_BREADTH_DEFAULT,
 } from './limits.js';
+import { IdTable, keyOfName } from './id-table.js';
 import { createKernel } from './rung.js';
 
 export interface HnswOptions {
@@ -107,13 +108,6 @@ function checkCodes(codes: Codes, dimensions: number, metric: Metric): void {
   }
 }
 
-/** FNV-1a over the UTF-16 units of a name: the same name has the same level in every index. */
-export function keyOfName(id: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
-
 /**
  * An approximate index by HNSW over codes, whose best results are compared again by their
  * float32 originals. A vector is found as soon as it was put; `link` brings it into the graph.
@@ -121,41 +115,28 @@ export function keyOfName(id: string): number {
 export class HnswIndex {
   readonly settings: KernelSettings;
   readonly #kernel: Kernel;
-  readonly #slots: Map<string, number>;
-  /** By slot; undefined where none is. */
-  readonly #ids: (string | undefined)[];
+  readonly #ids: IdTable;
   #version = 0;
 
-  private constructor(
-    settings: KernelSettings,
-    kernel: Kernel,
-    ids: (string | undefined)[],
-    slots: Map<string, number>,
-  ) {
+  private constructor(settings: KernelSettings, kernel: Kernel, ids: IdTable) {
     this.settings = settings;
     this.#kernel = kernel;
     this.#ids = ids;
-    this.#slots = slots;
   }
 
   /** An empty index. Throws `invalid` for settings out of range. */
   static create(options: HnswOptions): HnswIndex {
     const settings = kernelSettings(options);
-    return new HnswIndex(settings, createKernel(settings), [], new Map());
+    return new HnswIndex(settings, createKernel(settings), new IdTable());
   }
 
   /** An index of what a snapshot holds; the kernel has checked it. */
-  static restore(
-    settings: KernelSettings,
-    kernel: Kernel,
-    ids: (string | undefined)[],
-    slots: Map<string, number>,
-  ): HnswIndex {
-    return new HnswIndex(settings, kernel, ids, slots);
+  static restore(settings: KernelSettings, kernel: Kernel, ids: IdTable): HnswIndex {
+    return new HnswIndex(settings, kernel, ids);
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#ids.size;
   }
 
   /** Counts and sizes, for statistics and snapshots. */
@@ -164,12 +145,12 @@ export class HnswIndex {
   }
 
   has(id: string): boolean {
-    return this.#slots.has(id);
+    return this.#ids.slotOf(id) !== undefined;
   }
 
   /** The vector as it is kept, of length 1 for cosine. */
   get(id: string): Float32Array | undefined {
-    const slot = this.#slots.get(id);
+    const slot = this.#ids.slotOf(id);
     if (slot === undefined) return undefined;
     const values = new Float32Array(this.settings.dimensions);
     checked(this.#kernel.vector(slot, values));
@@ -187,32 +168,33 @@ export class HnswIndex {
       throw new MemoryError('invalid', `an id is a text of ${range}`);
     }
     this.#checkLength(values, 1);
-    const before = this.#slots.get(id);
     const slot = checked(this.#kernel.add(values, keyOfName(id)));
+    let before: number | undefined;
+    try {
+      before = this.#ids.put(id, slot);
+    } catch (error) {
+      checked(this.#kernel.remove(slot));
+      throw error;
+    }
     this.#version += 1;
-    this.#slots.set(id, slot);
-    this.#ids[slot] = id;
-    if (before !== undefined) this.#forget(before);
+    if (before !== undefined) checked(this.#kernel.remove(before));
   }
 
   /** Removes a vector; the graph around it is repaired step by step by later writes. */
   delete(id: string): boolean {
-    const slot = this.#slots.get(id);
+    const slot = this.#ids.delete(id);
     if (slot === undefined) return false;
     this.#version += 1;
-    this.#slots.delete(id);
-    this.#forget(slot);
+    checked(this.#kernel.remove(slot));
     return true;
   }
 
-  #forget(slot: number): void {
-    checked(this.#kernel.remove(slot));
-    this.#ids[slot] = undefined;
-  }
-
-  /** Links up to so many vectors that were put. Answers how many are left. */
+  /**
+   * Links up to so many vectors that were put. Answers how many are left. Of narrow codes throws
+   * `damaged` where an original in the file of the snapshot is not what was saved.
+   */
   link(vectors: number): number {
-    return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
+    return checked(this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff)));
   }
 
   /** Another number after each change of what a filter says. */
@@ -222,14 +204,14 @@ export class HnswIndex {
 
   /** In no particular order. */
   ids(): IterableIterator<string> {
-    return this.#slots.keys();
+    return this.#ids.ids();
   }
 
   /** A filter for `search` of the ids given; others than those of the index do not matter. */
   filterOf(ids: Iterable<string>): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
+    const bits = new Uint8Array((this.#ids.slotCount + 7) >> 3);
     for (const id of ids) {
-      const slot = this.#slots.get(id);
+      const slot = this.#ids.slotOf(id);
       if (slot !== undefined) bits[slot >> 3]! |= 1 << (slot & 7);
     }
     return bits;
@@ -237,9 +219,9 @@ export class HnswIndex {
 
   /** A filter for `search` of all but the ids given. */
   filterWithout(ids: Iterable<string>): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3).fill(0xff);
+    const bits = new Uint8Array((this.#ids.slotCount + 7) >> 3).fill(0xff);
     for (const id of ids) {
-      const slot = this.#slots.get(id);
+      const slot = this.#ids.slotOf(id);
       if (slot !== undefined) bits[slot >> 3]! &= ~(1 << (slot & 7));
     }
     return bits;
@@ -247,9 +229,11 @@ export class HnswIndex {
 
   /** A filter for `search` of those whose id passes. It is for the index as it is now. */
   filter(passes: (id: string) => boolean): Uint8Array {
-    const bits = new Uint8Array((this.#ids.length + 7) >> 3);
-    for (const [id, slot] of this.#slots) {
-      if (passes(id)) bits[slot >> 3]! |= 1 << (slot & 7);
+    const { slotCount } = this.#ids;
+    const bits = new Uint8Array((slotCount + 7) >> 3);
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      const id = this.#ids.idAt(slot);
+      if (id !== undefined && passes(id)) bits[slot >> 3]! |= 1 << (slot & 7);
     }
     return bits;
   }
@@ -284,7 +268,7 @@ export class HnswIndex {
       const hits: HnswHit[] = [];
       for (let at = query * limit; at < query * limit + found; at += 1) {
         const score = this.settings.metric === 'euclidean' ? distance(scores[at]!) : scores[at]!;
-        hits.push({ id: this.#ids[slots[at]!]!, score });
+        hits.push({ id: this.#ids.idAt(slots[at]!)!, score });
       }
       return orderLevelScores(hits);
     });
@@ -304,7 +288,7 @@ export class HnswIndex {
   }
 
   /** For `snapshot-file.ts`: the kernel, and the id of each slot. */
-  parts(): { readonly kernel: Kernel; readonly ids: readonly (string | undefined)[] } {
+  parts(): { readonly kernel: Kernel; readonly ids: IdTable } {
     return { kernel: this.#kernel, ids: this.#ids };
   }
 

@@ -5,6 +5,7 @@
 import { MemoryError, type MemoryErrorCode } from '../errors.js';
 import { Codebook } from './codebook.js';
 import { CODE_NAMES, codeNameOf, type Codes } from './codes.js';
+import type { OpenFile } from './open-file.js';
 import { COMPONENT_MAX, SLOTS_MAX } from './limits.js';
 import { METRICS, type Metric } from './metric.js';
 
@@ -33,11 +34,18 @@ export function settingNumbers(
 }
 
 /** Parts of an index as they are written to a file. */
-export const PART = { blocks: 0, originals: 1, rows: 2 } as const;
+export const PART = { blocks: 0, originals: 1, rows: 2, sums: 3 } as const;
 export type Part = (typeof PART)[keyof typeof PART];
 
 /** No slot, or no row. */
 export const NONE = 0xffffffff;
+
+/** A file that is open for reading, and where parts of an index begin in it. */
+export interface ImportedFile {
+  readonly file: OpenFile;
+  readonly blocksAt: number;
+  readonly originalsAt: number;
+}
 
 /** The calls of one index. Counts and slots are 0 or more, failures negative: see `checked`. */
 export interface Kernel {
@@ -69,11 +77,23 @@ export interface Kernel {
   /** Writes the numbers of `Description`. */
   describe(out: Uint32Array): void;
   read(part: Part, from: number, count: number, out: Uint8Array): number;
-  /** Makes room in an empty index; only `write` and `finishImport` may follow. */
-  beginImport(slots: number, rows: number): number;
+  /**
+   * Makes room in an empty index; only the calls below and `describe` may follow. Where a file is given,
+   * parts of it are `mapped` instead of written, and its originals are compared with their checksums when
+   * they are touched first; else all are checked at the end.
+   */
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number;
+  /** What lies in the file now. Nothing is ever written to it. */
+  readonly mapped: readonly Part[];
+  /** Whether the file must stay open; `destroy` closes it then. */
+  readonly keepsFile: boolean;
   write(part: Part, from: number, count: number, bytes: Uint8Array): number;
-  /** Checks all that was written. After a failure only `destroy` may follow. */
-  finishImport(entry: number, topLevel: number): number;
+  /** XXH32 of elements as they were written or mapped, at most 1,024 from a multiple of that; in `out[0]`. */
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number;
+  /** Checks what was written, two steps a slot. Answers how many are left. */
+  checkImport(steps: number): number;
+  /** Checks the rest, and that the slots with a vector are those of `found`, a bit a slot. */
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number;
   /** XXH32 of the bytes. */
   checksum(bytes: Uint8Array, seed: number): number;
   destroy(): void;
@@ -94,6 +114,7 @@ const DESCRIPTION = [
   'codeBytes',
   'bytesLow',
   'bytesHigh',
+  'isImporting',
 ] as const;
 export const DESCRIPTION_NUMBERS = DESCRIPTION.length;
 export type Description = Readonly<Record<(typeof DESCRIPTION)[number], number>>;

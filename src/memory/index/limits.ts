@@ -24,6 +24,8 @@ export const TRAINING_SAMPLES_DEFAULT = 16_384;
 export const TRAINING_SAMPLES_MAX = 100_000;
 /** Work between two returns to the event loop: a few milliseconds in plain JavaScript. */
 export const TRAINING_STEP_MULTIPLICATIONS = 1_000_000;
+/** Originals that lie outside and were asked for last. */
+export const WINDOWS = 1024;
 /** Rounds of the rotation that comes before codes of 4, 2 and 1 bit. */
 export const ROTATION_ROUNDS = 4;
 /** Most candidates for each hit that are compared by their originals. */
@@ -36,3 +38,5 @@ export const QUERIES_MAX = 100_000;
 export const LABEL_BYTES_MAX = 65_536;
 /** Elements of a snapshot that are read or written at once; part of the format. */
 export const ELEMENTS_PER_PIECE = 1024;
+/** Steps of the check of a snapshot at once. */
+export const CHECKED_STEPS = 4096;

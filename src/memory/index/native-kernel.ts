@@ -1,7 +1,15 @@
 /** The kernel as a Node addon, where the install step could build it. */
 import { createRequire } from 'node:module';
 import { Codebook } from './codebook.js';
-import { checked, settingNumbers, type Kernel, type KernelSettings, type Part } from './kernel.js';
+import {
+  checked,
+  PART,
+  settingNumbers,
+  type ImportedFile,
+  type Kernel,
+  type KernelSettings,
+  type Part,
+} from './kernel.js';
 
 type Handle = object;
 
@@ -17,9 +25,12 @@ export interface Addon {
   search(handle: Handle, ...search: Parameters<Kernel['search']>): number;
   describe(handle: Handle, out: Uint32Array): void;
   read(handle: Handle, part: number, from: number, count: number, out: Uint8Array): number;
-  beginImport(handle: Handle, slots: number, rows: number): number;
+  beginImport(handle: Handle, slots: number, rows: number, hasSums: number): number;
+  map(handle: Handle, part: number, file: number, start: number): boolean;
   write(handle: Handle, part: number, from: number, count: number, bytes: Uint8Array): number;
-  finishImport(handle: Handle, entry: number, topLevel: number): number;
+  sum(handle: Handle, ...sum: Parameters<Kernel['sum']>): number;
+  checkImport(handle: Handle, steps: number): number;
+  finishImport(handle: Handle, entry: number, topLevel: number, found: Uint8Array): number;
   checksum(bytes: Uint8Array, seed: number): number;
   instructions(): string;
   /** 0 plain, 1 AVX2, 2 the best. */
@@ -36,6 +47,7 @@ export function loadAddon(): Addon {
 export class NativeKernel implements Kernel {
   readonly #addon: Addon;
   readonly #handle: Handle;
+  readonly mapped: Part[] = [];
 
   private constructor(addon: Addon, handle: Handle) {
     this.#addon = addon;
@@ -83,16 +95,37 @@ export class NativeKernel implements Kernel {
     return this.#addon.read(this.#handle, part, from, count, out);
   }
 
-  beginImport(slots: number, rows: number): number {
-    return this.#addon.beginImport(this.#handle, slots, rows);
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number {
+    const answer = this.#addon.beginImport(this.#handle, slots, rows, Number(from !== null));
+    if (answer < 0 || from === null) return answer;
+    const { blocksAt, originalsAt } = from;
+    const file = from.file.descriptor;
+    if (this.#addon.map(this.#handle, PART.blocks, file, blocksAt)) this.mapped.push(PART.blocks);
+    if (this.#addon.map(this.#handle, PART.originals, file, originalsAt)) {
+      this.mapped.push(PART.originals);
+    }
+    return answer;
+  }
+
+  /** A mapping does not need the file. */
+  get keepsFile(): boolean {
+    return false;
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
     return this.#addon.write(this.#handle, part, from, count, bytes);
   }
 
-  finishImport(entry: number, topLevel: number): number {
-    return this.#addon.finishImport(this.#handle, entry, topLevel);
+  sum(...sum: Parameters<Kernel['sum']>): number {
+    return this.#addon.sum(this.#handle, ...sum);
+  }
+
+  checkImport(steps: number): number {
+    return this.#addon.checkImport(this.#handle, steps);
+  }
+
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number {
+    return this.#addon.finishImport(this.#handle, entry, topLevel, found);
   }
 
   checksum(bytes: Uint8Array, seed: number): number {

@@ -2,12 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { Codebook } from './codebook.js';
 import { BREADTH_MAX } from './limits.js';
+import { OriginalsFile } from './originals-file.js';
 import {
   checked,
   describeKernel,
   DESCRIPTION_NUMBERS,
   FAILURE,
+  PART,
   settingNumbers,
+  type ImportedFile,
   type Kernel,
   type KernelSettings,
   type Part,
@@ -16,9 +19,18 @@ import {
 /** What is used of WebAssembly's own interface, which the types of Node 20 leave out. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Instance: new (module: WasmModule) => { readonly exports: unknown };
+  readonly Instance: new (
+    module: WasmModule,
+    imports: { readonly host: Host },
+  ) => { readonly exports: unknown };
 };
 export type WasmModule = object;
+
+/** What the kernel asks for: an original that lies outside, at an address of its memory. */
+interface Host {
+  readonly loadOriginal: (slot: number, out: number) => void;
+  readonly storeOriginal: (slot: number, from: number) => void;
+}
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -46,9 +58,18 @@ interface Exports {
   ): number;
   describe(index: number, out: number): void;
   read(index: number, part: number, from: number, count: number, out: number): number;
-  beginImport(index: number, slots: number, rows: number): number;
+  keepOutside(index: number): number;
+  beginImport(index: number, slots: number, rows: number, hasSums: number): number;
   write(index: number, part: number, from: number, count: number, bytes: number): number;
-  finishImport(index: number, entry: number, topLevel: number): number;
+  sum(index: number, part: number, from: number, count: number, seed: number, out: number): number;
+  checkImport(index: number, steps: number): number;
+  finishImport(
+    index: number,
+    entry: number,
+    topLevel: number,
+    found: number,
+    foundBytes: number,
+  ): number;
   checksum(bytes: number, length: number, seed: number): number;
 }
 
@@ -67,22 +88,37 @@ export class WasmKernel implements Kernel {
   readonly #index: number;
   readonly #dimensions: number;
   readonly #subvectors: number;
+  readonly #outside: { file?: OriginalsFile };
   #buffer = 0;
   #bufferBytes = 0;
 
-  private constructor(exports: Exports, index: number, { dimensions, codes }: KernelSettings) {
+  private constructor(
+    exports: Exports,
+    index: number,
+    { dimensions, codes }: KernelSettings,
+    outside: { file?: OriginalsFile },
+  ) {
     this.#exports = exports;
     this.#index = index;
     this.#dimensions = dimensions;
     this.#subvectors = codes instanceof Codebook ? codes.subvectors : 0;
+    this.#outside = outside;
   }
 
   static create(module: WasmModule, settings: KernelSettings): WasmKernel | undefined {
-    const instance = new WebAssembly.Instance(module);
+    const outside: { file?: OriginalsFile } = {};
+    // Padded as in native/index.h.
+    const bytes = Math.ceil(settings.dimensions / 16) * 64;
+    const original = (at: number) => new Uint8Array(exports.memory.buffer, at >>> 0, bytes);
+    const host: Host = {
+      loadOriginal: (slot, out) => outside.file?.load(slot >>> 0, original(out)),
+      storeOriginal: (slot, from) => outside.file?.store(slot >>> 0, original(from)),
+    };
+    const instance = new WebAssembly.Instance(module, { host });
     const exports = instance.exports as Exports;
     const index = exports.create(...settingNumbers(settings));
     if (index === 0) return undefined;
-    const kernel = new WasmKernel(exports, index, settings);
+    const kernel = new WasmKernel(exports, index, settings, outside);
     if (settings.codes instanceof Codebook) {
       const at = kernel.#pass(settings.codes.centroids);
       checked(at === 0 ? FAILURE.noMemory : exports.setCodebook(index, at));
@@ -195,8 +231,22 @@ export class WasmKernel implements Kernel {
     return answer;
   }
 
-  beginImport(slots: number, rows: number): number {
-    return this.#exports.beginImport(this.#index, slots, rows);
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number {
+    if (from === null) return this.#exports.beginImport(this.#index, slots, rows, 0);
+    const failure = this.#exports.keepOutside(this.#index);
+    if (failure < 0) return failure;
+    const answer = this.#exports.beginImport(this.#index, slots, rows, 1);
+    if (answer >= 0) this.#outside.file = new OriginalsFile(from.file, from.originalsAt);
+    return answer;
+  }
+
+  /** Originals are read one by one when they are needed. */
+  get mapped(): readonly Part[] {
+    return this.keepsFile ? [PART.originals] : [];
+  }
+
+  get keepsFile(): boolean {
+    return this.#outside.file !== undefined;
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
@@ -205,8 +255,22 @@ export class WasmKernel implements Kernel {
     return at === 0 ? FAILURE.noMemory : this.#exports.write(this.#index, part, from, count, at);
   }
 
-  finishImport(entry: number, topLevel: number): number {
-    return this.#exports.finishImport(this.#index, entry, topLevel);
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number {
+    const at = this.#room(out.byteLength);
+    if (at === 0) return FAILURE.noMemory;
+    const answer = this.#exports.sum(this.#index, part, from, count, seed, at);
+    out[0] = new Uint32Array(this.#exports.memory.buffer, at, 1)[0]!;
+    return answer;
+  }
+
+  checkImport(steps: number): number {
+    return this.#exports.checkImport(this.#index, steps);
+  }
+
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number {
+    const at = this.#pass(found);
+    if (at === 0) return FAILURE.noMemory;
+    return this.#exports.finishImport(this.#index, entry, topLevel, at, found.length);
   }
 
   checksum(bytes: Uint8Array, seed: number): number {
@@ -215,12 +279,14 @@ export class WasmKernel implements Kernel {
     return this.#exports.checksum(at, bytes.length, seed) >>> 0;
   }
 
-  /** Nothing to do: the memory goes with the instance. */
-  destroy(): void {}
+  /** The memory goes with the instance. */
+  destroy(): void {
+    this.#outside.file?.close();
+  }
 
   #elementBytes(part: Part): number {
     const { blockBytes, originalBytes, rowBytes } = describeKernel(this);
-    return [blockBytes, originalBytes, rowBytes][part] ?? Infinity;
+    return [blockBytes, originalBytes, rowBytes, 4][part] ?? Infinity;
   }
 
   #pass(values: Float32Array | Uint8Array): number {

@@ -5,11 +5,11 @@
  */
 import { Codebook } from '../codebook.js';
 import { FAILURE, NONE, METRICS, type KernelSettings } from '../kernel.js';
-import { BREADTH_MAX, COMPONENT_MAX, LEVEL_MAX, SLOTS_MAX } from '../limits.js';
+import { BREADTH_MAX, SLOTS_MAX, WINDOWS } from '../limits.js';
 import { narrowCodesOf } from './codes/index.js';
-import { codeLanes } from './codes/int8-codes.js';
 import type { NarrowCodes } from './codes/narrow-codes.js';
 import { Candidates, Ranking } from './heaps.js';
+import type { OriginalsFile } from '../originals-file.js';
 import {
   dotCodes,
   dotFloats,
@@ -17,6 +17,7 @@ import {
   squaredDistance,
   squaredGaps,
 } from './inner-products.js';
+import { xxh32 } from './xxhash.js';
 
 /** The query in place of a slot. */
 export const QUERY = -1;
@@ -30,7 +31,6 @@ export const STATE = {
 } as const;
 
 const EUCLIDEAN = METRICS.indexOf('euclidean');
-const COSINE = METRICS.indexOf('cosine');
 const SLOTS_FIRST = 1024;
 /** Words of a header: scale, squares, code sum, first row and twin; link count, level and state. */
 const HEADER_WORDS = 6;
@@ -54,16 +54,30 @@ export class Arena {
   readonly narrow: NarrowCodes | null;
   readonly subvectors: number;
   /** Of the query of narrow codes. */
-  #queryScale = 0;
-  #querySquares = 0;
+  queryScale = 0;
+  /** Slots of the originals in the windows, where they lie outside; and whose original is kept apart. */
+  windowSlots = new Uint32Array(0);
+  #asker = NONE;
+  /** An original was not what was saved, and somebody went on without it. */
+  isDamaged = false;
+  querySquares = 0;
 
   codes: Int8Array;
   bytes: Uint8Array;
   words: Uint32Array;
   reals: Float32Array;
   signed: Int32Array;
+  /** The query first; then those of all slots, or one that was asked for where they lie outside. */
   originals: Float32Array;
   originalWords: Uint32Array;
+  outside: OriginalsFile | undefined;
+  /** Of a snapshot: the checksum of each original, and a bit for each that nobody has looked at yet. */
+  sums = new Uint32Array(0);
+  uncheckedBits = new Uint8Array(0);
+  importedSlots = 0;
+  /** Steps of the check of a snapshot that are done, and the rows that it found in chains. */
+  checkedSteps = 0;
+  rowsTaken = new Uint8Array(0);
   /** A row: next, link count, links. */
   rows: Uint32Array;
 
@@ -187,7 +201,7 @@ export class Arena {
   /** Of the query by its codes, of two nodes by their originals. */
   #narrowDistance(a: number, b: number): number {
     if (a !== QUERY) {
-      const [from, to] = [(a + 1) * this.floats, (b + 1) * this.floats];
+      const [from, to] = [this.#askFor(a), this.#linkedOriginal(b)];
       if (this.metric !== EUCLIDEAN) {
         return -dotFloats(this.originals, from, to, this.floats);
       }
@@ -195,15 +209,89 @@ export class Arena {
     }
     const header = this.headerOf(b);
     const dot = this.narrow!.dot(this.bytes, (b + 1) * this.strideBytes);
-    const product = Math.fround(dot * Math.fround(this.#queryScale * this.reals[header]!));
+    const product = Math.fround(dot * Math.fround(this.queryScale * this.reals[header]!));
     if (this.metric !== EUCLIDEAN) return -product;
-    const squares = Math.fround(this.#querySquares + this.reals[header + 1]!);
+    const squares = Math.fround(this.querySquares + this.reals[header + 1]!);
     return Math.fround(squares - Math.fround(2 * product));
   }
 
-  /** Of the query with a slot, from the originals; higher is better. */
-  score(slot: number): number {
-    const at = (slot + 1) * this.floats;
+  /** Keeps originals in a file from here on; for an index without any. */
+  keepOutside(file: OriginalsFile): void {
+    this.outside = file;
+    const windows = this.narrow === null ? 1 : WINDOWS;
+    this.windowSlots = new Uint32Array(windows).fill(NONE);
+    // Behind the query and the windows the one that asks.
+    this.originals = new Float32Array((windows + 2) * this.floats);
+    this.originalWords = new Uint32Array(this.originals.buffer);
+  }
+
+  /**
+   * Where an original begins in `originals`, which may be used until the next is asked for. One of a
+   * snapshot is checked when it is touched first. -1 where it is not what was saved.
+   */
+  originalFor(slot: number): number {
+    const { floats } = this;
+    const place = this.outside === undefined ? slot : slot % this.windowSlots.length;
+    const at = (place + 1) * floats;
+    const isThere = this.outside === undefined || this.windowSlots[place] === slot;
+    const isUnchecked =
+      slot < this.importedSlots && this.sums.length > 0 && hasBit(this.uncheckedBits, slot);
+    if (isThere && !isUnchecked) return at;
+    const bytes = new Uint8Array(this.originals.buffer, at * 4, floats * 4);
+    if (!isThere) {
+      this.outside!.load(slot, bytes);
+      this.windowSlots[place] = slot;
+    }
+    if (!isUnchecked) return at;
+    if (xxh32(bytes, 0) !== this.sums[slot]) return -1;
+    if (!this.originals.subarray(at, at + floats).every(Number.isFinite)) return -1;
+    clearBit(this.uncheckedBits, slot);
+    return at;
+  }
+
+  /** As `originalFor`, for those who cannot stop in the middle: they tell of damage when they end. */
+  #linkedOriginal(slot: number): number {
+    const at = this.originalFor(slot);
+    if (at < 0) this.isDamaged = true;
+    return Math.max(0, at);
+  }
+
+  /** Where the original of who asks for distances begins, whatever else is asked for meanwhile. */
+  #askFor(slot: number): number {
+    if (this.outside === undefined) return this.#linkedOriginal(slot);
+    const asking = (this.windowSlots.length + 1) * this.floats;
+    if (this.#asker !== slot) {
+      const at = this.#linkedOriginal(slot);
+      this.originals.copyWithin(asking, at, at + this.floats);
+      this.#asker = slot;
+    }
+    return asking;
+  }
+
+  /** Whether two nodes have the same original, bit for bit. */
+  hasSameOriginal(a: number, b: number): boolean {
+    const [from, to] = [this.#askFor(a), this.#linkedOriginal(b)];
+    for (let i = 0; i < this.floats; i += 1) {
+      if (this.originalWords[from + i] !== this.originalWords[to + i]) return false;
+    }
+    return true;
+  }
+
+  storeOriginal(slot: number): void {
+    const { floats, originals } = this;
+    if (this.outside === undefined) {
+      originals.copyWithin((slot + 1) * floats, 0, floats);
+    } else {
+      this.outside.store(slot, new Uint8Array(originals.buffer, 0, floats * 4));
+      const place = slot % this.windowSlots.length;
+      if (this.windowSlots[place] === slot) this.windowSlots[place] = NONE;
+      if (this.#asker === slot) this.#asker = NONE;
+    }
+    if (slot < this.importedSlots && this.sums.length > 0) clearBit(this.uncheckedBits, slot);
+  }
+
+  /** Of the query with an original, which begins at `at`; higher is better. */
+  score(at: number): number {
     if (this.metric === EUCLIDEAN) return -squaredDistance(this.originals, 0, at, this.floats);
     return dotOriginals(this.originals, 0, at, this.floats);
   }
@@ -216,7 +304,8 @@ export class Arena {
     while (capacity < slots) capacity *= 2;
     try {
       const codes = new Int8Array((capacity + 1) * this.strideBytes);
-      const originals = new Float32Array((capacity + 1) * this.floats);
+      const kept = (capacity + 1) * this.floats;
+      const originals = new Float32Array(this.outside === undefined ? kept : this.originals.length);
       const walk = new Candidates(capacity);
       const visited = new Uint16Array(capacity);
       const linkedBits = new Uint8Array(capacity / 8);
@@ -258,110 +347,6 @@ export class Arena {
     return 0;
   }
 
-  /** Checks a vector, brings a cosine one to length 1, and makes it original 0. */
-  readVector(values: Float32Array, from: number): number {
-    const { dimensions, floats, originals } = this;
-    const isCosine = this.metric === COSINE;
-    for (let i = 0; i < dimensions; i += 1) {
-      const value = values[from + i]!;
-      if (!(value - value === 0)) return FAILURE.notFinite;
-      if (!isCosine && (value > COMPONENT_LIMIT || value < -COMPONENT_LIMIT)) {
-        return FAILURE.tooLarge;
-      }
-      originals[i] = value;
-    }
-    if (!isCosine) return 0;
-    const squares = dotOriginals(originals, 0, 0, floats);
-    if (squares === 0) return FAILURE.noDirection;
-    const scale = 1 / Math.sqrt(squares);
-    for (let i = 0; i < dimensions; i += 1) originals[i] = originals[i]! * scale;
-    return 0;
-  }
-
-  /** Makes a vector the query of the next search. */
-  readQuery(values: Float32Array, from: number): number {
-    const failure = this.readVector(values, from);
-    if (failure !== 0) return failure;
-    if (this.narrow === null) {
-      this.#codeInt8(QUERY);
-    } else {
-      const original = this.originals.subarray(0, this.floats);
-      this.#queryScale = this.narrow.ask(original);
-      this.#querySquares = Math.fround(dotOriginals(original, 0, 0, this.floats));
-    }
-    return 0;
-  }
-
-  /** Codes and the first fields of the header of a slot, or of the query, from original 0. */
-  #codeInt8(slot: number): void {
-    const { originals, codes, floats, codeBytes, strideBytes } = this;
-    const block = codes.subarray((slot + 1) * strideBytes, (slot + 1) * strideBytes + codeBytes);
-    const { scale, sum } = codeLanes(originals, this.dimensions, block, codeBytes);
-    this.#setCodes(slot, scale, dotOriginals(originals, 0, 0, floats), sum);
-  }
-
-  #codeNarrow(narrow: NarrowCodes, slot: number): void {
-    const original = this.originals.subarray(0, this.floats);
-    const start = (slot + 1) * this.strideBytes;
-    const block = this.bytes.subarray(start, start + this.codeBytes);
-    const exact = dotOriginals(original, 0, 0, this.floats);
-    const { scale, squares } = narrow.encode(original, exact, block);
-    const sum = block.reduce((all, byte) => all + byte, 0);
-    this.#setCodes(slot, scale, squares, sum);
-  }
-
-  #setCodes(slot: number, scale: number, squares: number, sum: number): void {
-    const header = this.headerOf(slot);
-    this.reals[header] = scale;
-    this.reals[header + 1] = squares;
-    this.signed[header + 2] = sum;
-  }
-
-  /** See `Kernel.encode`. */
-  encode(values: Float32Array, count: number, out: Uint8Array): number {
-    const { narrow, subvectors } = this;
-    if (narrow === null || subvectors === 0) return FAILURE.outOfRange;
-    if (!(out instanceof Uint8Array && out.length >= count * subvectors)) return FAILURE.outOfRange;
-    const codes = new Uint8Array(this.codeBytes);
-    for (let i = 0; i < count; i += 1) {
-      const failure = this.readVector(values, i * this.dimensions);
-      if (failure !== 0) return failure;
-      narrow.encode(this.originals.subarray(0, this.floats), 0, codes);
-      out.set(codes.subarray(0, subvectors), i * subvectors);
-    }
-    return 0;
-  }
-
-  /** Stores a vector without linking it. Answers its slot or a failure. */
-  add(values: Float32Array, key: number): number {
-    const level = this.#levelOfKey(key);
-    const isReused = this.freeSlot !== NONE;
-    const slot = isReused ? this.freeSlot : this.slotCount;
-    let failure = isReused ? 0 : this.reserveSlots(slot + 1);
-    if (failure === 0) failure = this.reserveRows(this.rowCount + level);
-    if (failure === 0) failure = this.readVector(values, 0);
-    if (failure !== 0) return failure;
-    if (isReused) this.freeSlot = this.words[this.baseLinksOf(slot)]!;
-    else this.slotCount += 1;
-    if (this.narrow === null) this.#codeInt8(slot);
-    else this.#codeNarrow(this.narrow, slot);
-    this.originals.copyWithin((slot + 1) * this.floats, 0, this.floats);
-    this.setNode(slot, 0, level, STATE.pending);
-    let first = NONE;
-    for (let l = 0; l < level; l += 1) {
-      let row = this.freeRow;
-      if (row === NONE) row = this.rowCount++;
-      else this.freeRow = this.rows[row * this.rowWords]!;
-      this.rows[row * this.rowWords] = first;
-      this.rows[row * this.rowWords + 1] = 0;
-      first = row;
-    }
-    this.words[this.headerOf(slot) + 3] = first;
-    this.setFirstTwin(slot, NONE);
-    this.putPending(slot);
-    return slot;
-  }
-
   /** The first link of a pending node holds its place in the list. */
   putPending(slot: number): void {
     this.setState(slot, STATE.pending);
@@ -391,24 +376,7 @@ export class Arena {
     this.words[this.baseLinksOf(slot)] = this.freeSlot;
     this.freeSlot = slot;
   }
-
-  #levelOfKey(key: number): number {
-    const threshold = Math.floor(0x1_0000_0000 / this.neighbours);
-    let level = 0;
-    let state = key | 0;
-    while (level < LEVEL_MAX) {
-      state = (state + 0x9e3779b9) | 0;
-      let h = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
-      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-      h ^= h >>> 16;
-      if (h >>> 0 >= threshold) break;
-      level += 1;
-    }
-    return level;
-  }
 }
-
-const COMPONENT_LIMIT = Math.fround(COMPONENT_MAX);
 
 export function hasBit(bits: Uint8Array, slot: number): boolean {
   return ((bits[slot >> 3]! >> (slot & 7)) & 1) === 1;

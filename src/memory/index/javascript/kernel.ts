@@ -2,15 +2,19 @@
 import {
   FAILURE,
   NONE,
+  PART,
   type Description,
+  type ImportedFile,
   type Kernel,
   type KernelSettings,
   type Part,
 } from '../kernel.js';
+import { OriginalsFile } from '../originals-file.js';
 import { Arena, STATE } from './arena.js';
 import { linkPending, removeVector } from './graph.js';
-import { beginImport, finishImport, readPart, writePart } from './parts.js';
+import { beginImport, checkImport, finishImport, readPart, sumPart, writePart } from './parts.js';
 import { searchBatch } from './search.js';
+import { addVector, encodeVectors } from './store.js';
 import { xxh32 } from './xxhash.js';
 
 export class JavaScriptKernel implements Kernel {
@@ -22,15 +26,21 @@ export class JavaScriptKernel implements Kernel {
 
   add(values: Float32Array, key: number): number {
     const x = this.#arena;
-    return this.#refuses([], values, x.dimensions) ? FAILURE.outOfRange : x.add(values, key);
+    return this.#refuses([], values, x.dimensions) ? FAILURE.outOfRange : addVector(x, values, key);
   }
 
   link(nodes: number): number {
-    return this.#refuses([nodes]) ? FAILURE.outOfRange : linkPending(this.#arena, nodes);
+    const x = this.#arena;
+    if (this.#refuses([nodes])) return FAILURE.outOfRange;
+    const left = linkPending(x, nodes);
+    return x.isDamaged ? FAILURE.damaged : left;
   }
 
   remove(slot: number): number {
-    return this.#refuses([slot]) ? FAILURE.outOfRange : removeVector(this.#arena, slot);
+    const x = this.#arena;
+    if (this.#refuses([slot])) return FAILURE.outOfRange;
+    const result = removeVector(x, slot);
+    return x.isDamaged ? FAILURE.damaged : result;
   }
 
   vector(slot: number, out: Float32Array): number {
@@ -38,7 +48,8 @@ export class JavaScriptKernel implements Kernel {
     if (this.#refuses([slot], out, x.dimensions)) return FAILURE.outOfRange;
     const state = slot < x.slotCount ? x.stateOf(slot) : STATE.free;
     if (state === STATE.free || state >= STATE.dead) return FAILURE.noSuchSlot;
-    const at = (slot + 1) * x.floats;
+    const at = x.originalFor(slot);
+    if (at < 0) return FAILURE.damaged;
     out.set(x.originals.subarray(at, at + x.dimensions));
     return 0;
   }
@@ -46,7 +57,7 @@ export class JavaScriptKernel implements Kernel {
   encode(values: Float32Array, count: number, out: Uint8Array): number {
     const x = this.#arena;
     if (this.#refuses([count], values, count * x.dimensions)) return FAILURE.outOfRange;
-    return x.encode(values, count, out);
+    return encodeVectors(x, values, count, out);
   }
 
   search(...search: Parameters<Kernel['search']>): number {
@@ -64,6 +75,8 @@ export class JavaScriptKernel implements Kernel {
       x.codes.byteLength +
       x.originals.byteLength +
       x.rows.byteLength +
+      x.sums.byteLength +
+      (x.outside?.bytes ?? 0) +
       x.slotCapacity * (2 + 1 / 8 + 1 / 8 + 4 + 4 + 8);
     const description: Description = {
       slotCount: x.slotCount,
@@ -79,6 +92,7 @@ export class JavaScriptKernel implements Kernel {
       codeBytes: x.codeBytes,
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
+      isImporting: Number(x.isImporting),
     };
     out.set(Object.values(description));
   }
@@ -88,9 +102,20 @@ export class JavaScriptKernel implements Kernel {
     return readPart(this.#arena, part, from, count, out);
   }
 
-  beginImport(slots: number, rows: number): number {
-    if (this.#refuses([slots, rows])) return FAILURE.outOfRange;
-    return beginImport(this.#arena, slots, rows);
+  beginImport(slots: number, rows: number, from: ImportedFile | null): number {
+    const x = this.#arena;
+    if (this.#refuses([slots, rows]) || x.slotCount !== 0) return FAILURE.outOfRange;
+    if (from !== null) x.keepOutside(new OriginalsFile(from.file, from.originalsAt));
+    return beginImport(x, slots, rows, from !== null);
+  }
+
+  /** Originals are read one by one when they are needed. */
+  get mapped(): readonly Part[] {
+    return this.keepsFile ? [PART.originals] : [];
+  }
+
+  get keepsFile(): boolean {
+    return this.#arena.outside !== undefined;
   }
 
   write(part: Part, from: number, count: number, bytes: Uint8Array): number {
@@ -98,17 +123,28 @@ export class JavaScriptKernel implements Kernel {
     return writePart(this.#arena, part, from, count, bytes);
   }
 
-  finishImport(entry: number, topLevel: number): number {
+  sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number {
+    if (!areCounts([part, from, count, seed])) return FAILURE.outOfRange;
+    return sumPart(this.#arena, part, from, count, seed, out);
+  }
+
+  checkImport(steps: number): number {
+    return areCounts([steps]) ? checkImport(this.#arena, steps) : FAILURE.outOfRange;
+  }
+
+  finishImport(entry: number, topLevel: number, found: Uint8Array): number {
     if (!areCounts([entry, topLevel])) return FAILURE.outOfRange;
-    return finishImport(this.#arena, entry, topLevel);
+    return finishImport(this.#arena, entry, topLevel, found);
   }
 
   checksum(bytes: Uint8Array, seed: number): number {
     return xxh32(bytes, seed);
   }
 
-  /** Nothing to do: the garbage collector takes it. */
-  destroy(): void {}
+  /** The garbage collector takes the memory. */
+  destroy(): void {
+    this.#arena.outside?.close();
+  }
 
   /** Whether a call has to be refused: during an import, and with arguments that could do harm. */
   #refuses(counts: readonly number[], values?: Float32Array, length = 0): boolean {

@@ -4,6 +4,7 @@ import { BREADTH_MAX } from '../limits.js';
 import { hasBit, QUERY, type Arena } from './arena.js';
 import { descend, offerResult, searchLevel } from './graph.js';
 import { dropFarthest } from './heaps.js';
+import { readQuery } from './store.js';
 
 /** The linked slots that the filter allows, in x.allowedBits. Answers how many. */
 function applyFilter(x: Arena, filter: Uint8Array): number {
@@ -54,29 +55,39 @@ function searchCodes(x: Arena, filter: Uint8Array | null, allowed: number, bread
   }
 }
 
-function rankResults(x: Arena, k: number, rescored: number): void {
+/** False where the original of the slot is not what was saved. */
+function rankOne(x: Arena, slot: number, k: number): boolean {
+  const at = x.originalFor(slot);
+  if (at < 0) return false;
+  x.ranked.offer(k, x.score(at), slot);
+  return true;
+}
+
+/** This and the next answer 0 or a failure. */
+function rankResults(x: Arena, k: number, rescored: number): number {
   const { results, ranked } = x;
   if (rescored === 0) {
     for (let i = 0; i < results.count; i += 1) {
       ranked.offer(k, -results.distances[i]!, results.slots[i]!);
     }
-    return;
+    return 0;
   }
   while (results.count > rescored) dropFarthest(results);
   for (let i = 0; i < results.count; i += 1) {
-    const slot = results.slots[i]!;
-    ranked.offer(k, x.score(slot), slot);
+    if (!rankOne(x, results.slots[i]!, k)) return FAILURE.damaged;
   }
+  return 0;
 }
 
-function rankExactly(x: Arena, filter: Uint8Array | null, k: number): void {
-  const { ranked } = x;
+function rankExactly(x: Arena, filter: Uint8Array | null, k: number): number {
   const bits = filter === null ? x.linkedBits : x.allowedBits;
-  forEachBit(x, bits, (slot) => ranked.offer(k, x.score(slot), slot));
+  let isSound = true;
+  forEachBit(x, bits, (slot) => (isSound &&= rankOne(x, slot, k)));
   for (let i = 0; i < x.pending; i += 1) {
     const slot = x.pendingSlots[i]!;
-    if (allows(filter, slot)) ranked.offer(k, x.score(slot), slot);
+    if (allows(filter, slot)) isSound &&= rankOne(x, slot, k);
   }
+  return isSound ? 0 : FAILURE.damaged;
 }
 
 /** See `Kernel.search`. */
@@ -98,15 +109,16 @@ export function searchBatch(
   const { ranked } = x;
   const allowed = filter === null ? 0 : applyFilter(x, filter);
   for (let i = 0; i < queryCount; i += 1) {
-    const failure = x.readQuery(queries, i * x.dimensions);
+    let failure = readQuery(x, queries, i * x.dimensions);
     if (failure !== 0) return failure;
     ranked.count = 0;
     if (breadth === 0) {
-      rankExactly(x, filter, k);
+      failure = rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, Math.max(breadth, k));
-      rankResults(x, k, rescored === 0 ? 0 : Math.max(rescored, k));
+      failure = rankResults(x, k, rescored === 0 ? 0 : Math.max(rescored, k));
     }
+    if (failure !== 0) return failure;
     counts[i] = ranked.count;
     while (ranked.count > 0) {
       const at = i * k + ranked.count - 1;

@@ -9,11 +9,11 @@ const NODE = 2;
 
 /** Of int8 the codes and, behind them, scale and squares; of narrow codes the originals. */
 export function isTwin(x: Arena, a: number, b: number): boolean {
-  const words = x.narrow === null ? x.words : x.originalWords;
-  const each = x.narrow === null ? x.strideWords : x.floats;
-  const count = x.narrow === null ? x.headerWord + 2 : x.floats;
-  for (let i = 0; i < count; i += 1) {
-    if (words[(a + 1) * each + i] !== words[(b + 1) * each + i]) return false;
+  if (x.narrow !== null) return x.hasSameOriginal(a, b);
+  const startA = (a + 1) * x.strideWords;
+  const startB = (b + 1) * x.strideWords;
+  for (let i = 0; i < x.headerWord + 2; i += 1) {
+    if (x.words[startA + i] !== x.words[startB + i]) return false;
   }
   return true;
 }

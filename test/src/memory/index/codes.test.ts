@@ -1,30 +1,12 @@
 /** Codes narrower than int8: the same on every build, and recall that rescoring brings back. */
 import { describe, expect, it } from 'vitest';
 
-import { Codebook } from '../../../../src/memory/index/codebook.js';
 import type { Codes } from '../../../../src/memory/index/codes.js';
 import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
 import { METRICS, PART, type Metric } from '../../../../src/memory/index/kernel.js';
 import { seed } from '../support.js';
+import { codesNamed, narrowNames } from './codes-support.js';
 import { builds, useBuild, VectorSource } from './support.js';
-
-/** A codebook of vectors as they come; untrained, which is enough to be compared. */
-function someCodebook(
-  source: VectorSource,
-  dimensions: number,
-  subvectors: number,
-  metric: Metric,
-): Codebook {
-  const centroids = new Float32Array(dimensions * 256);
-  for (let k = 0; k < 256; k += 1) {
-    const vector = source.next();
-    const length = metric === 'cosine' ? Math.hypot(...vector) : 1;
-    for (let i = 0; i < dimensions; i += 1) centroids[i * 256 + k] = vector[i]! / length;
-  }
-  return new Codebook({ dimensions, subvectors, metric }, centroids);
-}
-
-const names = ['float16', 'rabitq4', 'rabitq2', 'rabitq1', 'product'] as const;
 
 /** Everything that a life of an index shows. */
 function life(metric: Metric, dimensions: number, codes: Codes, start: number): unknown[] {
@@ -75,16 +57,12 @@ function life(metric: Metric, dimensions: number, codes: Codes, start: number): 
 }
 
 describe('narrow codes on every build of the kernel', () => {
-  it.each(names.flatMap((name) => METRICS.map((metric) => [name, metric] as const)))(
+  it.each(narrowNames.flatMap((name) => METRICS.map((metric) => [name, metric] as const)))(
     'answer the same to the last bit: %s, %s',
     (name, metric) => {
       const start = seed();
       for (const dimensions of [1, 3, 64, 100, 384]) {
-        const subvectors = Math.ceil(dimensions / 7);
-        const codes =
-          name === 'product'
-            ? someCodebook(new VectorSource(start, dimensions), dimensions, subvectors, metric)
-            : name;
+        const codes = codesNamed(name, start, dimensions, Math.ceil(dimensions / 7), metric);
         const lives = builds.map((build) => {
           useBuild(build);
           return life(metric, dimensions, codes, start);

@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { HnswIndex, keyOfName } from '../../../../src/memory/index/hnsw-index.js';
+import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
+import { keyOfName } from '../../../../src/memory/index/id-table.js';
 import { METRICS, type Metric } from '../../../../src/memory/index/kernel.js';
 import { seed } from '../support.js';
 import { idsOf, recall, rungs, useBuild, VectorSource } from './support.js';

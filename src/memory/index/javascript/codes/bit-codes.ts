@@ -68,6 +68,11 @@ export class BitCodes implements NarrowCodes {
     return { scale: Math.fround(squares / best.product), squares };
   }
 
+  /** Any byte is a code. */
+  areSound(): boolean {
+    return true;
+  }
+
   dot(bytes: Uint8Array, at: number): number {
     const bits = this.#bits;
     const query = this.#query;

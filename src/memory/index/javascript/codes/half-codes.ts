@@ -70,6 +70,14 @@ export class HalfCodes implements NarrowCodes {
     return { scale, squares };
   }
 
+  /** Infinity and NaN no vector has. */
+  areSound(codes: Uint8Array): boolean {
+    for (let i = 1; i < codes.length; i += 2) {
+      if ((codes[i]! & 0x7c) === 0x7c) return false;
+    }
+    return true;
+  }
+
   dot(bytes: Uint8Array, at: number): number {
     const query = this.#query;
     const values = this.#values;

@@ -9,6 +9,8 @@ export interface NarrowCodes {
   encode(original: Float32Array, squares: number, codes: Uint8Array): Encoded;
   /** Of the query with the codes that begin there, as float32; times both scales it is the product. */
   dot(bytes: Uint8Array, at: number): number;
+  /** Whether a node of a snapshot may have these. */
+  areSound(codes: Uint8Array): boolean;
 }
 
 /** The first fields of a header. */

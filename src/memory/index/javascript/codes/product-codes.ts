@@ -61,6 +61,11 @@ export class ProductCodes implements NarrowCodes {
     return { scale: 1, squares };
   }
 
+  /** Any byte is a code. */
+  areSound(): boolean {
+    return true;
+  }
+
   dot(bytes: Uint8Array, at: number): number {
     const tables = this.#tables;
     let sum = 0;

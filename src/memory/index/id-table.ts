@@ -1,0 +1,313 @@
+/**
+ * The ids of an index: which slot an id has, and which id a slot. They are kept as bytes and made into
+ * strings when they are asked for, so that a million of them cost neither a Map nor a million strings.
+ */
+import { MemoryError } from '../errors.js';
+import { NAME_CHARACTERS_MAX } from '../limits.js';
+import { NONE } from './kernel.js';
+
+const WORD_BYTES = 4;
+/** No id has more bytes than a chunk, and none lies in two. */
+const CHUNK_BYTES = 1_048_576;
+const PLACES_FIRST = 16;
+const SLOTS_FIRST = 16;
+const BYTES_MAX = 0xf000_0000;
+const NOTHING = Buffer.alloc(0);
+
+/** FNV-1a over the UTF-16 units of a name: the same name has the same level in every index. */
+export function keyOfName(id: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < id.length; i += 1) hash = Math.imul(hash ^ id.charCodeAt(i), FNV_PRIME);
+  return hash >>> 0;
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+export class IdTable {
+  /** Open addressing: a slot and 1, or 0. A power of two, at most two thirds full. */
+  #places = new Uint32Array(PLACES_FIRST);
+  /** By slot: where its text begins, and twice its bytes, and 1 if its units have two bytes each. */
+  #starts = new Uint32Array(SLOTS_FIRST);
+  #lengths = new Uint32Array(SLOTS_FIRST).fill(NONE);
+  /** Texts that were read; those that came later follow in chunks. */
+  #base: Buffer = NOTHING;
+  #chunks: Buffer[] = [];
+  #end = 0;
+  /** Bytes of texts that nobody has any more. */
+  #unused = 0;
+  #slotCount = 0;
+  #size = 0;
+
+  /** How many ids there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** One more than the highest slot that ever had an id. */
+  get slotCount(): number {
+    return this.#slotCount;
+  }
+
+  /** Undefined where there is no such id. */
+  slotOf(id: string): number | undefined {
+    const found = this.#places[this.#placeOf(id, keyOfName(id))]!;
+    return found === 0 ? undefined : found - 1;
+  }
+
+  idAt(slot: number): string | undefined {
+    const length = this.#lengths[slot] ?? NONE;
+    if (length === NONE) return undefined;
+    const start = this.#starts[slot]!;
+    const place = this.#placeIn(start);
+    const encoding = (length & 1) === 1 ? 'utf16le' : 'latin1';
+    return this.#bytesAt(start).toString(encoding, place, place + (length >>> 1));
+  }
+
+  /** Gives a slot, which has none, an id. Answers the slot that had it before. Throws `invalid` if full. */
+  put(id: string, slot: number): number | undefined {
+    this.#reserveSlots(slot + 1);
+    const place = this.#placeOf(id, keyOfName(id));
+    const before = this.#places[place]! - 1;
+    if (before >= 0) {
+      this.#starts[slot] = this.#starts[before]!;
+      this.#lengths[slot] = this.#lengths[before]!;
+      this.#lengths[before] = NONE;
+      this.#places[place] = slot + 1;
+      return before;
+    }
+    this.#write(id, slot);
+    this.#places[place] = slot + 1;
+    this.#size += 1;
+    if (this.#size * 3 > this.#places.length * 2) this.#spread(this.#places.length * 2);
+    return undefined;
+  }
+
+  /** Answers the slot that the id had. */
+  delete(id: string): number | undefined {
+    const place = this.#placeOf(id, keyOfName(id));
+    const slot = this.#places[place]! - 1;
+    if (slot < 0) return undefined;
+    this.#vacate(place);
+    this.#unused += this.#lengths[slot]! >>> 1;
+    this.#lengths[slot] = NONE;
+    this.#size -= 1;
+    if (this.#unused > CHUNK_BYTES && this.#unused > this.#end / 2) this.#compact();
+    return slot;
+  }
+
+  /** In the order of slots. */
+  *ids(): IterableIterator<string> {
+    for (let slot = 0; slot < this.#slotCount; slot += 1) {
+      const id = this.idAt(slot);
+      if (id !== undefined) yield id;
+    }
+  }
+
+  /** A bit a slot, lowest first, of those that have an id. */
+  slotBits(slotCount: number): Uint8Array {
+    const bits = new Uint8Array((slotCount + 7) >> 3);
+    for (let slot = 0; slot < Math.min(slotCount, this.#slotCount); slot += 1) {
+      if (this.#lengths[slot] !== NONE) bits[slot >> 3]! |= 1 << (slot & 7);
+    }
+    return bits;
+  }
+
+  /**
+   * For each slot a word: twice the bytes of its id, and 1 where its UTF-16 units have two bytes, else
+   * they have one; all ones where none is. Then the bytes of all ids.
+   */
+  encode(slotCount: number): Buffer {
+    const starts = slotCount * WORD_BYTES;
+    const bytes = Buffer.alloc(starts + this.#end - this.#unused);
+    let at = starts;
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      const length = slot < this.#slotCount ? this.#lengths[slot]! : NONE;
+      bytes.writeUInt32LE(length, slot * WORD_BYTES);
+      if (length !== NONE) at += this.#copyText(slot, bytes, at);
+    }
+    return bytes;
+  }
+
+  /** Undefined for bytes that `encode` does not write; `twice` where an id comes twice. */
+  static decode(bytes: Buffer, slotCount: number): IdTable | 'twice' | undefined {
+    const textsAt = slotCount * WORD_BYTES;
+    if (bytes.length < textsAt) return undefined;
+    const table = new IdTable();
+    table.#base = bytes.subarray(textsAt);
+    table.#end = table.#base.length;
+    table.#reserveSlots(slotCount);
+    let at = 0;
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      const length = bytes.readUInt32LE(slot * WORD_BYTES);
+      if (length === NONE) continue;
+      const textBytes = length >>> 1;
+      const unitBytes = 1 + (length & 1);
+      if (textBytes < unitBytes || textBytes > NAME_CHARACTERS_MAX * unitBytes) return undefined;
+      if (textBytes % unitBytes !== 0 || at + textBytes > table.#end) return undefined;
+      table.#starts[slot] = at;
+      table.#lengths[slot] = length;
+      table.#size += 1;
+      at += textBytes;
+    }
+    if (at !== table.#end) return undefined;
+    let places = PLACES_FIRST;
+    while (table.#size * 3 > places * 2) places *= 2;
+    return table.#spread(places) ? table : 'twice';
+  }
+
+  /** The place of an id, or the empty one where it would be. */
+  #placeOf(id: string, key: number): number {
+    const mask = this.#places.length - 1;
+    for (let place = this.#home(key); ; place = (place + 1) & mask) {
+      const found = this.#places[place]!;
+      if (found === 0 || this.#hasText(found - 1, id)) return place;
+    }
+  }
+
+  #home(key: number): number {
+    // The upper half of the key is moved into what the mask leaves.
+    return (Math.imul(key, 0x9e3779b1) >>> 7) & (this.#places.length - 1);
+  }
+
+  #hasText(slot: number, id: string): boolean {
+    const length = this.#lengths[slot]!;
+    const isWide = (length & 1) === 1;
+    if (length >>> 1 !== (isWide ? 2 * id.length : id.length)) return false;
+    const start = this.#starts[slot]!;
+    const bytes = this.#bytesAt(start);
+    const at = this.#placeIn(start);
+    for (let i = 0; i < id.length; i += 1) {
+      const unit = isWide ? bytes[at + 2 * i]! | (bytes[at + 2 * i + 1]! << 8) : bytes[at + i]!;
+      if (unit !== id.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** `keyOfName` of the id of a slot. */
+  #keyAt(slot: number): number {
+    const length = this.#lengths[slot]!;
+    const step = 1 + (length & 1);
+    const start = this.#starts[slot]!;
+    const bytes = this.#bytesAt(start);
+    const end = this.#placeIn(start) + (length >>> 1);
+    let hash = FNV_OFFSET;
+    for (let at = this.#placeIn(start); at < end; at += step) {
+      const unit = step === 1 ? bytes[at]! : bytes[at]! | (bytes[at + 1]! << 8);
+      hash = Math.imul(hash ^ unit, FNV_PRIME);
+    }
+    return hash >>> 0;
+  }
+
+  /** Takes a place away; those behind it that would not be found any more move up. */
+  #vacate(place: number): void {
+    const places = this.#places;
+    const mask = places.length - 1;
+    let hole = place;
+    for (let at = (hole + 1) & mask; places[at] !== 0; at = (at + 1) & mask) {
+      const home = this.#home(this.#keyAt(places[at]! - 1));
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;
+      places[hole] = places[at]!;
+      hole = at;
+    }
+    places[hole] = 0;
+  }
+
+  /** Puts all slots into a new table. False where two have the same id. */
+  #spread(places: number): boolean {
+    this.#places = new Uint32Array(places);
+    const mask = places - 1;
+    for (let slot = 0; slot < this.#slotCount; slot += 1) {
+      if (this.#lengths[slot] === NONE) continue;
+      let place = this.#home(this.#keyAt(slot));
+      for (; this.#places[place] !== 0; place = (place + 1) & mask) {
+        if (this.#haveSameText(this.#places[place]! - 1, slot)) return false;
+      }
+      this.#places[place] = slot + 1;
+    }
+    return true;
+  }
+
+  #haveSameText(a: number, b: number): boolean {
+    // Different lengths of one width are different texts; two widths are compared as texts.
+    const [lengthA, lengthB] = [this.#lengths[a]!, this.#lengths[b]!];
+    if (lengthA !== lengthB && (lengthA & 1) === (lengthB & 1)) return false;
+    return this.idAt(a) === this.idAt(b);
+  }
+
+  #write(id: string, slot: number): void {
+    let isWide = false;
+    for (let i = 0; i < id.length && !isWide; i += 1) isWide = id.charCodeAt(i) > 0xff;
+    const bytes = isWide ? 2 * id.length : id.length;
+    const start = this.#claim(bytes);
+    this.#bytesAt(start).write(id, this.#placeIn(start), bytes, isWide ? 'utf16le' : 'latin1');
+    this.#starts[slot] = start;
+    this.#lengths[slot] = 2 * bytes + (isWide ? 1 : 0);
+  }
+
+  /** Where a text of so many bytes can lie. What is left of a chunk that is too short is not used. */
+  #claim(bytes: number): number {
+    const inChunks = this.#end - this.#base.length;
+    const left = this.#chunks.length * CHUNK_BYTES - inChunks;
+    if (bytes > left) {
+      if (this.#end + left + bytes > BYTES_MAX) {
+        throw new MemoryError(
+          'invalid',
+          `the ids of a vector index have at most ${BYTES_MAX} bytes`,
+        );
+      }
+      this.#chunks.push(Buffer.allocUnsafeSlow(CHUNK_BYTES));
+      this.#end += left;
+      this.#unused += left;
+    }
+    const start = this.#end;
+    this.#end += bytes;
+    return start;
+  }
+
+  #bytesAt(start: number): Buffer {
+    const behind = start - this.#base.length;
+    return behind < 0 ? this.#base : this.#chunks[Math.floor(behind / CHUNK_BYTES)]!;
+  }
+
+  #placeIn(start: number): number {
+    const behind = start - this.#base.length;
+    return behind < 0 ? start : behind % CHUNK_BYTES;
+  }
+
+  #copyText(slot: number, to: Buffer, at: number): number {
+    const start = this.#starts[slot]!;
+    const place = this.#placeIn(start);
+    return this.#bytesAt(start).copy(to, at, place, place + (this.#lengths[slot]! >>> 1));
+  }
+
+  /** Leaves out what nobody has any more. */
+  #compact(): void {
+    const texts = Buffer.allocUnsafeSlow(this.#end - this.#unused);
+    let at = 0;
+    for (let slot = 0; slot < this.#slotCount; slot += 1) {
+      if (this.#lengths[slot] === NONE) continue;
+      const bytes = this.#copyText(slot, texts, at);
+      this.#starts[slot] = at;
+      at += bytes;
+    }
+    this.#base = texts;
+    this.#chunks = [];
+    this.#end = texts.length;
+    this.#unused = 0;
+  }
+
+  #reserveSlots(slots: number): void {
+    this.#slotCount = Math.max(this.#slotCount, slots);
+    if (slots <= this.#starts.length) return;
+    let capacity = this.#starts.length;
+    while (capacity < slots) capacity *= 2;
+    const starts = new Uint32Array(capacity);
+    const lengths = new Uint32Array(capacity);
+    starts.set(this.#starts);
+    lengths.set(this.#lengths);
+    lengths.fill(NONE, this.#lengths.length);
+    this.#starts = starts;
+    this.#lengths = lengths;
+  }
+}
