@@ -50,6 +50,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
   Held* held = (Held*)calloc(1, sizeof(Held));
   if (held == nullptr) return result;
   held->kernel = build.kernel;
+  held->scratch = -1;
   held->index = build.kernel->create(settings[0], settings[1], settings[2], settings[3], settings[4],
                                      settings[5]);
   if (held->index == nullptr) {
@@ -124,6 +125,7 @@ static napi_value add(napi_env env, napi_callback_info info) {
   }
   if (!call.number(2, &key)) return refuse(env, "a key is a number of 32 bits");
   const i32 result = call.held->kernel->add(call.held->index, (const float*)values, key);
+  spill(call.held);
   call.report();
   return call.answer(result);
 }
@@ -242,8 +244,8 @@ static napi_value beginImport(napi_env env, napi_callback_info info) {
   return call.answer(result);
 }
 
-// map(index, part, file, start): whether the part lies in the file from now on. Only between beginImport
-// and finishImport, for blocks and originals; pages that are written later are copied, not the file's.
+// map(index, part, file, start): whether the part, blocks or originals, lies in the file from now on. It has
+// to have what the part has; during an import it becomes that.
 static napi_value map(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 part, file;
@@ -253,10 +255,19 @@ static napi_value map(napi_env env, napi_callback_info info) {
       napi_get_value_double(env, call.values[3], &start) != napi_ok || !(start >= 0 && start < 1e15)) {
     return refuse(env, "part, file and start are numbers");
   }
-  napi_value result = nullptr;
-  napi_get_boolean(env, mapPart(call.held, part, (int)file, (u64)start), &result);
+  const bool isMapped = mapPart(call.held, part, (int)file, (u64)start);
+  if (isMapped && part == 1) restartScratch(call.held);
   call.report();
-  return result;
+  return call.answerBoolean(isMapped);
+}
+
+// useScratch(index, file): whether originals go to this file from here on. For an empty index.
+static napi_value takeScratch(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 file;
+  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.number(1, &file)) return refuse(env, "a file is a number");
+  return call.answerBoolean(useScratch(call.held, (int)file));
 }
 
 // sum(index, part, from, count, seed, out): 0 or a failure.
@@ -336,9 +347,7 @@ static napi_value use(napi_env env, napi_callback_info info) {
     build = best;
     isThere = true;
   }
-  napi_value result = nullptr;
-  napi_get_boolean(env, isThere, &result);
-  return result;
+  return call.answerBoolean(isThere);
 }
 
 static napi_value instructions(napi_env env, napi_callback_info) {
@@ -358,6 +367,7 @@ NAPI_MODULE_INIT() {
                    {"search", search},   {"describe", describe},
                    {"read", read},       {"write", write},
                    {"beginImport", beginImport}, {"map", map},
+                   {"useScratch", takeScratch},
                    {"sum", sum},         {"checkImport", checkImport},
                    {"finishImport", finishImport},
                    {"checksum", checksum}, {"use", use},

@@ -2,6 +2,9 @@
 #pragma once
 #define NAPI_VERSION 8
 #include <node_api.h>
+#if defined(__linux__)
+#include <unistd.h>
+#endif
 #include "kernel.h"
 
 struct Held {
@@ -13,7 +16,10 @@ struct Held {
   u32 blockBytes[4];
   long long reportedBytes;
   // Of what the index has, the bytes that a file lies in the place of.
-  long long mappedBytes;
+  long long mappedBytes[2];
+  // Where originals go as they come, up to this byte; -1 where they stay in memory.
+  int scratch;
+  u64 spilledBytes;
 };
 
 static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
@@ -75,12 +81,18 @@ struct Call {
     return result;
   }
 
+  napi_value answerBoolean(bool value) {
+    napi_value result = nullptr;
+    napi_get_boolean(env, value, &result);
+    return result;
+  }
+
   // Tells the garbage collector what the index takes outside of its heap.
   void report() {
     u32 numbers[DESCRIPTIONS];
     held->kernel->describe(held->index, numbers);
     const long long all = (long long)(((u64)numbers[BYTES_HIGH] << 32) | numbers[BYTES_LOW]);
-    const long long bytes = all - held->mappedBytes;
+    const long long bytes = all - held->mappedBytes[0] - held->mappedBytes[1];
     if (bytes == held->reportedBytes) return;
     int64_t reported = 0;
     napi_adjust_external_memory(env, bytes - held->reportedBytes, &reported);
@@ -88,10 +100,18 @@ struct Call {
   }
 };
 
+static void closeScratch(Held* held) {
+#if defined(__linux__)
+  if (held->scratch >= 0) close(held->scratch);
+#endif
+  held->scratch = -1;
+}
+
 static void letGo(napi_env env, Held* held) {
   if (held->index == nullptr) return;
   held->kernel->destroy(held->index);
   held->index = nullptr;
+  closeScratch(held);
   int64_t all = 0;
   napi_adjust_external_memory(env, -held->reportedBytes, &all);
 }

@@ -1,6 +1,7 @@
 // Files in the place of memory: what a search does not touch of them takes no memory.
 #pragma once
 #if defined(__linux__)
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,31 +10,110 @@
 #include "pages.h"
 
 #if defined(__linux__)
-// Puts a file in the place of the memory of a part. False: the part has to be written piece by piece.
-static bool mapPart(Held* held, u32 part, int file, u64 start) {
+static const int ACCESS = PROT_READ | PROT_WRITE;
+
+// Puts bytes of a file in the place of memory: pages that are written later are copied, not the file's.
+// Where that cannot be done the memory is zeros.
+static bool mapFile(void* memory, u64 bytes, int file, u64 start) {
+  const int shared = MAP_PRIVATE | MAP_FIXED;
+  if (mmap(memory, bytes, ACCESS, shared, file, (off_t)start) == memory) return true;
+  // A failure may have left a hole, which must not be touched.
+  if (mmap(memory, bytes, ACCESS, shared | MAP_ANONYMOUS, -1, 0) != memory) abort();
+  return false;
+}
+
+struct Extent {
+  u64 each, slots, chunkBytes;
+};
+static Extent extentOf(const Held* held, u32 part) {
   u32 numbers[DESCRIPTIONS];
   held->kernel->describe(held->index, numbers);
+  const u64 each = numbers[BLOCK_BYTES + part];
+  return {each, numbers[SLOT_COUNT], each * CHUNK_SLOTS};
+}
+
+// Puts a file in the place of the memory of a part, as far as there are slots. False: it has to be
+// written piece by piece.
+static bool mapPart(Held* held, u32 part, int file, u64 start) {
+  const Extent extent = extentOf(held, part);
   const u64 page = (u64)sysconf(_SC_PAGESIZE);
-  const u64 elementBytes = numbers[BLOCK_BYTES + part];
-  const u64 partBytes = numbers[SLOT_COUNT] * elementBytes;
+  const u64 partBytes = extent.slots * extent.each;
   struct stat status;
-  if (!numbers[IS_IMPORTING] || start % page != 0 || partBytes == 0) return false;
+  // Small chunks come from the heap, where no file can lie.
+  if (start % page != 0 || partBytes == 0 || extent.chunkBytes < MAPPED_BYTES_LEAST) return false;
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return false;
   if ((u64)status.st_size < start + partBytes) return false;
-  const u64 chunkBytes = elementBytes * CHUNK_SLOTS;
-  for (u64 at = 0; at < partBytes; at += chunkBytes) {
-    void* memory = held->kernel->chunk(held->index, part, (u32)(at / chunkBytes));
-    // Small chunks come from the heap, where no file can lie.
-    if (memory == nullptr || chunkBytes < MAPPED_BYTES_LEAST) return false;
+  for (u64 at = 0; at < partBytes; at += extent.chunkBytes) {
+    void* memory = held->kernel->chunk(held->index, part, (u32)(at / extent.chunkBytes));
     const u64 left = partBytes - at;
-    const u64 bytes = left < chunkBytes ? (left + page - 1) / page * page : chunkBytes;
-    const int access = PROT_READ | PROT_WRITE;
-    const off_t place = (off_t)(start + at);
-    if (mmap(memory, bytes, access, MAP_PRIVATE | MAP_FIXED, file, place) != memory) return false;
-    held->mappedBytes += (long long)bytes;
+    const u64 bytes = left < extent.chunkBytes ? (left + page - 1) / page * page : extent.chunkBytes;
+    if (memory == nullptr || !mapFile(memory, bytes, file, start + at)) return false;
   }
+  held->mappedBytes[part] = (long long)partBytes;
   return true;
+}
+
+// At most so much of the originals waits in memory for the scratch file.
+static const u64 SPILLED_BYTES_LEAST = 1 << 20;
+
+// Moves originals from memory to the scratch file, in the order of slots. Where the file cannot be written
+// they stay in memory from then on.
+static void spill(Held* held) {
+  if (held->scratch < 0) return;
+  const u64 page = (u64)sysconf(_SC_PAGESIZE);
+  const Extent extent = extentOf(held, 1);
+  for (;;) {
+    const u64 from = held->spilledBytes;
+    const u64 chunkEnd = (from / extent.chunkBytes + 1) * extent.chunkBytes;
+    const u64 whole = extent.slots * extent.each / page * page;
+    const u64 to = whole < chunkEnd ? whole : chunkEnd;
+    if (to <= from || (to < chunkEnd && to - from < SPILLED_BYTES_LEAST)) return;
+    const u32 chunk = (u32)(from / extent.chunkBytes);
+    char* memory = (char*)held->kernel->chunk(held->index, 1, chunk) + from % extent.chunkBytes;
+    u64 done = 0;
+    while (done < to - from) {
+      const ssize_t written =
+          pwrite(held->scratch, memory + done, to - from - done, (off_t)(from + done));
+      if (written <= 0) break;
+      done += (u64)written;
+    }
+    if (done < to - from) {
+      close(held->scratch);
+      held->scratch = -1;
+      return;
+    }
+    if (!mapFile(memory, to - from, held->scratch, from)) {
+      if (pread(held->scratch, memory, to - from, (off_t)from) != (ssize_t)(to - from)) abort();
+      close(held->scratch);
+      held->scratch = -1;
+      return;
+    }
+    held->spilledBytes = to;
+    held->mappedBytes[1] += (long long)(to - from);
+  }
+}
+
+// From here on originals go to this file, which nobody else writes. For an empty index.
+static bool useScratch(Held* held, int file) {
+  const Extent extent = extentOf(held, 1);
+  if (extent.slots != 0 || held->scratch >= 0 || extent.chunkBytes < MAPPED_BYTES_LEAST) return false;
+  held->scratch = dup(file);
+  return held->scratch >= 0;
+}
+
+// The originals lie in another file now: the scratch file is empty again.
+static void restartScratch(Held* held) {
+  if (held->scratch < 0) return;
+  // No memory of the index refers to it any more but what is behind the last whole page.
+  const Extent extent = extentOf(held, 1);
+  const u64 page = (u64)sysconf(_SC_PAGESIZE);
+  const u64 kept = (extent.slots * extent.each + page - 1) / page * page;
+  if (fallocate(held->scratch, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)kept) != 0) return;
+  held->spilledBytes = kept;
 }
 #else
 static bool mapPart(Held*, u32, int, u64) { return false; }
+static void spill(Held*) {}
+static bool useScratch(Held*, int) { return false; }
+static void restartScratch(Held*) {}
 #endif

@@ -85,6 +85,11 @@ export function isOperational(error: unknown): boolean {
   return error instanceof MemoryError || (error instanceof Error && 'syscall' in error);
 }
 
+/** True if what was read is not what was written. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof MemoryError && error.code === 'damaged';
+}
+
 /** Builds the error with the standing advice for its code. */
 export function memoryError(code: MemoryErrorCode, path: string, cause?: unknown): MemoryError {
   const detail = cause instanceof Error ? ` (${cause.message})` : '';

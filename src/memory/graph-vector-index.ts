@@ -1,6 +1,6 @@
 /** Vectors of one model: compared one by one while they are few, by a graph from then on. */
-import { MemoryError } from './errors.js';
-import { HnswIndex, type HnswHit } from './index/hnsw-index.js';
+import { isDamage, MemoryError } from './errors.js';
+import { HnswIndex, type HnswHit, type HnswSearchOptions } from './index/hnsw-index.js';
 import { BREADTH_MAX } from './index/limits.js';
 import { HELD_VECTORS_MAX, SCANNED_VECTORS_MAX, SEARCH_BREADTH_MIN, SPARE_HITS } from './limits.js';
 import { Nearest, type Scored } from './nearest.js';
@@ -24,6 +24,7 @@ interface FilterBits {
 export class GraphVectorIndex implements VectorIndex {
   readonly dimensions: number;
   #graph: HnswIndex | undefined;
+  readonly #folder: string | undefined;
   /** All of them before there is a graph; then what it cannot take, or cannot take now. */
   #held: ExactVectorIndex;
   /** Ids whose vector in the graph is of before; the graph has every one of them. */
@@ -33,12 +34,16 @@ export class GraphVectorIndex implements VectorIndex {
   /** Bitmaps of sets that were allowed before, as long as somebody keeps the set. */
   readonly #filters = new WeakMap<ReadonlySet<string>, FilterBits>();
   #isFrozen = false;
+  /** A search met something that its snapshot did not have. */
+  #isDamaged = false;
   /** The graph could not take a vector: there is no memory, or no place. */
   #isFull = false;
 
-  constructor(dimensions: number, graph?: HnswIndex) {
+  /** `folder`: where a new graph keeps originals instead of in memory. */
+  constructor(dimensions: number, { graph, folder }: { graph?: HnswIndex; folder?: string } = {}) {
     this.dimensions = dimensions;
     this.#graph = graph;
+    this.#folder = folder;
     this.#held = new ExactVectorIndex(dimensions);
   }
 
@@ -50,6 +55,11 @@ export class GraphVectorIndex implements VectorIndex {
   /** The graph once there is one. */
   get graph(): HnswIndex | undefined {
     return this.#graph;
+  }
+
+  /** True if the graph is of no use: its snapshot is not what was saved. */
+  get isDamaged(): boolean {
+    return this.#isDamaged;
   }
 
   /** True if so much is held beside a frozen graph that searches feel it. */
@@ -171,10 +181,19 @@ export class GraphVectorIndex implements VectorIndex {
     for (let asked = limit + SPARE_HITS; ; asked *= 2) {
       const most = Math.min(asked, BREADTH_MAX);
       const breadth = Math.min(Math.max(2 * most, SEARCH_BREADTH_MIN), BREADTH_MAX);
-      const hits = graph.search(query, { limit: most, breadth, ...filter });
+      const hits = this.#ask(graph, query, { limit: most, breadth, ...filter });
       const last = hits[limit - 1]?.score;
       const isCutClean = last !== undefined && last > hits.at(-1)!.score;
       if (isCutClean || hits.length < most || most === BREADTH_MAX) return hits;
+    }
+  }
+
+  #ask(graph: HnswIndex, query: Float32Array, options: HnswSearchOptions): HnswHit[] {
+    try {
+      return graph.search(query, options);
+    } catch (error) {
+      this.#isDamaged ||= isDamage(error);
+      throw error;
     }
   }
 
@@ -196,7 +215,8 @@ export class GraphVectorIndex implements VectorIndex {
   /** Without memory for a graph all are compared one by one, and the next put tries again. */
   #beginGraph(): void {
     try {
-      this.#graph = HnswIndex.create({ dimensions: this.dimensions });
+      const originalsIn = this.#folder === undefined ? {} : { originalsIn: this.#folder };
+      this.#graph = HnswIndex.create({ dimensions: this.dimensions, ...originalsIn });
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
     }

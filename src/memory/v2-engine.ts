@@ -1,4 +1,5 @@
 /** The v2 store: records and edges in SQLite, vectors searched in memory. */
+import { dirname } from 'node:path';
 import { embeddingText } from './command.js';
 import type { Database } from './database.js';
 import type {
@@ -18,11 +19,11 @@ import { isStorableName } from './exact-row.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
-import { isOperational } from './errors.js';
+import { isDamage, isOperational } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
-import { RankedSearch } from './ranked-search.js';
+import { type RankedHit, RankedSearch } from './ranked-search.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -97,7 +98,7 @@ class V2Source implements SearchSource<GraphVectorIndex> {
   }
 
   emptyIndexes(): GraphIndexes {
-    return emptyGraphIndexes();
+    return emptyGraphIndexes(dirname(this.#database.path));
   }
 
   loadVectors(indexes: GraphIndexes): Generator<undefined, void> {
@@ -156,6 +157,7 @@ export class V2Engine implements MemoryEngine {
         await this.#snapshots.saveInPieces(graph.graph, this.#label(graph, index), signal);
       },
       onSaved: (index) => this.#journal.forget(index),
+      onDamaged: () => this.#dropVectors(),
     });
     this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
     this.#appliedIndex = this.#position.appliedIndex;
@@ -220,7 +222,7 @@ export class V2Engine implements MemoryEngine {
 
   search(query: SearchQuery): SearchHit[] {
     const wasReady = this.#search.vectors !== undefined;
-    const hits = this.#ranked.search(query);
+    const hits = this.#searchIndex(query);
     if (!wasReady) this.#wakeAfterLoading();
     return hits.flatMap(({ id, score, matchedBy }) => {
       const memory = this.get(id);
@@ -228,6 +230,26 @@ export class V2Engine implements MemoryEngine {
       const { content, metadata } = memory;
       return [{ id, content, metadata, score, matchedBy }];
     });
+  }
+
+  /** A snapshot is checked as it is used: a damaged one is left, and the store is read instead. */
+  #searchIndex(query: SearchQuery): readonly RankedHit[] {
+    try {
+      return this.#ranked.search(query);
+    } catch (error) {
+      const indexes = [...(this.#search.vectors?.entries() ?? [])];
+      if (!indexes.some(([, index]) => index.isDamaged)) throw error;
+      this.#dropVectors();
+      return this.#ranked.search(query);
+    }
+  }
+
+  /** The next search reads the vectors from the rows of the store. */
+  #dropVectors(): void {
+    this.#closeVectors(false);
+    this.#snapshots.discard();
+    this.#canLoad = true;
+    this.#upkeep.restart();
   }
 
   counts(): MemoryCounts {
@@ -283,6 +305,7 @@ export class V2Engine implements MemoryEngine {
     } catch (error) {
       // It is a cache: without it the next start takes longer.
       if (!isOperational(error)) throw error;
+      if (isDamage(error)) this.#snapshots.discard();
     } finally {
       if (vectors !== undefined) for (const [, index] of vectors.entries()) index.close();
       this.#search.clear();

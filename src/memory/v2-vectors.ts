@@ -10,8 +10,9 @@ import type { VectorSnapshots } from './vector-snapshots.js';
 
 export type GraphIndexes = VectorIndexes<GraphVectorIndex>;
 
-export function emptyGraphIndexes(): GraphIndexes {
-  return new VectorIndexes((dimensions) => new GraphVectorIndex(dimensions));
+/** `folder`: of the store, where originals lie until there is a snapshot. */
+export function emptyGraphIndexes(folder: string): GraphIndexes {
+  return new VectorIndexes((dimensions) => new GraphVectorIndex(dimensions, { folder }));
 }
 
 /**
@@ -27,7 +28,7 @@ export function* loadVectors(
 ): Generator<undefined, void> {
   const stored = yield* snapshots.open(journal.store, journal.from, appliedIndex());
   for (const { key, graph } of stored) {
-    indexes.adopt(key, new GraphVectorIndex(graph.settings.dimensions, graph));
+    indexes.adopt(key, new GraphVectorIndex(graph.settings.dimensions, { graph }));
   }
   if (stored.length > 0) {
     const oldest = Math.min(...stored.map((one) => one.appliedIndex));

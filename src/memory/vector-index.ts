@@ -64,6 +64,9 @@ export class ExactVectorIndex implements VectorIndex {
     this.#slots.set(moved, slot);
     this.#ids.pop();
     this.#slots.delete(id);
+    // What was held while a graph was built is not needed again soon.
+    const isLarge = this.#values.length > CAPACITY_FIRST * width;
+    if (last === 0 && isLarge) this.#values = new Float32Array(CAPACITY_FIRST * width);
   }
 
   search(query: Float32Array, limit: number, allowed?: ReadonlySet<string>): Scored[] {

@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { isOperational, MemoryError } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import { saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
-import { openSnapshotInSteps } from './index/snapshot-reader.js';
+import { openSnapshotInSteps, useSnapshot } from './index/snapshot-reader.js';
 
 /** What a snapshot says of itself, as JSON in its label. */
 export interface SnapshotLabel {
@@ -38,10 +38,13 @@ export class VectorSnapshots {
     saveSnapshot(graph, this.#pathOf(label.key), JSON.stringify(label));
   }
 
-  /** See `saveSnapshotInPieces`. */
+  /** See `saveSnapshotInPieces`; the originals lie in the file from then on. */
   async saveInPieces(graph: HnswIndex, label: SnapshotLabel, signal: AbortSignal): Promise<void> {
     const text = JSON.stringify(label);
-    await saveSnapshotInPieces(graph, this.#pathOf(label.key), text, signal);
+    const path = this.#pathOf(label.key);
+    await saveSnapshotInPieces(graph, path, text, signal);
+    signal.throwIfAborted();
+    useSnapshot(graph, path);
   }
 
   /** The graphs that were saved of this content within a range of log indexes, in steps. */

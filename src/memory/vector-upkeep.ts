@@ -12,7 +12,7 @@ import {
   UPKEEP_REST_MS,
   UPKEEP_SLICE_MAX_MS,
 } from './limits.js';
-import { isOperational } from './errors.js';
+import { isDamage, isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import type { GraphIndexes } from './v2-vectors.js';
 
@@ -23,6 +23,8 @@ export interface UpkeepOptions {
   readonly save: (graph: SettledGraph, appliedIndex: number, signal: AbortSignal) => Promise<void>;
   /** All graphs have been saved as they were at this log index. */
   readonly onSaved: (appliedIndex: number) => void;
+  /** A graph is not what its snapshot was; it is of no use any more. */
+  readonly onDamaged: () => void;
   readonly appliedIndex: () => number;
 }
 
@@ -71,7 +73,7 @@ export class VectorUpkeep {
   async #save(indexes: GraphIndexes): Promise<void> {
     const saving = new AbortController();
     this.#saving = saving;
-    const { save, onSaved, appliedIndex } = this.#options;
+    const { save, onSaved, onDamaged, appliedIndex } = this.#options;
     const index = appliedIndex();
     const graphs = settledGraphs(indexes);
     for (const { owner } of graphs) owner.freeze();
@@ -81,7 +83,9 @@ export class VectorUpkeep {
       if (!saving.signal.aborted) onSaved(index);
     } catch (error) {
       // It is a cache: without it the next start takes longer.
-      if (!saving.signal.aborted && !isOperational(error)) throw error;
+      if (saving.signal.aborted) return;
+      if (!isOperational(error)) throw error;
+      if (isDamage(error)) onDamaged();
     } finally {
       // After an abort it is soon tried again.
       if (!saving.signal.aborted) this.#changes -= changes;

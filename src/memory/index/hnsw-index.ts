@@ -1,5 +1,5 @@
 /** Nearest vectors by name: names and slots, checks of what the caller gives, snapshots. */
-import { MemoryError } from '../errors.js';
+import { isOperational, MemoryError } from '../errors.js';
 import { NAME_CHARACTERS_MAX, VECTOR_DIMENSIONS_MAX } from '../limits.js';
 import { Codebook } from './codebook.js';
 import { areCodes, CODE_NAMES, rescoreDefault, type Codes } from './codes.js';
@@ -22,6 +22,7 @@ import {
   SEARCH_BREADTH_DEFAULT,
 } from './limits.js';
 import { IdTable, keyOfName } from './id-table.js';
+import { OpenFile } from './open-file.js';
 import { createKernel } from './rung.js';
 
 export interface HnswOptions {
@@ -38,6 +39,11 @@ export interface HnswOptions {
    * `rabitq1`, or a codebook of `trainCodebook`. docs/quantisation.md has what each costs and finds.
    */
   readonly codes?: Codes;
+  /**
+   * A folder for a file without a name, where the float32 originals go instead of memory; they are
+   * searched by way of the codes, which stay in memory. Where it cannot be made they are in memory.
+   */
+  readonly originalsIn?: string;
 }
 
 export interface HnswSearchOptions {
@@ -127,7 +133,9 @@ export class HnswIndex {
   /** An empty index. Throws `invalid` for settings out of range. */
   static create(options: HnswOptions): HnswIndex {
     const settings = kernelSettings(options);
-    return new HnswIndex(settings, createKernel(settings), new IdTable());
+    const kernel = createKernel(settings);
+    if (options.originalsIn !== undefined) useScratch(kernel, options.originalsIn);
+    return new HnswIndex(settings, kernel, new IdTable());
   }
 
   /** An index of what a snapshot holds; the kernel has checked it. */
@@ -302,6 +310,18 @@ export class HnswIndex {
       );
     }
   }
+}
+
+function useScratch(kernel: Kernel, folder: string): void {
+  let file: OpenFile;
+  try {
+    file = OpenFile.scratch(folder);
+  } catch (error) {
+    if (!isOperational(error)) throw error;
+    return;
+  }
+  kernel.useScratch(file);
+  if (!kernel.keepsFiles) file.close();
 }
 
 /** The kernel scores by the squared distance with a minus. */

@@ -10,6 +10,8 @@ const WORD_BYTES = 4;
 /** No id has more bytes than a chunk, and none lies in two. */
 const CHUNK_BYTES = 1_048_576;
 const PLACES_FIRST = 16;
+/** Slots that are read at once. */
+const SLOTS_PER_STEP = 16_384;
 const SLOTS_FIRST = 16;
 const BYTES_MAX = 0xf000_0000;
 const NOTHING = Buffer.alloc(0);
@@ -30,6 +32,8 @@ export class IdTable {
   /** By slot: where its text begins, and twice its bytes, and 1 if its units have two bytes each. */
   #starts = new Uint32Array(SLOTS_FIRST);
   #lengths = new Uint32Array(SLOTS_FIRST).fill(NONE);
+  /** By slot: `keyOfName` of its id. */
+  #keys = new Uint32Array(SLOTS_FIRST);
   /** Texts that were read; those that came later follow in chunks. */
   #base: Buffer = NOTHING;
   #chunks: Buffer[] = [];
@@ -67,7 +71,9 @@ export class IdTable {
   /** Gives a slot, which has none, an id. Answers the slot that had it before. Throws `invalid` if full. */
   put(id: string, slot: number): number | undefined {
     this.#reserveSlots(slot + 1);
-    const place = this.#placeOf(id, keyOfName(id));
+    const key = keyOfName(id);
+    this.#keys[slot] = key;
+    const place = this.#placeOf(id, key);
     const before = this.#places[place]! - 1;
     if (before >= 0) {
       this.#starts[slot] = this.#starts[before]!;
@@ -79,7 +85,10 @@ export class IdTable {
     this.#write(id, slot);
     this.#places[place] = slot + 1;
     this.#size += 1;
-    if (this.#size * 3 > this.#places.length * 2) this.#spread(this.#places.length * 2);
+    if (this.#size * 3 > this.#places.length * 2) {
+      this.#places = new Uint32Array(this.#places.length * 2);
+      this.#spread(0, this.#slotCount);
+    }
     return undefined;
   }
 
@@ -113,47 +122,89 @@ export class IdTable {
     return bits;
   }
 
-  /**
-   * For each slot a word: twice the bytes of its id, and 1 where its UTF-16 units have two bytes, else
-   * they have one; all ones where none is. Then the bytes of all ids.
-   */
-  encode(slotCount: number): Buffer {
-    const starts = slotCount * WORD_BYTES;
-    const bytes = Buffer.alloc(starts + this.#end - this.#unused);
-    let at = starts;
-    for (let slot = 0; slot < slotCount; slot += 1) {
-      const length = slot < this.#slotCount ? this.#lengths[slot]! : NONE;
-      bytes.writeUInt32LE(length, slot * WORD_BYTES);
-      if (length !== NONE) at += this.#copyText(slot, bytes, at);
-    }
-    return bytes;
+  /** How many bytes `encode` gives. */
+  encodedBytes(slotCount: number): number {
+    return slotCount * WORD_BYTES + this.#end - this.#unused;
   }
 
-  /** Undefined for bytes that `encode` does not write; `twice` where an id comes twice. */
-  static decode(bytes: Buffer, slotCount: number): IdTable | 'twice' | undefined {
+  /**
+   * For each slot a word: twice the bytes of its id, and 1 where its UTF-16 units have two bytes, else
+   * they have one; all ones where none is. Then the bytes of all ids. In pieces of so many bytes, a multiple of 4; each is valid until the next is asked for.
+   */
+  *encode(slotCount: number, pieceBytes: number): Generator<Buffer> {
+    const piece = Buffer.alloc(pieceBytes);
+    let used = 0;
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      used = piece.writeUInt32LE(this.#lengths[slot] ?? NONE, used);
+      if (used < pieceBytes) continue;
+      yield piece;
+      used = 0;
+    }
+    for (let slot = 0; slot < slotCount; slot += 1) {
+      const length = this.#lengths[slot] ?? NONE;
+      if (length === NONE) continue;
+      const start = this.#starts[slot]!;
+      const bytes = this.#bytesAt(start);
+      let from = this.#placeIn(start);
+      for (const end = from + (length >>> 1); from < end;) {
+        const copied = bytes.copy(piece, used, from, end);
+        from += copied;
+        used += copied;
+        if (used < pieceBytes) continue;
+        yield piece;
+        used = 0;
+      }
+    }
+    if (used > 0) yield piece.subarray(0, used);
+  }
+
+  /** In steps. Undefined for bytes that `encode` does not give; `twice` where an id comes twice. */
+  static *decode(
+    bytes: Buffer,
+    slotCount: number,
+  ): Generator<undefined, IdTable | 'twice' | undefined> {
     const textsAt = slotCount * WORD_BYTES;
     if (bytes.length < textsAt) return undefined;
     const table = new IdTable();
-    table.#base = bytes.subarray(textsAt);
-    table.#end = table.#base.length;
-    table.#reserveSlots(slotCount);
-    let at = 0;
+    const texts = bytes.subarray(textsAt);
+    const lengths = new Uint32Array(slotCount);
+    new Uint8Array(lengths.buffer).set(bytes.subarray(0, textsAt));
+    const starts = new Uint32Array(slotCount);
+    const keys = new Uint32Array(slotCount);
+    let start = 0;
     for (let slot = 0; slot < slotCount; slot += 1) {
-      const length = bytes.readUInt32LE(slot * WORD_BYTES);
+      if ((slot + 1) % SLOTS_PER_STEP === 0) yield;
+      const length = lengths[slot]!;
       if (length === NONE) continue;
-      const textBytes = length >>> 1;
       const unitBytes = 1 + (length & 1);
-      if (textBytes < unitBytes || textBytes > NAME_CHARACTERS_MAX * unitBytes) return undefined;
-      if (textBytes % unitBytes !== 0 || at + textBytes > table.#end) return undefined;
-      table.#starts[slot] = at;
-      table.#lengths[slot] = length;
+      const end = start + (length >>> 1);
+      if (end === start || end - start > NAME_CHARACTERS_MAX * unitBytes) return undefined;
+      if ((end - start) % unitBytes !== 0 || end > texts.length) return undefined;
+      starts[slot] = start;
       table.#size += 1;
-      at += textBytes;
+      // `keyOfName`, without making the text.
+      let key = FNV_OFFSET;
+      for (; start < end; start += unitBytes) {
+        const unit = unitBytes === 1 ? texts[start]! : texts[start]! | (texts[start + 1]! << 8);
+        key = Math.imul(key ^ unit, FNV_PRIME);
+      }
+      keys[slot] = key;
     }
-    if (at !== table.#end) return undefined;
+    if (start !== texts.length) return undefined;
+    table.#base = texts;
+    table.#end = texts.length;
+    table.#slotCount = slotCount;
+    table.#starts = starts;
+    table.#lengths = lengths;
+    table.#keys = keys;
     let places = PLACES_FIRST;
     while (table.#size * 3 > places * 2) places *= 2;
-    return table.#spread(places) ? table : 'twice';
+    table.#places = new Uint32Array(places);
+    for (let from = 0; from < slotCount; from += SLOTS_PER_STEP) {
+      if (!table.#spread(from, Math.min(slotCount, from + SLOTS_PER_STEP))) return 'twice';
+      yield;
+    }
+    return table;
   }
 
   /** The place of an id, or the empty one where it would be. */
@@ -161,13 +212,13 @@ export class IdTable {
     const mask = this.#places.length - 1;
     for (let place = this.#home(key); ; place = (place + 1) & mask) {
       const found = this.#places[place]!;
-      if (found === 0 || this.#hasText(found - 1, id)) return place;
+      if (found === 0) return place;
+      if (this.#keys[found - 1] === key && this.#hasText(found - 1, id)) return place;
     }
   }
 
   #home(key: number): number {
-    // The upper half of the key is moved into what the mask leaves.
-    return (Math.imul(key, 0x9e3779b1) >>> 7) & (this.#places.length - 1);
+    return homeOf(key, this.#places.length - 1);
   }
 
   #hasText(slot: number, id: string): boolean {
@@ -184,28 +235,13 @@ export class IdTable {
     return true;
   }
 
-  /** `keyOfName` of the id of a slot. */
-  #keyAt(slot: number): number {
-    const length = this.#lengths[slot]!;
-    const step = 1 + (length & 1);
-    const start = this.#starts[slot]!;
-    const bytes = this.#bytesAt(start);
-    const end = this.#placeIn(start) + (length >>> 1);
-    let hash = FNV_OFFSET;
-    for (let at = this.#placeIn(start); at < end; at += step) {
-      const unit = step === 1 ? bytes[at]! : bytes[at]! | (bytes[at + 1]! << 8);
-      hash = Math.imul(hash ^ unit, FNV_PRIME);
-    }
-    return hash >>> 0;
-  }
-
   /** Takes a place away; those behind it that would not be found any more move up. */
   #vacate(place: number): void {
     const places = this.#places;
     const mask = places.length - 1;
     let hole = place;
     for (let at = (hole + 1) & mask; places[at] !== 0; at = (at + 1) & mask) {
-      const home = this.#home(this.#keyAt(places[at]! - 1));
+      const home = this.#home(this.#keys[places[at]! - 1]!);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       places[hole] = places[at]!;
       hole = at;
@@ -213,26 +249,23 @@ export class IdTable {
     places[hole] = 0;
   }
 
-  /** Puts all slots into a new table. False where two have the same id. */
-  #spread(places: number): boolean {
-    this.#places = new Uint32Array(places);
-    const mask = places - 1;
-    for (let slot = 0; slot < this.#slotCount; slot += 1) {
-      if (this.#lengths[slot] === NONE) continue;
-      let place = this.#home(this.#keyAt(slot));
-      for (; this.#places[place] !== 0; place = (place + 1) & mask) {
-        if (this.#haveSameText(this.#places[place]! - 1, slot)) return false;
+  /** Puts a range of slots into the table, which has none of them. False where two have the same id. */
+  #spread(from: number, to: number): boolean {
+    const table = this.#places;
+    const mask = table.length - 1;
+    const keys = this.#keys;
+    const lengths = this.#lengths;
+    for (let slot = from; slot < to; slot += 1) {
+      if (lengths[slot] === NONE) continue;
+      const key = keys[slot]!;
+      let place = homeOf(key, mask);
+      for (; table[place] !== 0; place = (place + 1) & mask) {
+        const other = table[place]! - 1;
+        if (keys[other] === key && this.idAt(other) === this.idAt(slot)) return false;
       }
-      this.#places[place] = slot + 1;
+      table[place] = slot + 1;
     }
     return true;
-  }
-
-  #haveSameText(a: number, b: number): boolean {
-    // Different lengths of one width are different texts; two widths are compared as texts.
-    const [lengthA, lengthB] = [this.#lengths[a]!, this.#lengths[b]!];
-    if (lengthA !== lengthB && (lengthA & 1) === (lengthB & 1)) return false;
-    return this.idAt(a) === this.idAt(b);
   }
 
   #write(id: string, slot: number): void {
@@ -300,14 +333,22 @@ export class IdTable {
   #reserveSlots(slots: number): void {
     this.#slotCount = Math.max(this.#slotCount, slots);
     if (slots <= this.#starts.length) return;
-    let capacity = this.#starts.length;
+    let capacity = Math.max(SLOTS_FIRST, this.#starts.length);
     while (capacity < slots) capacity *= 2;
     const starts = new Uint32Array(capacity);
     const lengths = new Uint32Array(capacity);
+    const keys = new Uint32Array(capacity);
+    keys.set(this.#keys);
     starts.set(this.#starts);
     lengths.set(this.#lengths);
     lengths.fill(NONE, this.#lengths.length);
     this.#starts = starts;
     this.#lengths = lengths;
+    this.#keys = keys;
   }
+}
+
+/** The upper half of the key is moved into what the mask leaves. */
+function homeOf(key: number, mask: number): number {
+  return (Math.imul(key, 0x9e3779b1) >>> 7) & mask;
 }

@@ -49,6 +49,10 @@ export interface ImportedFile {
 
 /** The calls of one index. Counts and slots are 0 or more, failures negative: see `checked`. */
 export interface Kernel {
+  /** Originals go to this file from here on instead of memory, where that can be. For an empty index. */
+  useScratch(file: OpenFile): void;
+  /** The file has all originals as they are, from `start` on: they may lie there from here on. */
+  useOriginals(file: OpenFile, start: number): void;
   /** Stores a vector, found from now on by scanning. `key` decides its level. Answers its slot. */
   add(values: Float32Array, key: number): number;
   /** Links up to so many stored vectors into the graph. Answers how many are left. */
@@ -85,8 +89,8 @@ export interface Kernel {
   beginImport(slots: number, rows: number, from: ImportedFile | null): number;
   /** What lies in the file now. Nothing is ever written to it. */
   readonly mapped: readonly Part[];
-  /** Whether the file must stay open; `destroy` closes it then. */
-  readonly keepsFile: boolean;
+  /** Whether the files that were given must stay open; `destroy` closes them then. */
+  readonly keepsFiles: boolean;
   write(part: Part, from: number, count: number, bytes: Uint8Array): number;
   /** XXH32 of elements as they were written or mapped, at most 1,024 from a multiple of that; in `out[0]`. */
   sum(part: Part, from: number, count: number, seed: number, out: Uint32Array): number;

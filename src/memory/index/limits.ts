@@ -38,5 +38,7 @@ export const QUERIES_MAX = 100_000;
 export const LABEL_BYTES_MAX = 65_536;
 /** Elements of a snapshot that are read or written at once; part of the format. */
 export const ELEMENTS_PER_PIECE = 1024;
+/** Bytes of ids that are read or written at once; part of the format. */
+export const ID_PIECE_BYTES = 262_144;
 /** Steps of the check of a snapshot at once. */
 export const CHECKED_STEPS = 4096;

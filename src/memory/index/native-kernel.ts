@@ -11,6 +11,8 @@ import {
   type Part,
 } from './kernel.js';
 
+import type { OpenFile } from './open-file.js';
+
 type Handle = object;
 
 export interface Addon {
@@ -26,6 +28,7 @@ export interface Addon {
   describe(handle: Handle, out: Uint32Array): void;
   read(handle: Handle, part: number, from: number, count: number, out: Uint8Array): number;
   beginImport(handle: Handle, slots: number, rows: number, hasSums: number): number;
+  useScratch(handle: Handle, file: number): boolean;
   map(handle: Handle, part: number, file: number, start: number): boolean;
   write(handle: Handle, part: number, from: number, count: number, bytes: Uint8Array): number;
   sum(handle: Handle, ...sum: Parameters<Kernel['sum']>): number;
@@ -107,8 +110,16 @@ export class NativeKernel implements Kernel {
     return answer;
   }
 
-  /** A mapping does not need the file. */
-  get keepsFile(): boolean {
+  useScratch(file: OpenFile): void {
+    this.#addon.useScratch(this.#handle, file.descriptor);
+  }
+
+  useOriginals(file: OpenFile, start: number): void {
+    this.#addon.map(this.#handle, PART.originals, file.descriptor, start);
+  }
+
+  /** A mapping does not need the file, and of the scratch file the addon has a descriptor of its own. */
+  get keepsFiles(): boolean {
     return false;
   }
 

@@ -1,24 +1,45 @@
-/** A file that is open for reading, closed once by whoever needs it last. */
-import { closeSync, openSync, readSync } from 'node:fs';
+/** Files of an index: closed once, by whoever needs them last, or when nobody does. */
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { MemoryError } from '../errors.js';
 
 export class OpenFile {
-  /** The descriptor, while it is open. */
+  /** Valid while it is open. */
   readonly descriptor: number;
   #isOpen = true;
 
-  /** Throws what opening a file throws. */
-  constructor(path: string) {
-    this.descriptor = openSync(path, 'r');
-    closeWhenForgotten.register(this, this.descriptor, this);
+  private constructor(descriptor: number) {
+    this.descriptor = descriptor;
+    closeWhenForgotten.register(this, descriptor, this);
+  }
+
+  /** For reading. Throws what opening a file throws. */
+  static read(path: string): OpenFile {
+    return new OpenFile(openSync(path, 'r'));
+  }
+
+  /** A new file without a name, which goes with the process. Throws what opening a file throws. */
+  static scratch(folder: string): OpenFile {
+    const path = join(folder, `.agentic-flow-${randomUUID()}.scratch`);
+    const descriptor = openSync(path, 'wx+', 0o600);
+    rmSync(path);
+    return new OpenFile(descriptor);
   }
 
   /** Fills `out` from a place on. Throws what reading throws, and `damaged` where the file ends before. */
-  read(out: Uint8Array, start: number): void {
+  fill(out: Uint8Array, start: number): void {
     for (let done = 0; done < out.length;) {
       const read = readSync(this.descriptor, out, done, out.length - done, start + done);
       if (read === 0) throw new MemoryError('damaged', 'it ends early');
       done += read;
+    }
+  }
+
+  /** Throws what writing throws. */
+  write(bytes: Uint8Array, start: number): void {
+    for (let done = 0; done < bytes.length;) {
+      done += writeSync(this.descriptor, bytes, done, bytes.length - done, start + done);
     }
   }
 

@@ -7,7 +7,7 @@ import { Codebook } from './codebook.js';
 import { codeNameOf } from './codes.js';
 import type { HnswIndex } from './hnsw-index.js';
 import { checked, describeKernel, PART, type Part } from './kernel.js';
-import { ELEMENTS_PER_PIECE, LABEL_BYTES_MAX } from './limits.js';
+import { ELEMENTS_PER_PIECE, ID_PIECE_BYTES, LABEL_BYTES_MAX } from './limits.js';
 import { encodeHeader, layOut, type ElementBytes } from './snapshot-header.js';
 
 /**
@@ -70,7 +70,6 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
   const { slotCount, rowCount, entry, topLevel } = description;
   const { codes } = index.settings;
   const bookBytes = codes instanceof Codebook ? codes.encode() : Buffer.alloc(0);
-  const idBytes = ids.encode(slotCount);
   const base = {
     settings: index.settings,
     slotCount,
@@ -78,17 +77,16 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
     entry,
     topLevel,
     labelBytes: labelBytes.length,
-    idsBytes: idBytes.length,
+    idsBytes: ids.encodedBytes(slotCount),
     codes: codeNameOf(codes),
     codebookBytes: bookBytes.length,
   } as const;
   const { sections } = layOut(base, description);
   yield { start: sections.label.start, bytes: labelBytes };
-  yield { start: sections.ids.start, bytes: idBytes };
   yield { start: sections.codebook.start, bytes: bookBytes };
   const checksums = {
     label: kernel.checksum(labelBytes, 0),
-    ids: kernel.checksum(idBytes, 0),
+    ids: 0,
     codebook: kernel.checksum(bookBytes, 0),
     rows: 0,
     sums: 0,
@@ -96,6 +94,12 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
     // Each original has its own in `sums`.
     originals: 0,
   };
+  let idsAt = sections.ids.start;
+  for (const bytes of ids.encode(slotCount, ID_PIECE_BYTES)) {
+    checksums.ids = kernel.checksum(bytes, checksums.ids);
+    yield { start: idsAt, bytes };
+    idsAt += bytes.length;
+  }
   for (const name of ['rows', 'sums', 'blocks', 'originals'] as const) {
     let start = sections[name].start;
     for (const { from, count, bytes } of piecesOf(PART[name], description)) {

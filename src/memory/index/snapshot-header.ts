@@ -11,7 +11,8 @@
  *    84  zeros  252  XXH32 of the 252 bytes before
  *
  * Sections follow in that order, then the originals; each from a multiple of 4,096 bytes on, so that it
- * can be mapped. `sums` are the XXH32 of the originals, one each.
+ * can be mapped. `sums` are the XXH32 of the originals, one each. The checksum of a section of elements is
+ * that of pieces of 1,024 of them, of ids that of pieces of 262,144 bytes, each with the one before as seed.
  *
  * Version 1, which is read: no words 52 and 56; at 52 XXH32 of label, ids, blocks, originals and rows, at
  * 124 that of the 124 bytes before; sections in that order from multiples of 64 bytes on.

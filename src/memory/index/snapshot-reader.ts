@@ -14,7 +14,7 @@ import {
   type Kernel,
   type KernelSettings,
 } from './kernel.js';
-import { CHECKED_STEPS } from './limits.js';
+import { CHECKED_STEPS, ID_PIECE_BYTES } from './limits.js';
 import { OpenFile } from './open-file.js';
 import { createKernel } from './rung.js';
 import { piecesOf, type Counts } from './snapshot-file.js';
@@ -50,9 +50,9 @@ export function* openSnapshotInSteps(path: string): Generator<undefined, OpenedS
   let file: OpenFile | undefined;
   let isKept = false;
   try {
-    file = new OpenFile(path);
+    file = OpenFile.read(path);
     const opened = yield* readSnapshot(file, path);
-    isKept = opened.index.parts().kernel.keepsFile;
+    isKept = opened.index.parts().kernel.keepsFiles;
     return opened;
   } catch (error) {
     if (error instanceof MemoryError && error.code === 'damaged' && error.path === undefined) {
@@ -75,7 +75,7 @@ function damaged(path: string, what: string): MemoryError {
 function* readSnapshot(file: OpenFile, path: string): Generator<undefined, OpenedSnapshot> {
   const { size } = fstatSync(file.descriptor);
   const head = Buffer.alloc(Math.min(size, HEADER_BYTES));
-  file.read(head, 0);
+  file.fill(head, 0);
   const header = decodeHeader(head, checksumOfHeader);
   if (header === 'foreign') {
     throw new MemoryError('not-a-database', `${path} is not a vector index; check the path`, path);
@@ -101,7 +101,7 @@ function codesOf(file: OpenFile, path: string, header: SnapshotHeader): Codes {
   const nothing = { blockBytes: 0, originalBytes: 0, rowBytes: 0 };
   const { start, bytes: length } = layOut(header, nothing, header.version).sections.codebook;
   const bytes = Buffer.alloc(length);
-  file.read(bytes, start);
+  file.fill(bytes, start);
   if (checksumOfHeader(bytes) !== header.checksums.codebook) {
     throw damaged(path, 'its codebook does not match its checksum');
   }
@@ -164,8 +164,7 @@ class SnapshotReader {
     const { slotCount, rowCount, entry, topLevel, version } = this.#header;
     const kernel = this.#kernel;
     const label = this.#section('label').toString();
-    const ids = this.#ids();
-    yield;
+    const ids = yield* this.#ids();
     checked(kernel.beginImport(slotCount, rowCount, version === 1 ? null : this.#source()));
     yield* this.#part('rows');
     if (version > 1) yield* this.#part('sums');
@@ -181,11 +180,12 @@ class SnapshotReader {
     return { file: this.#file, blocksAt: blocks.start, originalsAt: originals.start };
   }
 
-  #ids(): IdTable {
+  *#ids(): Generator<undefined, IdTable> {
     const { version, slotCount } = this.#header;
-    const bytes = this.#section('ids');
     const ids =
-      version === 1 ? decodeIdsOfVersion1(bytes, slotCount) : IdTable.decode(bytes, slotCount);
+      version === 1
+        ? decodeIdsOfVersion1(this.#section('ids'), slotCount)
+        : yield* IdTable.decode(yield* this.#idBytes(), slotCount);
     if (ids === undefined) throw damaged(this.#path, 'its ids cannot be read');
     if (ids === 'twice') throw damaged(this.#path, 'an id comes twice');
     return ids;
@@ -193,14 +193,29 @@ class SnapshotReader {
 
   #section(name: Section): Buffer {
     const bytes = Buffer.alloc(this.#sections[name].bytes);
-    this.#file.read(bytes, this.#sections[name].start);
+    this.#file.fill(bytes, this.#sections[name].start);
     this.#compare(name, this.#kernel.checksum(bytes, 0));
+    return bytes;
+  }
+
+  *#idBytes(): Generator<undefined, Buffer> {
+    const { start, bytes: length } = this.#sections.ids;
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let sum = 0;
+    for (let at = 0; at < length; at += ID_PIECE_BYTES) {
+      const piece = bytes.subarray(at, at + ID_PIECE_BYTES);
+      this.#file.fill(piece, start + at);
+      sum = this.#kernel.checksum(piece, sum);
+      yield;
+    }
+    this.#compare('ids', sum);
     return bytes;
   }
 
   /** Brings a part into the kernel, where it is not mapped, and compares its checksum. */
   *#part(name: 'rows' | 'sums' | 'blocks' | 'originals'): Generator<undefined, void> {
     const kernel = this.#kernel;
+    const { version } = this.#header;
     const part = PART[name];
     const isMapped = kernel.mapped.includes(part);
     // Originals of version 2 are compared one by one when they are touched.
@@ -210,10 +225,12 @@ class SnapshotReader {
     let at = this.#sections[name].start;
     for (const { from, count, bytes } of piecesOf(part, this.#counts)) {
       if (!isMapped) {
-        this.#file.read(bytes, at);
+        this.#file.fill(bytes, at);
         checked(kernel.write(part, from, count, bytes));
       }
       if (isSummed) checked(kernel.sum(part, from, count, sum[0]!, sum));
+      // While they are in the cache of the processor.
+      if (name === 'blocks' && version > 1) checked(kernel.checkImport(count));
       at += bytes.length;
       yield;
     }
@@ -223,5 +240,29 @@ class SnapshotReader {
   #compare(name: Section, sum: number): void {
     if (sum === this.#header.checksums[name]) return;
     throw damaged(this.#path, `its ${name} do not match their checksum`);
+  }
+}
+
+/**
+ * The originals of an index lie in the file that `saveSnapshot` has just written of it from here on: those
+ * of memory are let go. The index must not have changed in between. Throws what `openSnapshot` throws.
+ */
+export function useSnapshot(index: HnswIndex, path: string): void {
+  let file: OpenFile | undefined;
+  const { kernel } = index.parts();
+  try {
+    file = OpenFile.read(path);
+    const head = Buffer.alloc(HEADER_BYTES);
+    file.fill(head, 0);
+    const header = decodeHeader(head, (bytes) => kernel.checksum(bytes, 0));
+    const counts = describeKernel(kernel);
+    if (typeof header === 'string' || header.slotCount !== counts.slotCount) {
+      throw damaged(path, 'it is not what was written');
+    }
+    kernel.useOriginals(file, layOut(header, counts).sections.originals.start);
+  } catch (error) {
+    throw translateError(error, path);
+  } finally {
+    if (!kernel.keepsFiles) file?.close();
   }
 }

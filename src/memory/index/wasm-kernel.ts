@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Codebook } from './codebook.js';
 import { BREADTH_MAX } from './limits.js';
+import type { OpenFile } from './open-file.js';
 import { OriginalsFile } from './originals-file.js';
 import {
   checked,
@@ -236,16 +237,26 @@ export class WasmKernel implements Kernel {
     const failure = this.#exports.keepOutside(this.#index);
     if (failure < 0) return failure;
     const answer = this.#exports.beginImport(this.#index, slots, rows, 1);
-    if (answer >= 0) this.#outside.file = new OriginalsFile(from.file, from.originalsAt);
+    if (answer < 0) return answer;
+    this.#outside.file = new OriginalsFile();
+    this.#outside.file.use(from.file, from.originalsAt);
     return answer;
+  }
+
+  useScratch(file: OpenFile): void {
+    if (this.#exports.keepOutside(this.#index) >= 0) this.#outside.file = new OriginalsFile(file);
+  }
+
+  useOriginals(file: OpenFile, start: number): void {
+    this.#outside.file?.use(file, start);
   }
 
   /** Originals are read one by one when they are needed. */
   get mapped(): readonly Part[] {
-    return this.keepsFile ? [PART.originals] : [];
+    return this.keepsFiles ? [PART.originals] : [];
   }
 
-  get keepsFile(): boolean {
+  get keepsFiles(): boolean {
     return this.#outside.file !== undefined;
   }
 

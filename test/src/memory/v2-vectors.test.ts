@@ -237,6 +237,29 @@ describe('the search of a v2 store', { timeout: 120_000 }, () => {
     expect(snapshotsOf(path)).toEqual([]);
   });
 
+  it('leaves a snapshot whose originals turn out to be damaged, when searching or saving', async () => {
+    const start = seed();
+    const path = await stored(start);
+    const [snapshot = ''] = snapshotsOf(path);
+    const damaged = readFileSync(snapshot);
+    const originals = damaged.length - 4000 * LOG_DIMENSIONS;
+    for (let at = originals; at < damaged.length; at += 50) damaged[at]! ^= 1;
+    writeFileSync(snapshot, damaged);
+    const searched = openV2Engine(path);
+    expect(recall(searched, start)).toBeGreaterThanOrEqual(0.95);
+    expect(searched.vectorCounts()?.linked).toBe(0);
+    expect(snapshotsOf(path)).toEqual([]);
+    searched.close();
+    writeFileSync(snapshot, damaged);
+    const saved = openV2Engine(path);
+    await saved.prepareSearch();
+    expect(saved.vectorCounts()?.linked).toBeGreaterThan(0);
+    follow(saved, start, saved.appliedIndex + 2500);
+    while (saved.vectorCounts() !== undefined) await new Promise((done) => setTimeout(done, 5));
+    expect(recall(saved, start)).toBeGreaterThanOrEqual(0.95);
+    saved.close();
+  });
+
   it('does not take the snapshot of a content that was replaced', async () => {
     const start = seed();
     const path = await stored(start);

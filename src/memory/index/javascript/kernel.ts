@@ -9,6 +9,7 @@ import {
   type KernelSettings,
   type Part,
 } from '../kernel.js';
+import type { OpenFile } from '../open-file.js';
 import { OriginalsFile } from '../originals-file.js';
 import { Arena, STATE } from './arena.js';
 import { linkPending, removeVector } from './graph.js';
@@ -105,16 +106,27 @@ export class JavaScriptKernel implements Kernel {
   beginImport(slots: number, rows: number, from: ImportedFile | null): number {
     const x = this.#arena;
     if (this.#refuses([slots, rows]) || x.slotCount !== 0) return FAILURE.outOfRange;
-    if (from !== null) x.keepOutside(new OriginalsFile(from.file, from.originalsAt));
+    if (from !== null) {
+      x.keepOutside(new OriginalsFile());
+      x.outside?.use(from.file, from.originalsAt);
+    }
     return beginImport(x, slots, rows, from !== null);
   }
 
   /** Originals are read one by one when they are needed. */
   get mapped(): readonly Part[] {
-    return this.keepsFile ? [PART.originals] : [];
+    return this.keepsFiles ? [PART.originals] : [];
   }
 
-  get keepsFile(): boolean {
+  useScratch(file: OpenFile): void {
+    if (this.#arena.slotCount === 0) this.#arena.keepOutside(new OriginalsFile(file));
+  }
+
+  useOriginals(file: OpenFile, start: number): void {
+    this.#arena.outside?.use(file, start);
+  }
+
+  get keepsFiles(): boolean {
     return this.#arena.outside !== undefined;
   }
 

@@ -1,6 +1,8 @@
 /** A process that calls a kernel with random arguments: fuzz-child.js RUNG INSTRUCTIONS SEED. */
+import { tmpdir } from 'node:os';
 import { createKernel, RUNG_VARIABLE } from '../../../../src/memory/index/rung.js';
 import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
+import { OpenFile } from '../../../../src/memory/index/open-file.js';
 import type { Kernel } from '../../../../src/memory/index/kernel.js';
 import { loadAddon } from '../../../../src/memory/index/native-kernel.js';
 import { RandomStream } from '../../../../sim/world/random.js';
@@ -12,6 +14,12 @@ if (rung === 'native') loadAddon().use(Number(instructions));
 const CALLS = 20_000;
 const DIMENSIONS = 6;
 const random = new RandomStream(Number(seed), 'kernel-fuzz');
+/** Of anything: a kernel takes it for a snapshot. */
+const file = OpenFile.scratch(tmpdir());
+file.write(
+  Uint8Array.from({ length: 40_000 }, () => random.uint32() & 255),
+  0,
+);
 
 function number(): number {
   return random.pick([
@@ -78,11 +86,21 @@ const CALLS_WITH: readonly (readonly [keyof Kernel, () => unknown[]])[] = [
       new Uint32Array(random.pick([0, 1, 4])),
     ],
   ],
-  ['describe', () => [new Uint32Array(random.pick([0, 12, 12, 20]))]],
-  ['read', () => [random.integer(0, 3), number(), number(), bytes()]],
-  ['write', () => [random.integer(0, 3), number(), number(), bytes()]],
-  ['beginImport', () => [random.pick([0, 1, 5, 2 ** 31]), random.pick([0, 1, 2 ** 31])]],
-  ['finishImport', () => [number(), number()]],
+  ['describe', () => [new Uint32Array(random.pick([0, 13, 13, 20]))]],
+  ['read', () => [random.integer(0, 4), number(), number(), bytes()]],
+  ['write', () => [random.integer(0, 4), number(), number(), bytes()]],
+  [
+    'beginImport',
+    () => [
+      random.pick([0, 1, 5, 2 ** 31]),
+      random.pick([0, 1, 2 ** 31]),
+      random.pick([null, null, { file, blocksAt: number(), originalsAt: number() }]),
+    ],
+  ],
+  ['sum', () => [random.integer(0, 4), number(), number(), number(), new Uint32Array(1)]],
+  ['checkImport', () => [number()]],
+  ['finishImport', () => [number(), number(), bytes()]],
+  ['useOriginals', () => [file, random.pick([0, 4096, number()])]],
   ['checksum', () => [bytes(), number()]],
 ];
 
@@ -111,7 +129,7 @@ for (let call = 0; call < CALLS; call += 1) {
   }
   const [name, wanted] = random.pick(CALLS_WITH);
   // An import begun ends this kernel in most cases: seldom, so that others are used for a while.
-  if (/Import|write/.test(name) && !random.chance(0.05)) continue;
+  if (/Import|write|use/.test(name) && !random.chance(0.05)) continue;
   const given = wanted().map((value) => (random.chance(0.1) ? anything() : value));
   try {
     (kernel[name] as Call).apply(kernel, random.chance(0.05) ? given.slice(1) : given);
