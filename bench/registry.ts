@@ -2,7 +2,7 @@ import type { Bench } from './harness.js';
 import { graphBench } from './graph.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
-import { memoryBench } from './memory.js';
+import { memoryBench, memorySize } from './memory.js';
 import { memoryEnginesBench } from './memory-engines.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
@@ -13,9 +13,13 @@ import { textBench } from './text.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
 
-/** Sizes that the command line may give. */
+/** What the command line may give. */
 export interface BenchSizes {
   readonly megabytes?: number;
+  readonly sets?: readonly string[];
+  readonly subjects?: readonly string[];
+  readonly vectors?: number;
+  readonly file?: string;
 }
 
 /** All benches by the name that the command line takes. */
@@ -23,7 +27,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   graph: () => graphBench(),
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
-  memory: () => memoryBench(),
+  memory: (sizes) => memoryBench(memorySize(sizes?.sets, sizes?.vectors), sizes?.subjects),
   'memory-engines': () => memoryEnginesBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RandomStream } from '../../sim/world/random.js';
 import { tokensOf } from '../../src/memory/index.js';
-import { peersRequire } from '../vectors/data.js';
+import { peersRequire } from '../vectors/peers.js';
 
 const parts = ['noun', 'verb', 'adj', 'adv'];
 const queryWordsMin = 2;
