@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { embeddingsBench } from './embeddings.js';
 import { graphBench } from './graph.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
@@ -9,6 +10,7 @@ import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
+import { stsBench } from './sts.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
 import { workersBench } from './workers.js';
@@ -24,6 +26,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  embeddings: () => embeddingsBench(),
   graph: () => graphBench(),
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
@@ -35,6 +38,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'raft-processes': () => raftProcessesBench(),
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
+  sts: (sizes) => stsBench(sizes?.file),
   text: () => textBench(),
   transport: () => transportBench(),
   workers: () => workersBench(),
