@@ -4,6 +4,7 @@ import { graphBench } from './graph.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
 import { memoryBench, memorySize } from './memory.js';
+import { memoryDurableBench } from './memory-durable.js';
 import { memoryEnginesBench } from './memory-engines.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
@@ -31,6 +32,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
   memory: (sizes) => memoryBench(memorySize(sizes?.sets, sizes?.vectors), sizes?.subjects),
+  'memory-durable': () => memoryDurableBench(),
   'memory-engines': () => memoryEnginesBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),

@@ -4,7 +4,7 @@ import { NEAREST, rowOf } from './data.js';
 import { BUILD_BREADTH, NEIGHBOURS, type MeasuredIndex, type Place } from './measured-index.js';
 import { peersRequire } from './peers.js';
 
-interface Zvec {
+export interface Zvec {
   readonly ZVecCollectionSchema: new (schema: object) => object;
   readonly ZVecDataType: Readonly<Record<string, number>>;
   readonly ZVecIndexType: Readonly<Record<string, number>>;
@@ -182,7 +182,7 @@ function usearch({ dimensions, folder }: Place, how: 'load' | 'view'): MeasuredI
   };
 }
 
-interface Lance {
+export interface Lance {
   readonly Index: { hnswSq(options: object): object };
   readonly VectorColumnOptions: new () => object;
   connect(folder: string): Promise<LanceDatabase>;
@@ -194,7 +194,7 @@ interface LanceDatabase {
   openTable(name: string): Promise<LanceTable>;
 }
 
-interface LanceTable {
+export interface LanceTable {
   add(rows: object): Promise<unknown>;
   createIndex(column: string, options: object): Promise<void>;
   query(): LanceQuery;

@@ -6,16 +6,16 @@ import { NEAREST, rowOf } from './data.js';
 import { BUILD_BREADTH, NEIGHBOURS, type MeasuredIndex, type Place } from './measured-index.js';
 import { peersRequire } from './peers.js';
 
-type Database = InstanceType<typeof DatabaseSync>;
+export type Database = InstanceType<typeof DatabaseSync>;
 
-function databaseWith(extension: string, path: string): Database {
+export function databaseWith(extension: string, path: string): Database {
   const database = new DatabaseSync(path, { allowExtension: true });
   database.enableLoadExtension(true);
   database.loadExtension(extension);
   return database;
 }
 
-function sqliteVecPath(): string {
+export function sqliteVecPath(): string {
   return (peersRequire('sqlite-vec') as { getLoadablePath(): string }).getLoadablePath();
 }
 
