@@ -6,6 +6,7 @@ import { logBench } from './log.js';
 import { memoryBench, memorySize } from './memory.js';
 import { memoryDurableBench } from './memory-durable.js';
 import { memoryEnginesBench } from './memory-engines.js';
+import { memoryModesBench } from './memory-modes.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
@@ -34,6 +35,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   memory: (sizes) => memoryBench(memorySize(sizes?.sets, sizes?.vectors), sizes?.subjects),
   'memory-durable': () => memoryDurableBench(),
   'memory-engines': () => memoryEnginesBench(),
+  'memory-modes': () => memoryModesBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),

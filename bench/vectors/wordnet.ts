@@ -23,7 +23,7 @@ import {
   MODEL_DIMENSIONS,
   MODEL_NAME,
 } from '../../src/memory/index.js';
-import { readGlosses } from '../texts/glosses.js';
+import { readSynsets, type Synset } from '../texts/glosses.js';
 
 /** Another folder than that of the user. */
 const CACHE_VARIABLE = 'AGENTIC_FLOW_BENCH_CACHE';
@@ -43,16 +43,16 @@ function cacheFolder(): string {
 }
 
 /** In an order drawn once, so that the first ones are a sample of all. */
-function glossesInOrder(): string[] {
-  return new RandomStream(1, 'wordnet order').shuffle(readGlosses());
+export function synsetsInOrder(): Synset[] {
+  return new RandomStream(1, 'wordnet order').shuffle(readSynsets());
 }
 
-/** The first so many, each of length 1, one behind the other; makes those that are missing. */
+/** The vectors of the first so many glosses, each of length 1, one behind the other; makes those that are missing. */
 export async function readWordnet(count: number): Promise<Float32Array> {
   const folder = cacheFolder();
   mkdirSync(folder, { recursive: true });
   const path = join(folder, 'wordnet-minilm.f32');
-  const texts = glossesInOrder();
+  const texts = synsetsInOrder().map(({ gloss }) => gloss);
   if (count > texts.length) throw new Error(`WordNet has ${texts.length} glosses, not ${count}`);
   const header = `${JSON.stringify({
     format: 'agentic-flow bench vectors',
