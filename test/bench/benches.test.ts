@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
+import { embeddingsBench } from '../../bench/embeddings.js';
 import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
@@ -128,6 +129,19 @@ describe('the benches measure, in small,', () => {
     const counts = texts.slice(1).map((text) => text.split(' ').length);
     expect(counts.filter((count) => count === 10)).toHaveLength(10);
     expect(counts.filter((count) => count === 100)).toHaveLength(10);
+  });
+
+  it('embeddings: vectors that depend neither on the batch nor on the runtime', async () => {
+    const result = await runBench(embeddingsBench(2), 1);
+    const times = [10, 100].flatMap((words) => [`alone-${words}-words`, `together-${words}-words`]);
+    const isNodeHere = result.absent.length === 0;
+    expectMeasured(result, {
+      web: [...times, 'batching'],
+      ...(isNodeHere ? { node: [...times, 'agreement', 'batching'] } : {}),
+    });
+    for (const { metric, median } of result.rows) {
+      if (metric === 'agreement' || metric === 'batching') expect(median).toBeGreaterThan(0.9999);
+    }
   });
 
   it('text: indexes that agree, as far as they are installed', async () => {
