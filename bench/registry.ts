@@ -7,6 +7,7 @@ import { memoryBench, memorySize } from './memory.js';
 import { memoryDurableBench } from './memory-durable.js';
 import { memoryEnginesBench } from './memory-engines.js';
 import { memoryModesBench } from './memory-modes.js';
+import { quantisationBench } from './quantisation.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
@@ -36,6 +37,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'memory-durable': () => memoryDurableBench(),
   'memory-engines': () => memoryEnginesBench(),
   'memory-modes': () => memoryModesBench(),
+  quantisation: () => quantisationBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),

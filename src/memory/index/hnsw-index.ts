@@ -99,10 +99,8 @@ function kernelSettings(options: HnswOptions): KernelSettings {
 function checkCodes(codes: Codes, dimensions: number, metric: Metric): void {
   if (!areCodes(codes)) {
     const names = CODE_NAMES.filter((name) => name !== 'product').join(', ');
-    throw new MemoryError(
-      'invalid',
-      `there are no codes ${String(codes)}; there are ${names}, codebooks`,
-    );
+    const given = typeof codes === 'string' ? codes : typeof codes;
+    throw new MemoryError('invalid', `there are no codes ${given}; there are ${names}, codebooks`);
   }
   if (!(codes instanceof Codebook)) return;
   if (codes.dimensions !== dimensions || codes.metric !== metric) {
