@@ -16,6 +16,7 @@ import { snapshotBench } from './snapshot.js';
 import { stsBench } from './sts.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
+import { vectorFilesBench } from './vector-files.js';
 import { workersBench } from './workers.js';
 
 /** What the command line may give. */
@@ -47,5 +48,6 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   sts: (sizes) => stsBench(sizes?.file),
   text: () => textBench(),
   transport: () => transportBench(),
+  'vector-files': () => vectorFilesBench(),
   workers: () => workersBench(),
 };

@@ -3,6 +3,7 @@
 #include "held.h"
 #include "mapping.h"
 #include "pages.h"
+#include "threads.h"
 
 extern "C" const Kernel kernelPlain;
 #ifdef WITH_X64_BUILDS
@@ -33,8 +34,11 @@ static Build chooseBuild() {
 
 static Build build = chooseBuild();
 
+static const char* const NOT_IDLE = "this is no open index, or threads are linking it";
+
 static void finalize(napi_env env, void* data, void*) {
   letGo(env, (Held*)data);
+  freeLinking((Held*)data);
   free(data);
 }
 
@@ -86,7 +90,7 @@ static napi_value setCodebook(napi_env env, napi_callback_info info) {
   Call call(env, info);
   void* centroids;
   size_t length;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.array(1, napi_float32_array, &centroids, &length) ||
       length != (u64)call.held->dimensions * CENTROIDS) {
     return refuse(env, "a codebook is a Float32Array of 256 times the dimensions of the index");
@@ -100,7 +104,7 @@ static napi_value encode(napi_env env, napi_callback_info info) {
   void *values, *out;
   size_t length, room;
   u32 count;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(2, &count)) return refuse(env, "a count is a number of 32 bits");
   if (!call.array(1, napi_float32_array, &values, &length) ||
       length != (u64)count * call.held->dimensions) {
@@ -119,7 +123,7 @@ static napi_value add(napi_env env, napi_callback_info info) {
   void* values;
   size_t length;
   u32 key;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.array(1, napi_float32_array, &values, &length) || length != call.held->dimensions) {
     return refuse(env, "a vector is a Float32Array with the dimensions of the index");
   }
@@ -134,7 +138,7 @@ static napi_value add(napi_env env, napi_callback_info info) {
 static napi_value link(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 nodes;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &nodes)) return refuse(env, "a count is a number of 32 bits");
   return call.answer(call.held->kernel->link(call.held->index, nodes));
 }
@@ -143,7 +147,7 @@ static napi_value link(napi_env env, napi_callback_info info) {
 static napi_value removeSlot(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 slot;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &slot)) return refuse(env, "a slot is a number of 32 bits");
   return call.answer(call.held->kernel->remove(call.held->index, slot));
 }
@@ -159,6 +163,7 @@ static napi_value vector(napi_env env, napi_callback_info info) {
   if (!call.array(2, napi_float32_array, &out, &length) || length != call.held->dimensions) {
     return refuse(env, "a vector is a Float32Array with the dimensions of the index");
   }
+  const Alone alone(call.held);
   return call.answer(call.held->kernel->vector(call.held->index, slot, (float*)out));
 }
 
@@ -191,6 +196,7 @@ static napi_value search(napi_env env, napi_callback_info info) {
   const bool isFiltered = !call.isNull(6);
   const u8* bits = !isFiltered ? nullptr : filter == nullptr ? &nothing : (const u8*)filter;
   const u32 bytes = filterLength > SLOTS_MAX ? SLOTS_MAX : (u32)filterLength;
+  const Alone alone(call.held);
   return call.answer(call.held->kernel->search(call.held->index, (const float*)queries, queryCount, k,
                                                breadth, rescored, bits, bytes, (u32*)slots, (double*)scores,
                                                (u32*)counts));
@@ -205,6 +211,7 @@ static napi_value describe(napi_env env, napi_callback_info info) {
   if (!call.array(1, napi_uint32_array, &out, &length) || length < DESCRIPTIONS) {
     return refuse(env, "there is not enough room for the description");
   }
+  const Alone alone(call.held);
   call.held->kernel->describe(call.held->index, (u32*)out);
   return nullptr;
 }
@@ -215,7 +222,7 @@ static napi_value passPart(napi_env env, napi_callback_info info, bool isWrite) 
   u32 part, from, count;
   void* bytes;
   size_t length;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &part) || part > 3 || !call.number(2, &from) || !call.number(3, &count)) {
     return refuse(env, "part, first and count are numbers of 32 bits");
   }
@@ -235,7 +242,7 @@ static napi_value write(napi_env env, napi_callback_info info) { return passPart
 static napi_value beginImport(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 slots, rows, hasSums;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &slots) || !call.number(2, &rows) || !call.number(3, &hasSums)) {
     return refuse(env, "these are numbers of 32 bits");
   }
@@ -250,7 +257,7 @@ static napi_value map(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 part, file;
   double start = 0;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &part) || part > 1 || !call.number(2, &file) ||
       napi_get_value_double(env, call.values[3], &start) != napi_ok || !(start >= 0 && start < 1e15)) {
     return refuse(env, "part, file and start are numbers");
@@ -265,7 +272,7 @@ static napi_value map(napi_env env, napi_callback_info info) {
 static napi_value takeScratch(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 file;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &file)) return refuse(env, "a file is a number");
   return call.answerBoolean(useScratch(call.held, (int)file));
 }
@@ -276,7 +283,7 @@ static napi_value sum(napi_env env, napi_callback_info info) {
   u32 part, from, count, seed;
   void* out;
   size_t length;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &part) || !call.number(2, &from) || !call.number(3, &count) ||
       !call.number(4, &seed)) {
     return refuse(env, "part, first, count and seed are numbers of 32 bits");
@@ -292,7 +299,7 @@ static napi_value sum(napi_env env, napi_callback_info info) {
 static napi_value checkImport(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 steps;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &steps)) return refuse(env, "a count is a number of 32 bits");
   return call.answer(call.held->kernel->checkImport(call.held->index, steps));
 }
@@ -301,7 +308,7 @@ static napi_value checkImport(napi_env env, napi_callback_info info) {
 static napi_value finishImport(napi_env env, napi_callback_info info) {
   Call call(env, info);
   u32 entry, topLevel;
-  if (!call.index()) return refuse(env, "this is no open index");
+  if (!call.idle()) return refuse(env, NOT_IDLE);
   if (!call.number(1, &entry) || !call.number(2, &topLevel)) {
     return refuse(env, "these are numbers of 32 bits");
   }
@@ -363,7 +370,7 @@ NAPI_MODULE_INIT() {
   } functions[] = {{"create", create},   {"destroy", destroy},
                    {"setCodebook", setCodebook}, {"encode", encode},
                    {"add", add},         {"link", link},
-                   {"remove", removeSlot}, {"vector", vector},
+                   {"linkBatch", linkBatch}, {"remove", removeSlot}, {"vector", vector},
                    {"search", search},   {"describe", describe},
                    {"read", read},       {"write", write},
                    {"beginImport", beginImport}, {"map", map},

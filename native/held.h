@@ -7,6 +7,8 @@
 #endif
 #include "kernel.h"
 
+struct Linking;
+
 struct Held {
   Index* index;
   // The build that made it, since tests change the build in use.
@@ -20,7 +22,14 @@ struct Held {
   // Where originals go as they come, up to this byte; -1 where they stay in memory.
   int scratch;
   u64 spilledBytes;
+  // Threads that link; null before there are any.
+  Linking* linking;
 };
+
+// In threads.h.
+static bool isLinking(const Held* held);
+static void stopLinking(Held* held);
+static void freeLinking(Held* held);
 
 static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
 static const u32 ARGUMENTS_MAX = 10;
@@ -52,6 +61,9 @@ struct Call {
     held = (Held*)at;
     return held->index != nullptr;
   }
+
+  // Open, and no threads at work.
+  bool idle() { return index() && !isLinking(held); }
 
   bool number(u32 at, u32* out) {
     double value = 0;
@@ -109,6 +121,7 @@ static void closeScratch(Held* held) {
 
 static void letGo(napi_env env, Held* held) {
   if (held->index == nullptr) return;
+  stopLinking(held);
   held->kernel->destroy(held->index);
   held->index = nullptr;
   closeScratch(held);

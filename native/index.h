@@ -74,6 +74,9 @@ struct Index {
   u32 importedSlots;
   u32* sums;
   u8* uncheckedBits;
+  // Nodes of the graph that others may not be linked to yet: see batch.h.
+  u32 joiningCount;
+  const u32* joining;
   // Steps of the check of a snapshot that are done, and the rows that it found in chains.
   u32 checkedSteps;
   u8* rowsTaken;

@@ -2,6 +2,9 @@
 // processor instructions for the addon, and once for WebAssembly. The caller checks that pointers
 // and lengths are true; everything else is checked here.
 #include "kernel.h"
+#ifndef __wasm__
+#include "batch.h"
+#endif
 #include "search.h"
 #include "snapshot.h"
 
@@ -180,6 +183,7 @@ ABI(describe) void describe(const Index* x, u32* out) {
   out[BYTES_LOW] = (u32)x->bytes;
   out[BYTES_HIGH] = (u32)(x->bytes >> 32);
   out[IS_IMPORTING] = x->isImporting ? 1 : 0;
+  out[SLOT_CAPACITY] = x->slotCapacity;
 }
 
 ABI(read) i32 readElements(Index* x, u32 part, u32 from, u32 count, u8* out) {
@@ -224,9 +228,24 @@ static void* chunkOf(const Index* x, u32 part, u32 chunk) {
   return part == BLOCKS ? (void*)x->blocks[chunk] : part == ORIGINALS ? x->originals[chunk] : nullptr;
 }
 
+static Batch* batchBegin(Index* x) { return x->isImporting ? nullptr : beginBatch(*x); }
+static u32 batchCount(const Batch* b) { return b->count; }
+static u32 batchGroupCount(const Batch* b) { return b->groupCount; }
+static Index* viewMake(const Index* x) { return makeView(*x); }
+static void viewRefresh(const Index* x, Index* view) { refreshView(*x, *view); }
+static void batchFindTwin(Index* view, Batch* b, u32 i) { findTwinOf(*view, *b, i); }
+static void batchSettleTwins(Index* x, Batch* b) { settleTwins(*x, *b); }
+static void batchSelect(Index* view, Batch* b, u32 i) { selectFor(*view, *b, i); }
+static void batchGroup(Batch* b) { groupEdges(*b); }
+static void batchCommit(Index* x, Batch* b) { commitBatch(*x, *b); }
+static void batchConnect(Index* view, const Batch* b, u32 group) { connectGroup(*view, *b, group); }
+static void batchSweep(Index* x) { sweep(*x); }
+static void batchEnd(Index* x, Batch* b) { endBatch(*x, b); }
+
 extern "C" const Kernel KERNEL_TABLE;
 extern "C" const Kernel KERNEL_TABLE = {
-    create,      destroy,   setCodebook, encode,       add,         link,
-    removeSlot,  vector,    search,      describe,     readElements, startImport,
-    writeElements, sumElements, checkSome, endImport,  checksumOf,  chunkOf};
+    create, destroy, setCodebook, encode, add, link, removeSlot, vector, search, describe, readElements,
+    startImport, writeElements, sumElements, checkSome, endImport, checksumOf, chunkOf,
+    {batchBegin, batchCount, batchGroupCount, viewMake, viewRefresh, freeView, batchFindTwin,
+     batchSettleTwins, batchSelect, batchGroup, batchCommit, batchConnect, batchSweep, batchEnd}};
 #endif

@@ -4,6 +4,26 @@
 #include "types.h"
 
 struct Index;
+struct Batch;
+
+// Linking by several threads: see batch.h, and native/threads.h for who calls what when.
+struct BatchCalls {
+  Batch* (*begin)(Index* x);
+  u32 (*count)(const Batch* b);
+  u32 (*groupCount)(const Batch* b);
+  // A view of the index for one thread; null without memory.
+  Index* (*makeView)(const Index* x);
+  void (*refreshView)(const Index* x, Index* view);
+  void (*freeView)(Index* view);
+  void (*findTwin)(Index* view, Batch* b, u32 i);
+  void (*settleTwins)(Index* x, Batch* b);
+  void (*select)(Index* view, Batch* b, u32 i);
+  void (*group)(Batch* b);
+  void (*commit)(Index* x, Batch* b);
+  void (*connect)(Index* view, const Batch* b, u32 group);
+  void (*sweep)(Index* x);
+  void (*end)(Index* x, Batch* b);
+};
 
 struct Kernel {
   Index* (*create)(u32 dimensions, u32 metric, u32 neighbours, u32 breadth, u32 codes,
@@ -26,6 +46,7 @@ struct Kernel {
   i32 (*finishImport)(Index* x, u32 entry, u32 topLevel, const u8* found, u32 foundBytes);
   u32 (*checksum)(const u8* at, size bytes, u32 seed);
   void* (*chunk)(const Index* x, u32 part, u32 chunk);
+  BatchCalls batch;
 };
 
 // Numbers that `describe` writes, in this order.
@@ -44,5 +65,6 @@ enum Description {
   BYTES_LOW,
   BYTES_HIGH,
   IS_IMPORTING,
+  SLOT_CAPACITY,
   DESCRIPTIONS,
 };

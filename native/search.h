@@ -41,6 +41,15 @@ static void scanBits(Index& x, const u8* bits, u32 breadth) {
   }
 }
 
+// What a walk may have missed, since not all that will link to it do so yet.
+static void offerJoining(Index& x, const u8* kept, u32 breadth) {
+  for (u32 i = 0; i < x.joiningCount; i++) {
+    const u32 slot = x.joining[i];
+    if (x.visited[slot] == x.epoch || (kept != nullptr && !hasBit(kept, slot))) continue;
+    offerResult(x, theQuery(x), slot, breadth);
+  }
+}
+
 // The `breadth` nearest by codes, in x.results.
 static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth) {
   x.resultCount = 0;
@@ -52,6 +61,7 @@ static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth
       const u8* kept = isFiltered ? x.allowedBits : x.dead > 0 ? x.linkedBits : nullptr;
       const u32 from = descend(x, theQuery(x), 0);
       searchLevel(x, theQuery(x), from, breadth, 0, kept, true);
+      offerJoining(x, kept, breadth);
     }
   }
   for (u32 i = 0; i < x.pending; i++) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { vectorFilesBench } from '../../bench/vector-files.js';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
@@ -143,6 +144,21 @@ describe('the benches measure, in small,', () => {
       if (metric === 'agreement' || metric === 'batching') expect(median).toBeGreaterThan(0.9999);
     }
   });
+  it('vector-files: snapshots, memory and turns of the event loop', async () => {
+    const size = { vectors: 3000, manyVectors: 3000, engineVectors: 3000, batches: 4 };
+    const { rows } = await runBench(vectorFilesBench(size), 1);
+    const measured = (subject: string) =>
+      rows.filter((row) => row.subject === subject).map(({ metric }) => metric);
+    for (const subject of ['native', 'wasm', 'js', 'native-many']) {
+      expect(measured(subject)).toEqual(['open', 'open-cpu', 'anon', 'file']);
+    }
+    for (const subject of ['built-in-memory', 'built-in-file']) {
+      expect(measured(subject)).toEqual(['anon', 'file']);
+    }
+    expect(measured('engine')).toHaveLength(12);
+    const times = rows.filter(({ metric }) => metric === 'open' || metric === 'search-max');
+    expect(times.every(({ median }) => median > 0)).toBe(true);
+  }, 120_000);
 
   it('text: indexes that agree, as far as they are installed', async () => {
     const random = new RandomStream(1, 'bench texts');

@@ -13,13 +13,16 @@ import {
   type Metric,
 } from './kernel.js';
 import {
+  BATCH_LINKED_MIN,
   BREADTH_MAX,
   BUILD_BREADTH_DEFAULT,
   NEIGHBOURS_DEFAULT,
   NEIGHBOURS_MAX,
   QUERIES_MAX,
+  LINK_SLICE_MS,
   RESCORE_MAX,
   SEARCH_BREADTH_DEFAULT,
+  THREADS_MAX,
 } from './limits.js';
 import { IdTable, keyOfName } from './id-table.js';
 import { OpenFile } from './open-file.js';
@@ -61,6 +64,15 @@ export interface HnswSearchOptions {
   readonly exact?: boolean;
   /** A bit a slot, lowest first, of those that may be found: see `HnswIndex.filter`. */
   readonly filter?: Uint8Array;
+}
+
+export interface LinkAllOptions {
+  /** 1 to 64, 2 unless given. */
+  readonly threads?: number;
+  /** Ends it between two batches of vectors. */
+  readonly signal?: AbortSignal;
+  /** Told how many are left. */
+  readonly onProgress?: (left: number) => void;
 }
 
 export interface HnswHit {
@@ -121,6 +133,9 @@ export class HnswIndex {
   readonly #kernel: Kernel;
   readonly #ids: IdTable;
   #version = 0;
+  /** `linkAll` is at work. */
+  #isLinking = false;
+  #isClosed = false;
 
   private constructor(settings: KernelSettings, kernel: Kernel, ids: IdTable) {
     this.settings = settings;
@@ -174,6 +189,7 @@ export class HnswIndex {
       throw new MemoryError('invalid', `an id is a text of ${range}`);
     }
     this.#checkLength(values, 1);
+    this.#checkIdle();
     const slot = checked(this.#kernel.add(values, keyOfName(id)));
     let before: number | undefined;
     try {
@@ -188,6 +204,7 @@ export class HnswIndex {
 
   /** Removes a vector; the graph around it is repaired step by step by later writes. */
   delete(id: string): boolean {
+    this.#checkIdle();
     const slot = this.#ids.delete(id);
     if (slot === undefined) return false;
     this.#version += 1;
@@ -200,7 +217,36 @@ export class HnswIndex {
    * `damaged` where an original in the file of the snapshot is not what was saved.
    */
   link(vectors: number): number {
+    this.#checkIdle();
     return checked(this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff)));
+  }
+
+  /**
+   * Links all vectors that were put, by several threads where the kernel is native, else in slices of 2 ms;
+   * the event loop goes on. Until it settles the index may be searched and closed, and everything that
+   * would change or save it throws `invalid`. The graph does not depend on the number of threads. Throws
+   * the reason of the signal, and `invalid` when the index is closed; what was linked until then stays.
+   */
+  async linkAll({ threads = 2, signal, onProgress }: LinkAllOptions = {}): Promise<void> {
+    checkNumber('the number of threads', threads, 1, THREADS_MAX);
+    this.#checkIdle();
+    this.#isLinking = true;
+    try {
+      for (let left = this.describe().pendingCount; left > 0;) {
+        signal?.throwIfAborted();
+        left = (await this.#kernel.linkBatch(threads)) ?? (await linkSlice(this.#kernel));
+        if (this.#isClosed)
+          throw new MemoryError('invalid', 'the index was closed while it linked');
+        onProgress?.(left);
+      }
+    } finally {
+      this.#isLinking = false;
+    }
+  }
+
+  #checkIdle(): void {
+    if (!this.#isLinking) return;
+    throw new MemoryError('invalid', 'the index is being linked; wait until linkAll has settled');
   }
 
   /** Another number after each change of what a filter says. */
@@ -290,11 +336,13 @@ export class HnswIndex {
 
   /** Frees the memory. Nothing else may follow. */
   close(): void {
+    this.#isClosed = true;
     this.#kernel.destroy();
   }
 
   /** For `snapshot-file.ts`: the kernel, and the id of each slot. */
   parts(): { readonly kernel: Kernel; readonly ids: IdTable } {
+    this.#checkIdle();
     return { kernel: this.#kernel, ids: this.#ids };
   }
 
@@ -308,6 +356,19 @@ export class HnswIndex {
       );
     }
   }
+}
+
+/** Links for 2 ms, and lets the event loop go on. A graph that becomes large enough for threads is left. */
+async function linkSlice(kernel: Kernel): Promise<number> {
+  const endMs = performance.now() + LINK_SLICE_MS;
+  const { linkedCount, pendingCount } = describeKernel(kernel);
+  const most = linkedCount < BATCH_LINKED_MIN ? BATCH_LINKED_MIN - linkedCount : pendingCount;
+  let left = pendingCount;
+  for (let linked = 0; linked < most && left > 0 && performance.now() < endMs; linked += 1) {
+    left = checked(kernel.link(1));
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  return left;
 }
 
 function useScratch(kernel: Kernel, folder: string): void {

@@ -1,5 +1,11 @@
 /** Nearest vectors: the index, its snapshot file, and the build of the kernel in use. */
-export { HnswIndex, type HnswHit, type HnswOptions, type HnswSearchOptions } from './hnsw-index.js';
+export {
+  HnswIndex,
+  type HnswHit,
+  type HnswOptions,
+  type HnswSearchOptions,
+  type LinkAllOptions,
+} from './hnsw-index.js';
 export { Codebook, type CodebookSettings } from './codebook.js';
 export type { Codes } from './codes.js';
 export type { Description, Metric } from './kernel.js';

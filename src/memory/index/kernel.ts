@@ -57,6 +57,12 @@ export interface Kernel {
   add(values: Float32Array, key: number): number;
   /** Links up to so many stored vectors into the graph. Answers how many are left. */
   link(nodes: number): number;
+  /**
+   * Links some of the stored vectors by so many threads, where there are any. Answers how many are left;
+   * null where `link` has to be used. Until then only searches, `vector`, `describe` and `destroy` may be
+   * called; the graph does not depend on the number of threads.
+   */
+  linkBatch(threads: number): Promise<number> | null;
   remove(slot: number): number;
   vector(slot: number, out: Float32Array): number;
   /** Product codes of vectors one behind the other, a byte a subvector. Nothing is stored. */
@@ -119,6 +125,7 @@ const DESCRIPTION = [
   'bytesLow',
   'bytesHigh',
   'isImporting',
+  'slotCapacity',
 ] as const;
 export const DESCRIPTION_NUMBERS = DESCRIPTION.length;
 export type Description = Readonly<Record<(typeof DESCRIPTION)[number], number>>;

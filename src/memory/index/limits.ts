@@ -40,5 +40,13 @@ export const LABEL_BYTES_MAX = 65_536;
 export const ELEMENTS_PER_PIECE = 1024;
 /** Bytes of ids that are read or written at once; part of the format. */
 export const ID_PIECE_BYTES = 262_144;
+/** Bytes of originals that are written at once. */
+export const ORIGINAL_PIECE_BYTES = 262_144;
 /** Steps of the check of a snapshot at once. */
 export const CHECKED_STEPS = 4096;
+/** Threads of `linkAll`. */
+export const THREADS_MAX = 64;
+/** How long `linkAll` links at once where there are no threads. */
+export const LINK_SLICE_MS = 2;
+/** Vectors that are linked one by one before threads may go on; see native/batch.h. */
+export const BATCH_LINKED_MIN = 1024;

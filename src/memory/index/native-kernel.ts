@@ -22,6 +22,7 @@ export interface Addon {
   destroy(handle: Handle): void;
   add(handle: Handle, values: Float32Array, key: number): number;
   link(handle: Handle, nodes: number): number;
+  linkBatch(handle: Handle, threads: number): Promise<number> | null;
   remove(handle: Handle, slot: number): number;
   vector(handle: Handle, slot: number, out: Float32Array): number;
   search(handle: Handle, ...search: Parameters<Kernel['search']>): number;
@@ -76,6 +77,10 @@ export class NativeKernel implements Kernel {
 
   link(nodes: number): number {
     return this.#addon.link(this.#handle, nodes);
+  }
+
+  linkBatch(threads: number): Promise<number> | null {
+    return this.#addon.linkBatch(this.#handle, threads);
   }
 
   remove(slot: number): number {

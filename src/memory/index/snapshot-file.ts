@@ -7,7 +7,12 @@ import { Codebook } from './codebook.js';
 import { codeNameOf } from './codes.js';
 import type { HnswIndex } from './hnsw-index.js';
 import { checked, describeKernel, PART, type Part } from './kernel.js';
-import { ELEMENTS_PER_PIECE, ID_PIECE_BYTES, LABEL_BYTES_MAX } from './limits.js';
+import {
+  ELEMENTS_PER_PIECE,
+  ID_PIECE_BYTES,
+  LABEL_BYTES_MAX,
+  ORIGINAL_PIECE_BYTES,
+} from './limits.js';
 import { encodeHeader, layOut, type ElementBytes } from './snapshot-header.js';
 
 /**
@@ -102,7 +107,9 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
   }
   for (const name of ['rows', 'sums', 'blocks', 'originals'] as const) {
     let start = sections[name].start;
-    for (const { from, count, bytes } of piecesOf(PART[name], description)) {
+    // Originals have no checksum over a piece, so theirs may be small enough to be written at once.
+    const most = name === 'originals' ? originalsAtOnce(description.originalBytes) : undefined;
+    for (const { from, count, bytes } of piecesOf(PART[name], description, most)) {
       checked(kernel.read(PART[name], from, count, bytes));
       // Of each piece, with that of the one before it as seed.
       if (name !== 'originals') checksums[name] = kernel.checksum(bytes, checksums[name]);
@@ -115,6 +122,10 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
 
 const SUM_BYTES = 4;
 
+function originalsAtOnce(originalBytes: number): number {
+  return Math.max(1, Math.floor(ORIGINAL_PIECE_BYTES / originalBytes));
+}
+
 export interface Counts extends ElementBytes {
   readonly slotCount: number;
   readonly rowCount: number;
@@ -124,12 +135,13 @@ export interface Counts extends ElementBytes {
 export function* piecesOf(
   part: Part,
   counts: Counts,
+  elements = ELEMENTS_PER_PIECE,
 ): Generator<{ readonly from: number; readonly count: number; readonly bytes: Buffer }> {
   const each = [counts.blockBytes, counts.originalBytes, counts.rowBytes, SUM_BYTES][part]!;
   const total = part === PART.rows ? counts.rowCount : counts.slotCount;
-  const buffer = Buffer.alloc(each * Math.min(total, ELEMENTS_PER_PIECE));
-  for (let from = 0; from < total; from += ELEMENTS_PER_PIECE) {
-    const count = Math.min(ELEMENTS_PER_PIECE, total - from);
+  const buffer = Buffer.alloc(each * Math.min(total, elements));
+  for (let from = 0; from < total; from += elements) {
+    const count = Math.min(elements, total - from);
     yield { from, count, bytes: buffer.subarray(0, count * each) };
   }
 }

@@ -33,7 +33,7 @@ const SUM_BYTES = 4;
 const SECTIONS = ['label', 'ids', 'codebook', 'rows', 'sums', 'blocks', 'originals'] as const;
 export type Section = (typeof SECTIONS)[number];
 export type BySection<Value> = Readonly<Record<Section, Value>>;
-export type Checksums = Readonly<Partial<Record<Section, number>>>;
+type Checksums = Readonly<Partial<Record<Section, number>>>;
 
 interface Version {
   readonly headerBytes: number;

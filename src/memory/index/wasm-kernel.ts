@@ -151,6 +151,11 @@ export class WasmKernel implements Kernel {
     return this.#exports.link(this.#index, nodes);
   }
 
+  /** There is one thread. */
+  linkBatch(): null {
+    return null;
+  }
+
   remove(slot: number): number {
     return this.#exports.remove(this.#index, slot);
   }

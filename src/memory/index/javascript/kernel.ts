@@ -37,6 +37,11 @@ export class JavaScriptKernel implements Kernel {
     return x.isDamaged ? FAILURE.damaged : left;
   }
 
+  /** There is one thread. */
+  linkBatch(): null {
+    return null;
+  }
+
   remove(slot: number): number {
     const x = this.#arena;
     if (this.#refuses([slot])) return FAILURE.outOfRange;
@@ -94,6 +99,7 @@ export class JavaScriptKernel implements Kernel {
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
       isImporting: Number(x.isImporting),
+      slotCapacity: x.slotCapacity,
     };
     out.set(Object.values(description));
   }
