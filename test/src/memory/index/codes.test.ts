@@ -121,6 +121,25 @@ describe.each(rungs)('narrow codes, $name', { timeout: 120_000 }, (build) => {
     },
   );
 
+  it.each(narrowNames)('give the same graph with more threads: %s', async (name) => {
+    useBuild(build);
+    const start = seed();
+    const answers: unknown[] = [];
+    for (const threads of [1, 3]) {
+      const source = new VectorSource(start, 24);
+      const codes = codesNamed(name, start, 24, 6);
+      const index = HnswIndex.create({ dimensions: 24, neighbours: 8, buildBreadth: 40, codes });
+      for (let at = 0; at < 1600; at += 1) index.put(String(at), source.next());
+      await index.linkAll({ threads });
+      expect(index.describe().pendingCount).toBe(0);
+      const queries = Array.from({ length: 10 }, () => source.next());
+      answers.push(queries.map((query) => index.search(query, { limit: 10 })));
+      expect(recall(index, queries)).toBeGreaterThanOrEqual(0.9);
+      index.close();
+    }
+    expect(answers[1]).toEqual(answers[0]);
+  });
+
   it.each(narrowNames)('find each vector where many have the same codes: %s', async (name) => {
     useBuild(build);
     const source = new VectorSource(seed(), 64);
