@@ -23,7 +23,7 @@ function life(metric: Metric, dimensions: number, codes: Codes, start: number): 
     seen.push(index.searchMany(queries, { limit: 10, rescore: 0, filter: some }));
     const few = index.filter((id) => Number(id) % 50 === 0);
     seen.push(index.searchMany(queries, { limit: 10, rescore: 0, filter: few }));
-    const { bytesLow: _, bytesHigh: _high, ...counts } = index.describe();
+    const { bytesLow: _, bytesHigh: _high, slotCapacity: _capacity, ...counts } = index.describe();
     seen.push(counts);
   };
   for (let at = 0; at < 300; at += 1) index.put(String(at), source.next());

@@ -20,7 +20,7 @@ function life(metric: Metric, dimensions: number, start: number): unknown[] {
     seen.push(index.searchMany(queries, { limit: 10, filter: some }));
     const few = index.filter((id) => Number(id) % 50 === 0);
     seen.push(index.searchMany(queries, { limit: 10, filter: few }));
-    const { bytesLow: _, bytesHigh: _high, ...counts } = index.describe();
+    const { bytesLow: _, bytesHigh: _high, slotCapacity: _capacity, ...counts } = index.describe();
     seen.push(counts);
   };
   for (let at = 0; at < 600; at += 1) index.put(String(at), source.next());
