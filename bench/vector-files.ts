@@ -10,7 +10,7 @@ import type { Asked } from './vector-files/child.js';
 export interface VectorFilesBenchSize {
   /** Of the snapshot that all builds of the kernel open, of 384 dimensions. */
   readonly vectors: number;
-  /** Of the one that the native kernel opens too, of 100 dimensions; 0 leaves it out. */
+  /** Of the one that the native kernel opens too, of 32 dimensions; 0 leaves it out. */
   readonly manyVectors: number;
   /** Of the engine whose turns of the event loop are measured, of 384 dimensions. */
   readonly engineVectors: number;
@@ -25,7 +25,7 @@ const usual: VectorFilesBenchSize = {
   batches: 400,
 };
 const dimensions = 384;
-const manyDimensions = 100;
+const manyDimensions = 32;
 
 /**
  * The files of the vector index, each measurement in a new process. `open`: milliseconds until a

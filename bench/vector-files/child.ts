@@ -9,15 +9,17 @@ import type { V2Engine } from '../../src/memory/v2-engine.js';
 import { RandomStream } from '../../sim/world/random.js';
 import type { Measurements } from '../harness.js';
 
+interface BuildAsked {
+  readonly do: 'build';
+  readonly path: string;
+  readonly vectors: number;
+  readonly dimensions: number;
+  readonly inFile: boolean;
+}
+
 export type Asked =
   | { readonly do: 'open'; readonly path: string; readonly dimensions: number }
-  | {
-      readonly do: 'build';
-      readonly path: string;
-      readonly vectors: number;
-      readonly dimensions: number;
-      readonly inFile: boolean;
-    }
+  | BuildAsked
   | {
       readonly do: 'turns';
       readonly path: string;
@@ -27,7 +29,7 @@ export type Asked =
 
 const DIMENSIONS = 384;
 /** A graph that links soon: what is measured does not depend on how good it is. */
-const BUILD_BREADTH = 40;
+const BUILD_BREADTH = 24;
 const BATCH = 16;
 const SEARCHES_PER_BATCH = 4;
 
@@ -69,7 +71,7 @@ function open(path: string, dimensions: number): Measurements {
   return { ...took, ...grown() };
 }
 
-function build(path: string, vectors: number, dimensions: number, inFile: boolean): Measurements {
+async function build({ path, vectors, dimensions, inFile }: BuildAsked): Promise<Measurements> {
   const grown = growth();
   const index = HnswIndex.create({
     dimensions,
@@ -77,7 +79,7 @@ function build(path: string, vectors: number, dimensions: number, inFile: boolea
     ...(inFile ? { originalsIn: dirname(path) } : {}),
   });
   for (let at = 0; at < vectors; at += 1) index.put(`memory ${at}`, randomVector(dimensions));
-  while (index.link(10_000) > 0);
+  await index.linkAll();
   const memory = grown();
   saveSnapshot(index, path);
   return memory;
@@ -164,7 +166,7 @@ async function answer(asked: Asked): Promise<Measurements> {
     case 'open':
       return open(asked.path, asked.dimensions);
     case 'build':
-      return build(asked.path, asked.vectors, asked.dimensions, asked.inFile);
+      return build(asked);
     case 'turns':
       return turns(asked.path, asked.vectors, asked.batches);
   }
