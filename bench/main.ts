@@ -5,10 +5,14 @@ import type { BenchSizes } from './registry.js';
 
 function parseCount(text: string): number {
   const rounds = Number(text);
-  if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 10_000) {
-    throw new InvalidArgumentError('give a whole number from 1 to 10000');
+  if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 1_000_000) {
+    throw new InvalidArgumentError('give a whole number from 1 to 1000000');
   }
   return rounds;
+}
+
+function parseNames(text: string): string[] {
+  return text.split(',');
 }
 
 interface Options extends BenchSizes {
@@ -39,6 +43,10 @@ await new Command('bench')
   .argument('<name>', 'which bench')
   .option('--json', 'print one JSON object {machine, rows, ratios, absent, notes} and nothing else')
   .option('--rounds <n>', 'rounds of each subject', parseCount)
+  .option('--sets <names>', 'data sets, separated by commas (memory)', parseNames)
+  .option('--subjects <names>', 'indexes, separated by commas (memory)', parseNames)
+  .option('--vectors <n>', 'vectors of each data set (memory)', parseCount)
+  .option('--file <path>', 'sts-test.csv of the STS Benchmark (sts)')
   .option('--megabytes <n>', 'size of the state (snapshot)', parseCount)
   .addHelpText('after', `\nBenches:\n${names.join('\n')}`)
   .action(run)

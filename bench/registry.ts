@@ -1,32 +1,45 @@
 import type { Bench } from './harness.js';
+import { embeddingsBench } from './embeddings.js';
 import { graphBench } from './graph.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
-import { memoryBench } from './memory.js';
+import { memoryBench, memorySize } from './memory.js';
+import { memoryDurableBench } from './memory-durable.js';
 import { memoryEnginesBench } from './memory-engines.js';
+import { memoryModesBench } from './memory-modes.js';
+import { quantisationBench } from './quantisation.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
 import { storeBench } from './store.js';
+import { stsBench } from './sts.js';
 import { textBench } from './text.js';
 import { transportBench } from './transport.js';
 import { vectorFilesBench } from './vector-files.js';
 import { workersBench } from './workers.js';
 
-/** Sizes that the command line may give. */
+/** What the command line may give. */
 export interface BenchSizes {
   readonly megabytes?: number;
+  readonly sets?: readonly string[];
+  readonly subjects?: readonly string[];
+  readonly vectors?: number;
+  readonly file?: string;
 }
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  embeddings: () => embeddingsBench(),
   graph: () => graphBench(),
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
-  memory: () => memoryBench(),
+  memory: (sizes) => memoryBench(memorySize(sizes?.sets, sizes?.vectors), sizes?.subjects),
+  'memory-durable': () => memoryDurableBench(),
   'memory-engines': () => memoryEnginesBench(),
+  'memory-modes': () => memoryModesBench(),
+  quantisation: () => quantisationBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),
@@ -34,6 +47,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   store: () => storeBench(),
+  sts: (sizes) => stsBench(sizes?.file),
   text: () => textBench(),
   transport: () => transportBench(),
   'vector-files': () => vectorFilesBench(),

@@ -1,7 +1,7 @@
 import type { Bench, Measurements } from './harness.js';
 import { drawQueries, readGlosses } from './texts/glosses.js';
 import { TEXT_INDEXES, type MeasuredTexts } from './texts/indexes.js';
-import { missingPackage } from './vectors/data.js';
+import { missingPackage } from './vectors/peers.js';
 
 /** What is indexed and asked; the glosses of WordNet unless texts are given. */
 export interface TextBenchSize {

@@ -42,11 +42,11 @@ static void finalize(napi_env env, void* data, void*) {
   free(data);
 }
 
-// create(dimensions, metric, neighbours, breadth): an index, or null where there is no memory.
+// create(dimensions, metric, neighbours, breadth, codes, subvectors): an index, or null where there is no memory.
 static napi_value create(napi_env env, napi_callback_info info) {
   Call call(env, info);
-  u32 settings[4];
-  for (u32 i = 0; i < 4; i++) {
+  u32 settings[6];
+  for (u32 i = 0; i < 6; i++) {
     if (!call.number(i, &settings[i])) return refuse(env, "a setting of an index is a number");
   }
   napi_value result = nullptr;
@@ -55,12 +55,14 @@ static napi_value create(napi_env env, napi_callback_info info) {
   if (held == nullptr) return result;
   held->kernel = build.kernel;
   held->scratch = -1;
-  held->index = build.kernel->create(settings[0], settings[1], settings[2], settings[3]);
+  held->index = build.kernel->create(settings[0], settings[1], settings[2], settings[3], settings[4],
+                                     settings[5]);
   if (held->index == nullptr) {
     free(held);
     return result;
   }
   held->dimensions = settings[0];
+  held->subvectors = settings[5];
   u32 numbers[DESCRIPTIONS];
   held->kernel->describe(held->index, numbers);
   for (u32 part = 0; part < 3; part++) held->blockBytes[part] = numbers[BLOCK_BYTES + part];
@@ -81,6 +83,38 @@ static napi_value destroy(napi_env env, napi_callback_info info) {
   if (!call.index()) return refuse(env, "this is no open index");
   letGo(env, call.held);
   return nullptr;
+}
+
+// setCodebook(index, centroids): 0 or a failure.
+static napi_value setCodebook(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void* centroids;
+  size_t length;
+  if (!call.idle()) return refuse(env, NOT_IDLE);
+  if (!call.array(1, napi_float32_array, &centroids, &length) ||
+      length != (u64)call.held->dimensions * CENTROIDS) {
+    return refuse(env, "a codebook is a Float32Array of 256 times the dimensions of the index");
+  }
+  return call.answer(call.held->kernel->setCodebook(call.held->index, (const float*)centroids));
+}
+
+// encode(index, values, count, out): 0 or a failure.
+static napi_value encode(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  void *values, *out;
+  size_t length, room;
+  u32 count;
+  if (!call.idle()) return refuse(env, NOT_IDLE);
+  if (!call.number(2, &count)) return refuse(env, "a count is a number of 32 bits");
+  if (!call.array(1, napi_float32_array, &values, &length) ||
+      length != (u64)count * call.held->dimensions) {
+    return refuse(env, "vectors are one Float32Array with the dimensions of the index for each");
+  }
+  if (!call.array(3, napi_uint8_array, &out, &room) || room < (u64)count * call.held->subvectors) {
+    return refuse(env, "there is not enough room for the codes");
+  }
+  return call.answer(
+      call.held->kernel->encode(call.held->index, (const float*)values, count, (u8*)out));
 }
 
 // add(index, values, key): a slot or a failure.
@@ -133,37 +167,38 @@ static napi_value vector(napi_env env, napi_callback_info info) {
   return call.answer(call.held->kernel->vector(call.held->index, slot, (float*)out));
 }
 
-// search(index, queries, queryCount, k, breadth, filter or null, slots, scores, counts).
+// search(index, queries, queryCount, k, breadth, rescored, filter or null, slots, scores, counts).
 static napi_value search(napi_env env, napi_callback_info info) {
   Call call(env, info);
   void *queries, *slots, *scores, *counts, *filter = nullptr;
   size_t queryLength, slotLength, scoreLength, countLength, filterLength = 0;
-  u32 queryCount, k, breadth;
+  u32 queryCount, k, breadth, rescored;
   if (!call.index()) return refuse(env, "this is no open index");
-  if (!call.number(2, &queryCount) || !call.number(3, &k) || !call.number(4, &breadth)) {
+  if (!call.number(2, &queryCount) || !call.number(3, &k) || !call.number(4, &breadth) ||
+      !call.number(5, &rescored)) {
     return refuse(env, "counts of a search are numbers of 32 bits");
   }
   if (!call.array(1, napi_float32_array, &queries, &queryLength) ||
       queryLength != (u64)queryCount * call.held->dimensions) {
     return refuse(env, "queries are one Float32Array with the dimensions of the index for each");
   }
-  if (!call.isNull(5) && !call.array(5, napi_uint8_array, &filter, &filterLength)) {
+  if (!call.isNull(6) && !call.array(6, napi_uint8_array, &filter, &filterLength)) {
     return refuse(env, "a filter is a Uint8Array or null");
   }
   const u64 places = (u64)queryCount * k;
-  if (!call.array(6, napi_uint32_array, &slots, &slotLength) || slotLength < places ||
-      !call.array(7, napi_float64_array, &scores, &scoreLength) || scoreLength < places ||
-      !call.array(8, napi_uint32_array, &counts, &countLength) || countLength < queryCount) {
+  if (!call.array(7, napi_uint32_array, &slots, &slotLength) || slotLength < places ||
+      !call.array(8, napi_float64_array, &scores, &scoreLength) || scoreLength < places ||
+      !call.array(9, napi_uint32_array, &counts, &countLength) || countLength < queryCount) {
     return refuse(env, "there is not enough room for the results");
   }
   // An empty array has no address, and must not look like no filter.
   static const u8 nothing = 0;
-  const bool isFiltered = !call.isNull(5);
+  const bool isFiltered = !call.isNull(6);
   const u8* bits = !isFiltered ? nullptr : filter == nullptr ? &nothing : (const u8*)filter;
   const u32 bytes = filterLength > SLOTS_MAX ? SLOTS_MAX : (u32)filterLength;
   const Alone alone(call.held);
   return call.answer(call.held->kernel->search(call.held->index, (const float*)queries, queryCount, k,
-                                               breadth, bits, bytes, (u32*)slots, (double*)scores,
+                                               breadth, rescored, bits, bytes, (u32*)slots, (double*)scores,
                                                (u32*)counts));
 }
 
@@ -333,6 +368,7 @@ NAPI_MODULE_INIT() {
     const char* name;
     napi_callback call;
   } functions[] = {{"create", create},   {"destroy", destroy},
+                   {"setCodebook", setCodebook}, {"encode", encode},
                    {"add", add},         {"link", link},
                    {"linkBatch", linkBatch}, {"remove", removeSlot}, {"vector", vector},
                    {"search", search},   {"describe", describe},

@@ -80,6 +80,8 @@ static void linkTallest(Index& x, u32 count) {
 // The nodes that `link` would take next; null where they have to be linked one by one.
 static Batch* beginBatch(Index& x) {
   if (x.linked < BATCH_LINKED_LEAST || x.entry == NONE) return nullptr;
+  // Originals that have to be checked when they are touched first are no work for many at once.
+  if (x.codes != INT8 && x.uncheckedBits != nullptr) return nullptr;
   const u32 most = least(BATCH_NODES_MAX, x.linked / 8);
   linkTallest(x, most);
   const u32 count = least(most, x.pending);
@@ -162,14 +164,14 @@ static void refreshView(const Index& x, Index& v) {
 
 static void findTwinOf(Index& v, Batch& b, u32 i) { b.twins[i] = findTwin(v, b.slots[i]); }
 
-// Nodes of the batch with the same codes: the first of them is a node, unless it is a twin itself.
-static void settleTwins(const Index& x, Batch& b) {
+// Nodes of the batch that cannot be told apart: the first of them is a node, unless it is a twin itself.
+static void settleTwins(Index& x, Batch& b) {
   for (u32 i = 1; i < b.count; i++) {
     const Header& header = headerAt(x, b.slots[i]);
     for (u32 j = 0; j < i && b.twins[i] == NONE; j++) {
       const Header& other = headerAt(x, b.slots[j]);
       if (header.codeSum != other.codeSum || header.scale != other.scale) continue;
-      if (!hasSameCodes(x, b.slots[i], b.slots[j])) continue;
+      if (!isTwin(x, b.slots[i], b.slots[j])) continue;
       b.twins[i] = b.twins[j] == NONE ? b.slots[j] : b.twins[j];
     }
   }
@@ -179,9 +181,8 @@ static void settleTwins(const Index& x, Batch& b) {
 static void selectFor(Index& v, Batch& b, u32 i) {
   if (b.twins[i] != NONE) return;
   const u32 slot = b.slots[i];
-  const u8* block = blockOf(v, slot);
-  const u32 level = headerOf(v, block).level;
-  u32 at = descend(v, block, level);
+  const u32 level = headerAt(v, slot).level;
+  u32 at = descend(v, askerAt(v, slot), level);
   for (u32 l = level + 1; l-- > 0;) {
     searchNodes(v, slot, at, v.breadth, l);
     // A node of the batch is no place to go on from: it has no links yet.
@@ -193,7 +194,7 @@ static void selectFor(Index& v, Batch& b, u32 i) {
     }
     for (u32 j = 0; j < i; j++) {
       if (b.twins[j] != NONE || headerAt(v, b.slots[j]).level < l) continue;
-      offerResult(v, block, b.slots[j], v.breadth);
+      offerResult(v, askerAt(v, slot), b.slots[j], v.breadth);
     }
     const u32 count = selectNeighbours(v, sortResults(v), v.neighbours);
     const u32 list = b.firstList[i] + l;

@@ -134,3 +134,64 @@ static inline double squaredDistance(const float* a, const float* b, u32 floats)
   }
   return addLanes(lane);
 }
+
+// Thirty-two sums in float32, two rows of sixteen in turn, added in halves. Product and sum are rounded
+// each for itself, in an order that is fixed: for distances that are many and may be off in the last digits.
+static inline float addFloatLanes(float* lane) {
+  for (u32 width = 16; width > 0; width >>= 1) {
+    for (u32 j = 0; j < width; j++) lane[j] += lane[j + width];
+  }
+  return lane[0];
+}
+
+#if defined(__AVX512F__)
+// In the same order.
+static inline float addFloatRows(__m512 even, __m512 odd) {
+  const __m512 all = _mm512_add_ps(even, odd);
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+#endif
+
+// All are padded with zeros to a multiple of 16.
+static inline float dotFloats(const float* a, const float* b, u32 floats) {
+#if defined(__AVX512F__)
+  __m512 even = _mm512_setzero_ps();
+  __m512 odd = even;
+  u32 i = 0;
+  for (; i + 32 <= floats; i += 32) {
+    even = _mm512_add_ps(even, _mm512_mul_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
+    odd = _mm512_add_ps(odd, _mm512_mul_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16)));
+  }
+  if (i < floats) {
+    even = _mm512_add_ps(even, _mm512_mul_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)));
+  }
+  return addFloatRows(even, odd);
+#else
+  float lane[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  u32 i = 0;
+  for (; i + 32 <= floats; i += 32) {
+    for (u32 j = 0; j < 32; j++) lane[j] += a[i + j] * b[i + j];
+  }
+  if (i < floats) {
+    for (u32 j = 0; j < 16; j++) lane[j] += a[i + j] * b[i + j];
+  }
+  return addFloatLanes(lane);
+#endif
+}
+
+static inline float squaredGaps(const float* a, const float* b, u32 floats) {
+  float lane[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  for (u32 i = 0; i < floats; i += 16) {
+    float* row = lane + i % 32;
+    for (u32 j = 0; j < 16; j++) {
+      const float gap = a[i + j] - b[i + j];
+      row[j] += gap * gap;
+    }
+  }
+  return addFloatLanes(lane);
+}

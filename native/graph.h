@@ -26,9 +26,16 @@ static inline u32 capacityOf(const Index& x, u32 level) {
   return level == 0 ? 2 * x.neighbours : x.neighbours;
 }
 
-static inline void fetchNode(const Index& x, u32 slot) {
+// What `distanceTo` will look at.
+static inline void fetchNode(const Index& x, const Asker& asker, u32 slot) {
   const u8* block = blockOf(x, slot);
-  for (u32 at = 0; at <= x.codeBytes; at += 64) fetchAhead(block + at);
+  if (asker.original == nullptr) {
+    for (u32 at = 0; at <= x.codeBytes; at += 64) fetchAhead(block + at);
+    return;
+  }
+  if (x.isOutside) return;
+  const float* original = originalOf(x, slot);
+  for (u32 at = 0; at < x.floats; at += 16) fetchAhead(original + at);
 }
 
 static void beginVisits(Index& x) {
@@ -40,20 +47,19 @@ static void beginVisits(Index& x) {
 }
 
 // Walks down from the top to the level above `level`, always to the nearest neighbour.
-static u32 descend(const Index& x, const u8* query, u32 level) {
+static u32 descend(Index& x, const Asker& asker, u32 level) {
   u32 at = x.entry;
-  float best = distanceOf(x, query, blockOf(x, at));
+  float best = distanceTo(x, asker, at);
   for (u32 l = x.topLevel; l > level; l--) {
     for (bool isNearer = true; isNearer;) {
       isNearer = false;
       const Links links = linksOf(x, at, l);
-      for (u32 j = 0; j < links.count; j++) fetchNode(x, links.at[j]);
+      for (u32 j = 0; j < links.count; j++) fetchNode(x, asker, links.at[j]);
       for (u32 j = 0; j < links.count; j++) {
         const u32 slot = links.at[j];
-        const u8* block = blockOf(x, slot);
         // A removed node may still link to a slot that has become another node.
-        if (headerOf(x, block).level < l) continue;
-        const float distance = distanceOf(x, query, block);
+        if (headerAt(x, slot).level < l) continue;
+        const float distance = distanceTo(x, asker, slot);
         if (distance < best) {
           best = distance;
           at = slot;
@@ -83,12 +89,12 @@ static void keepTwins(Index& x, u32 first, float distance, u32 breadth, const u8
 
 // Algorithm 2: leaves the `breadth` nearest in x.results. Where `allowed` is given, others are walked
 // through and not kept. Insertions want nodes only, searches their twins as well.
-static void searchLevel(Index& x, const u8* query, u32 from, u32 breadth, u32 level,
+static void searchLevel(Index& x, const Asker& asker, u32 from, u32 breadth, u32 level,
                         const u8* allowed, bool withTwins) {
   beginVisits(x);
   u32 walkCount = 0;
   x.resultCount = 0;
-  const float first = distanceOf(x, query, blockOf(x, from));
+  const float first = distanceTo(x, asker, from);
   x.visited[from] = x.epoch;
   pushNearest(x.walk, walkCount, {first, from});
   if (allowed == nullptr || hasBit(allowed, from)) {
@@ -107,13 +113,13 @@ static void searchLevel(Index& x, const u8* query, u32 from, u32 breadth, u32 le
       x.visited[slot] = x.epoch;
       fresh[count++] = slot;
     }
-    for (u32 j = 0; j < least(count, 4); j++) fetchNode(x, fresh[j]);
+    for (u32 j = 0; j < least(count, 4); j++) fetchNode(x, asker, fresh[j]);
     for (u32 j = 0; j < count; j++) {
-      if (j + 4 < count) fetchNode(x, fresh[j + 4]);
+      if (j + 4 < count) fetchNode(x, asker, fresh[j + 4]);
       const u32 slot = fresh[j];
       const u8* block = blockOf(x, slot);
       if (level > 0 && headerOf(x, block).level < level) continue;
-      const float distance = distanceOf(x, query, block);
+      const float distance = distanceTo(x, asker, slot);
       if (x.resultCount >= breadth && !(distance < x.results[0].distance)) continue;
       pushNearest(x.walk, walkCount, {distance, slot});
       if (level == 0) fetchAhead(baseLinks(x, blockOf(x, x.walk[0].slot)));
@@ -140,18 +146,18 @@ static u32 selectNeighbours(Index& x, u32 count, u32 capacity) {
   u32 kept = 0;
   for (u32 i = 0; i < count && kept < capacity; i++) {
     const Candidate item = x.sorted[i];
-    const u8* block = blockOf(x, item.slot);
+    const Asker asker = askerAt(x, item.slot);
     bool isDiverse = true;
     for (u32 j = 0; j < kept && isDiverse; j++) {
-      isDiverse = !(distanceOf(x, block, blockOf(x, x.chosen[j].slot)) < item.distance);
+      isDiverse = !(distanceTo(x, asker, x.chosen[j].slot) < item.distance);
     }
     if (isDiverse) x.chosen[kept++] = item;
   }
   return kept;
 }
 
-static void offerResult(Index& x, const u8* query, u32 slot, u32 limit) {
-  const float distance = distanceOf(x, query, blockOf(x, slot));
+static void offerResult(Index& x, const Asker& asker, u32 slot, u32 limit) {
+  const float distance = distanceTo(x, asker, slot);
   if (x.resultCount >= limit) {
     if (!(distance < x.results[0].distance)) return;
     popFarthest(x.results, x.resultCount);
@@ -171,13 +177,13 @@ static void connect(Index& x, u32 from, u32 to, float distance, u32 level) {
     setLinkCount(x, from, level, links.count + 1);
     return;
   }
-  const u8* block = blockOf(x, from);
+  const Asker asker = askerAt(x, from);
   x.resultCount = 0;
   pushFarthest(x.results, x.resultCount, {distance, to});
   for (u32 j = 0; j < links.count; j++) {
     const Header& header = headerAt(x, links.at[j]);
     if (header.state < LINKED || header.level < level) continue;
-    offerResult(x, block, links.at[j], capacity + 1);
+    offerResult(x, asker, links.at[j], capacity + 1);
   }
   const u32 count = selectNeighbours(x, sortResults(x), capacity);
   for (u32 j = 0; j < count; j++) links.at[j] = x.chosen[j].slot;
@@ -187,7 +193,7 @@ static void connect(Index& x, u32 from, u32 to, float distance, u32 level) {
 // The nearest nodes of the graph to one that is to be linked, in x.results. Without removals nobody
 // links to anything else; a node that is linked anew finds itself, which is taken out.
 static void searchNodes(Index& x, u32 slot, u32 from, u32 breadth, u32 level) {
-  searchLevel(x, blockOf(x, slot), from, breadth, level, x.dead > 0 ? x.linkedBits : nullptr, false);
+  searchLevel(x, askerAt(x, slot), from, breadth, level, x.dead > 0 ? x.linkedBits : nullptr, false);
   if (x.dead == 0) return;
   const u32 found = sortResults(x);
   for (u32 i = 0; i < found; i++) {
@@ -197,11 +203,11 @@ static void searchNodes(Index& x, u32 slot, u32 from, u32 breadth, u32 level) {
   }
 }
 
-// A node of the graph with the same codes, or NONE. Looks at the few nearest only.
+// A node of the graph to be the twin of, or NONE. Looks at the few nearest only.
 static u32 findTwin(Index& x, u32 slot) {
-  searchNodes(x, slot, descend(x, blockOf(x, slot), 0), x.neighbours, 0);
+  searchNodes(x, slot, descend(x, askerAt(x, slot), 0), x.neighbours, 0);
   for (u32 i = 0; i < x.resultCount; i++) {
-    if (hasSameCodes(x, slot, x.results[i].slot)) return x.results[i].slot;
+    if (isTwin(x, slot, x.results[i].slot)) return x.results[i].slot;
   }
   return NONE;
 }
@@ -237,7 +243,7 @@ static void linkNode(Index& x, u32 slot) {
       addTwin(x, slot, twin);
       return;
     }
-    u32 at = descend(x, blockOf(x, slot), least(level, x.topLevel));
+    u32 at = descend(x, askerAt(x, slot), least(level, x.topLevel));
     for (u32 l = least(level, x.topLevel) + 1; l-- > 0;) at = linkLevel(x, slot, at, l);
     if (level > x.topLevel) {
       x.entry = slot;
@@ -257,7 +263,7 @@ static void repairLevel(Index& x, u32 slot, u32 level) {
   for (u32 j = 0; j < links.count; j++) isTouched |= !hasBit(x.linkedBits, links.at[j]);
   if (!isTouched) return;
   const u32 capacity = capacityOf(x, level);
-  const u8* block = blockOf(x, slot);
+  const Asker asker = askerAt(x, slot);
   beginVisits(x);
   x.visited[slot] = x.epoch;
   x.resultCount = 0;
@@ -271,14 +277,14 @@ static void repairLevel(Index& x, u32 slot, u32 level) {
       x.visited[other] = x.epoch;
       const Header& header = headerAt(x, other);
       if (header.state != LINKED || header.level < level) continue;
-      offerResult(x, block, other, 2 * capacity);
+      offerResult(x, asker, other, 2 * capacity);
     }
   }
   const u32 count = selectNeighbours(x, sortResults(x), capacity);
   for (u32 j = 0; j < count; j++) links.at[j] = x.chosen[j].slot;
   setLinkCount(x, slot, level, count);
   if (count == 0 && x.linked > 1 && level <= x.topLevel) {
-    linkLevel(x, slot, descend(x, blockOf(x, slot), level), level);
+    linkLevel(x, slot, descend(x, askerAt(x, slot), level), level);
   }
 }
 

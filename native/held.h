@@ -14,6 +14,7 @@ struct Held {
   // The build that made it, since tests change the build in use.
   const Kernel* kernel;
   u32 dimensions;
+  u32 subvectors;
   u32 blockBytes[4];
   long long reportedBytes;
   // Of what the index has, the bytes that a file lies in the place of.
@@ -31,7 +32,7 @@ static void stopLinking(Held* held);
 static void freeLinking(Held* held);
 
 static const napi_type_tag HELD_TAG = {0x6166766563696478ull, 0x31a7c09b5d2e4f86ull};
-static const u32 ARGUMENTS_MAX = 9;
+static const u32 ARGUMENTS_MAX = 10;
 
 static napi_value refuse(napi_env env, const char* sentence) {
   napi_throw_type_error(env, nullptr, sentence);

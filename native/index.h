@@ -1,7 +1,7 @@
 // The memory of one index: blocks (codes and links of a slot side by side), originals, and the
 // links of upper levels in rows of their own. Chunks never move; only small arrays are outgrown.
 //
-// A block: codes (padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
+// A block: codes (int8: padded to 64 bytes), Header, links of level 0, padding to a multiple of 64.
 #pragma once
 #include "checksum.h"
 #include "distance.h"
@@ -11,10 +11,11 @@
 #include "types.h"
 
 struct Header {
-  // Codes times scale are the vector.
+  // Codes times scale are the vector; of bits the factor of codes.h.
   float scale;
-  // Sum of the squares of the vector.
+  // Sum of the squares of the vector; of product quantization that of its centroids.
   float squares;
+  // Of int8 codes the sum, of others the sum of their bytes.
   i32 codeSum;
   // First of a chain of rows, one a level above 0.
   u32 firstRow;
@@ -34,6 +35,10 @@ struct Row {
 
 struct Index {
   u32 dimensions, floats, codeBytes, stride, metric, neighbours, breadth, rowBytes;
+  // Of `Codes`; how many bits a component has, of 4, 2 and 1; parts of product quantization.
+  u32 codes, bits, subvectors;
+  // A query in int8, which is also the node where codes are int8, is padded to this.
+  u32 laneBytes;
   // Slots that were ever used; rows likewise.
   u32 slotCount, slotCapacity, rowCount;
   // Nodes of the graph and their twins; removed nodes; vectors that wait for `link`.
@@ -48,6 +53,12 @@ struct Index {
   u32 resultCount;
   u8* query;
   float* queryOriginal;
+  // Of the narrow codes, null where they need none: codes.h.
+  float* signs;
+  float* rotated;
+  float* codebook;
+  float* products;
+  i16* tables;
   Candidate* results;
   Candidate* sorted;
   Candidate* chosen;
@@ -69,8 +80,14 @@ struct Index {
   // Steps of the check of a snapshot that are done, and the rows that it found in chains.
   u32 checkedSteps;
   u8* rowsTaken;
-  // The original that was asked for last, where they lie outside.
+  // Where originals lie outside: those that were asked for last, a place for each slot modulo the number
+  // of places; whose they are; and that of the node that asks for distances.
+  u32 windowCount;
   float* window;
+  u32* windowSlots;
+  float* asking;
+  // An original was not what was saved, and somebody went on without it.
+  bool isDamaged;
   u64 bytes;
   u8* blocks[CHUNKS_MAX];
   float* originals[CHUNKS_MAX];
@@ -104,22 +121,20 @@ static inline bool hasBit(const u8* bits, u32 slot) { return (bits[slot >> 3] >>
 static inline void setBit(u8* bits, u32 slot) { bits[slot >> 3] |= (u8)(1 << (slot & 7)); }
 static inline void clearBit(u8* bits, u32 slot) { bits[slot >> 3] &= (u8)~(1 << (slot & 7)); }
 
-// Smaller is nearer. The same for (a, b) and (b, a).
-static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
-  const Header& ha = headerOf(x, a);
-  const Header& hb = headerOf(x, b);
-  const i32 dot = dotCodes((const i8*)a, (const i8*)b, x.codeBytes, hb.codeSum);
-  const float product = (float)dot * (ha.scale * hb.scale);
-  if (x.metric != EUCLIDEAN) return -product;
-  return (ha.squares + hb.squares) - 2.0f * product;
-}
-
 // An original as it may be used: one of a snapshot is checked when it is touched first. Null where it
 // is not what was saved. Valid until the next is asked for.
 static const float* originalFor(Index& x, u32 slot) {
-  const float* original = x.window;
-  if (x.isOutside) loadOriginal(slot, x.window);
-  else original = originalOf(x, slot);
+  const float* original;
+  if (x.isOutside) {
+    // What was asked for lately is still there.
+    const u32 place = slot % x.windowCount;
+    float* window = x.window + (size)place * x.floats;
+    if (x.windowSlots[place] != slot) loadOriginal(slot, window);
+    x.windowSlots[place] = slot;
+    original = window;
+  } else {
+    original = originalOf(x, slot);
+  }
   if (x.uncheckedBits == nullptr || slot >= x.importedSlots || !hasBit(x.uncheckedBits, slot)) {
     return original;
   }
@@ -136,8 +151,10 @@ static inline double scoreOf(const Index& x, const float* query, const float* or
 }
 
 static void storeOriginalOf(Index& x, u32 slot, const float* original) {
-  if (x.isOutside) storeOriginal(slot, original);
-  else copyBytes(originalOf(x, slot), original, x.floats * sizeof(float));
+  if (x.isOutside) {
+    storeOriginal(slot, original);
+    if (x.windowSlots[slot % x.windowCount] == slot) x.windowSlots[slot % x.windowCount] = NONE;
+  } else copyBytes(originalOf(x, slot), original, x.floats * sizeof(float));
   if (slot < x.importedSlots && x.uncheckedBits != nullptr) clearBit(x.uncheckedBits, slot);
 }
 
@@ -289,79 +306,4 @@ static void takePending(Index& x, u32 slot) {
   const u32 last = x.pendingSlots[--x.pending];
   x.pendingSlots[place] = last;
   baseLinks(x, blockOf(x, last))[0] = place;
-}
-
-// Reads a vector of the caller: checks it, brings a cosine one to length 1, makes its codes. Writes
-// codes and header fields of `block`, and the padded original.
-static i32 prepare(const Index& x, const float* values, u8* block, float* original) {
-  const bool isCosine = x.metric == COSINE;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    const float value = values[i];
-    // False for NaN as well.
-    if (!(value - value == 0.0f)) return NOT_FINITE;
-    if (!isCosine && (value > COMPONENT_MAX || value < -COMPONENT_MAX)) return TOO_LARGE;
-    original[i] = value;
-  }
-  for (u32 i = x.dimensions; i < x.floats; i++) original[i] = 0.0f;
-  if (isCosine) {
-    const double squares = dotOriginals(original, original, x.floats);
-    if (squares == 0.0) return NO_DIRECTION;
-    const double scale = 1.0 / __builtin_sqrt(squares);
-    for (u32 i = 0; i < x.dimensions; i++) original[i] = (float)((double)original[i] * scale);
-  }
-  float largest = 0.0f;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    const float value = original[i] < 0.0f ? -original[i] : original[i];
-    if (value > largest) largest = value;
-  }
-  const bool isFlat = largest < SCALE_MIN;
-  const float toCode = isFlat ? 0.0f : 127.0f / largest;
-  i8* codes = (i8*)block;
-  i32 sum = 0;
-  for (u32 i = 0; i < x.dimensions; i++) {
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
-    const float moved = original[i] * toCode + 12582912.0f;
-    i32 code = (i32)(moved - 12582912.0f);
-    code = code > 127 ? 127 : code < -127 ? -127 : code;
-    codes[i] = (i8)code;
-    sum += code;
-  }
-  for (u32 i = x.dimensions; i < x.codeBytes; i++) codes[i] = 0;
-  Header& header = headerOf(x, block);
-  header.scale = isFlat ? 0.0f : largest / 127.0f;
-  header.squares = (float)dotOriginals(original, original, x.floats);
-  header.codeSum = sum;
-  return 0;
-}
-
-// Stores a vector without linking it. Answers its slot or a failure.
-static i32 addVector(Index& x, const float* values, u32 key) {
-  const u32 level = levelOf(x, key);
-  const bool isReused = x.freeSlot != NONE;
-  const u32 slot = isReused ? x.freeSlot : x.slotCount;
-  i32 failure = isReused ? 0 : reserveSlots(x, slot + 1);
-  if (failure != 0) return failure;
-  failure = reserveRows(x, x.rowCount + level);
-  if (failure != 0) return failure;
-  failure = prepare(x, values, x.query, x.queryOriginal);
-  if (failure != 0) return failure;
-  u8* block = blockOf(x, slot);
-  if (isReused) x.freeSlot = baseLinks(x, block)[0];
-  else x.slotCount++;
-  copyBytes(block, x.query, x.codeBytes + sizeof(Header));
-  storeOriginalOf(x, slot, x.queryOriginal);
-  Header& header = headerOf(x, block);
-  header.level = (u8)level;
-  header.linkCount = 0;
-  header.firstRow = header.firstTwin = NONE;
-  for (u32 l = 0; l < level; l++) {
-    u32 row = x.freeRow;
-    if (row != NONE) x.freeRow = rowAt(x, row).next;
-    else row = x.rowCount++;
-    rowAt(x, row).next = header.firstRow;
-    rowAt(x, row).linkCount = 0;
-    header.firstRow = row;
-  }
-  putPending(x, slot);
-  return (i32)slot;
 }

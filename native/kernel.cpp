@@ -1,4 +1,4 @@
-// One index of vectors: HNSW over int8 codes, rescored from float32. Freestanding; built once a set of
+// One index of vectors: HNSW over codes, rescored from float32. Freestanding; built once a set of
 // processor instructions for the addon, and once for WebAssembly. The caller checks that pointers
 // and lengths are true; everything else is checked here.
 #include "kernel.h"
@@ -28,9 +28,16 @@ ABI(destroy) void destroy(Index* x) {
   giveBack(*x, x->sums, (size)x->importedSlots * sizeof(u32));
   giveBack(*x, x->uncheckedBits, x->importedSlots / 8 + 1);
   giveBack(*x, x->rowsTaken, x->rowCount / 8 + 1);
-  giveBack(*x, x->window, x->floats * sizeof(float));
-  giveBack(*x, x->query, x->stride);
+  giveBack(*x, x->window, (size)x->windowCount * x->floats * sizeof(float));
+  giveBack(*x, x->windowSlots, x->windowCount * sizeof(u32));
+  giveBack(*x, x->asking, x->floats * sizeof(float));
+  giveBack(*x, x->query, x->laneBytes + sizeof(Header));
   giveBack(*x, x->queryOriginal, x->floats * sizeof(float));
+  giveBack(*x, x->signs, signBytes(*x));
+  giveBack(*x, x->rotated, x->floats * sizeof(float));
+  giveBack(*x, x->codebook, codebookBytes(*x));
+  giveBack(*x, x->products, productBytes(*x));
+  giveBack(*x, x->tables, tableBytes(*x));
   giveBack(*x, x->results, (BREADTH_MAX + 1) * sizeof(Candidate));
   giveBack(*x, x->sorted, (BREADTH_MAX + 1) * sizeof(Candidate));
   giveBack(*x, x->chosen, 2 * NEIGHBOURS_MAX * sizeof(Candidate));
@@ -38,11 +45,31 @@ ABI(destroy) void destroy(Index* x) {
   release(x, sizeof(Index));
 }
 
-// Null when a setting is out of range or there is no memory.
-ABI(create) Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadth) {
+// What the codes need beside the nodes. Answers whether there was memory for it.
+static bool takeCodes(Index& x) {
+  if (x.bits != 0) {
+    x.signs = (float*)take(x, signBytes(x));
+    x.rotated = (float*)take(x, x.floats * sizeof(float));
+    if (!x.signs || !x.rotated) return false;
+    makeSigns(x.signs, ROTATION_ROUNDS * x.dimensions);
+  }
+  if (x.codes == PRODUCT) {
+    x.codebook = (float*)take(x, codebookBytes(x));
+    x.products = (float*)take(x, productBytes(x));
+    x.tables = (i16*)take(x, tableBytes(x));
+    if (!x.codebook || !x.products || !x.tables) return false;
+  }
+  return true;
+}
+
+// Null when a setting is out of range or there is no memory. `subvectors` is 0 but for product codes.
+ABI(create)
+Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadth, u32 codes, u32 subvectors) {
   if (dimensions < 1 || dimensions > DIMENSIONS_MAX || metric > EUCLIDEAN) return nullptr;
   if (neighbours < 2 || neighbours > NEIGHBOURS_MAX) return nullptr;
   if (breadth < neighbours || breadth > BREADTH_MAX) return nullptr;
+  if (codes > PRODUCT || subvectors > dimensions) return nullptr;
+  if ((codes == PRODUCT) != (subvectors > 0)) return nullptr;
   Index* x = (Index*)obtain(sizeof(Index));
   if (x == nullptr) return nullptr;
   x->bytes = sizeof(Index);
@@ -50,29 +77,60 @@ ABI(create) Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadt
   x->metric = metric;
   x->neighbours = neighbours;
   x->breadth = breadth;
+  x->codes = codes;
+  x->bits = bitsOfCodes(codes);
+  x->subvectors = subvectors;
   x->floats = roundUp(dimensions, 16);
-  x->codeBytes = roundUp(dimensions, 64);
+  x->laneBytes = roundUp(dimensions, 64);
+  x->codeBytes = bytesOfCodes(*x);
   x->stride = roundUp(x->codeBytes + sizeof(Header) + 2 * neighbours * sizeof(u32), 64);
   x->rowBytes = (2 + neighbours) * sizeof(u32);
   x->entry = x->freeSlot = x->freeRow = NONE;
-  x->query = (u8*)take(*x, x->stride);
+  x->query = (u8*)take(*x, x->laneBytes + sizeof(Header));
   x->queryOriginal = (float*)take(*x, x->floats * sizeof(float));
   x->results = (Candidate*)take(*x, (BREADTH_MAX + 1) * sizeof(Candidate));
   x->sorted = (Candidate*)take(*x, (BREADTH_MAX + 1) * sizeof(Candidate));
   x->chosen = (Candidate*)take(*x, 2 * NEIGHBOURS_MAX * sizeof(Candidate));
   x->ranked = (Ranked*)take(*x, BREADTH_MAX * sizeof(Ranked));
-  if (!x->query || !x->queryOriginal || !x->results || !x->sorted || !x->chosen || !x->ranked) {
+  const bool hasCodes = takeCodes(*x);
+  if (!hasCodes || !x->query || !x->queryOriginal || !x->results || !x->sorted || !x->chosen ||
+      !x->ranked) {
     destroy(x);
     return nullptr;
   }
   return x;
 }
 
+// Of an empty index of product codes: CENTROIDS numbers for each component, see product.h.
+ABI(setCodebook) i32 setCodebook(Index* x, const float* centroids) {
+  if (x->codes != PRODUCT || x->slotCount != 0) return OUT_OF_RANGE;
+  const u32 count = x->dimensions * CENTROIDS;
+  for (u32 i = 0; i < count; i++) {
+    const float value = centroids[i];
+    if (!(value - value == 0.0f)) return NOT_FINITE;
+    if (value > COMPONENT_MAX || value < -COMPONENT_MAX) return TOO_LARGE;
+  }
+  copyBytes(x->codebook, centroids, codebookBytes(*x));
+  return 0;
+}
+
+// Product codes of vectors, a byte a subvector, without storing them.
+ABI(encode) i32 encode(Index* x, const float* values, u32 count, u8* out) {
+  if (x->codes != PRODUCT || x->isImporting) return OUT_OF_RANGE;
+  for (u32 i = 0; i < count; i++) {
+    const i32 failure = readVector(*x, values + (size)i * x->dimensions);
+    if (failure != 0) return failure;
+    codeProduct(*x, x->queryOriginal, out + (size)i * x->subvectors);
+  }
+  return 0;
+}
+
 ABI(add) i32 add(Index* x, const float* values, u32 key) {
   return x->isImporting ? (i32)OUT_OF_RANGE : addVector(*x, values, key);
 }
 
-// Links up to so many pending vectors. Answers how many are left.
+// Links up to so many pending vectors. Answers how many are left. An original that is not what was saved is
+// a failure of this call and of all later ones that change the graph.
 ABI(link) i32 link(Index* x, u32 nodes) {
   if (x->isImporting) return OUT_OF_RANGE;
   for (; nodes > 0 && x->pending > 0; nodes--) {
@@ -81,11 +139,13 @@ ABI(link) i32 link(Index* x, u32 nodes) {
     linkNode(*x, slot);
     sweep(*x);
   }
-  return (i32)x->pending;
+  return x->isDamaged ? (i32)DAMAGED : (i32)x->pending;
 }
 
 ABI(remove) i32 removeSlot(Index* x, u32 slot) {
-  return x->isImporting ? (i32)OUT_OF_RANGE : removeVector(*x, slot);
+  if (x->isImporting) return OUT_OF_RANGE;
+  const i32 result = removeVector(*x, slot);
+  return x->isDamaged ? (i32)DAMAGED : result;
 }
 
 // The original as it is kept: of length 1 for cosine.
@@ -101,10 +161,11 @@ ABI(vector) i32 vector(Index* x, u32 slot, float* out) {
 }
 
 ABI(search)
-i32 search(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, const u8* filter,
-           u32 filterBytes, u32* slots, double* scores, u32* counts) {
+i32 search(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, u32 rescored,
+           const u8* filter, u32 filterBytes, u32* slots, double* scores, u32* counts) {
   if (x->isImporting) return OUT_OF_RANGE;
-  return searchBatch(*x, queries, queryCount, k, breadth, {filter, filterBytes}, slots, scores, counts);
+  return searchBatch(*x, queries, queryCount, k, breadth, rescored, {filter, filterBytes}, slots,
+                     scores, counts);
 }
 
 ABI(describe) void describe(const Index* x, u32* out) {
@@ -118,6 +179,7 @@ ABI(describe) void describe(const Index* x, u32* out) {
   out[BLOCK_BYTES] = x->stride;
   out[ORIGINAL_BYTES] = x->floats * 4;
   out[ROW_BYTES] = x->rowBytes;
+  out[CODE_BYTES] = x->codeBytes;
   out[BYTES_LOW] = (u32)x->bytes;
   out[BYTES_HIGH] = (u32)(x->bytes >> 32);
   out[IS_IMPORTING] = x->isImporting ? 1 : 0;
@@ -148,8 +210,12 @@ ABI(checksum) u32 checksumOf(const u8* at, size bytes, u32 seed) { return checks
 // From here on the host keeps the originals; for an index without any.
 ABI(keepOutside) i32 keepOutside(Index* x) {
   if (x->isImporting || x->slotCount != 0) return OUT_OF_RANGE;
-  x->window = (float*)take(*x, x->floats * sizeof(float));
-  if (x->window == nullptr) return NO_MEMORY;
+  x->windowCount = x->codes == INT8 ? 1 : WINDOWS;
+  x->window = (float*)take(*x, (size)x->windowCount * x->floats * sizeof(float));
+  x->windowSlots = (u32*)take(*x, x->windowCount * sizeof(u32));
+  x->asking = (float*)take(*x, x->floats * sizeof(float));
+  if (!x->window || !x->windowSlots || !x->asking) return NO_MEMORY;
+  for (u32 i = 0; i < x->windowCount; i++) x->windowSlots[i] = NONE;
   x->isOutside = true;
   return 0;
 }
@@ -168,7 +234,7 @@ static u32 batchGroupCount(const Batch* b) { return b->groupCount; }
 static Index* viewMake(const Index* x) { return makeView(*x); }
 static void viewRefresh(const Index* x, Index* view) { refreshView(*x, *view); }
 static void batchFindTwin(Index* view, Batch* b, u32 i) { findTwinOf(*view, *b, i); }
-static void batchSettleTwins(const Index* x, Batch* b) { settleTwins(*x, *b); }
+static void batchSettleTwins(Index* x, Batch* b) { settleTwins(*x, *b); }
 static void batchSelect(Index* view, Batch* b, u32 i) { selectFor(*view, *b, i); }
 static void batchGroup(Batch* b) { groupEdges(*b); }
 static void batchCommit(Index* x, Batch* b) { commitBatch(*x, *b); }
@@ -178,8 +244,8 @@ static void batchEnd(Index* x, Batch* b) { endBatch(*x, b); }
 
 extern "C" const Kernel KERNEL_TABLE;
 extern "C" const Kernel KERNEL_TABLE = {
-    create, destroy, add, link, removeSlot, vector, search, describe, readElements, startImport,
-    writeElements, sumElements, checkSome, endImport, checksumOf, chunkOf,
+    create, destroy, setCodebook, encode, add, link, removeSlot, vector, search, describe, readElements,
+    startImport, writeElements, sumElements, checkSome, endImport, checksumOf, chunkOf,
     {batchBegin, batchCount, batchGroupCount, viewMake, viewRefresh, freeView, batchFindTwin,
      batchSettleTwins, batchSelect, batchGroup, batchCommit, batchConnect, batchSweep, batchEnd}};
 #endif

@@ -16,7 +16,7 @@ struct BatchCalls {
   void (*refreshView)(const Index* x, Index* view);
   void (*freeView)(Index* view);
   void (*findTwin)(Index* view, Batch* b, u32 i);
-  void (*settleTwins)(const Index* x, Batch* b);
+  void (*settleTwins)(Index* x, Batch* b);
   void (*select)(Index* view, Batch* b, u32 i);
   void (*group)(Batch* b);
   void (*commit)(Index* x, Batch* b);
@@ -26,14 +26,17 @@ struct BatchCalls {
 };
 
 struct Kernel {
-  Index* (*create)(u32 dimensions, u32 metric, u32 neighbours, u32 breadth);
+  Index* (*create)(u32 dimensions, u32 metric, u32 neighbours, u32 breadth, u32 codes,
+                   u32 subvectors);
   void (*destroy)(Index* x);
+  i32 (*setCodebook)(Index* x, const float* centroids);
+  i32 (*encode)(Index* x, const float* values, u32 count, u8* out);
   i32 (*add)(Index* x, const float* values, u32 key);
   i32 (*link)(Index* x, u32 nodes);
   i32 (*remove)(Index* x, u32 slot);
   i32 (*vector)(Index* x, u32 slot, float* out);
-  i32 (*search)(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, const u8* filter,
-                u32 filterBytes, u32* slots, double* scores, u32* counts);
+  i32 (*search)(Index* x, const float* queries, u32 queryCount, u32 k, u32 breadth, u32 rescored,
+                const u8* filter, u32 filterBytes, u32* slots, double* scores, u32* counts);
   void (*describe)(const Index* x, u32* out);
   i32 (*read)(Index* x, u32 part, u32 from, u32 count, u8* out);
   i32 (*beginImport)(Index* x, u32 slots, u32 rows, u32 hasSums);
@@ -58,6 +61,7 @@ enum Description {
   BLOCK_BYTES,
   ORIGINAL_BYTES,
   ROW_BYTES,
+  CODE_BYTES,
   BYTES_LOW,
   BYTES_HIGH,
   IS_IMPORTING,

@@ -36,7 +36,7 @@ static void scanBits(Index& x, const u8* bits, u32 breadth) {
   const u32 bytes = (x.slotCount + 7) / 8;
   for (u32 i = 0; i < bytes; i++) {
     for (u32 rest = bits[i]; rest != 0; rest &= rest - 1) {
-      offerResult(x, x.query, i * 8 + (u32)__builtin_ctz(rest), breadth);
+      offerResult(x, theQuery(x), i * 8 + (u32)__builtin_ctz(rest), breadth);
     }
   }
 }
@@ -46,7 +46,7 @@ static void offerJoining(Index& x, const u8* kept, u32 breadth) {
   for (u32 i = 0; i < x.joiningCount; i++) {
     const u32 slot = x.joining[i];
     if (x.visited[slot] == x.epoch || (kept != nullptr && !hasBit(kept, slot))) continue;
-    offerResult(x, x.query, slot, breadth);
+    offerResult(x, theQuery(x), slot, breadth);
   }
 }
 
@@ -59,14 +59,24 @@ static void searchCodes(Index& x, const Filter& filter, u32 allowed, u32 breadth
       scanBits(x, x.allowedBits, breadth);
     } else {
       const u8* kept = isFiltered ? x.allowedBits : x.dead > 0 ? x.linkedBits : nullptr;
-      searchLevel(x, x.query, descend(x, x.query, 0), breadth, 0, kept, true);
+      const u32 from = descend(x, theQuery(x), 0);
+      searchLevel(x, theQuery(x), from, breadth, 0, kept, true);
       offerJoining(x, kept, breadth);
     }
   }
   for (u32 i = 0; i < x.pending; i++) {
     const u32 slot = x.pendingSlots[i];
-    if (allows(filter, slot)) offerResult(x, x.query, slot, breadth);
+    if (allows(filter, slot)) offerResult(x, theQuery(x), slot, breadth);
   }
+}
+
+static u32 rankByCodes(Index& x, u32 k) {
+  u32 count = 0;
+  for (u32 i = 0; i < x.resultCount; i++) {
+    const Candidate item = x.results[i];
+    offerRanked(x.ranked, count, k, {-(double)item.distance, item.slot});
+  }
+  return count;
 }
 
 // False where the original of the slot is not what was saved.
@@ -77,10 +87,10 @@ static bool rankOne(Index& x, u32 slot, u32 k, u32& count) {
   return true;
 }
 
-// Both answer how many were ranked, or a failure.
-static i32 rankResults(Index& x, u32 k) {
-  // int8 codes lose a few ranks; the originals put right what is twice as many.
-  const u32 rescored = most(2 * k, k + 16);
+// The `k` best of x.results: of the `rescored` nearest by codes by their originals, or for 0 by codes.
+// This and the next answer how many were ranked, or a failure.
+static i32 rankResults(Index& x, u32 k, u32 rescored) {
+  if (rescored == 0) return (i32)rankByCodes(x, k);
   while (x.resultCount > rescored) popFarthest(x.results, x.resultCount);
   for (u32 i = 0; i < x.resultCount && !x.isOutside; i++) {
     const u8* original = (const u8*)originalOf(x, x.results[i].slot);
@@ -121,19 +131,19 @@ static void writeRanked(Index& x, u32 count, u32* slots, double* scores) {
 
 // `breadth` 0 compares the originals of all. Answers 0 or the failure of the first bad query.
 static i32 searchBatch(Index& x, const float* queries, u32 queryCount, u32 k, u32 breadth,
-                       const Filter& filter, u32* slots, double* scores, u32* counts) {
+                       u32 rescored, const Filter& filter, u32* slots, double* scores, u32* counts) {
   if (k < 1 || k > BREADTH_MAX || breadth > BREADTH_MAX) return OUT_OF_RANGE;
+  if (rescored > BREADTH_MAX) return OUT_OF_RANGE;
   const u32 allowed = filter.bits == nullptr ? 0 : applyFilter(x, filter.bits, filter.bytes);
   for (u32 i = 0; i < queryCount; i++) {
-    const i32 failure =
-        prepare(x, queries + (size)i * x.dimensions, x.query, x.queryOriginal);
+    const i32 failure = readQuery(x, queries + (size)i * x.dimensions);
     if (failure != 0) return failure;
     i32 count;
     if (breadth == 0) {
       count = rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, most(breadth, k));
-      count = rankResults(x, k);
+      count = rankResults(x, k, rescored == 0 ? 0 : most(rescored, k));
     }
     if (count < 0) return count;
     counts[i] = (u32)count;

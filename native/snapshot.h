@@ -113,11 +113,8 @@ static bool hasSoundRows(Index& x, const Header& header) {
   return row == NONE;
 }
 
-static bool hasSoundNumbers(const Index& x, u32 slot) {
-  const u8* block = blockOf(x, slot);
-  const Header& header = headerOf(x, block);
-  if (!areFinite(&header.scale, 2)) return false;
-  if (x.sums == nullptr && !areFinite(originalOf(x, slot), x.floats)) return false;
+// Answers what no sum is where a code is out of range.
+static i32 sumOfLanes(const Index& x, const u8* block) {
   const i8* codes = (const i8*)block;
   i32 sum = 0;
   u32 bad = 0;
@@ -125,7 +122,24 @@ static bool hasSoundNumbers(const Index& x, u32 slot) {
     sum += codes[i];
     bad |= codes[i] == -128 ? 1 : 0;
   }
-  return bad == 0 && sum == header.codeSum;
+  return bad == 0 ? sum : 0x7fffffff;
+}
+
+// Infinity and NaN, which no vector has.
+static bool areFiniteHalves(const Index& x, const u8* block) {
+  const u16* codes = (const u16*)block;
+  u32 bad = 0;
+  for (u32 i = 0; i < x.floats; i++) bad |= (codes[i] & 0x7c00) == 0x7c00 ? 1 : 0;
+  return bad == 0;
+}
+
+static bool hasSoundNumbers(const Index& x, u32 slot) {
+  const u8* block = blockOf(x, slot);
+  const Header& header = headerOf(x, block);
+  if (!areFinite(&header.scale, 2)) return false;
+  if (x.sums == nullptr && !areFinite(originalOf(x, slot), x.floats)) return false;
+  if (x.codes == FLOAT16 && !areFiniteHalves(x, block)) return false;
+  return header.codeSum == (x.codes == INT8 ? sumOfLanes(x, block) : sumOfBytes(x, block));
 }
 
 // What a node says of itself. State and level of all are put side by side for the check of links,

@@ -1,17 +1,22 @@
-// Nodes with the same codes: one of them is in the graph, the others hang on it in a chain.
+// Nodes that cannot be told apart by the distances that link them: one of them is in the graph, the
+// others hang on it in a chain. So of narrow codes they have the same original, not just the same codes,
+// which far more vectors share than a chain should hold.
 #pragma once
-#include "index.h"
+#include "store.h"
 
 // Places in the links of a twin, which has none.
 enum TwinLink { TWIN_NEXT = 0, TWIN_BEFORE = 1, TWIN_NODE = 2 };
 
 static inline u32* twinLinks(const Index& x, u32 slot) { return baseLinks(x, blockOf(x, slot)); }
 
-// The codes and, behind them, scale and squares: then every distance is the same.
-static bool hasSameCodes(const Index& x, u32 a, u32 b) {
-  const u32* wordsA = (const u32*)blockOf(x, a);
-  const u32* wordsB = (const u32*)blockOf(x, b);
-  for (u32 i = 0; i < x.codeBytes / 4 + 2; i++) {
+// Of int8 the codes and, behind them, scale and squares: then every distance is the same.
+static bool isTwin(Index& x, u32 a, u32 b) {
+  const bool hasInt8 = x.codes == INT8;
+  const Asker asker = askerAt(x, a);
+  const u32* wordsA = hasInt8 ? (const u32*)asker.block : (const u32*)asker.original;
+  const u32* wordsB = (const u32*)(hasInt8 ? (const void*)blockOf(x, b) : linkedOriginal(x, b));
+  const u32 count = hasInt8 ? x.codeBytes / 4 + 2 : x.floats;
+  for (u32 i = 0; i < count; i++) {
     if (wordsA[i] != wordsB[i]) return false;
   }
   return true;

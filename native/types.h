@@ -4,6 +4,7 @@
 typedef unsigned char u8;
 typedef signed char i8;
 typedef unsigned short u16;
+typedef short i16;
 typedef unsigned int u32;
 typedef int i32;
 typedef unsigned long long u64;
@@ -23,9 +24,19 @@ static const float SCALE_MIN = 1e-30f;
 // Nodes that each insert and each removal looks at for links to removed nodes.
 static const u32 SWEEP_NODES = 16;
 
+// Centroids of a subvector: a code of product quantization is a byte.
+static const u32 CENTROIDS = 256;
+static const u32 ROTATION_ROUNDS = 4;
+
+// Originals that lie outside and were asked for last; linking by them asks for the same again and again.
+static const u32 WINDOWS = 1024;
+
 static const u32 NONE = 0xffffffffu;
 
 enum Metric { COSINE = 0, DOT = 1, EUCLIDEAN = 2 };
+
+// What a node keeps of its vector to be compared by: see codes.h.
+enum Codes { INT8 = 0, FLOAT16 = 1, BITS4 = 2, BITS2 = 3, BITS1 = 4, PRODUCT = 5 };
 
 // What a call answers instead of a count or a slot. The texts are in src/memory/index/kernel.ts.
 enum Failure {

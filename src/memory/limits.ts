@@ -72,7 +72,18 @@ export const CHECKSUM_BUCKETS = 256;
 export const MODEL_TOKENS_MAX = 128;
 /** Characters of a text that are tokenized at all; 128 tokens are never longer in practice. */
 export const TOKENIZED_CHARACTERS_MAX = 8192;
-/** Texts that may wait for the worker. */
+/** Padding that a text may get to be computed with others: alone it costs as much as so many tokens. */
+export const PADDING_TOKENS_MAX = 16;
+/**
+ * Texts that a worker is given at once, and their characters, about 128 tokens: more at a time is not
+ * faster, and a text that somebody waits for waits for one batch.
+ */
+export const WORKER_BATCH_TEXTS_MAX = 16;
+export const WORKER_BATCH_CHARACTERS_MAX = 640;
+/** Most workers of an embedder, and most threads of each. */
+export const EMBEDDING_WORKERS_MAX = 64;
+export const EMBEDDING_THREADS_MAX = 64;
+/** Texts that may wait for the workers. */
 export const QUEUED_TEXTS_MAX = 10_000;
 /** Texts whose vector is remembered. */
 export const CACHED_TEXTS_MAX = 1000;

@@ -3,6 +3,7 @@ import { vectorFilesBench } from '../../bench/vector-files.js';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
+import { embeddingsBench } from '../../bench/embeddings.js';
 import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
@@ -149,6 +150,18 @@ describe('the benches measure, in small,', () => {
     expect(counts.filter((count) => count === 100)).toHaveLength(10);
   });
 
+  it('embeddings: vectors that depend neither on the batch nor on the runtime', async () => {
+    const result = await runBench(embeddingsBench(2), 1);
+    const times = [10, 100].flatMap((words) => [`alone-${words}-words`, `together-${words}-words`]);
+    const isNodeHere = result.absent.length === 0;
+    expectMeasured(result, {
+      web: [...times, 'batching'],
+      ...(isNodeHere ? { node: [...times, 'agreement', 'batching'] } : {}),
+    });
+    for (const { metric, median } of result.rows) {
+      if (metric === 'agreement' || metric === 'batching') expect(median).toBeGreaterThan(0.9999);
+    }
+  });
   it('vector-files: snapshots, memory and turns of the event loop', async () => {
     const size = { vectors: 3000, manyVectors: 3000, engineVectors: 3000, batches: 4 };
     const { rows } = await runBench(vectorFilesBench(size), 1);

@@ -22,3 +22,6 @@ export const COMPONENT_CHARACTERS_MAX = 32;
 export const ANSWER_OVERHEAD_BYTES_MAX = 64 * 1024;
 /** Characters of a service's own complaint that an error repeats. */
 export const COMPLAINT_CHARACTERS_MAX = 300;
+
+/** Rounds of `embedAll` under way at a time, when the options do not say. */
+export const ROUNDS_UNDER_WAY = 4;

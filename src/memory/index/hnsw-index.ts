@@ -1,6 +1,8 @@
 /** Nearest vectors by name: names and slots, checks of what the caller gives, snapshots. */
 import { isOperational, MemoryError } from '../errors.js';
 import { NAME_CHARACTERS_MAX, VECTOR_DIMENSIONS_MAX } from '../limits.js';
+import { Codebook } from './codebook.js';
+import { areCodes, CODE_NAMES, rescoreDefault, type Codes } from './codes.js';
 import {
   checked,
   describeKernel,
@@ -18,6 +20,7 @@ import {
   NEIGHBOURS_MAX,
   QUERIES_MAX,
   LINK_SLICE_MS,
+  RESCORE_MAX,
   SEARCH_BREADTH_DEFAULT,
   THREADS_MAX,
 } from './limits.js';
@@ -35,6 +38,11 @@ export interface HnswOptions {
   /** efConstruction: candidates of an insertion, from M to 4,096, 200 unless given. */
   readonly buildBreadth?: number;
   /**
+   * What is kept of each vector to be compared by: `int8` unless given, `float16`, `rabitq4`, `rabitq2`,
+   * `rabitq1`, or a codebook of `trainCodebook`. docs/quantisation.md has what each costs and finds.
+   */
+  readonly codes?: Codes;
+  /**
    * A folder for a file without a name, where the float32 originals go instead of memory; they are
    * searched by way of the codes, which stay in memory. Where it cannot be made they are in memory.
    */
@@ -46,6 +54,12 @@ export interface HnswSearchOptions {
   readonly limit: number;
   /** efSearch: candidates of the search, up to 4,096, 50 unless given. At least `limit` are used. */
   readonly breadth?: number;
+  /**
+   * Candidates for each hit that are compared again by their originals, up to 4,096; 2 of int8 and
+   * float16 unless given, more of narrower codes. The search has at least as many candidates, but of int8
+   * only where this is given. 0 compares none: then scores are those of the codes.
+   */
+  readonly rescore?: number;
   /** Compares the originals of all vectors instead of walking the graph. */
   readonly exact?: boolean;
   /** A bit a slot, lowest first, of those that may be found: see `HnswIndex.filter`. */
@@ -82,6 +96,7 @@ function checkNumber(what: string, value: number, least: number, most: number): 
 function kernelSettings(options: HnswOptions): KernelSettings {
   const { dimensions, metric = 'cosine' } = options;
   const { neighbours = NEIGHBOURS_DEFAULT, buildBreadth = BUILD_BREADTH_DEFAULT } = options;
+  const { codes = 'int8' } = options;
   if (!METRICS.includes(metric)) {
     const names = METRICS.join(', ');
     throw new MemoryError('invalid', `there is no metric ${String(metric)}; there are ${names}`);
@@ -89,11 +104,28 @@ function kernelSettings(options: HnswOptions): KernelSettings {
   checkNumber('the number of dimensions', dimensions, 1, VECTOR_DIMENSIONS_MAX);
   checkNumber('the number of neighbours', neighbours, 2, NEIGHBOURS_MAX);
   checkNumber('the breadth of insertions', buildBreadth, neighbours, BREADTH_MAX);
-  return { dimensions, metric, neighbours, breadth: buildBreadth };
+  checkCodes(codes, dimensions, metric);
+  return { dimensions, metric, neighbours, breadth: buildBreadth, codes };
+}
+
+function checkCodes(codes: Codes, dimensions: number, metric: Metric): void {
+  if (!areCodes(codes)) {
+    const names = CODE_NAMES.filter((name) => name !== 'product').join(', ');
+    const given = typeof codes === 'string' ? codes : typeof codes;
+    throw new MemoryError('invalid', `there are no codes ${given}; there are ${names}, codebooks`);
+  }
+  if (!(codes instanceof Codebook)) return;
+  if (codes.dimensions !== dimensions || codes.metric !== metric) {
+    throw new MemoryError(
+      'invalid',
+      `the codebook was trained for ${codes.dimensions} dimensions and ${codes.metric}, ` +
+        `the index is of ${dimensions} and ${metric}; train one for it`,
+    );
+  }
 }
 
 /**
- * An approximate index by HNSW over int8 codes, whose best results are compared again by their
+ * An approximate index by HNSW over codes, whose best results are compared again by their
  * float32 originals. A vector is found as soon as it was put; `link` brings it into the graph.
  */
 export class HnswIndex {
@@ -180,10 +212,13 @@ export class HnswIndex {
     return true;
   }
 
-  /** Links up to so many vectors that were put. Answers how many are left. */
+  /**
+   * Links up to so many vectors that were put. Answers how many are left. Of narrow codes throws
+   * `damaged` where an original in the file of the snapshot is not what was saved.
+   */
   link(vectors: number): number {
     this.#checkIdle();
-    return this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff));
+    return checked(this.#kernel.link(checkNumber('the number to link', vectors, 0, 0xffffffff)));
   }
 
   /**
@@ -274,9 +309,12 @@ export class HnswIndex {
     const slots = new Uint32Array(count * limit);
     const scores = new Float64Array(count * limit);
     const counts = new Uint32Array(count);
-    const walked = exact ? 0 : breadth;
+    const rescored = this.#rescored(limit, options.rescore);
+    const isWidened = options.rescore !== undefined || this.settings.codes !== 'int8';
+    const walked = exact ? 0 : Math.max(breadth, isWidened ? rescored : 0);
+    const allowed = filter ?? null;
     checked(
-      this.#kernel.search(queries, count, limit, walked, filter ?? null, slots, scores, counts),
+      this.#kernel.search(queries, count, limit, walked, rescored, allowed, slots, scores, counts),
     );
     return Array.from(counts, (found, query) => {
       const hits: HnswHit[] = [];
@@ -286,6 +324,14 @@ export class HnswIndex {
       }
       return orderLevelScores(hits);
     });
+  }
+
+  /** How many candidates are compared by their originals, 0 for none. */
+  #rescored(limit: number, rescore = rescoreDefault(this.settings.codes)): number {
+    checkNumber('the number to rescore for a hit', rescore, 0, RESCORE_MAX);
+    if (rescore === 0) return 0;
+    // A few hits more than wanted cost little and put right what rounding put behind them.
+    return Math.min(BREADTH_MAX, Math.max(limit * rescore, limit + 16));
   }
 
   /** Frees the memory. Nothing else may follow. */

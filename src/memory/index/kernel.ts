@@ -3,11 +3,13 @@
  * three take the same calls, give the same neighbours to the last bit, and write the same bytes.
  */
 import { MemoryError, type MemoryErrorCode } from '../errors.js';
+import { Codebook } from './codebook.js';
+import { CODE_NAMES, codeNameOf, type Codes } from './codes.js';
 import type { OpenFile } from './open-file.js';
 import { COMPONENT_MAX, SLOTS_MAX } from './limits.js';
+import { METRICS, type Metric } from './metric.js';
 
-export const METRICS = ['cosine', 'dot', 'euclidean'] as const;
-export type Metric = (typeof METRICS)[number];
+export { METRICS, type Metric } from './metric.js';
 
 /** What an index is made with; none of it changes later. */
 export interface KernelSettings {
@@ -18,6 +20,17 @@ export interface KernelSettings {
   readonly neighbours: number;
   /** efConstruction of HNSW. */
   readonly breadth: number;
+  readonly codes: Codes;
+}
+
+/** Settings as the addon and WebAssembly take them. */
+export function settingNumbers(
+  settings: KernelSettings,
+): [number, number, number, number, number, number] {
+  const { dimensions, metric, neighbours, breadth, codes } = settings;
+  const kind = CODE_NAMES.indexOf(codeNameOf(codes));
+  const subvectors = codes instanceof Codebook ? codes.subvectors : 0;
+  return [dimensions, METRICS.indexOf(metric), neighbours, breadth, kind, subvectors];
 }
 
 /** Parts of an index as they are written to a file. */
@@ -52,9 +65,12 @@ export interface Kernel {
   linkBatch(threads: number): Promise<number> | null;
   remove(slot: number): number;
   vector(slot: number, out: Float32Array): number;
+  /** Product codes of vectors one behind the other, a byte a subvector. Nothing is stored. */
+  encode(values: Float32Array, count: number, out: Uint8Array): number;
   /**
-   * The `k` best of each query, best first; `breadth` 0 compares the originals of all. A filter has a
-   * bit a slot, lowest bit first; null allows all. Writes `k` places a query, and the places used.
+   * The `k` best of each query, best first; `breadth` 0 compares the originals of all. Of the
+   * candidates `rescored`, at least `k`, are compared by their originals; 0 leaves the scores that
+   * the codes give. A filter has a bit a slot, lowest bit first; null allows all. Writes `k` places a query, and the places used.
    * Scores: inner product, or the squared distance with a minus.
    */
   search(
@@ -62,6 +78,7 @@ export interface Kernel {
     queryCount: number,
     k: number,
     breadth: number,
+    rescored: number,
     filter: Uint8Array | null,
     slots: Uint32Array,
     scores: Float64Array,
@@ -104,6 +121,7 @@ const DESCRIPTION = [
   'blockBytes',
   'originalBytes',
   'rowBytes',
+  'codeBytes',
   'bytesLow',
   'bytesHigh',
   'isImporting',

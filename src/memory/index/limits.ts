@@ -15,6 +15,21 @@ export const SLOTS_MAX = 4_194_304;
 export const COMPONENT_MAX = 1e15;
 /** Below this a largest component has no usable reciprocal in float32. */
 export const SCALE_MIN = Math.fround(1e-30);
+/** Centroids of a subvector: a code of product quantization is a byte. */
+export const CENTROIDS = 256;
+/** Rounds of Lloyd's algorithm, and vectors that it looks at. */
+export const TRAINING_ROUNDS_DEFAULT = 12;
+export const TRAINING_ROUNDS_MAX = 100;
+export const TRAINING_SAMPLES_DEFAULT = 16_384;
+export const TRAINING_SAMPLES_MAX = 100_000;
+/** Work between two returns to the event loop: a few milliseconds in plain JavaScript. */
+export const TRAINING_STEP_MULTIPLICATIONS = 1_000_000;
+/** Originals that lie outside and were asked for last. */
+export const WINDOWS = 1024;
+/** Rounds of the rotation that comes before codes of 4, 2 and 1 bit. */
+export const ROTATION_ROUNDS = 4;
+/** Most candidates for each hit that are compared by their originals. */
+export const RESCORE_MAX = 4096;
 /** Nodes that each insert and each removal looks at for links to removed nodes. */
 export const SWEEP_NODES = 16;
 /** Queries of one search call. */

@@ -1,8 +1,10 @@
 /** The kernel as a Node addon, where the install step could build it. */
 import { createRequire } from 'node:module';
+import { Codebook } from './codebook.js';
 import {
-  METRICS,
+  checked,
   PART,
+  settingNumbers,
   type ImportedFile,
   type Kernel,
   type KernelSettings,
@@ -14,7 +16,9 @@ import type { OpenFile } from './open-file.js';
 type Handle = object;
 
 export interface Addon {
-  create(dimensions: number, metric: number, neighbours: number, breadth: number): Handle | null;
+  create(...settings: ReturnType<typeof settingNumbers>): Handle | null;
+  setCodebook(handle: Handle, centroids: Float32Array): number;
+  encode(handle: Handle, values: Float32Array, count: number, out: Uint8Array): number;
   destroy(handle: Handle): void;
   add(handle: Handle, values: Float32Array, key: number): number;
   link(handle: Handle, nodes: number): number;
@@ -55,9 +59,16 @@ export class NativeKernel implements Kernel {
   }
 
   static create(addon: Addon, settings: KernelSettings): NativeKernel | undefined {
-    const { dimensions, metric, neighbours, breadth } = settings;
-    const handle = addon.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
-    return handle === null ? undefined : new NativeKernel(addon, handle);
+    const handle = addon.create(...settingNumbers(settings));
+    if (handle === null) return undefined;
+    if (settings.codes instanceof Codebook) {
+      checked(addon.setCodebook(handle, settings.codes.centroids));
+    }
+    return new NativeKernel(addon, handle);
+  }
+
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    return this.#addon.encode(this.#handle, values, count, out);
   }
 
   add(values: Float32Array, key: number): number {

@@ -3,6 +3,8 @@ import { rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MemoryError, translateError } from '../errors.js';
 import { type Piece, putInPlace, replaceFile } from '../replace-file.js';
+import { Codebook } from './codebook.js';
+import { codeNameOf } from './codes.js';
 import type { HnswIndex } from './hnsw-index.js';
 import { checked, describeKernel, PART, type Part } from './kernel.js';
 import {
@@ -71,6 +73,8 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
   const { kernel, ids } = index.parts();
   const description = describeKernel(kernel);
   const { slotCount, rowCount, entry, topLevel } = description;
+  const { codes } = index.settings;
+  const bookBytes = codes instanceof Codebook ? codes.encode() : Buffer.alloc(0);
   const base = {
     settings: index.settings,
     slotCount,
@@ -79,15 +83,16 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
     topLevel,
     labelBytes: labelBytes.length,
     idsBytes: ids.encodedBytes(slotCount),
-    codes: 'int8',
-    codebookBytes: 0,
+    codes: codeNameOf(codes),
+    codebookBytes: bookBytes.length,
   } as const;
   const { sections } = layOut(base, description);
   yield { start: sections.label.start, bytes: labelBytes };
+  yield { start: sections.codebook.start, bytes: bookBytes };
   const checksums = {
     label: kernel.checksum(labelBytes, 0),
     ids: 0,
-    codebook: kernel.checksum(NOTHING, 0),
+    codebook: kernel.checksum(bookBytes, 0),
     rows: 0,
     sums: 0,
     blocks: 0,
@@ -115,7 +120,6 @@ function* snapshotPieces(index: HnswIndex, label: string, path: string): Generat
   yield { start: 0, bytes: encodeHeader({ ...base, checksums }, kernel) };
 }
 
-const NOTHING = new Uint8Array(0);
 const SUM_BYTES = 4;
 
 function originalsAtOnce(originalBytes: number): number {

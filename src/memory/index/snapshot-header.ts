@@ -6,7 +6,7 @@
  *    12  dimensions  16 metric  20 neighbours  24 breadth
  *    28  slots  32 rows  36 entry  40 top level
  *    44  bytes of the label  48 bytes of the ids
- *    52  kind of the codes: 0, int8  56 bytes of the codebook
+ *    52  kind of the codes, as in codes.ts  56 bytes of the codebook, 0 but for product codes
  *    60  XXH32 of label, ids, codebook, rows, sums, blocks
  *    84  zeros  252  XXH32 of the 252 bytes before
  *
@@ -18,6 +18,8 @@
  * 124 that of the 124 bytes before; sections in that order from multiples of 64 bytes on.
  */
 import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
+import { codebookBytes } from './codebook.js';
+import { CODE_NAMES, type CodeName } from './codes.js';
 import { METRICS, type Kernel, type KernelSettings } from './kernel.js';
 import { BREADTH_MAX, LABEL_BYTES_MAX, NEIGHBOURS_MAX, SLOTS_MAX } from './limits.js';
 
@@ -60,20 +62,17 @@ const VERSIONS: Readonly<Record<number, Version>> = {
   },
 };
 
-/** Kinds of codes, by the word in the header. */
-const CODES = ['int8'] as const;
-type Codes = (typeof CODES)[number];
-
 export interface SnapshotHeader {
   readonly version: number;
-  readonly settings: KernelSettings;
+  /** What the codes are is said by `codes` and the codebook. */
+  readonly settings: Omit<KernelSettings, 'codes'>;
   readonly slotCount: number;
   readonly rowCount: number;
   readonly entry: number;
   readonly topLevel: number;
   readonly labelBytes: number;
   readonly idsBytes: number;
-  readonly codes: Codes;
+  readonly codes: CodeName;
   readonly codebookBytes: number;
   readonly checksums: Checksums;
 }
@@ -105,7 +104,7 @@ export function encodeHeader(header: Omit<SnapshotHeader, 'version'>, kernel: Ke
     header.topLevel,
     header.labelBytes,
     header.idsBytes,
-    CODES.indexOf(header.codes),
+    CODE_NAMES.indexOf(header.codes),
     header.codebookBytes,
     ...VERSIONS[SNAPSHOT_VERSION]!.summed.map((section) => checksums[section] ?? 0),
   ];
@@ -133,8 +132,8 @@ export function decodeHeader(
   const checkedBytes = format.headerBytes - SUM_BYTES;
   if (checksum(bytes.subarray(0, checkedBytes)) !== word(checkedBytes)) return 'damaged';
   const metric = METRICS[word(16)];
-  const codes = version === 1 ? 'int8' : CODES[word(52)];
-  const codebookBytes = version === 1 ? 0 : word(56);
+  const codes = version === 1 ? 'int8' : CODE_NAMES[word(52)];
+  const bookBytes = version === 1 ? 0 : word(56);
   const [dimensions, neighbours, breadth] = [word(12), word(20), word(24)];
   const [slotCount, rowCount, labelBytes] = [word(28), word(32), word(44)];
   const isSound =
@@ -145,8 +144,7 @@ export function decodeHeader(
     rowCount <= SLOTS_MAX &&
     labelBytes <= LABEL_BYTES_MAX;
   if (metric === undefined || codes === undefined || !isSound) return 'damaged';
-  // Int8 codes have no codebook.
-  if (codebookBytes !== 0) return 'damaged';
+  if (bookBytes !== (codes === 'product' ? codebookBytes(dimensions) : 0)) return 'damaged';
   const sums = format.summed.map((section, at) => [section, word(format.sumsAt + at * WORD_BYTES)]);
   return {
     version,
@@ -158,7 +156,7 @@ export function decodeHeader(
     labelBytes,
     idsBytes: word(48),
     codes,
-    codebookBytes,
+    codebookBytes: bookBytes,
     checksums: Object.fromEntries(sums) as Checksums,
   };
 }

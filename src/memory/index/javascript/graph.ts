@@ -3,7 +3,7 @@ import { FAILURE, NONE } from '../kernel.js';
 import { SWEEP_NODES } from '../limits.js';
 import { clearBit, hasBit, setBit, STATE, type Arena } from './arena.js';
 import { dropFarthest, dropNearest, pushFarthest, pushNearest } from './heaps.js';
-import { addTwin, hasSameCodes, nextTwinOf, parkTwins, removeTwin } from './twins.js';
+import { addTwin, isTwin, nextTwinOf, parkTwins, removeTwin } from './twins.js';
 
 /** Links of a node on a level: an array, where they begin in it, and how many. */
 interface Links {
@@ -214,12 +214,12 @@ function searchNodes(x: Arena, slot: number, from: number, breadth: number, leve
   }
 }
 
-/** A node of the graph with the same codes, or NONE. Looks at the few nearest only. */
+/** A node of the graph to be the twin of, or NONE. Looks at the few nearest only. */
 function findTwin(x: Arena, slot: number): number {
   searchNodes(x, slot, descend(x, slot, 0), x.neighbours, 0);
   for (let i = 0; i < x.results.count; i += 1) {
     const other = x.results.slots[i]!;
-    if (hasSameCodes(x, slot, other)) return other;
+    if (isTwin(x, slot, other)) return other;
   }
   return NONE;
 }

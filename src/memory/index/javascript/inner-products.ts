@@ -43,10 +43,49 @@ export function squaredDistance(
       lanes[j] = lanes[j]! + gap * gap;
     }
   }
-  for (let width = 8; width > 0; width >>= 1) {
-    for (let j = 0; j < width; j += 1) lanes[j] = lanes[j]! + lanes[j + width]!;
+  return addLanes(lanes);
+}
+
+const sums = new Float32Array(32);
+
+/** Thirty-two sums in float32, added in halves: `dotFloats` of native/distance.h. */
+export function dotFloats(values: Float32Array, a: number, b: number, floats: number): number {
+  sums.fill(0);
+  for (let i = 0; i < floats; i += 16) {
+    const row = i % 32;
+    for (let j = 0; j < 16; j += 1) {
+      const product = Math.fround(values[a + i + j]! * values[b + i + j]!);
+      sums[row + j] = sums[row + j]! + product;
+    }
   }
-  return lanes[0]!;
+  return addFloatLanes(sums);
+}
+
+export function squaredGaps(values: Float32Array, a: number, b: number, floats: number): number {
+  sums.fill(0);
+  for (let i = 0; i < floats; i += 16) {
+    const row = i % 32;
+    for (let j = 0; j < 16; j += 1) {
+      const gap = Math.fround(values[a + i + j]! - values[b + i + j]!);
+      sums[row + j] = sums[row + j]! + Math.fround(gap * gap);
+    }
+  }
+  return addFloatLanes(sums);
+}
+
+export function addFloatLanes(lane: Float32Array): number {
+  for (let width = 16; width > 0; width >>= 1) {
+    for (let j = 0; j < width; j += 1) lane[j] = lane[j]! + lane[j + width]!;
+  }
+  return lane[0]!;
+}
+
+/** Sixteen sums, added in halves. */
+export function addLanes(lane: Float64Array): number {
+  for (let width = 8; width > 0; width >>= 1) {
+    for (let j = 0; j < width; j += 1) lane[j] = lane[j]! + lane[j + width]!;
+  }
+  return lane[0]!;
 }
 
 /** Codes in whole numbers; `bytes` is a multiple of 64. */

@@ -15,6 +15,7 @@ import { Arena, STATE } from './arena.js';
 import { linkPending, removeVector } from './graph.js';
 import { beginImport, checkImport, finishImport, readPart, sumPart, writePart } from './parts.js';
 import { searchBatch } from './search.js';
+import { addVector, encodeVectors } from './store.js';
 import { xxh32 } from './xxhash.js';
 
 export class JavaScriptKernel implements Kernel {
@@ -26,11 +27,14 @@ export class JavaScriptKernel implements Kernel {
 
   add(values: Float32Array, key: number): number {
     const x = this.#arena;
-    return this.#refuses([], values, x.dimensions) ? FAILURE.outOfRange : x.add(values, key);
+    return this.#refuses([], values, x.dimensions) ? FAILURE.outOfRange : addVector(x, values, key);
   }
 
   link(nodes: number): number {
-    return this.#refuses([nodes]) ? FAILURE.outOfRange : linkPending(this.#arena, nodes);
+    const x = this.#arena;
+    if (this.#refuses([nodes])) return FAILURE.outOfRange;
+    const left = linkPending(x, nodes);
+    return x.isDamaged ? FAILURE.damaged : left;
   }
 
   /** There is one thread. */
@@ -39,7 +43,10 @@ export class JavaScriptKernel implements Kernel {
   }
 
   remove(slot: number): number {
-    return this.#refuses([slot]) ? FAILURE.outOfRange : removeVector(this.#arena, slot);
+    const x = this.#arena;
+    if (this.#refuses([slot])) return FAILURE.outOfRange;
+    const result = removeVector(x, slot);
+    return x.isDamaged ? FAILURE.damaged : result;
   }
 
   vector(slot: number, out: Float32Array): number {
@@ -53,10 +60,16 @@ export class JavaScriptKernel implements Kernel {
     return 0;
   }
 
+  encode(values: Float32Array, count: number, out: Uint8Array): number {
+    const x = this.#arena;
+    if (this.#refuses([count], values, count * x.dimensions)) return FAILURE.outOfRange;
+    return encodeVectors(x, values, count, out);
+  }
+
   search(...search: Parameters<Kernel['search']>): number {
     const x = this.#arena;
-    const [queries, queryCount, k, breadth] = search;
-    if (this.#refuses([queryCount, k, breadth], queries, queryCount * x.dimensions)) {
+    const [queries, queryCount, k, breadth, rescored] = search;
+    if (this.#refuses([queryCount, k, breadth, rescored], queries, queryCount * x.dimensions)) {
       return FAILURE.outOfRange;
     }
     return searchBatch(x, ...search);
@@ -82,6 +95,7 @@ export class JavaScriptKernel implements Kernel {
       blockBytes: x.strideBytes,
       originalBytes: x.floats * 4,
       rowBytes: x.rowWords * 4,
+      codeBytes: x.codeBytes,
       bytesLow: bytes % 0x1_0000_0000,
       bytesHigh: Math.floor(bytes / 0x1_0000_0000),
       isImporting: Number(x.isImporting),

@@ -2,6 +2,7 @@
 import { FAILURE, NONE, PART, type Part } from '../kernel.js';
 import { LEVEL_MAX, SLOTS_MAX } from '../limits.js';
 import { setBit, hasBit, STATE, type Arena } from './arena.js';
+import { sumOfBytes } from './store.js';
 import { addTwin, nodeOfTwin } from './twins.js';
 import { xxh32 } from './xxhash.js';
 
@@ -132,14 +133,23 @@ function hasSoundNumbers(x: Arena, slot: number): boolean {
   for (let i = 0; x.sums.length === 0 && i < x.floats; i += 1) {
     if (!Number.isFinite(x.originals[original + i])) return false;
   }
+  const start = (slot + 1) * x.strideBytes;
+  const block = x.bytes.subarray(start, start + x.codeBytes);
+  if (x.narrow?.areSound(block) === false) return false;
+  const sum = x.narrow === null ? sumOfLanes(x, slot) : sumOfBytes(block);
+  return sum === x.signed[header + 2];
+}
+
+/** Undefined where a code is out of range. */
+function sumOfLanes(x: Arena, slot: number): number | undefined {
   const block = (slot + 1) * x.strideBytes;
   let sum = 0;
   for (let i = 0; i < x.codeBytes; i += 1) {
     const code = x.codes[block + i]!;
-    if (code === -128) return false;
+    if (code === -128) return undefined;
     sum += code;
   }
-  return sum === x.signed[header + 2];
+  return sum;
 }
 
 function hasSoundNode(x: Arena, slot: number): boolean {

@@ -4,6 +4,7 @@ import { BREADTH_MAX } from '../limits.js';
 import { hasBit, QUERY, type Arena } from './arena.js';
 import { descend, offerResult, searchLevel } from './graph.js';
 import { dropFarthest } from './heaps.js';
+import { readQuery } from './store.js';
 
 /** The linked slots that the filter allows, in x.allowedBits. Answers how many. */
 function applyFilter(x: Arena, filter: Uint8Array): number {
@@ -62,10 +63,15 @@ function rankOne(x: Arena, slot: number, k: number): boolean {
   return true;
 }
 
-/** Both answer 0 or a failure. */
-function rankResults(x: Arena, k: number): number {
-  const { results } = x;
-  const rescored = Math.max(2 * k, k + 16);
+/** This and the next answer 0 or a failure. */
+function rankResults(x: Arena, k: number, rescored: number): number {
+  const { results, ranked } = x;
+  if (rescored === 0) {
+    for (let i = 0; i < results.count; i += 1) {
+      ranked.offer(k, -results.distances[i]!, results.slots[i]!);
+    }
+    return 0;
+  }
   while (results.count > rescored) dropFarthest(results);
   for (let i = 0; i < results.count; i += 1) {
     if (!rankOne(x, results.slots[i]!, k)) return FAILURE.damaged;
@@ -91,6 +97,7 @@ export function searchBatch(
   queryCount: number,
   k: number,
   breadth: number,
+  rescored: number,
   filter: Uint8Array | null,
   slots: Uint32Array,
   scores: Float64Array,
@@ -98,17 +105,18 @@ export function searchBatch(
 ): number {
   if (!(k >= 1 && k <= BREADTH_MAX && breadth >= 0 && breadth <= BREADTH_MAX))
     return FAILURE.outOfRange;
+  if (!(rescored >= 0 && rescored <= BREADTH_MAX)) return FAILURE.outOfRange;
   const { ranked } = x;
   const allowed = filter === null ? 0 : applyFilter(x, filter);
   for (let i = 0; i < queryCount; i += 1) {
-    let failure = x.prepare(queries, i * x.dimensions);
+    let failure = readQuery(x, queries, i * x.dimensions);
     if (failure !== 0) return failure;
     ranked.count = 0;
     if (breadth === 0) {
       failure = rankExactly(x, filter, k);
     } else {
       searchCodes(x, filter, allowed, Math.max(breadth, k));
-      failure = rankResults(x, k);
+      failure = rankResults(x, k, rescored === 0 ? 0 : Math.max(rescored, k));
     }
     if (failure !== 0) return failure;
     counts[i] = ranked.count;

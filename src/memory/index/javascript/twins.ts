@@ -1,4 +1,4 @@
-/** Nodes with the same codes, as native/twins.h keeps them: one in the graph, the others in a chain. */
+/** Nodes that cannot be told apart, as native/twins.h keeps them: one in the graph, the others in a chain. */
 import { NONE } from '../kernel.js';
 import { clearBit, setBit, STATE, type Arena } from './arena.js';
 
@@ -7,8 +7,9 @@ const NEXT = 0;
 const BEFORE = 1;
 const NODE = 2;
 
-/** The codes and, behind them, scale and squares: then every distance is the same. */
-export function hasSameCodes(x: Arena, a: number, b: number): boolean {
+/** Of int8 the codes and, behind them, scale and squares; of narrow codes the originals. */
+export function isTwin(x: Arena, a: number, b: number): boolean {
+  if (x.narrow !== null) return x.hasSameOriginal(a, b);
   const startA = (a + 1) * x.strideWords;
   const startB = (b + 1) * x.strideWords;
   for (let i = 0; i < x.headerWord + 2; i += 1) {

@@ -106,6 +106,46 @@ describe('embedding many texts', () => {
     expect(told).toEqual([2, 4, 5].map((done) => ({ done, total: 5 })));
   });
 
+  it('keeps some rounds under way and no more, and their vectors in order', async () => {
+    let waiting = 0;
+    let most = 0;
+    const embedder = {
+      model,
+      dimensions: 1,
+      embed: async (texts: readonly string[]) => {
+        waiting += texts.length;
+        most = Math.max(most, waiting);
+        // Later rounds answer first.
+        await new Promise((resolve) => setTimeout(resolve, 20 - Number(texts[0]) / 10));
+        waiting -= texts.length;
+        return texts.map((text) => Float32Array.of(Number(text)));
+      },
+      close: async () => undefined,
+    };
+    const texts = Array.from({ length: 100 }, (_, at) => String(at));
+    const vectors = await embedAll(embedder, texts, { roundTexts: 5, roundsUnderWay: 3 });
+    expect(vectors.map(([value]) => value)).toEqual([...texts.keys()]);
+    expect(most).toBe(15);
+  });
+
+  it('takes no further round after one that failed', async () => {
+    const asked: string[] = [];
+    const embedder = createEmbedder({
+      model,
+      dimensions: 1,
+      embed: async (texts) => {
+        asked.push(...texts);
+        if (texts.includes('3')) throw new Error('refused');
+        return texts.map(() => [1]);
+      },
+    });
+    const texts = Array.from({ length: 100 }, (_, at) => String(at));
+    const all = embedAll(embedder, texts, { roundTexts: 1, roundsUnderWay: 2 });
+    await expect(all).rejects.toThrow('refused');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked.length).toBeLessThan(10);
+  });
+
   it('ends when it is told to', async () => {
     const abort = new AbortController();
     const all = embedAll(embedder, ['0', '1', '2'], {

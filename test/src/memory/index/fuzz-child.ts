@@ -1,6 +1,8 @@
 /** A process that calls a kernel with random arguments: fuzz-child.js RUNG INSTRUCTIONS SEED. */
 import { tmpdir } from 'node:os';
 import { createKernel, RUNG_VARIABLE } from '../../../../src/memory/index/rung.js';
+import { Codebook } from '../../../../src/memory/index/codebook.js';
+import type { Codes } from '../../../../src/memory/index/codes.js';
 import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
 import { OpenFile } from '../../../../src/memory/index/open-file.js';
 import type { Kernel } from '../../../../src/memory/index/kernel.js';
@@ -71,6 +73,7 @@ const CALLS_WITH: readonly (readonly [keyof Kernel, () => unknown[]])[] = [
   ['add', () => [floats(), number()]],
   ['link', () => [number()]],
   ['remove', () => [number()]],
+  ['encode', () => [floats(), random.pick([1, 1, 2, number()]), bytes()]],
   ['vector', () => [number(), floats()]],
   [
     'search',
@@ -78,6 +81,7 @@ const CALLS_WITH: readonly (readonly [keyof Kernel, () => unknown[]])[] = [
       floats(),
       random.pick([1, 1, 2, number()]),
       random.pick([1, 5, number()]),
+      random.pick([0, 10, number()]),
       random.pick([0, 10, number()]),
       random.pick([null, null, bytes()]),
       new Uint32Array(random.pick([0, 5, 64])),
@@ -103,12 +107,17 @@ const CALLS_WITH: readonly (readonly [keyof Kernel, () => unknown[]])[] = [
   ['checksum', () => [bytes(), number()]],
 ];
 
+const codebook = new Codebook(
+  { dimensions: DIMENSIONS, subvectors: 3, metric: 'dot' },
+  Float32Array.from({ length: DIMENSIONS * 256 }, (_, at) => (at % 17) - 8),
+);
 let kernel = make();
 let answers = 0;
 let refusals = 0;
 
 function make(): Kernel {
-  return createKernel({ dimensions: DIMENSIONS, metric: 'dot', neighbours: 4, breadth: 20 });
+  const codes = random.pick<Codes>(['int8', 'float16', 'rabitq4', 'rabitq1', codebook]);
+  return createKernel({ dimensions: DIMENSIONS, metric: 'dot', neighbours: 4, breadth: 20, codes });
 }
 
 for (let call = 0; call < CALLS; call += 1) {

@@ -290,7 +290,13 @@ function gapsOf(file: Buffer): Set<number> {
 
 function headerOf(file: Buffer): SnapshotHeader {
   // The checksum does not depend on the settings.
-  const kernel = createKernel({ dimensions: 3, metric: 'euclidean', neighbours: 2, breadth: 8 });
+  const kernel = createKernel({
+    dimensions: 3,
+    metric: 'euclidean',
+    neighbours: 2,
+    breadth: 8,
+    codes: 'int8',
+  });
   const head = decodeHeader(file.subarray(0, HEADER_BYTES), (bytes) => kernel.checksum(bytes, 0));
   kernel.destroy();
   if (typeof head === 'string') throw new Error(`the header is ${head}`);
@@ -299,7 +305,7 @@ function headerOf(file: Buffer): SnapshotHeader {
 
 function sectionsOf(file: Buffer): BySection<{ start: number; bytes: number }> {
   const head = headerOf(file);
-  const kernel = createKernel(head.settings);
+  const kernel = createKernel({ ...head.settings, codes: 'int8' });
   const { sections } = layOut(head, describeKernel(kernel), head.version);
   kernel.destroy();
   return sections;
@@ -309,7 +315,7 @@ function sectionsOf(file: Buffer): BySection<{ start: number; bytes: number }> {
 function sign(file: Buffer, entry: number | undefined): Buffer {
   const head = headerOf(goldenV2);
   const sections = sectionsOf(goldenV2);
-  const kernel = createKernel(head.settings);
+  const kernel = createKernel({ ...head.settings, codes: 'int8' });
   const sum = (section: Section): number => {
     const { start, bytes } = sections[section];
     return kernel.checksum(file.subarray(start, start + bytes), 0);
