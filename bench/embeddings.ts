@@ -2,6 +2,7 @@ import type { MiniLmEmbedder } from '../src/memory/index.js';
 import { cosine } from '../src/memory/vector-bytes.js';
 import { absentRuntimes, cpuMilliseconds, loadEmbedder, RUNTIMES } from './embeddings/runtimes.js';
 import type { Bench, Measurements } from './harness.js';
+import { growthSince, resident } from './vectors/resident.js';
 
 const lengths = [10, 100];
 /** Texts of a round of each kind. */
@@ -12,14 +13,16 @@ const WORDS = (
 ).split(' ');
 
 /**
- * Milliseconds of processor time a text of 10 and 100 words, one at a time and handed over at once, by
- * each runtime in one worker; `agreement` is the least cosine between the vectors of a text by this
- * runtime and by WebAssembly, `batching` the least between its vector alone and with others.
+ * What the process grows by when the model is loaded, in one worker for each runtime; milliseconds of
+ * processor time a text of 10 and 100 words, one at a time and handed over at once; `agreement` is the
+ * least cosine between the vectors of a text by this runtime and by WebAssembly, `batching` the least
+ * between its vector alone and with others.
  */
 export function embeddingsBench(textsPerRound = textsUsual): Bench {
   const absent = absentRuntimes();
   const present = RUNTIMES.filter((name) => absent.every(({ subject }) => subject !== name));
   const embedders = new Map<string, MiniLmEmbedder>();
+  const megabytes = new Map<string, number>();
   const kinds = lengths.flatMap((words) => [`alone-${words}-words`, `together-${words}-words`]);
   const leastCosines: number[] = [];
   let texts = 0;
@@ -37,16 +40,21 @@ export function embeddingsBench(textsPerRound = textsUsual): Bench {
     description: 'processor time of MiniLM by each runtime, alone and in batches, and agreement',
     roundsDefault: 5,
     metrics: {
+      memory: 'MB',
       ...Object.fromEntries(kinds.map((kind) => [kind, 'CPU ms'])),
       agreement: '',
       batching: '',
     },
     subjects: present.map((runtime) => ({
       name: runtime,
-      prepare: async () => void embedders.set(runtime, await loadEmbedder(runtime)),
+      prepare: async () => {
+        const before = resident();
+        embedders.set(runtime, await loadEmbedder(runtime));
+        megabytes.set(runtime, growthSince(before).all);
+      },
       run: async (): Promise<Measurements> => {
         const embedder = embedders.get(runtime)!;
-        const measured: Record<string, number> = {};
+        const measured: Record<string, number> = { memory: megabytes.get(runtime)! };
         for (const words of lengths) {
           const alone = draw(words);
           measured[`alone-${words}-words`] = await cpuOf(async () => {

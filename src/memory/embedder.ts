@@ -16,7 +16,7 @@ import type { WorkerAnswer, WorkerSettings } from './minilm/worker.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 
 export interface MiniLmOptions {
-  /** Worker threads, each with the model in its memory (about 200 MB). Default 1. */
+  /** Worker threads, each with the model in its memory (300 to 450 MB). Default 1. */
   readonly workers?: number;
   /** Threads of the runtime in each; more than one helps only long texts. Default 1. */
   readonly threads?: number;
