@@ -7,6 +7,8 @@
  */
 
 import type { MemoryGraph } from './graph/index.js';
+import type { AttentionKind } from './rerank/architecture.js';
+import type { Reranker } from './rerank/reranker.js';
 
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -115,6 +117,23 @@ export interface SearchQuery {
   readonly fusion?: Fusion | undefined;
   /** Puts hits that say what a better one says behind others. */
   readonly diversity?: Diversity | undefined;
+  /** Scores the hits again before that; needs a vector, and a limit of at most 200. */
+  readonly rerank?: RerankMethod | RerankOptions | undefined;
+}
+
+/** `attention`: by what the candidates have in common. `gnn`: by what is around them along edges. */
+export type RerankMethod = 'attention' | 'gnn';
+
+export interface RerankOptions {
+  readonly by: RerankMethod;
+  /** Trained for this method and the model of the query; a fixed rule without them. */
+  readonly weights?: Reranker | undefined;
+  /** How attention works without weights; `multi-head` unless given. */
+  readonly kind?: AttentionKind | undefined;
+  /** Which edges `gnn` looks at; all unless given. */
+  readonly relations?: readonly string[] | undefined;
+  /** What the new score counts beside the old one, 0 to 1: 1 with weights and 0.5 without unless given. */
+  readonly blend?: number | undefined;
 }
 
 /**
@@ -143,6 +162,8 @@ export interface SearchHit {
    * the score is the fused one, divided by the most that it could be.
    */
   readonly matchedBy: 'vector' | 'text' | 'both';
+  /** The score was made again by this; the hit has no vector of the query's model where it is missing. */
+  readonly rerankedBy?: RerankMethod | undefined;
 }
 
 export interface MemoryCounts {

@@ -37,7 +37,7 @@ import {
   v2Records,
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
-import { emptyGraphIndexes, type GraphIndexes, loadVectors } from './v2-vectors.js';
+import { emptyGraphIndexes, type GraphIndexes, loadVectors, vectorOf } from './v2-vectors.js';
 import { vectorOfBytes } from './vector-bytes.js';
 import { VectorJournal } from './vector-journal.js';
 import { type SnapshotLabel, VectorSnapshots } from './vector-snapshots.js';
@@ -148,6 +148,14 @@ export class V2Engine implements MemoryEngine {
         const memory = this.get(id);
         return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
       },
+      rerankFrom: {
+        vectorOf: (id, model, dimensions) => {
+          const vector = vectorOf(database, id);
+          const isAlike = vector?.model === model && vector.values.length === dimensions;
+          return isAlike ? vector.values : undefined;
+        },
+        around: (...asked) => this.graph.aroundNow(...asked),
+      },
     });
     this.#upkeep = new VectorUpkeep({
       indexes: () => this.#search.vectors,
@@ -222,11 +230,11 @@ export class V2Engine implements MemoryEngine {
     const wasReady = this.#search.vectors !== undefined;
     const hits = this.#ranked.search(query);
     if (!wasReady) this.#wakeAfterLoading();
-    return hits.flatMap(({ id, score, matchedBy }) => {
+    return hits.flatMap(({ id, ...ranked }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
-      return [{ id, content, metadata, score, matchedBy }];
+      return [{ id, content, metadata, ...ranked }];
     });
   }
 
