@@ -7,6 +7,7 @@ import { memoryEnginesBench } from './memory-engines.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
+import { rerankBench } from './rerank.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
 import { textBench } from './text.js';
@@ -29,6 +30,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),
   'raft-processes': () => raftProcessesBench(),
+  rerank: () => rerankBench(),
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   text: () => textBench(),

@@ -9,6 +9,7 @@
 import type { MemoryGraph } from './graph/index.js';
 import type { AttentionKind } from './rerank/architecture.js';
 import type { Reranker } from './rerank/reranker.js';
+import type { TrainingExample } from './rerank/training-example.js';
 
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -223,6 +224,11 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /**
+   * What `trainReranker` learns from: the candidates that a reranked search would have for this query, with
+   * what is around them, and which of them are wanted. Throws `invalid`.
+   */
+  rerankExample?(query: SearchQuery, relevant: readonly string[]): TrainingExample;
   /**
    * Reads what searches need, in slices between which the event loop does other work. Without it the
    * first search reads all of it at once. Throws what the file throws.

@@ -13,6 +13,7 @@ export { MemoryError, type MemoryErrorCode } from './errors.js';
 export * from './graph/index.js';
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
+export * from './rerank/index.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
 export * from './text/index.js';
 export { openV1Engine, type V1Engine } from './v1-engine.js';

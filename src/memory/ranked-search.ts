@@ -13,7 +13,8 @@ import type { Fusion, SearchHit, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { CANDIDATES_MIN, REMEMBERED_HITS_MAX, SEARCH_HITS_MAX } from './limits.js';
 import type { Scored } from './nearest.js';
-import { checkRerank, rerank, type RerankSource } from './rerank/rerank.js';
+import { checkRerank, exampleOf, rerank, type RerankSource } from './rerank/rerank.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { diversify, fuseByRank, fuseByWeight, RANK_CONSTANT } from './text/fusion.js';
 import { QueryCache } from './text/query-cache.js';
 import { tokensOf } from './text/tokenizer.js';
@@ -50,6 +51,13 @@ export class RankedSearch {
     const hits = this.#find(query);
     if (hits.length <= REMEMBERED_HITS_MAX) this.#remembered.put(key, appliedIndex, hits);
     return hits;
+  }
+
+  /** What the query finds as an example to train a reranker on. Throws `invalid`. */
+  example(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    const { rerank: _, diversity: __, ...plain } = query;
+    const hits = this.search({ ...plain, limit: depthOf(query.limit) });
+    return exampleOf(hits, query, relevant, this.#source.rerankFrom);
   }
 
   /** Another content is in the store. */

@@ -37,6 +37,7 @@ import {
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { RankedSearch } from './ranked-search.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
@@ -272,6 +273,10 @@ export class V1Engine implements MemoryEngine {
       const { content, metadata } = memory;
       return [{ id, content, metadata, ...ranked }];
     });
+  }
+
+  rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    return this.#ranked.example(query, relevant);
   }
 
   counts(): MemoryCounts {

@@ -23,6 +23,7 @@ import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
 import { RankedSearch } from './ranked-search.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -236,6 +237,10 @@ export class V2Engine implements MemoryEngine {
       const { content, metadata } = memory;
       return [{ id, content, metadata, ...ranked }];
     });
+  }
+
+  rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    return this.#ranked.example(query, relevant);
   }
 
   counts(): MemoryCounts {

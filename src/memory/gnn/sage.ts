@@ -34,32 +34,41 @@ export class SageLayer {
   }
 
   forward(rows: Matrix, adjacent: Adjacent): Step {
-    const gathered =
-      this.pool === undefined ? meanOf(rows, adjacent) : this.#pooled(rows, adjacent, this.pool);
     const own = linear(rows, this.own, this.bias);
-    const others = linear(gathered.output, this.neighbour);
-    addTo(own.output, others.output);
+    const gathered = this.#gathered(rows, adjacent);
+    addTo(own.output, gathered.output);
     const bent = relu(own.output);
     return {
       output: bent.output,
       backward(gradient) {
         const slope = bent.backward(gradient);
         const made = own.backward(slope);
-        addTo(made, gathered.backward(others.backward(slope)));
+        addTo(made, gathered.backward(slope));
         return made;
       },
     };
   }
 
-  #pooled(rows: Matrix, adjacent: Adjacent, pool: NonNullable<SageLayer['pool']>): Step {
-    const mapped = linear(rows, pool.weights, pool.bias);
-    const bent = relu(mapped.output);
-    const greatest = maxOf(bent.output, adjacent);
-    return {
-      output: greatest.output,
-      backward: (gradient) => mapped.backward(bent.backward(greatest.backward(gradient))),
-    };
+  /** What the neighbours add. */
+  #gathered(rows: Matrix, adjacent: Adjacent): Step {
+    // The map of a mean is the mean of what is mapped, which has fewer components.
+    if (this.pool === undefined) {
+      return chain(linear(rows, this.neighbour), (mapped) => meanOf(mapped, adjacent));
+    }
+    const { weights, bias } = this.pool;
+    const bent = chain(linear(rows, weights, bias), relu);
+    const greatest = chain(bent, (pooled) => maxOf(pooled, adjacent));
+    return chain(greatest, (h) => linear(h, this.neighbour));
   }
+}
+
+/** One step behind another. */
+function chain(first: Step, then: (rows: Matrix) => Step): Step {
+  const second = then(first.output);
+  return {
+    output: second.output,
+    backward: (gradient) => first.backward(second.backward(gradient)),
+  };
 }
 
 /** For each node the weighted mean of the rows of its neighbours. */

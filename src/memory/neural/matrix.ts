@@ -56,24 +56,68 @@ export function addScaled(to: Float64Array, factor: number, row: Float64Array): 
 export function timesTransposed(a: Matrix, b: Matrix): Matrix {
   assert(a.columns === b.columns, 'rows of one length are multiplied');
   const made = zeros(a.rows, b.rows);
+  const width = a.columns;
+  const [x, y, to] = [a.values, b.values, made.values];
   for (let i = 0; i < a.rows; i += 1) {
-    const row = rowOf(a, i);
-    for (let j = 0; j < b.rows; j += 1) made.values[i * b.rows + j] = dot(row, rowOf(b, j));
+    const start = i * width;
+    let j = 0;
+    // Four rows at once: each number of the first row is read once for all of them.
+    for (; j + 3 < b.rows; j += 4) {
+      let [s, t, u, v] = [0, 0, 0, 0];
+      const [p, q, r, w] = [j * width, (j + 1) * width, (j + 2) * width, (j + 3) * width];
+      for (let k = 0; k < width; k += 1) {
+        const factor = x[start + k]!;
+        s += factor * y[p + k]!;
+        t += factor * y[q + k]!;
+        u += factor * y[r + k]!;
+        v += factor * y[w + k]!;
+      }
+      const at = i * b.rows + j;
+      to[at] = s;
+      to[at + 1] = t;
+      to[at + 2] = u;
+      to[at + 3] = v;
+    }
+    for (; j < b.rows; j += 1) to[i * b.rows + j] = dot(rowOf(a, i), rowOf(b, j));
   }
   return made;
+}
+
+/** Adds all rows of `b` to one row of `to`, each with its factor: the first at `firstFactor`, then by stride. */
+function addRows(
+  to: Matrix,
+  row: number,
+  b: Matrix,
+  factors: Float64Array,
+  firstFactor: number,
+  stride: number,
+): void {
+  const width = b.columns;
+  const [z, y] = [to.values, b.values];
+  const start = row * width;
+  let k = 0;
+  // Four rows at once: each sum is read and written once for all of them.
+  for (; k + 3 < b.rows; k += 4) {
+    const s = factors[firstFactor + k * stride]!;
+    const t = factors[firstFactor + (k + 1) * stride]!;
+    const u = factors[firstFactor + (k + 2) * stride]!;
+    const v = factors[firstFactor + (k + 3) * stride]!;
+    // Behind a function that cuts at zero many are.
+    if (s === 0 && t === 0 && u === 0 && v === 0) continue;
+    const [p, q, r, w] = [k * width, (k + 1) * width, (k + 2) * width, (k + 3) * width];
+    for (let i = 0; i < width; i += 1) {
+      z[start + i]! += s * y[p + i]! + t * y[q + i]! + u * y[r + i]! + v * y[w + i]!;
+    }
+  }
+  for (; k < b.rows; k += 1)
+    addScaled(rowOf(to, row), factors[firstFactor + k * stride]!, rowOf(b, k));
 }
 
 /** a b. */
 export function times(a: Matrix, b: Matrix): Matrix {
   assert(a.columns === b.rows, 'a matrix has as many columns as the next one has rows');
   const made = zeros(a.rows, b.columns);
-  for (let i = 0; i < a.rows; i += 1) {
-    const to = rowOf(made, i);
-    for (let k = 0; k < a.columns; k += 1) {
-      const factor = a.values[i * a.columns + k]!;
-      if (factor !== 0) addScaled(to, factor, rowOf(b, k));
-    }
-  }
+  for (let i = 0; i < a.rows; i += 1) addRows(made, i, b, a.values, i * a.columns, 1);
   return made;
 }
 
@@ -81,13 +125,7 @@ export function times(a: Matrix, b: Matrix): Matrix {
 export function addTransposedTimes(to: Matrix, a: Matrix, b: Matrix): void {
   assert(a.rows === b.rows, 'columns of one length are multiplied');
   assert(to.rows === a.columns && to.columns === b.columns, 'the sum has the shape of the product');
-  for (let r = 0; r < a.rows; r += 1) {
-    const row = rowOf(b, r);
-    for (let i = 0; i < a.columns; i += 1) {
-      const factor = a.values[r * a.columns + i]!;
-      if (factor !== 0) addScaled(rowOf(to, i), factor, row);
-    }
-  }
+  for (let i = 0; i < a.columns; i += 1) addRows(to, i, b, a.values, i, a.columns);
 }
 
 /** a^T b. */

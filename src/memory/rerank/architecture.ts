@@ -11,7 +11,7 @@ import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
 import { SeededRandom } from '../neural/random.js';
 import { AttentionModel } from './attention-model.js';
 import { GnnModel } from './gnn-model.js';
-import { BLOCK_KEYS, EXPERTS_MAX, HEADS_MAX, HOPS_MAX, WIDTH_MAX } from './limits.js';
+import { BLOCK_KEYS, EXPERTS_MAX, HEADS_MAX, HOPS_MAX, WEIGHTS_MAX, WIDTH_MAX } from './limits.js';
 import type { RankingModel } from './ranking-model.js';
 
 /** In the order of their numbers in a file; a new one goes to the end. */
@@ -87,7 +87,30 @@ export function shapeProblem(shape: ModelShape): string | undefined {
     return `${name} of ${architecture} must be a whole number from ${least} to ${most}, not ${value}`;
   }
   if (width % heads !== 0) return `${heads} heads do not divide a width of ${width}`;
-  return undefined;
+  const weights = weightCount(shape);
+  if (weights <= WEIGHTS_MAX) return undefined;
+  return `${architecture} of this shape has ${weights} weights, more than ${WEIGHTS_MAX}`;
+}
+
+/** How many numbers a model of a shape is made of, without making it. */
+export function weightCount(shape: ModelShape): number {
+  const { architecture, dimensions, width, experts, hops } = shape;
+  const map = width * dimensions;
+  if (architecture === 'experts') return experts * dimensions + 2 * map + experts * 2 * map;
+  if (!isGnn(architecture)) return 4 * map;
+  const layer = (inputs: number): number => {
+    switch (architecture) {
+      case 'sage-max':
+        return 2 * width * inputs + width * width + 2 * width;
+      case 'gat':
+        return width * inputs + 3 * width;
+      case 'gat-v2':
+        return 2 * width * inputs + 2 * width;
+      default:
+        return 2 * width * inputs + width;
+    }
+  };
+  return layer(dimensions) + (hops - 1) * layer(width) + width;
 }
 
 /** A model as it is before training. Throws `invalid`. */

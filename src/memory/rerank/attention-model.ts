@@ -26,14 +26,16 @@ export class AttentionModel implements RankingModel {
   }
 
   forward({ query, nodes, candidateCount }: RankingInput): RankingStep {
-    const rows = zeros(candidateCount + 1, query.length);
+    const given = zeros(candidateCount + 1, query.length);
     // Components of a unit vector have a variance of 1/d; layers are made for one of 1.
     const scale = Math.sqrt(query.length);
-    addScaled(rowOf(rows, 0), scale, query);
+    addScaled(rowOf(given, 0), scale, query);
     for (let at = 0; at < candidateCount; at += 1) {
-      addScaled(rowOf(rows, at + 1), scale, rowOf(nodes, at));
+      addScaled(rowOf(given, at + 1), scale, rowOf(nodes, at));
     }
-    const step = this.#layer.forward(rows);
+    const step = this.#layer.forward(given);
+    // The layer keeps what it was given for its way back.
+    const rows = { ...given, values: given.values.slice() };
     addTo(rows, step.output);
     const lengths = Float64Array.from({ length: rows.rows }, (_, r) => {
       return Math.sqrt(dot(rowOf(rows, r), rowOf(rows, r)));

@@ -65,8 +65,9 @@ export class GnnModel implements RankingModel {
   forward({ query, nodes, candidateCount, adjacent }: RankingInput): RankingStep {
     const seen = zeros(nodes.rows, nodes.columns);
     // Their sum is d times the cosine, so that one component is about 1, as layers want it.
-    for (const [at, value] of nodes.values.entries()) {
-      seen.values[at] = query.length * value * query[at % query.length]!;
+    for (let r = 0; r < nodes.rows; r += 1) {
+      const [from, to] = [rowOf(nodes, r), rowOf(seen, r)];
+      for (let i = 0; i < to.length; i += 1) to[i] = query.length * from[i]! * query[i]!;
     }
     const steps: Step[] = [];
     let rows = seen;

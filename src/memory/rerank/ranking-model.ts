@@ -26,8 +26,10 @@ export interface RankingModel {
 }
 
 /** A copy of length 1; a vector without direction stays zero. */
-export function unitOf(values: ArrayLike<number>): Float64Array {
-  const made = Float64Array.from(values);
+export function unitOf(values: Float32Array): Float64Array {
+  const made = new Float64Array(values);
   const length = Math.sqrt(dot(made, made));
-  return length > 0 && Number.isFinite(length) ? made.map((value) => value / length) : made.fill(0);
+  const scale = length > 0 && Number.isFinite(length) ? 1 / length : 0;
+  for (let i = 0; i < made.length; i += 1) made[i]! *= scale;
+  return made;
 }

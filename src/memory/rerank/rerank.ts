@@ -5,9 +5,9 @@
  *     candidates ── vectors ──┬─ attention ───────────────┬─ blend ─> order
  *                   └─ edges ─┴─ propagation or a model ──┘
  */
-import type { RerankMethod, RerankOptions, SearchQuery } from '../engine.js';
+import type { ModelVector, RerankMethod, RerankOptions, SearchQuery } from '../engine.js';
 import { MemoryError } from '../errors.js';
-import { type Adjacent, adjacentOf } from '../gnn/adjacent.js';
+import { adjacentOf, type WeightedPair } from '../gnn/adjacent.js';
 import { propagate } from '../gnn/propagation.js';
 import type { Around, AroundBounds } from '../graph/around.js';
 import { byScore } from '../nearest.js';
@@ -17,6 +17,7 @@ import { type AttentionKind, kernelOf } from './architecture.js';
 import { NEIGHBOURS_MAX, RERANKED_HITS_MAX, SURROUNDING_NODES_MAX } from './limits.js';
 import { type RankingInput, unitOf } from './ranking-model.js';
 import { Reranker } from './reranker.js';
+import type { ExampleNode, TrainingExample } from './training-example.js';
 
 export interface RerankSource {
   /** The vector of a memory if it is of this model and has so many components. */
@@ -30,6 +31,8 @@ export interface RerankSource {
 
 /** Hops without weights. */
 const PLAIN_HOPS = 1;
+/** Hops of an example: those of the usual models. */
+const EXAMPLE_HOPS = 2;
 /** What the new score counts without weights; with weights it counts alone. */
 const PLAIN_BLEND = 0.5;
 const KINDS: readonly unknown[] = ['multi-head', 'linear', 'hyperbolic', 'blocked'];
@@ -77,6 +80,53 @@ function optionsOf(rerank: RerankMethod | RerankOptions): RerankOptions {
   return typeof rerank === 'string' ? { by: rerank } : rerank;
 }
 
+/** What the vectors of a search's hits, and of what is around them, are to a model. */
+interface Gathered {
+  /** Ids of the hits that have a vector of the query's model. */
+  readonly ids: readonly string[];
+  readonly around: readonly string[];
+  readonly vectors: ReadonlyMap<string, Float32Array>;
+  /** Pairs of places in `ids` and, behind them, `around`. */
+  readonly edges: readonly WeightedPair[];
+}
+
+function gather(
+  hits: readonly RankedHit[],
+  { model, values }: ModelVector,
+  bounds: Bounds | undefined,
+  source: RerankSource,
+): Gathered {
+  const vectors = new Map<string, Float32Array>();
+  const read = (id: string): boolean => {
+    const vector = source.vectorOf(id, model, values.length);
+    if (vector !== undefined) vectors.set(id, vector);
+    return vector !== undefined;
+  };
+  const ids = hits.map(({ id }) => id).filter(read);
+  if (bounds === undefined || ids.length === 0) return { ids, around: [], vectors, edges: [] };
+  const found = source.around(ids, bounds.relations, {
+    hops: bounds.hops,
+    neighboursMax: NEIGHBOURS_MAX,
+    addedMax: SURROUNDING_NODES_MAX,
+  });
+  const places = new Map<number, number>();
+  const kept = found.ids.filter((id, at) => {
+    const isKept = at < ids.length || read(id);
+    if (isKept) places.set(at, places.size);
+    return isKept;
+  });
+  const edges = found.edges.flatMap(([from, to, weight]): WeightedPair[] => {
+    const [a, b] = [places.get(from), places.get(to)];
+    return a === undefined || b === undefined ? [] : [[a, b, weight]];
+  });
+  return { ids, around: kept.slice(ids.length), vectors, edges };
+}
+
+interface Bounds {
+  readonly hops: number;
+  readonly relations: readonly string[] | undefined;
+}
+
 /** The hits in their new order. Those without a vector of the query's model keep their score. */
 export function rerank(
   hits: readonly RankedHit[],
@@ -84,35 +134,49 @@ export function rerank(
   source: RerankSource,
 ): RankedHit[] {
   const options = optionsOf(query.rerank!);
-  const { model, values } = query.vector!;
-  const vectors = new Map<string, Float64Array>();
-  const read = (id: string): boolean => {
-    const vector = source.vectorOf(id, model, values.length);
-    if (vector !== undefined) vectors.set(id, unitOf(vector));
-    return vector !== undefined;
-  };
-  const candidates = hits.filter(({ id }) => read(id));
-  if (candidates.length === 0) return [...hits];
-  const ids = candidates.map(({ id }) => id);
-  const around = options.by === 'gnn' ? surroundings(ids, options, source, read) : undefined;
-  const input: RankingInput = {
-    query: unitOf(values),
-    nodes: matrixOf((around?.ids ?? ids).map((id) => vectors.get(id)!)),
+  const { by, weights, relations } = options;
+  const bounds = by === 'gnn' ? { hops: weights?.shape.hops ?? PLAIN_HOPS, relations } : undefined;
+  const { ids, around, vectors, edges } = gather(hits, query.vector!, bounds, source);
+  if (ids.length === 0) return [...hits];
+  const nodes = matrixOf([...ids, ...around].map((id) => unitOf(vectors.get(id)!)));
+  const scores = scoresOf(options, {
+    query: unitOf(query.vector!.values),
+    nodes,
     candidateCount: ids.length,
-    adjacent: around?.adjacent ?? adjacentOf(ids.length, []),
-  };
-  const scores = scoresOf(options, input);
-  const blend = options.blend ?? (options.weights === undefined ? PLAIN_BLEND : 1);
+    adjacent: adjacentOf(nodes.rows, edges),
+  });
+  const blend = options.blend ?? (weights === undefined ? PLAIN_BLEND : 1);
   const places = new Map(ids.map((id, at) => [id, at]));
   return hits
     .map((hit): RankedHit => {
       const at = places.get(hit.id);
       if (at === undefined) return hit;
       const score = (1 - blend) * hit.score + blend * scores[at]!;
-      return { ...hit, score, rerankedBy: options.by };
+      return { ...hit, score, rerankedBy: by };
     })
     .sort(byScore)
     .map((hit) => ({ ...hit, score: Math.min(1, Math.max(0, hit.score)) }));
+}
+
+/** The hits of a search as an example, with the edges as far away as any model looks. */
+export function exampleOf(
+  hits: readonly RankedHit[],
+  { vector }: SearchQuery,
+  relevant: readonly string[],
+  source: RerankSource,
+): TrainingExample {
+  if (vector === null) refuse('an example of a search needs the vector of the query');
+  const bounds = { hops: EXAMPLE_HOPS, relations: undefined };
+  const { ids, around, vectors, edges } = gather(hits, vector!, bounds, source);
+  const all = [...ids, ...around];
+  const nodeOf = (id: string): ExampleNode => ({ id, vector: vectors.get(id)! });
+  return {
+    query: vector!.values,
+    candidates: ids.map(nodeOf),
+    around: around.map(nodeOf),
+    edges: edges.map(([from, to, weight]) => ({ from: all[from]!, to: all[to]!, weight })),
+    relevant,
+  };
 }
 
 function scoresOf({ by, kind, weights }: RerankOptions, input: RankingInput): Float64Array {
@@ -141,29 +205,4 @@ function attended({ query, nodes }: RankingInput, kind: AttentionKind): Float64A
 
 function multiplied(matrix: Matrix, factor: number): Matrix {
   return { ...matrix, values: matrix.values.map((value) => value * factor) };
-}
-
-/** What is around the candidates and has such a vector. */
-function surroundings(
-  candidates: readonly string[],
-  { weights, relations }: RerankOptions,
-  source: RerankSource,
-  read: (id: string) => boolean,
-): { readonly ids: readonly string[]; readonly adjacent: Adjacent } {
-  const { ids, edges } = source.around(candidates, relations, {
-    hops: weights?.shape.hops ?? PLAIN_HOPS,
-    neighboursMax: NEIGHBOURS_MAX,
-    addedMax: SURROUNDING_NODES_MAX,
-  });
-  const places = new Map<number, number>();
-  const kept = ids.filter((id, at) => {
-    const isKept = at < candidates.length || read(id);
-    if (isKept) places.set(at, places.size);
-    return isKept;
-  });
-  const pairs = edges.flatMap(([from, to, weight]) => {
-    const [a, b] = [places.get(from), places.get(to)];
-    return a === undefined || b === undefined ? [] : [[a, b, weight] as const];
-  });
-  return { ids: kept, adjacent: adjacentOf(kept.length, pairs) };
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { MemoryError } from '../errors.js';
 import type { Parameter } from '../neural/parameter.js';
-import { createModel, isGnn, type ModelShape } from './architecture.js';
+import { createModel, isGnn, type ModelShape, weightCount } from './architecture.js';
 import type { RankingInput } from './ranking-model.js';
 
 /** Made by `trainReranker` and `openReranker`; never changes. */
@@ -18,7 +18,7 @@ export class Reranker {
   /** `weights` as `weights()` gives them. Throws `invalid` for another count, or what is no number. */
   constructor(shape: ModelShape, model: string, weights: Float32Array) {
     const ranking = createModel(shape, 0);
-    const count = ranking.parameters.reduce((sum, { values }) => sum + values.length, 0);
+    const count = weightCount(shape);
     if (weights.length !== count) {
       const sentence = `${shape.architecture} of this shape has ${count} weights, not ${weights.length}`;
       throw new MemoryError('invalid', sentence);
@@ -55,9 +55,9 @@ export class Reranker {
   }
 }
 
+/** As float32, one behind the other. */
 export function weightsOf(parameters: readonly Parameter[]): Float32Array<ArrayBuffer> {
-  const count = parameters.reduce((sum, { values }) => sum + values.length, 0);
-  const made = new Float32Array(count);
+  const made = new Float32Array(parameters.reduce((sum, { values }) => sum + values.length, 0));
   let start = 0;
   for (const { values } of parameters) {
     made.set(values, start);
