@@ -24,7 +24,7 @@ export interface Question {
  * it: what a pointer leads to, and what shares a hypernym with it. Here edges of the store and relevance
  * come from the same source, though the edges of the query itself are not in the store.
  */
-export interface Task {
+interface Task {
   readonly train: readonly Question[];
   readonly test: readonly Question[];
 }

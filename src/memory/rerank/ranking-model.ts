@@ -29,7 +29,7 @@ export interface RankingModel {
 export function unitOf(values: Float32Array): Float64Array {
   const made = new Float64Array(values);
   const length = Math.sqrt(dot(made, made));
-  const scale = length > 0 && Number.isFinite(length) ? 1 / length : 0;
-  for (let i = 0; i < made.length; i += 1) made[i]! *= scale;
+  if (!(length > 0 && Number.isFinite(length))) return made.fill(0);
+  for (let i = 0; i < made.length; i += 1) made[i]! /= length;
   return made;
 }

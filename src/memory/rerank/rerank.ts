@@ -52,7 +52,7 @@ export function checkRerank(query: SearchQuery): void {
   if (query.limit > RERANKED_HITS_MAX) {
     refuse(`a search that reranks takes at most ${RERANKED_HITS_MAX} hits, not ${query.limit}`);
   }
-  if (blend !== undefined && !(blend >= 0 && blend <= 1)) {
+  if (blend !== undefined && !(Number.isFinite(blend) && blend >= 0 && blend <= 1)) {
     refuse(`the blend of a reranked search must be from 0 to 1, not ${String(blend)}`);
   }
   if (kind !== undefined && (by === 'gnn' || weights !== undefined || !KINDS.includes(kind))) {
@@ -77,7 +77,7 @@ export function checkRerank(query: SearchQuery): void {
 }
 
 function optionsOf(rerank: RerankMethod | RerankOptions): RerankOptions {
-  return typeof rerank === 'string' ? { by: rerank } : rerank;
+  return typeof rerank === 'object' && rerank !== null ? rerank : { by: rerank };
 }
 
 /** What the vectors of a search's hits, and of what is around them, are to a model. */

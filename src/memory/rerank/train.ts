@@ -59,6 +59,7 @@ export async function trainReranker(options: TrainingOptions): Promise<Reranker>
   const { architecture, model, examples, onProgress, signal } = options;
   const { seed = 1, epochs = 4, batch = 8, rate = 0.001, decay = 0.01 } = options;
   const { loss: lossName = 'listwise' } = options;
+  signal?.throwIfAborted();
   checkNumbers({ seed, epochs, batch, rate, decay });
   if (lossName !== 'listwise' && lossName !== 'pairwise') {
     throw new MemoryError('invalid', `the loss is listwise or pairwise, not ${String(lossName)}`);

@@ -38,7 +38,7 @@ export function isInstructive({ candidates, relevant }: TrainingExample): boolea
 }
 
 /** The reason why an example cannot be learned from, or undefined. */
-export function exampleProblem(example: TrainingExample, dimensions: number): string | undefined {
+function exampleProblem(example: TrainingExample, dimensions: number): string | undefined {
   const { query, candidates, around = [], edges = [] } = example;
   const nodes = [...candidates, ...around];
   if (nodes.length > EXAMPLE_NODES_MAX) {

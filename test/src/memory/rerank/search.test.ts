@@ -136,6 +136,9 @@ describe.each(Object.entries(engines))('reranking on a %s engine', (_name, open)
   it.each([
     [{ rerank: 'gnn', vector: null, mode: undefined }, /needs the vector of the query/],
     [{ rerank: 'magic' as 'gnn' }, /by attention or gnn, not by magic/],
+    [{ rerank: null as never }, /by attention or gnn, not by null/],
+    [{ rerank: {} as never }, /by attention or gnn, not by undefined/],
+    [{ rerank: { by: 'gnn', blend: '1' as never } }, /blend .* not 1/],
     [{ rerank: 'gnn', limit: 201 }, /at most 200 hits, not 201/],
     [{ rerank: { by: 'gnn', blend: 2 } }, /blend .* from 0 to 1, not 2/],
     [{ rerank: { by: 'gnn', blend: Number.NaN } }, /blend/],
