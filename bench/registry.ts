@@ -11,6 +11,7 @@ import { quantisationBench } from './quantisation.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
 import { raftFailoverBench, raftProcessesBench } from './raft-processes.js';
+import { rerankBench } from './rerank.js';
 import { simBench } from './sim.js';
 import { snapshotBench } from './snapshot.js';
 import { storeBench } from './store.js';
@@ -44,6 +45,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'raft-failover': () => raftFailoverBench(),
   'raft-groups': () => raftGroupsBench(),
   'raft-processes': () => raftProcessesBench(),
+  rerank: () => rerankBench(),
   sim: () => simBench(),
   snapshot: (sizes) => snapshotBench(sizes?.megabytes),
   store: () => storeBench(),

@@ -13,6 +13,7 @@ import type {
   MemoryEngine,
   ModelVector,
   SearchHit,
+  SearchQuery,
 } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
@@ -151,8 +152,18 @@ function sessionHandlers(ports: ServicePorts): Handlers {
   };
 }
 
+function needsGraph(rerank: SearchQuery['rerank']): boolean {
+  return rerank === 'gnn' || (typeof rerank === 'object' && rerank.by === 'gnn');
+}
+
 /** What a search may say besides text and limit. */
-const SEARCH_OPTIONS: ReadonlySet<string> = new Set(['filter', 'mode', 'fusion', 'diversity']);
+const SEARCH_OPTIONS: ReadonlySet<string> = new Set([
+  'filter',
+  'mode',
+  'fusion',
+  'diversity',
+  'rerank',
+]);
 
 function memoryHandlers(ports: ServicePorts): Handlers {
   const read = async (
@@ -230,6 +241,8 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       const { consistency, ...query } = parseRequest(requests.search, payload);
       const vector = await ports.embed(query.text);
       await read(consistency, context);
+      // The graph is built in slices here instead of at once by the search.
+      if (needsGraph(query.rerank)) await ports.activeEngine().graph.size();
       const { hits, isCut } = withinBytes(ports.activeEngine().search({ ...query, vector }));
       // A member of a release before would pass over what it does not know.
       const understood = Object.keys(query).filter((key) => SEARCH_OPTIONS.has(key));

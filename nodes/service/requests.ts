@@ -12,6 +12,7 @@ import {
   METADATA_DEPTH_MAX,
   METADATA_LENGTH_MAX,
   RELATION_LENGTH_MAX,
+  RELATIONS_MAX,
   SEARCH_LIMIT_MAX,
   TOKEN_LENGTH_MAX,
   VECTOR_HASHES_MAX,
@@ -59,6 +60,18 @@ const filter = z
 const fusion = z.discriminatedUnion('by', [
   z.object({ by: z.literal('rank'), rankConstant: z.number().optional() }),
   z.object({ by: z.literal('weight'), vectorWeight: z.number() }),
+]);
+
+/** Weights stay in a program: nodes have none. */
+const rerankMethod = z.enum(['attention', 'gnn']);
+const rerank = z.union([
+  rerankMethod,
+  z.strictObject({
+    by: rerankMethod,
+    kind: z.enum(['multi-head', 'linear', 'hyperbolic', 'blocked']).optional(),
+    relations: z.array(z.string().max(RELATION_LENGTH_MAX)).max(RELATIONS_MAX).optional(),
+    blend: z.number().optional(),
+  }),
 ]);
 
 export const requests = {
@@ -110,6 +123,7 @@ export const requests = {
     mode: z.enum(['vector', 'text', 'hybrid']).optional(),
     fusion: fusion.optional(),
     diversity: z.object({ lambda: z.number() }).optional(),
+    rerank: rerank.optional(),
   }),
   rolloutPlan: z.object({ to: z.literal('v2') }),
   rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),

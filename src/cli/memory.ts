@@ -66,6 +66,12 @@ export function addMemoryCommands(program: Command): void {
       '1: by score alone; towards 0: what says something else',
       numberOf,
     )
+    .addOption(
+      new Option('--rerank <by>', 'score again: by what hits share, or by edges').choices([
+        'attention',
+        'gnn',
+      ]),
+    )
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
@@ -146,15 +152,17 @@ interface SearchFlags extends ReadFlags {
   readonly filter?: string;
   readonly mode?: 'vector' | 'text' | 'hybrid';
   readonly diversity?: number;
+  readonly rerank?: 'attention' | 'gnn';
 }
 
 async function search(text: string, flags: SearchFlags): Promise<void> {
-  const { limit, mode, diversity: lambda } = flags;
+  const { limit, mode, rerank, diversity: lambda } = flags;
   const filter = flags.filter === undefined ? undefined : parseObject('--filter', flags.filter);
   const diversity = lambda === undefined ? undefined : { lambda };
   await reading(flags, async (client, options) => {
     // What a condition may be is for the node to say.
-    const query = { text, limit, mode, diversity, filter: filter as MetadataFilter | undefined };
+    const wanted = { limit, mode, diversity, rerank };
+    const query = { text, ...wanted, filter: filter as MetadataFilter | undefined };
     const { hits, appliedIndex, servedBy } = await client.search(query, options);
     const lines = hits.map(
       ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,

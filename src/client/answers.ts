@@ -170,6 +170,7 @@ export const searchSchema = z.object({
       metadata: metadataSchema,
       score: z.number(),
       matchedBy: z.enum(['vector', 'text', 'both']),
+      rerankedBy: z.enum(['attention', 'gnn']).optional(),
     }),
   ),
   /** Options of the question that the member knew; none from a release that knows none. */

@@ -11,6 +11,8 @@ import type {
   Memory,
   MemoryCounts,
   SearchHit,
+  RerankMethod,
+  RerankOptions,
   SearchQuery,
 } from '../memory/engine.js';
 import * as answers from './answers.js';
@@ -54,9 +56,11 @@ export interface ReadOptions extends RequestOptions {
 }
 
 /** A search as a client asks it: the member embeds the text. See `SearchQuery` of `agentic-flow/memory`. */
-export interface ClientSearch extends Omit<SearchQuery, 'vector' | 'limit'> {
+export interface ClientSearch extends Omit<SearchQuery, 'vector' | 'limit' | 'rerank'> {
   /** 1 to 1,000; 10 when left out. */
   readonly limit?: number;
+  /** Without trained weights, which nodes do not have. */
+  readonly rerank?: RerankMethod | Omit<RerankOptions, 'weights'> | undefined;
 }
 
 /** Peer id of the member that answered. */

@@ -7,6 +7,9 @@
  */
 
 import type { MemoryGraph } from './graph/index.js';
+import type { AttentionKind } from './rerank/architecture.js';
+import type { Reranker } from './rerank/reranker.js';
+import type { TrainingExample } from './rerank/training-example.js';
 
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -125,6 +128,23 @@ export interface SearchQuery {
   readonly fusion?: Fusion | undefined;
   /** Puts hits that say what a better one says behind others. */
   readonly diversity?: Diversity | undefined;
+  /** Scores the hits again before that; needs a vector, and a limit of at most 200. */
+  readonly rerank?: RerankMethod | RerankOptions | undefined;
+}
+
+/** `attention`: by what the candidates have in common. `gnn`: by what is around them along edges. */
+export type RerankMethod = 'attention' | 'gnn';
+
+export interface RerankOptions {
+  readonly by: RerankMethod;
+  /** Trained for this method and the model of the query; a fixed rule without them. */
+  readonly weights?: Reranker | undefined;
+  /** How attention works without weights; `multi-head` unless given. */
+  readonly kind?: AttentionKind | undefined;
+  /** Which edges `gnn` looks at; all unless given. */
+  readonly relations?: readonly string[] | undefined;
+  /** What the new score counts beside the old one, 0 to 1: 1 with weights and 0.5 without unless given. */
+  readonly blend?: number | undefined;
 }
 
 /**
@@ -153,6 +173,8 @@ export interface SearchHit {
    * the score is the fused one, divided by the most that it could be.
    */
   readonly matchedBy: 'vector' | 'text' | 'both';
+  /** The score was made again by this; the hit has no vector of the query's model where it is missing. */
+  readonly rerankedBy?: RerankMethod | undefined;
 }
 
 export interface MemoryCounts {
@@ -212,6 +234,11 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /**
+   * What `trainReranker` learns from: the candidates that a reranked search would have for this query, with
+   * what is around them, and which of them are wanted. Throws `invalid`.
+   */
+  rerankExample?(query: SearchQuery, relevant: readonly string[]): TrainingExample;
   /**
    * Reads what searches need, in slices between which the event loop does other work. Without it the
    * first search reads all of it at once. Throws what the file throws.

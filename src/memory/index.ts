@@ -14,6 +14,7 @@ export * from './graph/index.js';
 export { DEFAULT_NAMESPACE, memoryKey, type NamespacedId, parseMemoryKey } from './memory-key.js';
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
+export * from './rerank/index.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
 export * from './store/index.js';
 export * from './text/index.js';

@@ -1,11 +1,11 @@
 /**
- * Searches by mode: by vector, by text, or both lists joined; then diversity. Answers are remembered
+ * Searches by mode: by vector, by text, or both lists joined; then reranking and diversity. Answers are remembered
  * until the store has applied something. What to do is told from the query alone, so that all nodes
  * that find the same lists answer alike.
  *
  *     query ── remembered? ──> hits
  *       └─> vector list ─┐
- *           text list ───┴─ fusion ─> diversity ─> hits
+ *           text list ───┴─ fusion ─> reranking ─> diversity ─> hits
  */
 import { createHash } from 'node:crypto';
 import { canonicalText } from './checksums.js';
@@ -13,11 +13,13 @@ import type { Fusion, SearchHit, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { CANDIDATES_MIN, REMEMBERED_HITS_MAX, SEARCH_HITS_MAX } from './limits.js';
 import type { Scored } from './nearest.js';
+import { checkRerank, exampleOf, rerank, type RerankSource } from './rerank/rerank.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { diversify, fuseByRank, fuseByWeight, RANK_CONSTANT } from './text/fusion.js';
 import { QueryCache } from './text/query-cache.js';
 import { tokensOf } from './text/tokenizer.js';
 
-export type RankedHit = Scored & Pick<SearchHit, 'matchedBy'>;
+export type RankedHit = Scored & Pick<SearchHit, 'matchedBy' | 'rerankedBy'>;
 
 /** What the search needs of an engine. */
 export interface RankedSearchSource {
@@ -26,6 +28,7 @@ export interface RankedSearchSource {
   readonly appliedIndex: () => number;
   /** The text of a memory, for its words. */
   readonly textOf: (id: string) => string;
+  readonly rerankFrom: RerankSource;
   /** Milliseconds of a clock that never goes back; that of the process unless given. */
   readonly nowMs?: () => number;
 }
@@ -50,16 +53,24 @@ export class RankedSearch {
     return hits;
   }
 
+  /** What the query finds as an example to train a reranker on. Throws `invalid`. */
+  example(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    const { rerank: _, diversity: __, ...plain } = query;
+    const hits = this.search({ ...plain, limit: depthOf(query.limit) });
+    return exampleOf(hits, query, relevant, this.#source.rerankFrom);
+  }
+
   /** Another content is in the store. */
   clear(): void {
     this.#remembered.clear();
   }
 
   #find(query: SearchQuery): RankedHit[] {
-    const { mode, fusion, diversity, ...plain } = query;
+    const { mode, fusion, diversity, rerank: wanted, ...plain } = query;
     checkMode(query);
+    checkRerank(query);
     const { limit } = plain;
-    const isWide = mode === 'hybrid' || diversity !== undefined;
+    const isWide = mode === 'hybrid' || diversity !== undefined || wanted !== undefined;
     const depth = isWide ? depthOf(limit) : limit;
     const search = (change: Partial<SearchQuery>): RankedHit[] =>
       this.#source.search({ ...plain, limit: depth, ...change });
@@ -70,6 +81,7 @@ export class RankedSearch {
     else if (mode === 'vector') hits = byVector();
     else if (mode === 'text') hits = byText();
     else hits = search({});
+    if (wanted !== undefined) hits = rerank(hits, query, this.#source.rerankFrom);
     if (diversity === undefined) return hits.slice(0, limit);
     return this.#diverse(hits, diversity.lambda, limit);
   }

@@ -36,6 +36,7 @@ import {
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { RankedSearch } from './ranked-search.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
@@ -51,6 +52,7 @@ import {
   v1Memories,
   v1Records,
   v1TablesOf,
+  v1Vector,
   VECTORS_TABLE,
 } from './v1-file.js';
 import { decodePattern, embeddingRow, linkRow, patternRow } from './v1-pattern.js';
@@ -146,6 +148,15 @@ export class V1Engine implements MemoryEngine {
       textOf: (id) => {
         const memory = this.get(id);
         return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
+      },
+      rerankFrom: {
+        vectorOf: (id, model, dimensions) => {
+          const memory = this.get(id);
+          const vector = memory === undefined ? null : v1Vector(database, memory);
+          const isAlike = vector?.model === model && vector.values.length === dimensions;
+          return isAlike ? vector.values : undefined;
+        },
+        around: (...asked) => this.graph.aroundNow(...asked),
       },
     });
     this.#appliedIndex = this.#position.appliedIndex;
@@ -255,12 +266,16 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#ranked.search(query).flatMap(({ id, score, matchedBy }) => {
+    return this.#ranked.search(query).flatMap(({ id, ...ranked }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
-      return [{ id, content, metadata, score, matchedBy }];
+      return [{ id, content, metadata, ...ranked }];
     });
+  }
+
+  rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    return this.#ranked.example(query, relevant);
   }
 
   counts(): MemoryCounts {

@@ -144,22 +144,23 @@ export function* patternsWithVector(
   database: Database,
 ): IterableIterator<{ readonly row: Row; readonly vector?: ModelVector }> {
   const ours = database.number(`SELECT count(*) FROM ${VECTORS_TABLE}`);
-  const sql = `SELECT model, text_hash, vector FROM ${VECTORS_TABLE} WHERE id = ?`;
   for (const row of exactRows(database, 'patterns', columnsOf(database, 'patterns'))) {
-    const found = ours === 0 ? undefined : database.get(sql, textOf(row['id']));
-    if (found === undefined) {
-      yield { row };
-      continue;
-    }
-    const [model, hash, bytes] = found;
-    const { content, metadata } = decodePattern(row).memory;
-    // Another program may have replaced the memory since; then the vector is not its.
-    if (!(bytes instanceof Uint8Array) || hash !== textHash(embeddingText(content, metadata))) {
-      yield { row };
-      continue;
-    }
-    yield { row, vector: { model: String(model), values: vectorOfBytes(bytes) } };
+    const vector = ours === 0 ? null : v1Vector(database, decodePattern(row).memory);
+    yield vector === null ? { row } : { row, vector };
   }
+}
+
+/** The vector that we keep of a memory, null where there is none. */
+export function v1Vector(
+  database: Database,
+  { id, content, metadata }: Memory,
+): ModelVector | null {
+  const sql = `SELECT model, text_hash, vector FROM ${VECTORS_TABLE} WHERE id = ?`;
+  const [model, hash, bytes] = database.get(sql, id) ?? [];
+  if (!(bytes instanceof Uint8Array)) return null;
+  // Another program may have replaced the memory since; then the vector is not its.
+  if (hash !== textHash(embeddingText(content, metadata))) return null;
+  return { model: String(model), values: vectorOfBytes(bytes) };
 }
 
 export function* v1Ids(database: Database): IterableIterator<string> {

@@ -23,6 +23,7 @@ import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { Pace } from './pace.js';
 import { type RankedHit, RankedSearch } from './ranked-search.js';
+import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
@@ -37,7 +38,7 @@ import {
   v2Records,
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
-import { emptyGraphIndexes, type GraphIndexes, loadVectors } from './v2-vectors.js';
+import { emptyGraphIndexes, type GraphIndexes, loadVectors, vectorOf } from './v2-vectors.js';
 import type { TextIndex } from './text/text-index.js';
 import { TextSnapshot } from './text-snapshot.js';
 import { vectorOfBytes } from './vector-bytes.js';
@@ -174,6 +175,14 @@ export class V2Engine implements MemoryEngine {
       search: (query) => this.#search.search(query),
       appliedIndex,
       textOf: (id) => textOf(id) ?? '',
+      rerankFrom: {
+        vectorOf: (id, model, dimensions) => {
+          const vector = vectorOf(database, id);
+          const isAlike = vector?.model === model && vector.values.length === dimensions;
+          return isAlike ? vector.values : undefined;
+        },
+        around: (...asked) => this.graph.aroundNow(...asked),
+      },
     });
     this.#upkeep = new VectorUpkeep({
       indexes: () => this.#search.vectors,
@@ -250,11 +259,11 @@ export class V2Engine implements MemoryEngine {
     const wasReady = this.#search.vectors !== undefined;
     const hits = this.#searchIndex(query);
     if (!wasReady) this.#wakeAfterLoading();
-    return hits.flatMap(({ id, score, matchedBy }) => {
+    return hits.flatMap(({ id, ...ranked }) => {
       const memory = this.get(id);
       if (memory === undefined) return [];
       const { content, metadata } = memory;
-      return [{ id, content, metadata, score, matchedBy }];
+      return [{ id, content, metadata, ...ranked }];
     });
   }
 
@@ -276,6 +285,10 @@ export class V2Engine implements MemoryEngine {
     this.#snapshots.discard();
     this.#canLoad = true;
     this.#upkeep.restart();
+  }
+
+  rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
+    return this.#ranked.example(query, relevant);
   }
 
   counts(): MemoryCounts {

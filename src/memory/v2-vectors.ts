@@ -74,7 +74,8 @@ function* readMissing(database: Database, indexes: GraphIndexes): Generator<unde
   }
 }
 
-function vectorOf(database: Database, id: string): ModelVector | null {
+/** The vector of a memory as the store has it. */
+export function vectorOf(database: Database, id: string): ModelVector | null {
   const row = database.get(`SELECT model, vector FROM vectors WHERE id = ?`, id);
   return row === undefined ? null : modelVector(row);
 }

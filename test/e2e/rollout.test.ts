@@ -100,6 +100,11 @@ describe('a swarm of three from a v1 installation', () => {
     expect(await search('--mode', 'text')).toContain('probe');
     expect(await search('--mode', 'text')).not.toContain('cause');
     expect(await search('--mode', 'hybrid', '--diversity', '0.7')).toContain('cause');
+    const reranked = await client.search({ text: 'payments probe', rerank: 'gnn' });
+    expect(reranked.hits[0]?.rerankedBy).toBe('gnn');
+    expect(await search('--rerank', 'attention', '--limit', '20')).toContain('probe');
+    const weights = { by: 'gnn', weights: {} } as { by: 'gnn' };
+    await expect(client.search({ text: 'x', rerank: weights })).rejects.toThrow(/rerank/);
     const wrong = ['memory', 'search', 'x', '--filter', '{"a":{"b":1}}', ...data(2)];
     const refused = await run(wrong);
     expect(refused).toMatchObject({ code: 1, stdout: '' });

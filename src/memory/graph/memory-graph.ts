@@ -8,6 +8,7 @@
  */
 import type { Edge, LoggedCommand, Memory } from '../engine.js';
 import type { Adjacency, ChangeListener } from './adjacency.js';
+import { around, type Around, type AroundBounds } from './around.js';
 import { buildAdjacency, type GraphDump } from './build.js';
 import type { GraphChange } from './changes.js';
 import { runQuery, type Parameters, type QueryResult } from './cypher/index.js';
@@ -23,6 +24,7 @@ import type {
   TraverseOptions,
   WalkOptions,
 } from './options.js';
+import { finish } from '../steps.js';
 import { shortestPath } from './shortest-path.js';
 import { traverse, type Traversal } from './traverse.js';
 import { Turns } from './turns.js';
@@ -141,6 +143,24 @@ export class MemoryGraph {
     return { nodes: nodeCount, edges: edgeCount, overlayEdges: overlay.count, arrayBytes };
   }
 
+  /**
+   * The surroundings of memories, for a search that cannot wait: in one go, and the first time it builds
+   * the graph in one go too, where `size()` has not done that before. Throws `closed`, and `invalid` for
+   * relations that are no names.
+   */
+  aroundNow(
+    ids: readonly string[],
+    relations: readonly string[] | undefined,
+    bounds: AroundBounds,
+  ): Around {
+    if (this.#isClosed) throw new GraphError('closed', 'the store is closed');
+    const named = checked.relationsOf({ relations });
+    // A build that is under way goes on, and puts its own graph in the place of this one.
+    const adjacency = this.#adjacency ?? finish(this.#building(new Work(), []));
+    const view = new GraphView(adjacency, (id) => this.#source.get(id));
+    return around(view, ids, view.maskOf(named), bounds);
+  }
+
   /** The engine is about to apply these: what they replace is kept for those who read now. */
   willApply(commands: readonly LoggedCommand[]): void {
     if (this.#views.size === 0) return;
@@ -256,7 +276,7 @@ export class MemoryGraph {
       if (work.pass(16)) yield;
     }
     this.#adjacency = adjacency;
-    this.#build = undefined;
+    if (this.#build?.changes === changes) this.#build = undefined;
     return adjacency;
   }
 

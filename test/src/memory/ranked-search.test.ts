@@ -154,6 +154,7 @@ describe('what a search remembers', () => {
       },
       appliedIndex: () => appliedIndex,
       textOf: () => '',
+      rerankFrom: { vectorOf: () => undefined, around: () => ({ ids: [], edges: [] }) },
       nowMs: () => nowMs,
     });
   });
