@@ -81,9 +81,10 @@ function path({ folder }: Place): string {
   return join(folder, 'vectors.index');
 }
 
-function create({ dimensions }: Place): HnswIndex {
+/** As the engine makes them: the originals in a file. */
+function create({ dimensions, folder }: Place): HnswIndex {
   const settings = { dimensions, neighbours: NEIGHBOURS, buildBreadth: BUILD_BREADTH };
-  return HnswIndex.create(settings);
+  return HnswIndex.create({ ...settings, originalsIn: folder });
 }
 
 function putAll(index: HnswIndex, vectors: Float32Array): void {
