@@ -50,13 +50,15 @@ static float largestOf(const float* values, u32 count) {
   return largest;
 }
 
-// int8 codes and their header into a block whose header follows x.laneBytes codes.
-static void codeLanes(const Index& x, const float* values, u8* block) {
+// int8 codes and their header into a block whose header follows x.laneBytes codes. Answers the sum of
+// their squares.
+static i32 codeLanes(const Index& x, const float* values, u8* block) {
   const float largest = largestOf(values, x.dimensions);
   const bool isFlat = largest < SCALE_MIN;
   const float toCode = isFlat ? 0.0f : 127.0f / largest;
   i8* codes = (i8*)block;
   i32 sum = 0;
+  i32 squares = 0;
   for (u32 i = 0; i < x.dimensions; i++) {
     // Adding and taking away 1.5 * 2^23 rounds to the nearest, ties to even.
     const float moved = values[i] * toCode + 12582912.0f;
@@ -64,11 +66,25 @@ static void codeLanes(const Index& x, const float* values, u8* block) {
     code = code > 127 ? 127 : code < -127 ? -127 : code;
     codes[i] = (i8)code;
     sum += code;
+    squares += code * code;
   }
   for (u32 i = x.dimensions; i < x.laneBytes; i++) codes[i] = 0;
   Header& header = *(Header*)(block + x.laneBytes);
   header.scale = isFlat ? 0.0f : largest / 127.0f;
   header.codeSum = sum;
+  return squares;
+}
+
+// A vector into a block of int8 codes. Rounding makes some vectors longer and others shorter, by more than
+// what sets near ones apart: the longest would be the nearest to all, have all links, and the others none.
+// So the vectors that the codes stand for are compared: of length 1, or with squares of their own.
+static void codeInt8(const Index& x, const float* values, u8* block) {
+  const double squares = codeLanes(x, values, block);
+  Header& header = headerOf(x, block);
+  if (x.metric == COSINE && squares > 0) header.scale = (float)(1.0 / __builtin_sqrt(squares));
+  if (x.metric != EUCLIDEAN) return;
+  const double scale = header.scale;
+  header.squares = (float)(scale * scale * squares);
 }
 
 static inline Header& queryHeader(const Index& x) { return *(Header*)(x.query + x.laneBytes); }
@@ -76,15 +92,15 @@ static inline Header& queryHeader(const Index& x) { return *(Header*)(x.query + 
 // Makes x.queryOriginal the query of `distanceOfQuery`.
 static void codeQuery(const Index& x) {
   Header& header = queryHeader(x);
+  header.squares = (float)dotOriginals(x.queryOriginal, x.queryOriginal, x.floats);
   if (x.codes == INT8) {
-    codeLanes(x, x.queryOriginal, x.query);
+    codeInt8(x, x.queryOriginal, x.query);
   } else if (x.bits != 0) {
     rotateOriginal(x, x.queryOriginal);
     codeLanes(x, x.rotated, x.query);
   } else {
     header.scale = x.codes == PRODUCT ? makeTables(x, x.queryOriginal) : 1.0f;
   }
-  header.squares = (float)dotOriginals(x.queryOriginal, x.queryOriginal, x.floats);
 }
 
 static float codeHalves(const Index& x, u16* codes) {
@@ -164,7 +180,7 @@ static void codeNode(const Index& x, u8* block) {
   const double squares = dotOriginals(x.queryOriginal, x.queryOriginal, x.floats);
   header.squares = (float)squares;
   if (x.codes == INT8) {
-    codeLanes(x, x.queryOriginal, block);
+    codeInt8(x, x.queryOriginal, block);
     return;
   }
   if (x.codes == FLOAT16) {

@@ -7,6 +7,7 @@ import type { NarrowCodes } from './codes/narrow-codes.js';
 import { dotOriginals } from './inner-products.js';
 
 const COSINE = METRICS.indexOf('cosine');
+const EUCLIDEAN = METRICS.indexOf('euclidean');
 const COMPONENT_LIMIT = Math.fround(COMPONENT_MAX);
 
 /** Checks a vector, brings a cosine one to length 1, and makes it original 0. */
@@ -47,8 +48,13 @@ export function readQuery(x: Arena, values: Float32Array, from: number): number 
 function codeInt8(x: Arena, slot: number): void {
   const { originals, codes, floats, codeBytes, strideBytes } = x;
   const block = codes.subarray((slot + 1) * strideBytes, (slot + 1) * strideBytes + codeBytes);
-  const { scale, sum } = codeLanes(originals, x.dimensions, block, codeBytes);
-  setCodes(x, slot, scale, dotOriginals(originals, 0, 0, floats), sum);
+  const lanes = codeLanes(originals, x.dimensions, block, codeBytes);
+  let { scale } = lanes;
+  let squares = dotOriginals(originals, 0, 0, floats);
+  // Why: native/codes.h.
+  if (x.metric === COSINE && lanes.squares > 0) scale = 1 / Math.sqrt(lanes.squares);
+  if (x.metric === EUCLIDEAN) squares = scale * scale * lanes.squares;
+  setCodes(x, slot, scale, squares, lanes.sum);
 }
 
 function codeNarrow(x: Arena, narrow: NarrowCodes, slot: number): void {

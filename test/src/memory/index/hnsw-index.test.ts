@@ -126,6 +126,29 @@ describe.each(rungs)('an index, $name', { timeout: 120_000 }, (build) => {
     expect(copies.filter(({ id }) => id.startsWith('copy'))).toHaveLength(50);
   });
 
+  it.each(['cosine', 'euclidean'] as const)(
+    'finds each vector of a crowd that is nearly one: %s',
+    (metric) => {
+      useBuild(build);
+      const source = new VectorSource(seed(), 20);
+      const index = HnswIndex.create({ dimensions: 20, metric, neighbours: 8, buildBreadth: 60 });
+      const centre = source.next();
+      const crowd = Array.from({ length: 200 }, () =>
+        centre.map((value) => value + (source.random.fraction() - 0.5) * 0.01),
+      );
+      for (let at = 0; at < 1000; at += 1) index.put(`other ${at}`, source.next());
+      for (const [at, values] of crowd.entries()) index.put(`near ${at}`, values);
+      index.link(1200);
+      const found = crowd.filter((values, at) => {
+        return index.search(values, { limit: 10 }).some(({ id }) => id === `near ${at}`);
+      });
+      expect(found.length).toBeGreaterThanOrEqual(190);
+      const near = index.search(centre, { limit: 150, breadth: 300 });
+      const inCrowd = near.filter(({ id }) => id.startsWith('near'));
+      expect(inCrowd.length).toBeGreaterThanOrEqual(148);
+    },
+  );
+
   it('finds what a filter allows, whether it scans or walks', () => {
     useBuild(build);
     const source = new VectorSource(seed(), 24);
