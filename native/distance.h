@@ -12,6 +12,20 @@
 #include <arm_neon.h>
 #endif
 
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+static inline i32 sumOfLanes(__m256i all) {
+  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
+  return _mm_cvtsi128_si32(sum);
+}
+#elif defined(__wasm_simd128__)
+static inline i32 sumOfLanes(v128_t all) {
+  return wasm_i32x4_extract_lane(all, 0) + wasm_i32x4_extract_lane(all, 1) +
+         wasm_i32x4_extract_lane(all, 2) + wasm_i32x4_extract_lane(all, 3);
+}
+#endif
+
 // Codes are from -127 to 127 and padded with zeros to a multiple of 64. `sumB` is the sum of b.
 static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
 #if defined(__AVX512VNNI__)
@@ -47,11 +61,7 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     even = _mm256_add_epi32(even, _mm256_madd_epi16(p0, ones));
     odd = _mm256_add_epi32(odd, _mm256_madd_epi16(p1, ones));
   }
-  const __m256i all = _mm256_add_epi32(even, odd);
-  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-  return _mm_cvtsi128_si32(sum);
+  return sumOfLanes(_mm256_add_epi32(even, odd));
 #elif defined(__wasm_simd128__)
   (void)sumB;
   v128_t even = wasm_i32x4_splat(0);
@@ -66,9 +76,7 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     odd = wasm_i32x4_add(
         odd, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i + 24), wasm_i16x8_load8x8(b + i + 24)));
   }
-  const v128_t all = wasm_i32x4_add(even, odd);
-  return wasm_i32x4_extract_lane(all, 0) + wasm_i32x4_extract_lane(all, 1) +
-         wasm_i32x4_extract_lane(all, 2) + wasm_i32x4_extract_lane(all, 3);
+  return sumOfLanes(wasm_i32x4_add(even, odd));
 #elif defined(__ARM_NEON)
   (void)sumB;
   int32x4_t sum = vdupq_n_s32(0);

@@ -71,11 +71,7 @@ template <u32 BITS> static inline i32 dotPacked(const u8* packed, const i8* quer
     even = _mm256_add_epi32(even, _mm256_madd_epi16(p0, ones));
     odd = _mm256_add_epi32(odd, _mm256_madd_epi16(p1, ones));
   }
-  const __m256i all = _mm256_add_epi32(even, odd);
-  __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
-  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1));
-  return _mm_cvtsi128_si32(sum);
+  return sumOfLanes(_mm256_add_epi32(even, odd));
 }
 #elif defined(__wasm_simd128__)
 // Components 16 * part to 16 * part + 15 of 64.
@@ -110,9 +106,7 @@ template <u32 BITS> static inline i32 dotPacked(const u8* packed, const i8* quer
                                                      wasm_i16x8_load8x8(q + 8)));
     }
   }
-  const v128_t all = wasm_i32x4_add(even, odd);
-  return wasm_i32x4_extract_lane(all, 0) + wasm_i32x4_extract_lane(all, 1) +
-         wasm_i32x4_extract_lane(all, 2) + wasm_i32x4_extract_lane(all, 3);
+  return sumOfLanes(wasm_i32x4_add(even, odd));
 }
 #else
 template <u32 BITS> static inline i32 dotPacked(const u8* packed, const i8* query, u32 lanes) {

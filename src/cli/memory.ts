@@ -10,6 +10,7 @@ import { addGraphCommands } from './memory-graph.js';
 import { firstLine, reading } from './memory-reading.js';
 import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
+import { withRanking } from './ranking-options.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
 
@@ -49,23 +50,11 @@ export function addMemoryCommands(program: Command): void {
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(get);
-  withConnection(memory.command('search'))
+  withRanking(withConnection(memory.command('search')))
     .description('Find the memories nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', numberOf, 10)
     .option('--filter <json>', 'only memories with such metadata, as {"kind":"bug","n":{"from":2}}')
-    .addOption(
-      new Option('--mode <mode>', 'by meaning, by words, or both').choices([
-        'vector',
-        'text',
-        'hybrid',
-      ]),
-    )
-    .option(
-      '--diversity <lambda>',
-      '1: by score alone; towards 0: what says something else',
-      numberOf,
-    )
     .addOption(
       new Option('--rerank <by>', 'score again: by what hits share, or by edges').choices([
         'attention',

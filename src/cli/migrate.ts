@@ -6,6 +6,7 @@ import { formatMigrationReport, migrateDirectory } from '../migrate/index.js';
 import type { MigrationProgress } from '../migrate/index.js';
 import { print } from './connection.js';
 import { ExitError } from './failure.js';
+import { interruptible } from './interruptible.js';
 
 interface MigrateFlags {
   readonly dryRun?: boolean;
@@ -39,24 +40,20 @@ function onlyV2(text: string): string {
 
 async function migrate(_version: string, directory: string, flags: MigrateFlags): Promise<void> {
   const embedder = createMiniLmEmbedder();
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort(new Error('interrupted'));
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
   try {
-    const report = await migrateDirectory({
-      directory,
-      dryRun: flags.dryRun === true,
-      embedder,
-      signal: stop.signal,
-      onProgress: showProgress(),
-      ...(flags.backupPath === undefined ? {} : { backupPath: flags.backupPath }),
-    });
+    const report = await interruptible((signal) =>
+      migrateDirectory({
+        directory,
+        dryRun: flags.dryRun === true,
+        embedder,
+        signal,
+        onProgress: showProgress(),
+        ...(flags.backupPath === undefined ? {} : { backupPath: flags.backupPath }),
+      }),
+    );
     print(flags.json, report, formatMigrationReport(report));
     if (report.exitCode !== 0) throw new ExitError(report.exitCode);
   } finally {
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
     await embedder.close();
   }
 }

@@ -11,7 +11,8 @@ import {
 import { print } from './connection.js';
 import { ExitError } from './failure.js';
 import { progressLine } from './progress-line.js';
-import { interruptible, type StoreFlags, withFile, withStore } from './store-open.js';
+import { interruptible } from './interruptible.js';
+import { type StoreFlags, withFile, withStore } from './store-open.js';
 
 export function addStoreUpkeepCommands(store: Command): void {
   withFile(store.command('stats'))

@@ -17,6 +17,7 @@ import { firstLine } from './memory-reading.js';
 import { numberOf } from './number.js';
 import { addStoreUpkeepCommands } from './store-upkeep.js';
 import { instantOf, type StoreFlags, withFile, withStore } from './store-open.js';
+import { withRanking } from './ranking-options.js';
 
 type Named = StoreFlags & { readonly namespace: string };
 
@@ -49,23 +50,11 @@ export function addStoreCommands(program: Command): void {
   edge(named(withFile(store.command('unlink'))))
     .description('Delete an edge; exit code 1 if there is none')
     .action(unlink);
-  ranged(named(withFile(store.command('search'))))
+  withRanking(ranged(named(withFile(store.command('search')))))
     .description('Find the records nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', numberOf, 10)
     .option('--filter <json>', 'only such metadata, as {"kind":"bug","n":{"from":2}}', jsonObjectOf)
-    .addOption(
-      new Option('--mode <mode>', 'by meaning, by words, or both').choices([
-        'vector',
-        'text',
-        'hybrid',
-      ]),
-    )
-    .option(
-      '--diversity <lambda>',
-      '1: by score alone; towards 0: what says something else',
-      numberOf,
-    )
     .option('--no-embed', 'by words alone')
     .action(search);
   withFile(store.command('query'))

@@ -96,6 +96,11 @@ export function isDamage(error: unknown): boolean {
   return error instanceof MemoryError && error.code === 'damaged';
 }
 
+/** What a caller has asked for cannot be used; the sentence says why. */
+export function invalid(sentence: string): MemoryError {
+  return new MemoryError('invalid', sentence);
+}
+
 /** Builds the error with the standing advice for its code. */
 export function memoryError(code: MemoryErrorCode, path: string, cause?: unknown): MemoryError {
   const detail = cause instanceof Error ? ` (${cause.message})` : '';

@@ -1,6 +1,13 @@
 /** Long work in short pieces, so that the event loop answers in between. */
 import { CHUNK_MAX_MS } from './limits.js';
 
+/** Resolves when everything else has run that waits. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Says when to pause, and pauses. */
 export class Pace {
   readonly #signal: AbortSignal | undefined;
@@ -17,9 +24,7 @@ export class Pace {
   /** Lets everything else run that waits. Throws the reason of the signal once it is aborted. */
   async pause(): Promise<void> {
     this.#signal?.throwIfAborted();
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
     this.#signal?.throwIfAborted();
     this.#startedMs = performance.now();
   }

@@ -2,9 +2,9 @@
  * A file beside a v2 store that spares it from reading every text again for the index of words. It is a
  * cache: one that is foreign, damaged or of another time is removed, and the store is read instead.
  */
-import { existsSync, rmSync } from 'node:fs';
-import { isOperational, MemoryError } from './errors.js';
-import { SNAPSHOT_CHANGES_MIN, SNAPSHOT_CHANGES_PART } from './limits.js';
+import { existsSync } from 'node:fs';
+import { isMuch, isUseless, removeCache } from './cache-file.js';
+import { isOperational } from './errors.js';
 import type { LogPosition } from './log-position.js';
 import { openTextIndex, saveTextIndex } from './text/text-file.js';
 import type { TextIndex } from './text/text-index.js';
@@ -89,21 +89,9 @@ export class TextSnapshot {
       if (label === this.#label(savedIndex)) return index;
     } catch (error) {
       if (!isOperational(error)) throw error;
-      // A newer release may come back; what the disk fails to read now may be read later.
-      const isLost =
-        error instanceof MemoryError &&
-        (error.code === 'damaged' || error.code === 'not-a-database');
-      if (!isLost) return undefined;
+      if (!isUseless(error)) return undefined;
     }
-    try {
-      rmSync(this.#path, { force: true });
-    } catch (error) {
-      if (!isOperational(error)) throw error;
-    }
+    removeCache(this.#path);
     return undefined;
   }
-}
-
-function isMuch(changes: number, texts: number): boolean {
-  return changes >= Math.max(SNAPSHOT_CHANGES_MIN, SNAPSHOT_CHANGES_PART * texts);
 }

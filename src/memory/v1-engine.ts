@@ -150,11 +150,9 @@ export class V1Engine implements MemoryEngine {
         return memory === undefined ? '' : embeddingText(memory.content, memory.metadata);
       },
       rerankFrom: {
-        vectorOf: (id, model, dimensions) => {
+        vectorOf: (id) => {
           const memory = this.get(id);
-          const vector = memory === undefined ? null : v1Vector(database, memory);
-          const isAlike = vector?.model === model && vector.values.length === dimensions;
-          return isAlike ? vector.values : undefined;
+          return memory === undefined ? null : v1Vector(database, memory);
         },
         around: (...asked) => this.graph.aroundNow(...asked),
       },

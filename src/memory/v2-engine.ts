@@ -44,7 +44,8 @@ import { TextSnapshot } from './text-snapshot.js';
 import { vectorOfBytes } from './vector-bytes.js';
 import { VectorJournal } from './vector-journal.js';
 import { type SnapshotLabel, VectorSnapshots } from './vector-snapshots.js';
-import { isSnapshotDue, settledGraphs, type SettledGraph, VectorUpkeep } from './vector-upkeep.js';
+import { settledGraphs, type SettledGraph, VectorUpkeep } from './vector-upkeep.js';
+import { isMuch } from './cache-file.js';
 
 /**
  * Opens a v2 store; `create` makes an empty one where none is. Throws `not-found`, `not-a-database`,
@@ -176,11 +177,7 @@ export class V2Engine implements MemoryEngine {
       appliedIndex,
       textOf: (id) => textOf(id) ?? '',
       rerankFrom: {
-        vectorOf: (id, model, dimensions) => {
-          const vector = vectorOf(database, id);
-          const isAlike = vector?.model === model && vector.values.length === dimensions;
-          return isAlike ? vector.values : undefined;
-        },
+        vectorOf: (id) => vectorOf(database, id),
         around: (...asked) => this.graph.aroundNow(...asked),
       },
     });
@@ -352,7 +349,7 @@ export class V2Engine implements MemoryEngine {
   }
 
   #saveNow(vectors: GraphIndexes): void {
-    if (!isSnapshotDue(this.#upkeep.changes, vectors)) return;
+    if (!isMuch(this.#upkeep.changes, vectors.size)) return;
     for (const [, index] of vectors.entries()) {
       index.settle();
       if (!index.isSettled) return;

@@ -3,9 +3,10 @@
  * foreign, damaged or of another time is removed, and the store is read instead.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isOperational, MemoryError } from './errors.js';
+import { isUseless, removeCache } from './cache-file.js';
+import { isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import { saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
 import { openSnapshotInSteps, useSnapshot } from './index/snapshot-reader.js';
@@ -50,7 +51,7 @@ export class VectorSnapshots {
   /** The graphs that were saved of this content within a range of log indexes, in steps. */
   *open(store: string, from: number, to: number): Generator<undefined, StoredGraph[]> {
     const graphs: StoredGraph[] = [];
-    for (const path of this.#paths(true)) remove(path);
+    for (const path of this.#paths(true)) removeCache(path);
     for (const path of this.#paths()) {
       const stored = yield* openOne(path);
       if (stored === undefined) continue;
@@ -67,7 +68,7 @@ export class VectorSnapshots {
         graphs.push({ key: label.key, appliedIndex: label.appliedIndex, graph: index });
       } else {
         index.close();
-        remove(path);
+        removeCache(path);
       }
     }
     return graphs;
@@ -75,7 +76,7 @@ export class VectorSnapshots {
 
   /** Removes what is there. */
   discard(): void {
-    for (const path of this.#paths()) remove(path);
+    for (const path of this.#paths()) removeCache(path);
   }
 
   #prefix(): string {
@@ -108,21 +109,10 @@ function* openOne(
     index.close();
   } catch (error) {
     if (!isOperational(error)) throw error;
-    // A newer release may come back; what the disk fails to read now may be read later.
-    if (!(error instanceof MemoryError)) return undefined;
-    if (error.code !== 'damaged' && error.code !== 'not-a-database') return undefined;
+    if (!isUseless(error)) return undefined;
   }
-  remove(path);
+  removeCache(path);
   return undefined;
-}
-
-/** What cannot be removed is not trusted the next time either. */
-function remove(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch (error) {
-    if (!isOperational(error)) throw error;
-  }
 }
 
 /** None where the folder cannot be read. */

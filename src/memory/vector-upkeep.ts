@@ -6,15 +6,11 @@
  *                                                         \--too much is held--> linking
  */
 import type { GraphVectorIndex } from './graph-vector-index.js';
-import {
-  SNAPSHOT_CHANGES_MIN,
-  SNAPSHOT_CHANGES_PART,
-  UPKEEP_REST_MS,
-  UPKEEP_SLICE_MAX_MS,
-} from './limits.js';
+import { UPKEEP_REST_MS, UPKEEP_SLICE_MAX_MS } from './limits.js';
 import { isDamage, isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import type { GraphIndexes } from './v2-vectors.js';
+import { isMuch } from './cache-file.js';
 
 export interface UpkeepOptions {
   /** The vectors once they have been read. */
@@ -64,7 +60,7 @@ export class VectorUpkeep {
       return true;
     }
     if (linkFor(indexes, UPKEEP_SLICE_MAX_MS)) return true;
-    if (!isSnapshotDue(this.#changes, indexes)) return false;
+    if (!isMuch(this.#changes, indexes.size)) return false;
     for (const [, index] of indexes.entries()) if (!index.isSettled) return false;
     void this.#save(indexes);
     return true;
@@ -121,10 +117,6 @@ export function settledGraphs(indexes: GraphIndexes): SettledGraph[] {
     const { graph } = owner;
     return graph === undefined ? [] : [{ key, graph, owner }];
   });
-}
-
-export function isSnapshotDue(changes: number, indexes: GraphIndexes): boolean {
-  return changes >= Math.max(SNAPSHOT_CHANGES_MIN, SNAPSHOT_CHANGES_PART * indexes.size);
 }
 
 /** True if there is more to link. */

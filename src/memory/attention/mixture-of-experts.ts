@@ -14,7 +14,7 @@ import {
   zeros,
 } from '../neural/matrix.js';
 import { linear, Parameter } from '../neural/parameter.js';
-import type { SeededRandom } from '../neural/random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import { topGates } from './gating.js';
 import type { AttentionStep } from './kernel.js';
 import { scaledDotProduct } from './scaled-dot-product.js';

@@ -2,7 +2,7 @@
 import { assert } from '../errors.js';
 import { addTo, columnsOf, type Matrix, setColumns, type Step, zeros } from '../neural/matrix.js';
 import { linear, Parameter } from '../neural/parameter.js';
-import type { SeededRandom } from '../neural/random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import type { AttentionGradients, AttentionKernel, AttentionStep } from './kernel.js';
 
 export interface MultiHeadShape {

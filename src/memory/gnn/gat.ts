@@ -1,7 +1,7 @@
 /** Graph attention layers (Veličković et al. 2018), and their second version (Brody et al. 2022). */
 import { addScaled, addTo, dot, type Matrix, rowOf, type Step, zeros } from '../neural/matrix.js';
 import { linear, Parameter } from '../neural/parameter.js';
-import type { SeededRandom } from '../neural/random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import type { Adjacent } from './adjacent.js';
 
 export interface GatShape {

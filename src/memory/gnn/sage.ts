@@ -1,7 +1,7 @@
 /** GraphSAGE layers (Hamilton, Ying and Leskovec 2017, algorithm 1 and section 3.3). */
 import { addScaled, addTo, type Matrix, rowOf, type Step, zeros } from '../neural/matrix.js';
 import { linear, Parameter, relu } from '../neural/parameter.js';
-import type { SeededRandom } from '../neural/random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import type { Adjacent } from './adjacent.js';
 
 export type Aggregator = 'mean' | 'max';

@@ -1,5 +1,5 @@
 /** The centroids of product quantization: what `trainCodebook` makes and an index is created with. */
-import { MemoryError } from '../errors.js';
+import { invalid, MemoryError } from '../errors.js';
 import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
 import { METRICS, type Metric } from './metric.js';
 import { CENTROIDS, COMPONENT_MAX } from './limits.js';
@@ -95,10 +95,6 @@ export function codebookBytes(dimensions: number): number {
 
 function isCount(value: number, most: number): boolean {
   return Number.isSafeInteger(value) && value >= 1 && value <= most;
-}
-
-function invalid(sentence: string): MemoryError {
-  return new MemoryError('invalid', sentence);
 }
 
 function damaged(): MemoryError {

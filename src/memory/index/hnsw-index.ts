@@ -27,6 +27,7 @@ import {
 import { IdTable, keyOfName } from './id-table.js';
 import { OpenFile } from './open-file.js';
 import { createKernel } from './rung.js';
+import { nextTurn } from '../pace.js';
 
 export interface HnswOptions {
   /** Components of each vector, 1 to 4,096. */
@@ -367,7 +368,7 @@ async function linkSlice(kernel: Kernel): Promise<number> {
   for (let linked = 0; linked < most && left > 0 && performance.now() < endMs; linked += 1) {
     left = checked(kernel.link(1));
   }
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   return left;
 }
 

@@ -3,7 +3,7 @@
  * sample of the vectors. The kernel in use finds the nearest centroids, the same ones on every rung; the
  * means are taken here in a fixed order. So a seed gives the same codebook everywhere.
  */
-import { MemoryError } from '../errors.js';
+import { invalid } from '../errors.js';
 import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
 import { Codebook } from './codebook.js';
 import { checked, type Kernel } from './kernel.js';
@@ -17,6 +17,8 @@ import {
 } from './limits.js';
 import { METRICS, type Metric } from './metric.js';
 import { createKernel } from './rung.js';
+import { nextTurn } from '../pace.js';
+import { SeededRandom } from '../seeded-random.js';
 
 export interface TrainingOptions {
   /** Bytes of a code, from 1 to the dimensions. Where these do not divide, widths differ by one. */
@@ -42,7 +44,7 @@ interface Training {
   readonly rounds: number;
   readonly samples: Float32Array;
   readonly count: number;
-  readonly random: () => number;
+  readonly random: SeededRandom;
 }
 
 /**
@@ -60,7 +62,7 @@ export async function trainCodebook(
     const step = steps.next();
     if (step.done === true) return step.value;
     options.onProgress?.(step.value);
-    await new Promise(setImmediate);
+    await nextTurn();
   }
 }
 
@@ -94,7 +96,7 @@ function prepareTraining(vectors: readonly Float32Array[], options: TrainingOpti
   }
   checkCount('the number of dimensions', dimensions, 1, VECTOR_DIMENSIONS_MAX);
   checkCount('the number of subvectors', subvectors, 1, dimensions);
-  const random = randomOf(seed);
+  const random = new SeededRandom(seed);
   const drawn = drawDistinct(random, vectors.length, Math.min(samples, vectors.length));
   const rows = new Float32Array(drawn.length * dimensions);
   // An index says what is wrong with a vector, and brings one of cosine to length 1.
@@ -192,7 +194,7 @@ function meansOf(
     }
     for (let k = 0; k < CENTROIDS; k += 1) {
       // One that is nearest to no sample begins anew at one of them.
-      const row = members[k] === 0 ? Math.floor(random() * count) : -1;
+      const row = members[k] === 0 ? Math.floor(random.fraction() * count) : -1;
       for (let i = from; i < to; i += 1) {
         const at = i * CENTROIDS + k;
         means[at] = row < 0 ? sums[at]! / members[k]! : samples[row * dimensions + i]!;
@@ -203,32 +205,17 @@ function meansOf(
 }
 
 /** Different whole numbers below `below`, in the order drawn (Floyd's would not keep it). */
-function drawDistinct(random: () => number, below: number, count: number): Uint32Array {
+function drawDistinct(random: SeededRandom, below: number, count: number): Uint32Array {
   const all = Uint32Array.from({ length: below }, (_, at) => at);
   for (let at = 0; at < count; at += 1) {
-    const other = at + Math.floor(random() * (below - at));
+    const other = at + Math.floor(random.fraction() * (below - at));
     [all[at], all[other]] = [all[other]!, all[at]!];
   }
   return all.slice(0, count);
-}
-
-/** mulberry32: numbers from 0 to below 1. */
-function randomOf(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let h = Math.imul(state ^ (state >>> 15), 1 | state);
-    h = (h + Math.imul(h ^ (h >>> 7), 61 | h)) ^ h;
-    return ((h ^ (h >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
 }
 
 function checkCount(what: string, value: number, least: number, most: number): void {
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     throw invalid(`${what} is ${String(value)}; it may be ${least} to ${most}`);
   }
-}
-
-function invalid(sentence: string): MemoryError {
-  return new MemoryError('invalid', sentence);
 }

@@ -9,7 +9,7 @@ import {
   timesTransposed,
   zeros,
 } from './matrix.js';
-import type { SeededRandom } from './random.js';
+import type { SeededRandom } from '../seeded-random.js';
 
 /** A matrix of weights and the sum of its gradients since the last step of the optimizer. */
 export class Parameter implements Matrix {

@@ -8,7 +8,7 @@ import { MultiHeadAttention } from '../attention/multi-head.js';
 import { scaledDotProduct } from '../attention/scaled-dot-product.js';
 import { MemoryError } from '../errors.js';
 import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
-import { SeededRandom } from '../neural/random.js';
+import { SeededRandom } from '../seeded-random.js';
 import { AttentionModel } from './attention-model.js';
 import { GnnModel } from './gnn-model.js';
 import { BLOCK_KEYS, EXPERTS_MAX, HEADS_MAX, HOPS_MAX, WEIGHTS_MAX, WIDTH_MAX } from './limits.js';

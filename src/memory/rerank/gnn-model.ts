@@ -4,7 +4,7 @@ import { GatLayer } from '../gnn/gat.js';
 import { type Aggregator, SageLayer } from '../gnn/sage.js';
 import { dot, type Matrix, rowOf, type Step, zeros } from '../neural/matrix.js';
 import { linear, Parameter, relu } from '../neural/parameter.js';
-import type { SeededRandom } from '../neural/random.js';
+import type { SeededRandom } from '../seeded-random.js';
 import type { RankingInput, RankingModel, RankingStep } from './ranking-model.js';
 
 export interface GnnShape {

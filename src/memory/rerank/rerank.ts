@@ -20,8 +20,7 @@ import { Reranker } from './reranker.js';
 import type { ExampleNode, TrainingExample } from './training-example.js';
 
 export interface RerankSource {
-  /** The vector of a memory if it is of this model and has so many components. */
-  readonly vectorOf: (id: string, model: string, dimensions: number) => Float32Array | undefined;
+  readonly vectorOf: (id: string) => ModelVector | null;
   readonly around: (
     ids: readonly string[],
     relations: readonly string[] | undefined,
@@ -98,9 +97,10 @@ function gather(
 ): Gathered {
   const vectors = new Map<string, Float32Array>();
   const read = (id: string): boolean => {
-    const vector = source.vectorOf(id, model, values.length);
-    if (vector !== undefined) vectors.set(id, vector);
-    return vector !== undefined;
+    const vector = source.vectorOf(id);
+    if (vector?.model !== model || vector.values.length !== values.length) return false;
+    vectors.set(id, vector.values);
+    return true;
   };
   const ids = hits.map(({ id }) => id).filter(read);
   if (bounds === undefined || ids.length === 0) return { ids, around: [], vectors, edges: [] };

@@ -2,7 +2,7 @@
 import { MemoryError } from '../errors.js';
 import { Adam } from '../neural/adam.js';
 import { type LossName, rankingLoss } from '../neural/ranking-loss.js';
-import { SeededRandom } from '../neural/random.js';
+import { SeededRandom } from '../seeded-random.js';
 import { Pace } from '../pace.js';
 import {
   type Architecture,

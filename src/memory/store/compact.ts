@@ -3,6 +3,7 @@ import type { Database } from '../database.js';
 import { BUSY_TIMEOUT_MS } from '../limits.js';
 import { COMPACT_SLICE_MAX_MS, COMPACT_SLICE_PAGES } from './limits.js';
 import type { CallContext } from './thread-messages.js';
+import { nextTurn } from '../pace.js';
 
 /** Bytes of the database file and its log. */
 export interface Compaction {
@@ -39,9 +40,7 @@ export async function compactInSlices(
     if (now >= left) break;
     left = now;
     progress(total - left, total);
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
+    await nextTurn();
   }
   // An export or a backup may read the log at this moment: then it is emptied another time.
   database.exec('PRAGMA busy_timeout = 0');

@@ -9,9 +9,10 @@
  * A vector is base64 of float32 values, the lowest byte first; a list of numbers is read as well.
  */
 import type { JsonObject } from '../engine.js';
-import { MemoryError } from '../errors.js';
+import { invalid, MemoryError } from '../errors.js';
 import { DEFAULT_NAMESPACE } from '../memory-key.js';
 import { vectorOfBytes } from '../vector-bytes.js';
+import type { StoreEdge, StoreRecord } from './records.js';
 import type { StoreModel } from './store-file.js';
 
 const EXPORT_FORMAT = 'agentic-flow-memory';
@@ -24,29 +25,12 @@ export interface Header {
   readonly edges: number;
 }
 
-interface LineRecord {
-  readonly id: string;
-  readonly namespace: string;
-  readonly content: string;
-  readonly metadata: JsonObject;
-  readonly timestamp: number;
-  readonly expiresAt: number | null;
-  readonly vector: Float32Array | null;
-}
-
-interface LineEdge {
-  readonly from: string;
-  readonly to: string;
-  readonly type: string;
-  readonly weight: number;
-  readonly namespace: string;
-  readonly toNamespace: string;
-}
+type LineRecord = Omit<StoreRecord, 'vector'> & { readonly vector: Float32Array | null };
 
 export type Line =
   | { readonly type: 'header'; readonly header: Header }
   | { readonly type: 'record'; readonly record: LineRecord }
-  | { readonly type: 'edge'; readonly edge: LineEdge }
+  | { readonly type: 'edge'; readonly edge: StoreEdge }
   | { readonly type: 'end'; readonly records: number; readonly edges: number };
 
 export function headerLine(
@@ -133,7 +117,7 @@ export function parseLine(text: string, number: number): Line {
 }
 
 export function badLine(number: number, what: string): MemoryError {
-  return new MemoryError('invalid', `line ${number} cannot be imported: ${what}`);
+  return invalid(`line ${number} cannot be imported: ${what}`);
 }
 
 function headerOf(fields: Fields, number: number): Header {
@@ -173,14 +157,14 @@ function recordOf(fields: Fields, number: number): LineRecord {
   };
 }
 
-function edgeOf(fields: Fields, number: number): LineEdge {
+function edgeOf(fields: Fields, number: number): StoreEdge {
   const { from, to, type, weight, namespace = DEFAULT_NAMESPACE } = fields;
   const { toNamespace = namespace } = fields;
   for (const name of [from, to, type, namespace, toNamespace]) {
     if (typeof name !== 'string') throw badLine(number, 'the names of an edge are texts');
   }
   if (typeof weight !== 'number') throw badLine(number, 'the weight of an edge is a number');
-  return { from, to, type, weight, namespace, toNamespace } as LineEdge;
+  return { from, to, type, weight, namespace, toNamespace } as StoreEdge;
 }
 
 function vectorOf(value: unknown, number: number): Float32Array | null {

@@ -1,7 +1,7 @@
 /** Reads records of a store page by page, and counts them by namespace. */
 import type { SqlValue } from '../database.js';
 import type { TimeRange } from '../engine.js';
-import { MemoryError } from '../errors.js';
+import { invalid } from '../errors.js';
 import { DEFAULT_NAMESPACE, keyRanges, parseMemoryKey } from '../memory-key.js';
 import { memoryOf } from '../v2-file.js';
 import { CURSOR_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, PAGE_RECORDS_MAX } from './limits.js';
@@ -41,7 +41,7 @@ export function listPage(file: StoreFile, query: PageQuery, nowMs: number): Page
   const { order, limit } = query;
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > PAGE_RECORDS_MAX) {
     const sentence = `a page takes 1 to ${PAGE_RECORDS_MAX} records, not ${limit}`;
-    throw new MemoryError('invalid', sentence);
+    throw invalid(sentence);
   }
   const memories: StoredMemory[] = [];
   let characters = 0;
@@ -130,7 +130,7 @@ function afterOf(order: ListOrder, cursor: string): { timeMs: number; id: string
   } catch {
     // No JSON: no cursor of ours.
   }
-  throw new MemoryError('invalid', 'the cursor is none of a list in this order');
+  throw invalid('the cursor is none of a list in this order');
 }
 
 /** Every namespace that has records, in the order of their names. */

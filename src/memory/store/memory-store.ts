@@ -3,7 +3,7 @@ import { embeddingText } from '../command.js';
 import { createMiniLmEmbedder } from '../embedder.js';
 import { embedAll } from '../embedders/embed-all.js';
 import type { Embedder, ModelVector, SearchHit, SearchQuery, TimeRange } from '../engine.js';
-import { MemoryError } from '../errors.js';
+import { invalid, MemoryError } from '../errors.js';
 import type { Parameters, QueryResult } from '../graph/index.js';
 import { DEFAULT_NAMESPACE, memoryKey } from '../memory-key.js';
 import { backupStore, type BackupReport, checkStore, type CheckReport } from './jobs.js';
@@ -25,7 +25,6 @@ import {
   checkedVector,
   type EdgeInput,
   edgeEnds,
-  invalid,
   linkOperation,
   putOperation,
   type RecordInput,

@@ -1,7 +1,7 @@
 /** Records and edges as a program has them, checked before the thread gets them. */
 import { commandProblem } from '../command.js';
 import type { JsonObject, ModelVector, TimeRange } from '../engine.js';
-import { MemoryError } from '../errors.js';
+import { invalid } from '../errors.js';
 import { CONTENT_CHARACTERS_MAX, METADATA_CHARACTERS_MAX, TIMESTAMP_MAX_MS } from '../limits.js';
 import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
 import type { LinkOperation, PutOperation } from './operations.js';
@@ -203,10 +203,6 @@ export function recordOf({
 /** What only the engine can have written keeps its key. */
 export function placeOf(key: string): { id: string; namespace: string } {
   return parseMemoryKey(key) ?? { namespace: DEFAULT_NAMESPACE, id: key };
-}
-
-export function invalid(sentence: string): MemoryError {
-  return new MemoryError('invalid', sentence);
 }
 
 function isInstant(value: unknown): value is number {

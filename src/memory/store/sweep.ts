@@ -3,6 +3,7 @@ import type { MemoryCommand } from '../engine.js';
 import { isOperational } from '../errors.js';
 import { SWEEP_INTERVAL_MAX_MS, SWEEP_RECORDS_MAX } from './limits.js';
 import type { StoreFile } from './store-file.js';
+import { nextTurn } from '../pace.js';
 
 export class Sweep {
   readonly #file: StoreFile;
@@ -31,11 +32,7 @@ export class Sweep {
 
   /** Resolves when all that has expired is deleted; at once where nothing can be written. */
   async finish(): Promise<void> {
-    while (!this.#isStopped && this.#step()) {
-      await new Promise((resolve) => {
-        setImmediate(resolve);
-      });
-    }
+    while (!this.#isStopped && this.#step()) await nextTurn();
   }
 
   stop(): void {

@@ -3,19 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { MemoryEngine, SearchQuery } from '../../../src/memory/engine.js';
 import { type RankedHit, RankedSearch } from '../../../src/memory/ranked-search.js';
-import { openV1Engine } from '../../../src/memory/v1-engine.js';
-import { openV2Engine } from '../../../src/memory/v2-engine.js';
-import { applyAll, insert, MODEL, scratch } from './support.js';
-
-const engines = { v1: openV1Engine, v2: openV2Engine };
-
-/** Unit vectors in the plane, by their angle to the query. */
-function at(degrees: number): { model: string; values: Float32Array } {
-  const values = new Float32Array(384);
-  values[0] = Math.cos((degrees * Math.PI) / 180);
-  values[1] = Math.sin((degrees * Math.PI) / 180);
-  return { model: MODEL, values };
-}
+import { applyAll, at, engines, insert, scratch } from './support.js';
 
 describe.each(Object.entries(engines))('searching a %s engine', (_name, open) => {
   let engine: MemoryEngine;
@@ -154,7 +142,7 @@ describe('what a search remembers', () => {
       },
       appliedIndex: () => appliedIndex,
       textOf: () => '',
-      rerankFrom: { vectorOf: () => undefined, around: () => ({ ids: [], edges: [] }) },
+      rerankFrom: { vectorOf: () => null, around: () => ({ ids: [], edges: [] }) },
       nowMs: () => nowMs,
     });
   });

@@ -16,6 +16,8 @@ import type {
 } from '../../../src/memory/engine.js';
 import { canonicalText } from '../../../src/memory/checksums.js';
 import { tokensOf } from '../../../src/memory/text/tokenizer.js';
+import { openV1Engine } from '../../../src/memory/v1-engine.js';
+import { openV2Engine } from '../../../src/memory/v2-engine.js';
 
 const root = mkdtempSync(join(tmpdir(), 'agentic-flow-test-'));
 let folders = 0;
@@ -31,6 +33,17 @@ export function scratch(name: string): string {
 }
 
 export const MODEL = 'all-MiniLM-L6-v2';
+
+/** How to open an engine, by its version. */
+export const engines = { v1: openV1Engine, v2: openV2Engine };
+
+/** Unit vectors in the plane, by their angle to the first axis. */
+export function at(degrees: number): { model: string; values: Float32Array } {
+  const values = new Float32Array(384);
+  values[0] = Math.cos((degrees * Math.PI) / 180);
+  values[1] = Math.sin((degrees * Math.PI) / 180);
+  return { model: MODEL, values };
+}
 
 /** Words to components: texts that share words are near, equal texts are equal. */
 export function fakeVector(text: string, dimensions = 384): Float32Array {

@@ -206,10 +206,11 @@ export class ConnectionGuard {
       return isTaken ? 'pass' : 'drop';
     }
     // What comes behind in the same datagram is no part of it, and may be as long as a cable allows.
-    if (this.#handshake.onReceived(handshakeBytes(packet))) {
+    const keptBytes = handshakeBytes(packet);
+    if (this.#handshake.onReceived(keptBytes)) {
       // Packets of the handshake open no path, but one behind them may.
       const isCut = isNewPath && this.#guards.paths;
-      return isCut ? { keptBytes: handshakeBytes(packet) } : 'pass';
+      return isCut ? { keptBytes } : 'pass';
     }
     return { code: PROTOCOL_VIOLATION, reason: 'too much before the end of the handshake' };
   }

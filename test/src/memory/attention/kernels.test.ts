@@ -7,7 +7,7 @@ import type { AttentionKernel } from '../../../../src/memory/attention/kernel.js
 import { linearAttention } from '../../../../src/memory/attention/linear-attention.js';
 import { scaledDotProduct } from '../../../../src/memory/attention/scaled-dot-product.js';
 import { matrixOf } from '../../../../src/memory/neural/matrix.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import {
   expectGradients,
   expectRows,

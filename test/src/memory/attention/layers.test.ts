@@ -6,7 +6,7 @@ import { MixtureOfExperts } from '../../../../src/memory/attention/mixture-of-ex
 import { MultiHeadAttention, perHead } from '../../../../src/memory/attention/multi-head.js';
 import { scaledDotProduct } from '../../../../src/memory/attention/scaled-dot-product.js';
 import { matrixOf } from '../../../../src/memory/neural/matrix.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import { expectGradients, expectLayer, randomMatrix, rowsOf, seedOf } from '../neural/support.js';
 
 describe('multi-head attention', () => {

@@ -7,7 +7,7 @@ import { propagate } from '../../../../src/memory/gnn/propagation.js';
 import { SageLayer } from '../../../../src/memory/gnn/sage.js';
 import { type Matrix, matrixOf, type Step } from '../../../../src/memory/neural/matrix.js';
 import type { Parameter } from '../../../../src/memory/neural/parameter.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import {
   expectGradients,
   expectLayer,

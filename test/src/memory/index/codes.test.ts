@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 
 import type { Codes } from '../../../../src/memory/index/codes.js';
 import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
-import { METRICS, PART, type Metric } from '../../../../src/memory/index/kernel.js';
+import { METRICS, type Metric } from '../../../../src/memory/index/kernel.js';
 import { trainCodebook } from '../../../../src/memory/index/train-codebook.js';
 import { seed } from '../support.js';
 import { codesNamed, narrowNames, type NarrowName } from './codes-support.js';
-import { builds, recall, rungs, useBuild, VectorSource } from './support.js';
+import { builds, checksumsOf, recall, rungs, useBuild, VectorSource } from './support.js';
 
 /** Everything that a life of an index shows. */
 function life(metric: Metric, dimensions: number, codes: Codes, start: number): unknown[] {
@@ -43,16 +43,7 @@ function life(metric: Metric, dimensions: number, codes: Codes, start: number): 
   look();
   index.link(1000);
   look();
-  const { kernel } = index.parts();
-  const { slotCount, rowCount, blockBytes, rowBytes } = index.describe();
-  for (const [part, count, each] of [
-    [PART.blocks, slotCount, blockBytes],
-    [PART.rows, rowCount, rowBytes],
-  ] as const) {
-    const bytes = new Uint8Array(count * each);
-    expect(kernel.read(part, 0, count, bytes)).toBe(0);
-    seen.push(kernel.checksum(bytes, 7));
-  }
+  seen.push(...checksumsOf(index, ['blocks', 'rows']));
   index.close();
   return seen;
 }

@@ -2,10 +2,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { HnswIndex } from '../../../../src/memory/index/hnsw-index.js';
-import { METRICS, PART, type Metric } from '../../../../src/memory/index/kernel.js';
+import { METRICS, type Metric } from '../../../../src/memory/index/kernel.js';
 import { detectSimd, RUNG_VARIABLE } from '../../../../src/memory/index/rung.js';
 import { seed } from '../support.js';
-import { builds, recall, rungs, useBuild, VectorSource } from './support.js';
+import { builds, checksumsOf, recall, rungs, useBuild, VectorSource } from './support.js';
 
 /** Everything that a life of an index shows: hits with their scores, counts, and its bytes. */
 function life(metric: Metric, dimensions: number, start: number): unknown[] {
@@ -41,17 +41,7 @@ function life(metric: Metric, dimensions: number, start: number): unknown[] {
   look();
   index.link(1000);
   look();
-  const { kernel } = index.parts();
-  const { slotCount, rowCount, blockBytes, originalBytes, rowBytes } = index.describe();
-  for (const [part, count, each] of [
-    [PART.blocks, slotCount, blockBytes],
-    [PART.originals, slotCount, originalBytes],
-    [PART.rows, rowCount, rowBytes],
-  ] as const) {
-    const bytes = new Uint8Array(count * each);
-    expect(kernel.read(part, 0, count, bytes)).toBe(0);
-    seen.push(kernel.checksum(bytes, 7));
-  }
+  seen.push(...checksumsOf(index, ['blocks', 'originals', 'rows']));
   index.close();
   return seen;
 }

@@ -1,8 +1,9 @@
 /** What the tests of the vector index share: the rungs, recall. */
 import { execFileSync } from 'node:child_process';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
 
 import { HnswIndex, type HnswHit } from '../../../../src/memory/index/hnsw-index.js';
+import { PART } from '../../../../src/memory/index/kernel.js';
 import { type Addon, loadAddon } from '../../../../src/memory/index/native-kernel.js';
 import { RUNG_VARIABLE, type Rung } from '../../../../src/memory/index/rung.js';
 
@@ -74,4 +75,24 @@ export function recall(index: HnswIndex, queries: readonly Float32Array[], limit
 
 export function idsOf(hits: readonly HnswHit[]): string[] {
   return hits.map(({ id }) => id);
+}
+
+/** Checksums of what the kernel holds. */
+export function checksumsOf(
+  index: HnswIndex,
+  parts: readonly ('blocks' | 'originals' | 'rows')[],
+): number[] {
+  const { kernel } = index.parts();
+  const { slotCount, rowCount, blockBytes, originalBytes, rowBytes } = index.describe();
+  const sizes = {
+    blocks: [slotCount, blockBytes],
+    originals: [slotCount, originalBytes],
+    rows: [rowCount, rowBytes],
+  } as const;
+  return parts.map((part) => {
+    const [count, each] = sizes[part];
+    const bytes = new Uint8Array(count * each);
+    expect(kernel.read(PART[part], 0, count, bytes)).toBe(0);
+    return kernel.checksum(bytes, 7);
+  });
 }

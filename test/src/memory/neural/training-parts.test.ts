@@ -5,7 +5,7 @@ import { Adam } from '../../../../src/memory/neural/adam.js';
 import { matrixOf } from '../../../../src/memory/neural/matrix.js';
 import { Parameter } from '../../../../src/memory/neural/parameter.js';
 import { rankingLoss } from '../../../../src/memory/neural/ranking-loss.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import { expectRows, REFERENCE, reference, seedOf } from './support.js';
 
 describe('the optimizer', () => {

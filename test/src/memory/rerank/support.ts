@@ -4,7 +4,7 @@ import {
   type ModelShape,
   usualShape,
 } from '../../../../src/memory/rerank/architecture.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import type { TrainingExample } from '../../../../src/memory/rerank/training-example.js';
 
 export const MODEL_NAME = 'a model';

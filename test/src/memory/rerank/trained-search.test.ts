@@ -2,16 +2,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { MemoryCommand, MemoryEngine, SearchQuery } from '../../../../src/memory/engine.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import type { Architecture } from '../../../../src/memory/rerank/architecture.js';
 import type { Reranker } from '../../../../src/memory/rerank/reranker.js';
 import { trainReranker } from '../../../../src/memory/rerank/train.js';
 import { openReranker, saveReranker } from '../../../../src/memory/rerank/weights-file.js';
-import { openV1Engine } from '../../../../src/memory/v1-engine.js';
-import { openV2Engine } from '../../../../src/memory/v2-engine.js';
-import { applyAll, insert, MODEL, scratch } from '../support.js';
+import { applyAll, insert, MODEL, scratch, engines } from '../support.js';
 
-const engines = { v1: openV1Engine, v2: openV2Engine };
 const dimensions = 8;
 
 function vectorOf(values: Float32Array): { model: string; values: Float32Array } {

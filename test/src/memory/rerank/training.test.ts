@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { dot, rowOf } from '../../../../src/memory/neural/matrix.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import {
   createModel,
   type ModelShape,

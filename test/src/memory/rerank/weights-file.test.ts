@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
 import { MemoryError } from '../../../../src/memory/errors.js';
-import { SeededRandom } from '../../../../src/memory/neural/random.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
 import { type ModelShape, weightCount } from '../../../../src/memory/rerank/architecture.js';
 import { Reranker } from '../../../../src/memory/rerank/reranker.js';
 import { trainReranker } from '../../../../src/memory/rerank/train.js';

@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed: weights before training, the order of examples. */
+/** Numbers that look random and follow from a seed: weights before training, samples, orders. */
 
 /** mulberry32 (Tommy Ettinger): 32 bits of state, enough to begin with and to shuffle by. */
 export class SeededRandom {
