@@ -4,4 +4,5 @@ export { databaseHash } from './copy-file.js';
 export { V1Error, type V1ErrorCode } from './errors.js';
 export type { Examination } from './examine.js';
 export { inspectV1Directory, MEMORY_FILE, type OtherStore, type V1Inspection } from './inspect.js';
+export type * from './rows.js';
 export type { SchemaLetter } from './schemas.js';

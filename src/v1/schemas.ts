@@ -6,7 +6,7 @@ import type { Database } from '../memory/database.js';
 import { columnsOf } from '../memory/exact-row.js';
 
 /** A: reasoningbank, A+ in it claude-flow's entries; B to F as in the documentation of v1. */
-export type SchemaLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'unknown' | 'empty';
+export type SchemaLetter = 'A' | 'B' | 'C' | 'D' | 'E' | 'F' | 'G' | 'unknown' | 'empty';
 
 interface Shape {
   readonly letter: SchemaLetter;
