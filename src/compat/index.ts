@@ -11,6 +11,6 @@ export {
 export type { NearestRow, RowQuery, Table, TableRow } from './layout/table.js';
 export type { TableLayout } from './layout/tables.js';
 export { findProject, placesOf, type ProjectPlaces } from './places.js';
-export { currentProject, type KeyValue, openProject, type Project } from './project.js';
+export { currentProject, type KeyValue, openProject, Project } from './project.js';
 export type { Nearest, RecordQuery, Records } from './records.js';
 export type { SessionOptions } from './session.js';

@@ -18,3 +18,5 @@ export const LATE_PASSES_MAX = 5;
 export const TIMED_SEARCHES_COUNT = 20;
 /** Bytes that must stay free beside what a migration surely needs. */
 export const SPACE_MARGIN_BYTES = 32 * 1024 * 1024;
+/** Rows of a table whose reads through v1's API are compared. */
+export const REPLAYED_ROWS_COUNT = 200;

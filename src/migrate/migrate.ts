@@ -126,9 +126,11 @@ class Migration {
     const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
     try {
       await this.#report.phase('data', async () => {
-        const data = await this.#withReadings(analysis.usable, work, (readings) =>
-          planData({ ...this.#dataOptions('data'), readings, work }),
-        );
+        const data = await this.#withReadings(analysis.usable, work, async (readings) => {
+          const plan = await planData({ ...this.#dataOptions('data'), readings, work });
+          this.#report.unreadable(lostOf(readings));
+          return plan;
+        });
         this.#report.read(data);
         const estimate = estimateOf(this.#directory, analysis, data);
         this.#report.estimated(estimate);
@@ -223,6 +225,7 @@ class Migration {
           work: this.#files.work,
         });
         this.#report.read(data);
+        this.#report.unreadable(lostOf(readings));
         return { value: undefined, detail: `${data.embedded} texts embedded` };
       });
       await this.#report.phase('validation', async () => {
@@ -254,8 +257,7 @@ class Migration {
 
   async #validateSearches() {
     const { embedder, signal } = this.#options;
-    const { store } = this.#stagedFiles();
-    const { searches, replay } = await validateUse(store, embedder, signal);
+    const { searches, replay } = await validateUse(this.#stagedFiles(), embedder, signal);
     this.#report.searched(searches, replay);
     const percent = (searches.recall * 100).toFixed(1);
     return {
@@ -385,4 +387,10 @@ class Migration {
       // It holds something, or is not there.
     }
   }
+}
+
+function lostOf(readings: readonly V1Reading[]): MigrationReport['lost'] {
+  return readings.flatMap((reading) =>
+    reading.lost().map((lost) => ({ ...lost, store: reading.store.name })),
+  );
 }

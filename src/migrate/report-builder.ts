@@ -90,7 +90,10 @@ export class ReportBuilder {
     this.#draft.tables = data.tables;
     this.#draft.quarantined = data.quarantined;
     this.#draft.quarantinedCount = data.quarantinedCount;
-    this.#draft.lost = data.lost;
+  }
+
+  unreadable(lost: MigrationReport['lost']): void {
+    this.#draft.lost = lost;
   }
 
   estimated(estimate: Estimate): void {

@@ -9,6 +9,7 @@ import { Pace } from '../../memory/pace.js';
 import { decodePattern } from '../../memory/v1-pattern.js';
 import { contentOf } from '../../memory/v2-file.js';
 import type { V1Reading } from '../../v1/index.js';
+import { type Archive, openArchive } from '../data/index.js';
 import { MigrationError } from '../errors.js';
 import { DIFFERENCES_LISTED_MAX } from '../limits.js';
 
@@ -32,23 +33,33 @@ export async function validateRows(
   { store, archive }: StorePaths,
   signal?: AbortSignal,
 ): Promise<RowValidation> {
+  const rows = openArchive(archive);
   const database = Database.open(archive, { readOnly: true });
   try {
     database.run('ATTACH DATABASE ? AS v2', store);
-    return await new RowComparison(readings, database, signal).run();
+    return await new RowComparison(readings, rows, database, signal).run();
   } finally {
     database.close();
+    rows.close();
   }
 }
 
 class RowComparison {
   readonly #readings: readonly V1Reading[];
+  readonly #archive: Archive;
+  /** The archive's file with the store's as `v2`. */
   readonly #database: Database;
   readonly #pace: Pace;
   readonly #differences: string[] = [];
 
-  constructor(readings: readonly V1Reading[], database: Database, signal: AbortSignal | undefined) {
+  constructor(
+    readings: readonly V1Reading[],
+    archive: Archive,
+    database: Database,
+    signal: AbortSignal | undefined,
+  ) {
     this.#readings = readings;
+    this.#archive = archive;
     this.#database = database;
     this.#pace = new Pace(signal);
   }
