@@ -36,6 +36,14 @@ export interface KnownRow {
   readonly hash: string;
   readonly outcome: Outcome;
   readonly target: string | null;
+  readonly reason: string | null;
+  readonly made: string | null;
+}
+
+/** A line of the archive that led to a record. */
+export interface TargetLine {
+  readonly store: number;
+  readonly table: string;
   readonly made: string | null;
 }
 
@@ -130,19 +138,32 @@ export class ArchiveWriter {
   /** All lines of a row, the oldest first: more than one where v1 and v2 have changed it. */
   known(store: number, table: string, key: string): KnownRow[] {
     const rows = this.database.all(
-      `SELECT seq, hash, outcome, target, made FROM v1_rows
+      `SELECT seq, hash, outcome, target, reason, made FROM v1_rows
        WHERE store = ? AND table_name = ? AND row_key = ? ORDER BY seq`,
       store,
       table,
       archiveKey(key),
     );
-    return rows.map(([seq, hash, outcome, target = null, made = null]) => ({
+    return rows.map(([seq, hash, outcome, target = null, reason = null, made = null]) => ({
       seq: Number(seq),
       hash: String(hash),
       outcome: String(outcome) as Outcome,
       target: target as string | null,
+      reason: reason as string | null,
       made: made as string | null,
     }));
+  }
+
+  /** Rows that became the record with this key, the oldest first. */
+  linesOf(target: string): TargetLine[] {
+    const rows = this.database.all(
+      `SELECT store, table_name, made FROM v1_rows WHERE target = ? AND outcome = 'memory'
+       ORDER BY seq`,
+      target,
+    );
+    return rows.map(([store, table, made = null]) => {
+      return { store: Number(store), table: String(table), made: made as string | null };
+    });
   }
 
   /** Key of the record that a row of v1 became, or whose embedding it is. */

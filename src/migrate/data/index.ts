@@ -9,6 +9,9 @@ export {
 } from './archive.js';
 export type * from './contract.js';
 export { ARCHIVE_NAME, STORE_NAME } from './draft.js';
+export { exportSince } from './export-since.js';
+export { addLateRows, type LateOptions } from './late-rows.js';
 export { migrateData } from './migrate-data.js';
 export { edgeOfTarget, edgeTarget } from './names.js';
+export { planData } from './plan.js';
 export { hashOfRow } from './sources.js';

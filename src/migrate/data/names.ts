@@ -32,9 +32,7 @@ export function isRelation(name: string): boolean {
 function replaced(text: string): string {
   // UTF-16, since UTF-8 makes all halves of surrogate pairs alike.
   const hash = createHash('sha256').update(Buffer.from(text, 'utf16le')).digest('hex');
-  const readable = text
-    .slice(0, REPLACED_ID_CHARACTERS)
-    .replaceAll(/[\0\u001f\p{Surrogate}]/gu, '_');
+  const readable = text.slice(0, REPLACED_ID_CHARACTERS).replaceAll(/[\p{Cc}\p{Surrogate}]/gu, '_');
   return `${readable}~${hash.slice(0, 16)}`;
 }
 

@@ -97,6 +97,11 @@ export class StoreWriter {
     );
   }
 
+  /** What `recordMade` would give for this record. */
+  hashOf({ content, metadata, createdAtMs, expiresAtMs }: Placed): string {
+    return recordHash(bodyOf(content, metadata), createdAtMs, expiresAtMs);
+  }
+
   /** Another text of a record that is there. */
   replaceRecord(key: string, placed: Placed): Written {
     const body = bodyOf(placed.content, placed.metadata);
@@ -139,10 +144,9 @@ export class StoreWriter {
     return row === undefined ? undefined : Number(row[0]);
   }
 
-  replaceEdge({ from, to, relation, weight }: PlacedEdge): void {
+  removeEdge(from: string, to: string, relation: string): void {
     this.#database.run(
-      'UPDATE edges SET weight = ? WHERE from_id = ? AND to_id = ? AND relation = ?',
-      weight,
+      'DELETE FROM edges WHERE from_id = ? AND to_id = ? AND relation = ?',
       from,
       to,
       relation,
@@ -163,7 +167,7 @@ export class StoreWriter {
 }
 
 /** 128 bits of SHA-256 over all of a record but its id and its vector. */
-function recordHash(body: string, createdAtMs: number, expiresAtMs: number | null): string {
+export function recordHash(body: string, createdAtMs: number, expiresAtMs: number | null): string {
   const hash = createHash('sha256').update(`${createdAtMs} ${expiresAtMs ?? 'never'}\n`);
   return hash.update(body).digest('hex').slice(0, 32);
 }

@@ -6,7 +6,7 @@ import { HIVE } from './hive.js';
 import { HUB } from './hub.js';
 import type { EndColumn, MemoryTable, Placement, PlacementTable } from './placement.js';
 import { REASONINGBANK } from './reasoningbank.js';
-import { UNKNOWN } from './unknown.js';
+import { ELEMENTS, ENTRIES, UNKNOWN } from './unknown.js';
 
 /** A table of a store with what its rows become. */
 export interface PlacedTable {
@@ -28,15 +28,19 @@ const FAMILIES: readonly (readonly [family: string, tables: PlacementTable])[] =
 /** Recognises a table by its columns, never by the name of its file. */
 export function placedTable(reading: V1Reading, table: string): PlacedTable {
   const columns = new Set(reading.columns(table));
-  const known = FAMILIES.flatMap(([family, placements]) => {
+  const { family, format } = reading.store;
+  if (format.endsWith('-json')) {
+    return { table, family, placement: isKeyValue(columns) ? ENTRIES : ELEMENTS };
+  }
+  const known = FAMILIES.flatMap(([of, placements]) => {
     const candidates = Object.hasOwn(placements, table) ? (placements[table] ?? []) : [];
     const fitting = candidates.filter((each) => each.columns.every((name) => columns.has(name)));
-    return fitting.map((placement) => ({ table, family, placement }));
+    return fitting.map((placement) => ({ table, family: of, placement }));
   });
   const tables = new Set(reading.tables);
   const found = known.find(({ placement }) => isBesideItsMemories(placement, tables)) ?? known[0];
-  const unknown = keyValue(columns) ?? UNKNOWN;
-  return found ?? { table, family: reading.store.family, placement: unknown };
+  const unknown = isKeyValue(columns) ? KEY_VALUE : UNKNOWN;
+  return found ?? { table, family, placement: unknown };
 }
 
 /** Embeddings of two schemas have the same columns; what they are of tells them apart. */
@@ -44,20 +48,21 @@ function isBesideItsMemories(placement: Placement, tables: ReadonlySet<string>):
   return placement.kind !== 'vector' || placement.of.tables.some((table) => tables.has(table));
 }
 
-/** What `memory store --basic` and programs like it keep, under whatever name. */
-function keyValue(columns: ReadonlySet<string>): MemoryTable | undefined {
-  if (!['namespace', 'key', 'value'].every((column) => columns.has(column))) return undefined;
-  return {
-    kind: 'memory',
-    columns: [],
-    namespace: { column: 'namespace', otherwise: 'default' },
-    id: 'key',
-    content: ['value'],
-    json: ['metadata'],
-    created: ['timestamp', 'created_at'],
-    isEmbedded: true,
-  };
+function isKeyValue(columns: ReadonlySet<string>): boolean {
+  return ['namespace', 'key', 'value'].every((column) => columns.has(column));
 }
+
+/** A table that keeps values by their keys, whatever its name is. */
+const KEY_VALUE: MemoryTable = {
+  kind: 'memory',
+  columns: [],
+  namespace: { column: 'namespace', otherwise: 'default' },
+  id: 'key',
+  content: ['value'],
+  json: ['metadata'],
+  created: ['timestamp', 'created_at'],
+  isEmbedded: true,
+};
 
 /** The outcome of a table in words, as reports have it. */
 export function outcomeText({ table, family, placement }: PlacedTable): string {

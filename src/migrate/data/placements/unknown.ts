@@ -44,6 +44,50 @@ function numbersOf(row: Row): string {
   return numbers.join(' ');
 }
 
+/** Columns in which the reading of a JSON store gives the text of an element, and of a packed file. */
+const RAW_COLUMNS: readonly string[] = ['json', 'raw'];
+
+/** Without the text of the element, unless nothing else is in the row. */
+function readElement(row: Row): ReadParts {
+  const fields = Object.entries(row).filter(([column, value]) => {
+    return !RAW_COLUMNS.includes(column) && column !== TEXT_BYTES_KEY && value !== null;
+  });
+  const isNamedOnly = fields.every(([column]) => column === 'file' || column === 'namespace');
+  return readUnknown(isNamedOnly ? row : Object.fromEntries(fields));
+}
+
+const ENTRY_COLUMNS: ReadonlySet<string> = new Set(['namespace', 'key', 'value', ...RAW_COLUMNS]);
+
+/** An entry that is not what v1 writes is its own text. */
+function readEntry(row: Row): ReadParts {
+  const none: ReadonlySet<string> = new Set();
+  const createdAtMs = timeOf(row['timestamp']);
+  return {
+    content: textOf(row['value'] ?? row['json']),
+    metadata: metadataOf(row, { without: ENTRY_COLUMNS, json: none, packed: none }),
+    ...(createdAtMs === undefined ? {} : { createdAtMs }),
+  };
+}
+
+/** Elements of a JSON file: measurements, saved sessions, lists of agents and tasks. */
+export const ELEMENTS: MemoryTable = {
+  kind: 'memory',
+  columns: [],
+  content: [],
+  read: readElement,
+};
+
+/** Entries of `memory-store.json`. */
+export const ENTRIES: MemoryTable = {
+  kind: 'memory',
+  columns: [],
+  namespace: { column: 'namespace', otherwise: 'default' },
+  id: 'key',
+  content: ['value'],
+  isEmbedded: true,
+  read: readEntry,
+};
+
 export const UNKNOWN: MemoryTable = {
   kind: 'memory',
   columns: [],

@@ -45,7 +45,10 @@ test('rows of schema A become records, edges and lines of the archive', async ()
     expiresAt: null,
   });
   expect((await store.search('what helps'))[0]).toMatchObject({ id: 'a' });
-  expect(await store.graph.neighbours('a')).toMatchObject([{ id: 'b' }]);
+  const { neighbours } = await store.graph.neighbours('a');
+  expect(neighbours).toEqual([
+    { id: 'b', namespace: 'default', type: 'refines', weight: 0.5, direction: 'out' },
+  ]);
   await store.close();
 
   const archive = openArchive(join(work, 'v1-rows.db'));
