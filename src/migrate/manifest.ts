@@ -1,5 +1,6 @@
 /** What a migration leaves beside the store: where it came from, and how to go back. */
-import { join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
 
@@ -18,8 +19,9 @@ const manifestSchema = z.object({
   home: z.string(),
   /** SHA-256 of each store with its logs, as it was read last. */
   sources: z.record(z.string(), z.string()),
-  /** Configuration files of v1 that were changed, and files that were added outside `.agentic-flow`. */
-  changed: z.array(z.string()),
+  /** Configuration files of v1 that were changed, each with the SHA-256 of what it became. */
+  changed: z.record(z.string(), z.string()),
+  /** Files that were added. */
   added: z.array(z.string()),
 });
 
@@ -27,6 +29,12 @@ export type Manifest = z.infer<typeof manifestSchema>;
 
 /** Folder of v2 in a migrated directory. */
 export const V2_FOLDER = '.agentic-flow';
+
+/** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
+export function realDirectory(path: string): string {
+  const absolute = resolve(path);
+  return existsSync(absolute) ? realpathSync(absolute) : absolute;
+}
 
 /** The files of a migrated directory. */
 export function v2Files(directory: string) {

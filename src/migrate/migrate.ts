@@ -8,13 +8,20 @@ import type { Embedder } from '../memory/index.js';
 import { StoreLock } from '../memory/store/lock.js';
 import { databaseHash, openReading, type V1Reading, type V1Store } from '../v1/index.js';
 import { type Analysis, analyse } from './analysis.js';
-import { copyOf, defaultBackupPath, makeBackup, readBackup, verifyBackup } from './backup/index.js';
-import { applyConfig, planConfig } from './config/index.js';
+import { fileIn } from './backup/manifest.js';
+import {
+  type Backup,
+  defaultBackupPath,
+  makeBackup,
+  readBackup,
+  verifyBackup,
+} from './backup/index.js';
+import { applyConfig, type FileChange, planConfig } from './config/index.js';
 import { migrateData, planData } from './data/index.js';
 import { checkSpace, estimateOf } from './estimate.js';
 import { MigrationError } from './errors.js';
 import { carryLateRows } from './late-rows.js';
-import { type Manifest, readManifest, v2Files, writeManifest } from './manifest.js';
+import { type Manifest, readManifest, realDirectory, v2Files, writeManifest } from './manifest.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
 import { type MigrationState, readState, writeState } from './state.js';
@@ -69,8 +76,8 @@ class Migration {
 
   constructor(options: MigrationOptions) {
     this.#options = options;
-    this.#directory = resolve(options.directory);
-    this.#home = resolve(options.home ?? homedir());
+    this.#directory = realDirectory(options.directory);
+    this.#home = realDirectory(options.home ?? homedir());
     this.#files = v2Files(this.#directory);
     this.#mode = options.sideBySide === true ? 'side-by-side' : 'cut-over';
     this.#report = new ReportBuilder(this.#directory, options.onProgress, options.signal);
@@ -202,7 +209,7 @@ class Migration {
       home: this.#home,
       backup: backup.path,
       sources,
-      changed: [],
+      changed: {},
       added: [],
     };
     return { value: state, detail: backup.path };
@@ -213,10 +220,7 @@ class Migration {
     const backup = readBackup(state.backup);
     const { signal } = this.#options;
     await verifyBackup(backup, signal === undefined ? {} : { signal });
-    const stores = analysis.usable.flatMap((store) => {
-      const path = copyOf(backup, store.path);
-      return path === undefined ? [] : [{ ...store, path }];
-    });
+    const stores = analysis.usable.map((store) => copiedStore(store, backup));
     await this.#withReadings(stores, this.#files.work, async (readings) => {
       await this.#report.phase('data', async () => {
         const data = await migrateData({
@@ -268,9 +272,12 @@ class Migration {
 
   async #planSettings(analysis: Analysis): Promise<Pick<MigrationState, 'changed' | 'added'>> {
     const plan = await planConfig(analysis.installation, this.#configOptions());
-    const pathsOf = (kind: 'create' | 'change'): string[] =>
-      plan.changes.filter((change) => change.kind === kind).map(({ path }) => path);
-    return { changed: pathsOf('change'), added: pathsOf('create') };
+    const ofKind = (kind: FileChange['kind']): FileChange[] =>
+      plan.changes.filter((change) => change.kind === kind);
+    return {
+      changed: Object.fromEntries(ofKind('change').map(({ path, after }) => [path, after.sha256])),
+      added: ofKind('create').map(({ path }) => path),
+    };
   }
 
   async #writeSettings(analysis: Analysis) {
@@ -387,6 +394,17 @@ class Migration {
       // It holds something, or is not there.
     }
   }
+}
+
+/** The same store in the backup; its companions lie beside it there as well. */
+function copiedStore(store: V1Store, backup: Backup): V1Store {
+  const entry = backup.entries.find(({ kind, path }) => kind === 'file' && path === store.path);
+  if (entry !== undefined) return { ...store, path: fileIn(backup.path, entry) };
+  throw new MigrationError(
+    'invalid',
+    `${store.path} is not in the backup ${backup.path}; add --rollback, then migrate again`,
+    store.path,
+  );
 }
 
 function lostOf(readings: readonly V1Reading[]): MigrationReport['lost'] {

@@ -1,8 +1,9 @@
 /** Collects what a run finds and does. */
 import type { Analysis } from './analysis.js';
 import type { ConfigPlan } from './config/index.js';
-import type { DataReport, TableReport } from './data/index.js';
+import type { Archive, DataReport, QuarantinedEntry, TableReport } from './data/index.js';
 import type { LateRows } from './late-rows.js';
+import { QUARANTINED_LISTED_MAX } from './limits.js';
 import type { v2Files } from './manifest.js';
 import type { MigrationProgress } from './migrate.js';
 import type {
@@ -90,6 +91,18 @@ export class ReportBuilder {
     this.#draft.tables = data.tables;
     this.#draft.quarantined = data.quarantined;
     this.#draft.quarantinedCount = data.quarantinedCount;
+  }
+
+  /** What an archive keeps of a migration before. */
+  refused(archive: Archive): void {
+    const quarantined: QuarantinedEntry[] = [];
+    for (const entry of archive.quarantine()) {
+      if (quarantined.length >= QUARANTINED_LISTED_MAX) break;
+      quarantined.push(entry);
+    }
+    this.#draft.quarantined = quarantined;
+    this.#draft.quarantinedCount = archive.count({ outcome: 'quarantined' });
+    this.#draft.lost = archive.lost();
   }
 
   unreadable(lost: MigrationReport['lost']): void {

@@ -1,6 +1,6 @@
 /** What a migration tells its user; `--json` prints it as it is. */
 import type { LostRows, V1Store } from '../v1/index.js';
-import type { FileChange, QuarantinedFile } from './config/index.js';
+import type { FileChange, QuarantinedConfig } from './config/index.js';
 import type { QuarantinedEntry, TableReport } from './data/index.js';
 import type { RowValidation } from './validation/rows.js';
 import type { SearchValidation } from './validation/searches.js';
@@ -55,7 +55,7 @@ export interface ConfigReport {
   readonly changes: readonly Pick<FileChange, 'name' | 'kind' | 'diff'>[];
   /** What has no counterpart in v2 yet. */
   readonly notes: readonly string[];
-  readonly quarantined: readonly QuarantinedFile[];
+  readonly quarantined: readonly QuarantinedConfig[];
 }
 
 export interface MigrationReport {

@@ -18,7 +18,7 @@ const stateSchema = z.object({
   backup: z.string(),
   sources: z.record(z.string(), z.string()),
   /** What the step `config` is about to change and add. */
-  changed: z.array(z.string()),
+  changed: z.record(z.string(), z.string()),
   added: z.array(z.string()),
 });
 

@@ -18,8 +18,11 @@ export async function undoMigration(
   const files = v2Files(directory);
   const state = readState(directory);
   if (state !== undefined && what === 'settings') {
-    for (const path of state.added) rmSync(path, { force: true });
-    await restoreBackup(readBackup(state.backup), { only: state.changed });
+    const { added, changed: own } = state;
+    for (const path of added) rmSync(path, { force: true });
+    const backup = readBackup(state.backup);
+    const entries = backup.entries.filter(({ path }) => path in own);
+    await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
   }
   for (const path of [files.store, files.archive]) rmSync(path, { force: true });
   if (state !== undefined && existsSync(state.backup)) {

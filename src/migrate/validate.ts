@@ -1,7 +1,7 @@
 /** Compares v1 with what was migrated of it, and changes neither. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 import type { Embedder } from '../memory/index.js';
 import { openReading, type V1Store } from '../v1/index.js';
@@ -9,7 +9,7 @@ import { type Analysis, analyse } from './analysis.js';
 import { readBackup, verifyBackup } from './backup/index.js';
 import { type Archive, hashOfRow, openArchive, planData } from './data/index.js';
 import { MigrationError } from './errors.js';
-import { type Manifest, readManifest, v2Files } from './manifest.js';
+import { type Manifest, readManifest, realDirectory, v2Files } from './manifest.js';
 import type { MigrationProgress } from './migrate.js';
 import type { MigrationReport } from './report.js';
 import { ReportBuilder } from './report-builder.js';
@@ -30,12 +30,12 @@ export interface ValidateOptions {
  * quarantine. Writes nothing in the directory.
  */
 export async function validateDirectory(options: ValidateOptions): Promise<MigrationReport> {
-  const directory = resolve(options.directory);
+  const directory = realDirectory(options.directory);
   const report = new ReportBuilder(directory, options.onProgress, options.signal);
   const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
   try {
     const manifest = readManifest(directory);
-    const home = resolve(options.home ?? manifest?.home ?? homedir());
+    const home = realDirectory(options.home ?? manifest?.home ?? homedir());
     const analysis = await report.phase('analysis', async () => {
       const { env, signal } = options;
       const value = await analyse({ directory, home, env, signal });
@@ -90,7 +90,7 @@ async function validateResult(
   work: string,
   report: ReportBuilder,
 ): Promise<MigrationReport> {
-  const files = v2Files(resolve(directory));
+  const files = v2Files(realDirectory(directory));
   report.finished(files);
   report.backedUp(manifest.backup);
   await report.phase('backup', async () => {
