@@ -38,7 +38,10 @@ export function addMigrateCommand(program: Command): void {
     .argument('[dir]', 'v1 installation', '.')
     .option('--dry-run', 'say what would happen, with counts, bytes and time, and write nothing')
     .option('--backup-path <dir>', 'where the backup goes; must not exist (default: DIR.v1-backup)')
-    .option('--rollback [backup]', 'give v1 back as it was, to the byte; exports what was written since')
+    .option(
+      '--rollback [backup]',
+      'give v1 back as it was, to the byte; exports what was written since',
+    )
     .option('--validate-only', 'compare v1 with what was migrated, or see whether it can be read')
     .option('--keep-backup', 'keep the backup after a rollback')
     .option('--side-by-side', 'v1 stays in use: settings are left alone, writes of v2 reach v1 too')
@@ -103,7 +106,8 @@ async function run(
       onProgress,
     });
   }
-  if (validateOnly === true) return validateDirectory({ directory, home, embedder, signal, onProgress });
+  if (validateOnly === true)
+    return validateDirectory({ directory, home, embedder, signal, onProgress });
   const isAsked = flags.yes !== true && process.stdin.isTTY && process.stderr.isTTY;
   return migrateDirectory({
     directory,

@@ -22,7 +22,11 @@ export function readJsonFile<T>(path: string, schema: z.ZodType<T>): T | undefin
   if (!existsSync(path)) return undefined;
   const { size } = statSync(path);
   if (size > JSON_FILE_BYTES_MAX) {
-    throw new MigrationError('invalid', `${path} has ${size} bytes; this release wrote no such file`, path);
+    throw new MigrationError(
+      'invalid',
+      `${path} has ${size} bytes; this release wrote no such file`,
+      path,
+    );
   }
   try {
     return schema.parse(JSON.parse(readFileSync(path, 'utf8')));

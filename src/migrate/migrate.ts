@@ -322,7 +322,8 @@ class Migration {
         archive,
         work,
         ...this.#dataOptions('late rows'),
-        onProgress: (done, total) => this.#options.onProgress?.({ phase: 'late rows', done, total }),
+        onProgress: (done, total) =>
+          this.#options.onProgress?.({ phase: 'late rows', done, total }),
         sources: manifest.sources,
       });
       return { value, detail: `${value.added} rows that v1 has written since` };

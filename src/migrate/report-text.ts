@@ -24,7 +24,8 @@ export function formatMigrationReport(report: MigrationReport): string {
 function section(title: string, items: readonly string[]): string[] {
   if (items.length === 0) return [];
   const lines = ['', `${title}:`, ...items.slice(0, LINES_MAX).map((item) => `  ${item}`)];
-  if (items.length > LINES_MAX) lines.push(`  and ${items.length - LINES_MAX} more (--json has all)`);
+  if (items.length > LINES_MAX)
+    lines.push(`  and ${items.length - LINES_MAX} more (--json has all)`);
   return lines;
 }
 
@@ -49,12 +50,17 @@ function tableLines(tables: readonly TableReport[]): string[] {
     sum(({ lost }) => lost),
     '',
   ]);
-  return ['', ...columns([['rows of', 'in v1', 'arrived', 'quarantined', 'unreadable', 'as'], ...rows])];
+  return [
+    '',
+    ...columns([['rows of', 'in v1', 'arrived', 'quarantined', 'unreadable', 'as'], ...rows]),
+  ];
 }
 
 /** Aligned: numbers to the right, texts to the left. */
 function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)));
+  const widths = (rows[0] ?? []).map((_, i) =>
+    Math.max(...rows.map((row) => (row[i] ?? '').length)),
+  );
   return rows.map((row) => {
     const cells = row.map((cell, i) => {
       const width = widths[i] ?? 0;
@@ -77,12 +83,12 @@ function quarantineLines({ quarantined, quarantinedCount }: MigrationReport): st
   const lines = ['', `Quarantined, each kept whole in the archive (${quarantinedCount}):`];
   const byReason = new Map<string, QuarantinedEntry[]>();
   for (const entry of quarantined) {
-    byReason.set(entry.sentence, [...(byReason.get(entry.sentence) ?? []), entry]);
+    byReason.set(entry.reason, [...(byReason.get(entry.reason) ?? []), entry]);
   }
-  for (const [sentence, entries] of [...byReason].slice(0, LINES_MAX)) {
-    lines.push(`  ${sentence}:`);
-    for (const { store, table, key } of entries.slice(0, EXAMPLES_MAX)) {
-      lines.push(`    ${store} ${table} ${JSON.stringify(key)}`);
+  for (const [reason, entries] of byReason) {
+    lines.push(`  ${reason}:`);
+    for (const { store, table, key, sentence } of entries.slice(0, EXAMPLES_MAX)) {
+      lines.push(`    ${store} ${table} ${JSON.stringify(key)}: ${sentence}`);
     }
     if (entries.length > EXAMPLES_MAX) lines.push(`    and ${entries.length - EXAMPLES_MAX} more`);
   }

@@ -156,9 +156,8 @@ class RowComparison {
       const row = unpackRow(packed);
       if (!('pattern_data' in row)) continue;
       contents += 1;
-      const expected = decodePattern(row).memory.content;
       const [content] = contentOf(body) ?? [];
-      if (content !== expected) {
+      if (content !== decodePattern(row).memory.content) {
         this.#differences.push(`patterns ${JSON.stringify(key)} has another content than in v1`);
       }
       if (this.#pace.isDue) await this.#pace.pause();

@@ -1,4 +1,5 @@
 /** agentic-flow's ReasoningBank, schemas A and A+, and the older schema B with float64 embeddings. */
+import type { JsonObject } from '../../../memory/engine.js';
 import type { Row } from '../../../memory/exact-row.js';
 import { textOf } from '../../../memory/exact-row.js';
 import { decodePattern } from '../../../memory/v1-pattern.js';
@@ -12,15 +13,30 @@ const PATTERN_COLUMNS = new Set(['id', 'pattern_data', 'created_at']);
 function readPattern(row: Row): ReadParts {
   const columns = metadataOf(row, { without: PATTERN_COLUMNS, json: NOTHING, packed: NOTHING });
   const raw = textOf(row['pattern_data']);
-  if (isDeep(raw)) return { content: raw, metadata: columns, isUnparsable: true };
   const { memory, unparsable } = decodePattern(row);
-  const { content, metadata, createdAtMs } = memory;
+  const { content, createdAtMs } = memory;
+  const metadata = isDeep(raw) ? shallow(memory.metadata) : memory.metadata;
+  if (metadata === undefined) return { content: raw, metadata: columns, isUnparsable: true };
   return {
     content,
     metadata: { ...metadata, ...columns },
     createdAtMs,
     isUnparsable: unparsable,
   };
+}
+
+/** Fields that are nested too deep for what reads metadata, as texts; undefined where even that fails. */
+function shallow(metadata: JsonObject): JsonObject | undefined {
+  try {
+    return Object.fromEntries(
+      Object.entries(metadata).map(([name, value]) => {
+        const text = JSON.stringify(value);
+        return [name, isDeep(text) ? text : value];
+      }),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 const REASONING_COLUMNS = new Set(['id', 'pattern_data', 'content', 'created_at']);
