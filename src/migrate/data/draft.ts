@@ -173,8 +173,8 @@ export class Draft {
 
   /** Without `finish` before, the next run goes on. A transaction that is open is rolled back. */
   close(): void {
-    this.store.close();
-    this.archive.close();
+    this.store.closeSingle();
+    this.archive.database.closeSingle();
     this.vectors.close();
   }
 }

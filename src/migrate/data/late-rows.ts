@@ -171,7 +171,7 @@ class LateRun {
       }
       if (isChanged) this.#touch();
     });
-    for (const database of [this.#store, this.#archive.database]) database.useSingleFile();
+    for (const database of [this.#store, this.#archive.database]) database.trySingleFile();
   }
 
   #close(): void {
