@@ -60,7 +60,7 @@ export async function planConfig(
   if (options.sideBySide) noteSideBySide(conversion);
   // Last, as the sealing has to know the secrets of all files.
   const created = made.flatMap(
-    ([name, converted, notes]) => changeFor(conversion, name, converted, notes) ?? [],
+    ([name, converted, notes]) => changeFor(conversion, name, converted, [...notes].sort()) ?? [],
   );
   return {
     directory: installation.directory,
