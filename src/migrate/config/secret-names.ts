@@ -34,7 +34,9 @@ export function isSecretName(name: string, value?: unknown): boolean {
   if (last === undefined || ABOUT_WORDS.has(last)) return false;
   if (name === 'PWD' || name === 'OLDPWD') return false;
   if (SECRET_ENDINGS.test(words.join(''))) return true;
-  const found = words.filter((word) => SECRET_WORDS.has(word));
+  const found = words.filter(
+    (word) => SECRET_WORDS.has(word) && (word !== 'pass' || word === last),
+  );
   if (found.length === 0) return false;
   if (typeof value === 'number') return !words.some((word) => word.endsWith('s'));
   const keysOnly = found.every((word) => word === 'key' || word === 'keys');

@@ -72,13 +72,13 @@ const NAMED_SHAPES: readonly NamedShape[] = [
     // NAME=value, name: value, "name": "value"
     shape:
       /(?<![A-Za-z0-9_])([A-Za-z_][A-Za-z0-9_-]{0,63})["']?\s{0,8}[:=]\s{0,8}("[^"]*"|'[^']*'|[^\s"',;]+)/dg,
-    spans: ([name = NONE, value = NONE], text) => assigned(text.slice(...name), value, text),
+    spans: ([name = NONE, value = NONE], text) => assigned(name, value, text),
   },
   {
     // --name value, --name=value, -name value
     shape:
       /(?<![^\s"'`([])(-{1,2}[A-Za-z][A-Za-z0-9_-]{1,63})(?:\s{1,8}|=)("[^"]*"|'[^']*'|[^\s"']+)/dg,
-    spans: ([name = NONE, value = NONE], text) => assigned(text.slice(...name), value, text),
+    spans: ([name = NONE, value = NONE], text) => assigned(name, value, text),
   },
   {
     shape:
@@ -87,12 +87,15 @@ const NAMED_SHAPES: readonly NamedShape[] = [
   },
 ];
 
-/** `key` alone is a word of prose; in free text only compound names count. */
-function assigned(name: string, value: Group, text: string): SecretSpan[] {
+/** `key` alone is a word of prose, unless it is a flag or stands before an equals sign. */
+function assigned([from, to]: Group, value: Group, text: string): SecretSpan[] {
+  const name = text.slice(from, to);
   const bare = name.replace(/^-+/, '');
-  if (/^(?:keys?|pass|auth|tokens?|pins?|pat)$/i.test(bare) && !name.startsWith('-')) {
-    if (!/^[A-Z]+$/.test(bare)) return [];
-  }
+  const plain = /^(?:keys?|pass|auth|tokens?|pins?|pat)$/i.test(bare);
+  const prose = !name.startsWith('-') && !text.slice(to, value[0]).includes('=');
+  if (plain && prose && !/^[A-Z]+$/.test(bare)) return [];
+  // The rule of its own knows where the scheme ends.
+  if (/^authorization$/i.test(bare)) return [];
   if (!isSecretName(bare)) return [];
   const quoted = /^["']/.test(text[value[0]] ?? '');
   const [start, end] = quoted ? [value[0] + 1, value[1] - 1] : value;
@@ -147,7 +150,7 @@ const DRAWN_REACH_CHARACTERS = 512;
 function drawnWords(text: string): SecretSpan[] {
   const found: SecretSpan[] = [];
   for (const match of text.matchAll(/[A-Za-z0-9]{16,}/g)) {
-    if (!looksDrawn(match[0])) continue;
+    if (match.index < (found.at(-1)?.end ?? 0) || !looksDrawn(match[0])) continue;
     // With what belongs to it in base64 and its kind for URLs.
     let start = match.index;
     let end = start + match[0].length;

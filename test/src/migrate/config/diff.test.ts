@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { unifiedDiff } from '../../../../src/migrate/config/diff.js';
-import { randomSeed } from './seed.js';
+import { seed as newSeed } from '../../memory/support.js';
 
 /** Carries a unified diff out, as `patch` does. */
 function patch(before: string, diff: string): string {
@@ -29,9 +29,11 @@ function patch(before: string, diff: string): string {
 
 describe('a unified diff', () => {
   it('makes the second text of the first', () => {
-    const seed = randomSeed();
+    const seed = newSeed();
     const line = fc.constantFrom('a', 'b', 'c', '', '  d', '{', '}');
-    const text = fc.array(line, { maxLength: 30 }).map((lines) => lines.map((l) => `${l}\n`).join(''));
+    const text = fc
+      .array(line, { maxLength: 30 })
+      .map((lines) => lines.map((l) => `${l}\n`).join(''));
     fc.assert(
       fc.property(text, text, (before, after) => {
         expect(patch(before, unifiedDiff('x', before, after))).toBe(after);

@@ -8,7 +8,7 @@ import {
   removeProperties,
 } from '../../../../src/migrate/config/json-edits.js';
 import { memberOf, parseJson } from '../../../../src/migrate/config/json-text.js';
-import { randomSeed } from './seed.js';
+import { seed as newSeed } from '../../memory/support.js';
 
 function rootOf(text: string) {
   const reading = parseJson(text);
@@ -60,16 +60,26 @@ describe('changes of JSON text', () => {
   });
 
   it('keep every comment and every value, however the file is laid out', () => {
-    const seed = randomSeed();
-    const blank = fc.constantFrom('', ' ', '\n', '\r\n', '\t', '\n\n  ', ' /* c */ ', ' // c\n', '\r\n\t');
+    const seed = newSeed();
+    const blank = fc.constantFrom(
+      '',
+      ' ',
+      '\n',
+      '\r\n',
+      '\t',
+      '\n\n  ',
+      ' /* c */ ',
+      ' // c\n',
+      '\r\n\t',
+    );
     const value = fc.constantFrom('1', '"t"', '[]', '[1,]', '{"x": 2}', '{ }', 'null');
     const part = fc.tuple(blank, blank, value, blank);
-    const document = fc.tuple(fc.array(part, { maxLength: 4 }), fc.boolean(), blank).map(
-      ([parts, trailing, last]) => {
+    const document = fc
+      .tuple(fc.array(part, { maxLength: 4 }), fc.boolean(), blank)
+      .map(([parts, trailing, last]) => {
         const written = parts.map(([a, b, v, c], at) => `${a}"k${at}"${b}:${v}${c}`).join(',');
         return `{${written}${trailing && parts.length > 0 ? ',' : ''}${last}}`;
-      },
-    );
+      });
     fc.assert(
       fc.property(document, (text) => {
         const before = parseJson(text);
