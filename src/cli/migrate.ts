@@ -1,34 +1,59 @@
-import { InvalidArgumentError } from 'commander';
-import type { Command } from 'commander';
+import { createInterface } from 'node:readline/promises';
 
-import { createMiniLmEmbedder } from '../memory/index.js';
-import { formatMigrationReport, migrateDirectory } from '../migrate/index.js';
-import type { MigrationProgress } from '../migrate/index.js';
+import { type Command, InvalidArgumentError } from 'commander';
+
+import { createMiniLmEmbedder, type Embedder } from '../memory/index.js';
+import {
+  formatMigrationReport,
+  migrateDirectory,
+  type MigrationProgress,
+  type MigrationReport,
+  rollBackDirectory,
+  validateDirectory,
+} from '../migrate/index.js';
 import { print } from './connection.js';
 import { ExitError } from './failure.js';
 import { interruptible } from './interruptible.js';
+import { progressBar } from './progress-line.js';
 
 interface MigrateFlags {
   readonly dryRun?: boolean;
   readonly backupPath?: string;
+  /** True without a path: the backup that the migration made. */
+  readonly rollback?: string | true;
+  readonly validateOnly?: boolean;
+  readonly keepBackup?: boolean;
+  readonly sideBySide?: boolean;
+  readonly home?: string;
+  readonly yes?: boolean;
   readonly json?: boolean;
 }
 
-/** `migrate v2 [DIR]`: one v1 directory on this machine, without a swarm. */
+/** `migrate v2 [DIR]`: one v1 installation on this machine, without a swarm. */
 export function addMigrateCommand(program: Command): void {
   program
     .command('migrate')
-    .description('Migrate one v1 directory to a v2 store; the v1 files stay as they are')
+    .description('Migrate a v1 installation to a v2 store beside it, with a backup to go back to')
     .argument('<version>', 'v2', onlyV2)
     .argument('[dir]', 'v1 installation', '.')
-    .option('--dry-run', 'say what would happen and write nothing')
-    .option('--backup-path <dir>', 'also copy the v1 memory there; must not exist yet')
+    .option('--dry-run', 'say what would happen, with counts, bytes and time, and write nothing')
+    .option('--backup-path <dir>', 'where the backup goes; must not exist (default: DIR.v1-backup)')
+    .option(
+      '--rollback [backup]',
+      'give v1 back as it was, to the byte; exports what was written since',
+    )
+    .option('--validate-only', 'compare v1 with what was migrated, or see whether it can be read')
+    .option('--keep-backup', 'keep the backup after a rollback')
+    .option('--side-by-side', 'v1 stays in use: settings are left alone, writes of v2 reach v1 too')
+    .option('--home <dir>', 'home directory of the v1 user (default: yours)')
+    .option('--yes', 'do not ask')
     .option('--json', 'print the report as one JSON object')
     .addHelpText(
       'after',
-      '\nExit codes: 0 all migrated; 1 failed, nothing changed; 2 migrated, but rows were\n' +
-        'quarantined or stores were left that this release does not carry (all listed);\n' +
-        '3 nothing to migrate. A dry run exits with the code that the migration would have.',
+      '\nRun again, it goes on where a killed run was, or adds what v1 has written since.\n\n' +
+        'Exit codes: 0 all migrated; 1 failed and rolled back; 2 migrated, but rows are in quarantine\n' +
+        'or cannot be read (all are listed); 3 nothing to migrate. A dry run exits with the code that\n' +
+        'the migration would have.',
     )
     .action(migrate);
 }
@@ -39,18 +64,10 @@ function onlyV2(text: string): string {
 }
 
 async function migrate(_version: string, directory: string, flags: MigrateFlags): Promise<void> {
+  checkFlags(flags);
   const embedder = createMiniLmEmbedder();
   try {
-    const report = await interruptible((signal) =>
-      migrateDirectory({
-        directory,
-        dryRun: flags.dryRun === true,
-        embedder,
-        signal,
-        onProgress: showProgress(),
-        ...(flags.backupPath === undefined ? {} : { backupPath: flags.backupPath }),
-      }),
-    );
+    const report = await interruptible((signal) => run(directory, flags, embedder, signal));
     print(flags.json, report, formatMigrationReport(report));
     if (report.exitCode !== 0) throw new ExitError(report.exitCode);
   } finally {
@@ -58,18 +75,74 @@ async function migrate(_version: string, directory: string, flags: MigrateFlags)
   }
 }
 
-const PROGRESS_INTERVAL_MS = 250;
+function checkFlags(flags: MigrateFlags): void {
+  const { rollback, validateOnly, dryRun, sideBySide, backupPath, keepBackup } = flags;
+  const modes = [rollback !== undefined, validateOnly === true, dryRun === true];
+  if (modes.filter(Boolean).length > 1) {
+    throw new ExitError(1, '--dry-run, --rollback and --validate-only exclude each other');
+  }
+  if (rollback !== undefined && (sideBySide === true || backupPath !== undefined)) {
+    throw new ExitError(1, '--rollback takes neither --side-by-side nor --backup-path');
+  }
+  if (keepBackup === true && validateOnly === true) {
+    throw new ExitError(1, '--keep-backup says nothing to --validate-only');
+  }
+}
 
-/** One line on standard error, redrawn on a terminal, at most four times a second. */
+async function run(
+  directory: string,
+  flags: MigrateFlags,
+  embedder: Embedder,
+  signal: AbortSignal,
+): Promise<MigrationReport> {
+  const { home, rollback, keepBackup, validateOnly, backupPath } = flags;
+  const onProgress = showProgress();
+  if (rollback !== undefined) {
+    return rollBackDirectory({
+      directory,
+      backup: rollback === true ? undefined : rollback,
+      keepBackup: keepBackup === true,
+      signal,
+      onProgress,
+    });
+  }
+  if (validateOnly === true)
+    return validateDirectory({ directory, home, embedder, signal, onProgress });
+  const isAsked = flags.yes !== true && process.stdin.isTTY && process.stderr.isTTY;
+  return migrateDirectory({
+    directory,
+    home,
+    backupPath,
+    dryRun: flags.dryRun === true,
+    sideBySide: flags.sideBySide === true,
+    embedder,
+    signal,
+    onProgress,
+    ...(isAsked ? { confirm: (plan: MigrationReport) => ask(plan, signal) } : {}),
+  });
+}
+
+/** On standard error, so that standard output holds the report alone. */
+async function ask(plan: MigrationReport, signal: AbortSignal): Promise<boolean> {
+  process.stderr.write(`${formatMigrationReport(plan)}\n`);
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question('Migrate? [y/N] ', { signal });
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+/** A bar for each phase. */
 function showProgress(): (progress: MigrationProgress) => void {
-  let shownAtMs = 0;
-  return ({ phase, done, total }) => {
-    const now = performance.now();
-    if (done < total && now - shownAtMs < PROGRESS_INTERVAL_MS) return;
-    shownAtMs = now;
-    const line = `${phase} ${done} of ${total}`;
-    const end = process.stderr.isTTY === true ? '\r' : '\n';
-    process.stderr.write(`${line.padEnd(60)}${end}`);
-    if (end === '\r' && done >= total) process.stderr.write('\n');
+  let phase = '';
+  let show = progressBar('');
+  return (progress) => {
+    if (progress.phase !== phase) {
+      phase = progress.phase;
+      show = progressBar(phase);
+    }
+    show(progress.done, progress.total);
   };
 }

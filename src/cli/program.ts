@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { addChaosCommand } from './chaos.js';
+import { addMcpCommands } from './mcp.js';
 import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
   addStoreCommands(program);
   addRolloutCommands(program);
   addMigrateCommand(program);
+  addMcpCommands(program);
   addRecoverCommand(program);
   addSimCommands(program);
   addChaosCommand(program);

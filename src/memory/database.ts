@@ -21,6 +21,11 @@ export interface DatabaseOptions {
   readonly readOnly?: boolean;
   /** Create the file when it is missing; otherwise that is the error `not-found`. */
   readonly create?: boolean;
+  /**
+   * Reads what can be read of a damaged file, also one that was cut off. Only for throwaway copies:
+   * SQLite then takes any schema, and what is written makes no sense.
+   */
+  readonly salvage?: boolean;
 }
 
 /** A connection. Rows come as arrays, integers beyond 2^53 as bigint. */
@@ -47,8 +52,11 @@ export class Database {
         timeout: BUSY_TIMEOUT_MS,
         readBigInts: true,
         returnArrays: true,
+        defensive: options.salvage !== true,
       });
-      return new Database(path, connection);
+      const database = new Database(path, connection);
+      if (options.salvage === true) database.exec('PRAGMA writable_schema = ON');
+      return database;
     } catch (error) {
       throw translateError(error, path);
     }

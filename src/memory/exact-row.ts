@@ -16,8 +16,10 @@ export type Row = DumpRecord['row'];
 /** Extra key of a row: columns, joined by commas, whose bytes are a text that is no valid UTF-8. */
 export const TEXT_BYTES_KEY = 'agentic_flow_text_bytes';
 
-/** Columns a bit set of text columns can describe. */
-const COLUMNS_MAX = 52;
+/** Text columns that one number of flags can tell. */
+const FLAGS_MAX = 52;
+/** Columns of a table that can be read exactly; SQLite gives at most 2,000 with the flags. */
+export const COLUMNS_MAX = 1900;
 
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
@@ -29,23 +31,28 @@ export function columnsOf(database: Database, table: string): string[] {
 }
 
 /** The select list that `exactRow` understands. */
-function exactColumns(columns: readonly string[]): string {
-  assert(columns.length <= COLUMNS_MAX, `a table of v1 has at most ${COLUMNS_MAX} columns`);
+export function exactColumns(columns: readonly string[]): string {
+  assert(columns.length <= COLUMNS_MAX, `a table is read with at most ${COLUMNS_MAX} columns`);
   const names = columns.map(quoteName);
   const values = names.map(
     (n) => `CASE typeof(${n}) WHEN 'text' THEN CAST(${n} AS BLOB) ELSE ${n} END`,
   );
-  const flags = names.map((n, i) => `(typeof(${n}) = 'text') * ${2 ** i}`);
-  return `${values.join(', ')}, ${flags.join(' + ')}`;
+  const flags = names.map((n, i) => `(typeof(${n}) = 'text') * ${2 ** (i % FLAGS_MAX)}`);
+  const sums: string[] = [];
+  for (let i = 0; i < flags.length; i += FLAGS_MAX) {
+    sums.push(flags.slice(i, i + FLAGS_MAX).join(' + '));
+  }
+  return [...values, ...sums].join(', ');
 }
 
-function exactRow(columns: readonly string[], values: readonly SqlValue[]): Row {
+/** The row of what `exactColumns` selected. */
+export function exactRow(columns: readonly string[], values: readonly SqlValue[]): Row {
   const row: Record<string, SqlValue> = {};
   const unreadable: string[] = [];
-  const flags = Number(values[columns.length] ?? 0);
   for (const [i, column] of columns.entries()) {
     const value = values[i] ?? null;
-    const isText = Math.floor(flags / 2 ** i) % 2 === 1;
+    const flags = Number(values[columns.length + Math.floor(i / FLAGS_MAX)] ?? 0);
+    const isText = Math.floor(flags / 2 ** (i % FLAGS_MAX)) % 2 === 1;
     if (!isText) {
       row[column] = value instanceof Uint8Array ? Uint8Array.from(value) : value;
     } else if (value === null) {

@@ -19,7 +19,8 @@ const THRESHOLDS: Readonly<Record<string, number>> = { contradicts: 0.6, duplica
 /** SQLite's times have seconds, so the window of a run is that much wider at both ends. */
 const WINDOW_SLACK_SECONDS = 2;
 
-interface Link {
+/** A row of `pattern_links` as far as its origin shows in it. */
+export interface Link {
   readonly from: string;
   readonly to: string;
   readonly relation: string;
@@ -36,8 +37,7 @@ interface Window {
 export function* poisonedLinks(
   database: Database,
 ): IterableIterator<readonly [from: string, to: string, relation: string]> {
-  const embeddings = new Embeddings(database);
-  const runs = consolidations(database);
+  const isPoisonedLink = linkJudge(database);
   const rows = database.iterate(
     `SELECT src_id, dst_id, relation, weight, created_at FROM pattern_links
      WHERE relation IN ('contradicts', 'duplicate_of') AND typeof(weight) = 'real'
@@ -52,8 +52,15 @@ export function* poisonedLinks(
       weight: Number(weight),
       createdAt: textOf(createdAt),
     };
-    if (isPoisoned(link, embeddings, runs)) yield [link.from, link.to, link.relation];
+    if (isPoisonedLink(link)) yield [link.from, link.to, link.relation];
   }
+}
+
+/** Judges links one by one, best in the order of their ends: a bounded number of embeddings is held. */
+export function linkJudge(database: Database): (link: Link) => boolean {
+  const embeddings = new Embeddings(database);
+  const runs = consolidations(database);
+  return (link) => isPoisoned(link, embeddings, runs);
 }
 
 function isPoisoned(link: Link, embeddings: Embeddings, runs: readonly Window[]): boolean {

@@ -72,7 +72,7 @@ function contentOf(data: JsonObject, raw: string): string {
 }
 
 /** Milliseconds of v1's spellings: ISO 8601, SQLite's UTC without a zone, seconds or milliseconds. */
-function instantMs(value: Row[string] | JsonValue | undefined): number | undefined {
+export function instantMs(value: Row[string] | JsonValue | undefined): number | undefined {
   if (typeof value === 'number') return instantMs(String(value));
   if (typeof value !== 'string') return undefined;
   if (/^\d{9,14}(\.\d+)?$/.test(value)) {

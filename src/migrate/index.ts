@@ -1,16 +1,7 @@
-/** Migration of one v1 directory. */
-export {
-  migrateDirectory,
-  type MigrationOptions,
-  type MigrationProgress,
-  V2_FOLDER,
-  V2_STORE_NAME,
-} from './migrate.js';
-export {
-  type ExitCode,
-  formatMigrationReport,
-  type MigrationReport,
-  type Phase,
-  type PhaseName,
-  type QuarantinedEntry,
-} from './report.js';
+/** Migration of one v1 installation. */
+export { MigrationError, type MigrationErrorCode } from './errors.js';
+export { migrateDirectory, type MigrationOptions, type MigrationProgress } from './migrate.js';
+export type { ExitCode, MigrationReport, Outcome, Phase, PhaseName } from './report.js';
+export { formatMigrationReport } from './report-text.js';
+export { rollBackDirectory, type RollbackDirectoryOptions } from './rollback.js';
+export { validateDirectory, type ValidateOptions } from './validate.js';

@@ -1,8 +1,22 @@
 /** Bounds of a migration. Units are the last word of each name. */
 
-/** Memories whose own text must find them in the new store. */
-export const SAMPLE_QUERIES_COUNT = 32;
-/** Quarantined rows that a report names one by one; all are kept in the store. */
+/** Quarantined rows that a report names one by one; all are kept in the archive. */
 export const QUARANTINED_LISTED_MAX = 200;
-/** Bytes of a manifest that are read. */
-export const MANIFEST_BYTES_MAX = 1024 * 1024;
+/** Bytes of a manifest or of the state of a migration that are read. */
+export const JSON_FILE_BYTES_MAX = 16 * 1024 * 1024;
+/** Memories whose own text searches the new store, compared with an exact scan. */
+export const SAMPLE_QUERIES_COUNT = 32;
+/** Hits that are compared a query. */
+export const SAMPLE_HITS_COUNT = 10;
+/** Part of the exact hits that the searches must find. */
+export const RECALL_MIN = 0.95;
+/** Differences that a report names one by one. */
+export const DIFFERENCES_LISTED_MAX = 20;
+/** Passes over stores that v1 keeps writing to; what comes after the last is for the next run. */
+export const LATE_PASSES_MAX = 5;
+/** Searches that are timed on either side. */
+export const TIMED_SEARCHES_COUNT = 20;
+/** Bytes that must stay free beside what a migration surely needs. */
+export const SPACE_MARGIN_BYTES = 32 * 1024 * 1024;
+/** Rows of a table whose reads through v1's API are compared. */
+export const REPLAYED_ROWS_COUNT = 200;

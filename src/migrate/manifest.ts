@@ -1,40 +1,60 @@
-/** What a migration leaves beside the store, to know its source again. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+/** What a migration leaves beside the store: where it came from, and how to go back. */
+import { existsSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
 
-import { syncFile } from '../memory/database.js';
-import { MANIFEST_BYTES_MAX } from './limits.js';
+import { readJsonFile, writeJsonFile } from './json-file.js';
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const manifestSchema = z.object({
   format: z.literal(FORMAT),
-  source: z.object({
-    path: z.string(),
-    /** SHA-256 over the bytes of the database and its logs. */
-    fileHash: z.string(),
-    /** Over all rows, so that a mere checkpoint of v1 does not count as a change. */
-    contentHash: z.string(),
-  }),
-  store: z.string(),
+  /** Whether v1 stays in use beside v2. */
+  mode: z.enum(['cut-over', 'side-by-side']),
   migratedAt: z.string(),
-  counts: z.record(z.string(), z.number()),
+  /** Where the bytes of v1 are. */
+  backup: z.string(),
+  /** Home directory whose files belonged to it. */
+  home: z.string(),
+  /** SHA-256 of each store with its logs, as it was read last. */
+  sources: z.record(z.string(), z.string()),
+  /** Configuration files of v1 that were changed, each with the SHA-256 of what it became. */
+  changed: z.record(z.string(), z.string()),
+  /** Files that were added. */
+  added: z.array(z.string()),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** Undefined if there is none, or none that this release wrote. */
-export function readManifest(path: string): Manifest | undefined {
-  if (!existsSync(path) || statSync(path).size > MANIFEST_BYTES_MAX) return undefined;
-  try {
-    return manifestSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch {
-    return undefined;
-  }
+/** Folder of v2 in a migrated directory. */
+export const V2_FOLDER = '.agentic-flow';
+
+/** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
+export function realDirectory(path: string): string {
+  const absolute = resolve(path);
+  return existsSync(absolute) ? realpathSync(absolute) : absolute;
 }
 
-export function writeManifest(path: string, manifest: Omit<Manifest, 'format'>): void {
-  writeFileSync(path, `${JSON.stringify({ format: FORMAT, ...manifest }, null, 2)}\n`);
-  syncFile(path, 'must-exist');
+/** The files of a migrated directory. */
+export function v2Files(directory: string) {
+  const folder = join(directory, V2_FOLDER);
+  const work = join(folder, 'migration-work');
+  return {
+    folder,
+    store: join(folder, 'memory.v2.db'),
+    archive: join(folder, 'v1-rows.db'),
+    manifest: join(folder, 'migration.json'),
+    work,
+    state: join(work, 'state.json'),
+  };
+}
+
+/** Undefined if the directory was not migrated. Throws `invalid`. */
+export function readManifest(directory: string): Manifest | undefined {
+  return readJsonFile(v2Files(directory).manifest, manifestSchema);
+}
+
+export function writeManifest(directory: string, manifest: Omit<Manifest, 'format'>): void {
+  writeJsonFile(v2Files(directory).manifest, { format: FORMAT, ...manifest });
 }

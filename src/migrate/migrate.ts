@@ -1,68 +1,64 @@
-/** Migrates the memory of one v1 directory to a v2 store beside it. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+/** One v1 installation to a v2 store beside it: analysis, backup, data, configuration, validation. */
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 
-import { rowHash } from '../memory/checksums.js';
 import { syncFile } from '../memory/database.js';
+import type { Embedder } from '../memory/index.js';
+import { StoreLock } from '../memory/store/lock.js';
+import { databaseHash, openReading, type V1Reading, type V1Store } from '../v1/index.js';
+import { type Analysis, analyse } from './analysis.js';
+import { fileIn } from './backup/manifest.js';
 import {
-  type Embedder,
-  type MemoryCounts,
-  openV1Engine,
-  openV2Engine,
-  stageV2,
-  type V1Engine,
-  type V2Engine,
-  validateStores,
-  type ValidationReport,
-} from '../memory/index.js';
-import { Pace } from '../memory/pace.js';
-import { copyDump } from '../memory/stage.js';
-import { openV2File } from '../memory/v2-file.js';
-import { OWN_PREFIX, V1_TABLES } from '../memory/v1-schema.js';
-import {
-  copyV1Directory,
-  databaseHash,
-  inspectV1Directory,
-  MEMORY_FILE,
-  type V1Inspection,
-} from '../v1/index.js';
-import { QUARANTINED_LISTED_MAX, SAMPLE_QUERIES_COUNT } from './limits.js';
-import { type Manifest, readManifest, writeManifest } from './manifest.js';
-import {
-  type ExitCode,
-  holdsData,
-  type MigrationReport,
-  type Phase,
-  type PhaseName,
-  type QuarantinedEntry,
-} from './report.js';
-
-/** Folder of v2 in a migrated directory. */
-export const V2_FOLDER = '.agentic-flow';
-export const V2_STORE_NAME = 'memory.v2.db';
-const MANIFEST_NAME = 'migration.json';
-const WORK_PREFIX = 'migration-';
+  type Backup,
+  defaultBackupPath,
+  makeBackup,
+  readBackup,
+  verifyBackup,
+} from './backup/index.js';
+import { applyConfig, type FileChange, planConfig } from './config/index.js';
+import { migrateData, planData } from './data/index.js';
+import { checkSpace, estimateOf } from './estimate.js';
+import { MigrationError } from './errors.js';
+import { carryLateRows } from './late-rows.js';
+import { type Manifest, readManifest, realDirectory, v2Files, writeManifest } from './manifest.js';
+import type { MigrationReport, PhaseName } from './report.js';
+import { ReportBuilder } from './report-builder.js';
+import { type MigrationState, readState, writeState } from './state.js';
+import { undoMigration } from './undo.js';
+import { validateRows, validateUse } from './validation/index.js';
 
 export interface MigrationProgress {
   readonly phase: PhaseName;
   readonly done: number;
+  /** 0: nobody knows of how much. */
   readonly total: number;
 }
 
 export interface MigrationOptions {
-  /** The v1 installation. Its own files are only read. */
+  /** The v1 installation. */
   readonly directory: string;
   /** Say what would happen and write nothing. */
-  readonly dryRun: boolean;
-  /** Directory for a copy of the v1 memory; must not hold one yet. */
-  readonly backupPath?: string;
-  readonly onProgress?: (progress: MigrationProgress) => void;
+  readonly dryRun?: boolean;
+  /** V1 stays in use: its settings are left as they are, and what v2 writes reaches it too. */
+  readonly sideBySide?: boolean;
+  /** Where the backup is made; beside the directory when left out. */
+  readonly backupPath?: string | undefined;
+  /** Home directory; that of the user when left out. */
+  readonly home?: string | undefined;
+  /** Environment in which v1 ran; that of this process when left out. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
   readonly embedder: Embedder;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: MigrationProgress) => void) | undefined;
+  /** Asked once, before anything is written. */
+  readonly confirm?: ((plan: MigrationReport) => Promise<boolean>) | undefined;
 }
 
-/** Does not throw for what an operator can cause: the report says what failed, with exit code 1. */
+/**
+ * Does not throw for what an operator can cause: the report says what failed, with exit code 1. A run that
+ * was killed or interrupted is gone on with by the next one.
+ */
 export async function migrateDirectory(options: MigrationOptions): Promise<MigrationReport> {
   return new Migration(options).run();
 }
@@ -70,260 +66,350 @@ export async function migrateDirectory(options: MigrationOptions): Promise<Migra
 class Migration {
   readonly #options: MigrationOptions;
   readonly #directory: string;
-  readonly #folder: string;
-  readonly #phases: Phase[] = [];
-  #inspection: V1Inspection | undefined;
-  #counts: MemoryCounts | undefined;
-  #quarantined: QuarantinedEntry[] = [];
-  #validation: ValidationReport | undefined;
-  #backup: string | undefined;
+  readonly #home: string;
+  readonly #files: ReturnType<typeof v2Files>;
+  readonly #report: ReportBuilder;
+  #mode: MigrationState['mode'];
+  #lock: StoreLock | undefined;
+  /** What must be undone when this run fails; nothing until something was written. */
+  #undo: 'nothing' | 'work' | 'settings' = 'nothing';
 
   constructor(options: MigrationOptions) {
     this.#options = options;
-    this.#directory = resolve(options.directory);
-    this.#folder = join(this.#directory, V2_FOLDER);
+    this.#directory = realDirectory(options.directory);
+    this.#home = realDirectory(options.home ?? homedir());
+    this.#files = v2Files(this.#directory);
+    this.#mode = options.sideBySide === true ? 'side-by-side' : 'cut-over';
+    this.#report = new ReportBuilder(this.#directory, options.onProgress, options.signal);
   }
 
   async run(): Promise<MigrationReport> {
-    const undo: (() => void)[] = [];
     try {
-      const { dryRun } = this.#options;
-      await this.#phase('analysis', () => this.#analyse());
-      const source = join(this.#directory, MEMORY_FILE);
-      const fileHash = existsSync(source) ? databaseHash(source) : '';
-      const work = this.#makeWorkFolder(undo);
-      const { path } = await copyV1Directory(this.#directory, join(work, 'v1'));
-      const engine = openV1Engine(path);
-      undo.push(() => engine.close());
-      const contentHash = await this.#contentHash(engine);
-      if (this.#isMigrated(fileHash, contentHash)) return this.#report('already-migrated', 3);
-      if (dryRun) {
-        await this.#phase('data', () => this.#tryCopy(engine, work));
-        return this.#report('would-migrate', this.#exitCode());
+      const analysis = await this.#report.phase('analysis', () => this.#analyse());
+      if (this.#options.dryRun === true) return await this.#plan(analysis);
+      if (analysis.usable.length === 0 && analysis.installation.configs.length === 0) {
+        return this.#report.end('nothing-to-migrate', 3);
       }
-      await this.#migrate(engine, work, { path: source, fileHash, contentHash }, undo);
-      return this.#report('migrated', this.#exitCode());
+      if (!(await this.#isConfirmed())) return this.#report.end('declined', 1);
+      const manifest = readManifest(this.#directory);
+      const found = readState(this.#directory);
+      if (manifest !== undefined && found === undefined) return await this.#update(manifest);
+      if (found === undefined) checkSpace(this.#directory, analysis);
+      // The backup comes first: it holds the times of folders, which the first file of ours changes.
+      const state = found ?? (await this.#report.phase('backup', () => this.#backUp(analysis)));
+      this.#takeLock(state, found !== undefined);
+      if (manifest === undefined) this.#undo = 'work';
+      this.#mode = state.mode;
+      return await this.#migrate(analysis, state);
     } catch (error) {
-      // A backup of a failed migration would only be in the way of the next try.
-      if (this.#backup !== undefined) rmSync(this.#backup, { force: true });
-      this.#backup = undefined;
-      const reason = error instanceof Error ? error.message : String(error);
-      return this.#report('failed', 1, reason);
+      return this.#fail(error);
     } finally {
-      for (const step of undo.reverse()) step();
+      this.#lock?.release();
+      this.#tidy();
     }
   }
 
-  /** The work lies in the same file system as the result, so that it can be renamed. */
-  #makeWorkFolder(undo: (() => void)[]): string {
-    if (this.#options.dryRun) {
-      const folder = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
-      undo.push(() => rmSync(folder, { recursive: true, force: true }));
-      return folder;
-    }
-    const isNew = !existsSync(this.#folder);
-    mkdirSync(this.#folder, { recursive: true });
-    this.#removeAbandonedWork();
-    const folder = mkdtempSync(join(this.#folder, `${WORK_PREFIX}${process.pid}-`));
-    undo.push(() => {
-      rmSync(folder, { recursive: true, force: true });
-      const isUnused = isNew && !existsSync(join(this.#folder, V2_STORE_NAME));
-      if (isUnused) rmSync(this.#folder, { recursive: true, force: true });
-    });
-    return folder;
-  }
-
-  /** What a killed migration left; the name tells whose it was. */
-  #removeAbandonedWork(): void {
-    for (const name of readdirSync(this.#folder)) {
-      if (
-        !name.startsWith(WORK_PREFIX) ||
-        isAlive(Number.parseInt(name.slice(WORK_PREFIX.length), 10))
-      ) {
-        continue;
-      }
-      rmSync(join(this.#folder, name), { recursive: true, force: true });
-    }
-  }
-
-  async #analyse(): Promise<string> {
-    this.#inspection = await inspectV1Directory(this.#directory);
-    const { memory, others } = this.#inspection;
-    const rows = memory?.rows ?? {};
-    const wal = memory !== undefined && memory.walBytes > 0 ? ', some in the write-ahead log' : '';
-    return `${rows['patterns'] ?? 0} memories, ${rows['pattern_links'] ?? 0} links${wal}; ${others.length} other stores and settings`;
-  }
-
-  #isMigrated(fileHash: string, contentHash: string): boolean {
-    const store = join(this.#folder, V2_STORE_NAME);
-    const manifest = readManifest(join(this.#folder, MANIFEST_NAME));
-    if (!existsSync(store)) return false;
-    const source = manifest?.source;
-    if (source?.fileHash === fileHash || source?.contentHash === contentHash) return true;
-    throw new Error(
-      `${store} exists and was made from another state of this directory; move it away to migrate again`,
-    );
-  }
-
-  async #migrate(
-    engine: V1Engine,
-    work: string,
-    source: Manifest['source'],
-    undo: (() => void)[],
-  ): Promise<void> {
-    const { backupPath, embedder, signal, onProgress } = this.#options;
-    if (backupPath !== undefined) {
-      await this.#phase('backup', async () => {
-        const copied = await copyV1Directory(this.#directory, backupPath);
-        this.#backup = copied.path;
-        return copied.path;
-      });
-    }
-    const staged = join(work, V2_STORE_NAME);
-    await this.#phase('data', async () => {
-      const result = await stageV2({
-        source: engine,
-        path: staged,
-        embedder,
-        onProgress: ({ done, total }) => onProgress?.({ phase: 'data', done, total }),
-        ...(signal === undefined ? {} : { signal }),
-      });
-      this.#counts = result.counts;
-      return `${result.counts.memories} memories, ${result.embedded} embedded`;
-    });
-    const store = openV2Engine(staged);
-    undo.push(() => store.close());
-    await this.#phase('validation', () => this.#validate(engine, store));
-    this.#listQuarantine(store);
-    store.sync();
-    store.close();
-    await this.#phase('finish', async () => this.#finish(staged, source));
-  }
-
-  async #validate(v1: V1Engine, v2: V2Engine): Promise<string> {
-    const { embedder, signal } = this.#options;
-    const sampling = { sampleQueries: SAMPLE_QUERIES_COUNT, embedder };
-    const report = await validateStores(v1, v2, { ...sampling, ...(signal ? { signal } : {}) });
-    this.#validation = report;
-    if (!report.ok) {
-      throw new Error(`the stores differ: ${report.mismatches.slice(0, 5).join('; ')}`);
-    }
-    return `all rows equal, ${report.queriesFound} of ${report.queries} queries find their memory`;
-  }
-
-  #finish(staged: string, source: Manifest['source']): string {
-    const store = join(this.#folder, V2_STORE_NAME);
-    const manifest = join(this.#folder, MANIFEST_NAME);
-    writeManifest(manifest, {
-      source,
-      store: V2_STORE_NAME,
-      migratedAt: new Date().toISOString(),
-      counts: { ...this.#counts },
-    });
-    try {
-      renameSync(staged, store);
-    } catch (error) {
-      rmSync(manifest, { force: true });
-      throw error;
-    }
-    syncFile(dirname(store), 'must-exist');
-    return store;
-  }
-
-  /** Everything but the embedding, on a copy in the temporary folder. */
-  async #tryCopy(engine: V1Engine, work: string): Promise<string> {
-    const path = join(work, V2_STORE_NAME);
-    const database = openV2File(path, { create: true });
-    const dump = engine.dump();
-    try {
-      const { embedder, signal } = this.#options;
-      await copyDump(database, dump, new Pace(signal), { model: embedder.model, total: 0 });
-    } finally {
-      dump.close();
-      database.close();
-    }
-    const store = openV2Engine(path);
-    this.#counts = store.counts();
-    this.#listQuarantine(store);
-    store.close();
-    return `${this.#counts.memories} memories would be embedded`;
-  }
-
-  #listQuarantine(store: V2Engine): void {
-    const dump = store.dump();
-    const entries: QuarantinedEntry[] = [];
-    for (const { table, reason, row } of dump.quarantined()) {
-      if (entries.length >= QUARANTINED_LISTED_MAX) break;
-      const key = V1_TABLES.find(({ name }) => name === table)?.key ?? [];
-      const name = key.map((column) => JSON.stringify(row[column] ?? null)).join(' ');
-      entries.push({ table, reason, name });
-    }
-    dump.close();
-    this.#quarantined = entries;
-  }
-
-  /** The same for the same rows in any order and any layout of the file. */
-  async #contentHash(engine: V1Engine): Promise<string> {
-    const dump = engine.dump();
-    const pace = new Pace(this.#options.signal);
-    let sum = 0n;
-    try {
-      for (const { table, row } of dump.records()) {
-        if (!table.startsWith(OWN_PREFIX)) {
-          sum = BigInt.asUintN(128, sum + BigInt(`0x${rowHash({ table, value: row })}`));
-        }
-        if (pace.isDue) await pace.pause();
-      }
-    } finally {
-      dump.close();
-    }
-    return sum.toString(16).padStart(32, '0');
-  }
-
-  async #phase(name: PhaseName, work: () => Promise<string>): Promise<void> {
-    this.#options.signal?.throwIfAborted();
-    const startedMs = performance.now();
-    this.#options.onProgress?.({ phase: name, done: 0, total: 0 });
-    const detail = await work();
-    this.#phases.push({ name, seconds: (performance.now() - startedMs) / 1000, detail });
-  }
-
-  #exitCode(): ExitCode {
-    const others = this.#inspection?.others ?? [];
-    const isPartial = (this.#counts?.quarantined ?? 0) > 0 || others.some(holdsData);
-    return isPartial ? 2 : 0;
-  }
-
-  #report(
-    outcome: MigrationReport['outcome'],
-    exitCode: ExitCode,
-    error?: string,
-  ): MigrationReport {
-    const hasStore = outcome === 'migrated' || outcome === 'already-migrated';
-    return {
+  async #analyse() {
+    const { env, signal, onProgress } = this.#options;
+    const analysis = await analyse({
       directory: this.#directory,
-      dryRun: this.#options.dryRun,
-      outcome,
-      exitCode,
-      phases: this.#phases,
-      counts: this.#counts,
-      quarantined: this.#quarantined,
-      validation: this.#validation,
-      notCarried: this.#inspection?.others ?? [],
-      store: hasStore ? join(this.#folder, V2_STORE_NAME) : undefined,
-      backup: this.#backup,
-      error,
+      home: this.#home,
+      env,
+      signal,
+      onProgress: (done, total) => onProgress?.({ phase: 'analysis', done, total }),
+    });
+    this.#report.analysed(analysis);
+    const { usable, unusable, installation } = analysis;
+    const left = unusable.length === 0 ? '' : `, ${unusable.length} files that cannot be read`;
+    const detail = `${usable.length} stores, ${installation.configs.length} configuration files${left}`;
+    return { value: analysis, detail };
+  }
+
+  /** All of it in a temporary folder, but for the embedding and the writing. */
+  async #plan(analysis: Analysis): Promise<MigrationReport> {
+    if (analysis.usable.length === 0 && analysis.installation.configs.length === 0) {
+      return this.#report.end('nothing-to-migrate', 3);
+    }
+    const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
+    try {
+      await this.#report.phase('data', async () => {
+        const data = await this.#withReadings(analysis.usable, work, async (readings) => {
+          const plan = await planData({ ...this.#dataOptions('data'), readings, work });
+          this.#report.unreadable(lostOf(readings));
+          return plan;
+        });
+        this.#report.read(data);
+        const estimate = estimateOf(this.#directory, analysis, data);
+        this.#report.estimated(estimate);
+        return { value: undefined, detail: `${estimate.texts} texts would be embedded` };
+      });
+      await this.#report.phase('configuration', async () => {
+        const plan = await planConfig(analysis.installation, this.#configOptions());
+        this.#report.configured(plan);
+        return { value: undefined, detail: `${plan.changes.length} files would be written` };
+      });
+      return this.#report.end('would-migrate', this.#report.exitCode());
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  }
+
+  async #isConfirmed(): Promise<boolean> {
+    const { confirm } = this.#options;
+    return confirm === undefined || (await confirm(this.#report.end('would-migrate', 0)));
+  }
+
+  /** Throws `locked` where another process migrates this directory. */
+  #takeLock(state: MigrationState | undefined, isFound: boolean): void {
+    mkdirSync(this.#files.work, { recursive: true });
+    this.#lock = StoreLock.take(join(this.#files.work, 'migration'));
+    if (state === undefined || isFound) return;
+    if (readState(this.#directory) !== undefined || readManifest(this.#directory) !== undefined) {
+      throw new MigrationError(
+        'busy',
+        `${this.#directory} was migrated by another process meanwhile; run this again to see its result`,
+        this.#directory,
+      );
+    }
+    writeState(this.#directory, state);
+  }
+
+  async #migrate(analysis: Analysis, found: MigrationState): Promise<MigrationReport> {
+    let state = found;
+    this.#report.backedUp(state.backup);
+    if (state.step === 'data') {
+      await this.#makeStore(analysis, state);
+      state = await this.#report.phase('late rows', () => this.#carryLateRows(state));
+      await this.#report.phase('validation', () => this.#validateSearches());
+      state = { ...state, ...(await this.#planSettings(analysis)), step: 'config' };
+      writeState(this.#directory, state);
+    }
+    this.#undo = 'settings';
+    await this.#report.phase('configuration', () => this.#writeSettings(analysis));
+    writeState(this.#directory, { ...state, step: 'finish' });
+    await this.#report.phase('finish', async () => this.#finish(state));
+    return this.#report.end('migrated', this.#report.exitCode());
+  }
+
+  async #backUp(analysis: Analysis) {
+    const { signal, onProgress, backupPath } = this.#options;
+    const sources = Object.fromEntries(
+      analysis.usable.map(({ name, path }) => [name, databaseHash(path)]),
+    );
+    const backup = await makeBackup({
+      installation: analysis.installation,
+      to: resolve(backupPath ?? defaultBackupPath(this.#directory)),
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: ({ done, total }) => onProgress?.({ phase: 'backup', done, total }),
+    });
+    const state: MigrationState = {
+      format: 1,
+      step: 'data',
+      mode: this.#mode,
+      home: this.#home,
+      backup: backup.path,
+      sources,
+      changed: {},
+      added: [],
     };
+    return { value: state, detail: backup.path };
+  }
+
+  /** From the backup, so that a run after a kill reads the same. */
+  async #makeStore(analysis: Analysis, state: MigrationState): Promise<void> {
+    const backup = readBackup(state.backup);
+    const { signal } = this.#options;
+    await verifyBackup(backup, signal === undefined ? {} : { signal });
+    const stores = analysis.usable.map((store) => copiedStore(store, backup));
+    await this.#withReadings(stores, this.#files.work, async (readings) => {
+      await this.#report.phase('data', async () => {
+        const data = await migrateData({
+          ...this.#dataOptions('data'),
+          readings,
+          work: this.#files.work,
+        });
+        this.#report.read(data);
+        this.#report.unreadable(lostOf(readings));
+        return { value: undefined, detail: `${data.embedded} texts embedded` };
+      });
+      await this.#report.phase('validation', async () => {
+        const rows = await validateRows(readings, this.#stagedFiles(), this.#options.signal);
+        this.#report.comparedRows(rows);
+        return { value: undefined, detail: `${rows.compared} rows compared` };
+      });
+    });
+  }
+
+  async #carryLateRows(state: MigrationState) {
+    const late = await carryLateRows({
+      directory: this.#directory,
+      home: state.home,
+      env: this.#options.env,
+      ...this.#stagedFiles(),
+      ...this.#dataOptions('late rows'),
+      onProgress: (done, total) => this.#options.onProgress?.({ phase: 'late rows', done, total }),
+      work: this.#files.work,
+      sources: state.sources,
+    });
+    this.#report.late(late);
+    const rest = late.isStillWriting ? '; v1 goes on writing, run this again to carry that' : '';
+    return {
+      value: { ...state, sources: { ...late.sources } },
+      detail: `${late.added} rows that v1 wrote meanwhile${rest}`,
+    };
+  }
+
+  async #validateSearches() {
+    const { embedder, signal } = this.#options;
+    const { searches, replay } = await validateUse(this.#stagedFiles(), embedder, signal);
+    this.#report.searched(searches, replay);
+    const percent = (searches.recall * 100).toFixed(1);
+    return {
+      value: undefined,
+      detail: `${searches.queries} searches, recall ${percent} %; ${replay.calls} calls of v1 replayed`,
+    };
+  }
+
+  async #planSettings(analysis: Analysis): Promise<Pick<MigrationState, 'changed' | 'added'>> {
+    const plan = await planConfig(analysis.installation, this.#configOptions());
+    const ofKind = (kind: FileChange['kind']): FileChange[] =>
+      plan.changes.filter((change) => change.kind === kind);
+    return {
+      changed: Object.fromEntries(ofKind('change').map(({ path, after }) => [path, after.sha256])),
+      added: ofKind('create').map(({ path }) => path),
+    };
+  }
+
+  async #writeSettings(analysis: Analysis) {
+    const plan = await planConfig(analysis.installation, this.#configOptions());
+    await applyConfig(plan);
+    this.#report.configured(plan);
+    return { value: undefined, detail: `${plan.changes.length} files written` };
+  }
+
+  /** Each step can be done again. */
+  #finish(state: MigrationState) {
+    const { store, archive, folder } = this.#files;
+    const staged = v2Files(this.#directory).work;
+    for (const [name, path] of [
+      ['memory.v2.db', store],
+      ['v1-rows.db', archive],
+    ] as const) {
+      if (existsSync(join(staged, name))) renameSync(join(staged, name), path);
+    }
+    syncFile(folder, 'must-exist');
+    const { mode, home, backup, sources, changed, added } = state;
+    const migratedAt = new Date().toISOString();
+    writeManifest(this.#directory, { mode, home, backup, sources, changed, added, migratedAt });
+    this.#undo = 'nothing';
+    rmSync(staged, { recursive: true, force: true });
+    this.#report.finished(this.#files);
+    return { value: undefined, detail: store };
+  }
+
+  /** A directory that was migrated before: what v1 has written since. */
+  async #update(manifest: Manifest): Promise<MigrationReport> {
+    const { store, archive, work } = this.#files;
+    this.#takeLock(undefined, false);
+    this.#report.backedUp(manifest.backup);
+    this.#report.finished(this.#files);
+    const late = await this.#report.phase('late rows', async () => {
+      const value = await carryLateRows({
+        directory: this.#directory,
+        home: manifest.home,
+        env: this.#options.env,
+        store,
+        archive,
+        work,
+        ...this.#dataOptions('late rows'),
+        onProgress: (done, total) =>
+          this.#options.onProgress?.({ phase: 'late rows', done, total }),
+        sources: manifest.sources,
+      });
+      return { value, detail: `${value.added} rows that v1 has written since` };
+    });
+    this.#report.late(late);
+    writeManifest(this.#directory, { ...manifest, sources: { ...late.sources } });
+    if (late.added === 0) return this.#report.end('already-migrated', 3);
+    return this.#report.end('updated', this.#report.exitCode());
+  }
+
+  #stagedFiles() {
+    const { work } = this.#files;
+    return { store: join(work, 'memory.v2.db'), archive: join(work, 'v1-rows.db') };
+  }
+
+  #dataOptions(phase: PhaseName) {
+    const { embedder, signal, onProgress } = this.#options;
+    return {
+      embedder,
+      ...(signal === undefined ? {} : { signal }),
+      onProgress: ({ done, total }: { done: number; total: number }) =>
+        onProgress?.({ phase, done, total }),
+    };
+  }
+
+  #configOptions() {
+    return { sideBySide: this.#mode === 'side-by-side' };
+  }
+
+  async #withReadings<T>(
+    stores: readonly V1Store[],
+    folder: string,
+    use: (readings: readonly V1Reading[]) => Promise<T>,
+  ): Promise<T> {
+    const readings: V1Reading[] = [];
+    try {
+      for (const store of stores) readings.push(await openReading(store, folder));
+      return await use(readings);
+    } finally {
+      for (const reading of readings) reading.close();
+    }
+  }
+
+  async #fail(error: unknown): Promise<MigrationReport> {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (this.#options.signal?.aborted === true) {
+      const rest = existsSync(this.#files.state)
+        ? '; run the same command again to go on, or add --rollback to remove what is there'
+        : '';
+      return this.#report.end('interrupted', 1, `${reason}${rest}`);
+    }
+    try {
+      await undoMigration(this.#directory, this.#undo);
+    } catch (undoError) {
+      const more = undoError instanceof Error ? undoError.message : String(undoError);
+      return this.#report.end('failed', 1, `${reason}. Going back failed as well: ${more}`);
+    }
+    return this.#report.end('failed', 1, reason);
+  }
+
+  /** Folders that nothing was put in. */
+  #tidy(): void {
+    if (!existsSync(this.#files.state)) {
+      rmSync(this.#files.work, { recursive: true, force: true });
+    }
+    try {
+      rmdirSync(this.#files.folder);
+    } catch {
+      // It holds something, or is not there.
+    }
   }
 }
 
-/** Whether a process of this id runs, whoever owns it. */
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+/** The same store in the backup; its companions lie beside it there as well. */
+function copiedStore(store: V1Store, backup: Backup): V1Store {
+  const entry = backup.entries.find(({ kind, path }) => kind === 'file' && path === store.path);
+  if (entry !== undefined) return { ...store, path: fileIn(backup.path, entry) };
+  throw new MigrationError(
+    'invalid',
+    `${store.path} is not in the backup ${backup.path}; add --rollback, then migrate again`,
+    store.path,
+  );
+}
+
+function lostOf(readings: readonly V1Reading[]): MigrationReport['lost'] {
+  return readings.flatMap((reading) =>
+    reading.lost().map((lost) => ({ ...lost, store: reading.store.name })),
+  );
 }

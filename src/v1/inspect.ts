@@ -4,7 +4,7 @@ import { extname, join, relative, resolve, sep } from 'node:path';
 
 import { translateFileError, V1Error } from './errors.js';
 import { type Examination, examine } from './examine.js';
-import { ENTRIES_VISITED_MAX, HUB_DEPTH_MAX, STORES_LISTED_MAX } from './limits.js';
+import { ENTRIES_VISITED_MAX, WALK_DEPTH_MAX, STORES_LISTED_MAX } from './limits.js';
 
 /** Where v1 keeps its memory, below the directory of an installation. */
 export const MEMORY_FILE = join('.swarm', 'memory.db');
@@ -109,7 +109,7 @@ function findDatabases(root: string): string[] {
       const path = join(folder, entry.name);
       if (entry.isFile() && DATABASE_EXTENSIONS.has(extname(entry.name))) found.push(path);
       const isOpen = entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name);
-      if (isOpen && depth < HUB_DEPTH_MAX) visit(path, depth + 1);
+      if (isOpen && depth < WALK_DEPTH_MAX) visit(path, depth + 1);
     }
   };
   visit(root, 0);

@@ -5,22 +5,31 @@ import { MemoryError } from '../errors.js';
 /** What a read of a damaged file gives: a value, nothing more, or damage. */
 type Read<T> = { readonly value: T } | 'end' | 'damage';
 
+interface Source {
+  readonly database: Database;
+  readonly table: string;
+  /** The name by which SQLite gives the rowid; a column may have taken the usual one. */
+  readonly rowid: string;
+}
+
 /** Distances that reach any rowid. */
 const DISTANCES_MAX = 53;
 
 /**
- * Every row that can be reached, its rowid first; some perhaps twice. Forward from the first; behind
+ * Every row that can be reached, its rowid first; some perhaps twice. `table` is quoted where it must be. Forward from the first; behind
  * damage from the nearest row that SQLite finds by its rowid; what is left, back from the last.
  */
 export function* salvageRows(
   database: Database,
   table: string,
   columns: readonly string[],
+  rowid = 'rowid',
 ): Generator<SqlValue[]> {
-  const select = `SELECT rowid, ${columns.join(', ')} FROM ${table} NOT INDEXED`;
+  const source: Source = { database, table, rowid };
+  const select = `SELECT ${rowid}, ${columns.join(', ')} FROM ${table} NOT INDEXED`;
   let from = Number.MIN_SAFE_INTEGER;
   for (;;) {
-    const forward = readAll(database, `${select} WHERE rowid >= ? ORDER BY rowid`, from);
+    const forward = readAll(database, `${select} WHERE ${rowid} >= ? ORDER BY ${rowid}`, from);
     for (let next = forward(); ; next = forward()) {
       if (next === 'end') return;
       if (next === 'damage') break;
@@ -28,23 +37,23 @@ export function* salvageRows(
       // A damaged page may tell any rowid.
       from = Math.max(from, Number(next.value[0]) + 1);
     }
-    const row = rowFrom(database, table, select, from);
+    const row = rowFrom(source, select, from);
     if (row === undefined) break;
     yield row;
     from = Math.max(from, 0, Number(row[0])) + 1;
   }
-  const backward = readAll(database, `${select} WHERE rowid >= ? ORDER BY rowid DESC`, from);
+  const back = `${select} WHERE ${rowid} >= ? ORDER BY ${rowid} DESC`;
+  const backward = readAll(database, back, from);
   for (let next = backward(); typeof next === 'object'; next = backward()) yield next.value;
 }
 
 /** The first row from a rowid on that can be read, as far as bisection tells. */
 function rowFrom(
-  database: Database,
-  table: string,
+  { database, table, rowid: name }: Source,
   select: string,
   start: number,
 ): SqlValue[] | undefined {
-  const seek = `SELECT rowid FROM ${table} NOT INDEXED WHERE rowid >= ? ORDER BY rowid LIMIT 1`;
+  const seek = `SELECT ${name} FROM ${table} NOT INDEXED WHERE ${name} >= ? ORDER BY ${name} LIMIT 1`;
   const firstFrom = (rowid: number): Read<number> => {
     const read = readAll(database, seek, rowid)();
     return typeof read === 'object' ? { value: Number(read.value[0]) } : read;
@@ -64,7 +73,7 @@ function rowFrom(
       if (typeof read === 'object' && read.value > bad) good = Math.min(good, read.value);
       if (typeof read !== 'object' || read.value >= good) bad = middle;
     }
-    const row = readAll(database, `${select} WHERE rowid = ?`, good)();
+    const row = readAll(database, `${select} WHERE ${name} = ?`, good)();
     if (typeof row === 'object') return row.value;
     // Only this row: what it holds beside the page is damaged.
     from = Math.max(from, good) + 1;

@@ -1,0 +1,147 @@
+/** The tools of claude-flow that keep values by key. A key of v1 is an id, its namespace a namespace. */
+import type { JsonObject, JsonValue } from '../../memory/engine.js';
+import type { MemoryStore, StoreRecord } from '../../memory/index.js';
+import type { Arguments } from '../arguments.js';
+import { type CallContext, jsonAnswer, onStore, type Tools } from '../context.js';
+import { ToolError } from '../errors.js';
+import { scanned } from '../rows.js';
+import * as value from '../values.js';
+
+/** Namespaces that tools with numbers of their own write: a key in there could be taken for a row. */
+const RESERVED = /^(?:agentdb|agentic-flow|reasoningbank|hub)\//;
+const LISTED_MAX = 100;
+const FOUND_MAX = 50;
+
+function namespaceOf(args: Arguments): string {
+  return value.nameText(args, 'namespace', 'default');
+}
+
+function writableNamespaceOf(args: Arguments): string {
+  const namespace = namespaceOf(args);
+  if (!RESERVED.test(namespace)) return namespace;
+  throw new ToolError(
+    `the namespace ${JSON.stringify(namespace)} holds the rows of other tools; choose another one`,
+  );
+}
+
+/** v1 gave back what was JSON as such. */
+function readValue(content: string): JsonValue {
+  try {
+    return JSON.parse(content) as JsonValue;
+  } catch {
+    return content;
+  }
+}
+
+function entryOf({ id, content, namespace, metadata, timestamp }: StoreRecord): JsonObject {
+  return {
+    key: id,
+    value: readValue(content),
+    namespace,
+    metadata,
+    createdAt: new Date(timestamp).toISOString(),
+  };
+}
+
+/** By the texts themselves, and by meaning for what those do not find. */
+async function search(
+  store: MemoryStore,
+  { signal }: CallContext,
+  { namespace, pattern, limit }: { namespace: string; pattern: string; limit: number },
+): Promise<JsonObject[]> {
+  const found: StoreRecord[] = [];
+  const needle = pattern.toLowerCase();
+  for await (const record of scanned(store, namespace, { signal })) {
+    const isFound = [record.id, record.content].some((one) => one.toLowerCase().includes(needle));
+    if (isFound) found.push(record);
+    if (found.length >= limit) break;
+  }
+  if (found.length < limit && pattern.trim() !== '') {
+    const known = new Set(found.map(({ id }) => id));
+    const near = await store.search({ text: pattern, namespace, limit });
+    const others = near.filter(({ id, score }) => !known.has(id) && score >= SIMILAR_FROM);
+    found.push(...others.slice(0, limit - found.length));
+  }
+  return found.map(entryOf);
+}
+
+/** Cosine from which on a text of the same meaning is worth showing. */
+const SIMILAR_FROM = 0.35;
+
+async function act(args: Arguments, store: MemoryStore, context: CallContext): Promise<JsonObject> {
+  const action = value.text(args, 'action');
+  const namespace = action === 'list' || action === 'search' ? namespaceOf(args) : '';
+  switch (action) {
+    case 'store':
+      return put(args, store);
+    case 'retrieve': {
+      const key = value.nameText(args, 'key');
+      const found = await store.get(key, { namespace: namespaceOf(args) });
+      const read = found === null ? null : readValue(found.content);
+      return { key, value: read, found: found !== null };
+    }
+    case 'list': {
+      const { records } = await store.list({ namespace, limit: LISTED_MAX, order: 'newest' });
+      return { entries: records.map(entryOf), count: records.length };
+    }
+    case 'delete': {
+      const key = value.nameText(args, 'key');
+      return { key, deleted: await store.delete(key, { namespace: writableNamespaceOf(args) }) };
+    }
+    default: {
+      const pattern = value.text(args, 'value') || value.text(args, 'key');
+      const results = await search(store, context, { namespace, pattern, limit: FOUND_MAX });
+      return { pattern, results, count: results.length };
+    }
+  }
+}
+
+async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
+  const key = value.nameText(args, 'key');
+  if (typeof args['value'] !== 'string') throw new ToolError('to store, "value" is needed: a text');
+  const content = args['value'];
+  const seconds = value.optionalNumber(args, 'ttl');
+  if (seconds !== undefined && !(seconds > 0 && seconds <= TTL_MAX_SECONDS)) {
+    throw new ToolError(`argument "ttl" is in seconds, more than 0 and at most ${TTL_MAX_SECONDS}`);
+  }
+  await store.put({
+    id: key,
+    namespace: writableNamespaceOf(args),
+    content,
+    metadata: { storedBy: 'mcp-server', type: 'knowledge' },
+    expiresAt: seconds === undefined ? null : Date.now() + Math.round(seconds * 1000),
+  });
+  return { key, stored: true, size: content.length, id: key };
+}
+
+/** A hundred years. */
+const TTL_MAX_SECONDS = 3_155_760_000;
+
+export const keyValueTools: Tools = {
+  memory_usage: onStore(async (args, store, context) => {
+    const done = await act(args, store, context);
+    return jsonAnswer({
+      success: true,
+      action: value.text(args, 'action'),
+      namespace: namespaceOf(args),
+      ...done,
+      storage_type: 'sqlite',
+      timestamp: new Date().toISOString(),
+    });
+  }),
+
+  memory_search: onStore(async (args, store, context) => {
+    const pattern = value.text(args, 'pattern');
+    const namespace = namespaceOf(args);
+    const limit = value.count(args, 'limit', 10);
+    const results = await search(store, context, { namespace, pattern, limit });
+    return jsonAnswer({
+      success: true,
+      pattern,
+      namespace,
+      results,
+      count: results.length,
+      timestamp: new Date().toISOString(),
+    });
+  }),
+};

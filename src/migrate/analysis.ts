@@ -1,0 +1,59 @@
+/** What of an installation can be migrated, and what cannot be read at all. */
+import { discoverInstallation, type V1Installation, type V1Store } from '../v1/index.js';
+import { MigrationError } from './errors.js';
+
+export interface AnalysisOptions {
+  readonly directory: string;
+  readonly home?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Analysis {
+  readonly installation: V1Installation;
+  /** Stores with rows that can be read. */
+  readonly usable: readonly V1Store[];
+  /** Files of v1 in which nothing can be read though something should be there. */
+  readonly unusable: readonly V1Store[];
+}
+
+/**
+ * Looks at everything of v1 and writes nothing. Throws `unusable` where there are stores and nothing can be
+ * read in any of them: a migration of nothing must not look like one.
+ */
+export async function analyse(options: AnalysisOptions): Promise<Analysis> {
+  const { directory, home, env, signal, onProgress } = options;
+  const installation = await discoverInstallation(directory, {
+    ...(home === undefined ? {} : { home }),
+    ...(env === undefined ? {} : { env }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  const usable = installation.stores.filter(isReadable);
+  const unusable = installation.stores.filter((store) => !isReadable(store) && isBroken(store));
+  const isDatabase = ({ format }: V1Store): boolean => !format.endsWith('-json');
+  if (usable.length === 0 && unusable.some(isDatabase)) {
+    const list = unusable.map(({ path, findings }) => `${path}: ${findings[0] ?? 'not readable'}`);
+    throw new MigrationError(
+      'unusable',
+      `nothing in ${installation.directory} can be read as data of v1 (${list.join('; ')}); restore ` +
+        'the file from a backup and try again, nothing was changed',
+      installation.directory,
+    );
+  }
+  return { installation, usable, unusable };
+}
+
+function rowCount(store: V1Store): number {
+  return Object.values(store.rows).reduce((sum, count) => sum + count, 0);
+}
+
+function isReadable(store: V1Store): boolean {
+  if (store.state === 'ok' || store.state === 'empty') return true;
+  return store.state === 'damaged' && rowCount(store) > 0;
+}
+
+function isBroken(store: V1Store): boolean {
+  return store.state !== 'ok' && store.state !== 'empty';
+}

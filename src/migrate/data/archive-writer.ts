@@ -1,0 +1,212 @@
+/** Writes the archive of a migration; the caller owns the transactions. */
+import { Database } from '../../memory/database.js';
+import { packRow, type Row } from '../../memory/exact-row.js';
+import type { LostRows, V1Store } from '../../v1/rows.js';
+import {
+  ARCHIVE_APPLICATION_ID,
+  ARCHIVE_TABLES,
+  ARCHIVE_VERSION,
+  checkArchive,
+} from './archive.js';
+import type { Outcome } from './contract.js';
+import { PAGE_CACHE_KIB } from './limits.js';
+import { archiveKey } from './names.js';
+import type { Refused } from './placements/placement.js';
+
+/** What became of a row, and with what result: exactly one of target and refusal is there. */
+export interface Fate {
+  readonly outcome: Outcome;
+  readonly target?: string;
+  /** Hash of what the store has at the target. */
+  readonly made?: string;
+  readonly refused?: Refused;
+}
+
+export interface SourceRow {
+  readonly store: number;
+  readonly table: string;
+  readonly key: string;
+  readonly hash: string;
+  readonly row: Row;
+}
+
+/** A line of the archive that a row of v1 has already. */
+export interface KnownRow {
+  readonly seq: number;
+  readonly hash: string;
+  readonly outcome: Outcome;
+  readonly target: string | null;
+  readonly reason: string | null;
+  readonly made: string | null;
+}
+
+/** A line of the archive that led to a record. */
+export interface TargetLine {
+  readonly store: number;
+  readonly table: string;
+  readonly made: string | null;
+}
+
+export class ArchiveWriter {
+  readonly database: Database;
+  #lastSeq: number;
+
+  private constructor(database: Database) {
+    this.database = database;
+    this.#lastSeq = database.number('SELECT max(seq) FROM v1_rows');
+  }
+
+  /** Makes the file where none is. Throws what `openArchive` does. */
+  static open(path: string, { create = false } = {}): ArchiveWriter {
+    const database = Database.open(path, { create });
+    try {
+      const isNew = database.number('SELECT count(*) FROM sqlite_schema') === 0;
+      if (isNew && create) {
+        database.useWriteAheadLog();
+        database.transaction(() => {
+          database.exec(ARCHIVE_TABLES);
+          database.exec(`PRAGMA application_id = ${ARCHIVE_APPLICATION_ID}`);
+          database.exec(`PRAGMA user_version = ${ARCHIVE_VERSION}`);
+        });
+      } else {
+        checkArchive(database);
+        database.useWriteAheadLog();
+      }
+      database.exec(`PRAGMA cache_size = -${PAGE_CACHE_KIB}`);
+      return new ArchiveWriter(database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Number of a store by its name; it is added when it is not there. */
+  storeNumber(store: V1Store): number {
+    const { name, path, family, format, state, findings } = store;
+    this.database.run(
+      `INSERT INTO v1_stores (name, path, family, format, state, findings) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET path = excluded.path, family = excluded.family,
+         format = excluded.format, state = excluded.state, findings = excluded.findings`,
+      name,
+      path,
+      family,
+      format,
+      state,
+      JSON.stringify(findings),
+    );
+    return this.database.number('SELECT store FROM v1_stores WHERE name = ?', name);
+  }
+
+  add({ store, table, key, hash, row }: SourceRow, fate: Fate): void {
+    this.#lastSeq += 1;
+    this.database.run(
+      'INSERT INTO v1_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      this.#lastSeq,
+      store,
+      table,
+      archiveKey(key),
+      hash,
+      fate.outcome,
+      fate.target ?? null,
+      fate.refused?.reason ?? null,
+      fate.refused?.sentence ?? null,
+      fate.made ?? null,
+      packRow(row),
+    );
+  }
+
+  /** The row has changed in v1, and what was made of it with it. */
+  replace(seq: number, { hash, row }: SourceRow, fate: Fate): void {
+    this.database.run(
+      `UPDATE v1_rows SET hash = ?, outcome = ?, target = ?, reason = ?, detail = ?, made = ?, row = ?
+       WHERE seq = ?`,
+      hash,
+      fate.outcome,
+      fate.target ?? null,
+      fate.refused?.reason ?? null,
+      fate.refused?.sentence ?? null,
+      fate.made ?? null,
+      packRow(row),
+      seq,
+    );
+  }
+
+  /** All lines of a row, the oldest first: more than one where v1 and v2 have changed it. */
+  known(store: number, table: string, key: string): KnownRow[] {
+    const rows = this.database.all(
+      `SELECT seq, hash, outcome, target, reason, made FROM v1_rows
+       WHERE store = ? AND table_name = ? AND row_key = ? ORDER BY seq`,
+      store,
+      table,
+      archiveKey(key),
+    );
+    return rows.map(([seq, hash, outcome, target = null, reason = null, made = null]) => ({
+      seq: Number(seq),
+      hash: String(hash),
+      outcome: String(outcome) as Outcome,
+      target: target as string | null,
+      reason: reason as string | null,
+      made: made as string | null,
+    }));
+  }
+
+  /** Rows that became the record with this key, the oldest first. */
+  linesOf(target: string): TargetLine[] {
+    const rows = this.database.all(
+      `SELECT store, table_name, made FROM v1_rows WHERE target = ? AND outcome = 'memory'
+       ORDER BY seq`,
+      target,
+    );
+    return rows.map(([store, table, made = null]) => {
+      return { store: Number(store), table: String(table), made: made as string | null };
+    });
+  }
+
+  /** Key of the record that a row of v1 became, or whose embedding it is. */
+  targetOf(store: number, table: string, key: string): string | undefined {
+    const row = this.database.get(
+      `SELECT target FROM v1_rows WHERE store = ? AND table_name = ? AND row_key = ?
+         AND outcome IN ('memory', 'vector') LIMIT 1`,
+      store,
+      table,
+      archiveKey(key),
+    );
+    return row === undefined ? undefined : String(row[0]);
+  }
+
+  /** Forgets the rows behind a place: those that the store does not have yet. */
+  cutBehind(seq: number): void {
+    this.database.transaction(() => this.database.run('DELETE FROM v1_rows WHERE seq > ?', seq));
+    this.#lastSeq = this.database.number('SELECT max(seq) FROM v1_rows');
+  }
+
+  /** Once all memories are in: edges and vectors look for them by their keys. */
+  indexKeys(): void {
+    this.database.exec(
+      'CREATE INDEX IF NOT EXISTS v1_rows_by_key ON v1_rows (store, table_name, row_key)',
+    );
+  }
+
+  /** What readers ask by, made when nothing is written any more. */
+  finish(lost: readonly (readonly [store: number, lost: LostRows])[]): void {
+    this.indexKeys();
+    this.database.exec(
+      `CREATE INDEX IF NOT EXISTS v1_rows_by_target ON v1_rows (target) WHERE target IS NOT NULL;
+       CREATE INDEX IF NOT EXISTS v1_rows_quarantined ON v1_rows (reason) WHERE outcome = 'quarantined'`,
+    );
+    this.database.transaction(() => {
+      this.database.exec('DELETE FROM v1_lost');
+      for (const [store, { table, count, reason }] of lost) {
+        this.database.run('INSERT INTO v1_lost VALUES (?, ?, ?, ?)', store, table, count, reason);
+      }
+    });
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}

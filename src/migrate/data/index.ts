@@ -1,0 +1,17 @@
+/** The data phase of a migration: rows of v1 into a store and an archive. */
+export {
+  Archive,
+  type ArchivedLoss,
+  type ArchivedRow,
+  type ArchivedStore,
+  type ArchiveFilter,
+  openArchive,
+} from './archive.js';
+export type * from './contract.js';
+export { ARCHIVE_NAME, STORE_NAME } from './draft.js';
+export { exportSince } from './export-since.js';
+export { addLateRows, type LateOptions } from './late-rows.js';
+export { migrateData } from './migrate-data.js';
+export { edgeOfTarget, edgeTarget } from './names.js';
+export { planData } from './plan.js';
+export { hashOfRow } from './sources.js';

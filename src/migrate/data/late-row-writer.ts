@@ -1,0 +1,137 @@
+/** Decides what becomes of a row that v1 may have written after it was migrated. */
+import { memoryKey } from '../../memory/memory-key.js';
+import type { ArchiveWriter, Fate, KnownRow, SourceRow } from './archive-writer.js';
+import { edgeOfTarget, edgeTarget } from './names.js';
+import type { PlacedTable } from './placements/index.js';
+import type { EdgeTable, MemoryTable, Placed } from './placements/placement.js';
+import { type HashedRow, RowWriter, type Source } from './row-writer.js';
+import type { StoreWriter } from './store-writer.js';
+
+/** Rows that were refused for want of another, which may have come since. */
+const WAITING: ReadonlySet<string | null> = new Set(['link-end-missing', 'vector-without-memory']);
+
+const CHANGED: Fate = {
+  outcome: 'quarantined',
+  refused: {
+    reason: 'changed-on-both-sides',
+    sentence: 'changed in v1 after the migration, and in v2 as well; what v2 has stays',
+  },
+};
+
+export class LateRowWriter {
+  readonly #store: StoreWriter;
+  readonly #archive: ArchiveWriter;
+  readonly #rows: RowWriter;
+
+  constructor(store: StoreWriter, archive: ArchiveWriter, nowMs: number) {
+    this.#store = store;
+    this.#archive = archive;
+    this.#rows = new RowWriter(store, archive, nowMs);
+  }
+
+  /** True if the row is new or has changed. */
+  write(source: Source, table: PlacedTable, row: HashedRow): boolean {
+    const known = this.#archive.known(source.number, table.table, row.key);
+    const same = known.find(({ hash }) => hash === row.hash);
+    const line: SourceRow = { ...row, store: source.number };
+    if (same !== undefined) return this.#retry(source, table, { row, line, same });
+    const before = known.find(({ outcome }) => outcome !== 'quarantined') ?? known.at(-1);
+    if (before === undefined) {
+      this.#archive.add(line, this.#newRow(source, table, row));
+      return true;
+    }
+    const fate = this.#changedRow(source, table, { row, before });
+    if (fate.refused?.reason === 'changed-on-both-sides') this.#archive.add(line, fate);
+    else this.#archive.replace(before.seq, line, fate);
+    return true;
+  }
+
+  /** A link whose end has come is one now. */
+  #retry(
+    source: Source,
+    table: PlacedTable,
+    { row, line, same }: { row: HashedRow; line: SourceRow; same: KnownRow },
+  ): boolean {
+    if (same.outcome !== 'quarantined' || !WAITING.has(same.reason)) return false;
+    const fate = this.#rows.write(source, table, row);
+    if (fate.outcome === 'quarantined') return false;
+    this.#archive.replace(same.seq, line, fate);
+    return true;
+  }
+
+  #newRow(source: Source, table: PlacedTable, row: HashedRow): Fate {
+    const { placement } = table;
+    if (placement.kind === 'memory') {
+      const replaced = this.#replacedRow(source, { ...table, placement }, row);
+      if (replaced !== undefined) return replaced;
+    }
+    return this.#rows.write(source, table, row);
+  }
+
+  /**
+   * Where v1 names a value by a key of its own, another row with the key has taken the place of the one that
+   * was migrated.
+   */
+  #replacedRow(
+    source: Source,
+    table: PlacedTable & { readonly placement: MemoryTable },
+    row: HashedRow,
+  ): Fate | undefined {
+    if (table.placement.id === undefined) return undefined;
+    const placed = this.#rows.place(table, row);
+    if ('reason' in placed) return undefined;
+    const target = memoryKey(placed.namespace, placed.id);
+    const lines = this.#archive.linesOf(target);
+    const own = lines.filter(({ store, table: name }) => {
+      return store === source.number && name === table.table;
+    });
+    const last = own.at(-1);
+    return last === undefined ? undefined : this.#takeOver(placed, target, last.made);
+  }
+
+  /** The record of the target becomes another, unless v2 has changed it. */
+  #takeOver(placed: Placed, target: string, made: string | null): Fate {
+    const now = this.#store.recordMade(target);
+    const wanted = this.#store.hashOf(placed);
+    // A run before wrote it, and was killed before the archive had it.
+    if (now === wanted) return { outcome: 'memory', target, made: wanted };
+    if (now === undefined || now !== made) return CHANGED;
+    return { outcome: 'memory', ...this.#store.replaceRecord(target, placed) };
+  }
+
+  #changedRow(
+    source: Source,
+    table: PlacedTable,
+    { row, before }: { row: HashedRow; before: KnownRow },
+  ): Fate {
+    const { placement } = table;
+    if (before.target === null || placement.kind === 'vector') {
+      return this.#rows.write(source, table, row);
+    }
+    if (placement.kind === 'edge') return this.#changedEdge(source, placement, { row, before });
+    const placed = this.#rows.place({ ...table, placement }, row);
+    if ('reason' in placed) return { outcome: 'quarantined', refused: placed };
+    const isRenamed = memoryKey(placed.namespace, placed.id) !== before.target;
+    const metadata = isRenamed ? { v1_id: placed.id, ...placed.metadata } : placed.metadata;
+    return this.#takeOver({ ...placed, metadata }, before.target, before.made);
+  }
+
+  #changedEdge(
+    source: Source,
+    placement: EdgeTable,
+    { row, before }: { row: HashedRow; before: KnownRow },
+  ): Fate {
+    const edge = this.#rows.placeEdge(source, placement, row);
+    if ('reason' in edge) return { outcome: 'quarantined', refused: edge };
+    const old = edgeOfTarget(before.target ?? '[]');
+    const target = edgeTarget(edge.from, edge.to, edge.relation);
+    const weight = this.#store.edgeWeight(...old);
+    if (target === before.target && weight === edge.weight) {
+      return { outcome: 'edge', target, made: String(weight) };
+    }
+    if (weight === undefined || String(weight) !== before.made) return CHANGED;
+    this.#store.removeEdge(...old);
+    this.#store.addEdge(edge);
+    return { outcome: 'edge', target, made: String(edge.weight) };
+  }
+}

@@ -1,0 +1,185 @@
+/** Collects what a run finds and does. */
+import type { Analysis } from './analysis.js';
+import type { ConfigPlan } from './config/index.js';
+import type { Archive, DataReport, QuarantinedEntry, TableReport } from './data/index.js';
+import type { LateRows } from './late-rows.js';
+import { QUARANTINED_LISTED_MAX } from './limits.js';
+import type { v2Files } from './manifest.js';
+import type { MigrationProgress } from './migrate.js';
+import type {
+  ConfigReport,
+  Estimate,
+  ExitCode,
+  MigrationReport,
+  Outcome,
+  Phase,
+  PhaseName,
+} from './report.js';
+import type { ReplayValidation } from './validation/replay.js';
+import type { RowValidation } from './validation/rows.js';
+import type { SearchValidation } from './validation/searches.js';
+
+type Draft = { -readonly [Name in keyof MigrationReport]: MigrationReport[Name] };
+
+export class ReportBuilder {
+  readonly #onProgress: ((progress: MigrationProgress) => void) | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #phases: Phase[] = [];
+  readonly #draft: Draft;
+  /** Files of v1 in which nothing can be read. */
+  #unusable = 0;
+
+  constructor(
+    directory: string,
+    onProgress: ((progress: MigrationProgress) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#onProgress = onProgress;
+    this.#signal = signal;
+    this.#draft = {
+      directory,
+      outcome: 'failed',
+      exitCode: 1,
+      phases: this.#phases,
+      versions: [],
+      stores: [],
+      problems: [],
+      tables: [],
+      quarantined: [],
+      quarantinedCount: 0,
+      lost: [],
+      lateRows: 0,
+      config: undefined,
+      rows: undefined,
+      searches: undefined,
+      replay: undefined,
+      estimate: undefined,
+      store: undefined,
+      archive: undefined,
+      backup: undefined,
+      exported: undefined,
+      exportedRecords: undefined,
+      error: undefined,
+    };
+  }
+
+  /** Runs a phase; what it did goes to the report when it succeeds. */
+  async phase<T>(
+    name: PhaseName,
+    work: () => Promise<{ readonly value: T; readonly detail: string }>,
+  ): Promise<T> {
+    this.#signal?.throwIfAborted();
+    const startedMs = performance.now();
+    this.#onProgress?.({ phase: name, done: 0, total: 0 });
+    const { value, detail } = await work();
+    this.#phases.push({ name, seconds: (performance.now() - startedMs) / 1000, detail });
+    return value;
+  }
+
+  analysed({ installation, unusable }: Analysis): void {
+    this.#draft.versions = installation.versions;
+    this.#draft.stores = installation.stores;
+    this.#draft.problems = installation.problems;
+    this.#unusable = unusable.length;
+  }
+
+  backedUp(path: string): void {
+    this.#draft.backup = path;
+  }
+
+  read(data: DataReport): void {
+    this.#draft.tables = data.tables;
+    this.#draft.quarantined = data.quarantined;
+    this.#draft.quarantinedCount = data.quarantinedCount;
+  }
+
+  /** What an archive keeps of a migration before. */
+  refused(archive: Archive): void {
+    const quarantined: QuarantinedEntry[] = [];
+    for (const entry of archive.quarantine()) {
+      if (quarantined.length >= QUARANTINED_LISTED_MAX) break;
+      quarantined.push(entry);
+    }
+    this.#draft.quarantined = quarantined;
+    this.#draft.quarantinedCount = archive.count({ outcome: 'quarantined' });
+    this.#draft.lost = archive.lost();
+  }
+
+  unreadable(lost: MigrationReport['lost']): void {
+    this.#draft.lost = lost;
+  }
+
+  estimated(estimate: Estimate): void {
+    this.#draft.estimate = estimate;
+  }
+
+  configured({ changes, notes, quarantined }: ConfigPlan): void {
+    const config: ConfigReport = {
+      changes: changes.map(({ name, kind, diff }) => ({ name, kind, diff })),
+      notes,
+      quarantined,
+    };
+    this.#draft.config = config;
+  }
+
+  comparedRows(rows: RowValidation): void {
+    this.#draft.rows = rows;
+  }
+
+  searched(searches: SearchValidation, replay: ReplayValidation): void {
+    this.#draft.searches = searches;
+    this.#draft.replay = replay;
+  }
+
+  late({ added, report }: LateRows): void {
+    this.#draft.lateRows = added;
+    if (report === undefined) return;
+    this.#draft.quarantinedCount += report.quarantinedCount;
+    this.#draft.quarantined = [...this.#draft.quarantined, ...report.quarantined];
+    this.#draft.tables = addedTables(this.#draft.tables, report.tables);
+  }
+
+  finished({ store, archive }: ReturnType<typeof v2Files>): void {
+    this.#draft.store = store;
+    this.#draft.archive = archive;
+  }
+
+  exported(path: string | undefined, records: number): void {
+    this.#draft.exported = path;
+    this.#draft.exportedRecords = records;
+  }
+
+  /** 2 where not everything of v1 is in the store. */
+  exitCode(): ExitCode {
+    const { quarantinedCount, lost } = this.#draft;
+    return quarantinedCount > 0 || lost.length > 0 || this.#unusable > 0 ? 2 : 0;
+  }
+
+  end(outcome: Outcome, exitCode: ExitCode, error?: string): MigrationReport {
+    return { ...this.#draft, phases: [...this.#phases], outcome, exitCode, error };
+  }
+}
+
+function addedTables(
+  first: readonly TableReport[],
+  late: readonly TableReport[],
+): readonly TableReport[] {
+  const keyOf = ({ store, table }: TableReport): string => JSON.stringify([store, table]);
+  const tables = new Map(first.map((table) => [keyOf(table), table]));
+  for (const table of late) {
+    const held = tables.get(keyOf(table));
+    tables.set(
+      keyOf(table),
+      held === undefined
+        ? table
+        : {
+            ...held,
+            v1: held.v1 + table.v1,
+            migrated: held.migrated + table.migrated,
+            quarantined: held.quarantined + table.quarantined,
+            lost: held.lost + table.lost,
+          },
+    );
+  }
+  return [...tables.values()];
+}

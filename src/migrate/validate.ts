@@ -1,0 +1,153 @@
+/** Compares v1 with what was migrated of it, and changes neither. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Embedder } from '../memory/index.js';
+import { openReading, type V1Store } from '../v1/index.js';
+import { type Analysis, analyse } from './analysis.js';
+import { readBackup, verifyBackup } from './backup/index.js';
+import { type Archive, hashOfRow, openArchive, planData } from './data/index.js';
+import { MigrationError } from './errors.js';
+import { type Manifest, readManifest, realDirectory, v2Files } from './manifest.js';
+import type { MigrationProgress } from './migrate.js';
+import type { MigrationReport } from './report.js';
+import { ReportBuilder } from './report-builder.js';
+import { validateUse } from './validation/index.js';
+
+export interface ValidateOptions {
+  readonly directory: string;
+  readonly home?: string | undefined;
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly embedder: Embedder;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: MigrationProgress) => void) | undefined;
+}
+
+/**
+ * Of a migrated directory: whether every row that v1 has now is in the archive, the backup has its bytes,
+ * and searches find what is there. Of another one: whether all of it can be read, and what would go to
+ * quarantine. Writes nothing in the directory.
+ */
+export async function validateDirectory(options: ValidateOptions): Promise<MigrationReport> {
+  const directory = realDirectory(options.directory);
+  const report = new ReportBuilder(directory, options.onProgress, options.signal);
+  const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
+  try {
+    const manifest = readManifest(directory);
+    const home = realDirectory(options.home ?? manifest?.home ?? homedir());
+    const analysis = await report.phase('analysis', async () => {
+      const { env, signal } = options;
+      const value = await analyse({ directory, home, env, signal });
+      report.analysed(value);
+      return { value, detail: `${value.usable.length} stores` };
+    });
+    if (manifest === undefined) return await validateSource(options, analysis, work, report);
+    return await validateResult(options, manifest, analysis, work, report);
+  } catch (error) {
+    return report.end('failed', 1, error instanceof Error ? error.message : String(error));
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function validateSource(
+  { embedder, signal, onProgress }: ValidateOptions,
+  { usable }: Analysis,
+  work: string,
+  report: ReportBuilder,
+): Promise<MigrationReport> {
+  if (usable.length === 0) return report.end('nothing-to-migrate', 3);
+  await report.phase('data', async () => {
+    const readings = [];
+    try {
+      for (const store of usable) readings.push(await openReading(store, work));
+      const data = await planData({
+        readings,
+        work,
+        embedder,
+        signal,
+        onProgress: ({ done, total }) => onProgress?.({ phase: 'data', done, total }),
+      });
+      report.read(data);
+      report.unreadable(
+        readings.flatMap((reading) =>
+          reading.lost().map((lost) => ({ ...lost, store: reading.store.name })),
+        ),
+      );
+      return { value: undefined, detail: `${data.records} memories, ${data.edges} edges` };
+    } finally {
+      for (const reading of readings) reading.close();
+    }
+  });
+  return report.end('validated', report.exitCode());
+}
+
+async function validateResult(
+  { directory, embedder, signal, onProgress }: ValidateOptions,
+  manifest: Manifest,
+  { usable }: Analysis,
+  work: string,
+  report: ReportBuilder,
+): Promise<MigrationReport> {
+  const files = v2Files(realDirectory(directory));
+  report.finished(files);
+  report.backedUp(manifest.backup);
+  await report.phase('backup', async () => {
+    const backup = readBackup(manifest.backup);
+    await verifyBackup(backup, signal === undefined ? {} : { signal });
+    return { value: undefined, detail: `${backup.entries.length} entries as they were written` };
+  });
+  const archive = openArchive(files.archive);
+  try {
+    await report.phase('data', async () => {
+      let rows = 0;
+      for (const [i, store] of usable.entries()) {
+        rows += await requireArchived(store, archive, work, signal);
+        onProgress?.({ phase: 'data', done: i + 1, total: usable.length });
+      }
+      return { value: undefined, detail: `${rows} rows of v1 are in the archive` };
+    });
+    report.refused(archive);
+  } finally {
+    archive.close();
+  }
+  await report.phase('validation', async () => {
+    const { searches, replay } = await validateUse(files, embedder, signal);
+    report.searched(searches, replay);
+    const percent = (searches.recall * 100).toFixed(1);
+    return { value: undefined, detail: `${searches.queries} searches, recall ${percent} %` };
+  });
+  return report.end('validated', report.exitCode());
+}
+
+/** Every row that the store of v1 has now. Throws `differs`. */
+async function requireArchived(
+  store: V1Store,
+  archive: Archive,
+  work: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const reading = await openReading(store, work);
+  let rows = 0;
+  let missing = 0;
+  try {
+    for (const table of reading.tables) {
+      for (const { key, row } of reading.rows(table)) {
+        signal?.throwIfAborted();
+        rows += 1;
+        const held = archive.get({ store: store.name, table, key });
+        if (held?.hash !== hashOfRow({ table, key, row })) missing += 1;
+      }
+    }
+  } finally {
+    reading.close();
+  }
+  if (missing === 0) return rows;
+  throw new MigrationError(
+    'differs',
+    `${missing} of ${rows} rows of ${store.path} are not migrated as they are now; v1 has written since: ` +
+      'run "agentic-flow migrate v2" again to carry them',
+    store.path,
+  );
+}
