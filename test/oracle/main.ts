@@ -32,6 +32,15 @@ const oracles: Readonly<Record<string, Oracle>> = {
       return runEtcdRaftOracle(path);
     },
   },
+  v1: {
+    description:
+      'v1 installations below a folder: each is copied, migrated, checked against expected.json ' +
+      'and _recoverable.json where there are any, and rolled back to the byte',
+    run: async (path) => {
+      const { runV1Oracle } = await import('./v1.js');
+      return runV1Oracle(path);
+    },
+  },
 };
 
 function reportHistories(outcomes: readonly HistoryOutcome[]): OracleReport {

@@ -3,7 +3,7 @@
  * its name: a backup that has its name is whole.
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { copyDatabase, databaseHash } from '../../v1/copy-file.js';
 import { V1Error } from '../../v1/errors.js';
@@ -19,7 +19,7 @@ import {
   manifestBytes,
   readBackup,
 } from './manifest.js';
-import { freeBytes } from './paths.js';
+import { defaultBackupPath, findBackups, freeBytes } from './paths.js';
 import {
   type BackupPlan,
   type BackupSource,
@@ -41,8 +41,11 @@ export interface BackupProgress {
 
 export interface MakeBackupOptions {
   readonly installation: BackupSource;
-  /** Folder of the backup; nothing must be there, or a backup that is equal to what is there now. */
-  readonly to: string;
+  /**
+   * Folder of the backup; nothing must be there, or a backup that is equal to what is there now. If left
+   * out: the newest backup beside the directory, if it is equal, else a new one there.
+   */
+  readonly to?: string;
   /** Files beyond those of the installation that are going to be changed; they need not exist. */
   readonly also?: readonly string[];
   readonly signal?: AbortSignal;
@@ -60,11 +63,17 @@ const OWNER_NAME = 'unfinished';
  * `no-permission`, `busy`, `changed`, `damaged`, and then leaves nothing behind.
  */
 export async function makeBackup(options: MakeBackupOptions): Promise<Backup> {
-  const disk = options.disk ?? realDisk;
   const plan = planBackup(options.installation, options.also ?? []);
-  const to = join(realPath(dirname(options.to)), baseOf(options.to));
+  const to = options.to === undefined ? undefined : placeFor(options.to);
+  if (to !== undefined && existsSync(to)) return takeEqual(plan, to);
+  const newest = to === undefined ? findBackups(plan.directory).at(-1) : undefined;
+  if (newest !== undefined && isCurrent(newest, plan)) return newest;
+  return make(plan, to ?? defaultBackupPath(plan.directory), options);
+}
+
+async function make(plan: BackupPlan, to: string, options: MakeBackupOptions): Promise<Backup> {
+  const disk = options.disk ?? realDisk;
   refuseInside(plan, to);
-  if (existsSync(to)) return takeEqual(plan, to);
   const partial = `${to}.partial`;
   let created: string | undefined;
   try {
@@ -90,10 +99,9 @@ export async function makeBackup(options: MakeBackupOptions): Promise<Backup> {
   }
 }
 
-function baseOf(path: string): string {
-  return realPath(path)
-    .slice(realPath(dirname(path)).length)
-    .replace(/^[/\\]/, '');
+/** Without links in the folders around it. */
+function placeFor(path: string): string {
+  return join(realPath(dirname(resolve(path))), basename(resolve(path)));
 }
 
 function refuseInside(plan: BackupPlan, to: string): void {
@@ -123,6 +131,9 @@ function isCurrent(backup: Backup, plan: BackupPlan): boolean {
     const old = known.get(entry.path);
     if (old === undefined) return false;
     const { sha256, ...rest } = old;
+    // A migration that was killed right after its backup may have made its folder.
+    const isRoot = entry.kind === 'directory' && entry.path === plan.directory;
+    if (isRoot && existsSync(join(plan.directory, '.agentic-flow'))) return true;
     if (JSON.stringify({ ...rest, sha256: '' }) !== JSON.stringify({ ...rest, ...entry }))
       return false;
     if (entry.kind !== 'file') return true;

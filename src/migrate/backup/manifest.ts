@@ -1,6 +1,6 @@
 /** What a backup holds, as its `backup.json` says it, and reading that. */
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, resolve } from 'node:path';
 
 import { z } from 'zod';
@@ -190,6 +190,14 @@ function nameOf({ place, relative }: PlainEntry): string {
 /** Where the bytes of an entry lie in a backup: below `directory`, `home` or `elsewhere`. */
 export function fileIn(backup: string, entry: Pick<BackupEntry, 'place' | 'relative'>): string {
   return join(backup, entry.place, ...entry.relative.split('/'));
+}
+
+/** Where a backup has the copy of a file, which may be named by way of links; undefined if it has none. */
+export function copyOf(backup: Backup, path: string): string | undefined {
+  const absolute = resolve(path);
+  const names = [absolute, existsSync(absolute) ? realpathSync(absolute) : absolute];
+  const entry = backup.entries.find((each) => each.kind === 'file' && names.includes(each.path));
+  return entry === undefined ? undefined : fileIn(backup.path, entry);
 }
 
 function sha256(text: string): string {

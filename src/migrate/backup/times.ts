@@ -16,8 +16,7 @@ export function setExactTime(path: string, mtimeNs: bigint): boolean {
   if (before.mtimeNs === mtimeNs) return true;
   lutimesSync(path, Number(before.atimeNs) / 1e9, Number(mtimeNs) / 1e9);
   if (timeOf(path) === mtimeNs) return true;
-  const arguments_ = ['-c', '-m', '-h', '-d', isoTime(mtimeNs), path];
-  spawnSync('touch', arguments_, { stdio: 'ignore' });
+  spawnSync('touch', ['-c', '-m', '-h', '-d', isoTime(mtimeNs), path], { stdio: 'ignore' });
   return timeOf(path) === mtimeNs;
 }
 

@@ -14,6 +14,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   BackupError,
+  copyOf,
   defaultBackupPath,
   findBackups,
   freeBytes,
@@ -24,7 +25,8 @@ import {
 } from '../../../../src/migrate/backup/index.js';
 import { realDisk } from '../../../../src/migrate/backup/disk.js';
 import { isoTime } from '../../../../src/migrate/backup/times.js';
-import { makeInstallation, pretendV1Wrote, treeOf } from './support.js';
+import { makeInstallation, pretendV1Wrote } from './support.js';
+import { treeOf } from './tree.js';
 
 async function failure(work: () => unknown): Promise<BackupError> {
   try {
@@ -98,10 +100,18 @@ describe('making a backup', () => {
     const to = defaultBackupPath(directory);
     const first = await makeBackup({ installation: source, to });
     expect(await makeBackup({ installation: source, to })).toEqual(first);
+    const hive = copyOf(first, join(directory, '.hive-mind/hive.db'));
+    expect(hive).toBe(join(to, 'directory/data/hive/hive.db'));
+    expect(copyOf(first, join(directory, 'source.ts'))).toBeUndefined();
+    // As after a kill before the migration noted that there is a backup.
+    mkdirSync(join(directory, '.agentic-flow/migration-work'), { recursive: true });
+    expect(await makeBackup({ installation: source })).toEqual(first);
+    rmSync(join(directory, '.agentic-flow'), { recursive: true });
     writeFileSync(join(directory, '.env'), 'KEY=other1');
     expect(await failure(() => makeBackup({ installation: source, to }))).toMatchObject({
       code: 'exists',
     });
+    expect((await makeBackup({ installation: source })).path).toBe(`${to}-2`);
     const folder = join(directory, '..', 'taken');
     mkdirSync(folder);
     writeFileSync(join(folder, 'mine'), 'of a user');

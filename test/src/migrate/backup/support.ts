@@ -1,20 +1,15 @@
 /** A v1 installation with everything that a backup can stumble over, and what a tree is. */
 import { DatabaseSync } from '@photostructure/sqlite';
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
-  readlinkSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { MakeBackupOptions } from '../../../../src/migrate/backup/index.js';
 import { setExactTime } from '../../../../src/migrate/backup/times.js';
@@ -91,24 +86,6 @@ function ageAll(root: string): void {
   for (const [i, path] of [...paths, '.'].entries()) {
     setExactTime(join(root, path), 1_700_000_000_123_456_789n + BigInt(i) * 1_000_000_007n);
   }
-}
-
-/** Every file, folder and link below a folder, with all that a rollback gives back. */
-export function treeOf(root: string): Record<string, string> {
-  const tree: Record<string, string> = {};
-  const visit = (path: string): void => {
-    const found = lstatSync(path, { bigint: true });
-    const mode = (found.mode & 0o7777n).toString(8);
-    let what = `${mode} ${found.uid}:${found.gid} ${found.mtimeNs}`;
-    if (found.isSymbolicLink()) what = `link ${readlinkSync(path)} ${found.mtimeNs}`;
-    else if (found.isFile()) {
-      what += ` ${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
-    }
-    tree[relative(root, path)] = what;
-    if (found.isDirectory()) for (const name of readdirSync(path)) visit(join(path, name));
-  };
-  if (existsSync(root)) visit(root);
-  return tree;
 }
 
 /** What a migration does to the directory: a store, archive and settings, and a setting changed. */
