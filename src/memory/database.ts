@@ -183,25 +183,6 @@ export class Database {
     this.exec('PRAGMA journal_mode = DELETE');
   }
 
-  /** `useSingleFile` where nobody else has the file open; otherwise the log stays, on the disk. */
-  trySingleFile(): void {
-    try {
-      this.useSingleFile();
-    } catch (error) {
-      if (!(error instanceof MemoryError) || error.code !== 'locked') throw error;
-      this.syncLog();
-    }
-  }
-
-  /** `close` as a single file, so that what stays half open of the connection holds no lock. */
-  closeSingle(): void {
-    if (!this.#connection.isOpen) return;
-    for (const rows of this.#iterated.values()) rows.return?.();
-    if (this.#connection.isTransaction) this.exec('ROLLBACK');
-    this.trySingleFile();
-    this.close();
-  }
-
   #statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
