@@ -9,12 +9,9 @@ import {
 import type { Tool } from './context.js';
 import { descriptionOf } from './descriptions.js';
 import { reasonAgainst } from './not-offered.js';
+import { PACKAGES, type PackageName } from './packages.js';
 import v1Tools from './schemas/v1-tools.json' with { type: 'json' };
 import { chooseBetween, implementations } from './tools/index.js';
-
-/** Packages of v1 whose tools a server may offer. */
-export const PACKAGES = ['agentic-flow', 'agentdb', 'claude-flow'] as const;
-export type PackageName = (typeof PACKAGES)[number];
 
 export interface OfferedTool {
   readonly name: string;

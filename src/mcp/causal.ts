@@ -1,6 +1,7 @@
 /** Causal edges: how much better an outcome is after a cause than without it. */
 import type { JsonObject } from '../memory/engine.js';
 import type { MemoryStore, StoreRecord } from '../memory/index.js';
+import { archivedEdges, takeArchivedEdges } from './archived-edges.js';
 import type { ProjectStore } from './project-store.js';
 import { addRows, CAUSAL_EDGES, type NewRow, nowSeconds, scanned } from './rows.js';
 import { storedNumber, storedText } from './values.js';
@@ -14,8 +15,6 @@ export interface CausalEdge {
   /** 0 to 1. */
   readonly confidence: number;
   readonly sampleSize: number;
-  /** Ids of the memories at both ends; 0 where it is about ideas. */
-  readonly ends: readonly [string, string];
 }
 
 export interface NewCausalEdge {
@@ -28,10 +27,11 @@ export interface NewCausalEdge {
 }
 
 /** Columns as in v1, which had the two texts in those for the types of the ends. */
-export function causalRow(edge: NewCausalEdge): NewRow {
+function causalRow(edge: NewCausalEdge): NewRow {
   const seconds = nowSeconds();
   return {
     content: `${edge.cause} → ${edge.effect}`,
+    vector: null,
     metadata: {
       from_memory_id: 0,
       from_memory_type: edge.cause,
@@ -53,38 +53,47 @@ export async function addCausalEdges(
   store: MemoryStore,
   edges: readonly NewCausalEdge[],
 ): Promise<number[]> {
-  return addRows(project, store, CAUSAL_EDGES, edges.map(causalRow));
+  return project.inTurn('causal edges', async () => {
+    await takeArchivedEdges(store);
+    return addRows(project, store, CAUSAL_EDGES, edges.map(causalRow));
+  });
 }
 
-function causalEdgeOf({ id, content, metadata }: StoreRecord): CausalEdge {
-  const [cause = '', effect = ''] = content.split(' → ', 2);
+function causalEdgeOf({ id, metadata }: Pick<StoreRecord, 'id' | 'metadata'>): CausalEdge {
+  const [from, to] = [metadata['from_memory_id'], metadata['to_memory_id']].map(storedText);
   return {
     id,
-    cause: storedText(metadata['from_memory_type']) || cause,
-    effect: storedText(metadata['to_memory_type']) || effect,
+    cause: endText(storedText(metadata['from_memory_type']), from),
+    effect: endText(storedText(metadata['to_memory_type']), to),
     uplift: storedNumber(metadata['uplift']) ?? 0,
     confidence: storedNumber(metadata['confidence']) ?? 0,
     sampleSize: storedNumber(metadata['sample_size']) ?? 0,
-    ends: [storedText(metadata['from_memory_id']), storedText(metadata['to_memory_id'])],
   };
+}
+
+/** An idea by its name, a memory by its kind and number. */
+function endText(type: string, id: string | undefined): string {
+  return id === undefined || id === '' || id === '0' ? type : `${type} ${id}`;
 }
 
 /** Those with the most uplift first. */
 export async function causalEdges(store: MemoryStore, signal: AbortSignal): Promise<CausalEdge[]> {
-  const edges: CausalEdge[] = [];
+  const edges = new Map<string, CausalEdge>();
+  for (const edge of await archivedEdges(store)) edges.set(edge.id, causalEdgeOf(edge));
   for await (const record of scanned(store, CAUSAL_EDGES, { signal })) {
-    edges.push(causalEdgeOf(record));
+    edges.set(record.id, causalEdgeOf(record));
   }
-  return edges.sort((a, b) => b.uplift - a.uplift);
+  return [...edges.values()].sort((a, b) => b.uplift - a.uplift);
 }
 
-/** Mean uplift of the edges at a memory, or about its task; undefined where there are none. */
+/** Mean uplift of the edges at an episode, or about its task; undefined where there are none. */
 export function upliftAt(
   edges: readonly CausalEdge[],
   { id, task }: { readonly id: string; readonly task: string },
 ): number | undefined {
   const own = edges.filter(
-    ({ ends, cause, effect }) => ends.includes(id) || cause === task || effect === task,
+    ({ cause, effect }) =>
+      [cause, effect].includes(`episode ${id}`) || cause === task || effect === task,
   );
   if (own.length === 0) return undefined;
   return own.reduce((sum, { uplift }) => sum + uplift, 0) / own.length;

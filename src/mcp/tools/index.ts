@@ -1,6 +1,6 @@
 /** All tools there are, by the package of v1 that had them. */
 import type { Arguments } from '../arguments.js';
-import type { PackageName } from '../catalogue.js';
+import type { PackageName } from '../packages.js';
 import type { Tool, Tools } from '../context.js';
 import { agentTools } from './agents.js';
 import { daaTools } from './daa.js';
