@@ -9,7 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import type { SqlValue } from '../memory/database.js';
 
 /** A text whose bytes are no UTF-8 stays bytes, as in a row. */
-export type RawValue = { readonly value: SqlValue; readonly isText: boolean };
+type RawValue = { readonly value: SqlValue; readonly isText: boolean };
 
 export interface RawRow {
   readonly rowid: SqlValue;
