@@ -7,6 +7,7 @@ import { memoryBench, memorySize } from './memory.js';
 import { memoryDurableBench } from './memory-durable.js';
 import { memoryEnginesBench } from './memory-engines.js';
 import { memoryModesBench } from './memory-modes.js';
+import { migrationBench } from './migration.js';
 import { quantisationBench } from './quantisation.js';
 import { raftGroupsBench } from './raft-groups.js';
 import { raftBench } from './raft.js';
@@ -27,6 +28,8 @@ export interface BenchSizes {
   readonly sets?: readonly string[];
   readonly subjects?: readonly string[];
   readonly vectors?: number;
+  readonly count?: number;
+  readonly rows?: number;
   readonly file?: string;
 }
 
@@ -40,6 +43,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   'memory-durable': () => memoryDurableBench(),
   'memory-engines': () => memoryEnginesBench(),
   'memory-modes': () => memoryModesBench(),
+  migration: (sizes) => migrationBench(sizes),
   quantisation: () => quantisationBench(),
   raft: () => raftBench(),
   'raft-failover': () => raftFailoverBench(),

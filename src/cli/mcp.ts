@@ -1,12 +1,22 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
-import { type Catalogue, catalogueOf, PACKAGES, type PackageName } from '../mcp/index.js';
+import type { Catalogue } from '../mcp/index.js';
+import { PACKAGES, type PackageName } from '../mcp/packages.js';
 import { print } from './connection.js';
 
 interface StartFlags {
   readonly data: string;
   readonly tools?: readonly PackageName[];
+  readonly http?: Address;
+  readonly origin?: readonly string[];
+  /** False with `--no-token`. */
+  readonly token: boolean;
+}
+
+interface Address {
+  readonly host: string;
+  readonly port: number;
 }
 
 interface ToolsFlags {
@@ -22,6 +32,14 @@ export function addMcpCommands(program: Command): void {
     .description('Serve on standard input and output until it ends; diagnostics on standard error')
     .option('--data <dir>', 'directory of the project', '.')
     .option('--tools <packages>', `whose tools, of ${PACKAGES.join(',')}`, packagesOf)
+    .option('--http <[host:]port>', 'serve over HTTP instead; the host is 127.0.0.1', addressOf)
+    .option('--origin <origins...>', 'origins of pages that may call over HTTP')
+    .option('--no-token', 'let every program of this machine call over HTTP')
+    .addHelpText(
+      'after',
+      '\nOver HTTP clients send a bearer token: AGENTIC_FLOW_MCP_TOKEN, or one that is made and\n' +
+        'printed on standard error.',
+    )
     .action(start);
   mcp
     .command('tools')
@@ -39,12 +57,31 @@ function packagesOf(text: string): readonly PackageName[] {
   });
 }
 
-async function start({ data, tools }: StartFlags): Promise<void> {
-  const { serveOnStdio } = await import('../mcp/index.js');
-  await serveOnStdio({ directory: data, packages: tools });
+function addressOf(text: string): Address {
+  const [, host = '127.0.0.1', digits] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits ?? NaN);
+  if (port <= 65_535) return { host: host.replaceAll(/^\[|\]$/g, ''), port };
+  throw new InvalidArgumentError(`'${text}' is no port and no host:port.`);
 }
 
-function listTools({ json, tools }: ToolsFlags): void {
+async function start({ data, tools, http, origin, token: isGuarded }: StartFlags): Promise<void> {
+  const { serveOnHttp, serveOnStdio } = await import('../mcp/index.js');
+  const options = { directory: data, packages: tools };
+  if (http === undefined) return serveOnStdio(options);
+  const given = process.env['AGENTIC_FLOW_MCP_TOKEN'];
+  const token = isGuarded ? given : null;
+  const service = await serveOnHttp({ ...options, ...http, token, origins: origin });
+  process.stderr.write(`serving ${service.url}\n`);
+  if (isGuarded && given === undefined) process.stderr.write(`token ${service.token}\n`);
+  await new Promise((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  return service.close();
+}
+
+async function listTools({ json, tools }: ToolsFlags): Promise<void> {
+  const { catalogueOf } = await import('../mcp/index.js');
   const catalogue = catalogueOf(tools);
   const offered = [...catalogue.offered.values()].map(({ name, packages, description }) => {
     return { name, packages, description };

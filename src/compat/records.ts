@@ -93,7 +93,8 @@ export class Records {
     const before = this.#use(({ file }) => {
       const memory = file.engine.get(operation.key);
       const text = embeddingText(operation.content, record.metadata ?? {});
-      const isSame = memory !== undefined && embeddingText(memory.content, memory.metadata) === text;
+      const isSame =
+        memory !== undefined && embeddingText(memory.content, memory.metadata) === text;
       return isSame ? vectorOf(file.database, operation.key) : null;
     });
     return { ...operation, vector: before };
@@ -129,21 +130,26 @@ export class Records {
     return this.#use(({ file }) => file.engine.edges(key));
   }
 
-  /** The records of a namespace by id, a few at a time in memory. */
-  *scan(namespace: string): Generator<StoreRecord, void> {
-    for (const { record } of this.#scanFrom(namespace, false)) yield record;
+  /** The records of a namespace from a time on, by id, a few at a time in memory. */
+  *scan(namespace: string, fromMs = 0): Generator<StoreRecord, void> {
+    for (const { record } of this.#scanFrom(namespace, false, fromMs)) yield record;
   }
 
   /** The same with their vectors of the store's model; those without are left out. */
   *scanVectors(namespace: string): Generator<{ record: StoreRecord; vector: Float32Array }, void> {
-    for (const { record, vector } of this.#scanFrom(namespace, true)) {
+    for (const { record, vector } of this.#scanFrom(namespace, true, 0)) {
       if (vector !== null) yield { record, vector };
     }
   }
 
   /** The nearest records by the cosine of their vectors, best first. */
   async nearest(vector: Float32Array, query: RecordQuery): Promise<Nearest[]> {
-    const asked = { ...query, text: '', vector: { model: MODEL_NAME, values: vector }, mode: 'vector' };
+    const asked = {
+      ...query,
+      text: '',
+      vector: { model: MODEL_NAME, values: vector },
+      mode: 'vector',
+    };
     const hits = await this.session.useAsync(
       (host) => host.calls.search(asked as SearchQuery, withoutContext()),
       this.options,
@@ -212,6 +218,7 @@ export class Records {
   *#scanFrom(
     namespace: string,
     isWithVectors: boolean,
+    fromMs: number,
   ): Generator<{ record: StoreRecord; vector: Float32Array | null }, void> {
     for (const [from, to] of keyRanges(namespace)) {
       for (let after: SqlValue = ''; ;) {
@@ -219,8 +226,9 @@ export class Records {
           const rows = file.database.all(
             `SELECT r.id, r.body, r.created_at_ms, ${isWithVectors ? 'v.vector' : 'NULL'}
              FROM records r ${isWithVectors ? 'JOIN vectors v ON v.id = r.id' : ''}
-             WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'} ORDER BY r.id LIMIT ?`,
-            ...[from, after, ...(to === null ? [] : [to]), SCAN_ROWS],
+             WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'} AND r.created_at_ms >= ?
+             ORDER BY r.id LIMIT ?`,
+            ...[from, after, ...(to === null ? [] : [to]), fromMs, SCAN_ROWS],
           );
           after = rows.at(-1)?.[0] ?? after;
           return rows
@@ -243,8 +251,7 @@ export class Records {
 
 /** Undefined for one that is damaged: `store check` names it, and the others are still of use. */
 function recordOfRow([key, body, createdAtMs, bytes, expiresAtMs]: readonly SqlValue[]):
-  | { record: StoreRecord; vector: Float32Array | null }
-  | undefined {
+  { record: StoreRecord; vector: Float32Array | null } | undefined {
   const parts = contentOf(body);
   if (parts === undefined) return undefined;
   const [content, metadata] = parts;

@@ -13,7 +13,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MemoryError } from '../memory/errors.js';
 import { StoreHost } from '../memory/store/host.js';
 import { lockHolder } from '../memory/store/lock.js';
-import type { StoreFile } from '../memory/store/store-file.js';
 import type { Operation } from '../memory/store/operations.js';
 import { CompatError } from './errors.js';
 import { HELD_WHILE_WANTED_MS, IDLE_MS, LOCK_POLL_MS, LOCK_WAIT_MS } from './limits.js';
@@ -28,7 +27,9 @@ export interface SessionOptions {
 /** The v1 file of a project that runs side by side. */
 export interface Mirror {
   /** Writes there what the v2 store is about to get, uncommitted. Throws if it cannot have it. */
-  begin(operations: readonly Operation[], file: StoreFile): MirrorWrite;
+  begin(operations: readonly Operation[]): MirrorWrite;
+  /** Lets go of the file; the next write opens it again. */
+  close(): void;
 }
 
 /** A write that v1 does not see yet. */
@@ -115,7 +116,7 @@ export class Session {
       throw new CompatError('read-only', `${this.path} was opened to be read; open it to write`);
     }
     return this.use((host) => {
-      const mirrored = this.mirror?.begin(operations, host.file);
+      const mirrored = this.mirror?.begin(operations);
       let outcomes: boolean[];
       try {
         outcomes = host.writeNow(operations);
@@ -145,7 +146,11 @@ export class Session {
     const host = this.#host;
     this.#host = undefined;
     this.#remembered.clear();
-    host?.closeNow();
+    try {
+      host?.closeNow();
+    } finally {
+      this.mirror?.close();
+    }
   }
 
   #open({ readOnly = false }: SessionOptions): StoreHost {

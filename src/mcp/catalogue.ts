@@ -1,15 +1,17 @@
 /** Which tools of v1 there are, and which of them this server offers. */
 import { ToolError } from './errors.js';
-import { type Arguments, checkedArguments, type ObjectSchema } from './arguments.js';
+import {
+  type Arguments,
+  checkedArguments,
+  type ObjectSchema,
+  type ValueSchema,
+} from './arguments.js';
 import type { Tool } from './context.js';
 import { descriptionOf } from './descriptions.js';
 import { reasonAgainst } from './not-offered.js';
+import { PACKAGES, type PackageName } from './packages.js';
 import v1Tools from './schemas/v1-tools.json' with { type: 'json' };
 import { chooseBetween, implementations } from './tools/index.js';
-
-/** Packages of v1 whose tools a server may offer. */
-export const PACKAGES = ['agentic-flow', 'agentdb', 'claude-flow'] as const;
-export type PackageName = (typeof PACKAGES)[number];
 
 export interface OfferedTool {
   readonly name: string;
@@ -38,6 +40,19 @@ interface Variant {
   readonly inputSchema: ObjectSchema;
 }
 
+const DRY_RUN: ValueSchema = {
+  type: 'boolean',
+  default: false,
+  description: 'Show what would be written, and write nothing',
+};
+
+/** Arguments that the schemas of v1 do not have. */
+const ADDED: Readonly<Record<string, Readonly<Record<string, ValueSchema>>>> = {
+  agent_booster_edit_file: { dryRun: DRY_RUN },
+  agent_booster_batch_edit: { dryRun: DRY_RUN },
+  agent_booster_parse_markdown: { dryRun: DRY_RUN },
+};
+
 export function catalogueOf(packages: readonly PackageName[] = PACKAGES): Catalogue {
   const offered = new Map<string, OfferedTool>();
   const missing = new Map<string, MissingTool>();
@@ -60,7 +75,14 @@ function variantsOf(packages: readonly PackageName[]): Map<string, Variant[]> {
     const packageName = PACKAGES.find((name) => version.startsWith(`${name}@`));
     if (packageName === undefined || !packages.includes(packageName)) continue;
     for (const { name, description, inputSchema } of tools) {
-      const variant = { packageName, description, inputSchema: inputSchema as ObjectSchema };
+      const schema = inputSchema as ObjectSchema;
+      const added = ADDED[name];
+      const properties = { ...schema.properties, ...added };
+      const variant = {
+        packageName,
+        description,
+        inputSchema: added === undefined ? schema : { ...schema, properties },
+      };
       found.set(name, [...(found.get(name) ?? []), variant]);
     }
   }
@@ -108,7 +130,6 @@ function chosen(
   given: unknown,
   variants: readonly [Made, Made],
 ): ReturnType<OfferedTool['prepare']> {
-  const names = typeof given === 'object' && given !== null ? Object.keys(given) : [];
   const fitting: { made: Made; args: Arguments }[] = [];
   const faults: string[] = [];
   for (const made of variants) {
@@ -124,6 +145,8 @@ function chosen(
   if (one === undefined)
     throw new ToolError(`the arguments fit neither form; ${faults.join('; ')}`);
   if (other === undefined) return { tool: one.made.tool, args: one.args };
-  const both = new Map(fitting.map(({ made, args }) => [made.packageName, { ...made, args }]));
-  return chooseBetween(name, both, names);
+  return chooseBetween(name, [
+    { tool: one.made.tool, args: one.args },
+    { tool: other.made.tool, args: other.args },
+  ]);
 }

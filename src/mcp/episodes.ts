@@ -61,7 +61,7 @@ function rowOf(episode: NewEpisode): NewRow {
   const { task, input = '', output = '', critique = '' } = episode;
   const seconds = nowSeconds();
   return {
-    content: [task, input, output, critique].filter((line) => line !== '').join('\n'),
+    content: [task, critique, input, output].filter((line) => line !== '').join('\n'),
     metadata: {
       ts: seconds,
       session_id: episode.sessionId,

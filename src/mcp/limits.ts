@@ -2,6 +2,9 @@
 
 /** Longest message on standard input, and longest body of a request over HTTP. */
 export const MESSAGE_BYTES_MAX = 10_000_000;
+/** Connections over HTTP at a time, and how long one may take to send its headers. */
+export const CONNECTIONS_MAX = 256;
+export const HEADERS_MS = 10_000;
 /** Characters of all texts of one call. */
 export const ARGUMENTS_CHARACTERS_MAX = 4_000_000;
 /** Longest single text, unless its name says that it is a name. */

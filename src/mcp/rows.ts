@@ -3,7 +3,7 @@
  * (docs/migration.md), so what was migrated and what is new are read alike.
  */
 import type { JsonObject } from '../memory/engine.js';
-import type { MemoryStore, StoreRecord } from '../memory/index.js';
+import type { MemoryStore, RecordInput, StoreRecord } from '../memory/index.js';
 import { ToolError } from './errors.js';
 import { PAGE_RECORDS, SCANNED_RECORDS_MAX } from './limits.js';
 import type { ProjectStore } from './project-store.js';
@@ -18,7 +18,7 @@ export const EXPERIENCES = 'agentdb/learning_experiences';
 export const POLICIES = 'agentdb/learning_policies';
 
 /** The highest number given out, by namespace. */
-const COUNTERS = 'agentic-flow/counters';
+export const COUNTERS = 'agentic-flow/counters';
 
 export interface NewRow {
   readonly content: string;
@@ -27,12 +27,16 @@ export interface NewRow {
   readonly vector?: null;
 }
 
-/** Adds rows with the next numbers of their table, all or none, and returns the numbers. */
+/**
+ * Adds rows with the next numbers of their table, and other records with them, all or none. Returns the
+ * numbers.
+ */
 export async function addRows(
   project: ProjectStore,
   store: MemoryStore,
   namespace: string,
   rows: readonly NewRow[],
+  others: readonly RecordInput[] = [],
 ): Promise<number[]> {
   return project.inTurn(namespace, async () => {
     const last = await lastNumber(store, namespace);
@@ -45,7 +49,7 @@ export async function addRows(
       vector: null,
     };
     const records = rows.map((row, at) => ({ ...row, namespace, id: String(numbers[at]) }));
-    await store.putMany([...records, counter]);
+    await store.putMany([...records, counter, ...others]);
     return numbers;
   });
 }

@@ -10,10 +10,11 @@ import {
 } from '@modelcontextprotocol/server';
 import { MemoryError } from '../memory/index.js';
 import { CallMetrics } from './call-metrics.js';
-import { type Catalogue, catalogueOf, type PackageName } from './catalogue.js';
+import { type Catalogue, catalogueOf } from './catalogue.js';
 import type { Answer } from './context.js';
 import { ToolError } from './errors.js';
 import { ANSWER_CHARACTERS_MAX, CALLS_MAX, SHUTDOWN_MS } from './limits.js';
+import type { PackageName } from './packages.js';
 import { ProjectStore, type ProjectStoreOptions } from './project-store.js';
 
 export interface ToolServerOptions extends ProjectStoreOptions {

@@ -47,29 +47,24 @@ export function exactColumns(columns: readonly string[]): string {
 
 /** The row of what `exactColumns` selected. */
 export function exactRow(columns: readonly string[], values: readonly SqlValue[]): Row {
-  const row: Record<string, SqlValue> = {};
   const unreadable: string[] = [];
-  for (const [i, column] of columns.entries()) {
+  const cells = columns.map((column, i): [string, SqlValue] => {
     const value = values[i] ?? null;
     const flags = Number(values[columns.length + Math.floor(i / FLAGS_MAX)] ?? 0);
     const isText = Math.floor(flags / 2 ** (i % FLAGS_MAX)) % 2 === 1;
-    if (!isText) {
-      row[column] = value instanceof Uint8Array ? Uint8Array.from(value) : value;
-    } else if (value === null) {
-      // A text of no bytes cast to a blob comes back as an empty one, or as null in some bindings.
-      row[column] = '';
-    } else {
-      assert(value instanceof Uint8Array, 'a text cast to a blob is bytes');
-      if (isUtf8(value)) {
-        row[column] = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
-      } else {
-        row[column] = Uint8Array.from(value);
-        unreadable.push(column);
-      }
+    if (!isText) return [column, value instanceof Uint8Array ? Uint8Array.from(value) : value];
+    // A text of no bytes cast to a blob comes back as an empty one, or as null in some bindings.
+    if (value === null) return [column, ''];
+    assert(value instanceof Uint8Array, 'a text cast to a blob is bytes');
+    if (isUtf8(value)) {
+      return [column, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()];
     }
-  }
-  if (unreadable.length > 0) row[TEXT_BYTES_KEY] = unreadable.join(',');
-  return row;
+    unreadable.push(column);
+    return [column, Uint8Array.from(value)];
+  });
+  if (unreadable.length > 0) cells.push([TEXT_BYTES_KEY, unreadable.join(',')]);
+  // By definition, not assignment: a column may be called __proto__.
+  return Object.fromEntries(cells);
 }
 
 /** All rows of a table in their natural order; `tail` is SQL after the table's name. */

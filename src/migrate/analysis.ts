@@ -1,5 +1,7 @@
 /** What of an installation can be migrated, and what cannot be read at all. */
-import { discoverInstallation, type V1Installation, type V1Store } from '../v1/index.js';
+import { existsSync } from 'node:fs';
+
+import { discoverInstallation, V1Error, type V1Installation, type V1Store } from '../v1/index.js';
 import { MigrationError } from './errors.js';
 
 export interface AnalysisOptions {
@@ -18,11 +20,22 @@ export interface Analysis {
   readonly unusable: readonly V1Store[];
 }
 
+/** Undefined if the directory is there and holds nothing of v1. */
+export async function analyseIfAny(options: AnalysisOptions): Promise<Analysis | undefined> {
+  try {
+    return await analyse(options);
+  } catch (error) {
+    const isEmpty = error instanceof V1Error && error.code === 'no-installation';
+    if (isEmpty && existsSync(options.directory)) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Looks at everything of v1 and writes nothing. Throws `unusable` where there are stores and nothing can be
  * read in any of them: a migration of nothing must not look like one.
  */
-export async function analyse(options: AnalysisOptions): Promise<Analysis> {
+async function analyse(options: AnalysisOptions): Promise<Analysis> {
   const { directory, home, env, signal, onProgress } = options;
   const installation = await discoverInstallation(directory, {
     ...(home === undefined ? {} : { home }),

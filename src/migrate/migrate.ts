@@ -7,7 +7,7 @@ import { syncFile } from '../memory/database.js';
 import type { Embedder } from '../memory/index.js';
 import { StoreLock } from '../memory/store/lock.js';
 import { databaseHash, openReading, type V1Reading, type V1Store } from '../v1/index.js';
-import { type Analysis, analyse } from './analysis.js';
+import { type Analysis, analyseIfAny } from './analysis.js';
 import { fileIn } from './backup/manifest.js';
 import {
   type Backup,
@@ -86,10 +86,8 @@ class Migration {
   async run(): Promise<MigrationReport> {
     try {
       const analysis = await this.#report.phase('analysis', () => this.#analyse());
+      if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);
       if (this.#options.dryRun === true) return await this.#plan(analysis);
-      if (analysis.usable.length === 0 && analysis.installation.configs.length === 0) {
-        return this.#report.end('nothing-to-migrate', 3);
-      }
       if (!(await this.#isConfirmed())) return this.#report.end('declined', 1);
       const manifest = readManifest(this.#directory);
       const found = readState(this.#directory);
@@ -111,13 +109,14 @@ class Migration {
 
   async #analyse() {
     const { env, signal, onProgress } = this.#options;
-    const analysis = await analyse({
+    const analysis = await analyseIfAny({
       directory: this.#directory,
       home: this.#home,
       env,
       signal,
       onProgress: (done, total) => onProgress?.({ phase: 'analysis', done, total }),
     });
+    if (analysis === undefined) return { value: undefined, detail: 'nothing of v1' };
     this.#report.analysed(analysis);
     const { usable, unusable, installation } = analysis;
     const left = unusable.length === 0 ? '' : `, ${unusable.length} files that cannot be read`;
@@ -127,9 +126,6 @@ class Migration {
 
   /** All of it in a temporary folder, but for the embedding and the writing. */
   async #plan(analysis: Analysis): Promise<MigrationReport> {
-    if (analysis.usable.length === 0 && analysis.installation.configs.length === 0) {
-      return this.#report.end('nothing-to-migrate', 3);
-    }
     const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
     try {
       await this.#report.phase('data', async () => {

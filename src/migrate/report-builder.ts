@@ -134,9 +134,13 @@ export class ReportBuilder {
   late({ added, report }: LateRows): void {
     this.#draft.lateRows = added;
     if (report === undefined) return;
-    this.#draft.quarantinedCount += report.quarantinedCount;
-    this.#draft.quarantined = [...this.#draft.quarantined, ...report.quarantined];
-    this.#draft.tables = addedTables(this.#draft.tables, report.tables);
+    // It counts all rows of the stores that it read.
+    const tables = new Map([...this.#draft.tables, ...report.tables].map((t) => [keyOf(t), t]));
+    const isRead = new Set(report.tables.map(({ store }) => store));
+    const others = this.#draft.quarantined.filter(({ store }) => !isRead.has(store));
+    this.#draft.tables = [...tables.values()];
+    this.#draft.quarantined = [...others, ...report.quarantined].slice(0, QUARANTINED_LISTED_MAX);
+    this.#draft.quarantinedCount = this.#draft.tables.reduce((sum, t) => sum + t.quarantined, 0);
   }
 
   finished({ store, archive }: ReturnType<typeof v2Files>): void {
@@ -160,26 +164,6 @@ export class ReportBuilder {
   }
 }
 
-function addedTables(
-  first: readonly TableReport[],
-  late: readonly TableReport[],
-): readonly TableReport[] {
-  const keyOf = ({ store, table }: TableReport): string => JSON.stringify([store, table]);
-  const tables = new Map(first.map((table) => [keyOf(table), table]));
-  for (const table of late) {
-    const held = tables.get(keyOf(table));
-    tables.set(
-      keyOf(table),
-      held === undefined
-        ? table
-        : {
-            ...held,
-            v1: held.v1 + table.v1,
-            migrated: held.migrated + table.migrated,
-            quarantined: held.quarantined + table.quarantined,
-            lost: held.lost + table.lost,
-          },
-    );
-  }
-  return [...tables.values()];
+function keyOf({ store, table }: TableReport): string {
+  return JSON.stringify([store, table]);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Embedder } from '../memory/index.js';
 import { openReading, type V1Store } from '../v1/index.js';
-import { type Analysis, analyse } from './analysis.js';
+import { type Analysis, analyseIfAny } from './analysis.js';
 import { readBackup, verifyBackup } from './backup/index.js';
 import { type Archive, hashOfRow, openArchive, planData } from './data/index.js';
 import { MigrationError } from './errors.js';
@@ -38,10 +38,11 @@ export async function validateDirectory(options: ValidateOptions): Promise<Migra
     const home = realDirectory(options.home ?? manifest?.home ?? homedir());
     const analysis = await report.phase('analysis', async () => {
       const { env, signal } = options;
-      const value = await analyse({ directory, home, env, signal });
-      report.analysed(value);
-      return { value, detail: `${value.usable.length} stores` };
+      const value = await analyseIfAny({ directory, home, env, signal });
+      if (value !== undefined) report.analysed(value);
+      return { value, detail: `${value?.usable.length ?? 0} stores` };
     });
+    if (analysis === undefined) return report.end('nothing-to-migrate', 3);
     if (manifest === undefined) return await validateSource(options, analysis, work, report);
     return await validateResult(options, manifest, analysis, work, report);
   } catch (error) {
@@ -57,7 +58,6 @@ async function validateSource(
   work: string,
   report: ReportBuilder,
 ): Promise<MigrationReport> {
-  if (usable.length === 0) return report.end('nothing-to-migrate', 3);
   await report.phase('data', async () => {
     const readings = [];
     try {

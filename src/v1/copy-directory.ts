@@ -8,8 +8,8 @@ import { quoteName } from '../memory/exact-row.js';
 import { recogniseV1, v1TablesOf } from '../memory/v1-file.js';
 import { copyDatabase } from './copy-file.js';
 import { translateFileError, V1Error } from './errors.js';
-import { checkDatabase } from './examine.js';
-import { MEMORY_FILE } from './inspect.js';
+import { MEMORY_FILE } from './discover.js';
+import { checkDatabase } from './open-copy.js';
 
 export interface CopiedDirectory {
   /** The copied database. */

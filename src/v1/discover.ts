@@ -7,6 +7,7 @@ import { findConfigs, type FoundConfig, TELLING_KINDS } from './config-files.js'
 import { type NamedPath, readEnvironment } from './environment.js';
 import { V1Error } from './errors.js';
 import { CONFIG_BYTES_MAX, STORES_LISTED_MAX } from './limits.js';
+import { filesProblems } from './problems.js';
 import { examineStore } from './reading.js';
 import type {
   ConfigKind,
@@ -59,7 +60,8 @@ export async function discoverInstallation(
     throw new V1Error('no-installation', sentence, root);
   }
   const versions = versionsOf(root, stores);
-  return { directory: root, home, stores, configs, versions, problems: search.problems };
+  const problems = [...search.problems, ...filesProblems(stores, configs)];
+  return { directory: root, home, stores, configs, versions, problems };
 }
 
 /** Whether a configuration file shows by itself that v1 was here. */

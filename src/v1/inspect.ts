@@ -1,13 +1,26 @@
-/** Looks at a v1 directory without changing anything in it. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { extname, join, relative, resolve, sep } from 'node:path';
+/** Looks at a v1 directory without changing anything in it, for those who serve its memory as it is. */
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 
-import { translateFileError, V1Error } from './errors.js';
-import { type Examination, examine } from './examine.js';
-import { ENTRIES_VISITED_MAX, WALK_DEPTH_MAX, STORES_LISTED_MAX } from './limits.js';
+import { discoverInstallation, MEMORY_FILE } from './discover.js';
+import { V1Error } from './errors.js';
+import { isJsonFormat } from './json-reading.js';
+import { STORES_LISTED_MAX } from './limits.js';
+import type { V1Store } from './rows.js';
+import type { SchemaLetter } from './schemas.js';
 
-/** Where v1 keeps its memory, below the directory of an installation. */
-export const MEMORY_FILE = join('.swarm', 'memory.db');
+/** What a file with the name of a database turned out to be. */
+export interface Examination {
+  readonly state: 'ok' | 'empty-file' | 'not-a-database' | 'damaged' | 'unreadable';
+  readonly schema: SchemaLetter;
+  readonly bytes: number;
+  /** Bytes of the write-ahead log; what is in there is not in the file yet. */
+  readonly walBytes: number;
+  /** Rows by table, as far as they can be read. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** What is wrong, in SQLite's words. */
+  readonly findings: readonly string[];
+}
 
 /** A store or a configuration of v1 that this release does not carry over. */
 export interface OtherStore {
@@ -50,45 +63,29 @@ const KNOWN_PATHS: readonly (readonly [path: string, kind: string])[] = [
   ['claude-flow.config.json', 'settings of claude-flow'],
 ];
 
-/** Databases that belong to v1 whatever is in them; others count if their schema is v1's. */
-const KNOWN_DATABASES: ReadonlySet<string> = new Set([
-  'agentdb.db',
-  '.agentdb/reasoningbank.db',
-  '.hive-mind/hive.db',
-  '.hive-mind/memory.db',
-]);
-
-const SCHEMA_KINDS: Readonly<Record<string, string>> = {
+const SCHEMA_KINDS: Readonly<Partial<Record<SchemaLetter, string>>> = {
   A: 'another reasoningbank memory',
   B: 'reasoningbank memory of the float64 kind',
   C: 'agentdb',
   D: 'agentdb 1.0',
   E: 'hive-mind',
   F: 'federation hub',
+  G: 'extended memory of claude-flow',
 };
-
-const DATABASE_EXTENSIONS: ReadonlySet<string> = new Set(['.db', '.sqlite', '.sqlite3']);
-/** `.agentic-flow` is ours: the v2 store lies there. */
-const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['node_modules', '.git', '.agentic-flow']);
 
 /** Throws `no-installation` if there is no such directory, `no-permission` if it cannot be read. */
 export async function inspectV1Directory(directory: string): Promise<V1Inspection> {
   const root = resolve(directory);
-  if (statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new V1Error('no-installation', `${root} is no directory; check the path`, root);
-  }
-  const memoryFile = join(root, MEMORY_FILE);
-  const memory = existsSync(memoryFile) ? await examine(memoryFile) : undefined;
-  const others: OtherStore[] = [];
-  for (const path of findDatabases(root)) {
-    const name = relative(root, path).split(sep).join('/');
-    if (path === memoryFile) continue;
-    const examination = await examine(path);
-    const isV1 = examination.schema in SCHEMA_KINDS;
-    if (!isV1 && !KNOWN_DATABASES.has(name) && !name.startsWith('.swarm/')) continue;
-    const kind = SCHEMA_KINDS[examination.schema] ?? 'unreadable store';
-    others.push({ path: name, kind, examination });
-  }
+  const stores = await databasesIn(root);
+  const memory = stores.find(({ path }) => path === join(root, MEMORY_FILE));
+  const others: OtherStore[] = stores
+    .filter((store) => store !== memory)
+    .map((store) => {
+      const examination = examinationOf(store);
+      const kind = SCHEMA_KINDS[examination.schema] ?? 'unreadable store';
+      return { path: store.name, kind, examination };
+    })
+    .toSorted((a, b) => (a.path < b.path ? -1 : 1));
   for (const [path, kind] of KNOWN_PATHS) {
     const found = statSync(join(root, path), { throwIfNoEntry: false });
     if (found?.isFile() === true) others.push({ path, kind });
@@ -96,36 +93,28 @@ export async function inspectV1Directory(directory: string): Promise<V1Inspectio
     const files = countFiles(join(root, path));
     if (files > 0) others.push({ path, kind, files });
   }
-  return { directory: root, memory, others: others.slice(0, STORES_LISTED_MAX) };
-}
-
-function findDatabases(root: string): string[] {
-  const found: string[] = [];
-  let visited = 0;
-  const visit = (folder: string, depth: number): void => {
-    for (const entry of entriesOf(folder)) {
-      visited += 1;
-      if (visited > ENTRIES_VISITED_MAX) return;
-      const path = join(folder, entry.name);
-      if (entry.isFile() && DATABASE_EXTENSIONS.has(extname(entry.name))) found.push(path);
-      const isOpen = entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name);
-      if (isOpen && depth < WALK_DEPTH_MAX) visit(path, depth + 1);
-    }
+  return {
+    directory: root,
+    memory: memory && examinationOf(memory),
+    others: others.slice(0, STORES_LISTED_MAX),
   };
-  visit(root, 0);
-  return found.sort();
 }
 
-function entriesOf(folder: string): ReturnType<typeof readEntries> {
+/** Of the directory alone: what the environment and the home name belongs to more than this one. */
+async function databasesIn(root: string): Promise<readonly V1Store[]> {
   try {
-    return readEntries(folder);
+    const { stores } = await discoverInstallation(root, { home: root, env: {} });
+    return stores.filter(({ format }) => !isJsonFormat(format));
   } catch (error) {
-    throw translateFileError(error, folder);
+    const isDirectory = statSync(root, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (error instanceof V1Error && error.code === 'no-installation' && isDirectory) return [];
+    throw error;
   }
 }
 
-function readEntries(folder: string) {
-  return readdirSync(folder, { withFileTypes: true });
+function examinationOf({ format, state, bytes, walBytes, rows, findings }: V1Store): Examination {
+  const schema = isJsonFormat(format) ? 'unknown' : format;
+  return { state: state === 'empty' ? 'ok' : state, schema, bytes, walBytes, rows, findings };
 }
 
 function countFiles(folder: string): number {

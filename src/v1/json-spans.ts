@@ -99,6 +99,7 @@ export function* membersOf(bytes: Uint8Array, at: number): Generator<Member, boo
     }
     const name = valueAt(bytes, i);
     const colon = skipSpace(bytes, name.end);
+    if (byte === QUOTE && colon >= bytes.length) return false;
     const isNamed = byte === QUOTE && name.isWhole && bytes[colon] === COLON;
     const start = isNamed ? skipSpace(bytes, colon + 1) : i;
     if (isNamed && start >= bytes.length) return false;

@@ -1,7 +1,7 @@
 /** Bounds of reading v1 directories. Units are the last word of each name. */
 
 /** Attempts to copy a file that its owner keeps changing. */
-export const COPY_ATTEMPTS_MAX = 10;
+export const COPY_ATTEMPTS_MAX = 40;
 /** Pause before looking whether the file changed; file times are this coarse at worst. */
 export const COPY_SETTLE_MS = 25;
 /** Files and folders that the search for v1 stores looks at. */
@@ -26,3 +26,7 @@ export const LOST_NAMED_MAX = 10;
 export const JSON_BYTES_MAX = 256 * 1024 * 1024;
 /** Members of a JSON object that become columns; all are in the text beside them. */
 export const JSON_COLUMNS_MAX = 200;
+/** Keys that are held to find equal ones. */
+export const KEYS_COMPARED_MAX = 500_000;
+/** Rows after which the analysis lets others work. */
+export const ROWS_BETWEEN_PAUSES = 5000;

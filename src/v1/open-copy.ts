@@ -41,7 +41,7 @@ function open(path: string, bytes: number, salvage: boolean): OpenCopy {
     const described = names.map((name) => describeTable(database as Database, name));
     const tooWide = described.filter((table) => !isReadable(table));
     const wide = tooWide.map(({ name }) => `the table ${name} has no columns or too many to read`);
-    const findings = checkDatabase(database, bytes <= THOROUGH_CHECK_BYTES_MAX);
+    const findings = findingsIn(database, bytes <= THOROUGH_CHECK_BYTES_MAX);
     const isSound = findings.every((finding) => RULE_BROKEN.test(finding));
     return {
       state: isSound ? 'ok' : 'damaged',
@@ -83,13 +83,18 @@ function causeOf(error: unknown): string {
 /** What SQLite's own check finds wrong; empty if nothing. The thorough one compares indexes too. */
 export function checkDatabase(database: Database, isThorough = false): string[] {
   const check = isThorough ? 'integrity_check' : 'quick_check';
+  return database
+    .all(`PRAGMA ${check}(${FINDINGS_MAX})`)
+    .map(([finding]) => String(finding))
+    .filter((finding) => finding !== 'ok')
+    .flatMap((finding) => finding.split('\n'))
+    .slice(0, FINDINGS_MAX);
+}
+
+/** A check that itself stumbles over the damage has found something too. */
+function findingsIn(database: Database, isThorough: boolean): string[] {
   try {
-    return database
-      .all(`PRAGMA ${check}(${FINDINGS_MAX})`)
-      .map(([finding]) => String(finding))
-      .filter((finding) => finding !== 'ok')
-      .flatMap((finding) => finding.split('\n'))
-      .slice(0, FINDINGS_MAX);
+    return checkDatabase(database, isThorough);
   } catch (error) {
     if (!isUnreadable(error) && !isSqlError(error)) throw error;
     return [causeOf(error)];

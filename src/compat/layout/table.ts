@@ -132,10 +132,14 @@ export class Table {
     return found.map(({ record, ...rest }) => ({ row: this.rowOf(record), ...rest }));
   }
 
-  rowOf({ id, content, metadata }: StoreRecord): TableRow {
-    const [only, second] = this.layout.content;
+  rowOf(record: StoreRecord): TableRow {
+    return Table.rowOf(this.layout, record);
+  }
+
+  static rowOf(layout: TableLayout, { id, content, metadata }: StoreRecord): TableRow {
+    const [only, second] = layout.content;
     const whole = second === undefined && only !== undefined ? { [only]: content } : {};
-    const { key } = this.layout;
+    const { key } = layout;
     const column = key === 'number' ? 'id' : key.column;
     return { ...whole, ...metadata, [column]: key === 'number' ? numberOr(id) : id };
   }

@@ -84,7 +84,11 @@ export function contentOfRow({ content, separator }: TableLayout, row: JsonObjec
 
 /** The metadata of a row: its columns but the key and a content that is one column. */
 export function metadataOfRow({ content, key }: TableLayout, row: JsonObject): JsonObject {
-  const without = new Set(content.length === 1 ? content : []);
+  const [only, second] = content;
+  const without = new Set<string>();
+  // Only a text is the same again as a content.
+  if (second === undefined && only !== undefined && typeof row[only] === 'string')
+    without.add(only);
   if (key === 'number') without.add('id');
   const columns = Object.entries(row).filter(([column]) => !without.has(column));
   return Object.fromEntries(columns.map(([column, value]) => [column, value ?? null]));

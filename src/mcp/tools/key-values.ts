@@ -8,7 +8,7 @@ import { scanned } from '../rows.js';
 import * as value from '../values.js';
 
 /** Namespaces that tools with numbers of their own write: a key in there could be taken for a row. */
-const RESERVED = /^(?:agentdb|agentic-flow|reasoningbank|hub)\//;
+const RESERVED = /^(?:agentdb|agentic-flow|claude-flow|reasoningbank|hub)\//;
 const LISTED_MAX = 100;
 const FOUND_MAX = 50;
 

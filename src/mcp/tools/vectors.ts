@@ -4,7 +4,7 @@ import type { CallContext, Tools } from '../context.js';
 import { onStore } from '../context.js';
 import { ToolError } from '../errors.js';
 import { episodeOf, findEpisodes, type NewEpisode, storeEpisodes } from '../episodes.js';
-import { counts, EPISODES, scanned } from '../rows.js';
+import { COUNTERS, counts, EPISODES, scanned } from '../rows.js';
 import * as value from '../values.js';
 import type { Arguments } from '../arguments.js';
 
@@ -58,7 +58,8 @@ export const vectorTools: Tools = {
           `here; move ${project.path} away to begin anew`,
       );
     }
-    const found = await counts(store);
+    const found = new Map(await counts(store));
+    found.delete(COUNTERS);
     const records = [...found.values()].reduce((sum, one) => sum + one, 0);
     return (
       `✅ AgentDB initialized successfully!\n📍 Database: ${project.path}\n` +

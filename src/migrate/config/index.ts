@@ -1,7 +1,21 @@
-import type { V1Installation } from '../../v1/index.js';
-import type { ConfigPlan, PlanConfigOptions } from './plan-types.js';
-export type * from './plan-types.js';
-export async function planConfig(i: V1Installation, _o: PlanConfigOptions): Promise<ConfigPlan> {
-  return { directory: i.directory, home: i.home, changes: [], notes: [], quarantined: [] };
-}
-export async function applyConfig(_plan: ConfigPlan): Promise<void> {}
+/** The configuration phase of a migration: a plan with diffs, and carrying it out. */
+export { type AppliedConfig, applyConfig, type ApplyConfigOptions } from './apply.js';
+export { CAPABILITIES, capabilitiesOf, knownAgentTypes } from './capabilities.js';
+export { ConfigError, type ConfigErrorCode } from './errors.js';
+export type {
+  AgentsConfig,
+  HooksConfig,
+  McpConfig,
+  ReasoningbankConfig,
+  RouterConfig,
+  SwarmConfig,
+} from './formats.js';
+export { planConfig } from './plan.js';
+export {
+  type ConfigPlan,
+  type FileChange,
+  FileContent,
+  type PlanConfigOptions,
+  type QuarantinedConfig,
+} from './plan-types.js';
+export { CONFIG_FOLDER, type MigratedConfig, readConfig } from './read-config.js';

@@ -178,6 +178,18 @@ export class ArchiveWriter {
     return row === undefined ? undefined : String(row[0]);
   }
 
+  /** Forgets all rows, and what helps to find them. */
+  clear(): void {
+    this.database.transaction(() => {
+      this.database.exec(
+        `DROP INDEX IF EXISTS v1_rows_by_key; DROP INDEX IF EXISTS v1_rows_by_target;
+         DROP INDEX IF EXISTS v1_rows_quarantined;
+         DELETE FROM v1_rows; DELETE FROM v1_stores; DELETE FROM v1_lost`,
+      );
+    });
+    this.#lastSeq = 0;
+  }
+
   /** Forgets the rows behind a place: those that the store does not have yet. */
   cutBehind(seq: number): void {
     this.database.transaction(() => this.database.run('DELETE FROM v1_rows WHERE seq > ?', seq));

@@ -7,18 +7,20 @@ import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type Database, syncFile } from '../../memory/database.js';
-import { isOperational, MemoryError, translateError } from '../../memory/errors.js';
+import { assert, isOperational, MemoryError, translateError } from '../../memory/errors.js';
 import { textOf } from '../../memory/exact-row.js';
-import { LogPosition } from '../../memory/log-position.js';
+import { LogPosition, META_TABLE } from '../../memory/log-position.js';
 import {
   createStoreTables,
   DIMENSIONS_KEY,
+  EXPIRY_TABLE,
   MODEL_KEY,
   OWNER_KEY,
 } from '../../memory/store/store-file.js';
 import { openV2File } from '../../memory/v2-file.js';
 import type { LostRows } from '../../v1/rows.js';
 import { ArchiveWriter } from './archive-writer.js';
+import { CANDIDATES_TABLE } from './kept-vectors.js';
 import { KnownVectors } from './known-vectors.js';
 import { COMMIT_MS, PAGE_CACHE_KIB, ROWS_PER_COMMIT } from './limits.js';
 import { PENDING_TABLE } from './store-writer.js';
@@ -93,14 +95,16 @@ export class Draft {
   }
 
   /** Begins anew: the rows go, vectors stay to be found by their texts. */
-  static restart(draft: Draft, work: string): Draft {
-    draft.vectors.takeFrom(draft.store);
-    draft.store.useSingleFile();
-    draft.archive.database.useSingleFile();
-    draft.close();
-    removeDatabase(join(work, STORE_NAME));
-    removeDatabase(join(work, ARCHIVE_NAME));
-    return Draft.open(work);
+  clear(): void {
+    this.vectors.takeFrom(this.store);
+    this.archive.clear();
+    this.store.transaction(() => {
+      this.store.exec(
+        `DELETE FROM records; DELETE FROM vectors; DELETE FROM edges; DELETE FROM ${EXPIRY_TABLE};
+         DROP TABLE IF EXISTS ${PENDING_TABLE}; DROP TABLE IF EXISTS ${CANDIDATES_TABLE};
+         DELETE FROM ${META_TABLE} WHERE key IN ('${STATE_KEY}', '${MODEL_KEY}', '${DIMENSIONS_KEY}')`,
+      );
+    });
   }
 
   /** Undefined where nothing is committed yet, or the two files do not fit. */
@@ -167,7 +171,7 @@ export class Draft {
       }
       this.setState({ ...state, phase: 'done' });
     });
-    for (const database of [archive.database, store]) database.useSingleFile();
+    for (const database of [archive.database, store]) intoOneFile(database);
     this.#isFinished = true;
   }
 
@@ -176,6 +180,19 @@ export class Draft {
     this.store.close();
     this.archive.close();
     this.vectors.close();
+  }
+}
+
+/** Everything in the file itself, so that it can be moved without its log. */
+export function intoOneFile(database: Database): void {
+  try {
+    database.useSingleFile();
+  } catch (error) {
+    if (!(error instanceof MemoryError) || error.code !== 'locked') throw error;
+    // A connection that this process closed is half open until its statements are collected.
+    database.checkpoint('TRUNCATE');
+    const waiting = bytesOf(`${database.path}-wal`);
+    assert(waiting === 0, 'nobody but us has the files of a migration open');
   }
 }
 

@@ -141,19 +141,29 @@ class EmbedRun {
       this.#made.push({ waiting, vector: null });
       return 0;
     }
-    const stored = this.#stored(hash) ?? this.#parts.known?.find(hash, this.#embedder.model);
-    const kept =
-      stored === undefined ? this.#parts.kept?.find(waiting.id, waiting.text) : undefined;
-    const vector = stored ?? kept;
+    const vector = this.#found(waiting);
     if (vector === undefined) {
       this.#underWay.add(hash);
       round.push(waiting);
       return waiting.text.length;
     }
-    if (stored === undefined) this.counts.kept += 1;
-    else this.counts.reused += 1;
     this.#made.push({ waiting, vector });
     return 0;
+  }
+
+  /** The vector of a text that need not be embedded. */
+  #found({ id, text, hash }: Waiting): Float32Array | undefined {
+    const { known, kept } = this.#parts;
+    const stored = this.#stored(hash) ?? known?.find(hash, this.#embedder.model);
+    const v1 = stored === undefined ? kept?.find(id, text) : undefined;
+    const sampled = stored === undefined && v1 === undefined ? kept?.sampled(hash) : undefined;
+    if (stored !== undefined) this.counts.reused += 1;
+    if (v1 !== undefined) this.counts.kept += 1;
+    if (sampled !== undefined) {
+      this.counts.embedded += 1;
+      this.#underWay.add(hash);
+    }
+    return stored ?? v1 ?? sampled;
   }
 
   #stored(hash: string): Float32Array | undefined {

@@ -3,7 +3,7 @@
  * models wrongly, and embeds other texts than v2 does; so the vectors of a table are believed when those
  * of a sample are what our model makes of our texts, and each of them when it is no hash.
  */
-import { embeddingText } from '../../memory/command.js';
+import { embeddingText, textHash } from '../../memory/command.js';
 import type { Database } from '../../memory/database.js';
 import type { Embedder } from '../../memory/engine.js';
 import { unpackRow } from '../../memory/exact-row.js';
@@ -12,7 +12,8 @@ import { memoryOf } from '../../memory/v2-file.js';
 import { cosine, vectorOfBytes } from '../../memory/vector-bytes.js';
 import { SAMPLE_COSINE_MIN, SAMPLED_VECTORS } from './limits.js';
 
-const CANDIDATES_TABLE = 'agentic_flow_migration_vectors';
+const NO_VECTOR = new Float32Array();
+export const CANDIDATES_TABLE = 'agentic_flow_migration_vectors';
 
 /** Writes down which rows of v1 hold a vector that may be kept. */
 export class VectorCandidates {
@@ -50,11 +51,18 @@ export class KeptVectors {
   readonly #store: Database;
   readonly #archive: Database;
   readonly #believed: ReadonlySet<string>;
+  /** Vectors of the samples by the hash of their text. */
+  readonly #sampled: ReadonlyMap<string, Float32Array>;
 
-  private constructor(store: Database, archive: Database, believed: ReadonlySet<string>) {
-    this.#store = store;
-    this.#archive = archive;
+  private constructor(
+    files: { readonly store: Database; readonly archive: Database },
+    believed: ReadonlySet<string>,
+    sampled: ReadonlyMap<string, Float32Array>,
+  ) {
+    this.#store = files.store;
+    this.#archive = files.archive;
     this.#believed = believed;
+    this.#sampled = sampled;
   }
 
   /** Compares samples with what the embedder makes. Throws what it throws, and the signal's reason. */
@@ -64,6 +72,7 @@ export class KeptVectors {
     { embedder, signal }: { embedder: Embedder; signal?: AbortSignal | undefined },
   ): Promise<KeptVectors> {
     const believed = new Set<string>();
+    const sampled = new Map<string, Float32Array>();
     const origins = store.all(`SELECT origin, count(*) FROM ${CANDIDATES_TABLE} GROUP BY origin`);
     for (const [origin, count] of origins) {
       const every = Math.max(1, Math.floor(Number(count) / SAMPLED_VECTORS));
@@ -71,12 +80,18 @@ export class KeptVectors {
       const texts = sample.map(({ id }) => textOfRecord(store, id));
       const made = await embedder.embed(texts, 'background');
       signal?.throwIfAborted();
+      for (const [at, text] of texts.entries()) sampled.set(textHash(text), made[at] ?? NO_VECTOR);
       const isOurs = sample.every(({ vector }, at) => {
-        return cosine(vector, made[at] ?? []) > SAMPLE_COSINE_MIN;
+        return cosine(vector, made[at] ?? NO_VECTOR) > SAMPLE_COSINE_MIN;
       });
       if (isOurs && sample.length > 0) believed.add(String(origin));
     }
-    return new KeptVectors(store, archive, believed);
+    return new KeptVectors({ store, archive }, believed, sampled);
+  }
+
+  /** What the embedder made of a text to judge others by it. */
+  sampled(hash: string): Float32Array | undefined {
+    return this.#sampled.get(hash);
   }
 
   /** The vector of v1 for a record with this text, if it is certain. */

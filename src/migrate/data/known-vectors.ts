@@ -41,7 +41,6 @@ export class KnownVectors {
   }
 
   close(): void {
-    this.#database.useSingleFile();
     this.#database.close();
   }
 }

@@ -15,6 +15,7 @@ import { openV2File } from '../../memory/v2-file.js';
 import { VectorJournal } from '../../memory/vector-journal.js';
 import { ArchiveWriter } from './archive-writer.js';
 import type { DataOptions, DataReport } from './contract.js';
+import { intoOneFile } from './draft.js';
 import { embedPending } from './embed.js';
 import { LateRowWriter } from './late-row-writer.js';
 import { COMMIT_MS, ROWS_PER_COMMIT } from './limits.js';
@@ -171,7 +172,7 @@ class LateRun {
       }
       if (isChanged) this.#touch();
     });
-    for (const database of [this.#store, this.#archive.database]) database.useSingleFile();
+    for (const database of [this.#store, this.#archive.database]) intoOneFile(database);
   }
 
   #close(): void {

@@ -78,20 +78,19 @@ export interface WrittenRows {
  * a hash over all of them: where it differs, v1 has changed, and the rows begin anew.
  */
 export async function writeRows(draft: Draft, options: DataOptions): Promise<WrittenRows> {
-  let open = draft;
-  for (;;) {
-    try {
-      const before = open.state();
+  try {
+    for (;;) {
+      const before = draft.state();
       const isUsable = before !== undefined && before.model === options.embedder.model;
-      if (isUsable || (before === undefined && open.archive.lastSeq === 0)) {
-        const written = await new RowRun(open, options, before).run();
+      if (isUsable || (before === undefined && draft.archive.lastSeq === 0)) {
+        const written = await new RowRun(draft, options, before).run();
         if (written !== undefined) return written;
       }
-      open = Draft.restart(open, options.work);
-    } catch (error) {
-      open.close();
-      throw error;
+      draft.clear();
     }
+  } catch (error) {
+    draft.close();
+    throw error;
   }
 }
 

@@ -1,16 +1,33 @@
 import { DatabaseSync } from '@photostructure/sqlite';
-import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { generateV1Installation } from '../../../examples/rolling-migration/generate.js';
-import { openV2Engine } from '../../../src/memory/index.js';
-import { formatMigrationReport, migrateDirectory } from '../../../src/migrate/index.js';
+import { checkStore, type Embedder, openMemoryStore } from '../../../src/memory/index.js';
+import {
+  formatMigrationReport,
+  migrateDirectory,
+  type MigrationOptions,
+  rollBackDirectory,
+  validateDirectory,
+} from '../../../src/migrate/index.js';
 import { fakeEmbedder, scratch } from '../memory/support.js';
 
+const MEMORIES = 40;
+
+/** A v1 installation without a home of its own. */
 function installation(): string {
   const directory = scratch('installation');
-  generateV1Installation(directory, { memories: 40, seed: 5 });
+  generateV1Installation(directory, { memories: MEMORIES, seed: 5 });
   return directory;
 }
 
@@ -20,134 +37,225 @@ function change(directory: string, sql: string, name = '.swarm/memory.db'): void
   database.close();
 }
 
-const files = (directory: string): string[] =>
-  readdirSync(directory, { recursive: true }).map(String).sort();
+function addPattern(directory: string, id: string): void {
+  const data = JSON.stringify({ title: id, description: 'd', content: `text of ${id}` });
+  change(
+    directory,
+    `INSERT INTO patterns (id, type, pattern_data) VALUES ('${id}', 'reasoning_memory', '${data}')`,
+  );
+}
+
+/** Every file and folder below, with its bytes and times. */
+function tree(directory: string): Record<string, string> {
+  const entries = readdirSync(directory, { recursive: true }).map(String).sort();
+  const described = ['.', ...entries].map((name) => {
+    const path = join(directory, name);
+    const { mode, mtimeMs } = lstatSync(path);
+    const isFile = lstatSync(path).isFile();
+    const bytes = isFile ? readFileSync(path).toString('base64') : '';
+    return [name, `${mode} ${isFile ? mtimeMs.toFixed(2) : ''} ${bytes}`] as const;
+  });
+  return Object.fromEntries(described);
+}
+
+function options(directory: string, embedder: Embedder = fakeEmbedder()) {
+  return { directory, embedder, home: scratch('home'), env: {} } satisfies MigrationOptions;
+}
+
+const migrate = (directory: string, more: Partial<MigrationOptions> = {}) =>
+  migrateDirectory({ ...options(directory), ...more });
+
+const rollBack = (directory: string, keepBackup = false) =>
+  rollBackDirectory({ directory, keepBackup });
+
+const storeOf = (directory: string): string => join(directory, '.agentic-flow/memory.v2.db');
 
 describe('migrating a directory', () => {
-  it('makes a v2 store beside the v1 files, once', async () => {
+  it('makes a store and an archive beside the v1 files, and goes back to the byte', async () => {
     const directory = installation();
-    const original = readFileSync(join(directory, '.swarm/memory.db'));
-    const backupPath = scratch('backup');
-    const embedder = fakeEmbedder();
-    const report = await migrateDirectory({ directory, dryRun: false, backupPath, embedder });
+    const before = tree(directory);
+    const report = await migrate(directory);
     expect(report.error).toBeUndefined();
-    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0, quarantined: [] });
-    expect(report.phases.map(({ name }) => name)).toEqual([
-      'analysis',
-      'backup',
-      'data',
-      'validation',
-      'finish',
-    ]);
-    expect(readFileSync(join(directory, '.swarm/memory.db')).equals(original)).toBe(true);
-    expect(existsSync(join(backupPath, '.swarm/memory.db'))).toBe(true);
-    expect(
-      readdirSync(join(directory, '.agentic-flow'))
-        .filter((name) => !/-(wal|shm)$/.test(name))
-        .sort(),
-    ).toEqual(['memory.v2.db', 'migration.json']);
-    const store = openV2Engine(join(directory, '.agentic-flow/memory.v2.db'));
-    expect(store.counts()).toMatchObject({ memories: 40, links: report.counts?.links });
-    store.close();
-    expect(formatMigrationReport(report)).toContain('memories     40 (0 quarantined)');
-
-    const again = await migrateDirectory({ directory, dryRun: false, embedder });
-    expect(again).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
-    // A checkpoint or a vacuum changes the bytes of the file, not what is in it.
-    change(directory, 'VACUUM');
-    expect(await migrateDirectory({ directory, dryRun: false, embedder })).toMatchObject({
-      exitCode: 3,
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0, quarantinedCount: 0 });
+    expect(report.tables.find(({ table }) => table === 'patterns')).toMatchObject({
+      v1: MEMORIES,
+      migrated: MEMORIES,
     });
-    change(directory, `UPDATE patterns SET usage_count = usage_count + 1`);
-    const changed = await migrateDirectory({ directory, dryRun: false, embedder });
-    expect(changed).toMatchObject({ outcome: 'failed', exitCode: 1 });
-    expect(changed.error).toContain('another state of this directory');
-    expect(existsSync(join(directory, '.agentic-flow/memory.v2.db'))).toBe(true);
+    for (const { v1, migrated, quarantined } of report.tables) {
+      expect(v1).toBe(migrated + quarantined);
+    }
+    expect(report.rows?.compared).toBe(report.tables.reduce((sum, { v1 }) => sum + v1, 0));
+    expect(report.searches).toMatchObject({ queries: 32, recall: 1 });
+    expect(report.replay?.calls).toBeGreaterThan(MEMORIES);
+    expect((await checkStore(storeOf(directory))).isWhole).toBe(true);
+    expect(formatMigrationReport(report)).toContain(`Migrated to ${storeOf(directory)}`);
+    const after = tree(directory);
+    for (const [name, bytes] of Object.entries(before)) {
+      if (name !== '.') expect(after[name]).toBe(bytes);
+    }
+
+    const back = await rollBack(directory);
+    expect(back).toMatchObject({ outcome: 'rolled-back', exitCode: 0, exported: undefined });
+    expect(tree(directory)).toEqual(before);
+    expect(existsSync(report.backup ?? '')).toBe(false);
+    expect((await rollBack(directory)).exitCode).toBe(1);
+  });
+
+  it('has nothing to do the second time, and adds what v1 has written since', async () => {
+    const directory = installation();
+    await migrate(directory);
+    expect(await migrate(directory)).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
+    // A vacuum changes the bytes of the file, not what is in it.
+    change(directory, 'VACUUM');
+    expect(await migrate(directory)).toMatchObject({ exitCode: 3 });
+    addPattern(directory, 'late');
+    expect(await validateDirectory(options(directory))).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('1 of '),
+    });
+    expect(await migrate(directory)).toMatchObject({
+      outcome: 'updated',
+      exitCode: 0,
+      lateRows: 1,
+    });
+    const store = await openMemoryStore(storeOf(directory), { embedder: null });
+    expect((await store.get('late'))?.content).toBe('text of late');
+    await store.close();
+    expect(await validateDirectory(options(directory))).toMatchObject({
+      outcome: 'validated',
+      exitCode: 0,
+    });
+  });
+
+  it('carries what v1 writes while it runs, and says so', async () => {
+    const directory = installation();
+    const embedder = fakeEmbedder();
+    let written = 0;
+    const slow: Embedder = {
+      ...embedder,
+      embed: async (texts, priority) => {
+        if (written < 2) addPattern(directory, `meanwhile-${(written += 1)}`);
+        return embedder.embed(texts, priority);
+      },
+    };
+    const report = await migrate(directory, { embedder: slow });
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0, lateRows: written });
+    expect(written).toBeGreaterThan(0);
+    expect(report.tables.find(({ table }) => table === 'patterns')?.migrated).toBe(
+      MEMORIES + written,
+    );
   });
 
   it('writes nothing in a dry run and says the same', async () => {
     const directory = installation();
     change(directory, `INSERT INTO pattern_links VALUES ('ghost', 'ghost', 'r', 0.5, 'x')`);
-    const before = files(directory);
-    const embedder = fakeEmbedder();
-    const dry = await migrateDirectory({ directory, dryRun: true, embedder });
-    expect(dry).toMatchObject({ outcome: 'would-migrate', exitCode: 2 });
-    expect(files(directory)).toEqual(before);
-    expect(embedder.texts).toEqual([]);
-    const real = await migrateDirectory({ directory, dryRun: false, embedder });
-    expect(real).toMatchObject({
-      outcome: 'migrated',
-      exitCode: 2,
-      counts: dry.counts,
-      quarantined: dry.quarantined,
-    });
-    expect(real.quarantined).toEqual([
-      { table: 'pattern_links', reason: 'link-end-missing', name: '"ghost" "ghost" "r"' },
+    const before = tree(directory);
+    const dry = await migrate(directory, { dryRun: true });
+    expect(dry).toMatchObject({ outcome: 'would-migrate', exitCode: 2, store: undefined });
+    expect(dry.estimate?.texts).toBeGreaterThan(0);
+    expect(dry.estimate?.bytesNeeded).toBeGreaterThan(0);
+    expect(tree(directory)).toEqual(before);
+    expect(existsSync(`${directory}.v1-backup`)).toBe(false);
+    const real = await migrate(directory);
+    expect(real).toMatchObject({ outcome: 'migrated', exitCode: 2 });
+    expect(real.tables).toEqual(dry.tables);
+    expect(real.quarantined).toEqual(dry.quarantined);
+    expect(real.quarantined).toMatchObject([
+      { table: 'pattern_links', reason: 'link-end-missing', key: 'ghost\u001fghost\u001fr' },
     ]);
-    expect(formatMigrationReport(real)).toContain('pattern_links "ghost" "ghost" "r"');
+    expect(formatMigrationReport(real)).toContain('link-end-missing');
   });
 
-  it('lists stores that it does not carry, with exit code 2', async () => {
+  it('exports what was written to v2 before it goes back', async () => {
     const directory = installation();
-    change(
-      directory,
-      `CREATE TABLE episodes (session_id, task, reward); INSERT INTO episodes VALUES (1, 2, 3)`,
-      'agentdb.db',
-    );
-    const report = await migrateDirectory({ directory, dryRun: false, embedder: fakeEmbedder() });
-    expect(report.exitCode).toBe(2);
-    expect(formatMigrationReport(report)).toContain('agentdb.db (agentdb, schema C, 1 rows)');
-  });
-
-  it('removes what a killed migration left, and not what a running one has', async () => {
-    const directory = installation();
-    const work = (pid: number): string => join(directory, '.agentic-flow', `migration-${pid}-x`);
-    // No process has this id: it is beyond the largest that Linux gives.
-    for (const pid of [2 ** 30, process.pid]) mkdirSync(work(pid), { recursive: true });
-    const report = await migrateDirectory({ directory, dryRun: false, embedder: fakeEmbedder() });
-    expect(report.exitCode).toBe(0);
-    expect(existsSync(work(2 ** 30))).toBe(false);
-    expect(existsSync(work(process.pid))).toBe(true);
+    const before = tree(directory);
+    await migrate(directory);
+    const store = await openMemoryStore(storeOf(directory), { embedder: null });
+    await store.put({ id: 'new', content: 'learned with v2', namespace: 'team' });
+    expect(await rollBack(directory)).toMatchObject({
+      exitCode: 1,
+      error: expect.stringContaining('is opened by'),
+    });
+    await store.close();
+    const report = await rollBack(directory, true);
+    expect(report).toMatchObject({ outcome: 'rolled-back', exportedRecords: 1 });
+    expect(tree(directory)).toEqual(before);
+    expect(existsSync(report.backup ?? '')).toBe(true);
+    const again = await openMemoryStore(scratch('again.db'), { embedder: null });
+    await again.importFrom(report.exported ?? '');
+    expect(await again.get('new', { namespace: 'team' })).toMatchObject({
+      content: 'learned with v2',
+    });
+    await again.close();
   });
 
   it('leaves nothing behind when it fails', async () => {
     const directory = installation();
-    const backupPath = scratch('backup');
-    const before = files(directory);
+    const before = tree(directory);
     const broken = {
       ...fakeEmbedder(),
       embed: async () => Promise.reject(new Error('the model is gone')),
     };
-    const failed = await migrateDirectory({
-      directory,
-      dryRun: false,
-      backupPath,
-      embedder: broken,
-    });
-    expect(failed).toMatchObject({
-      outcome: 'failed',
-      exitCode: 1,
-      error: 'the model is gone',
-      store: undefined,
-    });
-    expect(files(directory)).toEqual(before);
-    expect(existsSync(join(backupPath, '.swarm/memory.db'))).toBe(false);
+    const failed = await migrate(directory, { embedder: broken });
+    expect(failed).toMatchObject({ outcome: 'failed', exitCode: 1, store: undefined });
+    expect(failed.error).toContain('the model is gone');
+    expect(tree(directory)).toEqual(before);
+    expect(existsSync(`${directory}.v1-backup`)).toBe(false);
+  });
 
-    truncateSync(join(directory, '.swarm/memory.db'), 100);
-    for (const dryRun of [true, false]) {
-      const damaged = await migrateDirectory({ directory, dryRun, embedder: fakeEmbedder() });
-      expect(damaged.exitCode).toBe(1);
-      expect(damaged.error).toContain('is damaged');
+  it('keeps what it has when it is interrupted, and goes on', async () => {
+    const directory = installation();
+    const stop = new AbortController();
+    const embedder = fakeEmbedder();
+    const interrupted: Embedder = {
+      ...embedder,
+      embed: async (texts, priority) => {
+        stop.abort(new Error('interrupted'));
+        return embedder.embed(texts, priority);
+      },
+    };
+    const first = await migrate(directory, { embedder: interrupted, signal: stop.signal });
+    expect(first).toMatchObject({ outcome: 'interrupted', exitCode: 1 });
+    expect(first.error).toContain('run the same command again');
+    const second = await migrate(directory);
+    expect(second.error).toBeUndefined();
+    expect(second).toMatchObject({ outcome: 'migrated', exitCode: 0, backup: first.backup });
+  });
+
+  it('does nothing when the user says no', async () => {
+    const directory = installation();
+    const before = tree(directory);
+    const report = await migrate(directory, { confirm: async () => false });
+    expect(report).toMatchObject({ outcome: 'declined', exitCode: 1 });
+    expect(tree(directory)).toEqual(before);
+  });
+
+  it('refuses what holds nothing of v1, and files in which nothing can be read', async () => {
+    const missing = await migrate(scratch('none'));
+    expect(missing).toMatchObject({ exitCode: 1, outcome: 'failed' });
+    const empty = scratch('empty');
+    mkdirSync(empty);
+    expect(await migrate(empty)).toMatchObject({ outcome: 'nothing-to-migrate', exitCode: 3 });
+    expect(readdirSync(empty)).toEqual([]);
+
+    for (const bytes of [0, 100]) {
+      const directory = installation();
+      truncateSync(join(directory, '.swarm/memory.db'), bytes);
+      const before = tree(directory);
+      for (const dryRun of [true, false]) {
+        const report = await migrate(directory, { dryRun });
+        expect(report).toMatchObject({ exitCode: 1, outcome: 'failed' });
+        expect(report.error).toContain('.swarm/memory.db');
+      }
+      expect(tree(directory)).toEqual(before);
     }
-    expect(files(directory)).toEqual(before);
-    const nothing = await migrateDirectory({
-      directory: scratch('none'),
-      dryRun: false,
-      embedder: fakeEmbedder(),
-    });
-    expect(nothing).toMatchObject({
-      exitCode: 1,
-      error: expect.stringContaining('is no directory'),
-    });
+  });
+
+  it('goes on past one file that cannot be read, and says so', async () => {
+    const directory = installation();
+    writeFileSync(join(directory, 'agentdb.db'), 'this is no database at all');
+    const report = await migrate(directory);
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 2 });
+    expect(formatMigrationReport(report)).toContain('agentdb.db: ');
   });
 });

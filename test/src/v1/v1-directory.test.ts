@@ -124,9 +124,13 @@ describe('a v1 directory', () => {
   it('says that its writer never rests', async () => {
     const source = installation();
     const database = new DatabaseSync(join(source, '.swarm', 'memory.db'));
-    const timer = setInterval(() => database.exec(`UPDATE metrics_log SET value = value + 1`), 5);
+    // Between any two readings of this thread.
+    let next = setImmediate(function write() {
+      database.exec(`UPDATE metrics_log SET value = value + 1`);
+      next = setImmediate(write);
+    });
     await expect(copyV1Directory(source, scratch('copy'))).rejects.toMatchObject({ code: 'busy' });
-    clearInterval(timer);
+    clearImmediate(next);
     database.close();
   });
 

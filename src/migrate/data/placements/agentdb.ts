@@ -194,6 +194,10 @@ export const AGENTDB: PlacementTable = {
       created: ['created_at', 'start_time'],
       isEmbedded: true,
     },
+    log(['id', 'intervention_id', 'uplift'], ['intervention_id', 'uplift', 'sample_size'], {
+      json: ['metadata'],
+      created: ['ts'],
+    }),
   ],
   recall_certificates: [
     log(['id', 'query_id', 'query_text', 'merkle_root'], ['query_text'], {
@@ -223,6 +227,20 @@ export const AGENTDB: PlacementTable = {
     log(['id', 'experiment_id', 'outcome_value'], ['outcome_type', 'outcome_value'], {
       json: ['context'],
       created: ['observed_at', 'created_at'],
+    }),
+    {
+      kind: 'memory',
+      columns: ['id', 'action', 'outcome', 'reward'],
+      content: ['action', 'outcome'],
+      json: ['metadata'],
+      created: ['ts'],
+      isEmbedded: true,
+    },
+  ],
+  provenance_certificates: [
+    log(['id', 'query_id', 'query_text', 'certificate_hash'], ['query_text'], {
+      json: ['source_ids', 'metadata'],
+      created: ['ts'],
     }),
   ],
   provenance_sources: [
@@ -262,6 +280,25 @@ export const AGENTDB: PlacementTable = {
       content: ['metadata'],
       isEmbedded: true,
       read: readVector,
+    },
+    {
+      // Of the build for browsers, which has a column for the text.
+      kind: 'memory',
+      columns: ['id', 'embedding', 'metadata', 'text'],
+      content: ['text'],
+      json: ['metadata'],
+      created: ['created_at'],
+      isEmbedded: true,
+    },
+  ],
+  patterns: [
+    {
+      kind: 'memory',
+      columns: ['id', 'pattern', 'metadata', 'embedding'],
+      content: ['pattern'],
+      json: ['metadata'],
+      created: ['created_at'],
+      isEmbedded: true,
     },
   ],
   hnsw_nodes: [
@@ -313,7 +350,7 @@ export const AGENTDB: PlacementTable = {
       to: anyMemory('to_memory_id', 'to_memory_type'),
       relation: { name: 'causes' },
       weight: { column: 'confidence', otherwise: 0.5 },
-      created: ['created_at'],
+      created: ['created_at', 'ts'],
     },
   ],
 };

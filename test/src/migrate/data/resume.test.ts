@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { Database } from '../../../../src/memory/database.js';
+import { checkStore } from '../../../../src/memory/index.js';
+import { SeededRandom } from '../../../../src/memory/seeded-random.js';
+import { migrateData } from '../../../../src/migrate/data/index.js';
+import { fakeEmbedder, scratch } from '../../memory/support.js';
+import { generated, NOW_MS, slowEmbedder } from './generated.js';
+import { memoryReading, pattern } from './support.js';
+
+const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
+const COUNT = 2000;
+const TABLES: Readonly<Record<string, readonly string[]>> = {
+  'memory.v2.db': ['records', 'edges', 'vectors', 'agentic_flow_expiry', 'quarantine', 'kept_rows'],
+  'v1-rows.db': ['v1_stores', 'v1_rows', 'v1_lost'],
+};
+
+/** All rows of both files. */
+function contents(work: string): unknown {
+  return Object.entries(TABLES).map(([name, tables]) => {
+    const database = Database.open(join(work, name), { readOnly: true });
+    try {
+      return tables.map((table) => {
+        const order = table === 'vectors' || table === 'agentic_flow_expiry' ? 'id' : 'rowid';
+        const rows = database.all(`SELECT * FROM ${table} ORDER BY ${order}`);
+        return [table, rows.length, rows.map((row) => JSON.stringify(row.map(textOf))).join('\n')];
+      });
+    } finally {
+      database.close();
+    }
+  });
+}
+
+function textOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+}
+
+/** True if the child came to its end before it was killed. */
+async function runFor(work: string, ms: number): Promise<boolean> {
+  const child = new URL('migrate-child.js', import.meta.url).pathname;
+  const args = [child, work, String(COUNT), String(SEED), '40'];
+  const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  running.stdout.on('data', (bytes: Buffer) => (said += String(bytes)));
+  const ended = once(running, 'exit');
+  await Promise.race([ended, sleep(ms)]);
+  running.kill('SIGKILL');
+  await ended;
+  return said.includes('done');
+}
+
+test(`a migration killed at random moments ends as one that was not (SEED=${SEED})`, async () => {
+  const random = new SeededRandom(SEED);
+  const [killed, undisturbed] = [scratch('killed'), scratch('undisturbed')];
+  let kills = 0;
+  // Later and later, so that it comes to its end.
+  for (let isDone = false; !isDone; kills += 1) {
+    isDone = await runFor(killed, 200 + random.fraction() * (400 + 100 * kills));
+  }
+  expect(kills).toBeGreaterThan(2);
+  const readings = generated(COUNT, SEED);
+  await migrateData({ readings, work: undisturbed, embedder: slowEmbedder(0), nowMs: NOW_MS });
+  expect(contents(killed)).toEqual(contents(undisturbed));
+  expect(await checkStore(join(killed, 'memory.v2.db'))).toMatchObject({ isWhole: true });
+}, 180_000);
+
+test('vectors of texts that are still there are kept when v1 has changed', async () => {
+  const before = Array.from({ length: 40 }, (_, at) => pattern(`p${at}`, `text ${at}`));
+  const work = scratch('changed');
+  const first = fakeEmbedder();
+  const stop = new AbortController();
+  const stopping = {
+    ...first,
+    embed: async (texts: readonly string[]) => {
+      const vectors = await first.embed(texts);
+      if (first.texts.length >= 40) stop.abort(new Error('stopped'));
+      return vectors;
+    },
+  };
+  const readings = [memoryReading({ patterns: { key: 'id', rows: before } })];
+  const options = { readings, work, embedder: stopping, signal: stop.signal };
+  await expect(migrateData(options)).rejects.toThrow('stopped');
+
+  const after = [pattern('new', 'another text'), ...before.slice(5)];
+  const second = fakeEmbedder();
+  const changed = [memoryReading({ patterns: { key: 'id', rows: after } })];
+  const report = await migrateData({ readings: changed, work, embedder: second });
+  expect(second.texts).toEqual(['title of new\nanother text']);
+  expect(report).toMatchObject({ records: 36, embedded: 1, reused: 35, quarantinedCount: 0 });
+});
+
+test('what was begun for another model begins anew', async () => {
+  const readings = generated(40, SEED);
+  const work = scratch('model');
+  await migrateData({ readings, work, embedder: slowEmbedder(0), nowMs: NOW_MS });
+  const embedder = fakeEmbedder();
+  const report = await migrateData({ readings, work, embedder, nowMs: NOW_MS });
+  expect(report.embedded).toBe(new Set(embedder.texts).size);
+  const check = await checkStore(join(work, 'memory.v2.db'));
+  expect(check).toMatchObject({ isWhole: true, vectors: report.embedded + report.reused });
+});
