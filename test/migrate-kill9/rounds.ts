@@ -24,11 +24,20 @@ interface Ended {
   /** Null if it was killed. */
   readonly code: number | null;
   readonly ms: number;
+  /** Since there was the file that a kill waits for. */
+  readonly workMs: number;
   readonly output: string;
 }
 
-async function run(args: readonly string[], home: string, killAfterMs?: number): Promise<Ended> {
+interface Kill {
+  readonly afterMs: number;
+  /** The time counts from when there is such a file; from the start if left out. */
+  readonly from?: string | undefined;
+}
+
+async function run(args: readonly string[], home: string, kill?: Kill): Promise<Ended> {
   const startedMs = performance.now();
+  let begunMs = kill?.from === undefined ? startedMs : Number.POSITIVE_INFINITY;
   const env = { PATH: process.env['PATH'] ?? '', HOME: home };
   // Optimizing the code of the model takes each process longer than using it here would.
   const command = ['--liftoff-only', COMMAND, 'migrate', 'v2', ...args, '--json', '--yes'];
@@ -36,13 +45,20 @@ async function run(args: readonly string[], home: string, killAfterMs?: number):
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs ?? RUN_TIMEOUT_MS);
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    if (kill?.from !== undefined && begunMs > nowMs && existsSync(kill.from)) begunMs = nowMs;
+    const isLate = nowMs - startedMs > RUN_TIMEOUT_MS;
+    if (isLate || (kill !== undefined && nowMs - begunMs >= kill.afterMs)) child.kill('SIGKILL');
+  }, 1);
   const code = await new Promise<number | null>((done, fail) => {
     child.once('error', fail);
     child.once('close', done);
   });
-  clearTimeout(timer);
-  return { code, ms: performance.now() - startedMs, output };
+  clearInterval(timer);
+  const endedMs = performance.now();
+  const workMs = Number.isFinite(begunMs) ? endedMs - begunMs : 0;
+  return { code, ms: endedMs - startedMs, workMs, output };
 }
 
 /** One project in a folder that is filled anew for each round, always at the same path. */
@@ -75,7 +91,7 @@ export class KilledMigrations {
     for (let round = 1; round <= rounds; round += 1) {
       this.#reset(this.#template);
       const afterMs = chance() * durationMs;
-      const killed = await run([this.#directory, '--home', this.#home], this.#home, afterMs);
+      const killed = await run([this.#directory, '--home', this.#home], this.#home, { afterMs });
       if (killed.code === null && this.#isBegun()) inTheMiddle += 1;
       // One that ended in time has nothing more to do.
       if (killed.code === null) await this.#migrate();
@@ -97,16 +113,20 @@ export class KilledMigrations {
     const work = dirname(this.#directory);
     const migrated = join(dirname(work), 'migrated');
     execFileSync('cp', ['-a', work, migrated]);
-    const durationMs = await this.#rollBack();
+    const journal = join(work, 'project.v1-backup/rollback.json');
+    const { ms: durationMs, workMs } = await this.#rollBack(journal);
     this.#compareOriginal(0, durationMs);
     let inTheMiddle = 0;
     for (let round = 1; round <= rounds; round += 1) {
       rmSync(work, { recursive: true });
       execFileSync('cp', ['-a', migrated, work]);
-      const afterMs = chance() * durationMs;
-      const killed = await run([this.#directory, '--rollback'], this.#home, afterMs);
+      // Most of the time a process only starts: every second kill is while it works.
+      const isAtWork = round % 2 === 0;
+      const afterMs = chance() * (isAtWork ? workMs : durationMs);
+      const kill = { afterMs, from: isAtWork ? journal : undefined };
+      const killed = await run([this.#directory, '--rollback'], this.#home, kill);
       const isLeft = existsSync(join(work, 'project.v1-backup'));
-      if (existsSync(join(work, 'project.v1-backup/rollback.json'))) inTheMiddle += 1;
+      if (existsSync(journal)) inTheMiddle += 1;
       if (killed.code === null && isLeft) await this.#rollBack();
       this.#compareOriginal(round, afterMs);
       onRound(round);
@@ -129,10 +149,11 @@ export class KilledMigrations {
     throw new Error(`the migration ended with code ${code}: ${output}`);
   }
 
-  async #rollBack(): Promise<number> {
-    const { code, ms, output } = await run([this.#directory, '--rollback'], this.#home);
-    if (code === 0) return ms;
-    throw new Error(`the rollback ended with code ${code}: ${output}`);
+  async #rollBack(from?: string): Promise<Ended> {
+    const watched = { afterMs: RUN_TIMEOUT_MS, from };
+    const ended = await run([this.#directory, '--rollback'], this.#home, watched);
+    if (ended.code === 0) return ended;
+    throw new Error(`the rollback ended with code ${ended.code}: ${ended.output}`);
   }
 
   #isBegun(): boolean {
