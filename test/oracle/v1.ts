@@ -21,7 +21,7 @@ const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 const RUN_TIMEOUT_MS = 20 * 60_000;
 const DIFFERENCES_SHOWN_MAX = 5;
 
-export interface V1Outcome {
+interface V1Outcome {
   readonly name: string;
   readonly passed: boolean;
   readonly problems: readonly string[];
@@ -46,17 +46,24 @@ export async function runV1Oracle(root: string) {
       const { problems, summary } = await judge(installation, work);
       const seconds = (performance.now() - startedMs) / 1000;
       const { name } = installation;
-      outcomes.push({ name, passed: problems.length === 0, problems, seconds, summary });
+      const outcome = { name, passed: problems.length === 0, problems, seconds, summary };
+      outcomes.push(outcome);
+      // All of them take minutes.
+      process.stderr.write(`${linesOf(outcome).join('\n')}\n`);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
   }
   const passed = outcomes.filter((outcome) => outcome.passed).length;
-  const lines = outcomes.flatMap(({ name, passed: isPassed, problems, seconds, summary }) => [
-    `${isPassed ? 'ok    ' : 'FAILED'}  ${name}: ${summary} (${seconds.toFixed(1)} s)`,
-    ...problems.map((problem) => `          ${problem}`),
-  ]);
+  const lines = outcomes.flatMap(linesOf);
   return { passed, failed: outcomes.length - passed, lines, details: outcomes };
+}
+
+function linesOf({ name, passed, problems, seconds, summary }: V1Outcome): string[] {
+  return [
+    `${passed ? 'ok    ' : 'FAILED'}  ${name}: ${summary} (${seconds.toFixed(1)} s)`,
+    ...problems.map((problem) => `          ${problem}`),
+  ];
 }
 
 async function judge(installation: OracleInstallation, work: string) {

@@ -247,15 +247,7 @@ class Copying {
     const before = statesOf(entry.path);
     await copyDatabase(entry.path, to);
     const found = statesOf(entry.path);
-    // A writer that went on makes a comparison impossible; what was copied was stable then.
-    const isAtRest = [...found].every(([suffix, state]) => {
-      const old = before.get(suffix);
-      return old !== undefined && isSame(old, state);
-    });
-    if (isAtRest && databaseHash(entry.path) !== databaseHash(to)) {
-      const sentence = `the copy ${to} of ${entry.path} does not have its bytes; check the disk`;
-      throw new BackupError('damaged', sentence, to);
-    }
+    compareAtRest(entry.path, to, before);
     const done: BackupEntry[] = [];
     for (const suffix of ['', ...COMPANION_SUFFIXES]) {
       const copy = to + suffix;
@@ -294,6 +286,20 @@ class Copying {
     this.#disk.mkdir(folder, 0o700);
     this.#folders.add(folder);
   }
+}
+
+/** Compares with the source, unless it was written to meanwhile: what was copied was right then. */
+function compareAtRest(path: string, copy: string, before: ReturnType<typeof statesOf>): void {
+  const copied = databaseHash(copy);
+  const isSource = databaseHash(path) === copied || databaseHash(path) === copied;
+  const now = statesOf(path);
+  const isAtRest = [...now].every(([suffix, state]) => {
+    const old = before.get(suffix);
+    return old !== undefined && isSame(old, state);
+  });
+  if (isSource || !isAtRest) return;
+  const sentence = `the copy ${copy} of ${path} does not have its bytes; check the disk`;
+  throw new BackupError('damaged', sentence, copy);
 }
 
 function statesOf(path: string) {

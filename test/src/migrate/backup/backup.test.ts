@@ -1,5 +1,9 @@
+import { DatabaseSync } from '@photostructure/sqlite';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,6 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -202,6 +208,40 @@ describe('making a backup', () => {
     writeFileSync(`${to}.partial/unfinished`, '999999999\n');
     await makeBackup({ installation: source, to });
     expect(existsSync(`${to}.partial`)).toBe(false);
+  });
+
+  it('is consistent while v1 writes without a pause', async () => {
+    const { root, directory, source } = makeInstallation();
+    const path = join(directory, '.swarm/live.db');
+    const script = fileURLToPath(new URL('./writer-child.js', import.meta.url));
+    const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let committed = 0;
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => (committed = Number(line)));
+    await once(lines, 'line');
+    try {
+      const stores = [{ path, format: 'A' as const }];
+      for (const number of [1, 2, 3]) {
+        const before = committed;
+        const to = join(root, `backup-${number}`);
+        const backup = await makeBackup({ installation: { ...source, stores, configs: [] }, to });
+        const copy = copyOf(backup, path) ?? '';
+        const scratchCopy = join(root, `opened-${number}.db`);
+        for (const suffix of ['', '-wal']) {
+          if (existsSync(copy + suffix)) copyFileSync(copy + suffix, scratchCopy + suffix);
+        }
+        const database = new DatabaseSync(scratchCopy);
+        const check = database.prepare('PRAGMA integrity_check').get();
+        const rows = database.prepare('SELECT count(*) AS n, max(id) AS last FROM patterns').get();
+        database.close();
+        expect(check).toEqual({ integrity_check: 'ok' });
+        const { n, last } = rows as { n: number; last: number };
+        expect(n).toBe(last);
+        expect(n).toBeGreaterThanOrEqual(before);
+      }
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('refuses links without an end', async () => {
