@@ -87,7 +87,7 @@ function convertAgent(conversion: Conversion, file: V1ConfigFile): AgentConfig |
   }
   const reason = v1 === undefined ? fields.reason : undefined;
   if (reason !== undefined)
-    conversion.quarantine(file.name, `v1 did not run it by name: ${reason}`);
+    conversion.note(file.name, `v1 did not run it by name: ${reason}`);
   const { name, description } = fields;
   if (
     file.name.startsWith(CUSTOM_FOLDER) &&
