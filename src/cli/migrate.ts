@@ -14,6 +14,7 @@ import {
 import { print } from './connection.js';
 import { ExitError } from './failure.js';
 import { interruptible } from './interruptible.js';
+import { numberOf } from './number.js';
 import { progressBar } from './progress-line.js';
 
 interface MigrateFlags {
@@ -25,6 +26,7 @@ interface MigrateFlags {
   readonly keepBackup?: boolean;
   readonly sideBySide?: boolean;
   readonly home?: string;
+  readonly workers: number;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
@@ -46,6 +48,7 @@ export function addMigrateCommand(program: Command): void {
     .option('--keep-backup', 'keep the backup after a rollback')
     .option('--side-by-side', 'v1 stays in use: settings are left alone, writes of v2 reach v1 too')
     .option('--home <dir>', 'home directory of the v1 user (default: yours)')
+    .option('--workers <n>', 'threads that embed, each with 300 to 450 MB', numberOf, 1)
     .option('--yes', 'do not ask')
     .option('--json', 'print the report as one JSON object')
     .addHelpText(
@@ -65,7 +68,7 @@ function onlyV2(text: string): string {
 
 async function migrate(_version: string, directory: string, flags: MigrateFlags): Promise<void> {
   checkFlags(flags);
-  const embedder = createMiniLmEmbedder();
+  const embedder = createMiniLmEmbedder({ workers: flags.workers });
   try {
     const report = await interruptible((signal) => run(directory, flags, embedder, signal));
     print(flags.json, report, formatMigrationReport(report));

@@ -45,7 +45,6 @@ async function analyse(options: AnalysisOptions): Promise<Analysis> {
   });
   const usable = installation.stores.filter(isReadable);
   const unusable = installation.stores.filter((store) => !isReadable(store) && isBroken(store));
-  const isDatabase = ({ format }: V1Store): boolean => !format.endsWith('-json');
   if (usable.length === 0 && unusable.some(isDatabase)) {
     const list = unusable.map(({ path, findings }) => `${path}: ${findings[0] ?? 'not readable'}`);
     throw new MigrationError(
@@ -56,6 +55,10 @@ async function analyse(options: AnalysisOptions): Promise<Analysis> {
     );
   }
   return { installation, usable, unusable };
+}
+
+function isDatabase({ format }: V1Store): boolean {
+  return !format.endsWith('-json');
 }
 
 function rowCount(store: V1Store): number {

@@ -26,13 +26,16 @@ export function checkSpace(directory: string, analysis: Analysis): void {
   const needed = 3 * bytesOf(analysis) + SPACE_MARGIN_BYTES;
   const free = freeBytes(directory);
   if (free >= needed) return;
-  const megabytes = (bytes: number): number => Math.ceil(bytes / 1e6);
   throw new MigrationError(
     'disk-full',
     `the migration of ${directory} needs about ${megabytes(needed)} MB and ${megabytes(free)} MB are free; ` +
       'free space and try again, nothing was changed',
     directory,
   );
+}
+
+function megabytes(bytes: number): number {
+  return Math.ceil(bytes / 1e6);
 }
 
 function bytesOf({ installation: { stores, configs } }: Analysis): number {

@@ -129,12 +129,15 @@ function validationLines({ searches, replay }: MigrationReport): string[] {
 function estimateLines({ estimate }: MigrationReport): string[] {
   if (estimate === undefined) return [];
   const { texts, textsPerSecond, seconds, bytesNeeded, bytesFree } = estimate;
-  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
   return [
     '',
     `  about ${Math.ceil(seconds)} s: ${texts} texts at ${textsPerSecond.toFixed(0)} a second, measured on a sample`,
     `  about ${megabytes(bytesNeeded)} on the disk, of ${megabytes(bytesFree)} that are free`,
   ];
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1e6)} MB`;
 }
 
 function outcomeLines(report: MigrationReport): string[] {
