@@ -167,7 +167,7 @@ function drawnWords(text: string): SecretSpan[] {
   return found;
 }
 
-export function looksDrawn(word: string): boolean {
+function looksDrawn(word: string): boolean {
   let changes = 0;
   let digits = 0;
   for (let at = 0; at < word.length; at += 1) {

@@ -54,7 +54,7 @@ export function readSource(
 }
 
 /** Why a link is not followed; undefined if it may be, or if the path is none. */
-export function linkProblem(path: string, roots: readonly string[]): string | undefined {
+function linkProblem(path: string, roots: readonly string[]): string | undefined {
   let real: string;
   try {
     real = realpathSync(path);

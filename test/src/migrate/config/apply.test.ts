@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,13 +7,15 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { applyConfig, planConfig, readConfig } from '../../../../src/migrate/config/index.js';
-import { describeInstallation, makeInstallation } from './installation.js';
+import { describeInstallation } from './installation-files.js';
+import { makeInstallation } from './installation.js';
 
 const options = { sideBySide: false, env: {} };
 const files = {
@@ -147,7 +148,7 @@ describe('reading the files of the migration', () => {
       expect(() => readConfig(directory)).toThrow(expect.objectContaining({ code, path }));
     }
     writeFileSync(path, '');
-    execFileSync('truncate', ['-s', '100M', path]);
+    truncateSync(path, 100 * 1024 ** 2);
     expect(() => readConfig(directory)).toThrow(/has 104857600 bytes/);
   });
 });
