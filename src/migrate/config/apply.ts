@@ -55,7 +55,7 @@ export async function applyConfig(
   const targets = plan.changes.map((change) => targetOf(plan, change));
   plan.changes.forEach((change, at) => stateOf(change, targets[at]!));
   const folder = join(plan.directory, CONFIG_FOLDER);
-  const folders = makeFolder(plan.directory, folder);
+  const folders = plan.changes.length === 0 ? [] : makeFolder(plan.directory, folder);
   const created: string[] = [];
   const changed: { path: string; target: string; sha256: string }[] = [];
   for (const [at, change] of plan.changes.entries()) {

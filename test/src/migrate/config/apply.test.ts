@@ -44,6 +44,13 @@ describe('carrying out a plan', () => {
     }
   });
 
+  it('makes nothing where nothing is to be done', async () => {
+    const installation = makeInstallation({ 'README.md': 'x' });
+    const applied = await applyConfig(await planConfig(installation, options));
+    expect(applied).toEqual({ created: [], changed: [], folders: [] });
+    expect(existsSync(join(installation.directory, '.agentic-flow'))).toBe(false);
+  });
+
   it('goes on where it was killed, and then has nothing to do', async () => {
     const installation = makeInstallation(files);
     const { directory } = installation;

@@ -69,6 +69,8 @@ const texts: readonly (readonly [text: string, masked: string])[] = [
   ],
   ['Key: the token budget. Basic validation', 'Key: the token budget. Basic validation'],
   ['getCoordinationStrategyHandler', 'getCoordinationStrategyHandler'],
+  ['toHaveBeenCalledWith tokensUsed: 45000', 'toHaveBeenCalledWith tokensUsed: 45000'],
+  ['npx x --memory-key swarm/a', 'npx x --memory-key swarm/a'],
   ['session-1795360697412-z4vklaji3', 'session-1795360697412-z4vklaji3'],
   ['docker run -u 1000:1000 x', 'docker run -u 1000:1000 x'],
 ];
