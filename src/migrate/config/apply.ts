@@ -111,7 +111,8 @@ function stateOf(change: FileChange, target: string): 'before' | 'after' {
   if (!missing) {
     const limits = { bytesMax: CONFIG_BYTES_MAX, strict: false };
     const reading = readSource({ path: target, name: change.name }, [], limits);
-    if (!reading.ok) throw new ConfigError('io', `${change.path} ${reading.reason}`, change.path);
+    if (!reading.ok)
+      throw new ConfigError(reading.code, `${change.path} ${reading.reason}`, change.path);
     if (reading.file.content.sha256 === change.after.sha256) return 'after';
     if (reading.file.content.sha256 === change.before?.sha256) return 'before';
   }

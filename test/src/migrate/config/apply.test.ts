@@ -156,6 +156,8 @@ describe('reading the files of the migration', () => {
     }
     writeFileSync(path, '');
     truncateSync(path, 100 * 1024 ** 2);
-    expect(() => readConfig(directory)).toThrow(/has 104857600 bytes/);
+    expect(() => readConfig(directory)).toThrow(
+      expect.objectContaining({ code: 'too-large', path }),
+    );
   });
 });
