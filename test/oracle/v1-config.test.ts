@@ -11,7 +11,8 @@ import {
   readConfig,
 } from '../../src/migrate/config/index.js';
 import type { V1Installation } from '../../src/v1/rows.js';
-import { describeInstallation, newFolders, textAfter } from '../src/migrate/config/installation.js';
+import { describeInstallation } from '../src/migrate/config/installation-files.js';
+import { newFolders, textAfter } from '../src/migrate/config/installation.js';
 
 const shared = join(process.cwd(), '..', 'shared', 'v1');
 const options = { sideBySide: false, env: {} };
@@ -72,7 +73,12 @@ describe('the configuration of v1-full', () => {
     expect(config.router?.providers['openai']).toMatchObject({ apiKey: '${OPENAI_API_KEY}' });
     expect(config.router?.rules.length).toBe(3);
     expect(config.mcp?.servers.map(({ name }) => name)).toEqual([
-      ...['claude-flow@alpha', 'ruv-swarm', 'flow-nexus', 'weather', 'local-tools', 'dbtool'],
+      'claude-flow@alpha',
+      'ruv-swarm',
+      'flow-nexus',
+      'weather',
+      'local-tools',
+      'dbtool',
     ]);
     expect(config.hooks?.hooks.length).toBe(7);
     expect(config.reasoningbank?.settings['retrieve']).toMatchObject({ k: 3, alpha: 0.65 });

@@ -96,7 +96,9 @@ function convertAgent(conversion: Conversion, file: V1ConfigFile): AgentConfig |
     conversion.note(file.name, `has the name of v1's own agent ${name} and takes its place`);
   }
   const declared = clean(conversion, file.name, fields.declared);
-  const color = fields.color;
+  const [type, color] = [fields.type, fields.color].map((text) =>
+    text === undefined ? undefined : cleanText(conversion, file.name, text),
+  );
   return {
     name,
     file: file.name,
@@ -104,7 +106,7 @@ function convertAgent(conversion: Conversion, file: V1ConfigFile): AgentConfig |
     capabilities: [...(capabilitiesOf(name) ?? declared)],
     declared,
     tools: clean(conversion, file.name, fields.tools),
-    ...(fields.type === undefined ? {} : { type: fields.type }),
+    ...(type === undefined ? {} : { type }),
     ...(color === undefined ? {} : { color }),
     loadedByV1: v1 !== undefined,
     ...(reason === undefined ? {} : { reason }),

@@ -55,7 +55,7 @@ export async function applyConfig(
   const targets = plan.changes.map((change) => targetOf(plan, change));
   plan.changes.forEach((change, at) => stateOf(change, targets[at]!));
   const folder = join(plan.directory, CONFIG_FOLDER);
-  const folders = makeFolder(plan.directory, folder);
+  const folders = plan.changes.length === 0 ? [] : makeFolder(plan.directory, folder);
   const created: string[] = [];
   const changed: { path: string; target: string; sha256: string }[] = [];
   for (const [at, change] of plan.changes.entries()) {
@@ -111,7 +111,8 @@ function stateOf(change: FileChange, target: string): 'before' | 'after' {
   if (!missing) {
     const limits = { bytesMax: CONFIG_BYTES_MAX, strict: false };
     const reading = readSource({ path: target, name: change.name }, [], limits);
-    if (!reading.ok) throw new ConfigError('io', `${change.path} ${reading.reason}`, change.path);
+    if (!reading.ok)
+      throw new ConfigError(reading.code, `${change.path} ${reading.reason}`, change.path);
     if (reading.file.content.sha256 === change.after.sha256) return 'after';
     if (reading.file.content.sha256 === change.before?.sha256) return 'before';
   }

@@ -5,7 +5,7 @@
  */
 
 /** One word for one kind of work, so that agents can be found by it. */
-export const CAPABILITIES = [
+const CAPABILITIES = [
   'code',
   'refactoring',
   'review',
@@ -160,9 +160,4 @@ const BY_NAME: ReadonlyMap<string, readonly Capability[]> = new Map(Object.entri
 /** Undefined for an agent that is not v1's own. */
 export function capabilitiesOf(name: string): readonly Capability[] | undefined {
   return BY_NAME.get(name);
-}
-
-/** Every agent type that v1 knew by name. */
-export function knownAgentTypes(): string[] {
-  return [...BY_NAME.keys()];
 }

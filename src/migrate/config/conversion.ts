@@ -11,6 +11,7 @@ import {
   SETTINGS_BYTES_MAX,
 } from './limits.js';
 import type { PlanConfigOptions, QuarantinedConfig } from './plan-types.js';
+import { printable } from './printable.js';
 import { maskText, Scrubber } from './scrub.js';
 import { isSecretName } from './secret-names.js';
 import { findSecrets } from './secret-spans.js';
@@ -163,7 +164,7 @@ export class Conversion {
   #spoken(text: string): string {
     const bounded =
       text.length > NOTE_CHARACTERS_MAX ? `${text.slice(0, NOTE_CHARACTERS_MAX)}...` : text;
-    return this.scrubber.seal(maskText(bounded));
+    return printable(this.scrubber.seal(maskText(bounded)));
   }
 
   #requireGoing(): void {

@@ -17,6 +17,7 @@ import { maskJson } from './mask-json.js';
 import { isOwnServer, SERVER, SERVER_NAME, serversKey } from './mcp-servers.js';
 import { perCharacterEnv } from './per-character.js';
 import { type FileChange, FileContent } from './plan-types.js';
+import { printable } from './printable.js';
 import { isInside } from './source-file.js';
 
 const PERMISSION = `mcp__${SERVER_NAME}`;
@@ -76,13 +77,14 @@ function editFile(
     conversion.quarantine(file.name, 'its layout is not understood; add the server by hand');
     return undefined;
   }
+  const diff = unifiedDiff(file.name, maskJson(text), maskJson(after));
   return {
     path: file.path,
     name: file.name,
     kind: 'change',
     before: content,
     after: new FileContent((byteOrderMark ? '\uFEFF' : '') + after),
-    diff: conversion.scrubber.seal(unifiedDiff(file.name, maskJson(text), maskJson(after))),
+    diff: printable(conversion.scrubber.seal(diff), true),
   };
 }
 

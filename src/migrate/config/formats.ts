@@ -17,7 +17,7 @@ const head = {
   checksum: z.string(),
 };
 
-export const swarmSchema = z.object({
+const swarmSchema = z.object({
   ...head,
   /** For `agentic-flow node start --listen HOST:PORT`. */
   listen: z.object({ host: text, port: z.number().int().min(1).max(65_535) }).optional(),
@@ -50,7 +50,7 @@ const agentSchema = z.object({
 
 const documentSchema = z.object({ name: text, file: text, description: text });
 
-export const agentsSchema = z.object({
+const agentsSchema = z.object({
   ...head,
   agents: z.array(agentSchema),
   commands: z.array(documentSchema),
@@ -58,7 +58,7 @@ export const agentsSchema = z.object({
   helpers: z.array(z.object({ file: text })),
 });
 
-export const routerSchema = z.object({
+const routerSchema = z.object({
   ...head,
   defaultProvider: text.optional(),
   fallbackChain: texts,
@@ -80,9 +80,9 @@ const mcpServerSchema = z.object({
   description: text.optional(),
 });
 
-export const mcpSchema = z.object({ ...head, servers: z.array(mcpServerSchema) });
+const mcpSchema = z.object({ ...head, servers: z.array(mcpServerSchema) });
 
-export const hooksSchema = z.object({
+const hooksSchema = z.object({
   ...head,
   hooks: z.array(
     z.object({
@@ -96,7 +96,7 @@ export const hooksSchema = z.object({
   ),
 });
 
-export const reasoningbankSchema = z.object({ ...head, settings: anything });
+const reasoningbankSchema = z.object({ ...head, settings: anything });
 
 /** By the name of the file without `.json`. */
 export const SCHEMAS = {

@@ -49,7 +49,9 @@ function hooksOf(
       return [
         {
           event,
-          ...(typeof matcher === 'string' ? { matcher } : {}),
+          ...(typeof matcher === 'string'
+            ? { matcher: String(conversion.copy(matcher, file, event)) }
+            : {}),
           command: String(conversion.copy(command, file, event)),
           file,
           callsV1: CALLS_V1.test(command),

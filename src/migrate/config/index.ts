@@ -1,6 +1,6 @@
 /** The configuration phase of a migration: a plan with diffs, and carrying it out. */
 export { type AppliedConfig, applyConfig, type ApplyConfigOptions } from './apply.js';
-export { CAPABILITIES, capabilitiesOf, knownAgentTypes } from './capabilities.js';
+export { capabilitiesOf } from './capabilities.js';
 export { ConfigError, type ConfigErrorCode } from './errors.js';
 export type {
   AgentsConfig,

@@ -7,7 +7,7 @@ import {
   type ParseError,
 } from 'jsonc-parser';
 
-import { NESTING_DEPTH_MAX } from './limits.js';
+import { CONFIG_DEPTH_MAX, NESTING_DEPTH_MAX } from './limits.js';
 
 /** Has no prototype, so that no key of a file means anything but itself. */
 export interface JsonObject {
@@ -101,8 +101,8 @@ export function newObject(): JsonObject {
 
 /** A value made of objects without prototype, without `__proto__` keys; throws RangeError when too deep. */
 export function cleanJson(value: unknown, depth = 0): Json {
-  if (depth > NESTING_DEPTH_MAX) {
-    throw new RangeError(`more than ${NESTING_DEPTH_MAX} objects and arrays inside each other`);
+  if (depth > CONFIG_DEPTH_MAX) {
+    throw new RangeError(`more than ${CONFIG_DEPTH_MAX} objects and arrays inside each other`);
   }
   if (Array.isArray(value)) return value.map((item) => cleanJson(item, depth + 1));
   if (typeof value === 'object' && value !== null) {
@@ -122,7 +122,7 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /** Counted from 1. */
-export function lineOf(text: string, offset: number): number {
+function lineOf(text: string, offset: number): number {
   return text.slice(0, offset).split(/\r\n|\r|\n/).length;
 }
 

@@ -6,6 +6,8 @@ export const SETTINGS_BYTES_MAX = 8 * 1024 ** 2;
 export const DOCUMENT_BYTES_MAX = 1024 ** 2;
 /** Objects and arrays inside each other. */
 export const NESTING_DEPTH_MAX = 64;
+/** The same in a file of v2, where a file of v1 stands some levels down. */
+export const CONFIG_DEPTH_MAX = NESTING_DEPTH_MAX + 8;
 /** Agents, commands, skills and scripts that are carried. */
 export const DOCUMENTS_MAX = 20_000;
 /** Bytes of a file of `.agentic-flow/config` that are read or written. */

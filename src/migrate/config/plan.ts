@@ -20,6 +20,7 @@ import {
   FileContent,
   type PlanConfigOptions,
 } from './plan-types.js';
+import { printable } from './printable.js';
 import { checksumOf, CONFIG_FOLDER, readConfigFile } from './read-config.js';
 import { convertReasoningbank } from './reasoningbank.js';
 import { convertRouter } from './router.js';
@@ -39,8 +40,7 @@ const CONVERSIONS: readonly (readonly [
 
 /**
  * What the configuration phase would make and change. Nothing in the plan that can be printed holds a
- * secret. Throws `ConfigError` `interrupted`, and `malformed` or `newer-version` never: a file that cannot
- * be used is listed and kept.
+ * secret. A file that cannot be used is listed and kept. Throws `ConfigError` `interrupted`.
  */
 export async function planConfig(
   installation: V1Installation,
@@ -104,7 +104,7 @@ function changeFor(
     kind: before === undefined ? 'create' : 'change',
     before: before ?? null,
     after,
-    diff: conversion.scrubber.seal(unifiedDiff(shown, old, maskJson(text))),
+    diff: printable(conversion.scrubber.seal(unifiedDiff(shown, old, maskJson(text))), true),
   };
 }
 
@@ -136,11 +136,8 @@ function write(
   converted: object,
   notes: readonly string[],
 ): string {
-  const sealed = JSON.parse(
-    conversion.scrubber.seal(JSON.stringify({ format: CONFIG_FORMAT, ...converted, notes })),
-  ) as object;
-  const cleaned = cleanJson(sealed);
-  const body = { ...(isObject(cleaned) ? cleaned : {}) };
+  const sealed = conversion.scrubber.sealValue(cleanJson({ ...converted, notes }));
+  const body = { format: CONFIG_FORMAT, ...(isObject(sealed) ? sealed : {}) };
   const whole = { ...body, checksum: checksumOf(body) };
   // What is written has to be what is read.
   SCHEMAS[name].parse(whole);

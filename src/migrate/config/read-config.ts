@@ -54,8 +54,7 @@ export function readConfigFile(
     limits,
   );
   if (!reading.ok) {
-    const code = reading.reason.includes('link') ? 'outside' : 'io';
-    throw new ConfigError(code, `${path} ${reading.reason}`, path);
+    throw new ConfigError(reading.code, `${path} ${reading.reason}`, path);
   }
   let value: unknown;
   try {

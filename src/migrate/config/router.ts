@@ -59,7 +59,9 @@ function rankOf(conversion: Conversion, file: V1ConfigFile): number {
 }
 
 function convert(conversion: Conversion, name: string, value: JsonObject): Converted<RouterConfig> {
-  const { defaultProvider, fallbackChain, providers, routing, ...rest } = value;
+  const { defaultProvider: chosen, fallbackChain: chain, providers, routing, ...rest } = value;
+  const chosenOnes = conversion.copy([chosen ?? null, chain ?? null], name, '');
+  const [defaultProvider, fallbackChain] = Array.isArray(chosenOnes) ? chosenOnes : [];
   const copied = newObject() as Record<string, JsonObject>;
   for (const [provider, settings] of Object.entries(isObject(providers) ? providers : {})) {
     const copy = conversion.copy(settings, name, provider, (property) =>

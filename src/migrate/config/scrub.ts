@@ -59,6 +59,16 @@ export class Scrubber {
     return sealed;
   }
 
+  /** Every text in a value, and every key. */
+  sealValue(value: Json): Json {
+    if (typeof value === 'string') return this.seal(value);
+    if (Array.isArray(value)) return value.map((item) => this.sealValue(item));
+    if (!isObject(value)) return value;
+    const sealed = newObject();
+    for (const [key, item] of Object.entries(value)) sealed[this.seal(key)] = this.sealValue(item);
+    return sealed;
+  }
+
   /** Long ones first, as one may be a part of another; as they are, and as JSON writes them. */
   #literals(): readonly string[] {
     if (this.#sealed.count === this.#names.size) return this.#sealed.literals;

@@ -20,10 +20,12 @@ const ABOUT_WORDS = new Set(
   algorithm env ms
 `),
 );
+/** `authMode` and `passThrough` are no secrets. */
+const ENDING_ONLY = new Set(['auth', 'pass']);
 /** What makes a `key` an ordinary one. */
 const ORDINARY_KEYS = new Set(
   wordsIn(`
-  public primary foreign sort partition cache original index hot row object map lookup
+  public primary foreign sort partition cache original index hot row object map lookup memory
 `),
 );
 
@@ -35,7 +37,7 @@ export function isSecretName(name: string, value?: unknown): boolean {
   if (name === 'PWD' || name === 'OLDPWD') return false;
   if (SECRET_ENDINGS.test(words.join(''))) return true;
   const found = words.filter(
-    (word) => SECRET_WORDS.has(word) && (word !== 'pass' || word === last),
+    (word) => SECRET_WORDS.has(word) && (word === last || !ENDING_ONLY.has(word)),
   );
   if (found.length === 0) return false;
   if (typeof value === 'number') return !words.some((word) => word.endsWith('s'));

@@ -100,10 +100,10 @@ function assigned([from, to]: Group, value: Group, text: string): SecretSpan[] {
   if (plain && prose && !/^[A-Z]+$/.test(bare)) return [];
   // The rule of its own knows where the scheme ends.
   if (/^authorization$/i.test(bare)) return [];
-  if (!isSecretName(bare)) return [];
   const quoted = /^["']/.test(text[value[0]] ?? '');
   const [start, end] = quoted ? [value[0] + 1, value[1] - 1] : value;
   const inside = text.slice(start, end);
+  if (!isSecretName(bare, /^\d+$/.test(inside) ? Number(inside) : inside)) return [];
   if (inside === '' || /^[$-]/.test(inside) || /^(?:true|false|null)$/.test(inside)) return [];
   return [{ start, end, name: bare }];
 }
@@ -167,7 +167,7 @@ function drawnWords(text: string): SecretSpan[] {
   return found;
 }
 
-export function looksDrawn(word: string): boolean {
+function looksDrawn(word: string): boolean {
   let changes = 0;
   let digits = 0;
   for (let at = 0; at < word.length; at += 1) {
@@ -176,7 +176,7 @@ export function looksDrawn(word: string): boolean {
   }
   if (digits === word.length) return false;
   const rate = changes / word.length;
-  return digits > 0 ? changes >= 4 && rate >= 0.15 : word.length >= 20 && rate >= 0.35;
+  return digits > 0 ? changes >= 4 && rate >= 0.15 : word.length >= 20 && rate >= 0.42;
 }
 
 function kindOf(character: string): 0 | 1 | 2 {

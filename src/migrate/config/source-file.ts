@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { isAbsolute, relative, sep } from 'node:path';
 
+import type { ConfigErrorCode } from './errors.js';
 import { FileContent } from './plan-types.js';
 
 export interface SourceFile {
@@ -13,9 +14,14 @@ export interface SourceFile {
   readonly content: FileContent;
 }
 
-export type SourceReading =
-  | { readonly ok: true; readonly file: SourceFile }
-  | { readonly ok: false; readonly reason: string };
+export type SourceReading = { readonly ok: true; readonly file: SourceFile } | Refusal;
+
+interface Refusal {
+  readonly ok: false;
+  readonly code: Extract<ConfigErrorCode, 'outside' | 'too-large' | 'malformed' | 'io'>;
+  /** The rest of a sentence that begins with the name of the file. */
+  readonly reason: string;
+}
 
 const BYTE_ORDER_MARK = '\uFEFF';
 
@@ -29,24 +35,29 @@ export function readSource(
   limits: { readonly bytesMax: number; readonly strict: boolean },
 ): SourceReading {
   const escaped = linkProblem(file.path, roots);
-  if (escaped !== undefined) return { ok: false, reason: escaped };
-  let bytes: Buffer | string;
+  if (escaped !== undefined) return { ok: false, code: 'outside', reason: escaped };
+  let bytes: Buffer | Refusal;
   try {
     bytes = readBounded(file.path, limits.bytesMax);
   } catch (error) {
     const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
     return {
       ok: false,
+      code: 'io',
       reason: `cannot be read (${code ?? 'unknown error'}); check its permissions`,
     };
   }
-  if (typeof bytes === 'string') return { ok: false, reason: bytes };
+  if ('ok' in bytes) return bytes;
   let decoded: string;
   try {
     // The mark is looked at below, so the decoder leaves it.
     decoded = new TextDecoder('utf-8', { fatal: limits.strict, ignoreBOM: true }).decode(bytes);
   } catch {
-    return { ok: false, reason: 'is not UTF-8; save it as UTF-8 and run the migration again' };
+    return {
+      ok: false,
+      code: 'malformed',
+      reason: 'is not UTF-8; save it as UTF-8 and run the migration again',
+    };
   }
   const byteOrderMark = decoded.startsWith(BYTE_ORDER_MARK);
   const text = byteOrderMark ? decoded.slice(1) : decoded;
@@ -54,7 +65,7 @@ export function readSource(
 }
 
 /** Why a link is not followed; undefined if it may be, or if the path is none. */
-export function linkProblem(path: string, roots: readonly string[]): string | undefined {
+function linkProblem(path: string, roots: readonly string[]): string | undefined {
   let real: string;
   try {
     real = realpathSync(path);
@@ -81,15 +92,15 @@ export function isInside(path: string, root: string): boolean {
   return from !== '..' && !from.startsWith(`..${sep}`) && !isAbsolute(from);
 }
 
-/** The bytes, or a sentence that says why not. */
-function readBounded(path: string, bytesMax: number): Buffer | string {
+function readBounded(path: string, bytesMax: number): Buffer | Refusal {
   // Without blocking: opening a pipe for reading would wait for a writer.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = fstatSync(descriptor);
-    if (!found.isFile()) return 'is no regular file';
+    if (!found.isFile()) return { ok: false, code: 'io', reason: 'is no regular file' };
     if (found.size > bytesMax) {
-      return `has ${found.size} bytes; at most ${bytesMax} are read`;
+      const reason = `has ${found.size} bytes; at most ${bytesMax} are read`;
+      return { ok: false, code: 'too-large', reason };
     }
     const bytes = Buffer.alloc(found.size + 1);
     let length = 0;
@@ -97,7 +108,10 @@ function readBounded(path: string, bytesMax: number): Buffer | string {
       const read = readSync(descriptor, bytes, length, bytes.length - length, length);
       length += read;
       if (read === 0) return bytes.subarray(0, length);
-      if (length > found.size) return 'grew while it was read; run the migration again';
+      if (length > found.size) {
+        const reason = 'grew while it was read; run the migration again';
+        return { ok: false, code: 'io', reason };
+      }
     }
   } finally {
     closeSync(descriptor);

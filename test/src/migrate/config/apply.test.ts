@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,13 +7,15 @@ import {
   renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { applyConfig, planConfig, readConfig } from '../../../../src/migrate/config/index.js';
-import { describeInstallation, makeInstallation } from './installation.js';
+import { describeInstallation } from './installation-files.js';
+import { makeInstallation } from './installation.js';
 
 const options = { sideBySide: false, env: {} };
 const files = {
@@ -41,6 +42,13 @@ describe('carrying out a plan', () => {
     for (const change of plan.changes) {
       expect(readFileSync(change.path)).toEqual(change.after.content());
     }
+  });
+
+  it('makes nothing where nothing is to be done', async () => {
+    const installation = makeInstallation({ 'README.md': 'x' });
+    const applied = await applyConfig(await planConfig(installation, options));
+    expect(applied).toEqual({ created: [], changed: [], folders: [] });
+    expect(existsSync(join(installation.directory, '.agentic-flow'))).toBe(false);
   });
 
   it('goes on where it was killed, and then has nothing to do', async () => {
@@ -147,7 +155,9 @@ describe('reading the files of the migration', () => {
       expect(() => readConfig(directory)).toThrow(expect.objectContaining({ code, path }));
     }
     writeFileSync(path, '');
-    execFileSync('truncate', ['-s', '100M', path]);
-    expect(() => readConfig(directory)).toThrow(/has 104857600 bytes/);
+    truncateSync(path, 100 * 1024 ** 2);
+    expect(() => readConfig(directory)).toThrow(
+      expect.objectContaining({ code: 'too-large', path }),
+    );
   });
 });

@@ -20,8 +20,29 @@ describe('the front matter of v1', () => {
   it('is read exactly as v1 read it', () => {
     const seed = newSeed();
     const piece = fc.constantFrom(
-      ...['---', '---\n', '\n', '\r\n', '\r', 'name', 'description', 'tools', ': ', ':', ' ', '  '],
-      ...['"', "'", '\u2028', '\t', 'a', 'B1_', '#', '[x, y]', '\uFEFF', '__proto__', '- item'],
+      '---',
+      '---\n',
+      '\n',
+      '\r\n',
+      '\r',
+      'name',
+      'description',
+      'tools',
+      ': ',
+      ':',
+      ' ',
+      '  ',
+      '"',
+      "'",
+      '\u2028',
+      '\t',
+      'a',
+      'B1_',
+      '#',
+      '[x, y]',
+      '\uFEFF',
+      '__proto__',
+      '- item',
     );
     const content = fc.array(piece, { maxLength: 24 }).map((parts) => `---\n${parts.join('')}`);
     fc.assert(

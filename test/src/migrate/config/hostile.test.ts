@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { applyConfig, planConfig, readConfig } from '../../../../src/migrate/config/index.js';
-import { configOf, describeInstallation, makeInstallation, newFolders } from './installation.js';
+import { describeInstallation } from './installation-files.js';
+import { configOf, makeInstallation, newFolders } from './installation.js';
 
 const options = { sideBySide: false, env: {} };
 
@@ -32,6 +33,30 @@ describe('hostile files', () => {
     expect(plan.notes.join()).toContain('keys named __proto__ are left out');
   });
 
+  it('as deep as is read are carried, and read again', async () => {
+    const nested = `${'{"a":'.repeat(63)}{}${'}'.repeat(63)}`;
+    const plan = await planConfig(makeInstallation({ '.hive-mind/config.json': nested }), options);
+    await applyConfig(plan);
+    expect(JSON.stringify(readConfig(plan.directory).swarm?.v1.hive)).toBe(nested);
+  });
+
+  it('cannot break what is written with secrets that look like JSON', async () => {
+    const env = `A_SECRET='"format":1,"from'\nB_TOKEN='":[{"name":"'\nC_SECRET='\\"' \nQUIC_PORT=1\n`;
+    const plan = await planConfig(makeInstallation({ '.env': env, '.mcp.json': '{}' }), options);
+    await applyConfig(plan);
+    expect(readConfig(plan.directory).swarm?.v1.environment).toEqual({ QUIC_PORT: '1' });
+  });
+
+  it('cannot steer the terminal', async () => {
+    const files = {
+      '.mcp.json': `{ /* \u001b[2J */ "mcpServers": {"a\\u001b[31m\\u202e": 1} }`,
+    };
+    const plan = await planConfig(makeInstallation(files), options);
+    const said = [...plan.notes, ...plan.quarantined.map(({ reason }) => reason)].join('');
+    expect(said).toContain('its server a\uFFFD[31m\uFFFD is no object');
+    expect(plan.changes.map(({ diff }) => diff).join('')).not.toMatch(/[^\P{Cc}\n\t]/u);
+  });
+
   const deep = 100_000;
   const rows: readonly (readonly [name: string, content: string | Uint8Array, reason: RegExp])[] = [
     ['.mcp.json', '['.repeat(deep), /line 1: more than 64 objects and arrays inside each other/],
@@ -57,10 +82,11 @@ describe('hostile files', () => {
     const { directory, home } = newFolders();
     const names = ['.mcp.json', 'router.config.json', '.env', 'claude-flow.config.json'];
     const paths = names.map((name) => join(directory, name));
-    execFileSync('truncate', ['-s', '100M', paths[0]!]);
-    execFileSync('mkfifo', [paths[1]!]);
+    writeFileSync(paths[0]!, '');
+    truncateSync(paths[0]!, 100 * 1024 ** 2);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', paths[1]!]);
     mkdirSync(paths[2]!);
-    execFileSync('ln', ['-s', '/dev/zero', paths[3]!]);
+    symlinkSync('/dev/zero', paths[3]!);
     const kinds = ['mcp-servers', 'router', 'env', 'claude-flow-config'] as const;
     const configs = names.map((name, at) => ({
       name,

@@ -1,12 +1,13 @@
 /** v1 directories of the tests, made of texts, and what the configuration phase is given of them. */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { afterAll } from 'vitest';
 
 import type { ConfigPlan, FileChange } from '../../../../src/migrate/config/index.js';
-import type { ConfigKind, V1ConfigFile, V1Installation } from '../../../../src/v1/rows.js';
+import type { V1Installation } from '../../../../src/v1/rows.js';
+import { describeInstallation } from './installation-files.js';
 
 const root = mkdtempSync(join(tmpdir(), 'agentic-flow-config-'));
 let made = 0;
@@ -14,23 +15,6 @@ let made = 0;
 afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
-
-/** Where each kind of file is; the first that fits. */
-const KINDS: readonly (readonly [RegExp, ConfigKind])[] = [
-  [/^~\/\.agentic-flow\/mcp-config\.json$/, 'home-mcp-config'],
-  [/router\.config\.json$/, 'router'],
-  [/^\.mcp\.json$/, 'mcp-servers'],
-  [/^\.claude\/settings(?:\.local)?\.json$/, 'settings'],
-  [/^\.claude\/agents\/.*\.md$/, 'agent'],
-  [/^\.claude\/commands\/.*\.md$/, 'command'],
-  [/^\.claude\/skills\/.*SKILL\.md$/, 'skill'],
-  [/^\.claude\/helpers\//, 'helper'],
-  [/^\.hive-mind\/config\.json$/, 'hive-settings'],
-  [/^\.hive-mind\/config\//, 'hive-roles'],
-  [/^claude-flow\.config\.json$/, 'claude-flow-config'],
-  [/reasoningbank\.yaml$/, 'reasoningbank-settings'],
-  [/^\.env$/, 'env'],
-];
 
 /** A new empty folder with a `home` beside it. */
 export function newFolders(): { directory: string; home: string } {
@@ -53,24 +37,6 @@ export function makeInstallation(
     writeFileSync(path, content);
   }
   return describeInstallation(directory, home);
-}
-
-/** What discovery gives for the configuration files that are there. */
-export function describeInstallation(directory: string, home: string): V1Installation {
-  const configs = [...below(directory, ''), ...below(home, '~/')];
-  return { directory, home, stores: [], configs, versions: [], problems: [] };
-}
-
-function below(folder: string, prefix: string): V1ConfigFile[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
-  return names.flatMap((name) => {
-    const path = join(folder, name);
-    const shown = prefix + relative(folder, path);
-    const kind = KINDS.find(([pattern]) => pattern.test(shown))?.[1];
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (kind === undefined || found === undefined || found.isDirectory()) return [];
-    return [{ path, name: shown, kind, bytes: found.size }];
-  });
 }
 
 export function changeOf(plan: ConfigPlan, name: string): FileChange {

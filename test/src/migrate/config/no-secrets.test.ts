@@ -43,9 +43,10 @@ function filesWith(secret: (place: string) => string): Record<string, string> {
     '.claude/settings.local.json': json({
       permissions: { allow: ['mcp__x', `Bash(TOKEN=${secret('permission')} npx x)`] },
     }),
-    '.claude/agents/a.md': `---\nname: a\ndescription: uses api_key=${secret('agent')} to work\n---\nx`,
+    '.claude/agents/a.md': `---\nname: a\ndescription: uses api_key=${secret('agent')} to work\ntype: api_key=${secret('type')}\n---\nx`,
     '.claude/commands/c.md': `---\ndescription: --password ${secret('command')} x\n---\nx`,
     'router.config.json': json({
+      defaultProvider: `https://u:${secret('provider')}@x.test`,
       providers: {
         anthropic: { apiKey: secret('router'), baseUrl: `https://u:${secret('base')}@x.test` },
         openai: { apiKey: `\${OPENAI_API_KEY:-${secret('default')}}` },

@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { applyConfig, planConfig, readConfig } from '../../../../src/migrate/config/index.js';
@@ -183,6 +185,21 @@ describe('agents', () => {
       ".claude/agents/custom/reviewer.md: has the name of v1's own agent reviewer and takes its place",
       '.claude/agents/core/coder.md: v1 did not run it by name: v1 ran .claude/agents/z/coder.md under this name',
     ]);
+  });
+});
+
+describe('a plan', () => {
+  it('writes nothing', async () => {
+    const installation = makeInstallation({ '.mcp.json': MCP, '.claude/agents/a.md': 'x' });
+    const { directory } = installation;
+    const state = (): string[] =>
+      ['', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })].map((name) => {
+        const { mtimeMs, size, mode } = statSync(join(directory, name));
+        return `${name} ${mtimeMs} ${size} ${mode}`;
+      });
+    const before = state();
+    expect((await planConfig(installation, options)).changes.length).toBeGreaterThan(1);
+    expect(state()).toEqual(before);
   });
 });
 
