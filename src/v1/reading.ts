@@ -23,7 +23,7 @@ const NOTHING: OpenCopy = {
 /**
  * Copies the store with its log, a pair that existed at one moment also while v1 writes, into a new
  * folder in `folder`, and opens the copy. A store without readable rows gives a reading without tables.
- * Throws V1Error `busy`, `no-permission`, `disk-full`, `too-large`.
+ * Throws V1Error `busy`, `no-permission`, `disk-full`, `too-large`, `unsupported`.
  */
 export async function openReading(store: V1Store, folder: string): Promise<V1Reading> {
   if (isJsonFormat(store.format)) {
