@@ -56,10 +56,15 @@ export function* poisonedLinks(
   }
 }
 
-/** Judges links one by one, best in the order of their ends: a bounded number of embeddings is held. */
-export function linkJudge(database: Database): (link: Link) => boolean {
+/**
+ * Judges links one by one, best in the order of their ends: a bounded number of embeddings is held. `runs`
+ * may be left empty where those of the database cannot be read.
+ */
+export function linkJudge(
+  database: Database,
+  runs: readonly Window[] = consolidations(database),
+): (link: Link) => boolean {
   const embeddings = new Embeddings(database);
-  const runs = consolidations(database);
   return (link) => isPoisoned(link, embeddings, runs);
 }
 

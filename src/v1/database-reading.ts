@@ -1,5 +1,5 @@
 /** Reads a copied database: all rows of each table once, around damage, and what is proven to be lost. */
-import type { Database, SqlValue } from '../memory/database.js';
+import { Database, type SqlValue } from '../memory/database.js';
 import { quoteName, textOf } from '../memory/exact-row.js';
 import { linkJudge, type Link } from '../memory/poisoned-links.js';
 import {
@@ -24,6 +24,7 @@ export class DatabaseReading implements V1Reading {
   readonly #lost = new Map<string, readonly LostRows[]>();
   readonly #dispose: () => void;
   #orphans: OrphanRows | undefined;
+  #judging: Database | undefined;
   #isPoisoned: ((key: string) => boolean) | undefined;
 
   constructor(store: V1Store, copy: OpenCopy, dispose: () => void) {
@@ -99,10 +100,13 @@ export class DatabaseReading implements V1Reading {
       columns.every((column) => this.columns(table).includes(column)),
     );
     if (database === undefined || !isSchemaA) return () => false;
-    const judge = linkJudge(database);
+    // What one statement stumbles over changes what another one of its connection finds.
+    const own = this.#isDamaged ? Database.open(database.path, { salvage: true }) : database;
+    this.#judging = own;
+    const judge = judgeOf(own);
     return (key) => {
       try {
-        const link = linkOf(database, key);
+        const link = linkOf(own, key);
         return link !== undefined && judge(link);
       } catch (error) {
         if (!isUnreadable(error)) throw error;
@@ -113,8 +117,18 @@ export class DatabaseReading implements V1Reading {
 
   close(): void {
     this.#orphans?.close();
+    this.#judging?.close();
     this.#database?.close();
     this.#dispose();
+  }
+}
+
+function judgeOf(database: Database): (link: Link) => boolean {
+  try {
+    return linkJudge(database);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return linkJudge(database, []);
   }
 }
 

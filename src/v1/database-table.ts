@@ -82,8 +82,12 @@ export function* salvagedRows(database: Database, table: V1Table): IterableItera
     yield* bothEnds(database, table, `SELECT ${columns} FROM ${name} NOT INDEXED`);
     return;
   }
-  for (const [rowid, ...values] of salvageRows(database, name, [columns], table.rowid)) {
-    yield placedRow(table, rowid, exactRow(table.columns, values));
+  try {
+    for (const [rowid, ...values] of salvageRows(database, name, [columns], table.rowid)) {
+      yield placedRow(table, rowid, exactRow(table.columns, values));
+    }
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
   }
 }
 
@@ -132,9 +136,13 @@ export function isScannable(database: Database, table: V1Table): boolean {
   return countRows(database, table) !== undefined;
 }
 
-/** Whether SQLite could not read what is there, as opposed to a mistake of ours. */
+/**
+ * Whether SQLite could not read what is there. Of a damaged file the schema may be as wrong as the rows, so
+ * a statement that SQLite does not take counts as well.
+ */
 export function isUnreadable(error: unknown): boolean {
-  return error instanceof MemoryError && ['damaged', 'io', 'not-a-database'].includes(error.code);
+  if (error instanceof MemoryError) return ['damaged', 'io', 'not-a-database'].includes(error.code);
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }
 
 export function placedRow(table: V1Table, rowid: SqlValue | undefined, row: Row): PlacedRow {

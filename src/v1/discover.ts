@@ -69,7 +69,12 @@ function isTelling({ path, kind, bytes }: V1ConfigFile, root: string): boolean {
   if (!isInside(path, root)) return false;
   if (TELLING_KINDS.has(kind)) return true;
   if (bytes > CONFIG_BYTES_MAX) return false;
-  return /claude-flow|agentic-flow|agentdb|ruv-swarm/i.test(readFileSync(path, 'utf8'));
+  try {
+    return /claude-flow|agentic-flow|agentdb|ruv-swarm/i.test(readFileSync(path, 'utf8'));
+  } catch {
+    // What may not be read shows nothing.
+    return false;
+  }
 }
 
 /** One search; collects what it stumbles over. */

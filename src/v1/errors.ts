@@ -12,6 +12,8 @@ export type V1ErrorCode =
   /** A program keeps writing to the file. */
   | 'busy'
   | 'disk-full'
+  /** Texts in UTF-16, which no release of v1 wrote. */
+  | 'unsupported'
   /** Beyond a bound of this release. */
   | 'too-large'
   /** The destination holds a store already. */

@@ -4,6 +4,8 @@
 export const COPY_ATTEMPTS_MAX = 40;
 /** Pause before looking whether the file changed; file times are this coarse at worst. */
 export const COPY_SETTLE_MS = 25;
+/** Copies whose log looks damaged, after which it counts as damaged. */
+export const LOG_ATTEMPTS_MAX = 3;
 /** Files and folders that the search for v1 stores looks at. */
 export const ENTRIES_VISITED_MAX = 100_000;
 /** Depth of folders below the directory in which files of v1 are looked for. */

@@ -5,6 +5,7 @@ import { Database } from '../memory/database.js';
 import { MemoryError } from '../memory/errors.js';
 import { v1TablesOf } from '../memory/v1-file.js';
 import { describeTable, isReadable, isUnreadable, type V1Table } from './database-table.js';
+import { V1Error } from './errors.js';
 import { FINDINGS_MAX, THOROUGH_CHECK_BYTES_MAX } from './limits.js';
 import { type SchemaLetter, schemaOf } from './schemas.js';
 
@@ -22,7 +23,7 @@ export interface OpenCopy {
   readonly findings: readonly string[];
 }
 
-/** Never throws for what is wrong with the file itself. `bytes` is its size. */
+/** Throws V1Error `unsupported`; for nothing else that is wrong with the file. `bytes` is its size. */
 export function openCopy(path: string, bytes: number): OpenCopy {
   const sound = open(path, bytes, false);
   if (sound.state === 'ok' || !hasMagic(path)) return sound;
@@ -37,6 +38,7 @@ function open(path: string, bytes: number, salvage: boolean): OpenCopy {
   try {
     database = Database.open(path, { salvage });
     if (salvage) emptyLog(database);
+    requireUtf8(database);
     const names = tableNames(database);
     const schema = schemaOf(database, names);
     const described = names.map((name) => describeTable(database as Database, name));
@@ -53,7 +55,7 @@ function open(path: string, bytes: number, salvage: boolean): OpenCopy {
     };
   } catch (error) {
     database?.close();
-    if (!(error instanceof MemoryError) && !isSqlError(error)) throw error;
+    if (!(error instanceof MemoryError) && !isUnreadable(error)) throw error;
     const finding = causeOf(error);
     const state = /not a database/.test(finding) ? 'not-a-database' : 'damaged';
     return { state, database: undefined, schema: 'unknown', tables: [], findings: [finding] };
@@ -65,8 +67,15 @@ function emptyLog(database: Database): void {
   try {
     database.checkpoint('TRUNCATE');
   } catch (error) {
-    if (!isUnreadable(error) && !isSqlError(error)) throw error;
+    if (!isUnreadable(error)) throw error;
   }
+}
+
+function requireUtf8(database: Database): void {
+  const [encoding] = database.get('PRAGMA encoding') ?? [];
+  if (encoding === undefined || encoding === 'UTF-8') return;
+  const sentence = `its texts are in ${String(encoding)}, which no release of v1 wrote; export it with sqlite3 .dump and import that into a new file`;
+  throw new V1Error('unsupported', sentence, database.path);
 }
 
 /** Tables with rows of their own, also those of a known kind of virtual table. */
@@ -78,11 +87,6 @@ function tableNames(database: Database): string[] {
     )
     .map(([name]) => String(name));
   return [...v1TablesOf(database), ...virtual.sort()];
-}
-
-/** A broken schema makes SQLite refuse statements; the binding gives such an error no code of damage. */
-function isSqlError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }
 
 function causeOf(error: unknown): string {
@@ -106,7 +110,7 @@ function findingsIn(database: Database, isThorough: boolean): string[] {
   try {
     return checkDatabase(database, isThorough);
   } catch (error) {
-    if (!isUnreadable(error) && !isSqlError(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     return [causeOf(error)];
   }
 }

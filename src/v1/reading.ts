@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { copyDatabase } from './copy-file.js';
 import { DatabaseReading } from './database-reading.js';
 import { V1Error } from './errors.js';
+import { LOG_ATTEMPTS_MAX } from './limits.js';
 import { isJsonFormat, JsonReading, readJsonFile } from './json-reading.js';
 import { repairLog } from './log-repair.js';
 import { type OpenCopy, openCopy } from './open-copy.js';
@@ -22,7 +23,7 @@ const NOTHING: OpenCopy = {
 /**
  * Copies the store with its log, a pair that existed at one moment also while v1 writes, into a new
  * folder in `folder`, and opens the copy. A store without readable rows gives a reading without tables.
- * Throws V1Error `busy`, `no-permission`, `disk-full`, `too-large`.
+ * Throws V1Error `busy`, `no-permission`, `disk-full`, `too-large`, `unsupported`.
  */
 export async function openReading(store: V1Store, folder: string): Promise<V1Reading> {
   if (isJsonFormat(store.format)) {
@@ -40,14 +41,25 @@ async function openStoreCopy(
   const dispose = (): void => rmSync(own, { recursive: true, force: true });
   try {
     const to = join(own, 'copy.db');
-    await copyDatabase(path, to);
-    const leftOut = repairLog(`${to}-wal`);
+    const leftOut = await copyWithSoundLog(path, to);
     const bytes = sizeOf(to) + sizeOf(`${to}-wal`);
     const copy = bytes === 0 ? NOTHING : openCopy(to, bytes);
     return { copy: leftOut === 0 ? copy : withDamagedLog(copy, leftOut), dispose };
   } catch (error) {
     dispose();
     throw error;
+  }
+}
+
+/**
+ * SQLite writes pages of a long transaction twice; a copy taken in between looks damaged, the next one
+ * does not. Returns how many frames of the log had to be left out.
+ */
+async function copyWithSoundLog(path: string, to: string): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    await copyDatabase(path, to);
+    const leftOut = repairLog(`${to}-wal`);
+    if (leftOut === 0 || attempt >= LOG_ATTEMPTS_MAX) return leftOut;
   }
 }
 

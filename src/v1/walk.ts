@@ -22,8 +22,9 @@ const DATABASE_EXTENSIONS: ReadonlySet<string> = new Set([
 ]);
 /** `.agentic-flow` is ours: the v2 store lies there. */
 const SKIPPED_FOLDERS: ReadonlySet<string> = new Set(['node_modules', '.git', '.agentic-flow']);
-/** In the folder of a backup that this release made. */
+/** In the folder of a backup of ours, and how it begins; see `src/migrate/backup/manifest.ts`. */
 const BACKUP_FILE = 'backup.json';
+const BACKUP_START = '{"kind":"agentic-flow v1 backup"';
 const MAGIC = 'SQLite format 3\0';
 
 export interface Walk {
@@ -48,7 +49,7 @@ export function walkForDatabases(root: string): Walk {
       const isLink = entry.isSymbolicLink() && isDatabase && extname(entry.name) !== '';
       if (isLink && existsSync(path)) databases.push(path);
       if (!entry.isDirectory() || SKIPPED_FOLDERS.has(entry.name)) continue;
-      if (depth < WALK_DEPTH_MAX && !existsSync(join(path, BACKUP_FILE))) visit(path, depth + 1);
+      if (depth < WALK_DEPTH_MAX && !isBackup(path)) visit(path, depth + 1);
     }
   };
   visit(root, 0);
@@ -70,20 +71,27 @@ function entriesOf(folder: string, depth: number, problems: string[]) {
   }
 }
 
+function isBackup(folder: string): boolean {
+  return startOf(join(folder, BACKUP_FILE), BACKUP_START.length) === BACKUP_START;
+}
+
 /** By its first bytes, or by its name when it is empty or its content may be spoilt. */
 function looksLikeDatabase(path: string): boolean {
-  if (extname(path) !== '') return true;
+  return extname(path) !== '' || startOf(path, MAGIC.length) === MAGIC;
+}
+
+/** Undefined where the file cannot be read. */
+function startOf(path: string, bytes: number): string | undefined {
   try {
     const descriptor = openSync(path, 'r');
     try {
-      const found = Buffer.alloc(MAGIC.length);
-      readSync(descriptor, found, 0, found.length, 0);
-      return found.toString('latin1') === MAGIC;
+      const found = Buffer.alloc(bytes);
+      return found.toString('latin1', 0, readSync(descriptor, found, 0, bytes, 0));
     } finally {
       closeSync(descriptor);
     }
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -254,6 +254,16 @@ describe('a damaged database of v1', () => {
     }
   });
 
+  it('is not read wrongly: texts in UTF-16 are refused', async () => {
+    const directory = folder('installation');
+    const sql = `PRAGMA encoding = 'UTF-16le'; CREATE TABLE patterns (id); INSERT INTO patterns VALUES ('a')`;
+    const path = makeDatabase(join(directory, '.swarm', 'memory.db'), sql);
+    const store = await onlyStore(directory);
+    expect(store).toMatchObject({ state: 'unreadable', rows: {} });
+    expect(store.findings[0]).toContain('UTF-16le');
+    await expect(reading(path)).rejects.toMatchObject({ code: 'unsupported' });
+  });
+
   it('is read although one statement of its schema makes no sense', async () => {
     const { path } = installation();
     const database = new DatabaseSync(path, { defensive: false });

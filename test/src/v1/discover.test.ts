@@ -38,7 +38,8 @@ describe('a v1 installation', () => {
     makeDatabase(at('node_modules', 'x', 'a.db'), A);
     makeDatabase(at('.agentic-flow', 'a.db'), A);
     makeDatabase(at('old.v1-backup', 'a.db'), A);
-    write(at('old.v1-backup', 'backup.json'));
+    write(at('old.v1-backup', 'backup.json'), '{"kind":"agentic-flow v1 backup","format":1}');
+    write(at('data', 'backup.json'));
     write(at('memory', 'memory-store.json'));
     write(at('memory', 'claude-flow@alpha-data.json'));
     write(at('memory', 'notes.json'));
