@@ -83,7 +83,9 @@ export async function causalEdges(store: MemoryStore, signal: AbortSignal): Prom
   for await (const record of scanned(store, CAUSAL_EDGES, { signal })) {
     edges.set(record.id, causalEdgeOf(record));
   }
-  return [...edges.values()].sort((a, b) => b.uplift - a.uplift);
+  return [...edges.values()].sort(
+    (a, b) => b.uplift - a.uplift || Number(a.id) - Number(b.id) || 0,
+  );
 }
 
 /** Mean uplift of the edges at an episode, or about its task; undefined where there are none. */

@@ -29,8 +29,21 @@ export function onStore(
   work: (args: Arguments, store: MemoryStore, context: CallContext) => Promise<Answer | string>,
 ): Tool {
   return async (args, context) => {
-    const answer = await context.project.use((store) => work(args, store, context));
+    const answer = await context.project.use((store) => {
+      // It may have been cancelled while another program had the store.
+      context.signal.throwIfAborted();
+      return work(args, store, context);
+    });
     return typeof answer === 'string' ? { text: answer } : answer;
+  };
+}
+
+/** The same for one that needs the model of the texts. */
+export function onStoreWithModel(work: Parameters<typeof onStore>[0]): Tool {
+  const tool = onStore(work);
+  return async (args, context) => {
+    await context.project.warm();
+    return tool(args, context);
   };
 }
 

@@ -34,7 +34,7 @@ export const HELD_WHILE_WANTED_MS = 1000;
 /** Between two tries to open a store that another program has, */
 export const LOCK_POLL_MS = 25;
 /** and how long the tries go on. */
-export const LOCK_WAIT_MS = 10_000;
+export const LOCK_WAIT_MS = 30_000;
 /** Longest that an ending server waits for the calls under way. */
 export const SHUTDOWN_MS = 10_000;
 

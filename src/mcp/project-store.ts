@@ -50,6 +50,7 @@ export class ProjectStore {
   #idle: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   #isEnded = false;
+  #warmed: Promise<unknown> | undefined;
   /** To be closed as soon as nobody uses it. */
   #isDue = false;
   readonly #turns = new Map<string, Promise<unknown>>();
@@ -89,6 +90,15 @@ export class ProjectStore {
     } finally {
       if (this.#turns.get(name) === settled) this.#turns.delete(name);
     }
+  }
+
+  /** Loads the model, before a store is opened that others wait for: it may take seconds. */
+  async warm(): Promise<void> {
+    this.#warmed ??= this.embed(['a']).catch((error: unknown) => {
+      this.#warmed = undefined;
+      throw error;
+    });
+    await this.#warmed;
   }
 
   /** A vector of the model of the store. */

@@ -13,18 +13,22 @@ export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
   const output = takeStandardOutput();
   const tools = new ToolServer(options);
   await new Promise<void>((resolve) => {
-    const transport = new StdioServerTransport(process.stdin, output, {
+    const transport = new EndingTransport(process.stdin, output, {
       maxBufferSize: MESSAGE_BYTES_MAX,
     });
     const handle = serveStdio(() => tools.connection(), {
       transport,
       onerror: (error) => process.stderr.write(`${error.message}\n`),
     });
+    let isEnding = false;
     const end = (): void => {
+      if (isEnding) return;
+      isEnding = true;
       process.removeListener('SIGINT', end);
       process.removeListener('SIGTERM', end);
       void handle.close().then(resolve, resolve);
     };
+    transport.ended = end;
     process.stdin.once('end', end);
     process.stdin.once('close', end);
     output.once('error', end);
@@ -34,6 +38,16 @@ export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
   await tools.close();
   // A pipe that nobody closes would keep the process.
   process.stdin.destroy();
+}
+
+/** Says when it is closed, also by itself: after a message that is too long it reads no more. */
+class EndingTransport extends StdioServerTransport {
+  ended: () => void = () => undefined;
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.ended();
+  }
 }
 
 /** A stream that is the only one to reach standard output. */

@@ -67,6 +67,8 @@ function isReadable(store: V1Store): boolean {
   return store.state === 'damaged' && rowCount(store) > 0;
 }
 
-function isBroken(store: V1Store): boolean {
-  return store.state !== 'ok' && store.state !== 'empty';
+/** A JSON file of 0 bytes is what v1 leaves of a session that it never wrote: it holds no row. */
+function isBroken({ state, format }: V1Store): boolean {
+  if (state === 'empty-file' && format.endsWith('-json')) return false;
+  return state !== 'ok' && state !== 'empty';
 }

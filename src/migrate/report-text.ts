@@ -6,6 +6,7 @@ import type { MigrationReport } from './report.js';
 const EXAMPLES_MAX = 5;
 /** Problems, notes and changed files that are listed. */
 const LINES_MAX = 40;
+const DIFF_LINES_MAX = 400;
 
 export function formatMigrationReport(report: MigrationReport): string {
   const lines = [`agentic-flow migrate v2: ${report.directory}`];
@@ -21,11 +22,10 @@ export function formatMigrationReport(report: MigrationReport): string {
   return lines.join('\n');
 }
 
-function section(title: string, items: readonly string[]): string[] {
+function section(title: string, items: readonly string[], linesMax = LINES_MAX): string[] {
   if (items.length === 0) return [];
-  const lines = ['', `${title}:`, ...items.slice(0, LINES_MAX).map((item) => `  ${item}`)];
-  if (items.length > LINES_MAX)
-    lines.push(`  and ${items.length - LINES_MAX} more (--json has all)`);
+  const lines = ['', `${title}:`, ...items.slice(0, linesMax).map((item) => `  ${item}`)];
+  if (items.length > linesMax) lines.push(`  and ${items.length - linesMax} more (--json has all)`);
   return lines;
 }
 
@@ -109,7 +109,7 @@ function configLines({ config }: MigrationReport): string[] {
   );
   const bad = config.quarantined.map(({ name, reason }) => `${name}: ${reason}`);
   return [
-    ...section('Configuration', diffs),
+    ...section('Configuration', diffs, DIFF_LINES_MAX),
     ...section('Configuration that could not be read', bad),
     ...section('No counterpart in v2 yet', config.notes),
   ];
@@ -120,7 +120,7 @@ function validationLines({ searches, replay }: MigrationReport): string[] {
   const { queries, recall, foundThemselves, scanMs, searchMs } = searches;
   return [
     '',
-    `  ${queries} searches: recall ${(recall * 100).toFixed(1)} % of an exact scan, ${foundThemselves} found the text itself`,
+    `  ${queries} searches: recall ${(recall * 100).toFixed(1)} % of an exact scan, ${foundThemselves} found the memory itself`,
     `  a search: ${scanMs.toFixed(1)} ms by reading all vectors as v1 does, ${searchMs.toFixed(1)} ms now (medians)`,
     `  ${replay.calls} calls of v1's API gave what v1's rows say`,
   ];

@@ -12,6 +12,7 @@ import {
 } from './database-table.js';
 import { lostRows } from './lost-rows.js';
 import type { OpenCopy } from './open-copy.js';
+import { OrphanRows } from './orphan-rows.js';
 import type { LostRows, V1Reading, V1Row, V1Store } from './rows.js';
 
 export class DatabaseReading implements V1Reading {
@@ -22,6 +23,7 @@ export class DatabaseReading implements V1Reading {
   readonly #tables: ReadonlyMap<string, V1Table>;
   readonly #lost = new Map<string, readonly LostRows[]>();
   readonly #dispose: () => void;
+  #orphans: OrphanRows | undefined;
   #isPoisoned: ((key: string) => boolean) | undefined;
 
   constructor(store: V1Store, copy: OpenCopy, dispose: () => void) {
@@ -49,7 +51,7 @@ export class DatabaseReading implements V1Reading {
   *#salvage(database: Database, table: V1Table): IterableIterator<PlacedRow> {
     const places = new Set<SqlValue>();
     const keys = new Set<string>();
-    for (const row of salvagedRows(database, table)) {
+    for (const row of this.#reachable(database, table)) {
       if (row.rowid === undefined ? keys.has(row.key) : places.has(row.rowid)) continue;
       const key = keys.has(row.key) ? `rowid:${String(row.rowid)}` : row.key;
       keys.add(key);
@@ -58,6 +60,13 @@ export class DatabaseReading implements V1Reading {
     }
     const found = table.rowid === undefined ? keys.size : places;
     this.#lost.set(table.name, lostRows(database, table, found));
+  }
+
+  /** By its tree, then from pages to which no tree leads. */
+  *#reachable(database: Database, table: V1Table): IterableIterator<PlacedRow> {
+    yield* salvagedRows(database, table);
+    this.#orphans ??= new OrphanRows(database, [...this.#tables.values()]);
+    yield* this.#orphans.of(table);
   }
 
   /** Rows by table of a sound database, without reading them. */
@@ -103,6 +112,7 @@ export class DatabaseReading implements V1Reading {
   }
 
   close(): void {
+    this.#orphans?.close();
     this.#database?.close();
     this.#dispose();
   }

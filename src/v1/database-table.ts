@@ -69,7 +69,9 @@ export interface PlacedRow extends V1Row {
 export function* soundRows(database: Database, table: V1Table): IterableIterator<PlacedRow> {
   const place = table.rowid ?? 'NULL';
   const sql = `SELECT ${place}, ${exactColumns(table.columns)} FROM ${quoteName(table.name)} NOT INDEXED`;
-  for (const [rowid, ...values] of database.iterate(sql)) yield placedRow(table, rowid, values);
+  for (const [rowid, ...values] of database.iterate(sql)) {
+    yield placedRow(table, rowid, exactRow(table.columns, values));
+  }
 }
 
 /** The rows that can be reached in a damaged table; some perhaps twice. */
@@ -81,7 +83,7 @@ export function* salvagedRows(database: Database, table: V1Table): IterableItera
     return;
   }
   for (const [rowid, ...values] of salvageRows(database, name, [columns], table.rowid)) {
-    yield placedRow(table, rowid, values);
+    yield placedRow(table, rowid, exactRow(table.columns, values));
   }
 }
 
@@ -96,7 +98,8 @@ function* bothEnds(
     const by = order.map((column) => `${column} ${direction}`).join(', ');
     const rows = upToDamage(database, `${select} ORDER BY ${by}`);
     let next = rows.next();
-    for (; next.done !== true; next = rows.next()) yield placedRow(table, undefined, next.value);
+    for (; next.done !== true; next = rows.next())
+      yield placedRow(table, undefined, exactRow(table.columns, next.value));
     if (next.value === 'end') return;
   }
 }
@@ -114,17 +117,27 @@ function* upToDamage(
   }
 }
 
+/** Rows by the pages of the table itself; undefined where damage stops the count. */
+export function countRows(database: Database, { name }: V1Table): number | undefined {
+  try {
+    return database.number(`SELECT count(*) FROM ${quoteName(name)} NOT INDEXED`);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Whether its tree leads to all of its pages. */
+export function isScannable(database: Database, table: V1Table): boolean {
+  return countRows(database, table) !== undefined;
+}
+
 /** Whether SQLite could not read what is there, as opposed to a mistake of ours. */
 export function isUnreadable(error: unknown): boolean {
   return error instanceof MemoryError && ['damaged', 'io', 'not-a-database'].includes(error.code);
 }
 
-function placedRow(
-  table: V1Table,
-  rowid: SqlValue | undefined,
-  values: readonly SqlValue[],
-): PlacedRow {
-  const row = exactRow(table.columns, values);
+export function placedRow(table: V1Table, rowid: SqlValue | undefined, row: Row): PlacedRow {
   return { table: table.name, key: keyOf(table, row, rowid), row, rowid };
 }
 

@@ -5,11 +5,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ENV_FILE_BYTES_MAX, FOLDERS_UP_MAX } from './limits.js';
 
 /** Variables that name a database. */
-export const DATABASE_VARIABLES = [
-  'CLAUDE_FLOW_DB_PATH',
-  'AGENTDB_PATH',
-  'FEDERATION_DB_PATH',
-] as const;
+const DATABASE_VARIABLES = ['CLAUDE_FLOW_DB_PATH', 'AGENTDB_PATH', 'FEDERATION_DB_PATH'] as const;
 const ROUTER_VARIABLE = 'AGENTIC_FLOW_ROUTER_CONFIG';
 
 export interface NamedPath {
@@ -54,7 +50,7 @@ function findUpwards(directory: string, name: string): string | undefined {
 }
 
 /** Whether there is a file that may be looked at. */
-export function isFile(path: string): boolean {
+function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   } catch {

@@ -17,6 +17,8 @@ export type VectorOrigin =
 
 /** What is left beside two waves, of the whole; rounding to float32 leaves 1e-6, a model 0.3 or more. */
 const REST_MAX = 1e-3;
+/** Of x and y in square: 1 minus the square of the cosine between them. */
+const ONE_WAVE = 1e-9;
 /** Frequencies of agentdb: 31 * 1.5 and 31 * 0.5 radians a component. */
 const AGENTDB_WAVES = [31 * 1.5, 31 * 0.5] as const;
 /** How near the two coefficients have to come; a hash of a text comes so near once in 10^6 texts. */
@@ -27,8 +29,8 @@ export function originOf(vector: ArrayLike<number>): VectorOrigin {
   if (sums === undefined) return 'no-vector';
   const { xx, xy, yy, xz, yz, zz } = sums;
   const determinant = xx * yy - xy * xy;
-  // One wave, or a straight line: also only made, but of one frequency.
-  if (determinant <= 1e-12 * xx * yy) return 'other';
+  // The two frequencies are so near, or one wave is so flat, that there is only one: y = c x.
+  if (determinant <= ONE_WAVE * xx * yy) return xx > 0 ? 'hash' : 'other';
   const p = (yz * xx - xz * xy) / determinant;
   const q = (yz * xy - xz * yy) / determinant;
   const rest = zz + p * p * yy + q * q * xx - 2 * p * yz + 2 * q * xz - 2 * p * q * xy;

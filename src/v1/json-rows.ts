@@ -13,10 +13,10 @@ export type JsonItem =
   | { readonly table: string; readonly cut: true };
 
 /** The text of an element or of a whole file as it stands in the file. */
-export const JSON_COLUMN = 'json';
-export const ENTRIES_TABLE = 'entries';
-export const SESSIONS_TABLE = 'sessions';
-export const METRICS_TABLE = 'metrics';
+const JSON_COLUMN = 'json';
+const ENTRIES_TABLE = 'entries';
+const SESSIONS_TABLE = 'sessions';
+const METRICS_TABLE = 'metrics';
 /** Members of a `*-data.json` that are no list. */
 const STATE_TABLE = 'state';
 const COMPRESSED = '__compressed__';

@@ -1,7 +1,7 @@
 /** What the rest of a damaged database proves to have been in a table and cannot be read. */
 import type { Database, SqlValue } from '../memory/database.js';
 import { quoteName } from '../memory/exact-row.js';
-import { isUnreadable, type V1Table } from './database-table.js';
+import { countRows, isUnreadable, type V1Table } from './database-table.js';
 import { LOST_NAMED_MAX } from './limits.js';
 import type { LostRows } from './rows.js';
 
@@ -38,16 +38,6 @@ function verdict(
   if (counted !== undefined) return [];
   const reason = `rows ${where}, if there were any; nothing that can be read tells how many`;
   return [{ table: name, count: 0, reason }];
-}
-
-/** Undefined where damage stops the count. */
-function countRows(database: Database, { name }: V1Table): number | undefined {
-  try {
-    return database.number(`SELECT count(*) FROM ${quoteName(name)} NOT INDEXED`);
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return undefined;
-  }
 }
 
 /** Rows that indexes name and that were not read; the primary keys of the first ones. */

@@ -36,6 +36,7 @@ function open(path: string, bytes: number, salvage: boolean): OpenCopy {
   let database: Database | undefined;
   try {
     database = Database.open(path, { salvage });
+    if (salvage) emptyLog(database);
     const names = tableNames(database);
     const schema = schemaOf(database, names);
     const described = names.map((name) => describeTable(database as Database, name));
@@ -56,6 +57,15 @@ function open(path: string, bytes: number, salvage: boolean): OpenCopy {
     const finding = causeOf(error);
     const state = /not a database/.test(finding) ? 'not-a-database' : 'damaged';
     return { state, database: undefined, schema: 'unknown', tables: [], findings: [finding] };
+  }
+}
+
+/** What is read page by page must not miss what is in the log. */
+function emptyLog(database: Database): void {
+  try {
+    database.checkpoint('TRUNCATE');
+  } catch (error) {
+    if (!isUnreadable(error) && !isSqlError(error)) throw error;
   }
 }
 

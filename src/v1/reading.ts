@@ -6,6 +6,7 @@ import { copyDatabase } from './copy-file.js';
 import { DatabaseReading } from './database-reading.js';
 import { V1Error } from './errors.js';
 import { isJsonFormat, JsonReading, readJsonFile } from './json-reading.js';
+import { repairLog } from './log-repair.js';
 import { type OpenCopy, openCopy } from './open-copy.js';
 import { familyOf } from './schemas.js';
 import type { StoreFormat, V1Reading, V1Store } from './rows.js';
@@ -40,15 +41,23 @@ async function openStoreCopy(
   try {
     const to = join(own, 'copy.db');
     await copyDatabase(path, to);
+    const leftOut = repairLog(`${to}-wal`);
     const bytes = sizeOf(to) + sizeOf(`${to}-wal`);
-    return { copy: bytes === 0 ? NOTHING : openCopy(to, bytes), dispose };
+    const copy = bytes === 0 ? NOTHING : openCopy(to, bytes);
+    return { copy: leftOut === 0 ? copy : withDamagedLog(copy, leftOut), dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-export function sizeOf(path: string): number {
+/** Pages are as old as the last frame before the damage; what was on them since is lost. */
+function withDamagedLog(copy: OpenCopy, pages: number): OpenCopy {
+  const finding = `${pages} pages in the write-ahead log are damaged; what they changed is lost`;
+  return { ...copy, state: 'damaged', findings: [finding, ...copy.findings] };
+}
+
+function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 

@@ -98,17 +98,39 @@ function startOf(lines: readonly string[], part: readonly string[], from: number
   return single(found, part[0]!, 'begins');
 }
 
-/** Behind the line where most of the last lines stand; a closing bracket must close as much as it opens. */
+/** Behind the line where most of the last lines stand, or behind the block that the part ends with. */
 function endOf(lines: readonly string[], part: readonly string[], start: number): number {
   const last = part.at(-1)!;
   if (!isClosing(last)) {
     const found = longest(lines, start, (at) => sameLines(lines, part, at, -1));
     return single(found, last, 'ends') + 1;
   }
-  const wanted = balanceOf(part);
+  const opening = openingOf(part);
+  if (opening === 0) return closingOf(lines, part, start);
+  const line = part[opening]!.trim();
+  const places = [...lines.keys()].filter((at) => at >= start && lines[at]!.trim() === line);
+  // A block that is new comes behind what the part has before it.
+  if (places.length === 0) return endOf(lines, trimBlank(part.slice(0, opening)), start);
+  return closingOf(lines, part.slice(opening), single(places, line, 'ends'));
+}
+
+/** The line of the part that opens what its last line closes; 0 if none does. */
+function openingOf(part: readonly string[]): number {
+  let balance = 0;
+  for (let at = part.length - 1; at > 0; at -= 1) {
+    balance += balanceOf(part[at]!);
+    if (balance === 0 && at < part.length - 1) return at;
+  }
+  return 0;
+}
+
+/** Behind the block that begins at `start`: its last line is the block's, and closes as much as it does. */
+function closingOf(lines: readonly string[], block: readonly string[], start: number): number {
+  const last = block.at(-1)!;
+  const wanted = block.reduce((sum, line) => sum + balanceOf(line), 0);
   let balance = 0;
   for (let at = start; at < lines.length; at += 1) {
-    balance += balanceOf([lines[at]!]);
+    balance += balanceOf(lines[at]!);
     // Code is indented: the line that closes a block stands where it was opened.
     if (lines[at]!.trimEnd() === last.trimEnd() && balance === wanted) return at + 1;
   }
@@ -148,13 +170,11 @@ function sameLines(
 }
 
 /** Brackets that a line opens, less those that it closes. */
-function balanceOf(lines: readonly string[]): number {
+function balanceOf(line: string): number {
   let balance = 0;
-  for (const line of lines) {
-    for (const sign of line) {
-      if ('([{'.includes(sign)) balance += 1;
-      else if (')]}'.includes(sign)) balance -= 1;
-    }
+  for (const sign of line) {
+    if ('([{'.includes(sign)) balance += 1;
+    else if (')]}'.includes(sign)) balance -= 1;
   }
   return balance;
 }

@@ -176,11 +176,10 @@ function prefer(policy: Policy, state: string, action: string, size: number, cli
   );
   const [old = 0, made = 0] = [before[own], after[own]];
   const bounded = Math.min(Math.max(made, old * (1 - clip)), old * (1 + clip), PROBABILITY_MAX);
-  const [, pair] = actions[own]!;
-  // This one alone: it gets exactly that probability.
-  if (bounded !== made) pair.preference += logit(bounded) - logit(made);
-}
-
-function logit(probability: number): number {
-  return Math.log(probability / (1 - probability));
+  if (bounded === made) return;
+  const others = actions.filter((_, at) => at !== own).map(([, { preference }]) => preference);
+  const highest = Math.max(...others);
+  const sum = others.reduce((total, one) => total + Math.exp(one - highest), 0);
+  // This one alone is set: to what gives it that probability among the others.
+  actions[own]![1].preference = Math.log(bounded / (1 - bounded)) + highest + Math.log(sum);
 }

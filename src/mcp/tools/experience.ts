@@ -1,6 +1,6 @@
 /** What was learnt over sessions: records, figures, transfer, explanations. */
 import { causalEdges, upliftAt } from '../causal.js';
-import { onStore, type Tools } from '../context.js';
+import { onStore, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { episodeOf } from '../episodes.js';
 import { groupsOf, overallOf, rewardOf } from '../learning/measures.js';
@@ -60,7 +60,7 @@ export const experienceTools: Tools = {
     );
   }),
 
-  learning_transfer: onStore(async (args, store, { project, signal }) => {
+  learning_transfer: onStoreWithModel(async (args, store, { project, signal }) => {
     const type = value.text(args, 'transfer_type', 'all');
     if (type === 'causal_edges') {
       throw new ToolError(
@@ -97,7 +97,7 @@ export const experienceTools: Tools = {
     );
   }),
 
-  learning_explain: onStore(async (args, store, { signal }) => {
+  learning_explain: onStoreWithModel(async (args, store, { signal }) => {
     const query = value.text(args, 'query');
     const limit = value.count(args, 'k', 5);
     const depth = value.text(args, 'explain_depth', 'detailed');
@@ -146,7 +146,7 @@ export const experienceTools: Tools = {
     );
   }),
 
-  experience_record: onStore(async (args, store, { project }) => {
+  experience_record: onStoreWithModel(async (args, store, { project }) => {
     const sessionId = value.nameText(args, 'session_id');
     const tool = value.nameText(args, 'tool_name');
     const action = value.text(args, 'action');

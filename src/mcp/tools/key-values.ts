@@ -2,7 +2,7 @@
 import type { JsonObject, JsonValue } from '../../memory/engine.js';
 import type { MemoryStore, StoreRecord } from '../../memory/index.js';
 import type { Arguments } from '../arguments.js';
-import { type CallContext, jsonAnswer, onStore, type Tools } from '../context.js';
+import { type CallContext, jsonAnswer, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { scanned } from '../rows.js';
 import * as value from '../values.js';
@@ -118,19 +118,21 @@ async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
 const TTL_MAX_SECONDS = 3_155_760_000;
 
 export const keyValueTools: Tools = {
-  memory_usage: onStore(async (args, store, context) => {
-    const done = await act(args, store, context);
+  memory_usage: async (args, context) => {
+    const action = value.text(args, 'action');
+    if (action === 'store' || action === 'search') await context.project.warm();
+    const done = await context.project.use((store) => act(args, store, context));
     return jsonAnswer({
       success: true,
-      action: value.text(args, 'action'),
+      action,
       namespace: namespaceOf(args),
       ...done,
       storage_type: 'sqlite',
       timestamp: new Date().toISOString(),
     });
-  }),
+  },
 
-  memory_search: onStore(async (args, store, context) => {
+  memory_search: onStoreWithModel(async (args, store, context) => {
     const pattern = value.text(args, 'pattern');
     const namespace = namespaceOf(args);
     const limit = value.count(args, 'limit', 10);

@@ -1,11 +1,11 @@
 /** Skills and causal edges. */
 import { addCausalEdges, causalEdges } from '../causal.js';
-import { onStore, type Tools } from '../context.js';
+import { onStore, onStoreWithModel, type Tools } from '../context.js';
 import { addRows, nowSeconds, SKILLS } from '../rows.js';
 import * as value from '../values.js';
 
 export const knowledgeTools: Tools = {
-  skill_create: onStore(async (args, store, { project }) => {
+  skill_create: onStoreWithModel(async (args, store, { project }) => {
     const name = value.nameText(args, 'name');
     const description = value.text(args, 'description');
     const code = value.text(args, 'code');
@@ -30,7 +30,7 @@ export const knowledgeTools: Tools = {
     return `✅ Created skill #${id}: ${name}`;
   }),
 
-  skill_search: onStore(async (args, store) => {
+  skill_search: onStoreWithModel(async (args, store) => {
     const least = value.within(args, 'min_success_rate', 0);
     const hits = await store.search({
       text: value.text(args, 'task'),

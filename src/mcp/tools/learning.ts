@@ -1,5 +1,5 @@
 /** Learning sessions: start, feedback, training, prediction. */
-import { onStore, type Tools } from '../context.js';
+import { onStore, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { EPOCHS_MAX, UPDATES_MAX } from '../limits.js';
 import { type Algorithm } from '../learning/algorithms.js';
@@ -47,7 +47,7 @@ export const learningTools: Tools = {
     );
   }),
 
-  learning_predict: onStore(async (args, store) => {
+  learning_predict: onStoreWithModel(async (args, store) => {
     const session = await sessions.activeSessionOf(store, value.nameText(args, 'session_id'));
     const state = value.text(args, 'state');
     const policy = await sessions.policyOfSession(store, session.id);
@@ -73,7 +73,7 @@ export const learningTools: Tools = {
     );
   }),
 
-  learning_feedback: onStore(async (args, store, { project }) => {
+  learning_feedback: onStoreWithModel(async (args, store, { project }) => {
     const id = value.nameText(args, 'session_id');
     const nextState = value.optionalText(args, 'next_state');
     const feedback = {

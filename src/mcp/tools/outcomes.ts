@@ -2,7 +2,7 @@
 import type { JsonObject } from '../../memory/engine.js';
 import type { MemoryStore, StoreRecord } from '../../memory/index.js';
 import type { Arguments } from '../arguments.js';
-import { type CallContext, onStore, type Tools } from '../context.js';
+import { type CallContext, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { scanned } from '../rows.js';
 import * as value from '../values.js';
@@ -97,7 +97,7 @@ function countsOf(records: readonly StoreRecord[], field: string): [string, numb
 }
 
 export const outcomeTools: Tools = {
-  neural_patterns: onStore(async (args, store, context) => {
+  neural_patterns: onStoreWithModel(async (args, store, context) => {
     const action = value.text(args, 'action');
     const found =
       action === 'learn'

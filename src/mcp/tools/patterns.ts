@@ -1,6 +1,6 @@
 /** Patterns, in the two forms that v1 had: agentdb's own, and agentic-flow's, which are attempts. */
 import type { JsonObject } from '../../memory/engine.js';
-import { jsonAnswer, onStore, type Tool, type Tools } from '../context.js';
+import { jsonAnswer, onStore, onStoreWithModel, type Tool, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { findEpisodes, type NewEpisode, storeEpisodes } from '../episodes.js';
 import { findPatterns, type Pattern, patternMetadata, patternOf } from '../patterns.js';
@@ -22,7 +22,7 @@ function patternLines(patterns: readonly Pattern[]): string {
 }
 
 export const agentdbPatternTools: Tools = {
-  agentdb_pattern_store: onStore(async (args, store, { project }) => {
+  agentdb_pattern_store: onStoreWithModel(async (args, store, { project }) => {
     const taskType = value.nameText(args, 'taskType');
     const approach = value.text(args, 'approach');
     const successRate = value.within(args, 'successRate', 0);
@@ -40,7 +40,7 @@ export const agentdbPatternTools: Tools = {
     );
   }),
 
-  agentdb_pattern_search: onStore(async (args, store) => {
+  agentdb_pattern_search: onStoreWithModel(async (args, store) => {
     const task = value.text(args, 'task');
     const threshold = value.within(args, 'threshold', 0, [-1, 1]);
     const filters = value.object(args, 'filters');
@@ -81,7 +81,7 @@ export const agentdbPatternTools: Tools = {
 };
 
 /** Both kinds, for a caller who says no more than a task. */
-export const searchBoth: Tool = onStore(async (args, store) => {
+export const searchBoth: Tool = onStoreWithModel(async (args, store) => {
   const task = value.text(args, 'task');
   const limit = value.count(args, 'k', 10);
   const patterns = await findPatterns(store, { task, limit, minSimilarity: 0, tags: [] });
@@ -98,7 +98,7 @@ function named(json: JsonObject): JsonObject {
 }
 
 export const attemptTools: Tools = {
-  agentdb_pattern_store: onStore(async (args, store, { project }) => {
+  agentdb_pattern_store: onStoreWithModel(async (args, store, { project }) => {
     const task = value.text(args, 'task');
     if (task.trim() === '') throw new ToolError('argument "task" is empty');
     const latencyMs = value.optionalNumber(args, 'latencyMs');
@@ -127,7 +127,7 @@ export const attemptTools: Tools = {
     );
   }),
 
-  agentdb_pattern_search: onStore(async (args, store) => {
+  agentdb_pattern_search: onStoreWithModel(async (args, store) => {
     const query = value.text(args, 'task');
     const limit = value.count(args, 'k', 5);
     const minReward = value.optionalNumber(args, 'minReward');
@@ -149,7 +149,7 @@ export const attemptTools: Tools = {
     );
   }),
 
-  agentdb_pattern_stats: onStore(async (args, store) => {
+  agentdb_pattern_stats: onStoreWithModel(async (args, store) => {
     const task = value.text(args, 'task');
     const episodes = await findEpisodes(store, { task, limit: value.count(args, 'k', 5) });
     const failures = episodes.filter(({ isSuccess }) => !isSuccess);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../memory/engine.js';
 import { addCausalEdges, causalEdges, upliftAt } from '../causal.js';
 import { makeCertificate, storeCertificate } from '../certificate.js';
-import { onStore, type Tools } from '../context.js';
+import { onStore, onStoreWithModel, type Tools } from '../context.js';
 import { discoverCauses } from '../discover.js';
 import { type Episode, episodeOf } from '../episodes.js';
 import { EPISODES, scanned } from '../rows.js';
@@ -16,7 +16,7 @@ const CANDIDATES_A_RESULT = 4;
 const SHOWN_MAX = 5;
 
 export const recallTools: Tools = {
-  recall_with_certificate: onStore(async (args, store, { signal }) => {
+  recall_with_certificate: onStoreWithModel(async (args, store, { signal }) => {
     const query = value.text(args, 'query');
     const limit = value.count(args, 'k', 12);
     const [alpha, beta, gamma] = [

@@ -1,7 +1,7 @@
 /** The tools of agentdb that keep texts with their vectors. v1 kept them as episodes, and so does v2. */
 import type { MemoryStore } from '../../memory/index.js';
 import type { CallContext, Tools } from '../context.js';
-import { onStore } from '../context.js';
+import { onStore, onStoreWithModel } from '../context.js';
 import { ToolError } from '../errors.js';
 import { episodeOf, findEpisodes, type NewEpisode, storeEpisodes } from '../episodes.js';
 import { COUNTERS, counts, EPISODES, scanned } from '../rows.js';
@@ -68,7 +68,7 @@ export const vectorTools: Tools = {
     );
   }),
 
-  agentdb_insert: onStore(async (args, store, { project }) => {
+  agentdb_insert: onStoreWithModel(async (args, store, { project }) => {
     const episode = insertedEpisode(args);
     const [id] = await storeEpisodes(project, store, [episode]);
     return (
@@ -79,7 +79,7 @@ export const vectorTools: Tools = {
     );
   }),
 
-  agentdb_insert_batch: onStore(async (args, store, { project, signal }) => {
+  agentdb_insert_batch: onStoreWithModel(async (args, store, { project, signal }) => {
     const episodes = value
       .list(args, 'items')
       .map((item) => insertedEpisode(value.isObject(item) ? item : {}));
@@ -96,7 +96,7 @@ export const vectorTools: Tools = {
     );
   }),
 
-  agentdb_search: onStore(async (args, store) => {
+  agentdb_search: onStoreWithModel(async (args, store) => {
     const query = value.text(args, 'query');
     const filters = value.object(args, 'filters');
     const found = await findEpisodes(store, {
@@ -133,7 +133,7 @@ export const vectorTools: Tools = {
     );
   }),
 
-  reflexion_store: onStore(async (args, store, { project }) => {
+  reflexion_store: onStoreWithModel(async (args, store, { project }) => {
     const episode: NewEpisode = {
       sessionId: value.nameText(args, 'session_id'),
       task: value.text(args, 'task'),
@@ -152,7 +152,7 @@ export const vectorTools: Tools = {
     );
   }),
 
-  reflexion_retrieve: onStore(async (args, store) => {
+  reflexion_retrieve: onStoreWithModel(async (args, store) => {
     const episodes = await findEpisodes(store, {
       task: value.text(args, 'task'),
       limit: value.count(args, 'k', 5),

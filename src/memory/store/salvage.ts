@@ -66,12 +66,16 @@ function rowFrom(
     const first = firstFrom(probed);
     if (first === 'end') return undefined;
     if (first === 'damage') continue;
+    // From `reached` on SQLite finds rows, the first of them `good`; from `bad` on it meets damage.
+    let reached = probed;
     let good = first.value;
-    while (good - bad > 1) {
-      const middle = Math.floor((good + bad) / 2);
+    while (reached - bad > 1) {
+      const middle = Math.floor((reached + bad) / 2);
       const read = firstFrom(middle);
-      if (typeof read === 'object' && read.value > bad) good = Math.min(good, read.value);
-      if (typeof read !== 'object' || read.value >= good) bad = middle;
+      if (typeof read === 'object' && read.value >= middle) {
+        reached = middle;
+        good = Math.min(good, read.value);
+      } else bad = middle;
     }
     const row = readAll(database, `${select} WHERE ${name} = ?`, good)();
     if (typeof row === 'object') return row.value;

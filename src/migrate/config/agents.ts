@@ -86,8 +86,7 @@ function convertAgent(conversion: Conversion, file: V1ConfigFile): AgentConfig |
     return undefined;
   }
   const reason = v1 === undefined ? fields.reason : undefined;
-  if (reason !== undefined)
-    conversion.quarantine(file.name, `v1 did not run it by name: ${reason}`);
+  if (reason !== undefined) conversion.note(file.name, `v1 did not run it by name: ${reason}`);
   const { name, description } = fields;
   if (
     file.name.startsWith(CUSTOM_FOLDER) &&

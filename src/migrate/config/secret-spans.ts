@@ -40,14 +40,18 @@ const QUERY_NAMES = new Set(['key', 'sig', 'signature', 'code', 'auth', 'access'
 
 const NAMED_SHAPES: readonly NamedShape[] = [
   {
-    // scheme://user:password@host; a lone user only when it looks drawn, as in Sentry's.
-    shape: /\b[a-z][a-z0-9+.-]{1,20}:\/\/([^\s/"'`]{1,512})@/dgi,
-    spans: ([user = NONE], text) => {
-      const inside = text.slice(...user);
-      const colon = inside.indexOf(':');
-      if (colon >= 0) return [{ start: user[0] + colon + 1, end: user[1], name: 'password' }];
-      return inside.length >= 12 ? [{ start: user[0], end: user[1], name: '' }] : [];
+    // scheme://user:password@host, whatever people put into a password without escaping it.
+    shape: /\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s/"'`@:]{0,128}:([^\s"'`]{1,512})@/dgi,
+    spans: ([password = NONE], text) => {
+      // host:port/path@x
+      const port = /^\d{1,5}[/?#]/.test(text.slice(...password));
+      return port ? [] : [{ start: password[0], end: password[1], name: 'password' }];
     },
+  },
+  {
+    // A lone user is a secret only when it looks drawn, as in Sentry's.
+    shape: /\b[a-z][a-z0-9+.-]{1,20}:\/\/([^\s/"'`@:]{12,256})@/dgi,
+    spans: ([user = NONE]) => [{ start: user[0], end: user[1], name: '' }],
   },
   {
     shape: /[?&;]([A-Za-z0-9_.[\]-]{1,64})=([^&\s"'`#;]{1,4096})/dg,

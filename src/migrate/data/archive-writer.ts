@@ -203,12 +203,19 @@ export class ArchiveWriter {
     );
   }
 
+  /** Where a row is known by the record that it became. */
+  indexTargets(): void {
+    this.database.exec(
+      'CREATE INDEX IF NOT EXISTS v1_rows_by_target ON v1_rows (target) WHERE target IS NOT NULL',
+    );
+  }
+
   /** What readers ask by, made when nothing is written any more. */
   finish(lost: readonly (readonly [store: number, lost: LostRows])[]): void {
     this.indexKeys();
+    this.indexTargets();
     this.database.exec(
-      `CREATE INDEX IF NOT EXISTS v1_rows_by_target ON v1_rows (target) WHERE target IS NOT NULL;
-       CREATE INDEX IF NOT EXISTS v1_rows_quarantined ON v1_rows (reason) WHERE outcome = 'quarantined'`,
+      `CREATE INDEX IF NOT EXISTS v1_rows_quarantined ON v1_rows (outcome) WHERE outcome = 'quarantined'`,
     );
     this.database.transaction(() => {
       this.database.exec('DELETE FROM v1_lost');

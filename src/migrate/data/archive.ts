@@ -93,9 +93,7 @@ export function checkArchive(database: Database): void {
   }
 }
 
-const COLUMNS = `r.seq, s.name, r.table_name, r.row_key, r.hash, r.outcome, r.target, r.reason,
-  r.detail, r.row`;
-const FROM = 'FROM v1_rows r JOIN v1_stores s ON s.store = r.store';
+const COLUMNS = 'seq, store, table_name, row_key, hash, outcome, target, reason, detail, row';
 
 /** Made by `openArchive`. */
 export class Archive {
@@ -120,36 +118,68 @@ export class Archive {
 
   /** Rows in the order of their migration, with the memory of one row. */
   *find(filter: ArchiveFilter = {}): IterableIterator<ArchivedRow> {
-    const { where, values } = conditions(filter);
-    const rows = this.#database.iterate(
-      `SELECT ${COLUMNS} ${FROM} ${where} ORDER BY r.seq`,
-      ...values,
-    );
-    for (const row of rows) yield archivedRow(row);
+    const names = this.#names();
+    const { from, values } = this.#asked(filter, names);
+    const sql = `SELECT ${COLUMNS} ${from} ORDER BY seq`;
+    for (const row of this.#database.iterate(sql, ...values)) yield archivedRow(row, names);
   }
 
   /** The first row of `find`. */
   get(filter: ArchiveFilter): ArchivedRow | undefined {
-    const { where, values } = conditions(filter);
-    const sql = `SELECT ${COLUMNS} ${FROM} ${where} ORDER BY r.seq LIMIT 1`;
-    const row = this.#database.get(sql, ...values);
-    return row === undefined ? undefined : archivedRow(row);
+    const names = this.#names();
+    const { from, values } = this.#asked(filter, names);
+    const row = this.#database.get(`SELECT ${COLUMNS} ${from} ORDER BY seq LIMIT 1`, ...values);
+    return row === undefined ? undefined : archivedRow(row, names);
   }
 
   count(filter: ArchiveFilter = {}): number {
-    const { where, values } = conditions(filter);
-    return this.#database.number(`SELECT count(*) ${FROM} ${where}`, ...values);
+    const { where, values } = this.#asked(filter, this.#names());
+    return this.#database.number(`SELECT count(*) FROM v1_rows ${where}`, ...values);
+  }
+
+  #names(): Map<number, string> {
+    const rows = this.#database.all('SELECT store, name FROM v1_stores');
+    return new Map(rows.map(([store, name]) => [Number(store), String(name)]));
+  }
+
+  #asked(
+    filter: ArchiveFilter,
+    names: ReadonlyMap<number, string>,
+  ): { from: string; where: string; values: SqlValue[] } {
+    const { store, table, key, target, outcome } = filter;
+    const parts: string[] = [];
+    const values: SqlValue[] = [];
+    const ask = (column: string, value: SqlValue | undefined): void => {
+      if (value === undefined) return;
+      parts.push(`${column} = ?`);
+      values.push(value);
+    };
+    if (store !== undefined) ask('store', [...names].find(([, name]) => name === store)?.[0] ?? -1);
+    // The index by key begins with the store.
+    else if (key !== undefined) parts.push(`store IN (${[...names.keys()].join(', ')})`);
+    ask('table_name', table);
+    ask('row_key', key === undefined ? undefined : archiveKey(key));
+    ask('target', target);
+    // Named in the text, or SQLite does not see that it may use the index of these alone.
+    const isRefused = outcome === 'quarantined';
+    if (isRefused) parts.push(`outcome = 'quarantined'`);
+    else ask('outcome', outcome);
+    const where = parts.length === 0 ? '' : `WHERE ${parts.join(' AND ')}`;
+    // Many rows come in the order of the table, since sorting them would hold them all.
+    const isOfFew = key !== undefined || target !== undefined || isRefused;
+    return { from: `FROM v1_rows ${isOfFew ? '' : 'NOT INDEXED'} ${where}`, where, values };
   }
 
   /** Rows in quarantine, without the rows themselves. */
   *quarantine(): IterableIterator<QuarantinedEntry> {
+    const names = this.#names();
     const rows = this.#database.iterate(
-      `SELECT s.name, r.table_name, r.row_key, r.reason, r.detail ${FROM}
-       WHERE r.outcome = 'quarantined' ORDER BY r.seq`,
+      `SELECT store, table_name, row_key, reason, detail FROM v1_rows
+       WHERE outcome = 'quarantined' ORDER BY seq`,
     );
     for (const [store, table, key, reason, sentence] of rows) {
       yield {
-        store: String(store),
+        store: names.get(Number(store)) ?? '',
         table: String(table),
         key: keyOfArchive(String(key)),
         reason: String(reason) as Reason,
@@ -178,26 +208,14 @@ export class Archive {
   }
 }
 
-function conditions(filter: ArchiveFilter): { where: string; values: SqlValue[] } {
-  const columns: readonly (readonly [string, SqlValue | undefined])[] = [
-    ['s.name', filter.store],
-    ['r.table_name', filter.table],
-    ['r.row_key', filter.key === undefined ? undefined : archiveKey(filter.key)],
-    ['r.target', filter.target],
-    ['r.outcome', filter.outcome],
-  ];
-  const asked = columns.flatMap(([column, value]): [string, SqlValue][] => {
-    return value === undefined ? [] : [[column, value]];
-  });
-  const where = asked.length === 0 ? '' : `WHERE ${asked.map(([c]) => `${c} = ?`).join(' AND ')}`;
-  return { where, values: asked.map(([, value]) => value) };
-}
-
-function archivedRow(columns: readonly SqlValue[]): ArchivedRow {
+function archivedRow(
+  columns: readonly SqlValue[],
+  names: ReadonlyMap<number, string>,
+): ArchivedRow {
   const [seq, store, table, key, hash, outcome, target, reason, sentence, row = null] = columns;
   return {
     seq: Number(seq),
-    store: String(store),
+    store: names.get(Number(store)) ?? '',
     table: String(table),
     key: keyOfArchive(String(key)),
     hash: String(hash),

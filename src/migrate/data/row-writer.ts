@@ -1,8 +1,9 @@
 /** Decides what becomes of a row of v1, and writes it into the store. */
 import { type Row, textOf } from '../../memory/exact-row.js';
+import { memoryKey } from '../../memory/memory-key.js';
 import type { V1Reading, V1Row } from '../../v1/rows.js';
 import type { ArchiveWriter, Fate } from './archive-writer.js';
-import { edgeTarget, isRelation } from './names.js';
+import { carriedId, edgeTarget, isRelation } from './names.js';
 import { type PlacedTable, tablesOfEnd } from './placements/index.js';
 import { placeMemory } from './placements/place.js';
 import type {
@@ -130,16 +131,37 @@ export class RowWriter {
     return { outcome: 'quarantined', refused: { reason: 'vector-without-memory', sentence } };
   }
 
-  #targetOf({ number }: Source, end: EndColumn, row: Row): string | undefined {
-    const key = nameIn(row, end.column);
-    if (key === undefined) return undefined;
+  #targetOf(source: Source, end: EndColumn, row: Row): string | undefined {
+    const name = nameIn(row, end.column);
+    if (name === undefined) return undefined;
     const type = end.type === undefined ? '' : textOf(row[end.type.column]);
     for (const table of tablesOfEnd(end, type)) {
-      const target = this.#archive.targetOf(number, table, key);
+      const target = this.#archive.targetOf(source.number, table, name);
       if (target !== undefined) return target;
+      const odd = isOddKey(name) ? this.#targetOfOddKey(source, table, name) : undefined;
+      if (odd !== undefined) return odd;
     }
     return undefined;
   }
+
+  /** A row whose id looks as what names rows without one is called by its place; its record has the id. */
+  #targetOfOddKey(source: Source, table: string, name: string): string | undefined {
+    const placement = source.tables.find((each) => each.table === table)?.placement;
+    if (placement?.kind !== 'memory' || placement.id === undefined) return undefined;
+    const namespace = typeof placement.namespace === 'string' ? placement.namespace : undefined;
+    if (namespace === undefined) return undefined;
+    this.#archive.indexTargets();
+    const target = memoryKey(namespace, carriedId(namespace, name));
+    const isOwn = this.#archive.linesOf(target).some((line) => {
+      return line.store === source.number && line.table === table;
+    });
+    return isOwn ? target : undefined;
+  }
+}
+
+/** Whether a row with this id is named otherwise in the archive (`V1Row.key`). */
+function isOddKey(name: string): boolean {
+  return name.includes('\u001f') || /^(?:rowid|key):/.test(name);
 }
 
 /** A column as the key of another row; undefined for what is none. */

@@ -7,13 +7,14 @@ import { Nearest } from '../../memory/nearest.js';
 import { Pace } from '../../memory/pace.js';
 import { memoryOf } from '../../memory/v2-file.js';
 import { cosine, vectorOfBytes } from '../../memory/vector-bytes.js';
-import { SAMPLE_HITS_COUNT, SAMPLE_QUERIES_COUNT } from '../limits.js';
+import { MigrationError } from '../errors.js';
+import { EMBEDDED_AGAIN_COUNT, SAMPLE_HITS_COUNT, SAMPLE_QUERIES_COUNT } from '../limits.js';
 
 export interface SearchValidation {
   readonly queries: number;
   /** Part of the exact hits that the searches found; 1 if there is nothing to search. */
   readonly recall: number;
-  /** Queries made of a memory's own text that found it. */
+  /** Queries, each the vector of a memory, that found this memory. */
   readonly foundThemselves: number;
   /** Medians of the same queries, embedded before: all vectors read and compared one by one, as v1 does it ... */
   readonly scanMs: number;
@@ -21,22 +22,25 @@ export interface SearchValidation {
   readonly searchMs: number;
 }
 
-/** Scores this close count as level: codes and another batch of texts differ by as much. */
+/** Scores this close count as level. */
 const LEVEL_SCORE = 0.002;
+/** Vectors of one text made in different batches are nearly equal, no more. */
+const SAME_TEXT_COSINE_MIN = 0.99;
 
 interface Sample {
   readonly key: string;
   readonly vector: Float32Array;
 }
 
-/** `database` is the store's file, read beside it. Throws `embedder` and the reason of the signal. */
+/** `database` is the store's file, read beside it. Throws `differs`, `embedder` and the reason of the signal. */
 export async function validateSearches(
   store: MemoryStore,
   database: Database,
   embedder: Embedder,
   signal?: AbortSignal,
 ): Promise<SearchValidation> {
-  const samples = await sampleQueries(database, embedder);
+  const samples = sampleQueries(database);
+  await requireVectorsOfTexts(samples, database, embedder);
   if (samples.length === 0) {
     return { queries: 0, recall: 1, foundThemselves: 0, scanMs: 0, searchMs: 0 };
   }
@@ -78,22 +82,41 @@ export async function validateSearches(
   };
 }
 
-/** Memories spread evenly over the file, their texts embedded anew. */
-async function sampleQueries(database: Database, embedder: Embedder): Promise<Sample[]> {
+/** Vectors spread evenly over the file. */
+function sampleQueries(database: Database): Sample[] {
   const last = database.number('SELECT max(rowid) FROM vectors');
-  const keys = new Set<string>();
+  const samples = new Map<string, Sample>();
   for (let i = 0; i < SAMPLE_QUERIES_COUNT; i += 1) {
     const from = Math.floor((last * i) / SAMPLE_QUERIES_COUNT);
-    const row = database.get('SELECT id FROM vectors WHERE rowid > ? ORDER BY rowid LIMIT 1', from);
-    if (row !== undefined) keys.add(String(row[0]));
+    const sql = 'SELECT id, vector FROM vectors WHERE rowid > ? ORDER BY rowid LIMIT 1';
+    const [id, bytes] = database.get(sql, from) ?? [];
+    if (!(bytes instanceof Uint8Array)) continue;
+    samples.set(String(id), { key: String(id), vector: vectorOfBytes(bytes) });
   }
-  const texts = [...keys].map((key) => {
+  return [...samples.values()];
+}
+
+/** Some of the samples embedded anew: a vector must be that of its text. Throws `differs`. */
+async function requireVectorsOfTexts(
+  samples: readonly Sample[],
+  database: Database,
+  embedder: Embedder,
+): Promise<void> {
+  const step = Math.ceil(samples.length / EMBEDDED_AGAIN_COUNT);
+  const some = samples.filter((_, i) => i % step === 0);
+  const texts = some.map(({ key }) => {
     const row = database.get('SELECT id, body, created_at_ms FROM records WHERE id = ?', key) ?? [];
     const { content, metadata } = memoryOf(row);
     return embeddingText(content, metadata);
   });
   const vectors = await embedder.embed(texts, 'background');
-  return [...keys].map((key, i) => ({ key, vector: vectors[i] ?? new Float32Array() }));
+  for (const [i, { key, vector }] of some.entries()) {
+    if (cosine(vector, vectors[i] ?? []) >= SAME_TEXT_COSINE_MIN) continue;
+    throw new MigrationError(
+      'differs',
+      `the vector of ${JSON.stringify(key)} is not that of its text; this is a bug of the migration, report it`,
+    );
+  }
 }
 
 /** What v1 does for a search: reads every vector and compares it. */

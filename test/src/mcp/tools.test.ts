@@ -97,7 +97,6 @@ describe('episodes', () => {
       reward: 0.9,
       success: true,
     });
-    await restart();
     const failures = await ok('reflexion_retrieve', { task: 'deployment', only_failures: true });
     expect(failures).toContain('Retrieved 1 episodes');
     expect(failures).toContain('Reward: 0.10');
@@ -127,7 +126,6 @@ describe('skills and causes', () => {
       description: 'Try a request once',
       success_rate: 0.2,
     });
-    await restart();
     const skills = await ok('skill_search', { task: 'network calls fail', min_success_rate: 0.5 });
     expect(skills).toContain('Found 1 skills');
     expect(skills).toContain(
@@ -181,7 +179,6 @@ describe('patterns', () => {
       tags: ['review'],
     });
     await ok('agentdb_pattern_store', { taskType: 'cooking', approach: 'Taste', successRate: 0.5 });
-    await restart();
     const search = await ok('agentdb_pattern_search', {
       task: 'look over a change',
       threshold: 0.1,
@@ -313,7 +310,6 @@ describe('learning', () => {
       latency_ms: 1200,
       state_after: { green: true },
     });
-    await restart();
     const text = await ok('learning_explain', { query: 'run npm test', explain_depth: 'full' });
     expect(text).toMatch(/passed\n {3}• Confidence/);
     expect(text).toMatch(/reward=0\.80, similarity=\d/);
@@ -434,7 +430,6 @@ describe("claude-flow's records", () => {
       namespace: 'team',
       ttl: 0.3,
     });
-    await restart();
     const read = await ok('memory_usage', { action: 'retrieve', key: 'plan', namespace: 'team' });
     expect(json(read)).toMatchObject({ found: true, value: { plan: [1, 2] } });
     await new Promise((resolve) => setTimeout(resolve, 350));
@@ -458,7 +453,6 @@ describe("claude-flow's records", () => {
       await ok('workflow_create', { name: 'ship', steps: ['test', { name: 'push' }] }),
     );
     const workflowId = String(made['workflowId']);
-    await restart();
     const exported = json(await ok('workflow_export', { workflowId }));
     expect(json(String(exported['data']))).toMatchObject({ steps: ['test', { name: 'push' }] });
     const yaml = json(await ok('workflow_export', { workflowId, format: 'yaml' }));
@@ -498,7 +492,6 @@ describe("claude-flow's records", () => {
     expect(await call('daa_communication', nobody)).toMatchObject({ isError: true });
     const stop = await ok('daa_lifecycle_manage', { agentId, action: 'stop' });
     expect(json(stop)).toMatchObject({ previousStatus: 'active', currentStatus: 'stopped' });
-    await restart();
     const none = json(await ok('daa_capability_match', { task_requirements: ['typescript'] }));
     expect(none).toMatchObject({ totalCandidates: 0, bestMatch: null });
     const odd = { agentId, action: 'constructor' };
@@ -511,7 +504,6 @@ describe("claude-flow's records", () => {
     for (const outcome of ['good', 'good', 'bad']) {
       await ok('neural_patterns', { action: 'learn', operation: 'release on Friday', outcome });
     }
-    await restart();
     const predicted = await ok('neural_patterns', {
       action: 'predict',
       operation: 'Friday release',
@@ -535,6 +527,36 @@ describe("claude-flow's records", () => {
     expect(json(await ok('memory_analytics'))).toMatchObject({
       namespaces: { 'agentdb/skills': 2 },
       store: { records: expect.any(Number) },
+    });
+  });
+});
+
+describe('after a restart', () => {
+  it('all of it is still there', async () => {
+    await restart();
+    const failures = await ok('reflexion_retrieve', { task: 'deployment', only_failures: true });
+    expect(failures).toContain('Deploy the service');
+    expect(await ok('skill_search', { task: 'network' })).toContain('retry');
+    expect(await ok('causal_query', { cause: 'tests' })).toContain('Found 1');
+    expect(await ok('agentdb_pattern_stats', {})).toContain('Total Patterns: 2');
+    expect(await ok('learning_explain', { query: 'run npm test' })).toContain('passed');
+    expect(await ok('learning_metrics', { group_by: 'session' })).toContain('Count: 6');
+    const predicted = await ok('neural_patterns', {
+      action: 'predict',
+      operation: 'Friday release',
+    });
+    expect(json(predicted)).toMatchObject({ prediction: { outcome: 'good', based_on: 3 } });
+    const templates = json(await ok('workflow_template', { action: 'list' }));
+    expect(templates).toMatchObject({ templates: [{ name: 'release' }] });
+    const writers = json(await ok('daa_capability_match', { task_requirements: ['docs'] }));
+    expect(writers).toMatchObject({ totalCandidates: 1 });
+    const analytics = json(await ok('memory_analytics'));
+    expect(analytics).toMatchObject({
+      namespaces: {
+        'agentdb/recall_certificates': 1,
+        'claude-flow/daa_allocations': 1,
+        'claude-flow/daa_messages': 1,
+      },
     });
   });
 });

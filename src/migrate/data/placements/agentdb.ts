@@ -277,6 +277,8 @@ export const AGENTDB: PlacementTable = {
     {
       kind: 'memory',
       columns: ['id', 'embedding', 'norm', 'metadata'],
+      namespace: 'agentdb/vectors',
+      id: 'id',
       content: ['metadata'],
       isEmbedded: true,
       read: readVector,

@@ -6,8 +6,15 @@ import { link, LINK_KEY, memoryReading, pattern } from './support.js';
 
 export const NOW_MS = 1_796_000_000_000;
 
-/** Two stores; the same number gives the same rows. */
-export function generated(count: number, seed: number): V1Reading[] {
+/** Two stores; the same numbers give the same rows. `early`: some of them, and some as they were before. */
+export function generated(count: number, seed: number, when: 'now' | 'early' = 'now'): V1Reading[] {
+  const was = (rows: readonly Row[], column: string): Row[] => {
+    if (when === 'now') return [...rows];
+    const early = rows.filter((_, at) => at % 3 !== 0);
+    return early.map((row, at) =>
+      at % 5 === 0 ? { ...row, [column]: `${row[column]} before` } : row,
+    );
+  };
   const random = new SeededRandom(seed);
   const pick = (most: number): number => Math.floor(random.fraction() * most);
   const patterns = Array.from({ length: count }, (_, at) => {
@@ -45,15 +52,18 @@ export function generated(count: number, seed: number): V1Reading[] {
   });
   return [
     memoryReading({
-      patterns: { key: 'id', rows: patterns },
-      pattern_links: { key: LINK_KEY, rows: [...links.values()] },
-      memory_entries: { key: 'id', rows: entries },
+      patterns: { key: 'id', rows: was(patterns, 'pattern_data') },
+      pattern_links: {
+        key: LINK_KEY,
+        rows: [...links.values()].filter((_, at) => when === 'now' || at % 4 > 0),
+      },
+      memory_entries: { key: 'id', rows: was(entries, 'value') },
     }),
     memoryReading(
       {
-        episodes: { key: 'id', rows: episodes },
+        episodes: { key: 'id', rows: was(episodes, 'task') },
         episode_embeddings: { key: 'episode_id', rows: embeddings },
-        memory_entries: { key: 'id', rows: entries.toReversed() },
+        memory_entries: { key: 'id', rows: was(entries.toReversed(), 'value') },
       },
       { name: 'agentdb.db', family: 'agentdb', format: 'C' },
     ),

@@ -6,7 +6,12 @@ import { expect, test } from 'vitest';
 import { Database } from '../../../../src/memory/database.js';
 import { checkStore } from '../../../../src/memory/index.js';
 import { SeededRandom } from '../../../../src/memory/seeded-random.js';
-import { migrateData } from '../../../../src/migrate/data/index.js';
+import {
+  addLateRows,
+  ARCHIVE_NAME,
+  migrateData,
+  STORE_NAME,
+} from '../../../../src/migrate/data/index.js';
 import { fakeEmbedder, scratch } from '../../memory/support.js';
 import { generated, NOW_MS, slowEmbedder } from './generated.js';
 import { memoryReading, pattern } from './support.js';
@@ -39,9 +44,9 @@ function textOf(value: unknown): unknown {
 }
 
 /** True if the child came to its end before it was killed. */
-async function runFor(work: string, ms: number): Promise<boolean> {
+async function runFor(what: 'all' | 'late', work: string, ms: number): Promise<boolean> {
   const child = new URL('migrate-child.js', import.meta.url).pathname;
-  const args = [child, work, String(COUNT), String(SEED), '40'];
+  const args = [child, what, work, String(COUNT), String(SEED), '40'];
   const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   running.stdout.on('data', (bytes: Buffer) => (said += String(bytes)));
@@ -58,13 +63,58 @@ test(`a migration killed at random moments ends as one that was not (SEED=${SEED
   let kills = 0;
   // Later and later, so that it comes to its end.
   for (let isDone = false; !isDone; kills += 1) {
-    isDone = await runFor(killed, 200 + random.fraction() * (400 + 100 * kills));
+    isDone = await runFor('all', killed, 200 + random.fraction() * (400 + 100 * kills));
   }
   expect(kills).toBeGreaterThan(2);
   const readings = generated(COUNT, SEED);
   await migrateData({ readings, work: undisturbed, embedder: slowEmbedder(0), nowMs: NOW_MS });
   expect(contents(killed)).toEqual(contents(undisturbed));
   expect(await checkStore(join(killed, 'memory.v2.db'))).toMatchObject({ isWhole: true });
+}, 180_000);
+
+/** What the files hold, whatever order it came in. */
+function unordered(work: string): unknown {
+  const of = (name: string, sql: string): unknown => {
+    const database = Database.open(join(work, name), { readOnly: true });
+    try {
+      return database.all(sql).map((row) => JSON.stringify(row.map(textOf)));
+    } finally {
+      database.close();
+    }
+  };
+  return [
+    of('memory.v2.db', 'SELECT id, body, created_at_ms FROM records ORDER BY 1'),
+    of('memory.v2.db', 'SELECT * FROM vectors ORDER BY 1'),
+    of('memory.v2.db', 'SELECT from_id, to_id, relation, weight FROM edges ORDER BY 1, 2, 3'),
+    of('memory.v2.db', 'SELECT * FROM agentic_flow_expiry ORDER BY 1'),
+    of(
+      'v1-rows.db',
+      `SELECT store, table_name, row_key, hash, outcome, target, reason, made FROM v1_rows
+       ORDER BY 1, 2, 3, 4`,
+    ),
+  ];
+}
+
+test(`late rows killed at random moments end as those that were not (SEED=${SEED})`, async () => {
+  const random = new SeededRandom(SEED + 1);
+  const [killed, undisturbed] = [scratch('late-killed'), scratch('late-undisturbed')];
+  const embedder = slowEmbedder(0);
+  for (const work of [killed, undisturbed]) {
+    const readings = generated(COUNT, SEED, 'early');
+    await migrateData({ readings, work, embedder, nowMs: NOW_MS });
+  }
+  let kills = 0;
+  for (let isDone = false; !isDone; kills += 1) {
+    isDone = await runFor('late', killed, 200 + random.fraction() * (400 + 100 * kills));
+  }
+  expect(kills).toBeGreaterThan(1);
+  const files = { store: join(undisturbed, STORE_NAME), archive: join(undisturbed, ARCHIVE_NAME) };
+  const readings = generated(COUNT, SEED);
+  const options = { ...files, work: undisturbed, embedder, nowMs: NOW_MS };
+  const report = await addLateRows({ ...options, readings });
+  expect(report.late).toBeGreaterThan(COUNT / 4);
+  expect(unordered(killed)).toEqual(unordered(undisturbed));
+  expect(await checkStore(join(killed, STORE_NAME))).toMatchObject({ isWhole: true });
 }, 180_000);
 
 test('vectors of texts that are still there are kept when v1 has changed', async () => {
