@@ -15,10 +15,14 @@ import { installV1, V1_PACKAGE } from './install.js';
 const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const FIXTURE = join(process.cwd(), '..', 'shared', 'v1', 'fixtures', 'v1-reasoningbank');
 
-/** Runs in the folder where v1 is installed. What v1 logs goes to standard output, so there is a file. */
+/**
+ * Runs in the folder where v1 is installed. The module is what `agentic-flow/reasoningbank` exports as
+ * `db`; its index would load native modules that have nothing to do with the memory. What v1 logs goes
+ * to standard output, so there is a file.
+ */
 const READER = `
 import { writeFileSync } from 'node:fs';
-import { db } from 'agentic-flow/reasoningbank';
+import * as db from './node_modules/agentic-flow/dist/reasoningbank/db/queries.js';
 const memories = db.getAllActiveMemories();
 // How old a memory is changes by itself.
 const candidates = db.fetchMemoryCandidates({}).map(({ age_days, ...rest }) => rest);

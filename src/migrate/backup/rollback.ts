@@ -239,13 +239,16 @@ class Rollback {
   /** What the migration added, the file that tells of it last. */
   #remove(): void {
     const { added, directory } = this.#journal;
+    const folder = join(directory, OWN_FOLDER);
     // Folders after what lies in them.
-    const paths = [...added].sort((a, b) => b.length - a.length);
+    const paths = added
+      .filter((path) => !isWithin(path, folder))
+      .sort((a, b) => b.length - a.length);
     for (const [i, path] of paths.entries()) {
       this.#show('remove', i, paths.length + 1);
       this.#removeAdded(path);
     }
-    this.#removeOwnFolder(join(directory, OWN_FOLDER));
+    this.#removeOwnFolder(folder);
     this.#show('remove', paths.length + 1, paths.length + 1);
   }
 

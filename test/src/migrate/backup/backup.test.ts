@@ -1,11 +1,12 @@
 import { DatabaseSync } from '@photostructure/sqlite';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,6 +14,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -330,6 +332,23 @@ describe('restoring a backup', () => {
     expect(restored).toEqual(Object.fromEntries(files));
     expect(treeOf(directory)).toEqual(before);
     expect(readFileSync(join(root, 'other/agentdb.db'), 'utf8')).toBe('changed');
+  });
+
+  it('restores read-only files in read-only folders as their owner', () => {
+    // Not below a folder that only root may enter.
+    const root = mkdtempSync(join(tmpdir(), 'agentic-flow-nobody-'));
+    try {
+      chmodSync(root, 0o777);
+      const script = fileURLToPath(new URL('./nobody-child.js', import.meta.url));
+      const output = execFileSync(process.execPath, [script, root], { encoding: 'utf8' });
+      expect(JSON.parse(output)).toEqual({
+        differences: [],
+        restored: ['locked/router.config.json'],
+        refused: 'no-permission',
+      });
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
   });
 
   it('does not put damaged bytes in place', async () => {

@@ -101,7 +101,9 @@ describe('rolling back', () => {
       [join(made.directory, '.claude/settings.json')]: hashOf('{"migrated":true}'),
       [join(made.directory, 'added/new.json')]: hashOf('{"added":true}'),
     };
-    const report = await rollBack({ ...optionsFor(made), own, exportSince: async () => 0 });
+    const options = optionsFor(made);
+    const added = [...options.added, join(made.directory, '.agentic-flow/config/swarm.json')];
+    const report = await rollBack({ ...options, added, own, exportSince: async () => 0 });
     expect(report).toMatchObject({ since: null, exported: null, setAside: [] });
     expect(treeOf(made.directory)).toEqual(made.before);
     expect(readdirSync(made.root).sort()).toEqual(['home', 'other', 'project']);
