@@ -24,7 +24,7 @@ export interface MigrationBenchSize {
 
 /**
  * `seconds`: of migrating a database of memories with as many links, and of embedding the same texts alone, each
- * with a model that is loaded before. With `rows`: a database of so many rows, a third each memories, links
+ * with a model that is loaded before; `processor`: the time of all processors, which other work does not disturb. With `rows`: a database of so many rows, a third each memories, links
  * and metrics, is migrated by a process of its own with vectors that cost nothing.
  */
 export function migrationBench(size: MigrationBenchSize = {}): Bench {
@@ -54,9 +54,12 @@ function timeBench({
     const own = embedder();
     try {
       await own.warm?.();
+      const before = process.cpuUsage();
       const startedMs = performance.now();
       await work(own);
-      return { seconds: (performance.now() - startedMs) / 1000 };
+      const seconds = (performance.now() - startedMs) / 1000;
+      const { user, system } = process.cpuUsage(before);
+      return { seconds, processor: (user + system) / 1e6 };
     } finally {
       await own.close();
     }
@@ -74,7 +77,7 @@ function timeBench({
   return {
     description: 'migrating memories with links, beside embedding their texts alone',
     roundsDefault: 3,
-    metrics: { seconds: 's' },
+    metrics: { seconds: 's', processor: 's' },
     subjects: [
       { name: 'embedding alone', prepare, run: () => timed((own) => embedAll(own, texts)) },
       {
@@ -86,6 +89,7 @@ function timeBench({
     ],
     ratios: [
       { metric: 'seconds', subject: 'migration', peer: 'embedding alone' },
+      { metric: 'processor', subject: 'migration', peer: 'embedding alone' },
       { metric: 'seconds', subject: 'embedding alone', peer: 'migration', goal: 1 / timesMost },
     ],
     notes: () => [
@@ -122,7 +126,7 @@ function rowsBench(rows: number): Bench {
 }
 
 async function migratedByChild(folder: string): Promise<Measurements> {
-  const child = new URL('migration/rows-child.js', import.meta.url).pathname;
+  const child = new URL('./migration/rows-child.js', import.meta.url).pathname;
   const work = mkdtempSync(join(folder, 'work-'));
   const args = [child, folder, work];
   const running = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });

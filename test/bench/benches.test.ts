@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { vectorFilesBench } from '../../bench/vector-files.js';
 import { runBench, type BenchResult } from '../../bench/harness.js';
 import { logBench } from '../../bench/log.js';
+import { migrationBench } from '../../bench/migration.js';
+import { cheapEmbedder } from '../../bench/migration/cheap-embedder.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
 import { embeddingsBench } from '../../bench/embeddings.js';
 import { graphBench } from '../../bench/graph.js';
@@ -51,6 +53,14 @@ describe('the benches measure, in small,', () => {
       '50 asleep': ['tick', 'wake'],
     });
     expect(result.ratios[0]!.ratio).toBeLessThan(1);
+  });
+
+  it('migration: beside embedding alone, and rows with the peak of memory', async () => {
+    const result = await runBench(migrationBench({ count: 50, embedder: cheapEmbedder }), 2);
+    const metrics = ['seconds', 'processor'];
+    expectMeasured(result, { 'embedding alone': metrics, migration: metrics });
+    const rows = await runBench(migrationBench({ rows: 300 }), 1);
+    expectMeasured(rows, { migration: ['rows', 'peak-memory'] });
   });
 
   it('store: puts that share their syncs, and searches while it is compacted', async () => {

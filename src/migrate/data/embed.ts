@@ -88,23 +88,26 @@ class EmbedRun {
     return this.#store.number(`SELECT count(*) FROM ${PENDING_TABLE}`);
   }
 
+  /** Once through all that waits. Ends at once when the signal does, without what the embedder has. */
   async turn(): Promise<void> {
     this.#after = 0;
-    const state = { failure: undefined as { error: unknown } | undefined };
+    const state = { isOver: false };
     const lane = async (): Promise<void> => {
-      while (state.failure === undefined) {
+      while (!state.isOver) {
         const round = this.#nextRound();
         if (round === undefined) return;
-        try {
-          await this.#embed(round);
-        } catch (error) {
-          state.failure ??= { error };
-        }
+        await this.#embed(round);
       }
     };
-    await Promise.all(Array.from({ length: ROUNDS_UNDER_WAY }, lane));
-    this.#write();
-    if (state.failure !== undefined) throw state.failure.error;
+    const abortion = new Abortion(this.#parts.signal);
+    try {
+      const lanes = Array.from({ length: ROUNDS_UNDER_WAY }, lane);
+      await Promise.race([Promise.all(lanes), abortion.rejected]);
+    } finally {
+      state.isOver = true;
+      abortion.forget();
+      this.#write();
+    }
   }
 
   end(): void {
@@ -180,6 +183,7 @@ class EmbedRun {
     signal?.throwIfAborted();
     const texts = round.map(({ text }) => text);
     const vectors = await this.#embedder.embed(texts, 'background');
+    signal?.throwIfAborted();
     for (const [at, waiting] of round.entries()) {
       const vector = vectors[at];
       if (vector?.length !== this.#embedder.dimensions || !vector.every(Number.isFinite)) {
@@ -189,7 +193,6 @@ class EmbedRun {
       this.#made.push({ waiting, vector });
     }
     this.counts.embedded += round.length;
-    signal?.throwIfAborted();
     this.#writeIfDue();
     await nextTurn();
   }
@@ -221,6 +224,26 @@ class EmbedRun {
       );
     }
     this.#store.run(`DELETE FROM ${PENDING_TABLE} WHERE seq = ?`, seq);
+  }
+}
+
+/** Rejects with the reason of a signal, and nobody has to wait for it. */
+class Abortion {
+  readonly rejected: Promise<never>;
+  readonly #signal: AbortSignal | undefined;
+  #onAbort: () => void = () => undefined;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+    this.rejected = new Promise((_, reject) => {
+      this.#onAbort = (): void => reject(signal?.reason as Error);
+      signal?.addEventListener('abort', this.#onAbort);
+    });
+    this.rejected.catch(() => undefined);
+  }
+
+  forget(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 }
 

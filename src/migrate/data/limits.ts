@@ -15,8 +15,8 @@ export const JSON_DEPTH_MAX = 200;
 /** Characters of a long id that stay readable in the id that replaces it. */
 export const REPLACED_ID_CHARACTERS = 120;
 /** Texts that the embedder has at a time: rounds, and texts of each. */
-export const ROUNDS_UNDER_WAY = 4;
-export const ROUND_TEXTS = 64;
+export const ROUNDS_UNDER_WAY = 16;
+export const ROUND_TEXTS = 16;
 /** A round of long texts ends earlier. */
 export const ROUND_CHARACTERS = 1_000_000;
 /** Vectors of a v1 table compared with our model's before any of them is believed, */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { embeddingText, textHash } from '../../memory/command.js';
 import type { Database } from '../../memory/database.js';
 import { translateError } from '../../memory/errors.js';
+import { Pace } from '../../memory/pace.js';
 import { memoryOf } from '../../memory/v2-file.js';
 import type { DataOptions, PlanReport } from './contract.js';
 import { ARCHIVE_NAME, bytesOf, Draft, STORE_NAME } from './draft.js';
@@ -47,7 +48,7 @@ async function planIn(
   try {
     const { archive, store } = draft;
     const rows = (performance.now() - startedMs) / 1000;
-    const textsToEmbed = distinctTexts(store);
+    const textsToEmbed = await distinctTexts(store, options);
     const embedRate = await sampledRate(store, options);
     for (const database of [archive.database, store]) database.checkpoint('TRUNCATE');
     const vectorBytes = embedder.dimensions * BYTES_PER_COMPONENT + VECTOR_OVERHEAD_BYTES;
@@ -73,10 +74,12 @@ async function planIn(
 }
 
 /** Counted in a table of SQLite's, which may be larger than memory. */
-function distinctTexts(store: Database): number {
+async function distinctTexts(store: Database, { signal }: DataOptions): Promise<number> {
+  const pace = new Pace(signal);
   store.exec('CREATE TEMP TABLE plan_texts (hash TEXT PRIMARY KEY) WITHOUT ROWID');
   for (const { text } of pendingTexts(store, 1)) {
     store.run('INSERT OR IGNORE INTO plan_texts VALUES (?)', textHash(text));
+    if (pace.isDue) await pace.pause();
   }
   return store.number('SELECT count(*) FROM plan_texts');
 }

@@ -118,28 +118,47 @@ test(`late rows killed at random moments end as those that were not (SEED=${SEED
 }, 180_000);
 
 test('vectors of texts that are still there are kept when v1 has changed', async () => {
-  const before = Array.from({ length: 40 }, (_, at) => pattern(`p${at}`, `text ${at}`));
+  const before = Array.from({ length: 64 }, (_, at) => pattern(`p${at}`, `text ${at}`));
   const work = scratch('changed');
   const first = fakeEmbedder();
   const stop = new AbortController();
   const stopping = {
     ...first,
+    // Three rounds are answered, and the fourth never.
     embed: async (texts: readonly string[]) => {
-      const vectors = await first.embed(texts);
-      if (first.texts.length >= 40) stop.abort(new Error('stopped'));
-      return vectors;
+      if (first.texts.length < 48) return first.embed(texts);
+      setTimeout(() => stop.abort(new Error('stopped')), 300);
+      return new Promise<Float32Array[]>(() => undefined);
     },
   };
   const readings = [memoryReading({ patterns: { key: 'id', rows: before } })];
   const options = { readings, work, embedder: stopping, signal: stop.signal };
   await expect(migrateData(options)).rejects.toThrow('stopped');
 
-  const after = [pattern('new', 'another text'), ...before.slice(5)];
+  const after = [pattern('new', 'another text'), ...before.slice(5, 40)];
   const second = fakeEmbedder();
   const changed = [memoryReading({ patterns: { key: 'id', rows: after } })];
   const report = await migrateData({ readings: changed, work, embedder: second });
   expect(second.texts).toEqual(['title of new\nanother text']);
   expect(report).toMatchObject({ records: 36, embedded: 1, reused: 35, quarantinedCount: 0 });
+});
+
+test('a signal ends it at once, and an embedder that fails ends it with its error', async () => {
+  const readings = generated(40, SEED);
+  const stop = new AbortController();
+  const never = { ...slowEmbedder(0), embed: () => new Promise<Float32Array[]>(() => undefined) };
+  const work = scratch('stopped');
+  setTimeout(() => stop.abort(new Error('stopped')), 300);
+  const stopped = migrateData({ readings, work, embedder: never, signal: stop.signal });
+  await expect(stopped).rejects.toThrow('stopped');
+  const failing = { ...slowEmbedder(0), embed: () => Promise.reject(new Error('no model')) };
+  await expect(migrateData({ readings, work, embedder: failing })).rejects.toThrow('no model');
+  const wrong = { ...slowEmbedder(0), embed: async () => [new Float32Array(3)] };
+  await expect(migrateData({ readings, work, embedder: wrong })).rejects.toMatchObject({
+    code: 'embedder',
+  });
+  const report = await migrateData({ readings, work, embedder: slowEmbedder(0), nowMs: NOW_MS });
+  expect(report.records).toBeGreaterThan(40);
 });
 
 test('what was begun for another model begins anew', async () => {

@@ -1,6 +1,6 @@
 /** Rows that are not as one would wish: what becomes of each. */
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Row } from '../../../../src/memory/exact-row.js';
 import {
   checkStore,
@@ -36,13 +36,11 @@ async function migrated(readings: readonly V1Reading[]): Promise<Migrated> {
   archive.close();
   for (const { v1, migrated: taken, quarantined } of report.tables)
     expect(taken + quarantined).toBe(v1);
+  let opened: Promise<MemoryStore> | undefined;
+  onTestFinished(async () => (await opened)?.close());
   const use: Migrated['use'] = async (work) => {
-    const store = await openMemoryStore(path, { embedder: null });
-    try {
-      return await work(store);
-    } finally {
-      await store.close();
-    }
+    opened ??= openMemoryStore(path, { embedder: null });
+    return work(await opened);
   };
   const get: Migrated['get'] = (id, namespace = 'default') => {
     return use((store) => store.get(id, { namespace }));
