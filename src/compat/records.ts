@@ -135,9 +135,16 @@ export class Records {
     for (const { record } of this.#scanFrom(namespace, false, fromMs)) yield record;
   }
 
-  /** The same with their vectors of the store's model; those without are left out. */
+  /** The same with their vectors of the store's model, null where there is none. */
+  scanWithVectors(
+    namespace: string,
+  ): Generator<{ record: StoreRecord; vector: Float32Array | null }, void> {
+    return this.#scanFrom(namespace, true, 0);
+  }
+
+  /** Those that have one. */
   *scanVectors(namespace: string): Generator<{ record: StoreRecord; vector: Float32Array }, void> {
-    for (const { record, vector } of this.#scanFrom(namespace, true, 0)) {
+    for (const { record, vector } of this.scanWithVectors(namespace)) {
       if (vector !== null) yield { record, vector };
     }
   }
@@ -205,7 +212,10 @@ export class Records {
           file.database.all(
             `SELECT r.id FROM records r WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'}
                AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.id) ORDER BY r.id LIMIT ?`,
-            ...[from, after, ...(to === null ? [] : [to]), EMBED_AT_ONCE_ROWS],
+            from,
+            after,
+            ...(to === null ? [] : [to]),
+            EMBED_AT_ONCE_ROWS,
           ),
         );
         if (rows.length === 0) break;
@@ -225,10 +235,14 @@ export class Records {
         const page: readonly SqlValue[][] = this.#use(({ file }) => {
           const rows = file.database.all(
             `SELECT r.id, r.body, r.created_at_ms, ${isWithVectors ? 'v.vector' : 'NULL'}
-             FROM records r ${isWithVectors ? 'JOIN vectors v ON v.id = r.id' : ''}
+             FROM records r ${isWithVectors ? 'LEFT JOIN vectors v ON v.id = r.id' : ''}
              WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'} AND r.created_at_ms >= ?
              ORDER BY r.id LIMIT ?`,
-            ...[from, after, ...(to === null ? [] : [to]), fromMs, SCAN_ROWS],
+            from,
+            after,
+            ...(to === null ? [] : [to]),
+            fromMs,
+            SCAN_ROWS,
           );
           after = rows.at(-1)?.[0] ?? after;
           return rows

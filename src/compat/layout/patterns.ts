@@ -36,11 +36,12 @@ export function isReasoningMemory({ metadata }: Pick<StoreRecord, 'metadata'>): 
 export function patternOf(record: StoreRecord): PatternRow {
   const { id, content, metadata, timestamp } = record;
   const own = objectOr(metadata[OWN_FIELDS], {});
-  const { type, confidence, usage_count, last_used, [OWN_FIELDS]: _own, ...fields } = metadata;
-  const data = { title: fields['title'], description: fields['description'], content, ...fields };
-  // v1 keeps the confidence in both places.
-  const withConfidence = 'confidence' in own ? data : { ...data, confidence };
-  const present = Object.entries({ ...withConfidence, ...own }).filter(
+  const { type, confidence, usage_count, last_used } = metadata;
+  const { title, description } = metadata;
+  // The confidence is in both places; the other columns are not part of it unless they were.
+  const { type: _t, usage_count: _u, last_used: _l, [OWN_FIELDS]: _o, ...fields } = metadata;
+  const data = { title, description, content, ...fields, ...own };
+  const present = Object.entries(data).filter(
     (entry): entry is [string, JsonValue] => entry[1] !== undefined && !isAbsent(entry[1]),
   );
   return {
