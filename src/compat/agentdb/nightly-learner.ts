@@ -132,7 +132,7 @@ export class NightlyLearner {
       const isUnsure = (numberOf(row, 'confidence') ?? 0) < this.config.confidenceThreshold;
       return isUnsure || Number(row['created_at']) < beforeS;
     });
-    return gone.filter(({ id }) => this.#project.causalEdges.delete(id as number)).length;
+    return this.#project.causalEdges.deleteMany(gone.map(({ id }) => id as number));
   }
 
   calculateStats(): { avgUplift: number; avgConfidence: number } {

@@ -36,7 +36,6 @@ export function isReasoningMemory({ metadata }: Pick<StoreRecord, 'metadata'>): 
 export function patternOf(record: StoreRecord): PatternRow {
   const { id, content, metadata, timestamp } = record;
   const own = objectOr(metadata[OWN_FIELDS], {});
-  const { type, confidence, usage_count, last_used } = metadata;
   const { title, description } = metadata;
   // The confidence is in both places; the other columns are not part of it unless they were.
   const { type: _t, usage_count: _u, last_used: _l, [OWN_FIELDS]: _o, ...fields } = metadata;
@@ -46,11 +45,22 @@ export function patternOf(record: StoreRecord): PatternRow {
   );
   return {
     id,
-    type: typeof type === 'string' ? type : '',
     pattern_data: Object.fromEntries(present),
+    created_at: sqliteTime(timestamp),
+    ...columnsOf(metadata),
+  };
+}
+
+/** The columns beside `pattern_data`. */
+export function columnsOf(
+  metadata: JsonObject,
+): Pick<PatternRow, 'type' | 'confidence' | 'usage_count' | 'last_used'> {
+  const { type, confidence, usage_count, last_used } = metadata;
+  return {
+    type: typeof type === 'string' ? type : '',
+    // v1's default of the column.
     confidence: typeof confidence === 'number' ? confidence : 0.5,
     usage_count: typeof usage_count === 'number' ? usage_count : 0,
-    created_at: sqliteTime(timestamp),
     last_used: typeof last_used === 'string' ? last_used : null,
   };
 }

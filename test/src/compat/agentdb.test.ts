@@ -106,8 +106,7 @@ describe('a migrated agentdb', () => {
     expect(records.edges('agentdb/episodes', '7')).toMatchObject([
       { relation: 'causes', weight: 0.8 },
     ]);
-    expect(causalEdges.delete(3)).toBe(true);
-    expect(causalEdges.delete(4)).toBe(true);
+    expect(causalEdges.deleteMany([3, 4, 99])).toBe(2);
     expect(causalEdges.count()).toBe(0);
     expect(records.edges('agentdb/episodes', '7')).toEqual([]);
   });
