@@ -4,6 +4,8 @@
 export const IDLE_MS = 1000;
 /** Longest that a session keeps a store which another program waits for. */
 export const HELD_WHILE_WANTED_MS = 1000;
+/** How long the store stays free then, if nobody takes it. */
+export const LET_IN_MS = 500;
 /** Between two tries to take a store that another program has, */
 export const LOCK_POLL_MS = 20;
 /** and how long the tries go on. */

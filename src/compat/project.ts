@@ -27,7 +27,7 @@ import { sessionAt, type SessionOptions } from './session.js';
 
 /** What v1 leaves in a project, by which it is known that a migration is due. */
 const V1_FILES = ['.swarm/memory.db', 'agentdb.db', '.agentdb/reasoningbank.db'];
-const warned = new Set<string>();
+const projects = new Map<string, Project>();
 
 export class Project {
   readonly places: ProjectPlaces;
@@ -131,16 +131,21 @@ export function currentProject(): Project {
   return projectAt(findProject(process.cwd(), process.env));
 }
 
+/** One object a store in this process. */
 export function projectAt(places: ProjectPlaces): Project {
-  warnIfUnmigrated(places);
-  return new Project(places);
+  let project = projects.get(places.store);
+  if (project === undefined) {
+    warnIfUnmigrated(places);
+    project = new Project(places);
+    projects.set(places.store, project);
+  }
+  return project;
 }
 
 function warnIfUnmigrated({ directory, store }: ProjectPlaces): void {
-  if (existsSync(store) || warned.has(directory)) return;
+  if (existsSync(store)) return;
   const found = V1_FILES.find((name) => existsSync(join(directory, name)));
   if (found === undefined) return;
-  warned.add(directory);
   process.emitWarning(
     `${directory} has memories of v1 (${found}) that are not in the v2 store; run ` +
       '"agentic-flow migrate v2" there',

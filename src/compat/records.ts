@@ -7,7 +7,7 @@ import { keyRanges, memoryKey } from '../memory/memory-key.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from '../memory/model.js';
 import { contentOf } from '../memory/v2-file.js';
 import { vectorOf } from '../memory/v2-vectors.js';
-import { vectorOfBytes } from '../memory/vector-bytes.js';
+import { cosine, vectorOfBytes } from '../memory/vector-bytes.js';
 import type { StoreHost } from '../memory/store/host.js';
 import { countRecords } from '../memory/store/listing.js';
 import type { Operation } from '../memory/store/operations.js';
@@ -37,6 +37,14 @@ export interface RecordQuery extends Omit<SearchQuery, 'text' | 'vector' | 'limi
   readonly namespace: string;
   /** 1 to 1,000. */
   readonly limit: number;
+}
+
+/** A select over records `r`. */
+interface PageQuery {
+  readonly columns: string;
+  readonly from: string;
+  readonly where: string;
+  readonly rows: number;
 }
 
 const MODEL = { model: MODEL_NAME, dimensions: MODEL_DIMENSIONS };
@@ -135,10 +143,29 @@ export class Records {
     for (const { record } of this.#scanFrom(namespace, false, fromMs)) yield record;
   }
 
-  /** The same with their vectors of the store's model; those without are left out. */
+  /** The same with their vectors of the store's model, null where there is none. */
+  scanWithVectors(
+    namespace: string,
+  ): Generator<{ record: StoreRecord; vector: Float32Array | null }, void> {
+    return this.#scanFrom(namespace, true, 0);
+  }
+
+  /** Those that have one. */
   *scanVectors(namespace: string): Generator<{ record: StoreRecord; vector: Float32Array }, void> {
-    for (const { record, vector } of this.#scanFrom(namespace, true, 0)) {
+    for (const { record, vector } of this.scanWithVectors(namespace)) {
       if (vector !== null) yield { record, vector };
+    }
+  }
+
+  /** Ids and vectors alone. */
+  *scanIds(namespace: string): Generator<{ id: string; vector: Float32Array }, void> {
+    const tables = 'records r JOIN vectors v ON v.id = r.id';
+    const query = { columns: 'r.id, v.vector', from: tables, where: '1', rows: SCAN_ROWS };
+    for (const page of this.#pages(namespace, query)) {
+      for (const [key, bytes] of page) {
+        if (!(bytes instanceof Uint8Array)) continue;
+        yield { id: placeOf(String(key)).id, vector: vectorOfBytes(bytes) };
+      }
     }
   }
 
@@ -199,19 +226,10 @@ export class Records {
   }
 
   *#missingKeys(namespace: string): Generator<string[], void> {
-    for (const [from, to] of keyRanges(namespace)) {
-      for (let after: SqlValue = ''; ;) {
-        const rows: SqlValue[][] = this.#use(({ file }) =>
-          file.database.all(
-            `SELECT r.id FROM records r WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'}
-               AND NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.id) ORDER BY r.id LIMIT ?`,
-            ...[from, after, ...(to === null ? [] : [to]), EMBED_AT_ONCE_ROWS],
-          ),
-        );
-        if (rows.length === 0) break;
-        after = rows.at(-1)?.[0] ?? after;
-        yield rows.map(([key]) => placeOf(String(key)).id);
-      }
+    const missing = 'NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.id)';
+    const query = { columns: 'r.id', from: 'records r', where: missing, rows: EMBED_AT_ONCE_ROWS };
+    for (const page of this.#pages(namespace, query)) {
+      yield page.map(([key]) => placeOf(String(key)).id);
     }
   }
 
@@ -220,26 +238,49 @@ export class Records {
     isWithVectors: boolean,
     fromMs: number,
   ): Generator<{ record: StoreRecord; vector: Float32Array | null }, void> {
+    const query = {
+      columns: `r.id, r.body, r.created_at_ms, ${isWithVectors ? 'v.vector' : 'NULL'}`,
+      from: isWithVectors ? 'records r LEFT JOIN vectors v ON v.id = r.id' : 'records r',
+      // With the sign SQLite goes by the ids.
+      where: `+r.created_at_ms >= ${Math.trunc(fromMs)}`,
+      rows: SCAN_ROWS,
+    };
+    for (const page of this.#pages(namespace, query)) {
+      for (const row of page) {
+        const found = recordOfRow(row);
+        if (found !== undefined) yield found;
+      }
+    }
+  }
+
+  /** Rows of a namespace by id, a page at a time, without what has expired; the last value is when it does. */
+  *#pages(
+    namespace: string,
+    { columns, from: tables, where, rows: limit }: PageQuery,
+  ): Generator<SqlValue[][], void> {
     for (const [from, to] of keyRanges(namespace)) {
-      for (let after: SqlValue = ''; ;) {
-        const page: readonly SqlValue[][] = this.#use(({ file }) => {
-          const rows = file.database.all(
-            `SELECT r.id, r.body, r.created_at_ms, ${isWithVectors ? 'v.vector' : 'NULL'}
-             FROM records r ${isWithVectors ? 'JOIN vectors v ON v.id = r.id' : ''}
-             WHERE r.id >= ? AND r.id > ? ${to === null ? '' : 'AND r.id < ?'} AND r.created_at_ms >= ?
+      const end = to === null ? [] : [to];
+      const below = to === null ? '' : 'AND r.id < ?';
+      for (let after: SqlValue | undefined; ;) {
+        // One bound below: of two, SQLite might begin at the first one each time.
+        const beyond = after === undefined ? 'r.id >= ?' : 'r.id > ?';
+        const { rows, living } = this.#use(({ file }) => {
+          const found = file.database.all(
+            `SELECT ${columns} FROM ${tables} WHERE ${beyond} ${below} AND ${where}
              ORDER BY r.id LIMIT ?`,
-            ...[from, after, ...(to === null ? [] : [to]), fromMs, SCAN_ROWS],
+            after ?? from,
+            ...end,
+            limit,
           );
-          after = rows.at(-1)?.[0] ?? after;
-          return rows
-            .filter(([key]) => !file.isExpired(String(key), Date.now()))
-            .map((row) => [...row, file.expiryOf(String(row[0]))]);
+          if (file.nextExpiryMs === Infinity) return { rows: found, living: found };
+          const nowMs = Date.now();
+          const kept = found.filter(([key]) => !file.isExpired(String(key), nowMs));
+          const withTimes = kept.map((row) => [...row, file.expiryOf(String(row[0]))]);
+          return { rows: found, living: withTimes };
         });
-        for (const row of page) {
-          const found = recordOfRow(row);
-          if (found !== undefined) yield found;
-        }
-        if (page.length === 0) break;
+        if (living.length > 0) yield living;
+        if (rows.length < limit) break;
+        after = rows.at(-1)?.[0];
       }
     }
   }
@@ -265,17 +306,4 @@ function recordOfRow([key, body, createdAtMs, bytes, expiresAtMs]: readonly SqlV
 
 function withoutContext(): { signal: AbortSignal; progress: () => void } {
   return { signal: new AbortController().signal, progress: () => undefined };
-}
-
-/** Cosine of two vectors of one length, 0 where one of them has none. */
-export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [dot, ofA, ofB] = [0, 0, 0];
-  for (let at = 0; at < a.length; at += 1) {
-    const [x, y] = [a[at] ?? 0, b[at] ?? 0];
-    dot += x * y;
-    ofA += x * x;
-    ofB += y * y;
-  }
-  const lengths = Math.sqrt(ofA) * Math.sqrt(ofB);
-  return lengths === 0 ? 0 : dot / lengths;
 }

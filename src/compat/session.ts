@@ -15,7 +15,7 @@ import { StoreHost } from '../memory/store/host.js';
 import { lockHolder } from '../memory/store/lock.js';
 import type { Operation } from '../memory/store/operations.js';
 import { CompatError } from './errors.js';
-import { HELD_WHILE_WANTED_MS, IDLE_MS, LOCK_POLL_MS, LOCK_WAIT_MS } from './limits.js';
+import { HELD_WHILE_WANTED_MS, IDLE_MS, LET_IN_MS, LOCK_POLL_MS, LOCK_WAIT_MS } from './limits.js';
 
 export interface SessionOptions {
   /** Refuses to write, and makes no file. */
@@ -205,8 +205,7 @@ export class Session {
     const heldMs = performance.now() - this.#takenMs;
     if (heldMs > HELD_WHILE_WANTED_MS && existsSync(this.#wantedPath)) {
       this.release();
-      // Long enough for the other to see that it is free.
-      Atomics.wait(sleeper, 0, 0, 2 * LOCK_POLL_MS);
+      this.#letTheOtherIn();
       return;
     }
     if (this.#idle === undefined) {
@@ -215,6 +214,15 @@ export class Session {
     } else {
       this.#idle.refresh();
     }
+  }
+
+  /** Whoever takes the store removes the file; one that was left by a program which died is removed here. */
+  #letTheOtherIn(): void {
+    const untilMs = performance.now() + LET_IN_MS;
+    while (existsSync(this.#wantedPath) && performance.now() < untilMs) {
+      Atomics.wait(sleeper, 0, 0, LOCK_POLL_MS);
+    }
+    rmSync(this.#wantedPath, { force: true });
   }
 
   #becomeIdle(): void {

@@ -108,10 +108,8 @@ export class AdvancedMemorySystem {
     compositionPlan: string;
     expectedSuccessRate: number;
   }> {
-    const scoreOf = ({ successRate, uses }: StoredSkill): number =>
-      successRate * 0.7 + (Math.log(uses || 1) / 10) * 0.3;
     const skills = await this.#reasoning.searchSkills(task, k);
-    const availableSkills = skills.sort((a, b) => scoreOf(b) - scoreOf(a));
+    const availableSkills = skills.sort((a, b) => rankOf(b) - rankOf(a));
     const plan = availableSkills.slice(0, COMPOSED_SKILLS).map(({ name }) => name);
     const uses = availableSkills.reduce((sum, skill) => sum + (skill.uses || 1), 0);
     const expectedSuccessRate = availableSkills.reduce((sum, skill) => {
@@ -167,4 +165,8 @@ function impactOf(uplift: number): string {
   if (uplift > 0) return `Slightly positive: Expected +${percent}% improvement`;
   if (uplift < -0.1) return `Harmful: Expected ${percent}% degradation`;
   return 'Neutral or insufficient evidence';
+}
+
+function rankOf({ successRate, uses }: StoredSkill): number {
+  return successRate * 0.7 + (Math.log(uses || 1) / 10) * 0.3;
 }

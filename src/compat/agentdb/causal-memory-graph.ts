@@ -182,9 +182,7 @@ export class CausalMemoryGraph {
       const isSure = (numberOf(row, 'confidence') ?? -1) >= minConfidence;
       if (isFrom && isTo && isStrong && isSure) found.push(row);
     }
-    const weight = (row: TableRow): number =>
-      Math.abs(numberOf(row, 'uplift') ?? 0) * (numberOf(row, 'confidence') ?? 0);
-    return found.sort((a, b) => weight(b) - weight(a)).map(causalEdgeOf);
+    return found.sort((a, b) => weightOf(b) - weightOf(a)).map(causalEdgeOf);
   }
 
   /** Ways from one memory to another over edges of a confidence of 0.5, the most uplift first. */
@@ -269,7 +267,7 @@ export class CausalMemoryGraph {
 }
 
 /** Columns of a row under the names of v1's class. */
-export function causalEdgeOf(row: TableRow): CausalEdge {
+function causalEdgeOf(row: TableRow): CausalEdge {
   return {
     id: row['id'] as number,
     fromMemoryId: row['from_memory_id'] as number,
@@ -306,4 +304,8 @@ function standardError(values: readonly number[]): number {
 /** v1's approximation of Student's t. */
 function distribution(t: number, freedom: number): number {
   return 0.5 + 0.5 * Math.sign(t) * (1 - (1 + (t * t) / freedom) ** (-freedom / 2));
+}
+
+function weightOf(row: TableRow): number {
+  return Math.abs(numberOf(row, 'uplift') ?? 0) * (numberOf(row, 'confidence') ?? 0);
 }

@@ -15,7 +15,7 @@ export interface RerankConfig {
   readonly minConfidence?: number | undefined;
 }
 
-export interface RecallCandidate {
+interface RecallCandidate {
   readonly id: string;
   readonly type: string;
   readonly content: string;

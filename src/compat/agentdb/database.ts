@@ -8,22 +8,14 @@ import { join } from 'node:path';
 import { findProject, placesOf, projectOfFile } from '../places.js';
 import { Project, projectAt } from '../project.js';
 
-const projects = new Map<string, Project>();
 const temporary = new WeakMap<object, Project>();
 
-/** One project object a store, so that what it remembers is shared. */
 export function projectOf(database: unknown): Project {
   if (database instanceof Project) return database;
   const path = pathOf(database);
   if (path === ':memory:') return temporaryProject(database as object);
   const cwd = process.cwd();
-  const places = path === undefined ? findProject(cwd, process.env) : projectOfFile(path, cwd);
-  let project = projects.get(places.store);
-  if (project === undefined) {
-    project = projectAt(places);
-    projects.set(places.store, project);
-  }
-  return project;
+  return projectAt(path === undefined ? findProject(cwd, process.env) : projectOfFile(path, cwd));
 }
 
 /** Of better-sqlite3 (`name`) and agentdb's sql.js (`filename`), or given as it is. */

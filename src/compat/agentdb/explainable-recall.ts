@@ -86,7 +86,11 @@ export class ExplainableRecall {
       accessLevel,
       latencyMs: Date.now() - startedMs,
     };
-    this.#store(certificate, chunks, [...sources.flatMap(({ operations }) => operations)]);
+    this.#store(
+      certificate,
+      chunks,
+      sources.flatMap(({ operations }) => operations),
+    );
     return certificate;
   }
 

@@ -89,9 +89,10 @@ export class NightlyLearner {
   /** Experiments with enough observations. */
   async completeExperiments(): Promise<number> {
     let completed = 0;
-    for (const row of [...this.#project.causalExperiments.rows()]) {
-      const isEnough = (numberOf(row, 'sample_size') ?? 0) >= this.config.minSampleSize;
-      if (row['status'] !== 'running' || !isEnough) continue;
+    // All of them first: completing one writes into what is read.
+    const experiments = Array.from(this.#project.causalExperiments.rows());
+    for (const row of experiments.filter(({ status }) => status === 'running')) {
+      if ((numberOf(row, 'sample_size') ?? 0) < this.config.minSampleSize) continue;
       this.#graph.calculateUplift(row['id'] as number);
       completed += 1;
     }
@@ -131,7 +132,7 @@ export class NightlyLearner {
       const isUnsure = (numberOf(row, 'confidence') ?? 0) < this.config.confidenceThreshold;
       return isUnsure || Number(row['created_at']) < beforeS;
     });
-    return gone.filter(({ id }) => this.#project.causalEdges.delete(id as number)).length;
+    return this.#project.causalEdges.deleteMany(gone.map(({ id }) => id as number));
   }
 
   calculateStats(): { avgUplift: number; avgConfidence: number } {

@@ -177,7 +177,7 @@ export class ReflexionMemory {
 }
 
 /** Columns of a row under the names of v1's class. */
-export function episodeOf(row: TableRow): Omit<FoundEpisode, 'embedding' | 'similarity'> {
+function episodeOf(row: TableRow): Omit<FoundEpisode, 'embedding' | 'similarity'> {
   return {
     id: row['id'] as number,
     ts: numberOf(row, 'ts') ?? 0,

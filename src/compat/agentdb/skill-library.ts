@@ -273,7 +273,7 @@ function learn(
 }
 
 /** Columns of a row under the names of v1's class. */
-export function skillOf(row: TableRow): StoredSkill {
+function skillOf(row: TableRow): StoredSkill {
   return {
     id: row['id'] as number,
     name: textOf(row, 'name') ?? '',

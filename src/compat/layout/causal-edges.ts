@@ -6,9 +6,10 @@
 import { existsSync } from 'node:fs';
 import { Database } from '../../memory/database.js';
 import type { JsonObject, JsonValue } from '../../memory/engine.js';
+import { memoryKey } from '../../memory/memory-key.js';
 import { MemoryError } from '../../memory/errors.js';
 import { textOf, unpackRow, type Row } from '../../memory/exact-row.js';
-import { linkOperation } from '../../memory/store/records.js';
+import { edgeEnds, linkOperation } from '../../memory/store/records.js';
 import type { Operation } from '../../memory/store/operations.js';
 import type { Records } from '../records.js';
 import { Table, type TableRow } from './table.js';
@@ -72,15 +73,29 @@ export class CausalEdges {
     this.#table.update(id, changes);
   }
 
-  delete(id: number | string): boolean {
+  /** Deletes edges, in one transaction; the store keeps an edge between ends that another row joins. */
+  deleteMany(ids: readonly (number | string)[]): number {
     this.#takeArchived();
-    const row = this.#table.get(id);
-    if (row === undefined) return false;
-    this.#table.delete(id);
-    const ends = endsOf(row);
-    const isAnother = [...this.#table.rows()].some((other) => sameEnds(endsOf(other), ends));
-    if (!isAnother && ends !== undefined) this.#records.unlink({ ...ends, type: RELATION });
-    return true;
+    const gone = new Set(ids.map(String));
+    const kept = new Set<string>();
+    const deletes: Operation[] = [];
+    const ends = new Map<string, Ends>();
+    for (const row of this.#table.rows()) {
+      const joined = endsOf(row);
+      const key = JSON.stringify(joined);
+      if (!gone.has(String(row['id']))) {
+        kept.add(key);
+        continue;
+      }
+      deletes.push({ type: 'delete', key: memoryKey(CAUSAL_EDGES.namespace, String(row['id'])) });
+      if (joined !== undefined) ends.set(key, joined);
+    }
+    const free = [...ends].filter(([key]) => !kept.has(key));
+    const unlinks = free.map(([, one]): Operation => {
+      return { type: 'unlink', ...edgeEnds({ ...one, type: RELATION }) };
+    });
+    this.#records.write([...deletes, ...unlinks]);
+    return deletes.length;
   }
 
   #linking(row: JsonObject): Operation[] {
@@ -130,10 +145,6 @@ function endsOf(row: JsonObject): Ends | undefined {
   if (namespace === undefined || toNamespace === undefined) return undefined;
   const [from, to] = [String(row['from_memory_id']), String(row['to_memory_id'])];
   return from === '' || to === '' ? undefined : { from, namespace, to, toNamespace };
-}
-
-function sameEnds(one: Ends | undefined, other: Ends | undefined): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** The rows that a migration made edges of; what it refused was no edge of v1's either. */

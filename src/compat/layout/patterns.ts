@@ -36,20 +36,31 @@ export function isReasoningMemory({ metadata }: Pick<StoreRecord, 'metadata'>): 
 export function patternOf(record: StoreRecord): PatternRow {
   const { id, content, metadata, timestamp } = record;
   const own = objectOr(metadata[OWN_FIELDS], {});
-  const { type, confidence, usage_count, last_used, [OWN_FIELDS]: _own, ...fields } = metadata;
-  const data = { title: fields['title'], description: fields['description'], content, ...fields };
-  // v1 keeps the confidence in both places.
-  const withConfidence = 'confidence' in own ? data : { ...data, confidence };
-  const present = Object.entries({ ...withConfidence, ...own }).filter(
+  const { title, description } = metadata;
+  // The confidence is in both places; the other columns are not part of it unless they were.
+  const { type: _t, usage_count: _u, last_used: _l, [OWN_FIELDS]: _o, ...fields } = metadata;
+  const data = { title, description, content, ...fields, ...own };
+  const present = Object.entries(data).filter(
     (entry): entry is [string, JsonValue] => entry[1] !== undefined && !isAbsent(entry[1]),
   );
   return {
     id,
-    type: typeof type === 'string' ? type : '',
     pattern_data: Object.fromEntries(present),
+    created_at: sqliteTime(timestamp),
+    ...columnsOf(metadata),
+  };
+}
+
+/** The columns beside `pattern_data`. */
+export function columnsOf(
+  metadata: JsonObject,
+): Pick<PatternRow, 'type' | 'confidence' | 'usage_count' | 'last_used'> {
+  const { type, confidence, usage_count, last_used } = metadata;
+  return {
+    type: typeof type === 'string' ? type : '',
+    // v1's default of the column.
     confidence: typeof confidence === 'number' ? confidence : 0.5,
     usage_count: typeof usage_count === 'number' ? usage_count : 0,
-    created_at: sqliteTime(timestamp),
     last_used: typeof last_used === 'string' ? last_used : null,
   };
 }

@@ -9,7 +9,7 @@ import { logMetric, storeMattsRun, storeTrajectory } from './queries.js';
 import { retrieveMemories, type RetrievedMemory } from './retrieve.js';
 import { ulid } from './ulid.js';
 
-export interface MattsTrajectory {
+interface MattsTrajectory {
   readonly id: string;
   readonly verdict: Verdict;
   readonly trajectory: TaskTrajectory;

@@ -1,5 +1,5 @@
 /** Maximal marginal relevance (Carbonell and Goldstein 1998) as v1 has it. */
-import { cosine } from '../records.js';
+import { cosine } from '../../memory/vector-bytes.js';
 
 interface Candidate {
   readonly score: number;

@@ -8,6 +8,11 @@ import type { Records } from '../records.js';
 
 const NAMESPACE = 'reasoningbank/own_embeddings';
 
+/** False where nobody stored any, which spares looking for each. */
+export function hasOwnVectors(records: Records): boolean {
+  return records.count(NAMESPACE) > 0;
+}
+
 export function readOwnVector(records: Records, id: string): Float32Array | undefined {
   const base64 = records.get(NAMESPACE, id)?.metadata['vector'];
   if (typeof base64 !== 'string') return undefined;

@@ -15,7 +15,7 @@ import {
 import { sqliteTime } from '../layout/times.js';
 import { currentProject, type Project } from '../project.js';
 import { isOfModel } from './embeddings.js';
-import { readOwnVector, removeOwnVector, writeOwnVector } from './own-vectors.js';
+import { hasOwnVectors, readOwnVector, removeOwnVector, writeOwnVector } from './own-vectors.js';
 
 const DAY_MS = 86_400_000;
 /** v1's `retrieve.min_score` where it is not given, and the least confidence of an active memory. */
@@ -87,9 +87,11 @@ export function fetchMemoryCandidates(
   const { records } = existing();
   const nowMs = Date.now();
   const found: Candidate[] = [];
-  for (const { record, vector } of records.scanVectors(DEFAULT_NAMESPACE)) {
+  const areOwn = hasOwnVectors(records);
+  for (const { record, vector } of records.scanWithVectors(DEFAULT_NAMESPACE)) {
     if (!isCandidate(record, options)) continue;
-    const embedding = readOwnVector(records, record.id) ?? vector;
+    const embedding = (areOwn ? readOwnVector(records, record.id) : undefined) ?? vector;
+    if (embedding === null) continue;
     found.push({ ...patternOf(record), embedding, age_days: ageDays(record.timestamp, nowMs) });
   }
   return found.sort(surestFirst);

@@ -1,9 +1,9 @@
 /** Retrieval by similarity, age and confidence, with diversity (ReasoningBank, algorithm 1). */
 import { DEFAULT_NAMESPACE } from '../../memory/memory-key.js';
 import { nextTurn } from '../../memory/pace.js';
-import { isReasoningMemory, patternOf } from '../layout/patterns.js';
+import { columnsOf, isReasoningMemory, patternOf } from '../layout/patterns.js';
 import type { Project } from '../project.js';
-import { cosine } from '../records.js';
+import { cosine } from '../../memory/vector-bytes.js';
 import { loadConfig } from './config.js';
 import { computeEmbedding } from './embeddings.js';
 import { ROWS_PER_TURN } from './limits.js';
@@ -80,7 +80,8 @@ async function scoreAll(
     seen += 1;
     if (seen % ROWS_PER_TURN === 0) await nextTurn();
     if (!isCandidate(record, { domain, minConfidence: min_score })) continue;
-    const { id, confidence, usage_count } = patternOf(record);
+    const { id, metadata } = record;
+    const { confidence, usage_count } = columnsOf(metadata);
     const similarity = cosine(vector, other);
     const recency = Math.exp(-ageDays(record.timestamp, nowMs) / recency_half_life_days);
     const reliability = Math.min(confidence, 1);
@@ -115,10 +116,10 @@ async function choose(
     const next = records.vector(DEFAULT_NAMESPACE, best.id);
     if (next === null) continue;
     let seen = 0;
-    for (const { record, vector } of records.scanVectors(DEFAULT_NAMESPACE)) {
+    for (const { id, vector } of records.scanIds(DEFAULT_NAMESPACE)) {
       seen += 1;
       if (seen % ROWS_PER_TURN === 0) await nextTurn();
-      const one = left.get(record.id);
+      const one = left.get(id);
       if (one === undefined) continue;
       one.likeness = Math.max(one.likeness, cosine(vector, next.values));
     }
