@@ -116,6 +116,10 @@ export function testProjectTools({ call, ok, directory }: Caller): void {
       await ok('memory_usage', { action: 'delete', key: 'plan', namespace: 'team' });
       const empty = await ok('memory_usage', { action: 'list', namespace: 'team' });
       expect(json(empty)).toMatchObject({ count: 0 });
+      const listed = { action: 'list', namespace: 'default' };
+      await ok('memory_usage', { action: 'store', key: 'd', value: '1' });
+      const [entry] = json(await ok('memory_usage', listed))['entries'] as object[];
+      expect(entry).toMatchObject({ key: 'd', value: 1, metadata: { storedBy: 'mcp-server' } });
       const foreign = { action: 'store', key: '1', value: 'x', namespace: 'agentdb/episodes' };
       expect(await call('memory_usage', foreign)).toMatchObject({ isError: true });
     });
