@@ -83,7 +83,8 @@ export function prepareV1(database: Database): void {
   });
 }
 
-function createMissingTables(database: Database): void {
+/** Adds the tables of schema A that a file has not. */
+export function createMissingTables(database: Database): void {
   const present = v1TablesOf(database);
   for (const { name, sql } of V1_TABLES) {
     if (present.includes(name)) continue;
@@ -93,7 +94,7 @@ function createMissingTables(database: Database): void {
 }
 
 /** Dimensions of most embeddings, so that v1, which throws on a mixture, meets no new length. */
-function embeddingDimensions(database: Database): number {
+export function embeddingDimensions(database: Database): number {
   const row = database.get(
     `SELECT length(vector) / 4 FROM pattern_embeddings
      WHERE typeof(vector) = 'blob' AND length(vector) > 0 AND length(vector) % 4 = 0

@@ -70,6 +70,26 @@ export class GroupCommit<Write, Outcome> {
     });
   }
 
+  /**
+   * Commits and syncs one write before it returns, ahead of what waits. Throws what `commit` throws, and
+   * the refusal once there is one.
+   */
+  addNow(write: Write, operations: number, sync: () => void): Outcome {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    let outcome: Outcome;
+    try {
+      [outcome] = this.#options.commit([write]) as [Outcome];
+      this.#counts.batches += 1;
+      this.#counts.operations += operations;
+      sync();
+    } catch (error) {
+      if (!(error instanceof MemoryError) || error.code !== 'io') throw error;
+      throw this.#refuse(error);
+    }
+    this.#counts.syncs += 1;
+    return outcome;
+  }
+
   /** Resolves when nothing waits and nothing is being written any more. */
   async flush(): Promise<void> {
     while (this.#queue.length > 0 || this.#isWriting) {
@@ -174,7 +194,7 @@ export class GroupCommit<Write, Outcome> {
    * After a failure to write or sync nobody knows what the disk has: the system forgets what it could not
    * write, and a later sync succeeds without it.
    */
-  #refuse(cause: unknown): void {
+  #refuse(cause: unknown): MemoryError {
     const detail = cause instanceof Error ? cause.message : String(cause);
     this.#refusal ??= new MemoryError(
       'closed',
@@ -183,5 +203,6 @@ export class GroupCommit<Write, Outcome> {
       cause instanceof MemoryError ? cause.path : undefined,
       cause,
     );
+    return this.#refusal;
   }
 }

@@ -1,4 +1,4 @@
-/** A store in its thread: the file, the writes that wait, what expires, and the answers to calls. */
+/** A store in its thread, or in that of a program that cannot wait: the file, the writes that wait, what expires, and the answers to calls. */
 import type { MemoryCommand, SearchQuery } from '../engine.js';
 import type { ModelVector } from '../engine.js';
 import { compactInSlices, type Compaction } from './compact.js';
@@ -68,6 +68,19 @@ export class StoreHost {
     this.#exports = new Exports(settings.path, nowMs);
   }
 
+  /** For a program that has the store in its own thread. */
+  get file(): StoreFile {
+    return this.#file;
+  }
+
+  /**
+   * One transaction that is on the disk when it returns; true for each operation that found what it is
+   * about.
+   */
+  writeNow(operations: readonly Operation[]): boolean[] {
+    return this.#commit.addNow(operations, operations.length, () => this.#log.syncNow());
+  }
+
   /** What a call may find under its feet. */
   get isClosed(): boolean {
     return this.#isClosed;
@@ -106,6 +119,12 @@ export class StoreHost {
   /** Writes what waits, then lets go of the file. */
   async close(): Promise<void> {
     await this.#commit.flush();
+    this.closeNow();
+  }
+
+  /** Lets go of the file; what waits was never acknowledged, and is not written. */
+  closeNow(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sweep.stop();
     this.#exports.closeAll();

@@ -45,13 +45,28 @@ export class StoreLock {
   }
 }
 
-function heldError(database: Database, storePath: string, cause: unknown): MemoryError {
-  let pid: unknown;
+/** The process that has the store, or had it last; undefined if nobody can say. */
+export function lockHolder(storePath: string): number | undefined {
+  const database = Database.open(`${storePath}-lock`, { readOnly: true });
   try {
-    pid = database.get('SELECT pid FROM holder')?.[0];
+    return holderIn(database);
+  } finally {
+    database.close();
+  }
+}
+
+function holderIn(database: Database): number | undefined {
+  try {
+    const pid = database.get('SELECT pid FROM holder')?.[0];
+    return typeof pid === 'number' ? pid : undefined;
   } catch {
     // It is being written at this moment: the store is held all the same.
+    return undefined;
   }
+}
+
+function heldError(database: Database, storePath: string, cause: unknown): MemoryError {
+  const pid = holderIn(database);
   const holder =
     pid === undefined ? 'another process' : pid === process.pid ? 'this process' : `process ${pid}`;
   const sentence = `${storePath} is opened by ${holder} already; close it there or wait`;

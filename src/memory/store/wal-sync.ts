@@ -4,7 +4,7 @@
  *
  * SQLite itself syncs what a checkpoint moves. The log carries no locks, so opening it is harmless.
  */
-import { closeSync, fdatasync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import type { Database } from '../database.js';
 import { memoryError } from '../errors.js';
 
@@ -26,6 +26,15 @@ export class WalSync {
         else reject(memoryError('io', this.#path, error));
       });
     });
+  }
+
+  /** The same before it returns; for a caller that cannot wait. */
+  syncNow(): void {
+    try {
+      fdatasyncSync(this.#file);
+    } catch (error) {
+      throw memoryError('io', this.#path, error);
+    }
   }
 
   close(): void {

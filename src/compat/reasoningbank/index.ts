@@ -1,0 +1,20 @@
+/** `agentic-flow/reasoningbank`: the 29 names of v1, answering from the v2 store. See docs/v1-compatibility.md. */
+export { AdvancedMemorySystem } from '../agentdb/advanced-memory-system.js';
+export { CausalMemoryGraph } from '../agentdb/causal-memory-graph.js';
+export { CausalRecall } from '../agentdb/causal-recall.js';
+export { EmbeddingService } from '../agentdb/embedding-service.js';
+export { HybridReasoningBank } from '../agentdb/hybrid-reasoning-bank.js';
+export { NightlyLearner } from '../agentdb/nightly-learner.js';
+export { ReflexionMemory } from '../agentdb/reflexion-memory.js';
+export { SkillLibrary } from '../agentdb/skill-library.js';
+export { loadConfig } from './config.js';
+export { consolidate, shouldConsolidate } from './consolidate.js';
+export { distillMemories } from './distill.js';
+export { clearEmbeddingCache, computeEmbedding } from './embeddings.js';
+export { judgeTrajectory } from './judge.js';
+export { mattsParallel, mattsSequential } from './matts.js';
+export { cosineSimilarity, mmrSelection } from './mmr.js';
+export { containsPII, scrubMemory, scrubPII } from './pii.js';
+export { formatMemoriesForPrompt, retrieveMemories } from './retrieve.js';
+export { initialize, PAPER_URL, runTask, VERSION } from './run.js';
+export * as db from './db.js';

@@ -1,0 +1,113 @@
+/** One store, several programs, callers that wait and callers that cannot. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { openProject } from '../../../src/compat/index.js';
+import { IDLE_MS } from '../../../src/compat/limits.js';
+import { sessionAt } from '../../../src/compat/session.js';
+import { openMemoryStore } from '../../../src/memory/index.js';
+import { inProjects } from './support.js';
+
+const { places } = inProjects();
+const record = (id: string) => ({ id, content: `content of ${id}`, vector: null });
+
+/** Puts records of its own without a pause, and names each that was acknowledged. */
+async function writer(directory: string, prefix: string) {
+  const script = new URL('writer-child.js', import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, directory, prefix], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const acknowledged: string[] = [];
+  let rest = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    acknowledged.push(...lines);
+  });
+  await once(child.stdout, 'data');
+  return { child, acknowledged };
+}
+
+describe('a session', () => {
+  it('gives a write back to whoever reads next, in this program and another', async () => {
+    const project = openProject(places().directory);
+    project.records.put(record('a'));
+    expect(project.records.get('default', 'a')?.content).toBe('content of a');
+    project.close();
+    const store = await openMemoryStore(places().store, { embedder: null });
+    expect((await store.get('a'))?.content).toBe('content of a');
+    await store.close();
+  });
+
+  it('lets go of the store when it is idle, and takes it again', async () => {
+    const project = openProject(places().directory);
+    project.records.put(record('a'));
+    const session = sessionAt(places().store);
+    expect(session.isHeld).toBe(true);
+    await delay(IDLE_MS + 300);
+    expect(session.isHeld).toBe(false);
+    expect(project.records.get('default', 'a')).not.toBeNull();
+    expect(session.isHeld).toBe(true);
+  });
+
+  it('waits for a store that this process has elsewhere only where the other can let go', async () => {
+    const project = openProject(places().directory, { lockWaitMs: 5000 });
+    project.records.put(record('a'));
+    project.close();
+    const store = await openMemoryStore(places().store, { embedder: null });
+    expect(() => project.records.get('default', 'a')).toThrow(/opened by this process/);
+    const waiting = project.records.session.useAsync((host) => host.file.path, {
+      lockWaitMs: 5000,
+    });
+    await delay(50);
+    await store.close();
+    expect(await waiting).toBe(places().store);
+  });
+
+  it('refuses writes and makes no file when it was opened to be read', () => {
+    const project = openProject(places().directory, { readOnly: true });
+    expect(() => project.records.get('default', 'a')).toThrow(/does not exist/);
+    expect(existsSync(places().store)).toBe(false);
+    openProject(places().directory).records.put(record('a'));
+    expect(project.records.get('default', 'a')?.id).toBe('a');
+    expect(() => project.records.put(record('b'))).toThrow(/opened to be read/);
+  });
+
+  it('shares the store with another program that never pauses', async () => {
+    const other = await writer(places().directory, 'other');
+    const project = openProject(places().directory);
+    for (const id of ['mine-1', 'mine-2', 'mine-3']) {
+      project.records.put(record(id));
+      // Gives the store to the other one.
+      project.close();
+      await delay(100);
+    }
+    const before = other.acknowledged.length;
+    await delay(500);
+    expect(other.acknowledged.length).toBeGreaterThan(before);
+    other.child.kill('SIGKILL');
+    await once(other.child, 'close');
+    const found = [...project.records.scan('default')].map(({ id }) => id);
+    expect(found).toEqual(expect.arrayContaining(['mine-1', 'mine-2', 'mine-3']));
+    expect(found).toEqual(expect.arrayContaining(other.acknowledged));
+  });
+
+  it('has every write that it acknowledged after it was killed, one of two at once included', async () => {
+    const [one, two] = [
+      await writer(places().directory, 'one'),
+      await writer(places().directory, 'two'),
+    ];
+    await delay(1500);
+    for (const { child } of [one, two]) child.kill('SIGKILL');
+    await Promise.all([once(one.child, 'close'), once(two.child, 'close')]);
+    const found = new Set(
+      [...openProject(places().directory).records.scan('default')].map(({ id }) => id),
+    );
+    const acknowledged = [...one.acknowledged, ...two.acknowledged];
+    expect(one.acknowledged.length).toBeGreaterThan(0);
+    expect(two.acknowledged.length).toBeGreaterThan(0);
+    expect(acknowledged.filter((id) => !found.has(id))).toEqual([]);
+  });
+});

@@ -1,0 +1,16 @@
+/** Puts records through a session until it is killed, and names each once it is acknowledged. */
+import { writeSync } from 'node:fs';
+import { openProject } from '../../../src/compat/index.js';
+
+const [directory = '', prefix = ''] = process.argv.slice(2);
+const { records } = openProject(directory);
+for (let count = 0; ; count += 1) {
+  const id = `${prefix}-${count}`;
+  records.put({ id, content: `content of ${id}`, vector: null });
+  try {
+    writeSync(1, `${id}\n`);
+  } catch {
+    // The test is over.
+    process.exit(0);
+  }
+}
