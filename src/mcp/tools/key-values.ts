@@ -5,6 +5,7 @@ import type { Arguments } from '../arguments.js';
 import { type CallContext, jsonAnswer, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { nowSeconds, scanned } from '../rows.js';
+import { deleteValue, putValue } from '../side-by-side.js';
 import * as value from '../values.js';
 
 /** Namespaces of v1's tables: a key in there could be taken for a row. */
@@ -95,7 +96,7 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
   const namespace = action === 'list' || action === 'search' ? namespaceOf(args) : '';
   switch (action) {
     case 'store':
-      return put(args, store);
+      return put(args, store, context);
     case 'retrieve': {
       const key = value.nameText(args, 'key');
       const found = await store.get(key, { namespace: namespaceOf(args) });
@@ -110,7 +111,10 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
       const key = value.nameText(args, 'key');
       const from = writableNamespaceOf(args);
       await entryAt(store, from, key);
-      return { key, deleted: await store.delete(key, { namespace: from }) };
+      return {
+        key,
+        deleted: await deleteValue(context.project, store, { id: key, namespace: from }),
+      };
     }
     default: {
       const pattern = value.text(args, 'value') || value.text(args, 'key');
@@ -120,7 +124,11 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
   }
 }
 
-async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
+async function put(
+  args: Arguments,
+  store: MemoryStore,
+  { project }: CallContext,
+): Promise<JsonObject> {
   const key = value.nameText(args, 'key');
   if (typeof args['value'] !== 'string') throw new ToolError('to store, "value" is needed: a text');
   const content = args['value'];
@@ -131,7 +139,7 @@ async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
   const namespace = writableNamespaceOf(args);
   const before = await entryAt(store, namespace, key);
   const metadata = { storedBy: 'mcp-server', type: 'knowledge' };
-  await store.put({
+  await putValue(project, store, {
     id: key,
     namespace,
     content,
