@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Catalogue } from '../mcp/index.js';
 import { PACKAGES, type PackageName } from '../mcp/packages.js';
 import { print } from './connection.js';
+import { ExitError } from './failure.js';
 
 interface StartFlags {
   readonly data: string;
@@ -47,6 +48,13 @@ export function addMcpCommands(program: Command): void {
     .option('--tools <packages>', `whose tools, of ${PACKAGES.join(',')}`, packagesOf)
     .option('--json', 'print one JSON object')
     .action(listTools);
+  mcp
+    .command('verify')
+    .description('Check a certificate of recall_with_certificate; exit code 2: it is not valid')
+    .argument('<certificate>', 'its id')
+    .option('--data <dir>', 'directory of the project', '.')
+    .option('--json', 'print one JSON object')
+    .action(verify);
 }
 
 function packagesOf(text: string): readonly PackageName[] {
@@ -88,6 +96,16 @@ async function listTools({ json, tools }: ToolsFlags): Promise<void> {
   });
   const missing = [...catalogue.missing.values()];
   print(json, { offered, missing }, listing(catalogue));
+}
+
+async function verify(
+  id: string,
+  { data, json }: { readonly data: string; readonly json?: boolean },
+): Promise<void> {
+  const { verifyProjectCertificate } = await import('../mcp/index.js');
+  const { isValid, issues } = await verifyProjectCertificate(data, id);
+  print(json, { isValid, issues }, isValid ? 'valid' : ['not valid:', ...issues].join('\n  '));
+  if (!isValid) throw new ExitError(2);
 }
 
 function listing({ offered, missing }: Catalogue): string {

@@ -13,7 +13,7 @@ import { PACKAGES, type PackageName } from './packages.js';
 import v1Tools from './schemas/v1-tools.json' with { type: 'json' };
 import { chooseBetween, implementations } from './tools/index.js';
 
-export interface OfferedTool {
+interface OfferedTool {
   readonly name: string;
   readonly packages: readonly PackageName[];
   readonly description: string;
@@ -22,7 +22,7 @@ export interface OfferedTool {
   prepare(given: unknown): { readonly tool: Tool; readonly args: Arguments };
 }
 
-export interface MissingTool {
+interface MissingTool {
   readonly name: string;
   readonly packages: readonly PackageName[];
   readonly description: string;

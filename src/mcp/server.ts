@@ -8,6 +8,7 @@ import {
   Server,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import { CompatError } from '../compat/index.js';
 import { MemoryError } from '../memory/index.js';
 import { CallMetrics } from './call-metrics.js';
 import { type Catalogue, catalogueOf } from './catalogue.js';
@@ -128,7 +129,9 @@ function failure(sentence: string): CallToolResult {
 
 /** Errors of the server go to standard error with a number that the caller may name. */
 function messageOf(error: unknown): string {
-  if (error instanceof ToolError || error instanceof MemoryError) return error.message;
+  const isKnown =
+    error instanceof ToolError || error instanceof MemoryError || error instanceof CompatError;
+  if (isKnown) return error.message;
   if (error instanceof Error && error.name === 'AbortError') return 'the call was cancelled';
   const number = randomUUID().slice(0, 8);
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);

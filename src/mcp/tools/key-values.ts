@@ -4,11 +4,12 @@ import type { MemoryStore, StoreRecord } from '../../memory/index.js';
 import type { Arguments } from '../arguments.js';
 import { type CallContext, jsonAnswer, onStoreWithModel, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
-import { scanned } from '../rows.js';
+import { nowSeconds, scanned } from '../rows.js';
+import { deleteValue, putValue } from '../side-by-side.js';
 import * as value from '../values.js';
 
-/** Namespaces that tools with numbers of their own write: a key in there could be taken for a row. */
-const RESERVED = /^(?:agentdb|agentic-flow|claude-flow|reasoningbank|hub)\//;
+/** Namespaces of v1's tables: a key in there could be taken for a row. */
+const RESERVED = /^(?:agentdb|agentic-flow|claude-flow|reasoningbank|hive|hub|unknown)\//;
 const LISTED_MAX = 100;
 const FOUND_MAX = 50;
 
@@ -33,14 +34,36 @@ function readValue(content: string): JsonValue {
   }
 }
 
-function entryOf({ id, content, namespace, metadata, timestamp }: StoreRecord): JsonObject {
+function entryOf(record: StoreRecord): JsonObject {
+  const { id, content, namespace, metadata, timestamp } = record;
+  const changed = value.storedNumber(metadata['updated_at']);
   return {
     key: id,
     value: readValue(content),
     namespace,
-    metadata,
+    metadata: isPattern(record) ? metadata : (metadata['metadata'] ?? null),
     createdAt: new Date(timestamp).toISOString(),
+    updatedAt: new Date(changed === undefined ? timestamp : changed * 1000).toISOString(),
+    accessCount: value.storedNumber(metadata['access_count']) ?? 0,
   };
+}
+
+/** The namespace `default` has the patterns of the ReasoningBank as well. */
+function isPattern({ namespace, metadata }: StoreRecord): boolean {
+  return namespace === 'default' && typeof metadata['type'] === 'string';
+}
+
+/** The value by a key, if there is one. Throws `ToolError` for a pattern, which is changed otherwise. */
+async function entryAt(
+  store: MemoryStore,
+  namespace: string,
+  key: string,
+): Promise<StoreRecord | null> {
+  const record = await store.get(key, { namespace });
+  if (record === null || !isPattern(record)) return record;
+  throw new ToolError(
+    `${JSON.stringify(key)} is a pattern of the ReasoningBank; choose another key or namespace`,
+  );
 }
 
 /** By the texts themselves, and by meaning for what those do not find. */
@@ -73,7 +96,7 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
   const namespace = action === 'list' || action === 'search' ? namespaceOf(args) : '';
   switch (action) {
     case 'store':
-      return put(args, store);
+      return put(args, store, context);
     case 'retrieve': {
       const key = value.nameText(args, 'key');
       const found = await store.get(key, { namespace: namespaceOf(args) });
@@ -86,7 +109,12 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
     }
     case 'delete': {
       const key = value.nameText(args, 'key');
-      return { key, deleted: await store.delete(key, { namespace: writableNamespaceOf(args) }) };
+      const from = writableNamespaceOf(args);
+      await entryAt(store, from, key);
+      return {
+        key,
+        deleted: await deleteValue(context.project, store, { id: key, namespace: from }),
+      };
     }
     default: {
       const pattern = value.text(args, 'value') || value.text(args, 'key');
@@ -96,7 +124,11 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
   }
 }
 
-async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
+async function put(
+  args: Arguments,
+  store: MemoryStore,
+  { project }: CallContext,
+): Promise<JsonObject> {
   const key = value.nameText(args, 'key');
   if (typeof args['value'] !== 'string') throw new ToolError('to store, "value" is needed: a text');
   const content = args['value'];
@@ -104,11 +136,16 @@ async function put(args: Arguments, store: MemoryStore): Promise<JsonObject> {
   if (seconds !== undefined && !(seconds > 0 && seconds <= TTL_MAX_SECONDS)) {
     throw new ToolError(`argument "ttl" is in seconds, more than 0 and at most ${TTL_MAX_SECONDS}`);
   }
-  await store.put({
+  const namespace = writableNamespaceOf(args);
+  const before = await entryAt(store, namespace, key);
+  const metadata = { storedBy: 'mcp-server', type: 'knowledge' };
+  await putValue(project, store, {
     id: key,
-    namespace: writableNamespaceOf(args),
+    namespace,
     content,
-    metadata: { storedBy: 'mcp-server', type: 'knowledge' },
+    // The columns of v1's `memory_entries`, as a migration has them.
+    metadata: { metadata, updated_at: nowSeconds(), access_count: 0, ttl: seconds ?? null },
+    timestamp: before?.timestamp,
     expiresAt: seconds === undefined ? null : Date.now() + Math.round(seconds * 1000),
   });
   return { key, stored: true, size: content.length, id: key };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { checkedArguments, type ObjectSchema } from '../../../src/mcp/arguments.js';
 import { catalogueOf } from '../../../src/mcp/index.js';
@@ -104,6 +105,17 @@ describe('the catalogue', () => {
       expect(inputSchema.type).toBe('object');
       expect(Object.keys(inputSchema)).not.toContain('anyOf');
     }
+  });
+
+  it('is what docs/mcp.md says', () => {
+    const page = readFileSync('docs/mcp.md', 'utf8');
+    expect(page).toContain(`${offered.size} tools: 13 of`);
+    expect(page).toContain(`prints all ${missing.size}.`);
+    const named = [...offered.keys()].filter((name) => !page.includes(`\`${name}\``));
+    expect(named).toEqual([]);
+    const others = [...missing.values()].filter(({ name }) => !page.includes(`\`${name}\``));
+    expect(page).toContain(`the other ${others.length} of claude-flow`);
+    for (const { reason } of others) expect(reason).toContain('did nothing but answer');
   });
 
   it('refuses what no form of a tool takes', () => {

@@ -1,10 +1,10 @@
 /** The server over HTTP: who is let in, what pages may do, and a store that others have. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Embedder } from '../../../src/memory/engine.js';
-import { openMemoryStore } from '../../../src/memory/index.js';
+import { type MemoryStore, openMemoryStore } from '../../../src/memory/index.js';
 import { type HttpService, serveOnHttp } from '../../../src/mcp/index.js';
 import { temporaryProject } from './support.js';
 
@@ -47,6 +47,13 @@ async function post(
   const response = await fetch(url, { method: 'POST', headers: { ...own, ...headers }, body });
   await response.text();
   return response.status;
+}
+
+/** The store of the project, as soon as the server has let go of it. */
+async function opened(): Promise<MemoryStore> {
+  mkdirSync(join(directory, '.agentic-flow'), { recursive: true });
+  const path = join(directory, '.agentic-flow/memory.v2.db');
+  return vi.waitFor(() => openMemoryStore(path, { embedder: null }), { timeout: 10_000 });
 }
 
 const known = { authorization: `Bearer ${TOKEN}` };
@@ -104,22 +111,11 @@ describe('a client', () => {
 
   it('is told who has the store', async () => {
     const client = await connected();
-    mkdirSync(join(directory, '.agentic-flow'), { recursive: true });
-    await expect
-      .poll(async () => {
-        try {
-          const path = join(directory, '.agentic-flow/memory.v2.db');
-          const store = await openMemoryStore(path, { embedder: null });
-          const call = client.callTool({ name: 'db_stats', arguments: {} });
-          const { isError, content } = await call;
-          await store.close();
-          return [isError, JSON.stringify(content)];
-        } catch {
-          // The server has it still: it lets go when nobody has called for a while.
-          return [];
-        }
-      })
-      .toEqual([true, expect.stringContaining('is opened by')]);
+    const store = await opened();
+    const { isError, content } = await client.callTool({ name: 'db_stats', arguments: {} });
+    expect(isError).toBe(true);
+    expect(JSON.stringify(content)).toContain('is opened by');
+    await store.close();
     const after = await client.callTool({ name: 'db_stats', arguments: {} });
     expect(after.isError).not.toBe(true);
     await client.close();
@@ -136,5 +132,27 @@ describe('an address', () => {
       'at least 16',
     );
     await expect(serveOnHttp({ ...open, host: '192.0.2.1' })).rejects.toThrow('EADDRNOTAVAIL');
+  });
+});
+
+describe('a key', () => {
+  it('that a pattern has is left alone', async () => {
+    const store = await opened();
+    const metadata = { type: 'reasoning_memory', title: 't' };
+    await store.put({ id: 'p1', content: 'a pattern', metadata });
+    await store.close();
+    const client = new Client({ name: 'test', version: '1' });
+    const requestInit = { headers: known };
+    await client.connect(new StreamableHTTPClientTransport(new URL(service.url), { requestInit }));
+    for (const action of ['store', 'delete']) {
+      const args = { action, key: 'p1', value: 'x' };
+      const { isError, content } = await client.callTool({ name: 'memory_usage', arguments: args });
+      expect(isError).toBe(true);
+      expect(JSON.stringify(content)).toContain('is a pattern of the ReasoningBank');
+    }
+    const args = { action: 'retrieve', key: 'p1' };
+    const { content } = await client.callTool({ name: 'memory_usage', arguments: args });
+    expect(JSON.stringify(content)).toContain('a pattern');
+    await client.close();
   });
 });

@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openMemoryStore } from '../../../src/memory/index.js';
 import { catalogueOf } from '../../../src/mcp/index.js';
 import { connect, json, MAIN, temporaryProject } from './support.js';
@@ -79,6 +79,8 @@ class RawServer {
     }
   }
 }
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const projects: (() => void)[] = [];
 const servers: RawServer[] = [];
@@ -215,21 +217,22 @@ describe('the end', () => {
   it('of standard input closes the store, with what was written', async () => {
     const directory = project();
     const server = start(directory);
-    server.call(2, 'memory_usage', { action: 'store', key: 'k', value: 'v' });
+    server.call(2, 'workflow_template', { action: 'create', template: { name: 't' } });
     await server.answer(2);
     server.process.stdin.end();
     expect(await server.ended).toEqual({ code: 0, signal: null });
     const path = join(directory, '.agentic-flow/memory.v2.db');
     expect(existsSync(`${path}-wal`)).toBe(false);
     const store = await openMemoryStore(path, { create: false, embedder: null });
-    expect((await store.get('k'))?.content).toBe('v');
+    const { records } = await store.list({ namespace: 'claude-flow/workflow_templates' });
+    expect(records).toMatchObject([{ metadata: { name: 't' } }]);
     await store.close();
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('comes with %s', async (signal) => {
     const directory = project();
     const server = start(directory);
-    server.call(2, 'memory_usage', { action: 'store', key: 'k', value: 'v' });
+    server.call(2, 'workflow_template', { action: 'list' });
     await server.answer(2);
     server.process.kill(signal);
     expect(await server.ended).toEqual({ code: 0, signal: null });

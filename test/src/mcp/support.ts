@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'vitest';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
@@ -58,4 +59,20 @@ export function json(text: string): Record<string, unknown> {
 export function temporaryProject(): { directory: string; remove: () => void } {
   const directory = mkdtempSync(join(tmpdir(), 'mcp-'));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** One server for many tests, which may start it again. */
+export interface Caller {
+  readonly directory: string;
+  call(name: string, args?: Record<string, unknown>): Promise<Called>;
+  /** The text of a call that must succeed. */
+  ok(name: string, args?: Record<string, unknown>): Promise<string>;
+  restart(): Promise<void>;
+}
+
+/** What the group of the pattern holds. */
+export function found(text: string, pattern: RegExp): string {
+  const [, value] = pattern.exec(text) ?? [];
+  expect(value, `${String(pattern)} in ${text}`).toBeDefined();
+  return value!;
 }
