@@ -6,7 +6,13 @@ import { join, resolve } from 'node:path';
 import { syncFile } from '../memory/database.js';
 import type { Embedder } from '../memory/index.js';
 import { StoreLock } from '../memory/store/lock.js';
-import { databaseHash, openReading, type V1Reading, type V1Store } from '../v1/index.js';
+import {
+  analyse as analyseRows,
+  databaseHash,
+  openReading,
+  type V1Reading,
+  type V1Store,
+} from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
 import { fileIn } from './backup/manifest.js';
 import {
@@ -131,7 +137,7 @@ class Migration {
       await this.#report.phase('data', async () => {
         const data = await this.#withReadings(analysis.usable, work, async (readings) => {
           const plan = await planData({ ...this.#dataOptions('data'), readings, work });
-          this.#report.unreadable(lostOf(readings));
+          await this.#lookThrough(readings);
           return plan;
         });
         this.#report.read(data);
@@ -225,7 +231,7 @@ class Migration {
           work: this.#files.work,
         });
         this.#report.read(data);
-        this.#report.unreadable(lostOf(readings));
+        await this.#lookThrough(readings);
         return { value: undefined, detail: `${data.embedded} texts embedded` };
       });
       await this.#report.phase('validation', async () => {
@@ -234,6 +240,13 @@ class Migration {
         return { value: undefined, detail: `${rows.compared} rows compared` };
       });
     });
+  }
+
+  /** What is fake, poisoned or broken in the rows, and what of them cannot be read. */
+  async #lookThrough(readings: readonly V1Reading[]): Promise<void> {
+    const { signal } = this.#options;
+    this.#report.noticed(await analyseRows(readings, signal === undefined ? {} : { signal }));
+    this.#report.unreadable(lostOf(readings));
   }
 
   async #carryLateRows(state: MigrationState) {

@@ -83,6 +83,10 @@ export class ReportBuilder {
     this.#unusable = unusable.length;
   }
 
+  noticed({ problems }: { readonly problems: readonly string[] }): void {
+    this.#draft.problems = [...new Set([...this.#draft.problems, ...problems])];
+  }
+
   backedUp(path: string): void {
     this.#draft.backup = path;
   }

@@ -92,6 +92,8 @@ function quarantineLines({ quarantined, quarantinedCount }: MigrationReport): st
     }
     if (entries.length > EXAMPLES_MAX) lines.push(`    and ${entries.length - EXAMPLES_MAX} more`);
   }
+  const rest = quarantinedCount - quarantined.length;
+  if (rest > 0) lines.push(`  and ${rest} that only the archive lists`);
   return lines;
 }
 

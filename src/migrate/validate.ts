@@ -4,7 +4,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Embedder } from '../memory/index.js';
-import { openReading, type V1Store } from '../v1/index.js';
+import { analyse as analyseRows, openReading, type V1Store } from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
 import { readBackup, verifyBackup } from './backup/index.js';
 import { type Archive, hashOfRow, openArchive, planData } from './data/index.js';
@@ -70,6 +70,7 @@ async function validateSource(
         onProgress: ({ done, total }) => onProgress?.({ phase: 'data', done, total }),
       });
       report.read(data);
+      report.noticed(await analyseRows(readings, signal === undefined ? {} : { signal }));
       report.unreadable(
         readings.flatMap((reading) =>
           reading.lost().map((lost) => ({ ...lost, store: reading.store.name })),
