@@ -12,6 +12,7 @@ import type {
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
   SearchHit,
 } from '../../src/memory/engine.js';
 
@@ -101,6 +102,16 @@ export class ModelEngine implements MemoryEngine {
 
   search(): SearchHit[] {
     return [];
+  }
+
+  /** In one page: no scenario has many. */
+  list(): MemoryPage {
+    const memories = byKey(this.#content.memories).map(([, memory]) => memory);
+    return { memories, next: null };
+  }
+
+  hasNamespaces(): boolean {
+    return false;
   }
 
   counts(): MemoryCounts {

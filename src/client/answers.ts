@@ -178,6 +178,14 @@ export const searchSchema = z.object({
   appliedIndex: indexSchema,
 });
 
+/** Answer of `memory.list`. */
+export const listSchema = z.object({
+  memories: z.array(memorySchema),
+  /** Where the next page begins; null behind the last one. */
+  next: z.string().nullable(),
+  appliedIndex: indexSchema,
+});
+
 /** Answer of `memory.counts`. */
 export const localCountsSchema = z.object({
   counts: countsSchema,

@@ -161,6 +161,25 @@ export interface Diversity {
   readonly lambda: number;
 }
 
+/** Which memories a page has, in the order of their ids, and where it begins. */
+export interface PageQuery {
+  /** Only memories of this namespace (`memory-key.ts`). */
+  readonly namespace?: string | undefined;
+  /** Only memories of this time. */
+  readonly created?: TimeRange | undefined;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** Behind this id; from the first on when left out. */
+  readonly after?: string | undefined;
+}
+
+/** A page may end early, even without a memory, so that no call reads too much. */
+export interface MemoryPage {
+  readonly memories: readonly Memory[];
+  /** Where the next page begins; null behind the last one. */
+  readonly next: string | null;
+}
+
 export interface SearchHit {
   readonly id: string;
   readonly content: string;
@@ -234,6 +253,10 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /** Throws `invalid`. */
+  list(query: PageQuery): MemoryPage;
+  /** False if each memory is of the namespace `default`, but for odd ids. */
+  hasNamespaces(): boolean;
   /**
    * What `trainReranker` learns from: the candidates that a reranked search would have for this query, with
    * what is around them, and which of them are wanted. Throws `invalid`.

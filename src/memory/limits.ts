@@ -14,6 +14,9 @@ export const VECTOR_DIMENSIONS_MAX = 4096;
 export const TIMESTAMP_MAX_MS = 8_640_000_000_000_000;
 /** Most hits that a search returns. */
 export const SEARCH_HITS_MAX = 1000;
+/** Rows that one page of a list reads at most, and characters of their contents. */
+export const LISTED_ROWS_MAX = 1000;
+export const LISTED_CHARACTERS_MAX = 1_000_000;
 /** Vectors of a model that are compared one by one; from one more on there is a graph of them. */
 export const SCANNED_VECTORS_MAX = 2000;
 /** Vectors held beside a graph whose snapshot is being written; from one more on it is given up. */

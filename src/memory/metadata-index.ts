@@ -163,7 +163,8 @@ function conditionOf(field: string, value: unknown): Condition {
   );
 }
 
-function checkRange(range: TimeRange): { fromMs: number; toMs: number } {
+/** The range with both ends. Throws `invalid`. */
+export function checkRange(range: TimeRange): { fromMs: number; toMs: number } {
   const { fromMs, toMs, ...more } = (range ?? {}) as Readonly<Record<string, unknown>>;
   const isRange = typeof range === 'object' && range !== null && Object.keys(more).length === 0;
   if (isRange && isBound(fromMs) && isBound(toMs)) {

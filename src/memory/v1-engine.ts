@@ -22,6 +22,8 @@ import type {
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
+  PageQuery,
   SearchHit,
   SearchQuery,
 } from './engine.js';
@@ -35,12 +37,14 @@ import {
 } from './exact-row.js';
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
+import { pageOfMemories } from './memory-pages.js';
 import { RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
   finishV1Schema,
+  hasV1Namespaces,
   patternsWithVector,
   prepareV1,
   putVector,
@@ -50,6 +54,7 @@ import {
   v1Edges,
   v1Ids,
   v1Memories,
+  v1MemoriesIn,
   v1Records,
   v1TablesOf,
   v1Vector,
@@ -274,6 +279,14 @@ export class V1Engine implements MemoryEngine {
 
   rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
     return this.#ranked.example(query, relevant);
+  }
+
+  list(query: PageQuery): MemoryPage {
+    return pageOfMemories(query, (range) => v1MemoriesIn(this.#database, range));
+  }
+
+  hasNamespaces(): boolean {
+    return hasV1Namespaces(this.#database);
   }
 
   counts(): MemoryCounts {

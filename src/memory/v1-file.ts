@@ -14,6 +14,7 @@ import {
   columnsOf,
   exactRows,
   insertExactRow,
+  isStorableName,
   quoteName,
   type Row,
   textOf,
@@ -21,6 +22,7 @@ import {
 } from './exact-row.js';
 import { VECTOR_DIMENSIONS_MAX } from './limits.js';
 import { LogPosition } from './log-position.js';
+import { type IdRange, namespacesClause, rangeClause } from './memory-pages.js';
 import { MODEL_DIMENSIONS } from './model.js';
 import { poisonedLinks } from './poisoned-links.js';
 import { decodePattern } from './v1-pattern.js';
@@ -171,6 +173,23 @@ export function* v1Memories(database: Database): IterableIterator<Memory> {
   for (const row of exactRows(database, 'patterns', columnsOf(database, 'patterns'))) {
     yield decodePattern(row).memory;
   }
+}
+
+/** Memories in the order of their ids; not those whose id nobody can name. */
+export function* v1MemoriesIn(database: Database, range: IdRange): IterableIterator<Memory> {
+  const [tail, ...values] = rangeClause(range);
+  const nameable = tail.replace('WHERE', `WHERE typeof(id) = 'text' AND`);
+  const columns = columnsOf(database, 'patterns');
+  for (const row of exactRows(database, 'patterns', columns, nameable, ...values)) {
+    const { id } = row;
+    if (typeof id === 'string' && isStorableName(id)) yield decodePattern(row).memory;
+  }
+}
+
+/** False if each memory is of the default namespace, but for odd ids. */
+export function hasV1Namespaces(database: Database): boolean {
+  const [tail, ...values] = namespacesClause();
+  return database.get(`SELECT 1 FROM patterns ${tail}`, ...values) !== undefined;
 }
 
 export function* v1Edges(database: Database): IterableIterator<Edge> {

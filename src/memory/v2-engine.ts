@@ -10,6 +10,8 @@ import type {
   Memory,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
+  PageQuery,
   SearchHit,
   SearchQuery,
 } from './engine.js';
@@ -21,19 +23,22 @@ import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 import { isDamage, isOperational } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
+import { pageOfMemories } from './memory-pages.js';
 import { Pace } from './pace.js';
 import { type RankedHit, RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
-import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
 import {
+  countV2,
+  hasV2Namespaces,
   memoryOf,
   openV2File,
   RECORD_COLUMNS,
   v2Edges,
   v2Ids,
   v2Memories,
+  v2MemoriesIn,
   v2Quarantined,
   v2Records,
 } from './v2-file.js';
@@ -288,6 +293,14 @@ export class V2Engine implements MemoryEngine {
     return this.#ranked.example(query, relevant);
   }
 
+  list(query: PageQuery): MemoryPage {
+    return pageOfMemories(query, (range) => v2MemoriesIn(this.#database, range));
+  }
+
+  hasNamespaces(): boolean {
+    return hasV2Namespaces(this.#database);
+  }
+
   counts(): MemoryCounts {
     return countV2(this.#database);
   }
@@ -410,31 +423,4 @@ export class V2Engine implements MemoryEngine {
     this.#database.checkpoint();
     this.#database.close();
   }
-}
-
-/** Counts the rows of a v2 file. */
-export function countV2(database: Database): MemoryCounts {
-  const kept = new Map(
-    database
-      .all(`SELECT table_name, count(*) FROM kept_rows GROUP BY table_name`)
-      .map(([table, count]) => [String(table), Number(count)]),
-  );
-  const refused = (table: string): number =>
-    database.number(`SELECT count(*) FROM quarantine WHERE table_name = ?`, table);
-  let otherRows = 0;
-  for (const [table, count] of kept) {
-    if (!COUNTED_TABLES.has(table) && !table.startsWith(OWN_PREFIX)) otherRows += count;
-  }
-  const quarantinedMemories = refused('patterns');
-  const quarantinedLinks = refused('pattern_links');
-  return {
-    memories: database.number(`SELECT count(*) FROM records`),
-    links: database.number(`SELECT count(*) FROM edges`),
-    trajectories: kept.get('task_trajectories') ?? 0,
-    entries: kept.get('memory_entries') ?? 0,
-    otherRows,
-    quarantined: quarantinedMemories + quarantinedLinks,
-    quarantinedMemories,
-    quarantinedLinks,
-  };
 }

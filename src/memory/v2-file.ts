@@ -6,13 +6,15 @@ import {
   SCHEMA_RECORDS,
 } from './bookkeeping.js';
 import { Database } from './database.js';
-import type { DumpRecord, Edge, JsonObject, Memory, ModelVector } from './engine.js';
+import type { DumpRecord, Edge, JsonObject, Memory, MemoryCounts, ModelVector } from './engine.js';
 import { MemoryError } from './errors.js';
 import { textOf, unpackRow } from './exact-row.js';
 import { LogPosition } from './log-position.js';
+import { type IdRange, namespacesClause, rangeClause } from './memory-pages.js';
 import type { QuarantineReason } from './quarantine.js';
 import type { QuarantinedRow } from './store-dump.js';
 import { embeddingRow, linkRow, patternRow } from './v1-pattern.js';
+import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
 import { vectorOfBytes } from './vector-bytes.js';
 
 /** `PRAGMA application_id` of our files: "AFv2". */
@@ -210,6 +212,19 @@ export function* v2Memories(database: Database): IterableIterator<Memory> {
   }
 }
 
+/** Memories in the order of their ids. */
+export function* v2MemoriesIn(database: Database, range: IdRange): IterableIterator<Memory> {
+  const [tail, ...values] = rangeClause(range);
+  const rows = database.iterate(`SELECT ${RECORD_COLUMNS} FROM records ${tail}`, ...values);
+  for (const row of rows) yield memoryOf(row);
+}
+
+/** False if each memory is of the default namespace, but for odd ids. */
+export function hasV2Namespaces(database: Database): boolean {
+  const [tail, ...values] = namespacesClause();
+  return database.get(`SELECT 1 FROM records ${tail}`, ...values) !== undefined;
+}
+
 export function* v2Edges(database: Database): IterableIterator<Edge> {
   const rows = database.iterate(`SELECT from_id, to_id, relation, weight FROM edges ORDER BY seq`);
   for (const [from, to, relation, weight] of rows) {
@@ -231,4 +246,31 @@ export function* v2Quarantined(database: Database): IterableIterator<Quarantined
       row: unpackRow(row),
     };
   }
+}
+
+/** Counts the rows of a v2 file. */
+export function countV2(database: Database): MemoryCounts {
+  const kept = new Map(
+    database
+      .all(`SELECT table_name, count(*) FROM kept_rows GROUP BY table_name`)
+      .map(([table, count]) => [String(table), Number(count)]),
+  );
+  const refused = (table: string): number =>
+    database.number(`SELECT count(*) FROM quarantine WHERE table_name = ?`, table);
+  let otherRows = 0;
+  for (const [table, count] of kept) {
+    if (!COUNTED_TABLES.has(table) && !table.startsWith(OWN_PREFIX)) otherRows += count;
+  }
+  const quarantinedMemories = refused('patterns');
+  const quarantinedLinks = refused('pattern_links');
+  return {
+    memories: database.number(`SELECT count(*) FROM records`),
+    links: database.number(`SELECT count(*) FROM edges`),
+    trajectories: kept.get('task_trajectories') ?? 0,
+    entries: kept.get('memory_entries') ?? 0,
+    otherRows,
+    quarantined: quarantinedMemories + quarantinedLinks,
+    quarantinedMemories,
+    quarantinedLinks,
+  };
 }

@@ -143,12 +143,6 @@ export function countNamespaces(file: StoreFile, nowMs: number): NamespaceCount[
   return counts.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
 }
 
-/** False if each record is of the default namespace, but for odd ids. */
-export function hasNamespaces({ database }: StoreFile): boolean {
-  const sql = `SELECT 1 FROM records WHERE id >= ? AND id < ? LIMIT 1`;
-  return database.get(sql, '\u001f', '\u0020') !== undefined;
-}
-
 /** Skips from the keys of one namespace to those of the next. */
 function* namesOf({ database }: StoreFile): Generator<string> {
   yield DEFAULT_NAMESPACE;
