@@ -4,11 +4,17 @@
  */
 import { RaftError } from '../../consensus/raft/index.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
+import type { SessionWrite } from '../control-plane/sessions.js';
 import { ProposalError } from '../proposal-error.js';
 import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
 import { commandProblem, embeddingText, MemoryError } from '../../src/memory/index.js';
-import type { MemoryCommand, MemoryEngine, ModelVector } from '../../src/memory/engine.js';
+import type {
+  InsertMemory,
+  MemoryCommand,
+  MemoryEngine,
+  ModelVector,
+} from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
@@ -27,6 +33,8 @@ export interface ServicePorts {
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
   /** Fails while members of a release that knows no deletes are there. */
   requireDeletes(): void;
+  /** Fails while members of a release that knows no expiry are there. */
+  requireExpiry(): void;
   /** What a client may do with a session; null while members of the previous release are there. */
   sessionRules(): { timeoutMs: number; window: number } | null;
   submitHere(command: Uint8Array): Promise<CommandResult>;
@@ -155,7 +163,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
   };
   const write = async (
     { session, sequence, awaitedFrom }: SessionPosition,
-    command: MemoryCommand,
+    command: SessionWrite['command'],
     { connection, timeoutMs }: CallContext,
   ): Promise<object> => {
     const owner = connection.peerId;
@@ -163,6 +171,15 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     const isWindowed = ports.sessionRules() !== null;
     const entry = isWindowed ? { ...head, awaitedFrom: awaitedFrom ?? sequence } : head;
     return { index: applied(await ports.submit(entry, timeoutMs)).index };
+  };
+  const insert = async (
+    position: SessionPosition,
+    memory: Omit<InsertMemory, 'type' | 'vector' | 'timestampMs'>,
+    context: CallContext,
+  ): Promise<object> => {
+    const vector = await ports.embed(embeddingText(memory.content, memory.metadata));
+    const command = { type: 'insertMemory', ...memory, vector, timestampMs: ports.now() } as const;
+    return write(position, command, context);
   };
   const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
   const guardedReads = Object.entries(reads).map(
@@ -174,16 +191,14 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
-      const vector = await ports.embed(embeddingText(content, metadata));
-      const command = {
-        type: 'insertMemory',
-        id,
-        content,
-        metadata,
-        vector,
-        timestampMs: ports.now(),
-      } as const;
-      return write(position, command, context);
+      return insert(position, { id, content, metadata }, context);
+    }),
+    'memory.insertExpiring': forClients(ports, async (payload, context) => {
+      ports.requireServing();
+      const request = parseRequest(requests.insertExpiring, payload);
+      const { id, content, metadata, expiresAtMs, ...position } = request;
+      ports.requireExpiry();
+      return insert(position, { id, content, metadata, expiresAtMs }, context);
     }),
     'memory.addEdge': forClients(ports, (payload, context) => {
       ports.requireServing();
@@ -249,7 +264,7 @@ function bytesOf(what: string, payload: unknown): Uint8Array {
 }
 
 /** What an engine would refuse is refused before it is in the log. */
-function checked(command: MemoryCommand): MemoryCommand {
+function checked<T extends MemoryCommand>(command: T): T {
   const problem = commandProblem(command);
   if (problem === undefined) return command;
   throw new RpcError('malformed', `the request is not valid: ${problem}`);

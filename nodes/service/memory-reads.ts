@@ -24,7 +24,9 @@ export function memoryReads(ports: ServicePorts, read: ReadBarrier): Record<stri
     'memory.get': async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);
       await read(consistency, context);
-      return { memory: ports.activeEngine().get(id) ?? null, appliedIndex: ports.appliedIndex() };
+      const memory = ports.activeEngine().get(id);
+      const isThere = memory !== undefined && isAlive(memory, ports.now());
+      return { memory: isThere ? memory : null, appliedIndex: ports.appliedIndex() };
     },
     'memory.edges': async (payload, context) => {
       const { id, consistency } = parseRequest(requests.byId, payload);
@@ -41,7 +43,9 @@ export function memoryReads(ports: ServicePorts, read: ReadBarrier): Record<stri
       // Where nobody uses namespaces, looking who is in which is spared.
       const isOne = query.namespace === DEFAULT_NAMESPACE && !engine.hasNamespaces();
       const namespace = isOne ? undefined : query.namespace;
-      const { fitting, isCut } = withinBytes(engine.search({ ...query, namespace, vector }));
+      const aliveAtMs = ports.now();
+      const hits = engine.search({ ...query, namespace, vector, aliveAtMs });
+      const { fitting, isCut } = withinBytes(hits);
       // A member of a release before would pass over what it does not know.
       const understood = Object.keys(query).filter((key) => SEARCH_OPTIONS.has(key));
       return { hits: fitting, isCut, understood, appliedIndex: ports.appliedIndex() };
@@ -50,7 +54,9 @@ export function memoryReads(ports: ServicePorts, read: ReadBarrier): Record<stri
       const { consistency, ...query } = parseRequest(requests.list, payload);
       await read(consistency, context);
       const page = ports.activeEngine().list(query);
-      const { fitting, isCut } = withinBytes(page.memories);
+      const nowMs = ports.now();
+      const alive = page.memories.filter((memory) => isAlive(memory, nowMs));
+      const { fitting, isCut } = withinBytes(alive);
       const next = isCut ? (fitting.at(-1)?.id ?? null) : page.next;
       return { memories: fitting, next, appliedIndex: ports.appliedIndex() };
     },
@@ -62,6 +68,11 @@ export function memoryReads(ports: ServicePorts, read: ReadBarrier): Record<stri
       return { counts: engine.counts(), engine: engine.version, appliedIndex };
     },
   };
+}
+
+/** What has expired by the clock of this node is not served, also before a leader has it deleted. */
+function isAlive({ expiresAtMs = Infinity }: Memory, nowMs: number): boolean {
+  return expiresAtMs > nowMs;
 }
 
 function needsGraph(rerank: SearchQuery['rerank']): boolean {

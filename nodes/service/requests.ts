@@ -104,6 +104,14 @@ export const requests = {
     content: z.string().max(CONTENT_LENGTH_MAX),
     metadata: metadata.default({}),
   }),
+  /** A method of its own, since a release before would pass over the time. */
+  insertExpiring: z.object({
+    ...write,
+    id,
+    content: z.string().max(CONTENT_LENGTH_MAX),
+    metadata: metadata.default({}),
+    expiresAtMs: count,
+  }),
   addEdge: z.object({
     ...write,
     from: id,

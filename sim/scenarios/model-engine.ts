@@ -114,6 +114,13 @@ export class ModelEngine implements MemoryEngine {
     return false;
   }
 
+  expired(nowMs: number, limit: number): string[] {
+    const due = [...this.#content.memories.values()].filter(
+      ({ expiresAtMs = Infinity }) => expiresAtMs <= nowMs,
+    );
+    return due.slice(0, limit).map(({ id }) => id);
+  }
+
   counts(): MemoryCounts {
     return {
       memories: this.#content.memories.size,
@@ -181,11 +188,18 @@ function run(
   return outcomes;
 }
 
-function runOne({ memories, edges }: ModelContent, command: MemoryCommand): ApplyOutcome {
+function runOne(model: ModelContent, command: MemoryCommand): ApplyOutcome {
+  const { memories, edges } = model;
   if (command.type === 'insertMemory') {
-    const { id, content, metadata, timestampMs } = command;
-    memories.set(id, { id, content, metadata, createdAtMs: timestampMs });
+    const { id, content, metadata, timestampMs, expiresAtMs } = command;
+    const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
+    memories.set(id, { id, content, metadata, createdAtMs: timestampMs, ...expiry });
     return 'ok';
+  }
+  if (command.type === 'expireMemory') {
+    const { id, timestampMs } = command;
+    const isDue = (memories.get(id)?.expiresAtMs ?? Infinity) <= timestampMs;
+    return isDue ? runOne(model, { ...command, type: 'deleteMemory' }) : 'not-found';
   }
   if (command.type === 'deleteMemory') {
     const { id } = command;

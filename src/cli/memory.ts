@@ -31,6 +31,7 @@ export function addMemoryCommands(program: Command): void {
     .argument('<id>', 'id of the memory')
     .argument('<content>', 'its text, or - to read standard input')
     .option('--metadata <json>', 'a JSON object', '{}')
+    .option('--expires-in <seconds>', 'it is gone after so long', numberOf)
     .option('--json', 'print one JSON object')
     .action(insert);
   named(withConnection(memory.command('link')))
@@ -88,14 +89,18 @@ export function addMemoryCommands(program: Command): void {
 async function insert(
   id: string,
   content: string,
-  flags: Flags & { readonly metadata: string },
+  flags: Flags & { readonly metadata: string; readonly expiresIn?: number },
 ): Promise<void> {
   const text = content === '-' ? readFileSync(0, 'utf8') : content;
   const metadata = parseObject('--metadata', flags.metadata);
-  const { namespace } = flags;
+  const { namespace, expiresIn } = flags;
+  if (expiresIn !== undefined && expiresIn < 0) {
+    throw new ExitError(1, 'error: --expires-in must be a number of seconds from now on');
+  }
+  const expiresAt = expiresIn === undefined ? null : Date.now() + Math.round(expiresIn * 1000);
   await withClient(flags, async (client) => {
-    const { index } = await client.insert({ id, namespace, content: text, metadata });
-    print(flags.json, { id, namespace, index }, `inserted ${id} at log index ${index}`);
+    const { index } = await client.insert({ id, namespace, content: text, metadata, expiresAt });
+    print(flags.json, { id, namespace, expiresAt, index }, `inserted ${id} at log index ${index}`);
   });
 }
 

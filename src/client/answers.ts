@@ -22,6 +22,7 @@ const memorySchema = z.object({
   content: z.string(),
   metadata: metadataSchema,
   createdAtMs: indexSchema,
+  expiresAtMs: indexSchema.optional(),
 });
 
 const edgeSchema = z.object({

@@ -1,18 +1,12 @@
 /** Reads of memories: by id, along edges, by meaning, and page by page. */
-import type {
-  Memory,
-  RerankMethod,
-  RerankOptions,
-  SearchQuery,
-  TimeRange,
-} from '../memory/engine.js';
+import type { RerankMethod, RerankOptions, SearchQuery, TimeRange } from '../memory/engine.js';
 import { DEFAULT_NAMESPACE } from '../memory/memory-key.js';
 import * as answers from './answers.js';
 import type { AnswerSchema } from './answers.js';
 import { ClientError } from './errors.js';
 import { EMBEDDING_ATTEMPT_FACTOR, LISTED_MAX, SEARCH_LIMIT_MAX } from './limits.js';
-import { keyOf, named, namedEdge, nameOf } from './names.js';
-import type { InNamespace, NamedEdge, NamedHit, NamedMemory } from './names.js';
+import { keyOf, named, namedEdge, namedMemory, nameOf } from './names.js';
+import type { InNamespace, KeyedMemory, NamedEdge, NamedHit, NamedMemory } from './names.js';
 import type { Request } from './requests.js';
 import type { Read, ReadOptions, Served } from './swarm-client.js';
 
@@ -62,7 +56,7 @@ export class MemoryReads {
   ): Promise<Read & { memory: NamedMemory | null }> {
     const answer = await this.#byId(answers.getSchema, 'memory.get', id, options);
     const { memory } = answer;
-    return { ...answer, memory: memory === null ? null : named(memory) };
+    return { ...answer, memory: memory === null ? null : namedMemory(memory) };
   }
 
   async edges(
@@ -107,7 +101,7 @@ export class MemoryReads {
       throw new ClientError('invalid', `limit must be 1 to ${LISTED_MAX}, not ${limit}`);
     }
     const consistency = options.consistency ?? 'linearizable';
-    const memories: Memory[] = [];
+    const memories: KeyedMemory[] = [];
     let after = cursor === null ? null : afterOf(cursor);
     for (let first: (Read & Served) | undefined; ;) {
       const payload = {
@@ -123,7 +117,7 @@ export class MemoryReads {
       memories.push(...page.memories);
       after = page.next;
       if (after !== null && memories.length < limit) continue;
-      return { ...first, memories: memories.map(named), cursor: cursorOf(after) };
+      return { ...first, memories: memories.map(namedMemory), cursor: cursorOf(after) };
     }
   }
 

@@ -24,8 +24,10 @@ export interface EdgeEnds extends InNamespace {
   readonly toNamespace?: string | undefined;
 }
 
-export interface NamedMemory extends Memory {
+export interface NamedMemory extends Omit<Memory, 'expiresAtMs'> {
   readonly namespace: string;
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresAt: number | null;
 }
 
 export interface NamedEdge extends Edge {
@@ -63,6 +65,15 @@ export function nameOf(key: string): MemoryName {
 /** Something that has a key in place of its id, with both. */
 export function named<T extends { readonly id: string }>(keyed: T): T & MemoryName {
   return { ...keyed, ...nameOf(keyed.id) };
+}
+
+/** A memory as a member tells it. */
+export type KeyedMemory = Omit<Memory, 'expiresAtMs'> & {
+  readonly expiresAtMs?: number | undefined;
+};
+
+export function namedMemory({ expiresAtMs, ...memory }: KeyedMemory): NamedMemory {
+  return { ...named(memory), expiresAt: expiresAtMs ?? null };
 }
 
 export function namedEdge(edge: Edge): NamedEdge {

@@ -50,6 +50,8 @@ export interface NewMemory extends InNamespace {
   readonly id: string;
   readonly content: string;
   readonly metadata?: JsonObject;
+  /** Milliseconds since 1970 from which on the memory is gone; null or left out: never. */
+  readonly expiresAt?: number | null | undefined;
 }
 
 /** Peer id of the member that answered. */
@@ -129,10 +131,12 @@ export class SwarmClient {
    * that inserts take turns over the members.
    */
   async insert(memory: NewMemory, options: RequestOptions = {}): Promise<Written> {
-    const { id, content, metadata = {} } = memory;
+    const { id, content, metadata = {}, expiresAt = null } = memory;
     const factor = EMBEDDING_ATTEMPT_FACTOR;
     const body = { id: keyOf(id, memory), content, metadata };
-    return this.#write('memory.insert', body, options, factor);
+    if (expiresAt === null) return this.#write('memory.insert', body, options, factor);
+    const expiring = { ...body, expiresAtMs: expiresAt };
+    return this.#write('memory.insertExpiring', expiring, options, factor);
   }
 
   /** Adds an edge, or replaces its weight; refused with reason `missing-endpoint`. */

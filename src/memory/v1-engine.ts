@@ -16,6 +16,7 @@ import type {
   DeleteMemory,
   DumpRecord,
   Edge,
+  ExpireMemory,
   InsertMemory,
   LoggedCommand,
   Memory,
@@ -35,6 +36,7 @@ import {
   type Row,
   textOf,
 } from './exact-row.js';
+import { EXPIRY_TABLE, expiredIds, putExpiry, withNeededExpiry } from './expiry.js';
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { pageOfMemories } from './memory-pages.js';
@@ -192,6 +194,8 @@ export class V1Engine implements MemoryEngine {
         return this.#addEdge(command);
       case 'deleteMemory':
         return this.#deleteMemory(command);
+      case 'expireMemory':
+        return this.#expireMemory(command);
       case 'deleteEdge':
         return this.#deleteEdge(command);
     }
@@ -203,6 +207,7 @@ export class V1Engine implements MemoryEngine {
     this.#upsert('pattern_embeddings', 'id', embeddingRow(command, pattern, this.#dimensions));
     const hash = textHash(embeddingText(command.content, command.metadata));
     putVector(this.#database, command.id, hash, command.vector);
+    putExpiry(this.#database, command.id, command.expiresAtMs);
     return 'ok';
   }
 
@@ -221,7 +226,18 @@ export class V1Engine implements MemoryEngine {
     this.#database.run(`DELETE FROM pattern_links WHERE src_id = ? OR dst_id = ?`, id, id);
     putVector(this.#database, id, '', null);
     dropVerdictsOf(this.#database, id);
+    putExpiry(this.#database, id, undefined);
     return 'ok';
+  }
+
+  #expireMemory({ id, timestampMs }: ExpireMemory): ApplyOutcome {
+    const expiresAtMs = this.get(id)?.expiresAtMs;
+    if ((expiresAtMs ?? Infinity) <= timestampMs) {
+      return this.#deleteMemory({ type: 'deleteMemory', id, timestampMs });
+    }
+    // The table may name it all the same, if another program has replaced the memory.
+    putExpiry(this.#database, id, expiresAtMs);
+    return 'not-found';
   }
 
   #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
@@ -269,12 +285,14 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#ranked.search(query).flatMap(({ id, ...ranked }) => {
-      const memory = this.get(id);
-      if (memory === undefined) return [];
-      const { content, metadata } = memory;
-      return [{ id, content, metadata, ...ranked }];
-    });
+    return this.#ranked
+      .search(withNeededExpiry(this.#database, query))
+      .flatMap(({ id, ...ranked }) => {
+        const memory = this.get(id);
+        if (memory === undefined) return [];
+        const { content, metadata } = memory;
+        return [{ id, content, metadata, ...ranked }];
+      });
   }
 
   rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
@@ -287,6 +305,10 @@ export class V1Engine implements MemoryEngine {
 
   hasNamespaces(): boolean {
     return hasV1Namespaces(this.#database);
+  }
+
+  expired(nowMs: number, limit: number): string[] {
+    return expiredIds(this.#database, nowMs, limit);
   }
 
   counts(): MemoryCounts {
@@ -333,7 +355,7 @@ export class V1Engine implements MemoryEngine {
     const schema: Row[] = [];
     let isRebuilt = false;
     clearBookkeeping(this.#database);
-    this.#database.exec(`DELETE FROM ${VECTORS_TABLE}`);
+    this.#database.exec(`DELETE FROM ${VECTORS_TABLE}; DELETE FROM ${EXPIRY_TABLE}`);
     for (const record of records) {
       if (record.table === SCHEMA_RECORDS) {
         schema.push(record.row);

@@ -21,6 +21,7 @@ import {
   TEXT_BYTES_KEY,
 } from './exact-row.js';
 import { VECTOR_DIMENSIONS_MAX } from './limits.js';
+import { createExpiry, putExpiry } from './expiry.js';
 import { LogPosition } from './log-position.js';
 import { type IdRange, namespacesClause, rangeClause } from './memory-pages.js';
 import { MODEL_DIMENSIONS } from './model.js';
@@ -71,6 +72,7 @@ export function prepareV1(database: Database): void {
   database.transaction(() => {
     createMissingTables(database);
     createBookkeeping(database);
+    createExpiry(database);
     database.exec(
       `CREATE TABLE IF NOT EXISTS ${VECTORS_TABLE} (id TEXT PRIMARY KEY, model TEXT NOT NULL,
          text_hash TEXT NOT NULL, vector BLOB NOT NULL)`,
@@ -241,6 +243,10 @@ export function restoreV1Row(database: Database, { table, row, vector }: DumpRec
     return;
   }
   insertExactRow(database, table, row);
+  const text = table === 'patterns' ? row['pattern_data'] : undefined;
+  if (typeof text === 'string' && text.includes('"expires_at_ms":')) {
+    putExpiry(database, textOf(row['id']), decodePattern(row).memory.expiresAtMs);
+  }
   if (vector === undefined || table !== 'patterns' || row[TEXT_BYTES_KEY] !== undefined) return;
   const { id, content, metadata } = decodePattern(row).memory;
   putVector(database, id, textHash(embeddingText(content, metadata)), vector);

@@ -17,6 +17,7 @@ import type {
 } from './engine.js';
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
+import { expiredIds, withNeededExpiry } from './expiry.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
@@ -259,7 +260,7 @@ export class V2Engine implements MemoryEngine {
 
   search(query: SearchQuery): SearchHit[] {
     const wasReady = this.#search.vectors !== undefined;
-    const hits = this.#searchIndex(query);
+    const hits = this.#searchIndex(withNeededExpiry(this.#database, query));
     if (!wasReady) this.#wakeAfterLoading();
     return hits.flatMap(({ id, ...ranked }) => {
       const memory = this.get(id);
@@ -299,6 +300,10 @@ export class V2Engine implements MemoryEngine {
 
   hasNamespaces(): boolean {
     return hasV2Namespaces(this.#database);
+  }
+
+  expired(nowMs: number, limit: number): string[] {
+    return expiredIds(this.#database, nowMs, limit);
   }
 
   counts(): MemoryCounts {

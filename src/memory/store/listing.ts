@@ -5,7 +5,8 @@ import { invalid } from '../errors.js';
 import { DEFAULT_NAMESPACE, keyRanges, parseMemoryKey } from '../memory-key.js';
 import { memoryOf } from '../v2-file.js';
 import { CURSOR_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, PAGE_RECORDS_MAX } from './limits.js';
-import { EXPIRY_TABLE, type StoreFile } from './store-file.js';
+import { EXPIRY_TABLE } from '../expiry.js';
+import { type StoreFile } from './store-file.js';
 import type { StoredMemory } from './thread-messages.js';
 
 export type ListOrder = 'id' | 'oldest' | 'newest';
