@@ -146,6 +146,7 @@ export class V1Engine implements MemoryEngine {
   constructor(database: Database) {
     this.path = database.path;
     this.#database = database;
+    database.checkpointElsewhere();
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
     this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });

@@ -152,6 +152,7 @@ export class V2Engine implements MemoryEngine {
     this.#hooks = hooks;
     this.path = database.path;
     this.#database = database;
+    database.checkpointElsewhere();
     this.#position = new LogPosition(database);
     this.#writer = new V2Writer(database);
     // A build of the graph that is asked for and not there is told now, not in the middle of a log.
