@@ -14,6 +14,9 @@ export const COMPACTION_AGE_MS = 60 * 60 * 1_000;
 /** How much of the log is kept for followers that lag. */
 export const TRAILING_ENTRIES = 4_000;
 export const TRAILING_BYTES = 16 * 1024 ** 2;
+/** How often a leader looks for memories that have expired, and how many it has deleted at once. */
+export const EXPIRY_INTERVAL_MS = 500;
+export const EXPIRY_PROPOSALS_MAX = 256;
 /** How long entries are applied before anything else gets its turn. */
 export const APPLY_SLICE_MS = 5;
 /** Proposals that wait for their answer on one node. */

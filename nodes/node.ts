@@ -39,6 +39,7 @@ import { nodeLanes } from './service/lanes.js';
 import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
+import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
 import { VersionNotice } from './version-notice.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
@@ -71,6 +72,7 @@ export class SwarmNode {
   #lanes: LaneHandlers | undefined;
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
+  #sweep: ExpirySweep | undefined;
   #ready = false;
   #stopping = false;
   #failed = false;
@@ -227,6 +229,7 @@ export class SwarmNode {
 
   async #join(): Promise<void> {
     this.driver.start();
+    this.#sweep = new ExpirySweep(sweepPorts(this, this.#options.log));
     const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
     this.#noticing = setInterval(() => {
       if (this.#ready && !this.#stopping) notice.poke();
@@ -411,11 +414,13 @@ export class SwarmNode {
   async #close(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#noticing);
+    const swept = this.#sweep?.stop();
     this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
     await this.#bringUp;
     await this.snapshots.close();
     await this.driver.stop();
+    await swept;
     await this.#settling;
     await this.#remembering;
     this.#peers?.close();

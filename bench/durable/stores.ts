@@ -1,6 +1,6 @@
 /** Stores that take batches of records with vectors, each with its own way to be durable. */
 import { join } from 'node:path';
-import { openV2Engine } from '../../src/memory/index.js';
+import { openMemoryStore, openV2Engine } from '../../src/memory/index.js';
 import { bytesOfVector } from '../../src/memory/vector-bytes.js';
 import { BUILD_BREADTH, NEIGHBOURS } from '../vectors/measured-index.js';
 import type { Lance, LanceTable, Zvec } from '../vectors/graph-peers.js';
@@ -30,6 +30,7 @@ export interface StoreKind {
 
 export const STORES: Readonly<Record<string, StoreKind>> = {
   'v2-engine': { setting: 'a transaction and sync() a batch', open: own },
+  store: { setting: 'putMany of a batch by the default group commit', open: ownStore },
   zvec: {
     from: '@zvec/zvec',
     setting: 'insertSync a batch; its README promises persistence by its log, nothing is to be set',
@@ -66,6 +67,19 @@ function own(folder: string): DurableStore {
       const outcomes = engine.apply(commands, first + batch.length - 1);
       if (outcomes.some((outcome) => outcome !== 'ok')) throw new Error('an insert was refused');
       engine.sync();
+    },
+  };
+}
+
+async function ownStore(folder: string): Promise<DurableStore> {
+  const store = await openMemoryStore(join(folder, 'store.db'), { embedder: null });
+  return {
+    insert: async (batch) => {
+      await store.putMany(
+        batch.map(({ id, content, vector }) => {
+          return { id: String(id), content, vector: { model: 'bench', values: vector } };
+        }),
+      );
     },
   };
 }

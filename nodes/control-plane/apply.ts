@@ -13,7 +13,7 @@ import { closeSession, keepSession, openSession, tellTime } from './sessions.js'
 import { engineOf, memberByPeerId } from './state.js';
 import type { CommandVersion, ControlState, Member } from './state.js';
 
-export type ControlCommand = Exclude<Command, { type: 'memory' }>;
+export type ControlCommand = Exclude<Command, { type: 'memory' | 'expireMemory' }>;
 
 /** Whether a command can change anything but sessions: members, rollout, versions. */
 export function changesMore({ type }: ControlCommand): boolean {

@@ -1,5 +1,10 @@
 /** What a log entry can say. Neutral to the engine that applies it. */
-import type { ApplyOutcome, JsonObject, MemoryCommand } from '../../src/memory/engine.js';
+import type {
+  ApplyOutcome,
+  ExpireMemory,
+  JsonObject,
+  MemoryCommand,
+} from '../../src/memory/engine.js';
 import type { RolloutRefusal } from '../rollout/machine.js';
 import type { RolloutPlan, RolloutStep } from '../rollout/state.js';
 import type { CommandVersion, MemberStatus } from './state.js';
@@ -43,8 +48,10 @@ export type Command =
       /** The lowest sequence that the client has no answer to; missing in version 1. */
       readonly awaitedFrom?: number;
       readonly nowMs?: number;
-      readonly command: MemoryCommand;
+      readonly command: Exclude<MemoryCommand, ExpireMemory>;
     }
+  /** Of no session: a leader proposes it for each memory that is due by its clock. */
+  | ExpireMemory
   | {
       readonly type: 'startRollout';
       readonly plan: RolloutPlan;

@@ -46,9 +46,11 @@ export interface Session {
 }
 
 /** Versions of commands that this release reads; see `wire/command-codec.ts`. */
-export type CommandVersion = 1 | 2 | 3;
+export type CommandVersion = 1 | 2 | 3 | 4;
 /** The newest of them, in which this release writes. */
-export const COMMAND_VERSION = 3;
+export const COMMAND_VERSION = 4;
+/** From this version on memories expire. */
+export const EXPIRY_COMMAND_VERSION = 4;
 
 export interface ControlState {
   swarmId: string;
@@ -57,7 +59,7 @@ export interface ControlState {
   clientTokenHash: string;
   swarmVersion: 1 | 2;
   /**
-   * The version in which commands and states are written: 3 in swarms that this release created. In
+   * The version in which commands and states are written: 4 in swarms that this release created. In
    * one that a release before created it is raised when every member says that it reads it.
    */
   commandVersion: CommandVersion;
@@ -95,14 +97,14 @@ export function newControlState(swarm: NewSwarm): ControlState {
     status: 'joining',
     engine: engineOf(swarm.swarmVersion),
     cordoned: false,
-    commandVersion: 3,
+    commandVersion: COMMAND_VERSION,
   };
   return {
     swarmId: swarm.swarmId,
     joinTokenHash: swarm.joinTokenHash,
     clientTokenHash: swarm.clientTokenHash,
     swarmVersion: swarm.swarmVersion,
-    commandVersion: 3,
+    commandVersion: COMMAND_VERSION,
     clockMs: 0,
     sessionTimeoutMs: swarm.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT,
     nextNodeId: 2,

@@ -310,6 +310,7 @@ export class Replica {
       if (type !== 'normal' || data.length === 0 || this.#passedOver.has(index)) continue;
       const command = this.#codec.decode(data);
       if (command.type === 'memory') commands.push({ index, command: command.command });
+      else if (command.type === 'expireMemory') commands.push({ index, command });
     }
     const lastIndex = entries.at(-1)?.index;
     assert(lastIndex !== undefined, 'there is something left to replay');
@@ -340,6 +341,10 @@ export class Replica {
   #applyEntry(entry: Entry, request: number | undefined, commands: LoggedCommand[]): Application {
     const { index } = entry;
     const command = this.#codec.decode(entry.data);
+    if (command.type === 'expireMemory') {
+      const position = commands.push({ index, command }) - 1;
+      return { index, request, result: { pending: { index, outcome: 'ok' } }, position };
+    }
     if (command.type !== 'memory') {
       const result = applyControl(this.#control, index, command);
       if (changesMore(command)) this.#controlChanged = true;

@@ -11,7 +11,7 @@ import { parseRequest } from './requests.js';
 type Consistency = 'linearizable' | 'local';
 
 /** Waits until a read may be served; see `memoryHandlers`. */
-type ReadBarrier = (consistency: Consistency, context: CallContext) => Promise<void>;
+export type ReadBarrier = (consistency: Consistency, context: CallContext) => Promise<void>;
 
 /** By method; whoever mounts them checks who calls. */
 export function graphHandlers(ports: ServicePorts, barrier: ReadBarrier): Record<string, Handler> {

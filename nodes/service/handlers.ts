@@ -4,23 +4,23 @@
  */
 import { RaftError } from '../../consensus/raft/index.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
+import type { SessionWrite } from '../control-plane/sessions.js';
 import { ProposalError } from '../proposal-error.js';
 import { NodeError } from '../errors.js';
 import { floatsToBytes } from '../wire/fields.js';
 import { commandProblem, embeddingText, MemoryError } from '../../src/memory/index.js';
 import type {
+  InsertMemory,
   MemoryCommand,
   MemoryEngine,
   ModelVector,
-  SearchHit,
-  SearchQuery,
 } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
-import { graphHandlers } from './graph-handlers.js';
+import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
-import { SEARCH_ANSWER_BYTES_MAX } from '../wire/limits.js';
+import { memoryReads } from './memory-reads.js';
 import { parseRequest, requests } from './requests.js';
 
 /** What the handlers need of the node. */
@@ -33,6 +33,8 @@ export interface ServicePorts {
   submit(command: Command, timeoutMs: number): Promise<CommandResult>;
   /** Fails while members of a release that knows no deletes are there. */
   requireDeletes(): void;
+  /** Fails while members of a release that knows no expiry are there. */
+  requireExpiry(): void;
   /** What a client may do with a session; null while members of the previous release are there. */
   sessionRules(): { timeoutMs: number; window: number } | null;
   submitHere(command: Uint8Array): Promise<CommandResult>;
@@ -152,24 +154,8 @@ function sessionHandlers(ports: ServicePorts): Handlers {
   };
 }
 
-function needsGraph(rerank: SearchQuery['rerank']): boolean {
-  return rerank === 'gnn' || (typeof rerank === 'object' && rerank.by === 'gnn');
-}
-
-/** What a search may say besides text and limit. */
-const SEARCH_OPTIONS: ReadonlySet<string> = new Set([
-  'filter',
-  'mode',
-  'fusion',
-  'diversity',
-  'rerank',
-]);
-
 function memoryHandlers(ports: ServicePorts): Handlers {
-  const read = async (
-    consistency: 'linearizable' | 'local',
-    { signal }: CallContext,
-  ): Promise<void> => {
+  const read: ReadBarrier = async (consistency, { signal }) => {
     ports.requireServing();
     if (consistency === 'linearizable') await ports.readBarrier(signal);
     // Nobody waits any more for what would be read now.
@@ -177,7 +163,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
   };
   const write = async (
     { session, sequence, awaitedFrom }: SessionPosition,
-    command: MemoryCommand,
+    command: SessionWrite['command'],
     { connection, timeoutMs }: CallContext,
   ): Promise<object> => {
     const owner = connection.peerId;
@@ -186,25 +172,33 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     const entry = isWindowed ? { ...head, awaitedFrom: awaitedFrom ?? sequence } : head;
     return { index: applied(await ports.submit(entry, timeoutMs)).index };
   };
-  const graph = Object.entries(graphHandlers(ports, read)).map(
+  const insert = async (
+    position: SessionPosition,
+    memory: Omit<InsertMemory, 'type' | 'vector' | 'timestampMs'>,
+    context: CallContext,
+  ): Promise<object> => {
+    const vector = await ports.embed(embeddingText(memory.content, memory.metadata));
+    const command = { type: 'insertMemory', ...memory, vector, timestampMs: ports.now() } as const;
+    return write(position, command, context);
+  };
+  const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
+  const guardedReads = Object.entries(reads).map(
     ([method, handler]) => [method, forClients(ports, handler)] as const,
   );
   return {
     ...sessionHandlers(ports),
-    ...Object.fromEntries(graph),
+    ...Object.fromEntries(guardedReads),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
-      const vector = await ports.embed(embeddingText(content, metadata));
-      const command = {
-        type: 'insertMemory',
-        id,
-        content,
-        metadata,
-        vector,
-        timestampMs: ports.now(),
-      } as const;
-      return write(position, command, context);
+      return insert(position, { id, content, metadata }, context);
+    }),
+    'memory.insertExpiring': forClients(ports, async (payload, context) => {
+      ports.requireServing();
+      const request = parseRequest(requests.insertExpiring, payload);
+      const { id, content, metadata, expiresAtMs, ...position } = request;
+      ports.requireExpiry();
+      return insert(position, { id, content, metadata, expiresAtMs }, context);
     }),
     'memory.addEdge': forClients(ports, (payload, context) => {
       ports.requireServing();
@@ -226,34 +220,6 @@ function memoryHandlers(ports: ServicePorts): Handlers {
       ports.requireDeletes();
       const timestampMs = ports.now();
       return write(position, { type: 'deleteEdge', from, to, relation, timestampMs }, context);
-    }),
-    'memory.get': forClients(ports, async (payload, context) => {
-      const { id, consistency } = parseRequest(requests.byId, payload);
-      await read(consistency, context);
-      return { memory: ports.activeEngine().get(id) ?? null, appliedIndex: ports.appliedIndex() };
-    }),
-    'memory.edges': forClients(ports, async (payload, context) => {
-      const { id, consistency } = parseRequest(requests.byId, payload);
-      await read(consistency, context);
-      return { edges: ports.activeEngine().edges(id), appliedIndex: ports.appliedIndex() };
-    }),
-    'memory.search': forClients(ports, async (payload, context) => {
-      const { consistency, ...query } = parseRequest(requests.search, payload);
-      const vector = await ports.embed(query.text);
-      await read(consistency, context);
-      // The graph is built in slices here instead of at once by the search.
-      if (needsGraph(query.rerank)) await ports.activeEngine().graph.size();
-      const { hits, isCut } = withinBytes(ports.activeEngine().search({ ...query, vector }));
-      // A member of a release before would pass over what it does not know.
-      const understood = Object.keys(query).filter((key) => SEARCH_OPTIONS.has(key));
-      return { hits, isCut, understood, appliedIndex: ports.appliedIndex() };
-    }),
-    'memory.counts': forClients(ports, (payload) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      const engine = ports.activeEngine();
-      const appliedIndex = ports.appliedIndex();
-      return { counts: engine.counts(), engine: engine.version, appliedIndex };
     }),
   };
 }
@@ -297,21 +263,8 @@ function bytesOf(what: string, payload: unknown): Uint8Array {
   throw new RpcError('malformed', `${what} must be bytes`);
 }
 
-/** The best hits that fit into one answer; very large memories would not all. */
-function withinBytes(hits: readonly SearchHit[]): { hits: SearchHit[]; isCut: boolean } {
-  const fitting: SearchHit[] = [];
-  let bytes = 0;
-  for (const hit of hits) {
-    bytes += Buffer.byteLength(hit.content) + Buffer.byteLength(JSON.stringify(hit.metadata));
-    if (bytes > SEARCH_ANSWER_BYTES_MAX && fitting.length > 0)
-      return { hits: fitting, isCut: true };
-    fitting.push(hit);
-  }
-  return { hits: fitting, isCut: false };
-}
-
 /** What an engine would refuse is refused before it is in the log. */
-function checked(command: MemoryCommand): MemoryCommand {
+function checked<T extends MemoryCommand>(command: T): T {
   const problem = commandProblem(command);
   if (problem === undefined) return command;
   throw new RpcError('malformed', `the request is not valid: ${problem}`);

@@ -11,6 +11,7 @@ import {
   ID_LENGTH_MAX,
   METADATA_DEPTH_MAX,
   METADATA_LENGTH_MAX,
+  NAMESPACE_LENGTH_MAX,
   RELATION_LENGTH_MAX,
   RELATIONS_MAX,
   SEARCH_LIMIT_MAX,
@@ -74,6 +75,9 @@ const rerank = z.union([
   }),
 ]);
 
+const namespace = z.string().min(1).max(NAMESPACE_LENGTH_MAX);
+const created = z.strictObject({ fromMs: z.number().optional(), toMs: z.number().optional() });
+
 export const requests = {
   hello: z.object({
     protocol: z.literal(1),
@@ -100,6 +104,14 @@ export const requests = {
     content: z.string().max(CONTENT_LENGTH_MAX),
     metadata: metadata.default({}),
   }),
+  /** A method of its own, since a release before would pass over the time. */
+  insertExpiring: z.object({
+    ...write,
+    id,
+    content: z.string().max(CONTENT_LENGTH_MAX),
+    metadata: metadata.default({}),
+    expiresAtMs: count,
+  }),
   addEdge: z.object({
     ...write,
     from: id,
@@ -124,6 +136,15 @@ export const requests = {
     fusion: fusion.optional(),
     diversity: z.object({ lambda: z.number() }).optional(),
     rerank: rerank.optional(),
+    namespace: namespace.optional(),
+    created: created.optional(),
+  }),
+  list: z.object({
+    namespace: namespace.optional(),
+    created: created.optional(),
+    limit: z.number().int().min(1).max(SEARCH_LIMIT_MAX),
+    after: id.optional(),
+    consistency,
   }),
   rolloutPlan: z.object({ to: z.literal('v2') }),
   rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),

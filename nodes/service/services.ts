@@ -5,7 +5,11 @@ import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
-import { memberByPeerId } from '../control-plane/state.js';
+import {
+  type CommandVersion,
+  EXPIRY_COMMAND_VERSION,
+  memberByPeerId,
+} from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
 import { canonicalPlan, makePlan } from '../rollout/plan.js';
@@ -21,13 +25,8 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
-    requireDeletes: () => {
-      if (node.control.commandVersion >= 3) return;
-      throw refusal(
-        'release-too-old',
-        'a member of this swarm runs a release that knows no deletes; upgrade all members first',
-      );
-    },
+    requireDeletes: () => requireVersion(node, 3, 'deletes'),
+    requireExpiry: () => requireVersion(node, EXPIRY_COMMAND_VERSION, 'expiry of memories'),
     sessionRules: () =>
       node.control.commandVersion < 2
         ? null
@@ -224,6 +223,15 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Fails while the swarm writes commands of a version before, since a member reads no later one. */
+function requireVersion(node: SwarmNode, version: CommandVersion, what: string): void {
+  if (node.control.commandVersion >= version) return;
+  throw refusal(
+    'release-too-old',
+    `a member of this swarm runs a release that knows no ${what}; upgrade all members first`,
+  );
 }
 
 function refusal(reason: string, message: string): RpcError {

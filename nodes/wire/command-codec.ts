@@ -1,15 +1,16 @@
 /**
  * Bytes of a log entry: a msgpack array `[version, kind, ...fields]`. Golden bytes of each released
- * version are in `test/nodes/wire`. A reader understands versions 1 to 3.
+ * version are in `test/nodes/wire`. A reader understands versions 1 to 4.
  *
- * Version 2 has what concerns sessions, with the time of the leader, and version 3 deletes; everything
- * else stays in version 1, whose bytes the releases before read. What a command holds says which
+ * Version 2 has what concerns sessions, with the time of the leader, version 3 deletes, and version 4
+ * memories that expire; everything else stays in version 1, whose bytes the releases before read. What a command holds says which
  * version it is written in; `withTime` and `service/services.ts` see to it that a swarm gets no version
  * before all of its members read it.
  * A field added at the end of a kind is passed over by readers that do not know it.
  */
-import type { MemoryCommand, ModelVector } from '../../src/memory/engine.js';
+import type { AddEdge, InsertMemory, ModelVector } from '../../src/memory/engine.js';
 import type { Command } from '../control-plane/command.js';
+import type { SessionWrite } from '../control-plane/sessions.js';
 import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import { ROLLOUT_STEPS } from '../rollout/state.js';
 import { Fields, bytesToFloats, decode, encode, floatsToBytes } from './fields.js';
@@ -51,6 +52,8 @@ const KINDS_2 = [
 
 const KINDS_3 = ['deleteMemory', 'deleteEdge'] as const;
 
+const KINDS_4 = ['insertMemory', 'expireMemory'] as const;
+
 export function encodeCommand(command: Command): Uint8Array {
   switch (command.type) {
     case 'openSession': {
@@ -66,6 +69,8 @@ export function encodeCommand(command: Command): Uint8Array {
       return encode([2, command.type, command.nowMs]);
     case 'raiseCommandVersion':
       return encode([2, command.type, command.version, command.nowMs]);
+    case 'expireMemory':
+      return encode([4, command.type, command.id, command.timestampMs]);
     case 'memory':
       return encode(memoryFields(command));
     default:
@@ -79,6 +84,7 @@ type SessionCommand =
   | 'closeSession'
   | 'advanceClock'
   | 'raiseCommandVersion'
+  | 'expireMemory'
   | 'memory';
 
 function commandFields(command: Exclude<Command, { type: SessionCommand }>): unknown[] {
@@ -107,10 +113,10 @@ function commandFields(command: Exclude<Command, { type: SessionCommand }>): unk
   }
 }
 
-function memoryFields(write: Extract<Command, { type: 'memory' }>): unknown[] {
+function memoryFields(write: SessionWrite): unknown[] {
   const { session, owner, sequence, awaitedFrom, nowMs = 0, command } = write;
   const kind = command.type;
-  const version = kind === 'deleteMemory' || kind === 'deleteEdge' ? 3 : 2;
+  const version = writeVersion(command);
   const head =
     awaitedFrom === undefined && version === 2
       ? [1, kind, session, owner, sequence]
@@ -124,9 +130,15 @@ function memoryFields(write: Extract<Command, { type: 'memory' }>): unknown[] {
     const { from, to, relation, weight, timestampMs } = command;
     return [...head, from, to, relation, weight, timestampMs];
   }
-  const { id, content, metadata, vector, timestampMs } = command;
+  const { id, content, metadata, vector, timestampMs, expiresAtMs } = command;
   const vectorFields = vector === null ? null : [vector.model, floatsToBytes(vector.values)];
-  return [...head, id, content, JSON.stringify(metadata), vectorFields, timestampMs];
+  const expiry = expiresAtMs === undefined ? [] : [expiresAtMs];
+  return [...head, id, content, JSON.stringify(metadata), vectorFields, timestampMs, ...expiry];
+}
+
+function writeVersion(command: SessionWrite['command']): 2 | 3 | 4 {
+  if (command.type === 'deleteMemory' || command.type === 'deleteEdge') return 3;
+  return command.type === 'insertMemory' && command.expiresAtMs !== undefined ? 4 : 2;
 }
 
 /** Throws a `NodeError` of code `malformed` that names the field. */
@@ -135,6 +147,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   const version = fields.count('version');
   if (version === 2) return decodeVersion2(fields);
   if (version === 3) return decodeVersion3(fields);
+  if (version === 4) return decodeVersion4(fields);
   if (version !== 1) {
     fields.fail('version', `1 to ${COMMAND_VERSION}; it is ${version}, of another release`);
   }
@@ -223,8 +236,8 @@ function decodeVersion2(fields: Fields): Command {
 
 function readVersion(fields: Fields): CommandVersion {
   const version = fields.count('version');
-  if (version === 2 || version === 3) return version;
-  return fields.fail('version', `2 or ${COMMAND_VERSION}; it is ${version}, of another release`);
+  if (version === 2 || version === 3 || version === 4) return version;
+  return fields.fail('version', `2 to ${COMMAND_VERSION}; it is ${version}, of another release`);
 }
 
 function decodeVersion3(fields: Fields): Command {
@@ -234,7 +247,7 @@ function decodeVersion3(fields: Fields): Command {
     const id = fields.string('id', ID_LENGTH_MAX);
     return { ...head, command: { type: kind, id, timestampMs: fields.count('timestampMs') } };
   }
-  const command: MemoryCommand = {
+  const command: SessionWrite['command'] = {
     type: kind,
     from: fields.string('from', ID_LENGTH_MAX),
     to: fields.string('to', ID_LENGTH_MAX),
@@ -242,6 +255,17 @@ function decodeVersion3(fields: Fields): Command {
     timestampMs: fields.count('timestampMs'),
   };
   return { ...head, command };
+}
+
+function decodeVersion4(fields: Fields): Command {
+  const kind = fields.oneOf('kind', KINDS_4);
+  if (kind === 'expireMemory') {
+    const id = fields.string('id', ID_LENGTH_MAX);
+    return { type: kind, id, timestampMs: fields.count('timestampMs') };
+  }
+  const head = decodeWindowedHead(fields);
+  const command = decodeMemory(kind, fields);
+  return { ...head, command: { ...command, expiresAtMs: fields.count('expiresAtMs') } };
 }
 
 function decodeWindowedHead(fields: Fields) {
@@ -261,7 +285,9 @@ function decodeWriteHead(fields: Fields) {
   } as const;
 }
 
-function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): MemoryCommand {
+function decodeMemory(kind: 'insertMemory', fields: Fields): InsertMemory;
+function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): InsertMemory | AddEdge;
+function decodeMemory(kind: 'insertMemory' | 'addEdge', fields: Fields): InsertMemory | AddEdge {
   if (kind === 'addEdge') {
     return {
       type: kind,

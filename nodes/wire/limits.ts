@@ -1,5 +1,6 @@
 /** Bounds on what a client or a peer may send. */
 export const ID_LENGTH_MAX = 4_096;
+export const NAMESPACE_LENGTH_MAX = 256;
 export const RELATION_LENGTH_MAX = 256;
 export const CONTENT_LENGTH_MAX = 1_048_576;
 export const METADATA_LENGTH_MAX = 65_536;

@@ -21,14 +21,14 @@ import {
 } from './limits.js';
 
 /** The newest version that this release reads and writes. */
-const STATE_VERSION = 3;
+const STATE_VERSION = 4;
 /** In the order of their numbers on the wire; versions 1 and 2 have the first three. */
 const OUTCOMES = ['ok', 'missing-endpoint', 'invalid', 'not-found'] as const;
 
 /**
  * Writes the version that all members read, which is that of the commands. Version 1 has one answer a
  * session and no time, which is all that there is to say until it is raised; version 3 is 2 with the
- * answer that there was nothing to delete.
+ * answer that there was nothing to delete, and version 4 is 3 with another number.
  */
 export function encodeControlState(state: ControlState): Uint8Array {
   const { swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId } = state;
@@ -96,7 +96,7 @@ function encodeRollout(rollout: Rollout): unknown[] {
 export function decodeControlState(bytes: Uint8Array): ControlState {
   const fields = new Fields(decode(bytes, 'control state'), 'control state');
   const version = fields.count('version');
-  if (version !== 1 && version !== 2 && version !== STATE_VERSION) {
+  if (version !== 1 && version !== 2 && version !== 3 && version !== STATE_VERSION) {
     return fields.fail('version', `1 to ${STATE_VERSION}; it is ${version}, of another release`);
   }
   const readSession = version === 1 ? readSession1 : readSession2;

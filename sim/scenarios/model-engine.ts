@@ -12,6 +12,7 @@ import type {
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
   SearchHit,
 } from '../../src/memory/engine.js';
 
@@ -103,6 +104,23 @@ export class ModelEngine implements MemoryEngine {
     return [];
   }
 
+  /** In one page: no scenario has many. */
+  list(): MemoryPage {
+    const memories = byKey(this.#content.memories).map(([, memory]) => memory);
+    return { memories, next: null };
+  }
+
+  hasNamespaces(): boolean {
+    return false;
+  }
+
+  expired(nowMs: number, limit: number): string[] {
+    const due = [...this.#content.memories.values()].filter(
+      ({ expiresAtMs = Infinity }) => expiresAtMs <= nowMs,
+    );
+    return due.slice(0, limit).map(({ id }) => id);
+  }
+
   counts(): MemoryCounts {
     return {
       memories: this.#content.memories.size,
@@ -170,11 +188,18 @@ function run(
   return outcomes;
 }
 
-function runOne({ memories, edges }: ModelContent, command: MemoryCommand): ApplyOutcome {
+function runOne(model: ModelContent, command: MemoryCommand): ApplyOutcome {
+  const { memories, edges } = model;
   if (command.type === 'insertMemory') {
-    const { id, content, metadata, timestampMs } = command;
-    memories.set(id, { id, content, metadata, createdAtMs: timestampMs });
+    const { id, content, metadata, timestampMs, expiresAtMs } = command;
+    const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
+    memories.set(id, { id, content, metadata, createdAtMs: timestampMs, ...expiry });
     return 'ok';
+  }
+  if (command.type === 'expireMemory') {
+    const { id, timestampMs } = command;
+    const isDue = (memories.get(id)?.expiresAtMs ?? Infinity) <= timestampMs;
+    return isDue ? runOne(model, { ...command, type: 'deleteMemory' }) : 'not-found';
   }
   if (command.type === 'deleteMemory') {
     const { id } = command;

@@ -10,11 +10,13 @@ import { jsonObjectOf } from './json-argument.js';
 import { firstLine, reading } from './memory-reading.js';
 import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
+import { named, type NamespaceFlag, placeText } from './place-options.js';
 
-type WalkFlags = ReadFlags & {
-  readonly direction: Direction;
-  readonly relation?: readonly string[];
-};
+type WalkFlags = ReadFlags &
+  NamespaceFlag & {
+    readonly direction: Direction;
+    readonly relation?: readonly string[];
+  };
 type LimitedFlags = WalkFlags & { readonly limit: number };
 
 const SUBSET = `
@@ -41,6 +43,7 @@ export function addGraphCommands(memory: Command): void {
     .argument('<to>', 'id of a memory')
     .option('--weighted', 'the path of the greatest product of weights, not of the fewest edges')
     .option('--hops <n>', 'most edges on the way (not with --weighted)', numberOf, 64)
+    .option('--to-namespace <name>', 'namespace of <to>, if it is another one')
     .action(path);
   withWalk(memory.command('traverse'))
     .description('Print the memories best connected to one: the product of weights and decay')
@@ -64,7 +67,7 @@ function withRead(command: Command): Command {
 }
 
 function withWalk(command: Command): Command {
-  return withRead(command)
+  return named(withRead(command))
     .option('--direction <way>', 'out, in or both', directionOf, 'out')
     .option('--relation <name...>', 'only edges of these relations');
 }
@@ -74,8 +77,8 @@ function directionOf(text: string): Direction {
   throw new InvalidArgumentError(`'${text}' is not out, in or both.`);
 }
 
-function walkOf({ direction, relation = [] }: WalkFlags): Walk {
-  return { direction, relations: relation };
+function walkOf({ direction, relation = [], namespace }: WalkFlags): Walk {
+  return { direction, relations: relation, namespace };
 }
 
 async function neighbours(id: string, flags: LimitedFlags): Promise<void> {
@@ -84,7 +87,7 @@ async function neighbours(id: string, flags: LimitedFlags): Promise<void> {
     const answer = await client.graph.neighbours(id, walk, options);
     const lines = answer.neighbours.map((each) => {
       const arrow = each.direction === 'out' ? '->' : '<-';
-      return `${arrow}  ${each.weight.toFixed(3)}  ${each.relation}  ${each.id}`;
+      return `${arrow}  ${each.weight.toFixed(3)}  ${each.relation}  ${placeText(each)}`;
     });
     print(flags.json, answer, listed(lines, answer.isCut, 'no edges'));
   });
@@ -94,7 +97,7 @@ async function hops(id: string, flags: LimitedFlags & { readonly hops: number })
   await reading(flags, async (client, options) => {
     const walk = { ...walkOf(flags), limit: flags.limit, hops: flags.hops };
     const answer = await client.graph.hops(id, walk, options);
-    const lines = answer.nodes.map((each) => `${each.hops}  ${each.id}`);
+    const lines = answer.nodes.map((each) => `${each.hops}  ${placeText(each)}`);
     print(flags.json, answer, listed(lines, answer.isCut, 'nothing within reach'));
   });
 }
@@ -102,20 +105,27 @@ async function hops(id: string, flags: LimitedFlags & { readonly hops: number })
 async function path(
   from: string,
   to: string,
-  flags: WalkFlags & { readonly hops: number; readonly weighted?: boolean },
+  flags: WalkFlags & {
+    readonly hops: number;
+    readonly weighted?: boolean;
+    readonly toNamespace?: string;
+  },
 ): Promise<void> {
   await reading(flags, async (client, options) => {
-    const walk = { ...walkOf(flags), hops: flags.hops, weighted: flags.weighted ?? false };
+    const { hops: most, weighted = false, toNamespace } = flags;
+    const walk = { ...walkOf(flags), hops: most, weighted, toNamespace };
     const answer = await client.graph.path(from, to, walk, options);
     if (answer.path === null) {
       if (flags.json === true) print(true, answer, '');
       throw new ExitError(1, `error: no such path leads from ${from} to ${to}`);
     }
-    const { ids, edges } = answer.path;
-    const lines = edges.map(({ relation, weight }, at) => {
-      return `${relation} (${weight.toFixed(3)})  ${ids[at + 1] ?? ''}`;
+    const { memories, edges } = answer.path;
+    const lines = memories.map((memory, at) => {
+      const edge = edges[at - 1];
+      const by = edge === undefined ? '' : `${edge.relation} (${edge.weight.toFixed(3)})  `;
+      return by + placeText(memory);
     });
-    print(flags.json, answer, [from, ...lines].join('\n'));
+    print(flags.json, answer, lines.join('\n'));
   });
 }
 
@@ -127,7 +137,7 @@ async function traverse(
     const { limit, decay, min: scoreMin } = flags;
     const walk = { ...walkOf(flags), limit, decay, scoreMin };
     const answer = await client.graph.traverse(id, walk, options);
-    const lines = answer.nodes.map((each) => `${each.score.toFixed(3)}  ${each.id}`);
+    const lines = answer.nodes.map((each) => `${each.score.toFixed(3)}  ${placeText(each)}`);
     print(flags.json, answer, listed(lines, answer.isCut, 'nothing within reach'));
   });
 }

@@ -10,47 +10,59 @@ import { addGraphCommands } from './memory-graph.js';
 import { firstLine, reading } from './memory-reading.js';
 import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
-import { withRanking } from './ranking-options.js';
+import {
+  named,
+  type NamespaceFlag,
+  placesOf,
+  placeText,
+  ranged,
+  type RangeFlags,
+} from './place-options.js';
+import { rankingOf, type RankingFlags, withRanking } from './ranking-options.js';
 
-type Flags = ConnectionFlags & { readonly json?: boolean };
+type Flags = ConnectionFlags & NamespaceFlag & { readonly json?: boolean };
+type NamedReadFlags = ReadFlags & NamespaceFlag;
 
-/** `memory insert | link | delete | unlink | get | search`, and the questions to the graph. */
+/** `memory insert | link | delete | unlink | get | search | list`, and the questions to the graph. */
 export function addMemoryCommands(program: Command): void {
   const memory = program.command('memory').description('Write and read the memories of a swarm');
-  withConnection(memory.command('insert'))
+  named(withConnection(memory.command('insert')))
     .description('Insert a memory, or replace the one with the same id')
     .argument('<id>', 'id of the memory')
     .argument('<content>', 'its text, or - to read standard input')
     .option('--metadata <json>', 'a JSON object', '{}')
+    .option('--expires-in <seconds>', 'it is gone after so long', numberOf)
     .option('--json', 'print one JSON object')
     .action(insert);
-  withConnection(memory.command('link'))
+  named(withConnection(memory.command('link')))
     .description('Add an edge between two memories')
     .argument('<from>', 'id of a memory')
     .argument('<to>', 'id of a memory')
     .option('--relation <name>', 'kind of the edge', 'related')
+    .option('--to-namespace <name>', 'namespace of <to>, if it is another one')
     .option('--weight <number>', '0 to 1', numberOf, 1)
     .option('--json', 'print one JSON object')
     .action(link);
-  withConnection(memory.command('delete'))
+  named(withConnection(memory.command('delete')))
     .description('Delete a memory with all its edges; exit code 1 if there is none')
     .argument('<id>', 'id of the memory')
     .option('--json', 'print one JSON object')
     .action(deleteMemory);
-  withConnection(memory.command('unlink'))
+  named(withConnection(memory.command('unlink')))
     .description('Delete an edge between two memories; exit code 1 if there is none')
     .argument('<from>', 'id of the memory that it leaves')
     .argument('<to>', 'id of the memory that it leads to')
     .option('--relation <name>', 'kind of the edge', 'related')
+    .option('--to-namespace <name>', 'namespace of <to>, if it is another one')
     .option('--json', 'print one JSON object')
     .action(unlink);
-  withConnection(memory.command('get'))
+  named(withConnection(memory.command('get')))
     .description('Print a memory; exit code 1 if there is none')
     .argument('<id>', 'id of the memory')
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(get);
-  withRanking(withConnection(memory.command('search')))
+  withRanking(ranged(named(withConnection(memory.command('search')))))
     .description('Find the memories nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', numberOf, 10)
@@ -64,19 +76,31 @@ export function addMemoryCommands(program: Command): void {
     .option('--local', 'what the named node has, without asking the others')
     .option('--json', 'print one JSON object')
     .action(search);
+  ranged(named(withConnection(memory.command('list'))))
+    .description('Print memories page by page, in the order of their ids')
+    .option('--limit <n>', 'memories of a page', numberOf, 100)
+    .option('--cursor <text>', 'go on where the page before ended')
+    .option('--local', 'what the named node has, without asking the others')
+    .option('--json', 'print one JSON object')
+    .action(list);
   addGraphCommands(memory);
 }
 
 async function insert(
   id: string,
   content: string,
-  flags: Flags & { readonly metadata: string },
+  flags: Flags & { readonly metadata: string; readonly expiresIn?: number },
 ): Promise<void> {
   const text = content === '-' ? readFileSync(0, 'utf8') : content;
   const metadata = parseObject('--metadata', flags.metadata);
+  const { namespace, expiresIn } = flags;
+  if (expiresIn !== undefined && expiresIn < 0) {
+    throw new ExitError(1, 'error: --expires-in must be a number of seconds from now on');
+  }
+  const expiresAt = expiresIn === undefined ? null : Date.now() + Math.round(expiresIn * 1000);
   await withClient(flags, async (client) => {
-    const { index } = await client.insert({ id, content: text, metadata });
-    print(flags.json, { id, index }, `inserted ${id} at log index ${index}`);
+    const { index } = await client.insert({ id, namespace, content: text, metadata, expiresAt });
+    print(flags.json, { id, namespace, expiresAt, index }, `inserted ${id} at log index ${index}`);
   });
 }
 
@@ -93,69 +117,87 @@ function parseObject(option: string, text: string): JsonObject {
   throw new ExitError(1, `error: ${option} must be a JSON object`);
 }
 
+type EdgeFlags = Flags & { readonly relation: string; readonly toNamespace?: string };
+
 async function link(
   from: string,
   to: string,
-  flags: Flags & { readonly relation: string; readonly weight: number },
+  flags: EdgeFlags & { readonly weight: number },
 ): Promise<void> {
-  const { relation, weight } = flags;
+  const { relation, weight, namespace, toNamespace = namespace } = flags;
+  const edge = { from, to, relation, weight, namespace, toNamespace };
   await withClient(flags, async (client) => {
-    const { index } = await client.addEdge({ from, to, relation, weight });
-    print(flags.json, { from, to, relation, weight, index }, `linked at log index ${index}`);
+    const { index } = await client.addEdge(edge);
+    print(flags.json, { ...edge, index }, `linked at log index ${index}`);
   });
 }
 
 async function deleteMemory(id: string, flags: Flags): Promise<void> {
+  const { namespace } = flags;
   await withClient(flags, async (client) => {
-    const { index } = await client.delete(id);
-    print(flags.json, { id, index }, `deleted ${id} at log index ${index}`);
+    const { index } = await client.delete(id, { namespace });
+    print(flags.json, { id, namespace, index }, `deleted ${id} at log index ${index}`);
   });
 }
 
-async function unlink(
-  from: string,
-  to: string,
-  flags: Flags & { readonly relation: string },
-): Promise<void> {
-  const { relation } = flags;
+async function unlink(from: string, to: string, flags: EdgeFlags): Promise<void> {
+  const { relation, namespace, toNamespace = namespace } = flags;
+  const edge = { from, to, relation, namespace, toNamespace };
   await withClient(flags, async (client) => {
-    const { index } = await client.deleteEdge({ from, to, relation });
-    print(flags.json, { from, to, relation, index }, `unlinked at log index ${index}`);
+    const { index } = await client.deleteEdge(edge);
+    print(flags.json, { ...edge, index }, `unlinked at log index ${index}`);
   });
 }
 
-async function get(id: string, flags: ReadFlags): Promise<void> {
+async function get(id: string, flags: NamedReadFlags): Promise<void> {
+  const { namespace } = flags;
   await reading(flags, async (client, options) => {
-    const { memory, appliedIndex, servedBy } = await client.get(id, options);
+    const answer = await client.get(id, { ...options, namespace });
+    const { memory } = answer;
     if (memory === null) {
-      if (flags.json === true) print(true, { memory: null, appliedIndex, servedBy }, '');
-      throw new ExitError(1, `error: there is no memory with the id ${id}`);
+      if (flags.json === true) print(true, answer, '');
+      const place = namespace === 'default' ? '' : ` in ${namespace}`;
+      throw new ExitError(1, `error: there is no memory with the id ${id}${place}`);
     }
-    const text = `${memory.content}\n\n${JSON.stringify(memory.metadata)}`;
-    print(flags.json, { memory, appliedIndex, servedBy }, text);
+    print(flags.json, answer, `${memory.content}\n\n${JSON.stringify(memory.metadata)}`);
   });
 }
 
-interface SearchFlags extends ReadFlags {
+interface SearchFlags extends NamedReadFlags, RangeFlags, RankingFlags {
   readonly limit: number;
   readonly filter?: string;
-  readonly mode?: 'vector' | 'text' | 'hybrid';
-  readonly diversity?: number;
   readonly rerank?: 'attention' | 'gnn';
 }
 
 async function search(text: string, flags: SearchFlags): Promise<void> {
-  const { limit, mode, rerank, diversity: lambda } = flags;
+  const { limit, rerank } = flags;
   const filter = flags.filter === undefined ? undefined : parseObject('--filter', flags.filter);
-  const diversity = lambda === undefined ? undefined : { lambda };
   await reading(flags, async (client, options) => {
     // What a condition may be is for the node to say.
-    const wanted = { limit, mode, diversity, rerank };
+    const wanted = { limit, rerank, ...rankingOf(flags), ...placesOf(flags) };
     const query = { text, ...wanted, filter: filter as MetadataFilter | undefined };
     const { hits, appliedIndex, servedBy } = await client.search(query, options);
-    const lines = hits.map(
-      ({ id, score, content }) => `${score.toFixed(3)}  ${id}  ${firstLine(content)}`,
-    );
+    const lines = hits.map((hit) => {
+      return `${hit.score.toFixed(3)}  ${placeText(hit)}  ${firstLine(hit.content)}`;
+    });
     print(flags.json, { hits, appliedIndex, servedBy }, lines.join('\n') || 'nothing found');
+  });
+}
+
+interface ListFlags extends NamedReadFlags, RangeFlags {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+async function list(flags: ListFlags): Promise<void> {
+  const { limit, cursor } = flags;
+  await reading(flags, async (client, options) => {
+    const page = await client.list({ ...placesOf(flags), limit, cursor }, options);
+    const lines = page.memories.map((memory) => {
+      const created = new Date(memory.createdAtMs).toISOString();
+      return `${created}  ${placeText(memory)}  ${firstLine(memory.content)}`;
+    });
+    if (page.cursor !== null) lines.push(`... and more: --cursor ${page.cursor}`);
+    print(flags.json, page, lines.join('\n') || 'no memories');
   });
 }

@@ -1,5 +1,5 @@
 /** How the commands of a store open it. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 
 import { type MemoryStore, openMemoryStore } from '../memory/index.js';
 
@@ -34,11 +34,4 @@ export async function withStore<T>(
   } finally {
     await store.close();
   }
-}
-
-/** Milliseconds since 1970, or a date as JavaScript reads it. */
-export function instantOf(text: string): number {
-  const instant = /^-?\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isSafeInteger(instant)) return instant;
-  throw new InvalidArgumentError(`'${text}' is no date and no number of milliseconds.`);
 }

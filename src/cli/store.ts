@@ -14,12 +14,20 @@ import { print } from './connection.js';
 import { ExitError } from './failure.js';
 import { jsonObjectOf } from './json-argument.js';
 import { firstLine } from './memory-reading.js';
+import {
+  named,
+  type NamespaceFlag,
+  placesOf,
+  placeText,
+  ranged,
+  type RangeFlags,
+} from './place-options.js';
 import { numberOf } from './number.js';
 import { addStoreUpkeepCommands } from './store-upkeep.js';
-import { instantOf, type StoreFlags, withFile, withStore } from './store-open.js';
-import { withRanking } from './ranking-options.js';
+import { type StoreFlags, withFile, withStore } from './store-open.js';
+import { rankingOf, type RankingFlags, withRanking } from './ranking-options.js';
 
-type Named = StoreFlags & { readonly namespace: string };
+type Named = StoreFlags & NamespaceFlag;
 
 export function addStoreCommands(program: Command): void {
   const store = program
@@ -50,7 +58,7 @@ export function addStoreCommands(program: Command): void {
   edge(named(withFile(store.command('unlink'))))
     .description('Delete an edge; exit code 1 if there is none')
     .action(unlink);
-  withRanking(ranged(named(withFile(store.command('search')))))
+  withRanking(ranged(named(withFile(store.command('search'))), ''))
     .description('Find the records nearest in meaning to a text')
     .argument('<text>', 'what to look for')
     .option('--limit <n>', 'number of hits', numberOf, 10)
@@ -62,7 +70,7 @@ export function addStoreCommands(program: Command): void {
     .argument('<text>', 'the query')
     .option('--parameters <json>', 'a JSON object with the values of $names', jsonObjectOf, {})
     .action(query);
-  ranged(named(withFile(store.command('list'))))
+  ranged(named(withFile(store.command('list'))), '')
     .description('Print records page by page')
     .addOption(
       new Option('--order <order>', 'of the records')
@@ -75,22 +83,11 @@ export function addStoreCommands(program: Command): void {
   addStoreUpkeepCommands(store);
 }
 
-function named(command: Command): Command {
-  return command.option('--namespace <name>', 'namespace of the record', 'default');
-}
-
 function edge(command: Command): Command {
   return command
     .argument('<from>', 'id of the record that it leaves')
     .argument('<to>', 'id of the record that it leads to')
     .option('--type <name>', 'kind of the edge', 'related');
-}
-
-function ranged(command: Command): Command {
-  return command
-    .option('--all-namespaces', 'records of every namespace')
-    .option('--from <time>', 'only records since then, as 2026-01-31 or milliseconds', instantOf)
-    .option('--to <time>', 'only records until then', instantOf);
 }
 
 type PutFlags = Named & {
@@ -156,42 +153,24 @@ async function unlink(file: string, from: string, to: string, flags: EdgeFlags):
   });
 }
 
-type RangeFlags = Named & {
-  readonly allNamespaces?: boolean;
-  readonly from?: number;
-  readonly to?: number;
-};
-
-function placesOf({ namespace, allNamespaces, from, to }: RangeFlags): {
-  namespace: string | null;
-  created: { fromMs?: number; toMs?: number } | undefined;
-} {
-  const created = {
-    ...(from === undefined ? {} : { fromMs: from }),
-    ...(to === undefined ? {} : { toMs: to }),
-  };
-  const isRange = from !== undefined || to !== undefined;
-  return {
-    namespace: allNamespaces === true ? null : namespace,
-    created: isRange ? created : undefined,
-  };
-}
-
-interface SearchFlags extends RangeFlags {
+interface SearchFlags extends Named, RangeFlags, RankingFlags {
   readonly limit: number;
   readonly filter?: JsonObject;
-  readonly mode?: 'vector' | 'text' | 'hybrid';
-  readonly diversity?: number;
   readonly embed: boolean;
 }
 
 async function search(file: string, text: string, flags: SearchFlags): Promise<void> {
-  const { limit, mode, diversity: lambda } = flags;
-  const diversity = lambda === undefined ? undefined : { lambda };
+  const { limit } = flags;
   // What a condition may be is for the store to say.
   const filter = flags.filter as MetadataFilter | undefined;
   await withStore(file, flags, async (store) => {
-    const hits = await store.search({ text, limit, mode, diversity, filter, ...placesOf(flags) });
+    const hits = await store.search({
+      text,
+      limit,
+      filter,
+      ...rankingOf(flags),
+      ...placesOf(flags),
+    });
     const lines = hits.map((hit) => `${hit.score.toFixed(3)}  ${lineOf(hit)}`);
     print(flags.json, { hits }, lines.join('\n') || 'nothing found');
   });
@@ -213,11 +192,12 @@ function cellOf(value: ResultValue): string {
   return typeof value === 'string' ? firstLine(value) : JSON.stringify(value);
 }
 
-type ListFlags = RangeFlags & {
-  readonly order: 'id' | 'oldest' | 'newest';
-  readonly limit: number;
-  readonly cursor?: string;
-};
+type ListFlags = Named &
+  RangeFlags & {
+    readonly order: 'id' | 'oldest' | 'newest';
+    readonly limit: number;
+    readonly cursor?: string;
+  };
 
 async function list(file: string, flags: ListFlags): Promise<void> {
   const { order, limit, cursor = null } = flags;
@@ -229,7 +209,7 @@ async function list(file: string, flags: ListFlags): Promise<void> {
   });
 }
 
-function lineOf({ namespace, id, timestamp, content }: StoreRecord | StoreHit): string {
-  const place = namespace === 'default' ? id : `${namespace}/${id}`;
-  return `${new Date(timestamp).toISOString()}  ${place}  ${firstLine(content)}`;
+function lineOf(record: StoreRecord | StoreHit): string {
+  const { timestamp, content } = record;
+  return `${new Date(timestamp).toISOString()}  ${placeText(record)}  ${firstLine(content)}`;
 }

@@ -22,6 +22,7 @@ const memorySchema = z.object({
   content: z.string(),
   metadata: metadataSchema,
   createdAtMs: indexSchema,
+  expiresAtMs: indexSchema.optional(),
 });
 
 const edgeSchema = z.object({
@@ -175,6 +176,14 @@ export const searchSchema = z.object({
   ),
   /** Options of the question that the member knew; none from a release that knows none. */
   understood: z.array(z.string()).default([]),
+  appliedIndex: indexSchema,
+});
+
+/** Answer of `memory.list`. */
+export const listSchema = z.object({
+  memories: z.array(memorySchema),
+  /** Where the next page begins; null behind the last one. */
+  next: z.string().nullable(),
   appliedIndex: indexSchema,
 });
 

@@ -2,7 +2,16 @@
 
 export type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';
-export type { GraphReads, LimitedWalk, Walk } from './graph-reads.js';
+export type { GraphReads, LimitedWalk, NamedPath, Neighbour, Walk } from './graph-reads.js';
+export type { ClientList, ClientSearch } from './memory-reads.js';
+export type {
+  EdgeEnds,
+  InNamespace,
+  MemoryName,
+  NamedEdge,
+  NamedHit,
+  NamedMemory,
+} from './names.js';
 export type { ClientErrorCode } from './errors.js';
 export type { RequestOptions } from './requests.js';
 export type { ClientSettings } from './settings.js';
@@ -10,6 +19,7 @@ export { SwarmClient } from './swarm-client.js';
 export type {
   ConnectOptions,
   Consistency,
+  NewMemory,
   Read,
   ReadOptions,
   Served,

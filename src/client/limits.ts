@@ -73,3 +73,6 @@ export const RECONNECT_MS_MAX = 1_000;
 
 /** Hits one search may ask for. */
 export const SEARCH_LIMIT_MAX = 1_000;
+
+/** Memories that one page of a list may have. */
+export const LISTED_MAX = 1_000;

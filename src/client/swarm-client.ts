@@ -4,29 +4,18 @@ import { createIdentity } from '../../transport/identity/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../../transport/rpc/rpc.js';
-import type {
-  Edge,
-  EngineVersion,
-  JsonObject,
-  Memory,
-  MemoryCounts,
-  SearchHit,
-  RerankMethod,
-  RerankOptions,
-  SearchQuery,
-} from '../memory/engine.js';
+import type { Edge, EngineVersion, JsonObject, MemoryCounts } from '../memory/engine.js';
 import * as answers from './answers.js';
 import type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
-import {
-  CLOSE_SESSIONS_MS,
-  EMBEDDING_ATTEMPT_FACTOR,
-  ROLLOUT_ATTEMPT_FACTOR,
-  SEARCH_LIMIT_MAX,
-} from './limits.js';
+import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
 import { GraphReads } from './graph-reads.js';
 import { Links } from './links.js';
+import { MemoryReads } from './memory-reads.js';
+import type { ClientList, ClientSearch } from './memory-reads.js';
+import { keyOf, keysOf } from './names.js';
+import type { EdgeEnds, InNamespace, NamedEdge, NamedHit, NamedMemory } from './names.js';
 import { checkSeeds, openLinks } from './open-links.js';
 import type { Request, RequestOptions } from './requests.js';
 import { perform } from './requests.js';
@@ -55,12 +44,14 @@ export interface ReadOptions extends RequestOptions {
   readonly consistency?: Consistency;
 }
 
-/** A search as a client asks it: the member embeds the text. See `SearchQuery` of `agentic-flow/memory`. */
-export interface ClientSearch extends Omit<SearchQuery, 'vector' | 'limit' | 'rerank'> {
-  /** 1 to 1,000; 10 when left out. */
-  readonly limit?: number;
-  /** Without trained weights, which nodes do not have. */
-  readonly rerank?: RerankMethod | Omit<RerankOptions, 'weights'> | undefined;
+/** A memory to be inserted. */
+export interface NewMemory extends InNamespace {
+  /** 1 to 4,096 characters, together with the namespace. */
+  readonly id: string;
+  readonly content: string;
+  readonly metadata?: JsonObject;
+  /** Milliseconds since 1970 from which on the memory is gone; null or left out: never. */
+  readonly expiresAt?: number | null | undefined;
 }
 
 /** Peer id of the member that answered. */
@@ -85,9 +76,8 @@ export interface Read extends Served {
  */
 export class SwarmClient {
   /** Neighbours, paths, traversals and pattern queries. */
-  readonly graph = new GraphReads((schema, method, payload, options, factor) =>
-    this.#ask(schema, method, payload, options, factor),
-  );
+  readonly graph = new GraphReads((...question) => this.#ask(...question));
+  readonly #reads = new MemoryReads((...question) => this.#ask(...question));
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;
@@ -140,63 +130,73 @@ export class SwarmClient {
    * Inserts a memory, or replaces the one with the same id. The member that is asked embeds it, so
    * that inserts take turns over the members.
    */
-  async insert(
-    memory: { readonly id: string; readonly content: string; readonly metadata?: JsonObject },
-    options: RequestOptions = {},
-  ): Promise<Written> {
-    const { id, content, metadata = {} } = memory;
+  async insert(memory: NewMemory, options: RequestOptions = {}): Promise<Written> {
+    const { id, content, metadata = {}, expiresAt = null } = memory;
     const factor = EMBEDDING_ATTEMPT_FACTOR;
-    return this.#write('memory.insert', { id, content, metadata }, options, factor);
+    const body = { id: keyOf(id, memory), content, metadata };
+    if (expiresAt === null) return this.#write('memory.insert', body, options, factor);
+    const expiring = { ...body, expiresAtMs: expiresAt };
+    return this.#write('memory.insertExpiring', expiring, options, factor);
   }
 
   /** Adds an edge, or replaces its weight; refused with reason `missing-endpoint`. */
-  async addEdge(edge: Edge, options: RequestOptions = {}): Promise<Written> {
-    const { from, to, relation, weight } = edge;
-    const edgeOptions = { ...options, prefersLeader: true };
-    return this.#write('memory.addEdge', { from, to, relation, weight }, edgeOptions, 1);
+  async addEdge(
+    edge: EdgeEnds & Pick<Edge, 'relation' | 'weight'>,
+    options: RequestOptions = {},
+  ): Promise<Written> {
+    const { relation, weight } = edge;
+    const body = { ...keysOf(edge), relation, weight };
+    return this.#write('memory.addEdge', body, { ...options, prefersLeader: true }, 1);
   }
 
   /** Deletes a memory and all its edges; refused with reason `not-found` if there is none. */
-  async delete(id: string, options: RequestOptions = {}): Promise<Written> {
-    return this.#write('memory.delete', { id }, { ...options, prefersLeader: true }, 1);
+  async delete(id: string, options: RequestOptions & InNamespace = {}): Promise<Written> {
+    const { namespace, ...rest } = options;
+    const body = { id: keyOf(id, { namespace }) };
+    return this.#write('memory.delete', body, { ...rest, prefersLeader: true }, 1);
   }
 
   /** Deletes one edge; refused with reason `not-found` if there is none. */
   async deleteEdge(
-    { from, to, relation }: Omit<Edge, 'weight'>,
+    edge: EdgeEnds & Pick<Edge, 'relation'>,
     options: RequestOptions = {},
   ): Promise<Written> {
-    const edgeOptions = { ...options, prefersLeader: true };
-    return this.#write('memory.deleteEdge', { from, to, relation }, edgeOptions, 1);
+    const body = { ...keysOf(edge), relation: edge.relation };
+    return this.#write('memory.deleteEdge', body, { ...options, prefersLeader: true }, 1);
   }
 
-  async get(id: string, options: ReadOptions = {}): Promise<Read & { memory: Memory | null }> {
-    return this.#read(answers.getSchema, 'memory.get', id, options);
+  async get(
+    id: string,
+    options: ReadOptions & InNamespace = {},
+  ): Promise<Read & { memory: NamedMemory | null }> {
+    return this.#reads.get(id, options);
   }
 
   /** The edges that leave a memory. */
-  async edges(id: string, options: ReadOptions = {}): Promise<Read & { edges: Edge[] }> {
-    return this.#read(answers.edgesSchema, 'memory.edges', id, options);
+  async edges(
+    id: string,
+    options: ReadOptions & InNamespace = {},
+  ): Promise<Read & { edges: NamedEdge[] }> {
+    return this.#reads.edges(id, options);
   }
 
   /** The memories nearest to a text, best first; `limit` 1 to 1,000, 10 when left out. */
   async search(
-    { text, limit = 10, ...more }: ClientSearch,
+    query: ClientSearch,
     options: ReadOptions = {},
-  ): Promise<Read & { hits: SearchHit[] }> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > SEARCH_LIMIT_MAX) {
-      throw new ClientError('invalid', `limit must be 1 to ${SEARCH_LIMIT_MAX}, not ${limit}`);
-    }
-    const asked = Object.entries(more).filter(([, value]) => value !== undefined);
-    const consistency = options.consistency ?? 'linearizable';
-    const payload = { ...Object.fromEntries(asked), text, limit, consistency };
-    const factor = EMBEDDING_ATTEMPT_FACTOR;
-    const answer = await this.#ask(answers.searchSchema, 'memory.search', payload, options, factor);
-    const { understood, ...found } = answer;
-    const unknown = asked.find(([key]) => !understood.includes(key));
-    if (unknown === undefined) return found;
-    const sentence = `${answer.servedBy} runs a release that knows no ${unknown[0]} of a search; upgrade it`;
-    throw new ClientError('refused', sentence, { reason: 'release-too-old' });
+  ): Promise<Read & { hits: NamedHit[] }> {
+    return this.#reads.search(query, options);
+  }
+
+  /**
+   * Memories page by page; those of a namespace in the order of their ids. Pages are no view of one moment:
+   * what is written meanwhile may or may not be in them.
+   */
+  async list(
+    query: ClientList = {},
+    options: ReadOptions = {},
+  ): Promise<Read & { memories: NamedMemory[]; cursor: string | null }> {
+    return this.#reads.list(query, options);
   }
 
   /** What the store of one member holds; `only` names the member. */
@@ -266,18 +266,6 @@ export class SwarmClient {
     await Promise.all(this.#sessions.close().map((session) => this.#giveBack(session)));
     await this.#links.close();
     await this.#endpoint?.close(0);
-  }
-
-  /** The leader answers a linearizable read with one round less than a follower. */
-  #read<T>(
-    schema: Parameters<typeof parseAnswer<T>>[0],
-    method: string,
-    id: string,
-    options: ReadOptions,
-  ): Promise<T & Served> {
-    const consistency = options.consistency ?? 'linearizable';
-    const prefersLeader = consistency === 'linearizable';
-    return this.#ask(schema, method, { id, consistency }, { ...options, prefersLeader });
   }
 
   /** A third of its time-out has passed without a write: says that the session is still wanted. */

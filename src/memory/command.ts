@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import type { JsonObject, MemoryCommand } from './engine.js';
+import { isExpiry } from './expiry.js';
 import {
   CONTENT_CHARACTERS_MAX,
   METADATA_CHARACTERS_MAX,
@@ -19,14 +20,18 @@ export function commandProblem(command: MemoryCommand): string | undefined {
   if (!Number.isSafeInteger(timestampMs) || timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) {
     return 'the timestamp is no whole number of milliseconds since 1970';
   }
-  if (command.type === 'deleteMemory') return nameProblem('id', command.id);
+  if (command.type === 'deleteMemory' || command.type === 'expireMemory')
+    return nameProblem('id', command.id);
   if (command.type === 'addEdge' || command.type === 'deleteEdge') {
     const { from, to, relation } = command;
     const isWeight = command.type === 'deleteEdge' || (command.weight >= 0 && command.weight <= 1);
     if (!isWeight) return 'the weight is not between 0 and 1';
     return nameProblem('from', from) ?? nameProblem('to', to) ?? nameProblem('relation', relation);
   }
-  const { id, content, metadata, vector } = command;
+  const { id, content, metadata, vector, expiresAtMs } = command;
+  if (expiresAtMs !== undefined && !isExpiry(expiresAtMs)) {
+    return 'it expires at no whole number of milliseconds since 1970';
+  }
   if (content.length > CONTENT_CHARACTERS_MAX) return 'the content is too long';
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     return 'the metadata is no object';

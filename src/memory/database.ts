@@ -10,8 +10,14 @@ import { dirname } from 'node:path';
 
 import { DatabaseSync } from '@photostructure/sqlite';
 
+import { Checkpoints } from './checkpoints.js';
 import { assert, MemoryError, memoryError, translateError } from './errors.js';
-import { BUSY_TIMEOUT_MS, STATEMENTS_MAX, WAL_CHECKPOINT_PAGES } from './limits.js';
+import {
+  BUSY_TIMEOUT_MS,
+  STATEMENTS_MAX,
+  WAL_BACKSTOP_PAGES,
+  WAL_CHECKPOINT_PAGES,
+} from './limits.js';
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
 type Statement = ReturnType<InstanceType<typeof DatabaseSync>['prepare']>;
@@ -34,6 +40,8 @@ export class Database {
   readonly #connection: InstanceType<typeof DatabaseSync>;
   readonly #statements = new Map<string, Statement>();
   readonly #iterated = new Map<Statement, RowIterator>();
+  #checkpoints: Checkpoints | undefined;
+  #isFolderSynced = false;
 
   private constructor(path: string, connection: InstanceType<typeof DatabaseSync>) {
     this.path = path;
@@ -67,6 +75,15 @@ export class Database {
     this.exec('PRAGMA journal_mode = WAL');
     this.exec('PRAGMA synchronous = NORMAL');
     this.exec(`PRAGMA wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
+  }
+
+  /** Has another thread move the write-ahead log into the file, so that commits do not wait for it. */
+  checkpointElsewhere(): void {
+    const everyPages = (pages: number): void => this.exec(`PRAGMA wal_autocheckpoint = ${pages}`);
+    this.#checkpoints = new Checkpoints(this.path, () => {
+      if (this.#connection.isOpen) everyPages(WAL_CHECKPOINT_PAGES);
+    });
+    everyPages(WAL_BACKSTOP_PAGES);
   }
 
   exec(sql: string): void {
@@ -122,6 +139,7 @@ export class Database {
     try {
       const result = work();
       this.exec('COMMIT');
+      this.#checkpoints?.committed();
       return result;
     } catch (error) {
       // SQLite itself rolls back on some errors, for example when the disk is full.
@@ -138,6 +156,7 @@ export class Database {
       yield* work();
       this.exec('COMMIT');
       isCommitted = true;
+      this.#checkpoints?.committed();
     } finally {
       if (!isCommitted && this.#connection.isTransaction) this.#connection.exec('ROLLBACK');
     }
@@ -146,8 +165,10 @@ export class Database {
   /** Everything committed so far survives a power cut when this returns. */
   syncLog(): void {
     syncFile(`${this.path}-wal`, 'may-be-missing');
-    syncFile(dirname(this.path), 'must-exist');
-    this.checkpoint();
+    // The log keeps its name for as long as this connection is open.
+    if (!this.#isFolderSynced) syncFile(dirname(this.path), 'must-exist');
+    this.#isFolderSynced = true;
+    if (this.#checkpoints === undefined) this.checkpoint();
   }
 
   /**
@@ -157,6 +178,7 @@ export class Database {
    */
   close(): void {
     if (!this.#connection.isOpen) return;
+    this.#checkpoints?.stop();
     // A transaction, or a statement in the middle of its rows, would hold its snapshot until then.
     for (const rows of this.#iterated.values()) rows.return?.();
     if (this.#connection.isTransaction) this.#guard(() => this.#connection.exec('ROLLBACK'));
@@ -170,8 +192,10 @@ export class Database {
    */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE' = 'PASSIVE'): void {
     if (!this.#connection.isOpen) return;
+    const run = (): void => this.exec(`PRAGMA wal_checkpoint(${mode})`);
     try {
-      this.exec(`PRAGMA wal_checkpoint(${mode})`);
+      if (this.#checkpoints === undefined) run();
+      else this.#checkpoints.paused(run);
     } catch (error) {
       // The file cannot take it now; all is safe in the log.
       if (!(error instanceof MemoryError) || error.code !== 'disk-full') throw error;
@@ -180,6 +204,7 @@ export class Database {
 
   /** Leaves write-ahead logging: afterwards the file alone is the whole database. */
   useSingleFile(): void {
+    this.#checkpoints?.stop();
     this.exec('PRAGMA journal_mode = DELETE');
   }
 

@@ -30,6 +30,8 @@ export interface InsertMemory {
   /** Made once by the proposing node, so that no replica embeds it again. */
   readonly vector: ModelVector | null;
   readonly timestampMs: number;
+  /** Milliseconds since 1970 from which on it may be expired; never when left out. */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** Adds a directed edge, or replaces the weight of the one with the same ends and relation. */
@@ -58,7 +60,17 @@ export interface DeleteEdge {
   readonly timestampMs: number;
 }
 
-export type MemoryCommand = InsertMemory | AddEdge | DeleteMemory | DeleteEdge;
+/**
+ * Deletes a memory as `DeleteMemory` does if it expires at `timestampMs` or before: one that was put anew
+ * meanwhile stays, which is `not-found`.
+ */
+export interface ExpireMemory {
+  readonly type: 'expireMemory';
+  readonly id: string;
+  readonly timestampMs: number;
+}
+
+export type MemoryCommand = InsertMemory | AddEdge | DeleteMemory | DeleteEdge | ExpireMemory;
 
 /**
  * `missing-endpoint`: an edge whose `from` or `to` is no memory; nothing was written.
@@ -80,6 +92,11 @@ export interface Memory {
   readonly content: string;
   readonly metadata: JsonObject;
   readonly createdAtMs: number;
+  /**
+   * Milliseconds since 1970 from which on whoever serves it must not; it is there until a command deletes
+   * it. Missing: never.
+   */
+  readonly expiresAtMs?: number;
 }
 
 export interface Edge {
@@ -119,6 +136,8 @@ export interface SearchQuery {
   readonly namespace?: string | undefined;
   /** Only memories of this time. */
   readonly created?: TimeRange | undefined;
+  /** Only memories that expire after this time, or never; milliseconds since 1970. */
+  readonly aliveAtMs?: number | undefined;
   /**
    * `vector`: memories with a vector of the query's model. `text`: all memories with a word of the query.
    * `hybrid`: both lists as one. Without a mode: by vector, and by text those without such a vector.
@@ -159,6 +178,25 @@ export type Fusion =
 export interface Diversity {
   /** 1: by score alone; towards 0: whatever says something else. */
   readonly lambda: number;
+}
+
+/** Which memories a page has, in the order of their ids, and where it begins. */
+export interface PageQuery {
+  /** Only memories of this namespace (`memory-key.ts`). */
+  readonly namespace?: string | undefined;
+  /** Only memories of this time. */
+  readonly created?: TimeRange | undefined;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** Behind this id; from the first on when left out. */
+  readonly after?: string | undefined;
+}
+
+/** A page may end early, even without a memory, so that no call reads too much. */
+export interface MemoryPage {
+  readonly memories: readonly Memory[];
+  /** Where the next page begins; null behind the last one. */
+  readonly next: string | null;
 }
 
 export interface SearchHit {
@@ -234,6 +272,12 @@ export interface MemoryEngine {
   /** Edges that leave `id`. */
   edges(id: string): Edge[];
   search(query: SearchQuery): SearchHit[];
+  /** Throws `invalid`. */
+  list(query: PageQuery): MemoryPage;
+  /** False if each memory is of the namespace `default`, but for odd ids. */
+  hasNamespaces(): boolean;
+  /** Some of the memories that expire at this time or before. */
+  expired(nowMs: number, limit: number): string[];
   /**
    * What `trainReranker` learns from: the candidates that a reranked search would have for this query, with
    * what is around them, and which of them are wanted. Throws `invalid`.

@@ -14,6 +14,9 @@ export const VECTOR_DIMENSIONS_MAX = 4096;
 export const TIMESTAMP_MAX_MS = 8_640_000_000_000_000;
 /** Most hits that a search returns. */
 export const SEARCH_HITS_MAX = 1000;
+/** Rows that one page of a list reads at most, and characters of their contents. */
+export const LISTED_ROWS_MAX = 1000;
+export const LISTED_CHARACTERS_MAX = 1_000_000;
 /** Vectors of a model that are compared one by one; from one more on there is a graph of them. */
 export const SCANNED_VECTORS_MAX = 2000;
 /** Vectors held beside a graph whose snapshot is being written; from one more on it is given up. */
@@ -52,6 +55,15 @@ export const QUERY_WORDS_MAX = 256;
 export const BUSY_TIMEOUT_MS = 5000;
 /** Pages after which a commit moves the write-ahead log into the database file. */
 export const WAL_CHECKPOINT_PAGES = 8000;
+/** The same where another thread moves it: by then that has moved most of it. */
+export const WAL_BACKSTOP_PAGES = 16_000;
+/** Pages that have come since its last pass from which on that thread makes another, */
+export const CHECKPOINT_PAGES = 1000;
+/** length of the log from which on there is such a thread, and how long it waits after a failure. */
+export const CHECKPOINT_LOG_BYTES_MIN = 4 * 1024 * 1024;
+export const CHECKPOINT_RETRY_MS = 1000;
+/** Longest wait for that thread to end a pass or itself. */
+export const CHECKPOINT_STOP_MAX_MS = 10_000;
 /** Prepared statements that a connection keeps. */
 export const STATEMENTS_MAX = 256;
 /** Embeddings that the recognition of poisoned links keeps in memory. */

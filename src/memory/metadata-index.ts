@@ -4,6 +4,7 @@
  */
 import type {
   FilterValue,
+  InsertMemory,
   JsonObject,
   JsonValue,
   Memory,
@@ -24,10 +25,15 @@ import { TimeIndex } from './time-index.js';
 type Ids = ReadonlySet<string>;
 
 /** What of a memory filters look at. */
-export type Filtered = Pick<Memory, 'id' | 'metadata' | 'createdAtMs'>;
+export type Filtered = Pick<InsertMemory, 'id' | 'metadata' | 'expiresAtMs'> &
+  Pick<Memory, 'createdAtMs'>;
 
 /** The conditions of a query, all of which must hold. */
-export type Conditions = Pick<SearchQuery, 'filter' | 'namespace' | 'created'>;
+export type Conditions = Pick<SearchQuery, 'filter' | 'namespace' | 'created' | 'aliveAtMs'>;
+
+export function hasCondition({ filter, namespace, created, aliveAtMs }: Conditions): boolean {
+  return [filter, namespace, created, aliveAtMs].some((condition) => condition !== undefined);
+}
 
 export class MetadataIndex {
   /** By field and value; what no memory has is not there. */
@@ -36,16 +42,19 @@ export class MetadataIndex {
   readonly #entries = new Map<string, readonly (readonly [string, FilterValue])[]>();
   readonly #namespaces = new Map<string, Set<string>>();
   readonly #times = new TimeIndex();
+  /** Of those that expire, by when. */
+  readonly #expiries = new TimeIndex();
   /** Answers since the last change, by the text of their conditions. */
   readonly #remembered = new Map<string, Ids>();
 
-  put({ id, metadata, createdAtMs }: Filtered): void {
+  put({ id, metadata, createdAtMs, expiresAtMs }: Filtered): void {
     this.delete(id);
     const namespace = namespaceOf(id);
     const members = this.#namespaces.get(namespace);
     if (members === undefined) this.#namespaces.set(namespace, new Set([id]));
     else members.add(id);
     this.#times.put(id, createdAtMs);
+    if (expiresAtMs !== undefined) this.#expiries.put(id, expiresAtMs);
     const entries = [...entriesOf(metadata)];
     this.#entries.set(id, entries);
     for (const [field, value] of entries) {
@@ -72,17 +81,18 @@ export class MetadataIndex {
     members?.delete(id);
     if (members?.size === 0) this.#namespaces.delete(namespace);
     this.#times.delete(id);
+    this.#expiries.delete(id);
   }
 
   /**
    * The memories that all conditions allow; the same object until something changes. Throws `invalid`
    * for a condition that is none.
    */
-  allowed({ filter, namespace, created }: Conditions): Ids {
+  allowed({ filter, namespace, created, aliveAtMs }: Conditions): Ids {
     const conditions = filter === undefined ? [] : checkFilter(filter);
     if (namespace !== undefined) checkNamespace(namespace);
     const times = created === undefined ? undefined : checkRange(created);
-    const text = JSON.stringify([filter, namespace, times]);
+    const text = JSON.stringify([filter, namespace, times, aliveAtMs]);
     const known = this.#remembered.get(text);
     if (known !== undefined) return known;
     const sets = conditions.map(([field, condition]) => this.#matching(field, condition));
@@ -92,6 +102,9 @@ export class MetadataIndex {
     const [smallest, ...others] = sets.sort((a, b) => a.size - b.size);
     const ids = [...(smallest ?? [])].filter((id) => others.every((other) => other.has(id)));
     const allowed = smallest === undefined ? new Set(this.#entries.keys()) : new Set(ids);
+    if (aliveAtMs !== undefined) {
+      for (const id of this.#expiries.between(-Infinity, aliveAtMs)) allowed.delete(id);
+    }
     if (this.#remembered.size >= FILTERS_REMEMBERED_MAX) this.#remembered.clear();
     this.#remembered.set(text, allowed);
     return allowed;
@@ -163,7 +176,8 @@ function conditionOf(field: string, value: unknown): Condition {
   );
 }
 
-function checkRange(range: TimeRange): { fromMs: number; toMs: number } {
+/** The range with both ends. Throws `invalid`. */
+export function checkRange(range: TimeRange): { fromMs: number; toMs: number } {
   const { fromMs, toMs, ...more } = (range ?? {}) as Readonly<Record<string, unknown>>;
   const isRange = typeof range === 'object' && range !== null && Object.keys(more).length === 0;
   if (isRange && isBound(fromMs) && isBound(toMs)) {

@@ -6,7 +6,7 @@ import { embeddingText } from './command.js';
 import type { MemoryCommand, ModelVector, SearchQuery } from './engine.js';
 import { MemoryError } from './errors.js';
 import { SEARCH_HITS_MAX } from './limits.js';
-import { type Filtered, MetadataIndex } from './metadata-index.js';
+import { type Filtered, hasCondition, MetadataIndex } from './metadata-index.js';
 import { byScore } from './nearest.js';
 import type { RankedHit } from './ranked-search.js';
 import type { TextIndex } from './text/text-index.js';
@@ -54,9 +54,9 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   /** What a command that was applied changes of the index. */
   follow(command: MemoryCommand): void {
     if (command.type === 'insertMemory') {
-      const { id, content, metadata, vector, timestampMs: createdAtMs } = command;
-      this.put({ id, metadata, createdAtMs }, embeddingText(content, metadata), vector);
-    } else if (command.type === 'deleteMemory') {
+      const { content, metadata, vector, timestampMs: createdAtMs } = command;
+      this.put({ ...command, createdAtMs }, embeddingText(content, metadata), vector);
+    } else if (command.type === 'deleteMemory' || command.type === 'expireMemory') {
       this.#words?.delete(command.id);
       this.#metadata?.delete(command.id);
       this.#memoryCount = undefined;
@@ -102,13 +102,13 @@ export class SearchIndex<Index extends VectorIndex = VectorIndex> {
   }
 
   /** Hits, best first. Throws `invalid` if the limit is out of range or the filter is none. */
-  search({ text, vector, limit, filter, namespace, created }: SearchQuery): RankedHit[] {
+  search({ text, vector, limit, ...conditions }: SearchQuery): RankedHit[] {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > SEARCH_HITS_MAX) {
       throw new MemoryError('invalid', `a search takes 1 to ${SEARCH_HITS_MAX} hits, not ${limit}`);
     }
-    const conditions = { filter, namespace, created };
-    const isFiltered = Object.values(conditions).some((condition) => condition !== undefined);
-    const allowed = isFiltered ? this.#metadataIndex().allowed(conditions) : undefined;
+    const allowed = hasCondition(conditions)
+      ? this.#metadataIndex().allowed(conditions)
+      : undefined;
     const index = vector === null ? undefined : this.#vectorIndexes().of(vector);
     const hits: RankedHit[] = [];
     if (vector !== null && index !== undefined) {

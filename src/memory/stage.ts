@@ -9,8 +9,7 @@ import { assert, translateError } from './errors.js';
 import { STAGE_EMBEDDINGS_PER_ROUND } from './limits.js';
 import { LogPosition } from './log-position.js';
 import { Pace } from './pace.js';
-import { countV2 } from './v2-engine.js';
-import { memoryOf, openV2File } from './v2-file.js';
+import { countV2, memoryOf, openV2File } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
 import { vectorOfBytes } from './vector-bytes.js';
 

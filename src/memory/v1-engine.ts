@@ -16,12 +16,15 @@ import type {
   DeleteMemory,
   DumpRecord,
   Edge,
+  ExpireMemory,
   InsertMemory,
   LoggedCommand,
   Memory,
   MemoryCommand,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
+  PageQuery,
   SearchHit,
   SearchQuery,
 } from './engine.js';
@@ -33,14 +36,17 @@ import {
   type Row,
   textOf,
 } from './exact-row.js';
+import { EXPIRY_TABLE, expiredIds, putExpiry, withNeededExpiry } from './expiry.js';
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
+import { pageOfMemories } from './memory-pages.js';
 import { RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
   finishV1Schema,
+  hasV1Namespaces,
   patternsWithVector,
   prepareV1,
   putVector,
@@ -50,6 +56,7 @@ import {
   v1Edges,
   v1Ids,
   v1Memories,
+  v1MemoriesIn,
   v1Records,
   v1TablesOf,
   v1Vector,
@@ -139,6 +146,7 @@ export class V1Engine implements MemoryEngine {
   constructor(database: Database) {
     this.path = database.path;
     this.#database = database;
+    database.checkpointElsewhere();
     this.#position = new LogPosition(database);
     this.#search = new SearchIndex(new V1Source(database));
     this.graph = new MemoryGraph({ dump: () => this.dump(), get: (id) => this.get(id) });
@@ -187,6 +195,8 @@ export class V1Engine implements MemoryEngine {
         return this.#addEdge(command);
       case 'deleteMemory':
         return this.#deleteMemory(command);
+      case 'expireMemory':
+        return this.#expireMemory(command);
       case 'deleteEdge':
         return this.#deleteEdge(command);
     }
@@ -198,6 +208,7 @@ export class V1Engine implements MemoryEngine {
     this.#upsert('pattern_embeddings', 'id', embeddingRow(command, pattern, this.#dimensions));
     const hash = textHash(embeddingText(command.content, command.metadata));
     putVector(this.#database, command.id, hash, command.vector);
+    putExpiry(this.#database, command.id, command.expiresAtMs);
     return 'ok';
   }
 
@@ -216,7 +227,18 @@ export class V1Engine implements MemoryEngine {
     this.#database.run(`DELETE FROM pattern_links WHERE src_id = ? OR dst_id = ?`, id, id);
     putVector(this.#database, id, '', null);
     dropVerdictsOf(this.#database, id);
+    putExpiry(this.#database, id, undefined);
     return 'ok';
+  }
+
+  #expireMemory({ id, timestampMs }: ExpireMemory): ApplyOutcome {
+    const expiresAtMs = this.get(id)?.expiresAtMs;
+    if ((expiresAtMs ?? Infinity) <= timestampMs) {
+      return this.#deleteMemory({ type: 'deleteMemory', id, timestampMs });
+    }
+    // The table may name it all the same, if another program has replaced the memory.
+    putExpiry(this.#database, id, expiresAtMs);
+    return 'not-found';
   }
 
   #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
@@ -264,16 +286,30 @@ export class V1Engine implements MemoryEngine {
   }
 
   search(query: SearchQuery): SearchHit[] {
-    return this.#ranked.search(query).flatMap(({ id, ...ranked }) => {
-      const memory = this.get(id);
-      if (memory === undefined) return [];
-      const { content, metadata } = memory;
-      return [{ id, content, metadata, ...ranked }];
-    });
+    return this.#ranked
+      .search(withNeededExpiry(this.#database, query))
+      .flatMap(({ id, ...ranked }) => {
+        const memory = this.get(id);
+        if (memory === undefined) return [];
+        const { content, metadata } = memory;
+        return [{ id, content, metadata, ...ranked }];
+      });
   }
 
   rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
     return this.#ranked.example(query, relevant);
+  }
+
+  list(query: PageQuery): MemoryPage {
+    return pageOfMemories(query, (range) => v1MemoriesIn(this.#database, range));
+  }
+
+  hasNamespaces(): boolean {
+    return hasV1Namespaces(this.#database);
+  }
+
+  expired(nowMs: number, limit: number): string[] {
+    return expiredIds(this.#database, nowMs, limit);
   }
 
   counts(): MemoryCounts {
@@ -320,7 +356,7 @@ export class V1Engine implements MemoryEngine {
     const schema: Row[] = [];
     let isRebuilt = false;
     clearBookkeeping(this.#database);
-    this.#database.exec(`DELETE FROM ${VECTORS_TABLE}`);
+    this.#database.exec(`DELETE FROM ${VECTORS_TABLE}; DELETE FROM ${EXPIRY_TABLE}`);
     for (const record of records) {
       if (record.table === SCHEMA_RECORDS) {
         schema.push(record.row);

@@ -14,13 +14,16 @@ import {
   columnsOf,
   exactRows,
   insertExactRow,
+  isStorableName,
   quoteName,
   type Row,
   textOf,
   TEXT_BYTES_KEY,
 } from './exact-row.js';
 import { VECTOR_DIMENSIONS_MAX } from './limits.js';
+import { createExpiry, putExpiry } from './expiry.js';
 import { LogPosition } from './log-position.js';
+import { type IdRange, namespacesClause, rangeClause } from './memory-pages.js';
 import { MODEL_DIMENSIONS } from './model.js';
 import { poisonedLinks } from './poisoned-links.js';
 import { decodePattern } from './v1-pattern.js';
@@ -69,6 +72,7 @@ export function prepareV1(database: Database): void {
   database.transaction(() => {
     createMissingTables(database);
     createBookkeeping(database);
+    createExpiry(database);
     database.exec(
       `CREATE TABLE IF NOT EXISTS ${VECTORS_TABLE} (id TEXT PRIMARY KEY, model TEXT NOT NULL,
          text_hash TEXT NOT NULL, vector BLOB NOT NULL)`,
@@ -174,6 +178,23 @@ export function* v1Memories(database: Database): IterableIterator<Memory> {
   }
 }
 
+/** Memories in the order of their ids; not those whose id nobody can name. */
+export function* v1MemoriesIn(database: Database, range: IdRange): IterableIterator<Memory> {
+  const [tail, ...values] = rangeClause(range);
+  const nameable = tail.replace('WHERE', `WHERE typeof(id) = 'text' AND`);
+  const columns = columnsOf(database, 'patterns');
+  for (const row of exactRows(database, 'patterns', columns, nameable, ...values)) {
+    const { id } = row;
+    if (typeof id === 'string' && isStorableName(id)) yield decodePattern(row).memory;
+  }
+}
+
+/** False if each memory is of the default namespace, but for odd ids. */
+export function hasV1Namespaces(database: Database): boolean {
+  const [tail, ...values] = namespacesClause();
+  return database.get(`SELECT 1 FROM patterns ${tail}`, ...values) !== undefined;
+}
+
 export function* v1Edges(database: Database): IterableIterator<Edge> {
   for (const row of exactRows(database, 'pattern_links', columnsOf(database, 'pattern_links'))) {
     yield edgeOfRow(row);
@@ -223,6 +244,10 @@ export function restoreV1Row(database: Database, { table, row, vector }: DumpRec
     return;
   }
   insertExactRow(database, table, row);
+  const text = table === 'patterns' ? row['pattern_data'] : undefined;
+  if (typeof text === 'string' && text.includes('"expires_at_ms":')) {
+    putExpiry(database, textOf(row['id']), decodePattern(row).memory.expiresAtMs);
+  }
   if (vector === undefined || table !== 'patterns' || row[TEXT_BYTES_KEY] !== undefined) return;
   const { id, content, metadata } = decodePattern(row).memory;
   putVector(database, id, textHash(embeddingText(content, metadata)), vector);

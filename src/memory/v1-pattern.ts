@@ -1,6 +1,7 @@
 /** Between a memory and the row of `patterns` in which v1 keeps it. */
 import type { InsertMemory, JsonObject, JsonValue, Memory, ModelVector } from './engine.js';
 import { type Row, textOf } from './exact-row.js';
+import { isExpiry } from './expiry.js';
 import { MODEL_NAME } from './model.js';
 import { v1HashEmbedding } from './v1-hash-embedding.js';
 import { bytesOfVector } from './vector-bytes.js';
@@ -48,14 +49,15 @@ function parseObject(raw: string): JsonObject | undefined {
   }
 }
 
-/** What our engine put aside to give metadata and time back exactly. */
-function ownPart(data: JsonObject): Pick<Memory, 'metadata' | 'createdAtMs'> | undefined {
+/** What our engine put aside to give metadata and times back exactly. */
+function ownPart(data: JsonObject): Omit<Memory, 'id' | 'content'> | undefined {
   const own = objectOr(data['agentic_flow'], undefined);
   if (own === undefined) return undefined;
   const metadata = objectOr(own['metadata'], undefined);
   const createdAtMs = own['timestamp_ms'];
   if (metadata === undefined || typeof createdAtMs !== 'number') return undefined;
-  return { metadata, createdAtMs };
+  const expiresAtMs = own['expires_at_ms'];
+  return { metadata, createdAtMs, ...(isExpiry(expiresAtMs) ? { expiresAtMs } : {}) };
 }
 
 function objectOr<T>(value: JsonValue | undefined, otherwise: T): JsonObject | T {
@@ -93,7 +95,8 @@ function sqliteTime(timestampMs: number): string {
 
 /** The row of `patterns` for an inserted memory; a function of the command alone. */
 export function patternRow(command: Omit<InsertMemory, 'type' | 'vector'>): Row {
-  const { id, content, metadata, timestampMs } = command;
+  const { id, content, metadata, timestampMs, expiresAtMs } = command;
+  const expiry = expiresAtMs === undefined ? {} : { expires_at_ms: expiresAtMs };
   const confidence = metadata['confidence'];
   const tags = metadata['tags'];
   const known = typeof confidence === 'number' && confidence >= 0 && confidence <= 1;
@@ -108,7 +111,7 @@ export function patternRow(command: Omit<InsertMemory, 'type' | 'vector'>): Row 
     created_at: new Date(timestampMs).toISOString(),
     confidence: known ? confidence : CONFIDENCE_DEFAULT,
     n_uses: 0,
-    agentic_flow: { metadata, timestamp_ms: timestampMs },
+    agentic_flow: { metadata, timestamp_ms: timestampMs, ...expiry },
   };
   return {
     id,

@@ -10,30 +10,36 @@ import type {
   Memory,
   MemoryCounts,
   MemoryEngine,
+  MemoryPage,
+  PageQuery,
   SearchHit,
   SearchQuery,
 } from './engine.js';
 import { DIMENSIONS_KEY } from './bookkeeping.js';
 import { isStorableName } from './exact-row.js';
+import { expiredIds, withNeededExpiry } from './expiry.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 import { isDamage, isOperational } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
+import { pageOfMemories } from './memory-pages.js';
 import { Pace } from './pace.js';
 import { type RankedHit, RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
-import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
 import {
+  countV2,
+  hasV2Namespaces,
   memoryOf,
   openV2File,
   RECORD_COLUMNS,
   v2Edges,
   v2Ids,
   v2Memories,
+  v2MemoriesIn,
   v2Quarantined,
   v2Records,
 } from './v2-file.js';
@@ -146,6 +152,7 @@ export class V2Engine implements MemoryEngine {
     this.#hooks = hooks;
     this.path = database.path;
     this.#database = database;
+    database.checkpointElsewhere();
     this.#position = new LogPosition(database);
     this.#writer = new V2Writer(database);
     // A build of the graph that is asked for and not there is told now, not in the middle of a log.
@@ -254,7 +261,7 @@ export class V2Engine implements MemoryEngine {
 
   search(query: SearchQuery): SearchHit[] {
     const wasReady = this.#search.vectors !== undefined;
-    const hits = this.#searchIndex(query);
+    const hits = this.#searchIndex(withNeededExpiry(this.#database, query));
     if (!wasReady) this.#wakeAfterLoading();
     return hits.flatMap(({ id, ...ranked }) => {
       const memory = this.get(id);
@@ -286,6 +293,18 @@ export class V2Engine implements MemoryEngine {
 
   rerankExample(query: SearchQuery, relevant: readonly string[]): TrainingExample {
     return this.#ranked.example(query, relevant);
+  }
+
+  list(query: PageQuery): MemoryPage {
+    return pageOfMemories(query, (range) => v2MemoriesIn(this.#database, range));
+  }
+
+  hasNamespaces(): boolean {
+    return hasV2Namespaces(this.#database);
+  }
+
+  expired(nowMs: number, limit: number): string[] {
+    return expiredIds(this.#database, nowMs, limit);
   }
 
   counts(): MemoryCounts {
@@ -410,31 +429,4 @@ export class V2Engine implements MemoryEngine {
     this.#database.checkpoint();
     this.#database.close();
   }
-}
-
-/** Counts the rows of a v2 file. */
-export function countV2(database: Database): MemoryCounts {
-  const kept = new Map(
-    database
-      .all(`SELECT table_name, count(*) FROM kept_rows GROUP BY table_name`)
-      .map(([table, count]) => [String(table), Number(count)]),
-  );
-  const refused = (table: string): number =>
-    database.number(`SELECT count(*) FROM quarantine WHERE table_name = ?`, table);
-  let otherRows = 0;
-  for (const [table, count] of kept) {
-    if (!COUNTED_TABLES.has(table) && !table.startsWith(OWN_PREFIX)) otherRows += count;
-  }
-  const quarantinedMemories = refused('patterns');
-  const quarantinedLinks = refused('pattern_links');
-  return {
-    memories: database.number(`SELECT count(*) FROM records`),
-    links: database.number(`SELECT count(*) FROM edges`),
-    trajectories: kept.get('task_trajectories') ?? 0,
-    entries: kept.get('memory_entries') ?? 0,
-    otherRows,
-    quarantined: quarantinedMemories + quarantinedLinks,
-    quarantinedMemories,
-    quarantinedLinks,
-  };
 }

@@ -6,13 +6,24 @@ import {
   SCHEMA_RECORDS,
 } from './bookkeeping.js';
 import { Database } from './database.js';
-import type { DumpRecord, Edge, JsonObject, Memory, ModelVector } from './engine.js';
+import type {
+  DumpRecord,
+  Edge,
+  InsertMemory,
+  JsonObject,
+  Memory,
+  MemoryCounts,
+  ModelVector,
+} from './engine.js';
 import { MemoryError } from './errors.js';
 import { textOf, unpackRow } from './exact-row.js';
+import { createExpiry, isExpiry } from './expiry.js';
 import { LogPosition } from './log-position.js';
+import { type IdRange, namespacesClause, rangeClause } from './memory-pages.js';
 import type { QuarantineReason } from './quarantine.js';
 import type { QuarantinedRow } from './store-dump.js';
 import { embeddingRow, linkRow, patternRow } from './v1-pattern.js';
+import { COUNTED_TABLES, OWN_PREFIX } from './v1-schema.js';
 import { vectorOfBytes } from './vector-bytes.js';
 
 /** `PRAGMA application_id` of our files: "AFv2". */
@@ -21,7 +32,8 @@ const APPLICATION_ID = 0x41467632;
 const FORMAT_VERSION = 1;
 
 const TABLES = `
-  -- body: JSON of [content, metadata], since SQLite's text cannot hold every string.
+  -- body: JSON of [content, metadata] or [content, metadata, time of expiry], since SQLite's text
+  -- cannot hold every string.
   -- v1_row: the row of v1 as it was, until a command replaces the memory.
   CREATE TABLE records (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL, unparsable INTEGER NOT NULL, v1_row BLOB);
@@ -61,8 +73,9 @@ export function openV2File(path: string, options: V2FileOptions = {}): Database 
       checkFormat(database);
       database.useWriteAheadLog();
     }
-    // Stores of the previous release do not have it.
+    // Stores of releases before do not have these.
     database.exec(`CREATE INDEX IF NOT EXISTS edges_by_to ON edges (to_id)`);
+    createExpiry(database);
     return database;
   } catch (error) {
     database.close();
@@ -104,26 +117,34 @@ export function memoryOf(row: readonly unknown[]): Memory {
     const sentence = `the memory ${JSON.stringify(id)} is damaged; repair the store or restore it`;
     throw new MemoryError('damaged', sentence);
   }
-  const [content, metadata] = parts;
-  return { id: String(id), content, metadata, createdAtMs: Number(createdAtMs) };
+  const [content, metadata, expiresAtMs] = parts;
+  const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
+  return { id: String(id), content, metadata, createdAtMs: Number(createdAtMs), ...expiry };
 }
 
-/** Content and metadata of a memory's body; undefined if it holds none. */
-export function contentOf(body: unknown): readonly [string, JsonObject] | undefined {
+/** Content, metadata and expiry of a memory's body; undefined if it holds no memory. */
+export function contentOf(
+  body: unknown,
+): readonly [content: string, metadata: JsonObject, expiresAtMs?: number] | undefined {
   if (typeof body !== 'string') return undefined;
   try {
-    const [content, metadata] = JSON.parse(body) as readonly unknown[];
+    const [content, metadata, expiresAtMs] = JSON.parse(body) as readonly unknown[];
     const isObject = typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata);
-    if (typeof content === 'string' && isObject) return [content, metadata as JsonObject];
+    if (typeof content !== 'string' || !isObject) return undefined;
+    if (isExpiry(expiresAtMs)) return [content, metadata as JsonObject, expiresAtMs];
+    if (expiresAtMs === undefined) return [content, metadata as JsonObject];
   } catch {
     // Neither JSON nor a list.
   }
   return undefined;
 }
 
+/** What of a memory is in its body. */
+type MemoryBody = Pick<InsertMemory, 'content' | 'metadata' | 'expiresAtMs'>;
+
 /** A memory's body as it is stored. */
-export function bodyOf(content: string, metadata: JsonObject): string {
-  return JSON.stringify([content, metadata]);
+export function bodyOf({ content, metadata, expiresAtMs }: MemoryBody): string {
+  return JSON.stringify([content, metadata, ...(expiresAtMs === undefined ? [] : [expiresAtMs])]);
 }
 
 /** All of a v2 store as the records of a v1 file: bookkeeping, memories, links, the rest. */
@@ -162,8 +183,8 @@ function* patternRecords(database: Database): IterableIterator<DumpRecord> {
     if (table === 'patterns') yield { table, row };
 }
 
-function patternOf({ id, content, metadata, createdAtMs }: Memory): DumpRecord['row'] {
-  return patternRow({ id, content, metadata, timestampMs: createdAtMs });
+function patternOf({ createdAtMs, ...memory }: Memory): DumpRecord['row'] {
+  return patternRow({ ...memory, timestampMs: createdAtMs });
 }
 
 function* linkRecords(database: Database): IterableIterator<DumpRecord> {
@@ -210,6 +231,19 @@ export function* v2Memories(database: Database): IterableIterator<Memory> {
   }
 }
 
+/** Memories in the order of their ids. */
+export function* v2MemoriesIn(database: Database, range: IdRange): IterableIterator<Memory> {
+  const [tail, ...values] = rangeClause(range);
+  const rows = database.iterate(`SELECT ${RECORD_COLUMNS} FROM records ${tail}`, ...values);
+  for (const row of rows) yield memoryOf(row);
+}
+
+/** False if each memory is of the default namespace, but for odd ids. */
+export function hasV2Namespaces(database: Database): boolean {
+  const [tail, ...values] = namespacesClause();
+  return database.get(`SELECT 1 FROM records ${tail}`, ...values) !== undefined;
+}
+
 export function* v2Edges(database: Database): IterableIterator<Edge> {
   const rows = database.iterate(`SELECT from_id, to_id, relation, weight FROM edges ORDER BY seq`);
   for (const [from, to, relation, weight] of rows) {
@@ -231,4 +265,31 @@ export function* v2Quarantined(database: Database): IterableIterator<Quarantined
       row: unpackRow(row),
     };
   }
+}
+
+/** Counts the rows of a v2 file. */
+export function countV2(database: Database): MemoryCounts {
+  const kept = new Map(
+    database
+      .all(`SELECT table_name, count(*) FROM kept_rows GROUP BY table_name`)
+      .map(([table, count]) => [String(table), Number(count)]),
+  );
+  const refused = (table: string): number =>
+    database.number(`SELECT count(*) FROM quarantine WHERE table_name = ?`, table);
+  let otherRows = 0;
+  for (const [table, count] of kept) {
+    if (!COUNTED_TABLES.has(table) && !table.startsWith(OWN_PREFIX)) otherRows += count;
+  }
+  const quarantinedMemories = refused('patterns');
+  const quarantinedLinks = refused('pattern_links');
+  return {
+    memories: database.number(`SELECT count(*) FROM records`),
+    links: database.number(`SELECT count(*) FROM edges`),
+    trajectories: kept.get('task_trajectories') ?? 0,
+    entries: kept.get('memory_entries') ?? 0,
+    otherRows,
+    quarantined: quarantinedMemories + quarantinedLinks,
+    quarantinedMemories,
+    quarantinedLinks,
+  };
 }

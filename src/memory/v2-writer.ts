@@ -14,16 +14,18 @@ import type {
   DeleteEdge,
   DeleteMemory,
   DumpRecord,
+  ExpireMemory,
   InsertMemory,
   MemoryCommand,
   ModelVector,
 } from './engine.js';
+import { EXPIRY_TABLE, putExpiry } from './expiry.js';
 import { packRow, type Row, textOf, unpackRow } from './exact-row.js';
 import type { GraphChange } from './graph/index.js';
 import { isNamed, judgeLink, judgeMemory, type QuarantineReason } from './quarantine.js';
 import { decodePattern } from './v1-pattern.js';
 import { V1_TABLES } from './v1-schema.js';
-import { bodyOf } from './v2-file.js';
+import { bodyOf, contentOf } from './v2-file.js';
 import { bytesOfVector } from './vector-bytes.js';
 
 /** Writes into a v2 file; the caller owns the transaction. */
@@ -51,7 +53,7 @@ export class V2Writer {
     clearBookkeeping(this.#database);
     this.#database.exec(
       `DELETE FROM records; DELETE FROM vectors; DELETE FROM edges; DELETE FROM kept_rows;
-       DELETE FROM quarantine`,
+       DELETE FROM quarantine; DELETE FROM ${EXPIRY_TABLE}`,
     );
   }
 
@@ -64,6 +66,8 @@ export class V2Writer {
         return this.#addEdge(command);
       case 'deleteMemory':
         return this.#deleteMemory(command);
+      case 'expireMemory':
+        return this.#expireMemory(command);
       case 'deleteEdge':
         return this.#deleteEdge(command);
     }
@@ -72,7 +76,8 @@ export class V2Writer {
   #insertMemory(command: InsertMemory): ApplyOutcome {
     const { id, content, metadata, vector, timestampMs } = command;
     this.#changes?.push({ type: 'addNode', id });
-    this.#putRecord(id, bodyOf(content, metadata), timestampMs, false, null);
+    this.#putRecord(id, bodyOf(command), timestampMs, false, null);
+    putExpiry(this.#database, id, command.expiresAtMs);
     this.putVector(id, textHash(embeddingText(content, metadata)), vector);
     // v1 would now hold another embedding, which a dump computes from the command.
     this.#forgetV1Embedding(id);
@@ -103,10 +108,22 @@ export class V2Writer {
     this.#database.run(`DELETE FROM edges WHERE from_id = ? OR to_id = ?`, id, id);
     this.#forgetV1Embedding(id);
     dropVerdictsOf(this.#database, id);
+    putExpiry(this.#database, id, undefined);
     const isOfMemory = (row: Row): boolean =>
       isNamed(row, 'src_id', id) || isNamed(row, 'dst_id', id);
     this.#unquarantine(`from_id = ?1 OR to_id = ?1`, [id], isOfMemory);
     return 'ok';
+  }
+
+  #expireMemory({ id, timestampMs }: ExpireMemory): ApplyOutcome {
+    const row = this.#database.get(`SELECT body FROM records WHERE id = ?`, id);
+    const expiresAtMs = contentOf(row?.[0])?.[2];
+    if ((expiresAtMs ?? Infinity) <= timestampMs) {
+      return this.#deleteMemory({ type: 'deleteMemory', id, timestampMs });
+    }
+    // The table may name it all the same, if the memory was written by somebody else.
+    putExpiry(this.#database, id, expiresAtMs);
+    return 'not-found';
   }
 
   #deleteEdge({ from, to, relation }: DeleteEdge): ApplyOutcome {
@@ -159,7 +176,8 @@ export class V2Writer {
     }
     const { memory, unparsable } = decodePattern(row);
     const { id, content, metadata, createdAtMs } = memory;
-    this.#putRecord(id, bodyOf(content, metadata), createdAtMs, unparsable, packRow(row));
+    this.#putRecord(id, bodyOf(memory), createdAtMs, unparsable, packRow(row));
+    if (memory.expiresAtMs !== undefined) putExpiry(this.#database, id, memory.expiresAtMs);
     if (vector !== undefined) {
       this.putVector(id, textHash(embeddingText(content, metadata)), vector);
     }

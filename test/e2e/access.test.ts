@@ -30,6 +30,7 @@ const CLIENT_METHODS = [
   'memory.get',
   'memory.edges',
   'memory.search',
+  'memory.list',
 ];
 /** Methods for which some of the garbage below is right: it names a session. */
 const SESSION_METHODS = ['memory.keepSession', 'memory.closeSession'];

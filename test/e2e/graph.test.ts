@@ -81,9 +81,9 @@ describe('every node answers', () => {
     }
     const walked = await client.graph.hops('note', { hops: 3, relations: ['about', 'before'] });
     expect(walked.nodes).toEqual([
-      { id: 'plan', hops: 1 },
-      { id: 'build', hops: 2 },
-      { id: 'test', hops: 3 },
+      { id: 'plan', namespace: 'default', hops: 1 },
+      { id: 'build', namespace: 'default', hops: 2 },
+      { id: 'test', namespace: 'default', hops: 3 },
     ]);
     const scored = await client.graph.traverse('note', { decay: 1, limit: 3 });
     expect(scored).toMatchObject({

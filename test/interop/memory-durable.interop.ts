@@ -18,7 +18,7 @@ it('measures stores, and counts that ours and the one of SQLite sync each batch'
     ).toEqual(metrics);
     const of = (metric: string): number => rows.find((row) => row.metric === metric)!.median;
     expect(of('inserts')).toBeGreaterThan(0);
-    if (isCounting && ['v2-engine', 'sqlite-vec'].includes(name)) {
+    if (isCounting && ['v2-engine', 'store', 'sqlite-vec'].includes(name)) {
       expect(of('syncs')).toBeGreaterThanOrEqual(1);
     }
   }

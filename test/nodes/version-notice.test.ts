@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { emptyControlState } from '../../nodes/control-plane/state.js';
+import { COMMAND_VERSION, emptyControlState } from '../../nodes/control-plane/state.js';
 import type { RaftStatus } from '../../consensus/raft/index.js';
 import { VersionNotice } from '../../nodes/version-notice.js';
 
@@ -41,7 +41,7 @@ describe('the notice of the command version', () => {
 
   it('is not given when the swarm writes that version', () => {
     const { notice, control, said } = noticing();
-    control.commandVersion = 3;
+    control.commandVersion = COMMAND_VERSION;
     notice.poke();
     expect(said).toEqual([]);
   });

@@ -15,6 +15,7 @@ export function changeOf(command: MemoryCommand): GraphChange {
     case 'insertMemory':
       return { type: 'addNode', id: command.id };
     case 'deleteMemory':
+    case 'expireMemory':
       return { type: 'deleteNode', id: command.id };
     case 'addEdge':
     case 'deleteEdge':

@@ -11,7 +11,7 @@ import { openTextIndex } from '../text/text-file.js';
 import { checkFormat, contentOf } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import { EXAMPLES_MAX, INTEGRITY_MESSAGES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
-import { EXPIRY_TABLE } from './store-file.js';
+import { EXPIRY_TABLE } from '../expiry.js';
 
 export type ProblemKind =
   /** What `PRAGMA integrity_check` says of pages and indexes. */
@@ -152,7 +152,7 @@ class Check {
       if (!values.every(Number.isFinite)) this.#found('vector-not-finite', id);
       const parts = body === null ? undefined : contentOf(body);
       if (body === null) this.#found('vector-without-record', id);
-      else if (parts !== undefined && textHash(embeddingText(...parts)) !== hash) {
+      else if (parts !== undefined && textHash(embeddingText(parts[0], parts[1])) !== hash) {
         this.#found('vector-of-another-text', id);
       }
       done += 1;

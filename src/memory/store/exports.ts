@@ -5,7 +5,7 @@ import { DEFAULT_NAMESPACE, parseMemoryKey } from '../memory-key.js';
 import { memoryOf } from '../v2-file.js';
 import { EXPORT_PAGE_CHARACTERS, EXPORTS_MAX } from './limits.js';
 import { edgeLine, recordLine } from './json-lines.js';
-import { EXPIRY_TABLE } from './store-file.js';
+import { EXPIRY_TABLE } from '../expiry.js';
 import type { ExportStart } from './thread-messages.js';
 
 interface Reading {

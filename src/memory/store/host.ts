@@ -9,7 +9,6 @@ import { DEFAULT_NAMESPACE } from '../memory-key.js';
 import {
   countNamespaces,
   countRecords,
-  hasNamespaces,
   listPage,
   type Page,
   type PageQuery,
@@ -179,7 +178,7 @@ export class StoreHost {
     await this.#sweep.finish();
     const nowMs = this.#nowMs();
     // Where nobody uses namespaces, looking who is in which is spared.
-    const isOne = query.namespace === DEFAULT_NAMESPACE && !hasNamespaces(this.#file);
+    const isOne = query.namespace === DEFAULT_NAMESPACE && !engine.hasNamespaces();
     const asked = isOne ? { ...query, namespace: undefined } : query;
     const hits = engine.search(asked).map((hit): StoredHit => {
       const row = this.#file.database.get('SELECT created_at_ms FROM records WHERE id = ?', hit.id);

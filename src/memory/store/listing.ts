@@ -5,7 +5,8 @@ import { invalid } from '../errors.js';
 import { DEFAULT_NAMESPACE, keyRanges, parseMemoryKey } from '../memory-key.js';
 import { memoryOf } from '../v2-file.js';
 import { CURSOR_CHARACTERS_MAX, PAGE_CHARACTERS_MAX, PAGE_RECORDS_MAX } from './limits.js';
-import { EXPIRY_TABLE, type StoreFile } from './store-file.js';
+import { EXPIRY_TABLE } from '../expiry.js';
+import { type StoreFile } from './store-file.js';
 import type { StoredMemory } from './thread-messages.js';
 
 export type ListOrder = 'id' | 'oldest' | 'newest';
@@ -141,12 +142,6 @@ export function countNamespaces(file: StoreFile, nowMs: number): NamespaceCount[
     if (records > 0) counts.push({ namespace, records });
   }
   return counts.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
-}
-
-/** False if each record is of the default namespace, but for odd ids. */
-export function hasNamespaces({ database }: StoreFile): boolean {
-  const sql = `SELECT 1 FROM records WHERE id >= ? AND id < ? LIMIT 1`;
-  return database.get(sql, '\u001f', '\u0020') !== undefined;
 }
 
 /** Skips from the keys of one namespace to those of the next. */

@@ -2,6 +2,7 @@
  * Saves what can be read of a damaged store into a new file. The old one is not written; it stays beside
  * under another name.
  */
+import { EXPIRY_TABLE } from '../expiry.js';
 import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { commandProblem, embeddingText, textHash } from '../command.js';
@@ -16,13 +17,7 @@ import { checkFile, isSnapshotOf, type Progress } from './check.js';
 import { EXAMPLES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { StoreLock } from './lock.js';
 import { salvageRows } from './salvage.js';
-import {
-  createStoreTables,
-  DIMENSIONS_KEY,
-  EXPIRY_TABLE,
-  MODEL_KEY,
-  OWNER_KEY,
-} from './store-file.js';
+import { createStoreTables, DIMENSIONS_KEY, MODEL_KEY, OWNER_KEY } from './store-file.js';
 
 export interface RepairReport {
   readonly path: string;
@@ -214,7 +209,7 @@ class Repair {
   #hasText(id: string, hash: string): boolean {
     const row = this.#to.get('SELECT body FROM records WHERE id = ?', id);
     const parts = row === undefined ? undefined : contentOf(row[0]);
-    return parts !== undefined && textHash(embeddingText(...parts)) === hash;
+    return parts !== undefined && textHash(embeddingText(parts[0], parts[1])) === hash;
   }
 
   #copyEdges(): void {

@@ -2,7 +2,8 @@
 import { statSync } from 'node:fs';
 import type { V2Engine } from '../v2-engine.js';
 import type { CommitCounts } from './group-commit.js';
-import { EXPIRY_TABLE, type StoreFile, type StoreModel } from './store-file.js';
+import { EXPIRY_TABLE } from '../expiry.js';
+import { type StoreFile, type StoreModel } from './store-file.js';
 
 export interface ThreadStats {
   readonly records: number;

@@ -4,12 +4,12 @@ import { dirname } from 'node:path';
 import { type Database, syncFile } from '../database.js';
 import type { ApplyOutcome, LoggedCommand, MemoryCommand } from '../engine.js';
 import { MemoryError } from '../errors.js';
+import { createExpiry, EXPIRY_TABLE, expiredIds, putExpiry } from '../expiry.js';
 import { LogPosition, OUTCOMES_TABLE } from '../log-position.js';
 import { V2Engine } from '../v2-engine.js';
 import { openV2File } from '../v2-file.js';
 import { StoreLock } from './lock.js';
 
-export const EXPIRY_TABLE = 'agentic_flow_expiry';
 /** Log index up to which this store wrote the file itself. */
 export const OWNER_KEY = 'store_index';
 export const MODEL_KEY = 'store_model';
@@ -30,11 +30,9 @@ export interface StoreFileOptions {
 
 /** What a store has beside the tables of the engine. */
 export function createStoreTables(database: Database): void {
+  createExpiry(database);
   database.exec(
-    `CREATE TABLE IF NOT EXISTS ${EXPIRY_TABLE} (id TEXT PRIMARY KEY,
-       expires_at_ms INTEGER NOT NULL) WITHOUT ROWID;
-     CREATE INDEX IF NOT EXISTS agentic_flow_expiry_by_time ON ${EXPIRY_TABLE} (expires_at_ms);
-     CREATE INDEX IF NOT EXISTS agentic_flow_records_by_time ON records (created_at_ms, id)`,
+    `CREATE INDEX IF NOT EXISTS agentic_flow_records_by_time ON records (created_at_ms, id)`,
   );
 }
 
@@ -132,8 +130,7 @@ export class StoreFile {
   /** Some of the memories that have expired. */
   expired(nowMs: number, limit: number): string[] {
     if (this.nextExpiryMs > nowMs) return [];
-    const sql = `SELECT id FROM ${EXPIRY_TABLE} WHERE expires_at_ms <= ? ORDER BY expires_at_ms LIMIT ?`;
-    return this.database.all(sql, nowMs, limit).map(([id]) => String(id));
+    return expiredIds(this.database, nowMs, limit);
   }
 
   close(): void {
@@ -198,12 +195,7 @@ export class StoreFile {
     database.run(`DELETE FROM ${OUTCOMES_TABLE} WHERE log_index <= ?`, lastIndex);
     for (const { command } of changes) {
       if (!('id' in command)) continue;
-      const expiresAtMs = this.#expiries.get(command) ?? null;
-      if (expiresAtMs === null) {
-        database.run(`DELETE FROM ${EXPIRY_TABLE} WHERE id = ?`, command.id);
-      } else {
-        database.run(`REPLACE INTO ${EXPIRY_TABLE} VALUES (?, ?)`, command.id, expiresAtMs);
-      }
+      putExpiry(database, command.id, this.#expiries.get(command) ?? undefined);
       if (command.type === 'insertMemory' && command.vector !== null && this.#model === null) {
         const { model, values } = command.vector;
         this.#setModel({ model, dimensions: values.length });

@@ -21,7 +21,7 @@ import type { StoreModel } from './store-file.js';
 import type { ThreadStats } from './stats.js';
 
 /** A memory as the thread knows it; its id is a key. */
-export interface StoredMemory extends Memory {
+export interface StoredMemory extends Omit<Memory, 'expiresAtMs'> {
   readonly expiresAtMs: number | null;
   /** Only where it was asked for. */
   readonly vector?: ModelVector | null;

@@ -6,6 +6,7 @@ import type { Command } from '../../../nodes/control-plane/command.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { Replica } from '../../../nodes/replica/replica.js';
 import type { Reply } from '../../../nodes/replica/replica.js';
+import type { InsertMemory } from '../../../src/memory/engine.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { ModelEngine, emptyContent } from '../../../sim/scenarios/model-engine.js';
 
@@ -105,6 +106,11 @@ const insert = (session: number, sequence: number, content: string): Command => 
     timestampMs: 1,
   },
 });
+
+function insertOf({ command }: Extract<Command, { type: 'memory' }>): InsertMemory {
+  if (command.type !== 'insertMemory') throw new Error('the write is an insert');
+  return command;
+}
 
 function groupWithSession() {
   const group = new Group([1, 2, 3]);
@@ -235,6 +241,41 @@ describe('the time of a leader', () => {
   });
 });
 
+describe('memories that expire', () => {
+  it('are deleted at one index on every node, unless they were put anew before it', () => {
+    const { group, session } = groupWithSession();
+    const put = (sequence: number, id: string, expiresAtMs?: number): Command => {
+      const write = insert(session, sequence, 'text') as Extract<Command, { type: 'memory' }>;
+      return { ...write, command: { ...insertOf(write), id, expiresAtMs } };
+    };
+    group.leader.propose(1, put(1, 'a', 100));
+    group.leader.propose(2, put(2, 'b', 100));
+    group.settle();
+    // A leader that has looked, and a client that was faster.
+    const expire = (id: string): Command => ({ type: 'expireMemory', id, timestampMs: 150 });
+    group.leader.propose(3, put(3, 'b', 200));
+    group.leader.propose(4, expire('a'));
+    group.leader.propose(5, expire('b'));
+    group.replies.splice(0);
+    group.settle();
+    group.tick(2);
+    expect(group.replies).toMatchObject([
+      { request: 3, result: { ok: true } },
+      { request: 4, result: { ok: true } },
+      { request: 5, result: { ok: false, refusal: 'not-found' } },
+    ]);
+    for (const engine of group.engines.values()) {
+      expect(engine.get('a')).toBeUndefined();
+      expect(engine.get('b')).toMatchObject({ expiresAtMs: 200 });
+    }
+    // Whoever is staged later is fed the same.
+    const { commands, lastIndex } = group.leader.replay(2, 1e6);
+    const late = new ModelEngine('v2', emptyContent(1));
+    late.apply(commands, lastIndex);
+    expect(late.fingerprint()).toBe(group.engines.get(1)?.fingerprint());
+  });
+});
+
 describe('a swarm of a release before', () => {
   it('gets commands of a version when every member has said that it reads them', () => {
     const group = new Group([1, 2, 3]);
@@ -266,7 +307,9 @@ describe('a swarm of a release before', () => {
     for (const nodeId of [1, 2]) say(nodeId, 3);
     expect(versions()).toEqual([2, 2, 2]);
     // A member of a later release reads more than anybody here writes.
-    say(3, 4);
+    say(3, 5);
     expect(versions()).toEqual([3, 3, 3]);
+    for (const nodeId of [1, 2]) say(nodeId, 4);
+    expect(versions()).toEqual([4, 4, 4]);
   });
 });

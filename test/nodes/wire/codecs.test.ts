@@ -198,7 +198,40 @@ const GOLDEN_COMMANDS_3: [Command, string][] = [
   ],
 ];
 
-const ALL_GOLDEN_COMMANDS = [...GOLDEN_COMMANDS, ...GOLDEN_COMMANDS_2, ...GOLDEN_COMMANDS_3];
+/** Bytes that version 4 writes, for memories that expire. */
+const GOLDEN_COMMANDS_4: [Command, string][] = [
+  [
+    {
+      ...DELETE,
+      nowMs: 7,
+      command: {
+        type: 'insertMemory',
+        id: 'a',
+        content: 'text',
+        metadata: {},
+        vector: null,
+        timestampMs: 1,
+        expiresAtMs: 1_700_000_000_000,
+      },
+    },
+    '9d04ac696e736572744d656d6f727905a16f030207a161a474657874a27b7dc001cb4278bcfe56800000',
+  ],
+  [
+    { type: 'expireMemory', id: 'a', timestampMs: 1_700_000_000_000 },
+    '9404ac6578706972654d656d6f7279a161cb4278bcfe56800000',
+  ],
+  [
+    { type: 'raiseCommandVersion', version: 4, nowMs: 7 },
+    '9402b37261697365436f6d6d616e6456657273696f6e0407',
+  ],
+];
+
+const ALL_GOLDEN_COMMANDS = [
+  ...GOLDEN_COMMANDS,
+  ...GOLDEN_COMMANDS_2,
+  ...GOLDEN_COMMANDS_3,
+  ...GOLDEN_COMMANDS_4,
+];
 
 describe('commands', () => {
   it.each(ALL_GOLDEN_COMMANDS)('%o have their golden bytes', (command, golden) => {
@@ -213,9 +246,9 @@ describe('commands', () => {
   });
 
   it('of another version are refused by name', () => {
-    expect(() => decodeCommand(encode([4, 'openSession']))).toThrow(/1 to 3; it is 4/);
-    const later = encode([2, 'raiseCommandVersion', 4, 7]);
-    expect(() => decodeCommand(later)).toThrow(/2 or 3; it is 4/);
+    expect(() => decodeCommand(encode([5, 'openSession']))).toThrow(/1 to 4; it is 5/);
+    const later = encode([2, 'raiseCommandVersion', 5, 7]);
+    expect(() => decodeCommand(later)).toThrow(/2 to 4; it is 5/);
     expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
   });
 
@@ -239,6 +272,9 @@ describe('the control state', () => {
     .replace(/^9b02/, '9b03')
     .replace('a27631c202', 'a27631c203')
     .replace('9293010500', '9293010503');
+
+  /** Version 3 with another number. */
+  const golden4 = golden3.replace(/^9b03/, '9b04').replace('a27631c203', 'a27631c204');
 
   function started() {
     const state = newControlState({
@@ -268,6 +304,7 @@ describe('the control state', () => {
   it.each([
     [2, golden2, 'ok'],
     [3, golden3, 'not-found'],
+    [4, golden4, 'not-found'],
   ] as const)('of version %d has its golden bytes', (version, golden, outcome) => {
     const { state, start } = started();
     state.commandVersion = version;
@@ -307,13 +344,13 @@ describe('the control state', () => {
       sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
       /at most 64/,
     ],
-    ['a version of later', [4], /1 to 3; it is 4/],
+    ['a version of later', [5], /1 to 4; it is 5/],
   ])('with %s is refused', (_what, fields, message) => {
     expect(() => decodeControlState(encode(fields))).toThrow(message);
   });
 
   it('that is damaged is refused as malformed, whatever the damage', () => {
-    expectDecodedOrMalformed(damagedFrom(golden1, golden2, golden3), decodeControlState);
+    expectDecodedOrMalformed(damagedFrom(golden1, golden2, golden3, golden4), decodeControlState);
   });
 });
 

@@ -243,6 +243,38 @@ describe('requests', () => {
     });
   });
 
+  it('of one namespace are made by the key of the memory, whatever release the member runs', async () => {
+    const swarm = new FakeSwarm(1);
+    const client = await connect(swarm);
+    await client.insert({ id: 'a', content: 'of nobody' });
+    await client.insert({ id: 'a', namespace: 'team', content: 'of the team' });
+    const got = await client.get('a', { namespace: 'team' });
+    expect(got.memory).toMatchObject({ id: 'a', namespace: 'team', content: 'of the team' });
+    expect((await client.get('a')).memory).toMatchObject({ namespace: 'default' });
+    await expect(client.get('a', { namespace: '' })).rejects.toMatchObject({
+      code: 'invalid',
+      message: expect.stringContaining('a namespace is a text'),
+    });
+    await expect(client.insert({ id: '', content: 'x' })).rejects.toMatchObject({
+      code: 'invalid',
+    });
+  });
+
+  it('for one namespace never give hits of another one that an old member found', async () => {
+    const client = await connect(new FakeSwarm(1));
+    await client.insert({ id: 'a', content: 'x' });
+    expect((await client.search({ text: 'x' })).hits).toMatchObject([{ namespace: 'default' }]);
+    await client.insert({ id: 'a', namespace: 'team', content: 'x' });
+    const refusal = { code: 'refused', message: expect.stringContaining('knows no namespace') };
+    await expect(client.search({ text: 'x' })).rejects.toMatchObject(refusal);
+    await expect(client.search({ text: 'x', namespace: 'team' })).rejects.toMatchObject(refusal);
+    const { hits } = await client.search({ text: 'x', namespace: null });
+    expect(hits).toMatchObject([
+      { id: 'a', namespace: 'default' },
+      { id: 'a', namespace: 'team' },
+    ]);
+  });
+
   it('end at their deadline, with the last reason', async () => {
     const swarm = new FakeSwarm(2);
     const client = await connect(swarm);

@@ -25,6 +25,8 @@ const metadata = fc.oneof(
     .map((o) => JSON.parse(JSON.stringify(o)) as JsonObject),
 );
 const timestampMs = fc.integer({ min: 0, max: 2 ** 42 });
+/** Mostly never; else at few times, so that what expires then is often due. */
+const expiry = fc.constantFrom(undefined, undefined, 1000, 2000, -1, 0.5);
 const vector = fc.oneof(
   fc.constant(null),
   text.map((t) => ({ model: MODEL, values: fakeVector(t) })),
@@ -40,6 +42,7 @@ const command = fc.oneof(
       metadata,
       vector,
       timestampMs,
+      expiresAtMs: expiry,
     }),
   },
   {
@@ -59,6 +62,14 @@ const command = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ type: fc.constant('deleteMemory' as const), id, timestampMs }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('expireMemory' as const),
+      id,
+      timestampMs: fc.constantFrom(999, 1000, 3000),
+    }),
   },
   {
     weight: 1,
@@ -98,6 +109,8 @@ const QUERIES = [
   { text: 'red sky', vector: null, limit: 2, mode: 'text' },
   { text: 'red', vector: { model: MODEL, values: fakeVector('sky') }, limit: 4, mode: 'hybrid' },
   { text: 'fox', vector: null, limit: 3, diversity: { lambda: 0.5 } },
+  { text: 'red fox', vector: null, limit: 5, aliveAtMs: 1000 },
+  { text: 'red', vector: null, limit: 9, aliveAtMs: 5000, filter: { domain: 'd' } },
 ] satisfies SearchQuery[];
 
 function expectEqual({ v1, v2 }: Pair): void {
@@ -106,6 +119,10 @@ function expectEqual({ v1, v2 }: Pair): void {
     expect(v2.get(known)).toEqual(v1.get(known));
     expect(v2.edges(known)).toEqual(v1.edges(known));
   }
+  for (const nowMs of [0, 1000, 5000]) {
+    expect(v2.expired(nowMs, 9).sort()).toEqual(v1.expired(nowMs, 9).sort());
+  }
+  expect(v2.list({ limit: 9 })).toEqual(v1.list({ limit: 9 }));
   expect(v2.counts()).toEqual(v1.counts());
   for (const query of QUERIES) expect(v2.search(query)).toEqual(v1.search(query));
   expect(v1RowsOf(v2)).toEqual(v1RowsOf(v1));

@@ -1,0 +1,115 @@
+/** Memories that expire, in a swarm of processes: hidden at once, deleted by the leader everywhere. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { NamedMemory, SwarmClient } from '../../src/client/index.js';
+import { v1Installation } from './support/directories.js';
+import { run, runJson } from './support/processes.js';
+import { Swarm } from './support/swarm.js';
+
+let swarm: Swarm;
+let client: SwarmClient;
+
+beforeAll(async () => {
+  swarm = await Swarm.start({ nodes: 3, from: v1Installation(0) });
+  client = await swarm.connect();
+  await client.insert({ id: 'stays', content: 'the disk was full' });
+});
+
+/** Memories in the store of each node that runs. */
+async function countAtEach(): Promise<number[]> {
+  const running = swarm.members.filter(({ process }) => process.isRunning);
+  const answers = await Promise.all(running.map(({ peerId }) => client.counts({ only: peerId })));
+  return answers.map(({ counts }) => counts.memories);
+}
+
+async function untilEachHas(memories: number): Promise<void> {
+  const deadlineMs = performance.now() + 15_000;
+  while ((await countAtEach()).some((count) => count !== memories)) {
+    if (performance.now() > deadlineMs) expect(await countAtEach()).toEqual([memories]);
+    await sleep(100);
+  }
+}
+
+describe('a memory with a time of expiry', () => {
+  it('is served until then and by no node from then on, and is deleted at each', async () => {
+    const expiresAt = Date.now() + 4_000;
+    await client.insert({ id: 'goes', content: 'the disk was nearly full', expiresAt });
+    await client.addEdge({ from: 'stays', to: 'goes', relation: 'next', weight: 1 });
+    const shown = async (): Promise<string[][]> =>
+      Promise.all(
+        client.connected.map(async (only) => {
+          const { memory } = await client.get('goes', { only });
+          const { memories } = await client.list({}, { only });
+          const { hits } = await client.search({ text: 'a full disk' }, { only });
+          const found = [...(memory === null ? [] : [memory]), ...memories, ...hits];
+          return found.map(({ id }) => id).sort();
+        }),
+      );
+    const all = ['goes', 'goes', 'goes', 'stays', 'stays'];
+    const before = await shown();
+    expect(Date.now()).toBeLessThan(expiresAt);
+    expect(before).toEqual([all, all, all]);
+    expect((await client.get('goes')).memory).toMatchObject({ expiresAt });
+    expect((await client.get('stays')).memory).toMatchObject({ expiresAt: null });
+    await sleep(expiresAt - Date.now());
+    // Before a leader can have looked.
+    const left = ['stays', 'stays'];
+    expect(await shown()).toEqual([left, left, left]);
+    await untilEachHas(1);
+    expect((await client.edges('stays')).edges).toEqual([]);
+  });
+
+  it('stays when it was put again for longer, also while leaders look all the time', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const expiresAt = round === 19 ? null : Date.now() + 150;
+      await client.insert({ id: 'renewed', content: 'x', expiresAt });
+      await sleep(100);
+    }
+    await sleep(1_500);
+    expect((await client.get('renewed')).memory).not.toBeNull();
+    await client.delete('renewed');
+  });
+
+  it('may come from the command line', async () => {
+    const { directory } = swarm.member(2);
+    const at = ['--namespace', 'team', '--data', directory];
+    const insert = ['memory', 'insert', 'brief', 'x', '--expires-in', '3', ...at];
+    const said = await runJson<{ expiresAt: number }>(insert);
+    const { memory } = await runJson<{ memory: NamedMemory }>(['memory', 'get', 'brief', ...at]);
+    expect(memory).toMatchObject({ namespace: 'team', expiresAt: said.expiresAt });
+    await sleep(said.expiresAt - Date.now());
+    expect(await run(['memory', 'get', 'brief', ...at])).toMatchObject({
+      code: 1,
+      stderr: 'error: there is no memory with the id brief in team\n',
+    });
+    for (const wrong of ['-1', 'soon']) {
+      const ended = await run(['memory', 'insert', 'a', 'x', '--expires-in', wrong, ...at]);
+      expect(ended).toMatchObject({ code: 1, stdout: '' });
+      expect(ended.stderr).toMatch(/--expires-in|is not a number/);
+    }
+    const never = { id: 'a', content: 'x', expiresAt: 0.5 };
+    await expect(client.insert(never)).rejects.toMatchObject({ code: 'failed' });
+    await untilEachHas(1);
+  });
+
+  it('goes when another node leads, and after the swarm has gone over to v2', async () => {
+    const expiresAt = Date.now() + 25_000;
+    await client.insert({ id: 'later', content: 'the queue was full', expiresAt });
+    await client.insert({ id: 'soon', content: 'x', expiresAt: Date.now() + 2_000 });
+    const { leader } = await client.status();
+    await swarm.member(leader).process.kill();
+    await untilEachHas(2);
+    expect((await client.get('soon')).memory).toBeNull();
+    await swarm.restart(leader);
+    await run(['rollout', 'start', 'v2', '--data', swarm.member(leader).directory]);
+    expect((await client.status()).swarmVersion).toBe(2);
+    const { memory } = await client.get('later');
+    expect(Date.now()).toBeLessThan(expiresAt);
+    expect(memory).toMatchObject({ id: 'later', expiresAt });
+    await sleep(expiresAt - Date.now());
+    expect((await client.get('later')).memory).toBeNull();
+    await untilEachHas(1);
+  }, 120_000);
+});
