@@ -10,10 +10,10 @@ import { type Database, syncFile } from '../../memory/database.js';
 import { assert, isOperational, MemoryError, translateError } from '../../memory/errors.js';
 import { textOf } from '../../memory/exact-row.js';
 import { LogPosition, META_TABLE } from '../../memory/log-position.js';
+import { EXPIRY_TABLE } from '../../memory/expiry.js';
 import {
   createStoreTables,
   DIMENSIONS_KEY,
-  EXPIRY_TABLE,
   MODEL_KEY,
   OWNER_KEY,
 } from '../../memory/store/store-file.js';

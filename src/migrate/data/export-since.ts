@@ -4,7 +4,7 @@ import { translateError } from '../../memory/errors.js';
 import { parseMemoryKey } from '../../memory/memory-key.js';
 import { replaceFile } from '../../memory/replace-file.js';
 import { edgeLine, endLine, headerLine, recordLine } from '../../memory/store/json-lines.js';
-import { EXPIRY_TABLE } from '../../memory/store/store-file.js';
+import { EXPIRY_TABLE } from '../../memory/expiry.js';
 import { checkFormat, memoryOf } from '../../memory/v2-file.js';
 import { checkArchive } from './archive.js';
 import { edgeTarget } from './names.js';

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { type Database } from '../../memory/database.js';
 import { memoryKey } from '../../memory/memory-key.js';
-import { EXPIRY_TABLE } from '../../memory/store/store-file.js';
+import { EXPIRY_TABLE } from '../../memory/expiry.js';
 import { bodyOf } from '../../memory/v2-file.js';
 import { carriedId } from './names.js';
 import type { Placed } from './placements/placement.js';
@@ -62,7 +62,7 @@ export class StoreWriter {
 
   /** Undefined where another record has the key. */
   #tryRecord(placed: Placed, key: string): Written | undefined {
-    const body = bodyOf(placed.content, placed.metadata);
+    const body = storedBody(placed);
     const made = recordHash(body, placed.createdAtMs, placed.expiresAtMs);
     const seq = this.#lastRecord + 1;
     const isNew = this.#database.run(
@@ -99,12 +99,12 @@ export class StoreWriter {
 
   /** What `recordMade` would give for this record. */
   hashOf({ content, metadata, createdAtMs, expiresAtMs }: Placed): string {
-    return recordHash(bodyOf(content, metadata), createdAtMs, expiresAtMs);
+    return recordHash(storedBody({ content, metadata, expiresAtMs }), createdAtMs, expiresAtMs);
   }
 
   /** Another text of a record that is there. */
   replaceRecord(key: string, placed: Placed): Written {
-    const body = bodyOf(placed.content, placed.metadata);
+    const body = storedBody(placed);
     this.#database.run(
       'UPDATE records SET body = ?, created_at_ms = ?, unparsable = ? WHERE id = ?',
       body,
@@ -170,4 +170,11 @@ export class StoreWriter {
 export function recordHash(body: string, createdAtMs: number, expiresAtMs: number | null): string {
   const hash = createHash('sha256').update(`${createdAtMs} ${expiresAtMs ?? 'never'}\n`);
   return hash.update(body).digest('hex').slice(0, 32);
+}
+
+type BodyParts = Pick<Placed, 'content' | 'metadata' | 'expiresAtMs'>;
+
+/** The body of a record, as the engine would write it. */
+function storedBody({ content, metadata, expiresAtMs }: BodyParts): string {
+  return bodyOf({ content, metadata, ...(expiresAtMs === null ? {} : { expiresAtMs }) });
 }
