@@ -32,7 +32,7 @@ import {
 } from './plan.js';
 import { verifyBackup } from './verify.js';
 
-export interface BackupProgress {
+interface BackupProgress {
   readonly step: 'copy' | 'verify';
   /** In bytes. */
   readonly done: number;
@@ -65,7 +65,10 @@ const OWNER_NAME = 'unfinished';
 export async function makeBackup(options: MakeBackupOptions): Promise<Backup> {
   const plan = planBackup(options.installation, options.also ?? []);
   const to = options.to === undefined ? undefined : placeFor(options.to);
-  if (to !== undefined && existsSync(to)) return takeEqual(plan, to);
+  if (to !== undefined) {
+    refuseInside(plan, to);
+    if (existsSync(to)) return takeEqual(plan, to);
+  }
   const newest = to === undefined ? findBackups(plan.directory).at(-1) : undefined;
   if (newest !== undefined && isCurrent(newest, plan)) return newest;
   return make(plan, to ?? defaultBackupPath(plan.directory), options);
@@ -73,7 +76,6 @@ export async function makeBackup(options: MakeBackupOptions): Promise<Backup> {
 
 async function make(plan: BackupPlan, to: string, options: MakeBackupOptions): Promise<Backup> {
   const disk = options.disk ?? realDisk;
-  refuseInside(plan, to);
   const partial = `${to}.partial`;
   let created: string | undefined;
   try {
@@ -169,7 +171,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** Bytes that a backup takes on the disk at most, as far as can be known before. */
-export function backupBytes(plan: Pick<BackupPlan, 'bytes' | 'entries'>): number {
+function backupBytes(plan: Pick<BackupPlan, 'bytes' | 'entries'>): number {
   return plan.bytes + plan.entries.length * FILE_OVERHEAD_BYTES;
 }
 

@@ -20,7 +20,7 @@ import { isWithin, realPath, statOf } from './plan.js';
 import { Restore, type RestoreReport } from './restore.js';
 import { verifyBackup } from './verify.js';
 
-export interface RollbackProgress {
+interface RollbackProgress {
   readonly step: 'verify' | 'export' | 'restore' | 'remove' | 'finish';
   readonly done: number;
   readonly total: number;
