@@ -12,7 +12,7 @@ import {
   validateDirectory,
 } from '../migrate/index.js';
 import { print } from './connection.js';
-import { ExitError } from './failure.js';
+import { ExitError, messageFor } from './failure.js';
 import { interruptible } from './interruptible.js';
 import { numberOf } from './number.js';
 import { progressBar } from './progress-line.js';
@@ -67,6 +67,21 @@ function onlyV2(text: string): string {
 }
 
 async function migrate(_version: string, directory: string, flags: MigrateFlags): Promise<void> {
+  try {
+    await migrateAsTold(directory, flags);
+  } catch (error) {
+    // Who asked for one object gets one, also for what no report could be made of.
+    const isSilent = error instanceof ExitError && error.message === '';
+    if (flags.json === true && !isSilent) {
+      const { exitCode } = error instanceof ExitError ? error : { exitCode: 1 };
+      const report = { directory, outcome: 'failed', exitCode, error: messageFor(error) };
+      process.stdout.write(`${JSON.stringify(report)}\n`);
+    }
+    throw error;
+  }
+}
+
+async function migrateAsTold(directory: string, flags: MigrateFlags): Promise<void> {
   checkFlags(flags);
   const embedder = createMiniLmEmbedder({ workers: flags.workers });
   try {

@@ -1,5 +1,5 @@
 /** What of an installation can be migrated, and what cannot be read at all. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 
 import { discoverInstallation, V1Error, type V1Installation, type V1Store } from '../v1/index.js';
 import { MigrationError } from './errors.js';
@@ -26,7 +26,9 @@ export async function analyseIfAny(options: AnalysisOptions): Promise<Analysis |
     return await analyse(options);
   } catch (error) {
     const isEmpty = error instanceof V1Error && error.code === 'no-installation';
-    if (isEmpty && existsSync(options.directory)) return undefined;
+    if (isEmpty && statSync(options.directory, { throwIfNoEntry: false })?.isDirectory() === true) {
+      return undefined;
+    }
     throw error;
   }
 }

@@ -51,6 +51,7 @@ export async function carryLateRows(options: LateRowsOptions): Promise<LateRows>
   return { added, sources, report, isStillWriting: rest.length > 0 };
 }
 
+/** Stores that are otherwise than they were read last. */
 async function changedStores(
   { directory, home, env }: LateRowsOptions,
   sources: Readonly<Record<string, string>>,

@@ -1,5 +1,5 @@
 /** What a migration leaves beside the store: where it came from, and how to go back. */
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
@@ -33,7 +33,12 @@ export const V2_FOLDER = '.agentic-flow';
 /** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
 export function realDirectory(path: string): string {
   const absolute = resolve(path);
-  return existsSync(absolute) ? realpathSync(absolute) : absolute;
+  try {
+    return realpathSync(absolute);
+  } catch {
+    // It is missing, or nobody may look there: whoever reads it says so.
+    return absolute;
+  }
 }
 
 /** The files of a migrated directory. */
@@ -48,6 +53,12 @@ export function v2Files(directory: string) {
     work,
     state: join(work, 'state.json'),
   };
+}
+
+/** Where store and archive are made. */
+export function stagedFiles(directory: string) {
+  const { work } = v2Files(directory);
+  return { store: join(work, 'memory.v2.db'), archive: join(work, 'v1-rows.db') };
 }
 
 /** Undefined if the directory was not migrated. Throws `invalid`. */

@@ -1,11 +1,11 @@
 /** One v1 installation to a v2 store beside it: analysis, backup, data, configuration, validation. */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { syncFile } from '../memory/database.js';
 import type { Embedder } from '../memory/index.js';
-import { StoreLock } from '../memory/store/lock.js';
+import type { StoreLock } from '../memory/store/lock.js';
 import {
   analyse as analyseRows,
   databaseHash,
@@ -16,6 +16,12 @@ import {
 import { type Analysis, analyseIfAny } from './analysis.js';
 import { fileIn } from './backup/manifest.js';
 import {
+  type Begun,
+  refuseForeignStore,
+  requireSameOptions,
+  requireStores,
+} from './begun.js';
+import {
   type Backup,
   defaultBackupPath,
   makeBackup,
@@ -23,16 +29,27 @@ import {
   verifyBackup,
 } from './backup/index.js';
 import { applyConfig, type FileChange, planConfig } from './config/index.js';
-import { migrateData, planData } from './data/index.js';
+import { migrateData, openArchive, planData } from './data/index.js';
 import { checkSpace, estimateOf } from './estimate.js';
 import { MigrationError } from './errors.js';
 import { carryLateRows } from './late-rows.js';
-import { type Manifest, readManifest, realDirectory, v2Files, writeManifest } from './manifest.js';
+import { lockDirectory } from './lock.js';
+import {
+  type Manifest,
+  readManifest,
+  realDirectory,
+  stagedFiles,
+  v2Files,
+  writeManifest,
+} from './manifest.js';
+import { countMissing } from './missing-rows.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
 import { type MigrationState, readState, writeState } from './state.js';
 import { undoMigration } from './undo.js';
 import { validateRows, validateUse } from './validation/index.js';
+
+const STILL_WRITING = '; v1 goes on writing, run this again to carry that';
 
 export interface MigrationProgress {
   readonly phase: PhaseName;
@@ -72,7 +89,7 @@ export async function migrateDirectory(options: MigrationOptions): Promise<Migra
 class Migration {
   readonly #options: MigrationOptions;
   readonly #directory: string;
-  readonly #home: string;
+  #home: string;
   readonly #files: ReturnType<typeof v2Files>;
   readonly #report: ReportBuilder;
   #mode: MigrationState['mode'];
@@ -91,18 +108,25 @@ class Migration {
 
   async run(): Promise<MigrationReport> {
     try {
-      const analysis = await this.#report.phase('analysis', () => this.#analyse());
-      if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);
-      if (this.#options.dryRun === true) return await this.#plan(analysis);
-      if (!(await this.#isConfirmed())) return this.#report.end('declined', 1);
       const manifest = readManifest(this.#directory);
       const found = readState(this.#directory);
-      if (manifest !== undefined && found === undefined) return await this.#update(manifest);
+      this.#goOnAs(found ?? manifest);
+      const analysis = await this.#report.phase('analysis', () => this.#analyse());
+      if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);
+      if (manifest === undefined) refuseForeignStore(this.#directory, found);
+      if (found?.step === 'data') requireStores(found, analysis.usable);
+      if (this.#options.dryRun === true) {
+        if (manifest !== undefined) return await this.#planUpdate(manifest, analysis);
+        return await this.#plan(analysis);
+      }
+      if (!(await this.#isConfirmed())) return this.#report.end('declined', 1);
+      // Killed when all was done: what is left of its work is removed.
+      if (manifest !== undefined) return await this.#update(manifest, found !== undefined);
       if (found === undefined) checkSpace(this.#directory, analysis);
       // The backup comes first: it holds the times of folders, which the first file of ours changes.
       const state = found ?? (await this.#report.phase('backup', () => this.#backUp(analysis)));
       this.#takeLock(state, found !== undefined);
-      if (manifest === undefined) this.#undo = 'work';
+      this.#undo = 'work';
       this.#mode = state.mode;
       return await this.#migrate(analysis, state);
     } catch (error) {
@@ -111,6 +135,14 @@ class Migration {
       this.#lock?.release();
       this.#tidy();
     }
+  }
+
+  /** A migration is gone on with as it was begun. */
+  #goOnAs(begun: Begun | undefined): void {
+    if (begun === undefined) return;
+    requireSameOptions(this.#directory, begun, this.#options);
+    this.#home = begun.home;
+    this.#mode = begun.mode;
   }
 
   async #analyse() {
@@ -131,9 +163,8 @@ class Migration {
   }
 
   /** All of it in a temporary folder, but for the embedding and the writing. */
-  async #plan(analysis: Analysis): Promise<MigrationReport> {
-    const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
-    try {
+  #plan(analysis: Analysis): Promise<MigrationReport> {
+    return inScratch(async (work) => {
       await this.#report.phase('data', async () => {
         const data = await this.#withReadings(analysis.usable, work, async (readings) => {
           const plan = await planData({ ...this.#dataOptions('data'), readings, work });
@@ -151,8 +182,40 @@ class Migration {
         return { value: undefined, detail: `${plan.changes.length} files would be written` };
       });
       return this.#report.end('would-migrate', this.#report.exitCode());
+    });
+  }
+
+  /** Of a directory that was migrated before: the rows that would be added. */
+  #planUpdate(manifest: Manifest, { usable }: Analysis): Promise<MigrationReport> {
+    this.#report.backedUp(manifest.backup);
+    this.#report.finished(this.#files);
+    return inScratch(async (work) => {
+      const changed = usable.filter(
+        ({ state, name, path }) => state !== 'empty' && databaseHash(path) !== manifest.sources[name],
+      );
+      const added = await this.#report.phase('late rows', async () => {
+        const value = await this.#countMissing(changed, work);
+        return { value, detail: `${value} rows that v1 has written since` };
+      });
+      if (added === 0) return this.#report.end('already-migrated', 3);
+      const report = await this.#withReadings(changed, work, (readings) =>
+        planData({ ...this.#dataOptions('late rows'), readings, work }),
+      );
+      this.#report.late({ added, report });
+      return this.#report.end('would-migrate', this.#report.exitCode());
+    });
+  }
+
+  async #countMissing(stores: readonly V1Store[], work: string): Promise<number> {
+    const archive = openArchive(this.#files.archive);
+    try {
+      let sum = 0;
+      for (const store of stores) {
+        sum += (await countMissing(store, archive, work, this.#options.signal)).missing;
+      }
+      return sum;
     } finally {
-      rmSync(work, { recursive: true, force: true });
+      archive.close();
     }
   }
 
@@ -161,10 +224,9 @@ class Migration {
     return confirm === undefined || (await confirm(this.#report.end('would-migrate', 0)));
   }
 
-  /** Throws `locked` where another process migrates this directory. */
+  /** Throws `busy` where another process migrates this directory. */
   #takeLock(state: MigrationState | undefined, isFound: boolean): void {
-    mkdirSync(this.#files.work, { recursive: true });
-    this.#lock = StoreLock.take(join(this.#files.work, 'migration'));
+    this.#lock = lockDirectory(this.#directory);
     if (state === undefined || isFound) return;
     if (readState(this.#directory) !== undefined || readManifest(this.#directory) !== undefined) {
       throw new MigrationError(
@@ -185,12 +247,26 @@ class Migration {
       await this.#report.phase('validation', () => this.#validateSearches());
       state = { ...state, ...(await this.#planSettings(analysis)), step: 'config' };
       writeState(this.#directory, state);
+    } else {
+      this.#readArchived();
     }
+    refuseForeignStore(this.#directory, state);
     this.#undo = 'settings';
     await this.#report.phase('configuration', () => this.#writeSettings(analysis));
     writeState(this.#directory, { ...state, step: 'finish' });
     await this.#report.phase('finish', async () => this.#finish(state));
     return this.#report.end('migrated', this.#report.exitCode());
+  }
+
+  /** What the run before found in the rows. */
+  #readArchived(): void {
+    const staged = stagedFiles(this.#directory).archive;
+    const archive = openArchive(existsSync(staged) ? staged : this.#files.archive);
+    try {
+      this.#report.refused(archive);
+    } finally {
+      archive.close();
+    }
   }
 
   async #backUp(analysis: Analysis) {
@@ -222,7 +298,10 @@ class Migration {
     const backup = readBackup(state.backup);
     const { signal } = this.#options;
     await verifyBackup(backup, signal === undefined ? {} : { signal });
-    const stores = analysis.usable.map((store) => copiedStore(store, backup));
+    // One that came since is carried with the late rows.
+    const stores = analysis.usable
+      .filter(({ name }) => state.sources[name] !== undefined)
+      .map((store) => copiedStore(store, backup));
     await this.#withReadings(stores, this.#files.work, async (readings) => {
       await this.#report.phase('data', async () => {
         const data = await migrateData({
@@ -235,7 +314,7 @@ class Migration {
         return { value: undefined, detail: `${data.embedded} texts embedded` };
       });
       await this.#report.phase('validation', async () => {
-        const rows = await validateRows(readings, this.#stagedFiles(), this.#options.signal);
+        const rows = await validateRows(readings, stagedFiles(this.#directory), this.#options.signal);
         this.#report.comparedRows(rows);
         return { value: undefined, detail: `${rows.compared} rows compared` };
       });
@@ -254,14 +333,14 @@ class Migration {
       directory: this.#directory,
       home: state.home,
       env: this.#options.env,
-      ...this.#stagedFiles(),
+      ...stagedFiles(this.#directory),
       ...this.#dataOptions('late rows'),
       onProgress: (done, total) => this.#options.onProgress?.({ phase: 'late rows', done, total }),
       work: this.#files.work,
       sources: state.sources,
     });
     this.#report.late(late);
-    const rest = late.isStillWriting ? '; v1 goes on writing, run this again to carry that' : '';
+    const rest = late.isStillWriting ? STILL_WRITING : '';
     return {
       value: { ...state, sources: { ...late.sources } },
       detail: `${late.added} rows that v1 wrote meanwhile${rest}`,
@@ -270,7 +349,7 @@ class Migration {
 
   async #validateSearches() {
     const { embedder, signal } = this.#options;
-    const { searches, replay } = await validateUse(this.#stagedFiles(), embedder, signal);
+    const { searches, replay } = await validateUse(stagedFiles(this.#directory), embedder, signal);
     this.#report.searched(searches, replay);
     const percent = (searches.recall * 100).toFixed(1);
     return {
@@ -298,28 +377,27 @@ class Migration {
 
   /** Each step can be done again. */
   #finish(state: MigrationState) {
-    const { store, archive, folder } = this.#files;
-    const staged = v2Files(this.#directory).work;
-    for (const [name, path] of [
-      ['memory.v2.db', store],
-      ['v1-rows.db', archive],
-    ] as const) {
-      if (existsSync(join(staged, name))) renameSync(join(staged, name), path);
-    }
+    const { store, archive, folder, work } = this.#files;
+    refuseForeignStore(this.#directory, { ...state, step: 'finish' });
+    const staged = stagedFiles(this.#directory);
+    if (existsSync(staged.store)) renameSync(staged.store, store);
+    if (existsSync(staged.archive)) renameSync(staged.archive, archive);
     syncFile(folder, 'must-exist');
     const { mode, home, backup, sources, changed, added } = state;
     const migratedAt = new Date().toISOString();
     writeManifest(this.#directory, { mode, home, backup, sources, changed, added, migratedAt });
     this.#undo = 'nothing';
-    rmSync(staged, { recursive: true, force: true });
+    rmSync(work, { recursive: true, force: true });
     this.#report.finished(this.#files);
     return { value: undefined, detail: store };
   }
 
   /** A directory that was migrated before: what v1 has written since. */
-  async #update(manifest: Manifest): Promise<MigrationReport> {
-    const { store, archive, work } = this.#files;
+  async #update(manifest: Manifest, isFinishing: boolean): Promise<MigrationReport> {
+    const { store, archive, work, state } = this.#files;
     this.#takeLock(undefined, false);
+    rmSync(state, { force: true });
+    if (isFinishing) this.#readArchived();
     this.#report.backedUp(manifest.backup);
     this.#report.finished(this.#files);
     const late = await this.#report.phase('late rows', async () => {
@@ -335,17 +413,14 @@ class Migration {
           this.#options.onProgress?.({ phase: 'late rows', done, total }),
         sources: manifest.sources,
       });
-      return { value, detail: `${value.added} rows that v1 has written since` };
+      const rest = value.isStillWriting ? STILL_WRITING : '';
+      return { value, detail: `${value.added} rows that v1 has written since${rest}` };
     });
     this.#report.late(late);
     writeManifest(this.#directory, { ...manifest, sources: { ...late.sources } });
+    if (isFinishing) return this.#report.end('migrated', this.#report.exitCode());
     if (late.added === 0) return this.#report.end('already-migrated', 3);
     return this.#report.end('updated', this.#report.exitCode());
-  }
-
-  #stagedFiles() {
-    const { work } = this.#files;
-    return { store: join(work, 'memory.v2.db'), archive: join(work, 'v1-rows.db') };
   }
 
   #dataOptions(phase: PhaseName) {
@@ -377,13 +452,13 @@ class Migration {
   }
 
   async #fail(error: unknown): Promise<MigrationReport> {
-    const reason = error instanceof Error ? error.message : String(error);
     if (this.#options.signal?.aborted === true) {
       const rest = existsSync(this.#files.state)
         ? '; run the same command again to go on, or add --rollback to remove what is there'
         : '';
-      return this.#report.end('interrupted', 1, `${reason}${rest}`);
+      return this.#report.fail(error, rest);
     }
+    const reason = error instanceof Error ? error.message : String(error);
     try {
       await undoMigration(this.#directory, this.#undo);
     } catch (undoError) {
@@ -393,8 +468,9 @@ class Migration {
     return this.#report.end('failed', 1, reason);
   }
 
-  /** Folders that nothing was put in. */
+  /** Folders that nothing was put in. Without the lock they are of somebody else. */
   #tidy(): void {
+    if (this.#lock === undefined) return;
     if (!existsSync(this.#files.state)) {
       rmSync(this.#files.work, { recursive: true, force: true });
     }
@@ -403,6 +479,16 @@ class Migration {
     } catch {
       // It holds something, or is not there.
     }
+  }
+}
+
+/** With a folder that is removed afterwards. */
+async function inScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
+  try {
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

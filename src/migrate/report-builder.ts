@@ -135,7 +135,7 @@ export class ReportBuilder {
     this.#draft.replay = replay;
   }
 
-  late({ added, report }: LateRows): void {
+  late({ added, report }: Pick<LateRows, 'added' | 'report'>): void {
     this.#draft.lateRows = added;
     if (report === undefined) return;
     // It counts all rows of the stores that it read.
@@ -161,6 +161,16 @@ export class ReportBuilder {
   exitCode(): ExitCode {
     const { quarantinedCount, lost } = this.#draft;
     return quarantinedCount > 0 || lost.length > 0 || this.#unusable > 0 ? 2 : 0;
+  }
+
+  /** Ends a run that changed nothing, or that is done again from where it stopped. */
+  fail(error: unknown, rest = ''): MigrationReport {
+    const reason = error instanceof Error ? error.message : String(error);
+    return this.end(
+      this.#signal?.aborted === true ? 'interrupted' : 'failed',
+      1,
+      `${reason}${rest}`,
+    );
   }
 
   end(outcome: Outcome, exitCode: ExitCode, error?: string): MigrationReport {

@@ -153,13 +153,16 @@ function outcomeLines(report: MigrationReport): string[] {
     case 'updated':
       return [`Added to ${store}: ${report.lateRows} rows that v1 had written since.`];
     case 'would-migrate':
-      return ['Nothing was written.'];
+      return report.store === undefined
+        ? ['Nothing was written.']
+        : [`Nothing was written. To ${store} would be added: ${report.lateRows} rows.`];
     case 'already-migrated':
       return [`Nothing to migrate: ${store} holds this installation already.`];
     case 'nothing-to-migrate':
       return [`Nothing to migrate: ${report.directory} holds nothing of v1.`];
     case 'validated':
-      return ['Every row of v1 is accounted for.'];
+      if (report.store !== undefined) return ['Every row of v1 is accounted for.'];
+      return ['Not migrated yet. What v1 left can be read, but for what is listed above.'];
     case 'rolled-back':
       return [
         'Rolled back: v1 is as it was.',

@@ -2,8 +2,12 @@
 import { existsSync, rmSync } from 'node:fs';
 
 import { StoreLock } from '../memory/store/lock.js';
-import { rollBack } from './backup/index.js';
+import { hashFile } from './backup/copy.js';
+import { type Backup, findBackups, rollBack } from './backup/index.js';
+import { readJournal } from './backup/journal.js';
 import { exportSince } from './data/index.js';
+import { MigrationError } from './errors.js';
+import { lockDirectory } from './lock.js';
 import { readManifest, realDirectory, v2Files } from './manifest.js';
 import type { MigrationProgress } from './migrate.js';
 import type { MigrationReport } from './report.js';
@@ -29,10 +33,29 @@ export async function rollBackDirectory(
   const directory = realDirectory(options.directory);
   const report = new ReportBuilder(directory, options.onProgress, options.signal);
   try {
-    await report.phase('rollback', () => restore(directory, options, report));
+    await report.phase('rollback', () => restoreAlone(directory, options, report));
     return report.end('rolled-back', 0);
   } catch (error) {
-    return report.end('failed', 1, error instanceof Error ? error.message : String(error));
+    const isAborted = options.signal?.aborted === true;
+    return report.fail(error, isAborted ? '; run the same command again to go on' : '');
+  }
+}
+
+/** No migration works in the directory meanwhile. Throws `busy`. */
+async function restoreAlone(
+  directory: string,
+  options: RollbackDirectoryOptions,
+  report: ReportBuilder,
+) {
+  const { manifest, work } = v2Files(directory);
+  const hadWork = existsSync(work);
+  // A folder that no migration made is none to put a lock in.
+  const lock = hadWork || existsSync(manifest) ? lockDirectory(directory) : undefined;
+  try {
+    return await restore(directory, options, report);
+  } finally {
+    lock?.release();
+    if (lock !== undefined && !hadWork) rmSync(work, { recursive: true, force: true });
   }
 }
 
@@ -44,6 +67,7 @@ async function restore(
   const { store, archive } = v2Files(directory);
   const done = readManifest(directory) ?? readState(directory);
   const backup = given ?? done?.backup;
+  if (backup === undefined) refuseToUndoV1(directory);
   const held = existsSync(store) ? StoreLock.take(store) : undefined;
   try {
     const result = await rollBack({
@@ -68,4 +92,28 @@ async function restore(
     held?.release();
     if (held !== undefined) rmSync(`${store}-lock`, { force: true });
   }
+}
+
+/**
+ * Of a directory that is not migrated, a backup that was kept would take back what v1 itself has written. One
+ * that equals what is there is of a migration that was killed before it began, or of a rollback.
+ */
+function refuseToUndoV1(directory: string): void {
+  const backups = findBackups(directory);
+  const newest = backups.at(-1);
+  if (newest === undefined || backups.some(({ path }) => readJournal(path) !== undefined)) return;
+  const changed = changedSince(newest);
+  if (changed === undefined) return;
+  throw new MigrationError(
+    'not-migrated',
+    `${directory} is not migrated, and ${changed} was changed since the backup ${newest.path} was made; to go ` +
+      'back to that backup all the same, name it after --rollback',
+    directory,
+  );
+}
+
+/** A file that is not as in the backup. The shared memory of a log changes when it is only read. */
+function changedSince({ entries }: Backup): string | undefined {
+  const files = entries.filter(({ kind, path }) => kind === 'file' && !path.endsWith('-shm'));
+  return files.find(({ path, sha256 }) => !existsSync(path) || hashFile(path) !== sha256)?.path;
 }

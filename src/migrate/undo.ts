@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 
 import { readBackup, restoreBackup } from './backup/index.js';
-import { v2Files } from './manifest.js';
+import { stagedFiles, v2Files } from './manifest.js';
 import { readState } from './state.js';
 
 /**
@@ -24,7 +24,12 @@ export async function undoMigration(
     const entries = backup.entries.filter(({ path }) => path in own);
     await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
   }
-  for (const path of [files.store, files.archive]) rmSync(path, { force: true });
+  if (state?.step === 'finish') {
+    const staged = stagedFiles(directory);
+    // What was not moved there yet is of somebody else.
+    if (!existsSync(staged.store)) rmSync(files.store, { force: true });
+    if (!existsSync(staged.archive)) rmSync(files.archive, { force: true });
+  }
   if (state !== undefined && existsSync(state.backup)) {
     rmSync(state.backup, { recursive: true, force: true });
   }

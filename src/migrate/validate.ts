@@ -7,12 +7,14 @@ import type { Embedder } from '../memory/index.js';
 import { analyse as analyseRows, openReading, type V1Store } from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
 import { readBackup, verifyBackup } from './backup/index.js';
-import { type Archive, hashOfRow, openArchive, planData } from './data/index.js';
+import { type Archive, openArchive, planData } from './data/index.js';
 import { MigrationError } from './errors.js';
 import { type Manifest, readManifest, realDirectory, v2Files } from './manifest.js';
 import type { MigrationProgress } from './migrate.js';
+import { countMissing } from './missing-rows.js';
 import type { MigrationReport } from './report.js';
 import { ReportBuilder } from './report-builder.js';
+import { readState } from './state.js';
 import { validateUse } from './validation/index.js';
 
 export interface ValidateOptions {
@@ -35,6 +37,7 @@ export async function validateDirectory(options: ValidateOptions): Promise<Migra
   const work = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
   try {
     const manifest = readManifest(directory);
+    const isUnfinished = manifest === undefined && readState(directory) !== undefined;
     const home = realDirectory(options.home ?? manifest?.home ?? homedir());
     const analysis = await report.phase('analysis', async () => {
       const { env, signal } = options;
@@ -42,11 +45,18 @@ export async function validateDirectory(options: ValidateOptions): Promise<Migra
       if (value !== undefined) report.analysed(value);
       return { value, detail: `${value?.usable.length ?? 0} stores` };
     });
+    if (isUnfinished) {
+      throw new MigrationError(
+        'invalid',
+        `the migration of ${directory} was begun and stopped; run it again to go on, or with --rollback to go back`,
+        directory,
+      );
+    }
     if (analysis === undefined) return report.end('nothing-to-migrate', 3);
     if (manifest === undefined) return await validateSource(options, analysis, work, report);
     return await validateResult(options, manifest, analysis, work, report);
   } catch (error) {
-    return report.end('failed', 1, error instanceof Error ? error.message : String(error));
+    return report.fail(error);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -129,21 +139,7 @@ async function requireArchived(
   work: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const reading = await openReading(store, work);
-  let rows = 0;
-  let missing = 0;
-  try {
-    for (const table of reading.tables) {
-      for (const { key, row } of reading.rows(table)) {
-        signal?.throwIfAborted();
-        rows += 1;
-        const held = archive.get({ store: store.name, table, key });
-        if (held?.hash !== hashOfRow({ table, key, row })) missing += 1;
-      }
-    }
-  } finally {
-    reading.close();
-  }
+  const { rows, missing } = await countMissing(store, archive, work, signal);
   if (missing === 0) return rows;
   throw new MigrationError(
     'differs',

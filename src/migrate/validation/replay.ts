@@ -80,8 +80,11 @@ function tableProblem(tableOf: (project: Project) => Table): Answer {
     if (namespace !== table.layout.namespace) return undefined;
     const answer = table.get(id);
     if (answer === undefined) return 'it is not found';
+    // Where two stores had the same key, that of one of them is qualified.
+    const { key } = table.layout;
+    const keyColumn = typeof key === 'object' ? key.column : 'id';
     const column = Object.entries(archived.row).find(
-      ([name, value]) => name !== 'id' && !isSame(value, answer[name]),
+      ([name, value]) => name !== 'id' && name !== keyColumn && !isSame(value, answer[name]),
     );
     return column === undefined ? undefined : `its ${column[0]} is another`;
   };

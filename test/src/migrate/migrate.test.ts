@@ -1,10 +1,12 @@
 import { DatabaseSync } from '@photostructure/sqlite';
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -58,8 +60,31 @@ function tree(directory: string): Record<string, string> {
   return Object.fromEntries(described);
 }
 
+const HOME = scratch('home');
+
 function options(directory: string, embedder: Embedder = fakeEmbedder()) {
-  return { directory, embedder, home: scratch('home'), env: {} } satisfies MigrationOptions;
+  return { directory, embedder, home: HOME, env: {} } satisfies MigrationOptions;
+}
+
+/** Stops a migration when it begins to embed. */
+async function interrupt(directory: string, more: Partial<MigrationOptions> = {}) {
+  const stop = new AbortController();
+  const embedder = fakeEmbedder();
+  const interrupted: Embedder = {
+    ...embedder,
+    embed: async (texts, priority) => {
+      stop.abort(new Error('interrupted'));
+      return embedder.embed(texts, priority);
+    },
+  };
+  const report = await migrate(directory, {
+    embedder: interrupted,
+    signal: stop.signal,
+    ...more,
+  });
+  expect(report).toMatchObject({ outcome: 'interrupted', exitCode: 1 });
+  expect(report.error).toContain('run the same command again');
+  return report;
 }
 
 const migrate = (directory: string, more: Partial<MigrationOptions> = {}) =>
@@ -107,12 +132,19 @@ describe('migrating a directory', () => {
     expect(await migrate(directory)).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
     // A vacuum changes the bytes of the file, not what is in it.
     change(directory, 'VACUUM');
+    const dry0 = await migrate(directory, { dryRun: true });
+    expect(dry0).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
     expect(await migrate(directory)).toMatchObject({ exitCode: 3 });
     addPattern(directory, 'late');
     expect(await validateDirectory(options(directory))).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('1 of '),
     });
+    const before = tree(directory);
+    const dry = await migrate(directory, { dryRun: true });
+    expect(dry).toMatchObject({ outcome: 'would-migrate', exitCode: 0, lateRows: 1 });
+    expect(formatMigrationReport(dry)).toContain('would be added: 1 rows');
+    expect(tree(directory)).toEqual(before);
     expect(await migrate(directory)).toMatchObject({
       outcome: 'updated',
       exitCode: 0,
@@ -205,21 +237,158 @@ describe('migrating a directory', () => {
 
   it('keeps what it has when it is interrupted, and goes on', async () => {
     const directory = installation();
-    const stop = new AbortController();
-    const embedder = fakeEmbedder();
-    const interrupted: Embedder = {
-      ...embedder,
-      embed: async (texts, priority) => {
-        stop.abort(new Error('interrupted'));
-        return embedder.embed(texts, priority);
-      },
-    };
-    const first = await migrate(directory, { embedder: interrupted, signal: stop.signal });
-    expect(first).toMatchObject({ outcome: 'interrupted', exitCode: 1 });
-    expect(first.error).toContain('run the same command again');
+    const first = await interrupt(directory);
     const second = await migrate(directory);
     expect(second.error).toBeUndefined();
     expect(second).toMatchObject({ outcome: 'migrated', exitCode: 0, backup: first.backup });
+  });
+
+  it('goes on only as it was begun, and keeps what is there until it may', async () => {
+    const directory = installation();
+    const other = installation();
+    const env = { CLAUDE_FLOW_DB_PATH: join(other, '.swarm/memory.db') };
+    const first = await interrupt(directory, { env });
+    const begun = tree(directory);
+    for (const [wrong, message] of [
+      [{ env, home: scratch('other-home') }, '--home'],
+      [{ env, backupPath: scratch('other-backup') }, 'backup'],
+      [{ env, sideBySide: true }, 'side-by-side'],
+      [{}, 'environment variables'],
+    ] satisfies [Partial<MigrationOptions>, string][]) {
+      const report = await migrate(directory, wrong);
+      expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(report.error).toContain(message);
+      expect(tree(directory)).toEqual(begun);
+    }
+    const validated = await validateDirectory(options(directory));
+    expect(validated).toMatchObject({ exitCode: 1, error: expect.stringContaining('stopped') });
+    const second = await migrate(directory, { env });
+    expect(second).toMatchObject({ outcome: 'migrated', backup: first.backup });
+    expect(second.stores.map(({ path }) => path)).toContain(env.CLAUDE_FLOW_DB_PATH);
+    const changed = await migrate(directory, { env, sideBySide: true });
+    expect(changed).toMatchObject({ exitCode: 1, error: expect.stringContaining('side-by-side') });
+  });
+
+  it('carries a store that came after the backup of a run that was stopped', async () => {
+    const directory = installation();
+    await interrupt(directory);
+    const other = installation();
+    mkdirSync(join(directory, 'data'));
+    copyFileSync(join(other, '.swarm/memory.db'), join(directory, 'data/second.db'));
+    const report = await migrate(directory);
+    expect(report.error).toBeUndefined();
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+    expect(report.lateRows).toBeGreaterThan(MEMORIES);
+  });
+
+  it('says what is in quarantine also when only the settings were left to write', async () => {
+    const directory = installation();
+    change(directory, `INSERT INTO pattern_links VALUES ('ghost', 'ghost', 'r', 0.5, 'x')`);
+    const stop = new AbortController();
+    const onProgress = ({ phase }: { phase: string }): void => {
+      if (phase === 'configuration') stop.abort(new Error('interrupted'));
+    };
+    const first = await migrate(directory, { signal: stop.signal, onProgress });
+    expect(first.outcome).not.toBe('failed');
+    const state = join(directory, '.agentic-flow/migration-work/state.json');
+    expect(readFileSync(state, 'utf8')).toMatch(/"step": "(config|finish)"/);
+    expect(await migrate(directory)).toMatchObject({
+      outcome: 'migrated',
+      exitCode: 2,
+      quarantinedCount: 1,
+    });
+  });
+
+  it('does not replace a store that a program of v2 has made', async () => {
+    const directory = installation();
+    mkdirSync(join(directory, '.agentic-flow'));
+    const store = await openMemoryStore(storeOf(directory), { embedder: null });
+    await store.put({ id: 'precious', content: 'written before the migration' });
+    await store.close();
+    const before = tree(directory);
+    for (const dryRun of [true, false]) {
+      const report = await migrate(directory, { dryRun });
+      expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(report.error).toContain('store export');
+      expect(tree(directory)).toEqual(before);
+    }
+  });
+
+  it('does not replace one that came meanwhile either', async () => {
+    const directory = installation();
+    const embedder = fakeEmbedder();
+    const slow: Embedder = {
+      ...embedder,
+      embed: async (texts, priority) => {
+        if (!existsSync(storeOf(directory))) {
+          const store = await openMemoryStore(storeOf(directory), { embedder: null });
+          await store.put({ id: 'precious', content: 'written meanwhile' });
+          await store.close();
+        }
+        return embedder.embed(texts, priority);
+      },
+    };
+    expect(await migrate(directory, { embedder: slow })).toMatchObject({ outcome: 'failed' });
+    const store = await openMemoryStore(storeOf(directory), { embedder: null });
+    expect(await store.get('precious')).not.toBeNull();
+    await store.close();
+  });
+
+  it('does one thing at a time to a directory', async () => {
+    const directory = installation();
+    const embedder = fakeEmbedder();
+    const others: Awaited<ReturnType<typeof rollBack>>[] = [];
+    const slow: Embedder = {
+      ...embedder,
+      embed: async (texts, priority) => {
+        if (others.length === 0) {
+          others.push(await rollBack(directory), await migrate(directory));
+          await migrate(directory, { dryRun: true });
+        }
+        return embedder.embed(texts, priority);
+      },
+    };
+    expect(await migrate(directory, { embedder: slow })).toMatchObject({ outcome: 'migrated' });
+    for (const { exitCode, error } of others) {
+      expect(exitCode).toBe(1);
+      expect(error).toContain('is being migrated or rolled back by');
+    }
+  });
+
+  it('takes back nothing of v1 where there is no migration to take back', async () => {
+    const directory = installation();
+    await migrate(directory);
+    const { backup } = await rollBack(directory, true);
+    expect(await rollBack(directory, true)).toMatchObject({ exitCode: 0 });
+    addPattern(directory, 'written by v1 afterwards');
+    const before = tree(directory);
+    const refused = await rollBack(directory, true);
+    expect(refused).toMatchObject({ exitCode: 1, outcome: 'failed' });
+    expect(refused.error).toContain('is not migrated');
+    expect(tree(directory)).toEqual(before);
+    const named = await rollBackDirectory({ directory, backup, keepBackup: false });
+    expect(named).toMatchObject({ exitCode: 0, outcome: 'rolled-back' });
+  });
+
+  it('migrates two stores with the same keys and other rows', async () => {
+    const directory = installation();
+    const other = scratch('other');
+    generateV1Installation(other, { memories: MEMORIES + 3, seed: 6 });
+    const env = { CLAUDE_FLOW_DB_PATH: join(other, '.swarm/memory.db') };
+    const report = await migrate(directory, { env });
+    expect(report.error).toBeUndefined();
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+  });
+
+  it('reports a directory that cannot be looked at', async () => {
+    const loop = scratch('loop');
+    symlinkSync(loop, loop);
+    const file = scratch('file');
+    writeFileSync(file, 'no directory');
+    for (const directory of [loop, file]) {
+      expect(await migrate(directory)).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(await rollBack(directory)).toMatchObject({ outcome: 'failed', exitCode: 1 });
+    }
   });
 
   it('does nothing when the user says no', async () => {

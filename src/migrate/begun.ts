@@ -1,0 +1,75 @@
+/** What may be done to a directory that was migrated, or whose migration was stopped. */
+import { existsSync } from 'node:fs';
+
+import type { V1Store } from '../v1/index.js';
+import { MigrationError } from './errors.js';
+import { type Manifest, realDirectory, stagedFiles, v2Files } from './manifest.js';
+import type { MigrationState } from './state.js';
+
+/** What a migration that is gone on with, or is brought up to date, was begun with. */
+export type Begun = Pick<Manifest, 'mode' | 'home' | 'backup'>;
+
+export interface Wanted {
+  readonly home?: string | undefined;
+  readonly backupPath?: string | undefined;
+  readonly sideBySide?: boolean | undefined;
+}
+
+/** Throws `invalid` for an option that would have no effect any more. */
+export function requireSameOptions(directory: string, begun: Begun, wanted: Wanted): void {
+  const { home, backupPath, sideBySide } = wanted;
+  const other = [
+    home !== undefined && realDirectory(home) !== begun.home ? `with --home ${begun.home}` : '',
+    backupPath !== undefined && realDirectory(backupPath) !== begun.backup
+      ? `with its backup in ${begun.backup}`
+      : '',
+    sideBySide === true && begun.mode !== 'side-by-side' ? 'without --side-by-side' : '',
+  ].filter((text) => text !== '');
+  if (other.length === 0) return;
+  throw new MigrationError(
+    'invalid',
+    `the migration of ${directory} was begun ${other.join(' and ')}; leave the option out to ` +
+      'go on with that, or go back with --rollback and migrate again',
+    directory,
+  );
+}
+
+/**
+ * Throws `invalid` where a store or an archive lies in the place of the one that this migration makes: somebody
+ * works with it, and it holds what nothing else does.
+ */
+export function refuseForeignStore(directory: string, state: MigrationState | undefined): void {
+  const { store, archive } = v2Files(directory);
+  const staged = stagedFiles(directory);
+  for (const [path, ours] of [
+    [store, staged.store],
+    [archive, staged.archive],
+  ] as const) {
+    // Once settings are written ours is moved there.
+    const isOurs = state?.step === 'finish' && !existsSync(ours);
+    if (isOurs || !existsSync(path)) continue;
+    throw new MigrationError(
+      'invalid',
+      `${path} is there already, and this migration did not make it: a program of v2 may have written to it. ` +
+        'Stop that program, move the file out of the folder, run this again, and bring over what it holds with ' +
+        '"agentic-flow store export" and "agentic-flow store import"',
+      path,
+    );
+  }
+}
+
+/** Throws `invalid` where a store that is in the backup, and waits to be read, is not found any more. */
+export function requireStores(
+  { sources, backup }: MigrationState,
+  usable: readonly V1Store[],
+): void {
+  const found = new Set(usable.map(({ name }) => name));
+  const gone = Object.keys(sources).filter((name) => !found.has(name));
+  if (gone.length === 0) return;
+  throw new MigrationError(
+    'invalid',
+    `${gone.join(', ')}: found when this migration was begun, and not now; set the environment variables as they ` +
+      'were then and run this again, or add --rollback to remove what is there and begin anew',
+    backup,
+  );
+}
