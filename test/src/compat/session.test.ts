@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { openProject } from '../../../src/compat/index.js';
 import { IDLE_MS } from '../../../src/compat/limits.js';
@@ -52,8 +53,8 @@ describe('a session', () => {
     expect(session.isHeld).toBe(true);
   });
 
-  it('waits for a store that this process has elsewhere only where the other can let go', async () => {
-    const project = openProject(places().directory, { lockWaitMs: 5000 });
+  it('waits for a store that this process has elsewhere, and gives up where it cannot let go', async () => {
+    const project = openProject(places().directory, { lockWaitMs: 300 });
     project.records.put(record('a'));
     project.close();
     const store = await openMemoryStore(places().store, { embedder: null });
@@ -64,6 +65,22 @@ describe('a session', () => {
     await delay(50);
     await store.close();
     expect(await waiting).toBe(places().store);
+  });
+
+  it('shares the store with other threads of its process', async () => {
+    const url = new URL('writer-child.js', import.meta.url);
+    const project = openProject(places().directory);
+    project.records.put(record('mine'));
+    const worker = new Worker(url, { argv: [places().directory, 'thread', '30'], stdout: true });
+    const ended = once(worker, 'exit');
+    // Blocks this thread as long as the other one has the store.
+    for (let count = 0; count < 30; count += 1) {
+      project.records.put(record(`mine-${count}`));
+      await delay(50);
+    }
+    await ended;
+    const found = [...project.records.scan('default')].map(({ id }) => id);
+    expect(found).toEqual(expect.arrayContaining(['mine', 'mine-29', 'thread-0', 'thread-29']));
   });
 
   it('refuses writes and makes no file when it was opened to be read', () => {
