@@ -28,7 +28,7 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** Folder of v2 in a migrated directory. */
-export const V2_FOLDER = '.agentic-flow';
+const V2_FOLDER = '.agentic-flow';
 
 /** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
 export function realDirectory(path: string): string {
