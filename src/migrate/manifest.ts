@@ -45,6 +45,7 @@ export function v2Files(directory: string) {
     store: join(folder, 'memory.v2.db'),
     archive: join(folder, 'v1-rows.db'),
     manifest: join(folder, 'migration.json'),
+    config: join(folder, 'config'),
     work,
     state: join(work, 'state.json'),
   };

@@ -14,14 +14,7 @@ import {
   type V1Store,
 } from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
-import { fileIn } from './backup/manifest.js';
-import {
-  type Backup,
-  defaultBackupPath,
-  makeBackup,
-  readBackup,
-  verifyBackup,
-} from './backup/index.js';
+import { type Backup, copyOf, makeBackup, readBackup, verifyBackup } from './backup/index.js';
 import { applyConfig, type FileChange, planConfig } from './config/index.js';
 import { migrateData, planData } from './data/index.js';
 import { checkSpace, estimateOf } from './estimate.js';
@@ -200,7 +193,7 @@ class Migration {
     );
     const backup = await makeBackup({
       installation: analysis.installation,
-      to: resolve(backupPath ?? defaultBackupPath(this.#directory)),
+      ...(backupPath === undefined ? {} : { to: resolve(backupPath) }),
       ...(signal === undefined ? {} : { signal }),
       onProgress: ({ done, total }) => onProgress?.({ phase: 'backup', done, total }),
     });
@@ -408,8 +401,8 @@ class Migration {
 
 /** The same store in the backup; its companions lie beside it there as well. */
 function copiedStore(store: V1Store, backup: Backup): V1Store {
-  const entry = backup.entries.find(({ kind, path }) => kind === 'file' && path === store.path);
-  if (entry !== undefined) return { ...store, path: fileIn(backup.path, entry) };
+  const path = copyOf(backup, store.path);
+  if (path !== undefined) return { ...store, path };
   throw new MigrationError(
     'invalid',
     `${store.path} is not in the backup ${backup.path}; add --rollback, then migrate again`,

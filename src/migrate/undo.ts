@@ -1,5 +1,5 @@
 /** Takes back what a run that failed has done. */
-import { existsSync, rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 
 import { readBackup, restoreBackup } from './backup/index.js';
 import { v2Files } from './manifest.js';
@@ -18,15 +18,25 @@ export async function undoMigration(
   const files = v2Files(directory);
   const state = readState(directory);
   if (state !== undefined && what === 'settings') {
-    const { added, changed: own } = state;
-    for (const path of added) rmSync(path, { force: true });
-    const backup = readBackup(state.backup);
-    const entries = backup.entries.filter(({ path }) => path in own);
-    await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
+    for (const path of state.added) rmSync(path, { force: true });
   }
   for (const path of [files.store, files.archive]) rmSync(path, { force: true });
-  if (state !== undefined && existsSync(state.backup)) {
-    rmSync(state.backup, { recursive: true, force: true });
-  }
   rmSync(files.work, { recursive: true, force: true });
+  rmSync(files.config, { recursive: true, force: true });
+  removeIfEmpty(files.folder);
+  if (state === undefined) return;
+  // Last, since it gives the folders their times.
+  const { changed: own } = state;
+  const backup = readBackup(state.backup);
+  const entries = backup.entries.filter(({ kind, path }) => kind === 'directory' || path in own);
+  await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
+  rmSync(backup.path, { recursive: true, force: true });
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It holds something, or is not there.
+  }
 }
