@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openProject } from '../../../src/compat/index.js';
 import { IDLE_MS } from '../../../src/compat/limits.js';
 import { sessionAt } from '../../../src/compat/session.js';
@@ -12,6 +12,8 @@ import { openMemoryStore } from '../../../src/memory/index.js';
 import { inProjects } from './support.js';
 
 const { places } = inProjects();
+/** Programs that share a busy machine take their time. */
+const SOON = { timeout: 20_000, interval: 20 };
 const record = (id: string) => ({ id, content: `content of ${id}`, vector: null });
 
 /** Puts records of its own without a pause, and names each that was acknowledged. */
@@ -102,8 +104,7 @@ describe('a session', () => {
       await delay(100);
     }
     const before = other.acknowledged.length;
-    await delay(500);
-    expect(other.acknowledged.length).toBeGreaterThan(before);
+    await vi.waitUntil(() => other.acknowledged.length > before, SOON);
     other.child.kill('SIGKILL');
     await once(other.child, 'close');
     const found = [...project.records.scan('default')].map(({ id }) => id);
@@ -116,7 +117,8 @@ describe('a session', () => {
       await writer(places().directory, 'one'),
       await writer(places().directory, 'two'),
     ];
-    await delay(1500);
+    await vi.waitUntil(() => one.acknowledged.length > 0 && two.acknowledged.length > 0, SOON);
+    await delay(300);
     for (const { child } of [one, two]) child.kill('SIGKILL');
     await Promise.all([once(one.child, 'close'), once(two.child, 'close')]);
     const found = new Set(
