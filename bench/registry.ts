@@ -56,6 +56,6 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   sts: (sizes) => stsBench(sizes?.file),
   text: () => textBench(),
   transport: () => transportBench(),
-  'vector-files': () => vectorFilesBench(),
+  'vector-files': (sizes) => vectorFilesBench(undefined, sizes?.subjects),
   workers: () => workersBench(),
 };

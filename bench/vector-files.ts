@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RUNG_VARIABLE, type Rung } from '../src/memory/index/rung.js';
@@ -35,20 +35,34 @@ const manyDimensions = 32;
  * that takes inserts and searches while it links; `insert` and `search` are those calls alone, `upkeep`
  * the turns without one. Each also in milliseconds of processors, which other work does not stretch.
  */
-export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
+export function vectorFilesBench(
+  size: VectorFilesBenchSize = usual,
+  names?: readonly string[],
+): Bench {
   let folder = '';
-  const path = (): string => join(folder, 'vectors.index');
-  const manyPath = (): string => join(folder, 'many.index');
+  const fileOf = (name: string): string => {
+    if (folder === '') folder = mkdtempSync(join(tmpdir(), 'agentic-flow-bench-'));
+    return join(folder, name);
+  };
+  const close = (): void => {
+    if (folder !== '') rmSync(folder, { recursive: true, force: true });
+  };
   const opening = (rung: Rung): Bench['subjects'][number] => ({
     name: rung,
-    run: () => ask(rung, { do: 'open', path: path(), dimensions }),
+    prepare: async () => {
+      const path = fileOf('vectors.index');
+      if (!existsSync(path)) await buildInFile(path, size.vectors, dimensions);
+    },
+    run: () => ask(rung, { do: 'open', path: fileOf('vectors.index'), dimensions }),
+    close,
   });
   const building = (name: string, inFile: boolean): Bench['subjects'][number] => ({
     name,
     run: async () => {
       const asked = { vectors: size.vectors, dimensions, inFile } as const;
-      return ask('native', { do: 'build', path: join(folder, 'built.index'), ...asked });
+      return ask('native', { do: 'build', path: fileOf('built.index'), ...asked });
     },
+    close,
   });
   return {
     description: 'opening snapshots of the vector index, its memory, and turns of the event loop',
@@ -65,14 +79,7 @@ export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
       ),
     },
     subjects: [
-      {
-        ...opening('native'),
-        prepare: async () => {
-          folder = mkdtempSync(join(tmpdir(), 'agentic-flow-bench-'));
-          await buildInFile(path(), size.vectors, dimensions);
-          if (size.manyVectors > 0) await buildInFile(manyPath(), size.manyVectors, manyDimensions);
-        },
-      },
+      opening('native'),
       opening('wasm'),
       opening('js'),
       ...(size.manyVectors === 0
@@ -80,8 +87,16 @@ export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
         : [
             {
               name: 'native-many',
+              prepare: async () => {
+                await buildInFile(fileOf('many.index'), size.manyVectors, manyDimensions);
+              },
               run: () =>
-                ask('native', { do: 'open', path: manyPath(), dimensions: manyDimensions }),
+                ask('native', {
+                  do: 'open',
+                  path: fileOf('many.index'),
+                  dimensions: manyDimensions,
+                }),
+              close,
             },
           ]),
       building('built-in-memory', false),
@@ -90,14 +105,15 @@ export function vectorFilesBench(size: VectorFilesBenchSize = usual): Bench {
         name: 'engine',
         run: () => {
           const { engineVectors: vectors, batches } = size;
-          return ask('native', { do: 'turns', path: join(folder, 'store.db'), vectors, batches });
+          return ask('native', { do: 'turns', path: fileOf('store.db'), vectors, batches });
         },
-        close: () => {
-          if (folder !== '') rmSync(folder, { recursive: true, force: true });
-        },
+        close,
       },
-    ],
-    ratios: [{ metric: 'anon', subject: 'built-in-file', peer: 'built-in-memory' }],
+    ].filter(({ name }) => names?.includes(name) !== false),
+    ratios:
+      names === undefined
+        ? [{ metric: 'anon', subject: 'built-in-file', peer: 'built-in-memory' }]
+        : [],
   };
 }
 

@@ -10,6 +10,8 @@ export const LET_IN_MS = 500;
 export const LOCK_POLL_MS = 20;
 /** and how long the tries go on. */
 export const LOCK_WAIT_MS = 30_000;
+/** The same where this process has the store, and this thread may be what has to let go. */
+export const OWN_LOCK_WAIT_MS = 5000;
 /** Rows that a scan reads at once. */
 export const SCAN_ROWS = 256;
 /** Memories that get their missing vector at once. */

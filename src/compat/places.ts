@@ -64,15 +64,12 @@ export function isSideBySide({ manifest }: ProjectPlaces): boolean {
   return manifestOf(manifest)?.['mode'] === 'side-by-side';
 }
 
-/** The v1 files that the project was made from, as far as its manifest names them. */
+/** The v1 files that the project was made from; the manifest has their hashes by name. */
 function sourcesOf({ manifest, directory }: ProjectPlaces): ReadonlySet<string> {
   const sources = manifestOf(manifest)?.['sources'];
-  if (!Array.isArray(sources)) return new Set();
-  const paths = sources.slice(0, MANIFEST_SOURCES_MAX).map((source: unknown) => {
-    const path = typeof source === 'object' && source !== null && 'path' in source && source.path;
-    return typeof path === 'string' ? canonical(resolve(directory, path)) : '';
-  });
-  return new Set(paths);
+  if (typeof sources !== 'object' || sources === null) return new Set();
+  const names = Object.keys(sources).slice(0, MANIFEST_SOURCES_MAX);
+  return new Set(names.map((name) => canonical(resolve(directory, name))));
 }
 
 /** A manifest that cannot be read says nothing; `migrate v2 --validate-only` tells of it. */

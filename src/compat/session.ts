@@ -15,7 +15,14 @@ import { StoreHost } from '../memory/store/host.js';
 import { lockHolder } from '../memory/store/lock.js';
 import type { Operation } from '../memory/store/operations.js';
 import { CompatError } from './errors.js';
-import { HELD_WHILE_WANTED_MS, IDLE_MS, LET_IN_MS, LOCK_POLL_MS, LOCK_WAIT_MS } from './limits.js';
+import {
+  HELD_WHILE_WANTED_MS,
+  IDLE_MS,
+  LET_IN_MS,
+  LOCK_POLL_MS,
+  LOCK_WAIT_MS,
+  OWN_LOCK_WAIT_MS,
+} from './limits.js';
 
 export interface SessionOptions {
   /** Refuses to write, and makes no file. */
@@ -164,34 +171,41 @@ export class Session {
   }
 
   #takeNow(options: SessionOptions): StoreHost {
-    const untilMs = performance.now() + (options.lockWaitMs ?? LOCK_WAIT_MS);
+    const sinceMs = performance.now();
     for (;;) {
       try {
         return this.#open(options);
       } catch (error) {
-        this.#throwUnlessWaiting(error, untilMs, 'blocks');
+        this.#throwUnlessWaiting(error, sinceMs, options, 'blocks');
         Atomics.wait(sleeper, 0, 0, LOCK_POLL_MS);
       }
     }
   }
 
   async #take(options: SessionOptions): Promise<void> {
-    const untilMs = performance.now() + (options.lockWaitMs ?? LOCK_WAIT_MS);
+    const sinceMs = performance.now();
     while (this.#host === undefined) {
       try {
         this.#open(options);
       } catch (error) {
-        this.#throwUnlessWaiting(error, untilMs, 'yields');
+        this.#throwUnlessWaiting(error, sinceMs, options, 'yields');
         await delay(LOCK_POLL_MS);
       }
     }
   }
 
-  #throwUnlessWaiting(error: unknown, untilMs: number, waiting: 'blocks' | 'yields'): void {
+  #throwUnlessWaiting(
+    error: unknown,
+    sinceMs: number,
+    { lockWaitMs = LOCK_WAIT_MS }: SessionOptions,
+    waiting: 'blocks' | 'yields',
+  ): void {
     const isLocked = error instanceof MemoryError && error.code === 'locked';
-    if (!isLocked || performance.now() >= untilMs) throw error;
-    // Whoever has it in this process could not let go while its thread waits.
-    if (waiting === 'blocks' && lockHolder(this.path) === process.pid) throw error;
+    const waitedMs = performance.now() - sinceMs;
+    if (!isLocked || waitedMs >= lockWaitMs) throw error;
+    // Another thread of this process may let go; what this one has open itself cannot, while it waits.
+    const isOwn = waiting === 'blocks' && lockHolder(this.path) === process.pid;
+    if (isOwn && waitedMs >= OWN_LOCK_WAIT_MS) throw error;
     writeFileSync(this.#wantedPath, '');
   }
 

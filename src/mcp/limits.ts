@@ -27,9 +27,11 @@ export const SCANNED_RECORDS_MAX = 100_000;
 /** Records read at once. */
 export const PAGE_RECORDS = 1000;
 
-/** A store that nobody used for so long is closed, so that other programs may have it; */
-export const IDLE_MS = 2000;
-/** one that another program asks for, when it was held so long. */
+/** A store that nobody used for so long is closed: to open it again costs seconds where it is large. */
+export const IDLE_MS = 15_000;
+/** Between two looks whether another program asks for a store that nobody uses, */
+export const WANTED_POLL_MS = 200;
+/** and how long one that is in use is kept from it. */
 export const HELD_WHILE_WANTED_MS = 1000;
 /** Between two tries to open a store that another program has, */
 export const LOCK_POLL_MS = 25;

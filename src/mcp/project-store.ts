@@ -17,7 +17,13 @@ import {
   openMemoryStore,
 } from '../memory/index.js';
 import { ToolError } from './errors.js';
-import { HELD_WHILE_WANTED_MS, IDLE_MS, LOCK_POLL_MS, LOCK_WAIT_MS } from './limits.js';
+import {
+  HELD_WHILE_WANTED_MS,
+  IDLE_MS,
+  LOCK_POLL_MS,
+  LOCK_WAIT_MS,
+  WANTED_POLL_MS,
+} from './limits.js';
 
 export interface ProjectStoreOptions {
   /** MiniLM when left out. Closed with the store. */
@@ -67,7 +73,7 @@ export class ProjectStore {
   /** Runs `work` with the store open; waits for another program that has it. */
   async use<T>(work: (store: MemoryStore) => Promise<T>): Promise<T> {
     this.#users += 1;
-    clearTimeout(this.#idle);
+    clearInterval(this.#idle);
     try {
       return await work(await this.#opened());
     } finally {
@@ -113,7 +119,7 @@ export class ProjectStore {
   }
 
   async #release(): Promise<void> {
-    clearTimeout(this.#idle);
+    clearInterval(this.#idle);
     this.#isDue = false;
     const opening = this.#opening;
     this.#opening = undefined;
@@ -200,7 +206,12 @@ export class ProjectStore {
       await this.#release();
       return;
     }
-    this.#idle = setTimeout(() => void this.#becomeIdle(), this.#idleMs);
+    const idleFromMs = performance.now();
+    const wait = Math.min(this.#idleMs, WANTED_POLL_MS);
+    this.#idle = setInterval(() => {
+      const isIdle = performance.now() - idleFromMs >= this.#idleMs;
+      if (isIdle || existsSync(this.#wantedPath)) void this.#becomeIdle();
+    }, wait);
     this.#idle.unref();
   }
 

@@ -92,17 +92,25 @@ async function* everyRecord(
   } while (cursor !== null);
 }
 
-/** The records of a namespace, the newest first. Throws when there are too many to look at. */
+export interface Scan {
+  readonly signal: AbortSignal;
+  readonly created?: { readonly fromMs?: number; readonly toMs?: number };
+  /** Ends at the bound, where the newest records are enough; else there it throws. */
+  readonly isBounded?: boolean;
+}
+
+/** The records of a namespace, the newest first. Throws `ToolError` when there are too many to look at. */
 export async function* scanned(
   store: MemoryStore,
   namespace: string,
-  { signal, created }: { signal: AbortSignal; created?: { fromMs?: number; toMs?: number } },
+  { signal, created, isBounded = false }: Scan,
 ): AsyncGenerator<StoreRecord> {
   let seen = 0;
   for await (const record of everyRecord(store, namespace, 'newest', created)) {
     signal.throwIfAborted();
     seen += 1;
     if (seen > SCANNED_RECORDS_MAX) {
+      if (isBounded) return;
       throw new ToolError(
         `${namespace} has more than ${SCANNED_RECORDS_MAX} records, which is more than a tool looks ` +
           'through; use "agentic-flow store" on the file',

@@ -109,7 +109,7 @@ interface CopyOptions {
 }
 
 /** Writes the records of a dump into a v2 file, in pieces. */
-export async function copyDump(
+async function copyDump(
   database: Database,
   dump: EngineDump,
   pace: Pace,

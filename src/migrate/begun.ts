@@ -1,7 +1,7 @@
-/** What may be done to a directory that was migrated, or whose migration was stopped. */
-import { existsSync } from 'node:fs';
+/** What may be done to a directory as it is: migrated, with a migration that was stopped, or without permission. */
+import { accessSync, constants, existsSync } from 'node:fs';
 
-import type { V1Store } from '../v1/index.js';
+import type { V1Installation, V1Store } from '../v1/index.js';
 import { MigrationError } from './errors.js';
 import { type Manifest, realDirectory, stagedFiles, v2Files } from './manifest.js';
 import type { MigrationState } from './state.js';
@@ -53,6 +53,28 @@ export function refuseForeignStore(directory: string, state: MigrationState | un
       `${path} is there already, and this migration did not make it: a program of v2 may have written to it. ` +
         'Stop that program, move the file out of the folder, run this again, and bring over what it holds with ' +
         '"agentic-flow store export" and "agentic-flow store import"',
+      path,
+    );
+  }
+}
+
+/** Throws `no-permission` before anything is written, where what must be read or written may not be. */
+export function requireAccess(directory: string, { stores, configs }: V1Installation): void {
+  const { folder } = v2Files(directory);
+  requireMode(existsSync(folder) ? folder : directory, constants.W_OK, 'written to');
+  for (const { path } of [...stores, ...configs]) {
+    if (existsSync(path)) requireMode(path, constants.R_OK, 'read, so that no backup can hold it');
+  }
+}
+
+function requireMode(path: string, mode: number, what: string): void {
+  try {
+    accessSync(path, mode);
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new MigrationError(
+      'no-permission',
+      `${path} may not be ${what} (${reason}); change its permissions, or run this as its owner; nothing was changed`,
       path,
     );
   }

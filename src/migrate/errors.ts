@@ -8,6 +8,7 @@ export type MigrationErrorCode =
   /** Another process migrates this directory. */
   | 'busy'
   | 'disk-full'
+  | 'no-permission'
   /** What was written is not what v1 holds. */
   | 'differs'
   /** The options contradict each other or what a migration before has done. */

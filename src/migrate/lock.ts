@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { MemoryError } from '../memory/errors.js';
+import { MemoryError, translateError } from '../memory/errors.js';
 import { lockHolder, StoreLock } from '../memory/store/lock.js';
 import { MigrationError } from './errors.js';
 import { v2Files } from './manifest.js';
@@ -10,12 +10,14 @@ import { v2Files } from './manifest.js';
 /** Makes the folder that a migration works in, with the lock in it. Throws `busy`. */
 export function lockDirectory(directory: string): StoreLock {
   const { work } = v2Files(directory);
-  mkdirSync(work, { recursive: true });
   const path = join(work, 'migration');
   try {
+    mkdirSync(work, { recursive: true });
     return StoreLock.take(path);
   } catch (error) {
-    if (!(error instanceof MemoryError) || error.code !== 'locked') throw error;
+    if (!(error instanceof MemoryError) || error.code !== 'locked') {
+      throw translateError(error, work);
+    }
     const pid = lockHolder(path);
     throw new MigrationError(
       'busy',

@@ -28,7 +28,7 @@ const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** Folder of v2 in a migrated directory. */
-export const V2_FOLDER = '.agentic-flow';
+const V2_FOLDER = '.agentic-flow';
 
 /** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
 export function realDirectory(path: string): string {
@@ -50,6 +50,7 @@ export function v2Files(directory: string) {
     store: join(folder, 'memory.v2.db'),
     archive: join(folder, 'v1-rows.db'),
     manifest: join(folder, 'migration.json'),
+    config: join(folder, 'config'),
     work,
     state: join(work, 'state.json'),
   };

@@ -14,20 +14,14 @@ import {
   type V1Store,
 } from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
-import { fileIn } from './backup/manifest.js';
+import { type Backup, copyOf, makeBackup, readBackup, verifyBackup } from './backup/index.js';
 import {
   type Begun,
   refuseForeignStore,
+  requireAccess,
   requireSameOptions,
   requireStores,
 } from './begun.js';
-import {
-  type Backup,
-  defaultBackupPath,
-  makeBackup,
-  readBackup,
-  verifyBackup,
-} from './backup/index.js';
 import { applyConfig, type FileChange, planConfig } from './config/index.js';
 import { migrateData, openArchive, planData } from './data/index.js';
 import { checkSpace, estimateOf } from './estimate.js';
@@ -94,6 +88,8 @@ class Migration {
   readonly #report: ReportBuilder;
   #mode: MigrationState['mode'];
   #lock: StoreLock | undefined;
+  /** A backup that no state tells of yet. */
+  #madeBackup: string | undefined;
   /** What must be undone when this run fails; nothing until something was written. */
   #undo: 'nothing' | 'work' | 'settings' = 'nothing';
 
@@ -113,6 +109,7 @@ class Migration {
       this.#goOnAs(found ?? manifest);
       const analysis = await this.#report.phase('analysis', () => this.#analyse());
       if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);
+      requireAccess(this.#directory, analysis.installation);
       if (manifest === undefined) refuseForeignStore(this.#directory, found);
       if (found?.step === 'data') requireStores(found, analysis.usable);
       if (this.#options.dryRun === true) {
@@ -236,6 +233,7 @@ class Migration {
       );
     }
     writeState(this.#directory, state);
+    this.#madeBackup = undefined;
   }
 
   async #migrate(analysis: Analysis, found: MigrationState): Promise<MigrationReport> {
@@ -271,17 +269,21 @@ class Migration {
 
   async #backUp(analysis: Analysis) {
     const { signal, onProgress, backupPath } = this.#options;
+    const startedMs = Date.now();
     const sources = Object.fromEntries(
       analysis.usable.map(({ name, path }) => [name, databaseHash(path)]),
     );
     const backup = await makeBackup({
       installation: analysis.installation,
-      to: resolve(backupPath ?? defaultBackupPath(this.#directory)),
+      ...(backupPath === undefined ? {} : { to: resolve(backupPath) }),
       ...(signal === undefined ? {} : { signal }),
       onProgress: ({ done, total }) => onProgress?.({ phase: 'backup', done, total }),
     });
+    const isBackupKept = Date.parse(backup.madeAt) < startedMs;
+    if (!isBackupKept) this.#madeBackup = backup.path;
     const state: MigrationState = {
       format: 1,
+      isBackupKept,
       step: 'data',
       mode: this.#mode,
       home: this.#home,
@@ -397,6 +399,10 @@ class Migration {
     const { store, archive, work, state } = this.#files;
     this.#takeLock(undefined, false);
     rmSync(state, { force: true });
+    if (!existsSync(manifest.backup)) {
+      const sentence = `the backup ${manifest.backup} is gone: there is no way back to v1 without a copy of it`;
+      this.#report.noticed({ problems: [sentence] });
+    }
     if (isFinishing) this.#readArchived();
     this.#report.backedUp(manifest.backup);
     this.#report.finished(this.#files);
@@ -461,6 +467,11 @@ class Migration {
     const reason = error instanceof Error ? error.message : String(error);
     try {
       await undoMigration(this.#directory, this.#undo);
+      // The process that was faster may have taken this backup for its own.
+      const isBusy = error instanceof MigrationError && error.code === 'busy';
+      if (this.#madeBackup !== undefined && !isBusy) {
+        rmSync(this.#madeBackup, { recursive: true, force: true });
+      }
     } catch (undoError) {
       const more = undoError instanceof Error ? undoError.message : String(undoError);
       return this.#report.end('failed', 1, `${reason}. Going back failed as well: ${more}`);
@@ -494,8 +505,8 @@ async function inScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
 
 /** The same store in the backup; its companions lie beside it there as well. */
 function copiedStore(store: V1Store, backup: Backup): V1Store {
-  const entry = backup.entries.find(({ kind, path }) => kind === 'file' && path === store.path);
-  if (entry !== undefined) return { ...store, path: fileIn(backup.path, entry) };
+  const path = copyOf(backup, store.path);
+  if (path !== undefined) return { ...store, path };
   throw new MigrationError(
     'invalid',
     `${store.path} is not in the backup ${backup.path}; add --rollback, then migrate again`,

@@ -68,6 +68,14 @@ async function restore(
   const done = readManifest(directory) ?? readState(directory);
   const backup = given ?? done?.backup;
   if (backup === undefined) refuseToUndoV1(directory);
+  else if (given === undefined && !existsSync(backup)) {
+    throw new MigrationError(
+      'not-migrated',
+      `${backup}, the backup of ${directory}, is gone; name a copy of it after --rollback. Databases of v1 are ` +
+        'where they were, a migration does not change them',
+      backup,
+    );
+  }
   const held = existsSync(store) ? StoreLock.take(store) : undefined;
   try {
     const result = await rollBack({

@@ -16,6 +16,8 @@ const stateSchema = z.object({
   mode: z.enum(['cut-over', 'side-by-side']),
   home: z.string(),
   backup: z.string(),
+  /** It was there before, so that a run that fails leaves it. */
+  isBackupKept: z.boolean().default(false),
   sources: z.record(z.string(), z.string()),
   /** What the step `config` is about to change and add. */
   changed: z.record(z.string(), z.string()),

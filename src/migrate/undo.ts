@@ -1,5 +1,5 @@
 /** Takes back what a run that failed has done. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 
 import { readBackup, restoreBackup } from './backup/index.js';
 import { stagedFiles, v2Files } from './manifest.js';
@@ -18,11 +18,7 @@ export async function undoMigration(
   const files = v2Files(directory);
   const state = readState(directory);
   if (state !== undefined && what === 'settings') {
-    const { added, changed: own } = state;
-    for (const path of added) rmSync(path, { force: true });
-    const backup = readBackup(state.backup);
-    const entries = backup.entries.filter(({ path }) => path in own);
-    await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
+    for (const path of state.added) rmSync(path, { force: true });
   }
   if (state?.step === 'finish') {
     const staged = stagedFiles(directory);
@@ -30,8 +26,24 @@ export async function undoMigration(
     if (!existsSync(staged.store)) rmSync(files.store, { force: true });
     if (!existsSync(staged.archive)) rmSync(files.archive, { force: true });
   }
-  if (state !== undefined && existsSync(state.backup)) {
-    rmSync(state.backup, { recursive: true, force: true });
-  }
   rmSync(files.work, { recursive: true, force: true });
+  removeIfEmpty(files.config);
+  removeIfEmpty(files.folder);
+  if (state === undefined) return;
+  const { changed: own } = state;
+  // Without settings to give back, one that is gone is no reason to fail again.
+  if (Object.keys(own).length === 0 && !existsSync(state.backup)) return;
+  // Last, since it gives the folders their times.
+  const backup = readBackup(state.backup);
+  const entries = backup.entries.filter(({ kind, path }) => kind === 'directory' || path in own);
+  await restoreBackup({ ...backup, entries }, { aside: `${backup.path}-aside`, own });
+  if (!state.isBackupKept) rmSync(backup.path, { recursive: true, force: true });
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It holds something, or is not there.
+  }
 }

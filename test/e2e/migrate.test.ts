@@ -1,6 +1,16 @@
 /** `agentic-flow migrate v2`, each command a process of its own. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +23,7 @@ import { contentsOf, scratch, v1Installation } from './support/directories.js';
 import { type Finished, run, runAndKill, type SpawnOptions } from './support/processes.js';
 import { smallDisk } from './support/small-disk.js';
 
+const HOME = scratch('home');
 const WRITER = fileURLToPath(new URL('./support/v1-writer.js', import.meta.url));
 
 function migrate(
@@ -20,8 +31,8 @@ function migrate(
   more: readonly string[] = [],
   options: SpawnOptions = {},
 ): Promise<Finished> {
-  const home = scratch('home');
-  return run(['migrate', 'v2', directory, '--home', home, '--yes', ...more], options);
+  const home = more.includes('--home') ? [] : ['--home', HOME];
+  return run(['migrate', 'v2', directory, ...home, '--yes', ...more], options);
 }
 
 async function report(directory: string, ...more: readonly string[]): Promise<MigrationReport> {
@@ -91,7 +102,7 @@ describe('agentic-flow migrate v2', () => {
     for (const afterMs of [400, 1_500, 4_000]) {
       const directory = v1Installation(20);
       const before = v1Tree(directory);
-      await runAndKill([...args(directory), '--home', scratch('home')], afterMs);
+      await runAndKill([...args(directory), '--home', HOME], afterMs);
       if (afterMs === 1_500) {
         const back = await report(directory, '--rollback');
         // Nothing was begun, or all of it is taken back.
@@ -103,6 +114,34 @@ describe('agentic-flow migrate v2', () => {
       expect(v1Tree(directory)).toEqual(before);
     }
   }, 240_000);
+
+  it.skipIf(process.getuid?.() !== 0)('leaves nothing where it may not write or read', async () => {
+    const parent = scratch('of-nobody');
+    const directory = join(parent, 'v1');
+    cpSync(v1Installation(3), directory, { recursive: true });
+    mkdirSync(join(parent, 'home'));
+    const nobody = { asNobody: true } as const;
+    for (const name of ['', 'v1', 'v1/.swarm', 'v1/.swarm/memory.db', 'home']) {
+      chownSync(join(parent, name), 65_534, 65_534);
+    }
+    const flags = ['--home', join(parent, 'home'), '--json'];
+    chmodSync(directory, 0o555);
+    for (const more of [['--dry-run'], []]) {
+      const failed = await migrate(directory, [...flags, ...more], nobody);
+      expect(failed.code).toBe(1);
+      expect(failed.stdout).toContain('may not be written to');
+      expect(readdirSync(parent).sort()).toEqual(['home', 'v1']);
+    }
+    chmodSync(directory, 0o755);
+    writeFileSync(join(directory, '.env'), 'KEY=1', { mode: 0o600 });
+    for (const more of [['--dry-run'], []]) {
+      const failed = await migrate(directory, [...flags, ...more], nobody);
+      expect(failed.code).toBe(1);
+      expect(failed.stdout).toContain('.env may not be read');
+      expect(readdirSync(parent).sort()).toEqual(['home', 'v1']);
+      expect(readdirSync(directory).sort()).toEqual(['.env', '.swarm']);
+    }
+  });
 
   it('leaves nothing on a disk that is full', async () => {
     const directory = v1Installation(200);
@@ -121,6 +160,13 @@ describe('agentic-flow migrate v2', () => {
     const both = await migrate(directory, ['--dry-run', '--rollback']);
     expect(both).toMatchObject({ code: 1, stdout: '' });
     expect(both.stderr).toContain('exclude each other');
+    const asked = await migrate(directory, ['--dry-run', '--rollback', '--json']);
+    expect(asked.code).toBe(1);
+    expect(JSON.parse(asked.stdout)).toMatchObject({
+      outcome: 'failed',
+      exitCode: 1,
+      error: expect.stringContaining('exclude each other'),
+    });
     expect((await run(['migrate', 'v3', directory])).code).toBe(1);
     const missing = await migrate(scratch('nowhere'));
     expect(missing.code).toBe(1);

@@ -53,7 +53,9 @@ describe('a swarm of three from a v1 installation', () => {
     await runJson(['memory', 'link', 'cause', 'probe', '--relation', 'explains', ...data(3)]);
     for (const { peerId } of swarm.members) {
       const { edges } = await client.edges('cause', { only: peerId });
-      expect(edges).toEqual([{ from: 'cause', to: 'probe', relation: 'explains', weight: 1 }]);
+      expect(edges).toMatchObject([
+        { from: 'cause', to: 'probe', relation: 'explains', weight: 1, namespace: 'default' },
+      ]);
     }
     const query = ['memory', 'search', 'probe fails when the service starts cold', '--limit', '3'];
     const found = await runJson<{ hits: SearchHit[] }>([...query, ...data(2)]);

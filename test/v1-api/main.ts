@@ -1,10 +1,12 @@
 /**
  * `npm run test:v1-api`: installs v1 from the registry, makes the same calls on it and on this package, and
- * compares. `--record` keeps v1's answers for the tests that have no network.
+ * compares. `--record` keeps v1's answers for the tests that have no network; `--folder DIR` keeps the
+ * installation for the next run.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { compareAnswers } from './compare.js';
 import { DIFFERENCES } from './differences.js';
 import { replay } from './replay.js';
@@ -13,8 +15,11 @@ import * as bank from '../../src/compat/reasoningbank/index.js';
 import * as selector from '../../src/compat/backend-selector.js';
 
 const root = process.cwd();
-const v1 = answersOfV1();
-if (process.argv.includes('--record')) {
+const { values: options } = parseArgs({
+  options: { record: { type: 'boolean' }, folder: { type: 'string' } },
+});
+const v1 = answersOfV1(options.folder === undefined ? undefined : resolve(options.folder));
+if (options.record === true) {
   writeFileSync(join(root, 'test/v1-api/v1-answers.json'), `${JSON.stringify(v1, null, 1)}\n`);
 }
 const project = mkdtempSync(join(tmpdir(), 'agentic-flow-v2-api-'));

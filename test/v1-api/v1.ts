@@ -1,6 +1,6 @@
 /** Installs agentic-flow 1.10.2 from the registry in a temporary folder and replays the calls on it. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,26 +32,37 @@ const PACKAGE = {
 };
 const NATIVE = ['better-sqlite3', 'hnswlib-node'];
 
-export function answersOfV1(): Answer[] {
+/** `kept`: a folder that stays, so that the next run need not install and compile again. */
+export function answersOfV1(kept?: string): Answer[] {
+  if (kept !== undefined) {
+    if (!existsSync(join(kept, 'node_modules/agentic-flow'))) install(kept);
+    return replayIn(kept);
+  }
   const folder = mkdtempSync(join(tmpdir(), 'agentic-flow-v1-api-'));
   try {
-    writeFileSync(join(folder, 'package.json'), JSON.stringify(PACKAGE));
-    const npm = (args: readonly string[]): void => {
-      // Headers of this Node, so that addons can be built without asking nodejs.org.
-      const nodedir = process.env['npm_config_nodedir'] ?? dirname(dirname(process.execPath));
-      const env = { ...process.env, npm_config_nodedir: nodedir };
-      execFileSync('npm', args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
-    };
-    npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']);
-    npm(['rebuild', '--silent', ...NATIVE]);
+    install(folder);
     return replayIn(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function install(folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(PACKAGE));
+  const npm = (args: readonly string[]): void => {
+    // Headers of this Node, so that addons can be built without asking for them.
+    const nodedir = process.env['npm_config_nodedir'] ?? dirname(dirname(process.execPath));
+    const env = { ...process.env, npm_config_nodedir: nodedir };
+    execFileSync('npm', args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  };
+  npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent']);
+  npm(['rebuild', '--silent', ...NATIVE]);
+}
+
 function replayIn(folder: string): Answer[] {
   const project = join(folder, 'project');
+  rmSync(project, { recursive: true, force: true });
   mkdirSync(project);
   writeFileSync(join(folder, 'database.mjs'), DATABASE_MODULE);
   const v1 = join(folder, 'node_modules/agentic-flow/dist/reasoningbank');

@@ -37,9 +37,11 @@ export function patternOf(record: StoreRecord): PatternRow {
   const { id, content, metadata, timestamp } = record;
   const own = objectOr(metadata[OWN_FIELDS], {});
   const { title, description } = metadata;
-  // The confidence is in both places; the other columns are not part of it unless they were.
+  // The confidence may be in both places; the other columns are not part of it unless they were.
   const { type: _t, usage_count: _u, last_used: _l, [OWN_FIELDS]: _o, ...fields } = metadata;
-  const data = { title, description, content, ...fields, ...own };
+  const data: Record<string, JsonValue | undefined> = { title, description, content, ...fields };
+  if (!hasConfidence(fields)) delete data['confidence'];
+  Object.assign(data, own);
   const present = Object.entries(data).filter(
     (entry): entry is [string, JsonValue] => entry[1] !== undefined && !isAbsent(entry[1]),
   );
@@ -82,7 +84,8 @@ export function recordOfPattern(pattern: NewPattern, timestamp: number): RecordI
   for (const name of COLUMNS) {
     if (name in fields && fields[name] !== columns[name]) own[name] = fields[name] ?? null;
   }
-  if (!('confidence' in fields)) own['confidence'] = ABSENT;
+  const isKept = 'confidence' in fields;
+  if (isKept !== hasConfidence(fields)) own['confidence'] = fields['confidence'] ?? ABSENT;
   return {
     id,
     namespace: DEFAULT_NAMESPACE,
@@ -94,6 +97,11 @@ export function recordOfPattern(pattern: NewPattern, timestamp: number): RecordI
     },
     timestamp,
   };
+}
+
+/** What v1 distils counts its uses and has its confidence in `pattern_data`; what claude-flow stores has neither. */
+function hasConfidence(fields: JsonObject): boolean {
+  return 'n_uses' in fields;
 }
 
 /** Stands for a field that `pattern_data` has not. */

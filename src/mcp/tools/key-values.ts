@@ -66,19 +66,34 @@ async function entryAt(
   );
 }
 
-/** By the texts themselves, and by meaning for what those do not find. */
-async function search(
+/** Values by key, without the patterns that the namespace may have as well. */
+async function newest(
   store: MemoryStore,
   { signal }: CallContext,
-  { namespace, pattern, limit }: { namespace: string; pattern: string; limit: number },
-): Promise<JsonObject[]> {
+  {
+    namespace,
+    limit,
+    isMeant = () => true,
+  }: { namespace: string; limit: number; isMeant?: (record: StoreRecord) => boolean },
+): Promise<StoreRecord[]> {
   const found: StoreRecord[] = [];
-  const needle = pattern.toLowerCase();
-  for await (const record of scanned(store, namespace, { signal })) {
-    const isFound = [record.id, record.content].some((one) => one.toLowerCase().includes(needle));
-    if (isFound) found.push(record);
+  for await (const record of scanned(store, namespace, { signal, isBounded: true })) {
+    if (!isPattern(record) && isMeant(record)) found.push(record);
     if (found.length >= limit) break;
   }
+  return found;
+}
+
+/** By the texts themselves, and by meaning, patterns too, for what those do not find. */
+async function search(
+  store: MemoryStore,
+  context: CallContext,
+  { namespace, pattern, limit }: { namespace: string; pattern: string; limit: number },
+): Promise<JsonObject[]> {
+  const needle = pattern.toLowerCase();
+  const isMeant = ({ id, content }: StoreRecord): boolean =>
+    [id, content].some((one) => one.toLowerCase().includes(needle));
+  const found = await newest(store, context, { namespace, limit, isMeant });
   if (found.length < limit && pattern.trim() !== '') {
     const known = new Set(found.map(({ id }) => id));
     const near = await store.search({ text: pattern, namespace, limit });
@@ -104,8 +119,8 @@ async function act(args: Arguments, store: MemoryStore, context: CallContext): P
       return { key, value: read, found: found !== null };
     }
     case 'list': {
-      const { records } = await store.list({ namespace, limit: LISTED_MAX, order: 'newest' });
-      return { entries: records.map(entryOf), count: records.length };
+      const entries = await newest(store, context, { namespace, limit: LISTED_MAX });
+      return { entries: entries.map(entryOf), count: entries.length };
     }
     case 'delete': {
       const key = value.nameText(args, 'key');

@@ -1,5 +1,5 @@
 /** Writes the archive of a migration; the caller owns the transactions. */
-import { Database } from '../../memory/database.js';
+import { Database, type SqlValue } from '../../memory/database.js';
 import { packRow, type Row } from '../../memory/exact-row.js';
 import type { LostRows, V1Store } from '../../v1/rows.js';
 import {
@@ -49,6 +49,8 @@ export interface TargetLine {
 
 export class ArchiveWriter {
   readonly database: Database;
+  /** Lines that were added or replaced since somebody emptied it; undefined: nobody asks. */
+  written: Set<number> | undefined;
   #lastSeq: number;
 
   private constructor(database: Database) {
@@ -103,6 +105,7 @@ export class ArchiveWriter {
 
   add({ store, table, key, hash, row }: SourceRow, fate: Fate): void {
     this.#lastSeq += 1;
+    this.written?.add(this.#lastSeq);
     this.database.run(
       'INSERT INTO v1_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       this.#lastSeq,
@@ -121,6 +124,7 @@ export class ArchiveWriter {
 
   /** The row has changed in v1, and what was made of it with it. */
   replace(seq: number, { hash, row }: SourceRow, fate: Fate): void {
+    this.written?.add(seq);
     this.database.run(
       `UPDATE v1_rows SET hash = ?, outcome = ?, target = ?, reason = ?, detail = ?, made = ?, row = ?
        WHERE seq = ?`,
@@ -194,6 +198,20 @@ export class ArchiveWriter {
   cutBehind(seq: number): void {
     this.database.transaction(() => this.database.run('DELETE FROM v1_rows WHERE seq > ?', seq));
     this.#lastSeq = this.database.number('SELECT max(seq) FROM v1_rows');
+  }
+
+  /** A line with all its columns. */
+  line(seq: number): SqlValue[] {
+    return this.database.get('SELECT * FROM v1_rows WHERE seq = ?', seq) ?? [];
+  }
+
+  /** Puts a line of `line` where it was. */
+  putLine(line: readonly SqlValue[]): void {
+    this.database.run(
+      'INSERT OR REPLACE INTO v1_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...line,
+    );
+    this.#lastSeq = Math.max(this.#lastSeq, Number(line[0]));
   }
 
   /** Once all memories are in: edges and vectors look for them by their keys. */

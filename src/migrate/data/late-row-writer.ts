@@ -77,7 +77,7 @@ export class LateRowWriter {
     table: PlacedTable & { readonly placement: MemoryTable },
     row: HashedRow,
   ): Fate | undefined {
-    if (table.placement.id === undefined) return undefined;
+    if (table.placement.isKeyed !== true) return undefined;
     const placed = this.#rows.place(table, row);
     if ('reason' in placed) return undefined;
     const target = memoryKey(placed.namespace, placed.id);
@@ -111,9 +111,24 @@ export class LateRowWriter {
     if (placement.kind === 'edge') return this.#changedEdge(source, placement, { row, before });
     const placed = this.#rows.place({ ...table, placement }, row);
     if ('reason' in placed) return { outcome: 'quarantined', refused: placed };
+    // Equal rows of two stores are one record until one of them changes.
+    if (this.#isShared(source, { ...table, placement }, before.target)) {
+      return this.#rows.write(source, table, row);
+    }
     const isRenamed = memoryKey(placed.namespace, placed.id) !== before.target;
     const metadata = isRenamed ? { v1_id: placed.id, ...placed.metadata } : placed.metadata;
     return this.#takeOver({ ...placed, metadata }, before.target, before.made);
+  }
+
+  /** Whether a row that is there still is the same record; one whose place was taken does not count. */
+  #isShared(
+    source: Source,
+    { table, placement }: PlacedTable & { readonly placement: MemoryTable },
+    target: string,
+  ): boolean {
+    const lines = this.#archive.linesOf(target);
+    const own = lines.filter((line) => line.store === source.number && line.table === table);
+    return lines.length > (placement.isKeyed === true ? own.length : 1);
   }
 
   #changedEdge(

@@ -48,6 +48,9 @@ export async function addLateRows(options: LateOptions): Promise<DataReport> {
   }
 }
 
+/** Lines on their way into the archive; gone when late rows are done. */
+const LINES_TABLE = 'agentic_flow_migration_lines';
+
 class LateRun {
   readonly #options: LateOptions;
   readonly #store;
@@ -78,8 +81,9 @@ class LateRun {
     const startedMs = performance.now();
     const { readings, nowMs = Date.now() } = this.#options;
     try {
-      this.#begin();
+      this.#redo();
       const sources = sourcesOf(readings, ({ store }) => this.#archive.storeNumber(store));
+      this.#begin();
       const writer = new LateRowWriter(new StoreWriter(this.#store), this.#archive, nowMs);
       const rate = new Rate('late', this.#options.onProgress, { total: countedRows(readings) });
       for (const { source, table } of turnsOf(sources)) {
@@ -145,13 +149,34 @@ class LateRun {
   }
 
   /**
-   * The store first: a row that the archive does not know is found to be there already by the next run, and
-   * one that the store does not have would be lost.
+   * Both files as one: what goes into the archive is in the store's transaction as well, and is put into
+   * the archive by the next run should this one die between the two.
    */
   #commit(): void {
     if (this.#late > 0) this.#touch();
+    this.#store.exec(`DELETE FROM ${LINES_TABLE}`);
+    for (const seq of this.#archive.written ?? []) {
+      this.#store.run(
+        `INSERT INTO ${LINES_TABLE} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        ...this.#archive.line(seq),
+      );
+    }
+    this.#archive.written = new Set();
     this.#store.exec('COMMIT');
     this.#archive.database.exec('COMMIT');
+  }
+
+  /** The lines of the last transaction, which the archive may not have. */
+  #redo(): void {
+    this.#store.exec(
+      `CREATE TABLE IF NOT EXISTS ${LINES_TABLE} (seq INTEGER PRIMARY KEY, store, table_name, row_key,
+         hash, outcome, target, reason, detail, made, row)`,
+    );
+    const lines = this.#store.all(`SELECT * FROM ${LINES_TABLE} ORDER BY seq`);
+    this.#archive.database.transaction(() => {
+      for (const line of lines) this.#archive.putLine(line);
+    });
+    this.#archive.written = new Set();
   }
 
   /** The content is another: snapshots of the indexes are of no use any more. */
@@ -165,6 +190,7 @@ class LateRun {
   #finish(isChanged: boolean): void {
     this.#store.transaction(() => {
       this.#store.exec(`DROP TABLE IF EXISTS ${PENDING_TABLE}`);
+      this.#store.exec(`DROP TABLE IF EXISTS ${LINES_TABLE}`);
       const { model, dimensions } = this.#options.embedder;
       if (this.#store.number('SELECT count(*) FROM vectors LIMIT 1') > 0) {
         this.#position.setMeta(MODEL_KEY, model);

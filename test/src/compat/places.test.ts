@@ -37,12 +37,12 @@ describe('the project', () => {
 
   it('is the one that was made of the file', () => {
     const file = join(newProject().directory, 'elsewhere.db');
-    const directory = migrated({ sources: [{ path: 'no' }, { path: file }] });
+    const directory = migrated({ sources: { 'no.db': 'a', [file]: 'b' } });
     expect(projectOfFile(file, directory).directory).toBe(directory);
     expect(projectOfFile(`${file}2`, directory).directory).toBe(dirname(file));
   });
 
-  it.each(['', '[]', '{', '{"sources": 3}', '{"sources": [null, 7, {"path": 3}]}'])(
+  it.each(['', '[]', '{', '{"sources": 3}', '{"sources": [null, 7]}'])(
     'has a manifest that says nothing: %s',
     (manifest) => {
       const directory = migrated(manifest);

@@ -1,16 +1,15 @@
-/** Puts records through a session until it is killed, and names each once it is acknowledged. */
-import { writeSync } from 'node:fs';
+/**
+ * Puts so many records through a session, or until it is killed, and appends the id of each that was
+ * acknowledged to a file: a pipe would fill up, since whoever waits for the store reads none.
+ */
+import { openSync, writeSync } from 'node:fs';
 import { openProject } from '../../../src/compat/index.js';
 
-const [directory = '', prefix = ''] = process.argv.slice(2);
+const [directory = '', prefix = '', acknowledged = '', most = 'Infinity'] = process.argv.slice(2);
+const file = openSync(acknowledged, 'a');
 const { records } = openProject(directory);
-for (let count = 0; ; count += 1) {
+for (let count = 0; count < Number(most); count += 1) {
   const id = `${prefix}-${count}`;
   records.put({ id, content: `content of ${id}`, vector: null });
-  try {
-    writeSync(1, `${id}\n`);
-  } catch {
-    // The test is over.
-    process.exit(0);
-  }
+  writeSync(file, `${id}\n`);
 }

@@ -150,6 +150,9 @@ describe('a key', () => {
       expect(isError).toBe(true);
       expect(JSON.stringify(content)).toContain('is a pattern of the ReasoningBank');
     }
+    const listed = { action: 'list' };
+    const list = await client.callTool({ name: 'memory_usage', arguments: listed });
+    expect(JSON.stringify(list.content)).not.toContain('p1');
     const args = { action: 'retrieve', key: 'p1' };
     const { content } = await client.callTool({ name: 'memory_usage', arguments: args });
     expect(JSON.stringify(content)).toContain('a pattern');

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -58,6 +59,12 @@ function tree(directory: string): Record<string, string> {
     return [name, `${mode} ${isFile ? mtimeMs.toFixed(2) : ''} ${bytes}`] as const;
   });
   return Object.fromEntries(described);
+}
+
+/** Without what comes and goes beside a store. */
+function withoutLog(files: Record<string, string>): Record<string, string> {
+  const names = Object.keys(files).filter((name) => !/memory\.v2\.db-(wal|shm|lock)$/.test(name));
+  return Object.fromEntries(names.map((name) => [name, files[name] ?? '']));
 }
 
 const HOME = scratch('home');
@@ -132,19 +139,18 @@ describe('migrating a directory', () => {
     expect(await migrate(directory)).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
     // A vacuum changes the bytes of the file, not what is in it.
     change(directory, 'VACUUM');
-    const dry0 = await migrate(directory, { dryRun: true });
-    expect(dry0).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
+    expect(await migrate(directory, { dryRun: true })).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
     expect(await migrate(directory)).toMatchObject({ exitCode: 3 });
     addPattern(directory, 'late');
+    const before = withoutLog(tree(directory));
+    const dry = await migrate(directory, { dryRun: true });
+    expect(dry).toMatchObject({ outcome: 'would-migrate', exitCode: 0, lateRows: 1 });
+    expect(formatMigrationReport(dry)).toContain('would be added: 1 rows');
+    expect(withoutLog(tree(directory))).toEqual(before);
     expect(await validateDirectory(options(directory))).toMatchObject({
       exitCode: 1,
       error: expect.stringContaining('1 of '),
     });
-    const before = tree(directory);
-    const dry = await migrate(directory, { dryRun: true });
-    expect(dry).toMatchObject({ outcome: 'would-migrate', exitCode: 0, lateRows: 1 });
-    expect(formatMigrationReport(dry)).toContain('would be added: 1 rows');
-    expect(tree(directory)).toEqual(before);
     expect(await migrate(directory)).toMatchObject({
       outcome: 'updated',
       exitCode: 0,
@@ -378,6 +384,38 @@ describe('migrating a directory', () => {
     const report = await migrate(directory, { env });
     expect(report.error).toBeUndefined();
     expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+  });
+
+  it('keeps a backup that was there before when it fails', async () => {
+    const directory = installation();
+    await migrate(directory);
+    const { backup = '' } = await rollBack(directory, true);
+    const broken = {
+      ...fakeEmbedder(),
+      embed: async () => Promise.reject(new Error('the model is gone')),
+    };
+    expect(await migrate(directory, { embedder: broken })).toMatchObject({ outcome: 'failed' });
+    expect(existsSync(join(backup, 'backup.json'))).toBe(true);
+    expect(existsSync(`${backup}-2`)).toBe(false);
+  });
+
+  it('says that a backup is gone, and what that means', async () => {
+    const directory = installation();
+    const { backup = '' } = await migrate(directory);
+    rmSync(backup, { recursive: true });
+    const again = await migrate(directory);
+    expect(again).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
+    expect(formatMigrationReport(again)).toContain('no way back to v1');
+    const back = await rollBack(directory);
+    expect(back).toMatchObject({ outcome: 'failed', exitCode: 1 });
+    expect(back.error).toContain('is gone');
+    // Of a migration that was stopped, the same.
+    const other = installation();
+    const before = tree(other);
+    rmSync((await interrupt(other)).backup ?? '', { recursive: true });
+    expect(await migrate(other)).toMatchObject({ outcome: 'failed', exitCode: 1 });
+    expect(tree(other)).toEqual(before);
+    expect(await migrate(other)).toMatchObject({ outcome: 'migrated', exitCode: 0 });
   });
 
   it('reports a directory that cannot be looked at', async () => {

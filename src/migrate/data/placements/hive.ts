@@ -116,6 +116,7 @@ export const HIVE: PlacementTable = {
     rows(['id', 'swarm_id', 'key', 'value'], ['value'], {
       namespace: { column: 'swarm_id', prefix: 'hive/', otherwise: 'hive/collective_memory' },
       id: 'key',
+      isKeyed: true,
       packed: PACKED,
       isEmbedded: true,
     }),
@@ -124,6 +125,7 @@ export const HIVE: PlacementTable = {
     rows(['namespace', 'key', 'value'], ['value'], {
       namespace: { column: 'namespace', otherwise: 'default' },
       id: 'key',
+      isKeyed: true,
       packed: PACKED,
       created: ['timestamp', 'created_at'],
       isEmbedded: true,

@@ -28,6 +28,8 @@ export interface MemoryTable {
   readonly created?: readonly string[];
   /** Column with the time from which on v1 does not return it. */
   readonly expires?: string;
+  /** v1 has one row a key, so that another row with the key has taken the place of the one before. */
+  readonly isKeyed?: boolean;
   /** Prose, which gets a vector. */
   readonly isEmbedded?: boolean;
   /** Columns that hold texts which v1 may have packed (`__compressed__`). */

@@ -164,6 +164,7 @@ export const REASONINGBANK: PlacementTable = {
       columns: ['key', 'value', 'namespace'],
       namespace: { column: 'namespace', otherwise: 'default' },
       id: 'key',
+      isKeyed: true,
       content: ['value'],
       json: ['metadata'],
       created: ['created_at'],

@@ -119,3 +119,29 @@ describe('a group commit', () => {
     expect(recorder.told).toEqual([]);
   });
 });
+
+describe('a write of a caller that cannot wait', () => {
+  it('is written and synced before it returns, ahead of those that wait', async () => {
+    const recorder = new Recorder();
+    const waiting = recorder.add('later');
+    const outcome = recorder.commit.addNow('now', 1, () => recorder.told.push('synced now'));
+    expect(outcome).toBe('NOW');
+    await recorder.commit.flush();
+    await waiting;
+    expect(recorder.told).toEqual(['now', 'synced now', 'later', 'sync', 'told LATER']);
+    expect(recorder.commit.counts).toEqual({ batches: 2, operations: 2, syncs: 2 });
+  });
+
+  it('refuses all that follow once its sync has failed, but not after a write that is refused', async () => {
+    const recorder = new Recorder();
+    const addNow = (write: string, sync: () => void): string =>
+      recorder.commit.addNow(write, 1, sync);
+    expect(() => addNow('bad one', () => undefined)).toThrow('bad one is refused');
+    const failing = (): never => {
+      throw new MemoryError('io', 'the disk broke', '/store');
+    };
+    expect(() => addNow('lost', failing)).toThrow(memoryError('closed', /the disk broke/));
+    expect(() => addNow('next', () => undefined)).toThrow(memoryError('closed'));
+    await expect(recorder.add('another')).rejects.toThrow(memoryError('closed'));
+  });
+});

@@ -93,6 +93,27 @@ test('rows that v1 wrote since arrive, and what was there stays', async () => {
   const hits = await installation.use((store) => store.search('three'));
   expect(hits[0]).toMatchObject({ id: 'c', matchedBy: 'vector' });
   expect(await installation.late(now)).toMatchObject({ late: 0, embedded: 0 });
+  const changed = reading([...before, pattern('c', 'three')], links, [entry(2, 'k', 'a third')]);
+  expect(await installation.late(changed)).toMatchObject({ late: 1, quarantinedCount: 0 });
+  expect(await installation.contents('n')).toEqual({ k: 'a third' });
+});
+
+test('equal rows of two stores part when one of them changes', async () => {
+  const { work, embedder, store, archive } = new Installation();
+  const other = (row: Row): V1Reading => {
+    return memoryReading({ patterns: { key: 'id', rows: [row] } }, { name: 'other.db' });
+  };
+  const equal = pattern('a', 'equal');
+  const first = reading([equal]);
+  const options = { work, embedder, store, archive, nowMs: NOW_MS };
+  const before = await migrateData({ ...options, readings: [first, other(equal)] });
+  expect(before).toMatchObject({ records: 1, embedded: 1 });
+  const readings = [first, other(pattern('a', 'another'))];
+  expect(await addLateRows({ ...options, readings })).toMatchObject({ late: 1, records: 2 });
+  const opened = await openMemoryStore(store, { embedder });
+  expect(await opened.get('a')).toMatchObject({ content: 'equal' });
+  expect(await opened.get('a@other.db')).toMatchObject({ content: 'another' });
+  await opened.close();
 });
 
 test('what changed on one side is taken, what changed on both is not', async () => {

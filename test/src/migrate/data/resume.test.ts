@@ -51,6 +51,8 @@ async function runFor(what: 'all' | 'late', work: string, ms: number): Promise<b
   let said = '';
   running.stdout.on('data', (bytes: Buffer) => (said += String(bytes)));
   const ended = once(running, 'exit');
+  // Its modules are loaded then: what is killed is the migration.
+  await Promise.race([ended, once(running.stdout, 'data')]);
   await Promise.race([ended, sleep(ms)]);
   running.kill('SIGKILL');
   await ended;
@@ -63,7 +65,7 @@ test(`a migration killed at random moments ends as one that was not (SEED=${SEED
   let kills = 0;
   // Later and later, so that it comes to its end.
   for (let isDone = false; !isDone; kills += 1) {
-    isDone = await runFor('all', killed, 200 + random.fraction() * (400 + 100 * kills));
+    isDone = await runFor('all', killed, random.fraction() * (300 + 150 * kills));
   }
   expect(kills).toBeGreaterThan(2);
   const readings = generated(COUNT, SEED);
@@ -105,7 +107,7 @@ test(`late rows killed at random moments end as those that were not (SEED=${SEED
   }
   let kills = 0;
   for (let isDone = false; !isDone; kills += 1) {
-    isDone = await runFor('late', killed, 200 + random.fraction() * (400 + 100 * kills));
+    isDone = await runFor('late', killed, random.fraction() * (300 + 150 * kills));
   }
   expect(kills).toBeGreaterThan(1);
   const files = { store: join(undisturbed, STORE_NAME), archive: join(undisturbed, ARCHIVE_NAME) };
