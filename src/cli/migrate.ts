@@ -147,6 +147,10 @@ async function ask(plan: MigrationReport, signal: AbortSignal): Promise<boolean>
   try {
     const answer = await terminal.question('Migrate? [y/N] ', { signal });
     return /^y(es)?$/i.test(answer.trim());
+  } catch (error) {
+    // Ctrl+C or the end of the input is an answer too.
+    if (error instanceof Error && error.name === 'AbortError') return false;
+    throw error;
   } finally {
     terminal.close();
   }

@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 
 import { StoreLock } from '../memory/store/lock.js';
 import { hashFile } from './backup/copy.js';
-import { type Backup, findBackups, rollBack } from './backup/index.js';
+import { type Backup, BackupError, findBackups, readBackup, rollBack } from './backup/index.js';
 import { readJournal } from './backup/journal.js';
 import { exportSince } from './data/index.js';
 import { MigrationError } from './errors.js';
@@ -53,10 +53,25 @@ async function restoreAlone(
   const lock = hadWork || existsSync(manifest) ? lockDirectory(directory) : undefined;
   try {
     return await restore(directory, options, report);
+  } catch (error) {
+    throw ofMovedDirectory(error, directory, options.backup);
   } finally {
     lock?.release();
     if (lock !== undefined && !hadWork) rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** A directory has the backup of its own migration, but under the name that it had then. */
+function ofMovedDirectory(error: unknown, directory: string, given: string | undefined): unknown {
+  const isOther = error instanceof BackupError && error.code === 'other-directory';
+  if (!isOther || given !== undefined) return error;
+  const { directory: before } = readBackup(error.path);
+  return new MigrationError(
+    'invalid',
+    `${directory} was ${before} when it was migrated, and what its backup holds is of that place; move it back ` +
+      'there and try again, nothing was changed',
+    directory,
+  );
 }
 
 async function restore(

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -416,6 +417,17 @@ describe('migrating a directory', () => {
     expect(await migrate(other)).toMatchObject({ outcome: 'failed', exitCode: 1 });
     expect(tree(other)).toEqual(before);
     expect(await migrate(other)).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+  });
+
+  it('is rolled back where it was migrated', async () => {
+    const directory = installation();
+    await migrate(directory);
+    renameSync(directory, `${directory}-moved`);
+    const moved = await rollBack(`${directory}-moved`);
+    expect(moved).toMatchObject({ outcome: 'failed', exitCode: 1 });
+    expect(moved.error).toContain('move it back');
+    renameSync(`${directory}-moved`, directory);
+    expect(await rollBack(directory)).toMatchObject({ outcome: 'rolled-back', exitCode: 0 });
   });
 
   it('reports a directory that cannot be looked at', async () => {
