@@ -1,6 +1,8 @@
 /** What may be done to a directory as it is: migrated, with a migration that was stopped, or without permission. */
 import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 
+import { dataPaths } from '../../nodes/data-directory.js';
 import type { V1Installation, V1Store } from '../v1/index.js';
 import { MigrationError } from './errors.js';
 import { type Manifest, realDirectory, stagedFiles, v2Files } from './manifest.js';
@@ -54,6 +56,20 @@ export function refuseForeignStore(directory: string, state: MigrationState | un
         'Stop that program, move the file out of the folder, run this again, and bring over what it holds with ' +
         '"agentic-flow store export" and "agentic-flow store import"',
       path,
+    );
+  }
+}
+
+/** Throws `invalid` for the directory of a swarm's node, whose memory the node has open or has replaced. */
+export function refuseNode(directory: string): void {
+  for (const folder of [directory, dirname(directory)]) {
+    const { identity, nodeFile } = dataPaths(folder);
+    if (!existsSync(identity) || !existsSync(nodeFile)) continue;
+    throw new MigrationError(
+      'invalid',
+      `${folder} is the directory of a swarm's node, which keeps its memory itself; a swarm is migrated with ` +
+        '"agentic-flow rollout start"; nothing was changed',
+      folder,
     );
   }
 }

@@ -18,6 +18,7 @@ import { type Backup, copyOf, makeBackup, readBackup, verifyBackup } from './bac
 import {
   type Begun,
   refuseForeignStore,
+  refuseNode,
   requireAccess,
   requireSameOptions,
   requireStores,
@@ -104,6 +105,7 @@ class Migration {
 
   async run(): Promise<MigrationReport> {
     try {
+      refuseNode(this.#directory);
       const manifest = readManifest(this.#directory);
       const found = readState(this.#directory);
       this.#goOnAs(found ?? manifest);

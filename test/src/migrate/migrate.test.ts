@@ -419,6 +419,20 @@ describe('migrating a directory', () => {
     expect(await migrate(other)).toMatchObject({ outcome: 'migrated', exitCode: 0 });
   });
 
+  it('leaves the memory of a node alone', async () => {
+    const node = scratch('node');
+    generateV1Installation(join(node, 'v1'), { memories: 3, seed: 5 });
+    writeFileSync(join(node, 'node.json'), '{}');
+    writeFileSync(join(node, 'identity.pem'), '');
+    const before = tree(node);
+    for (const directory of [node, join(node, 'v1')]) {
+      const report = await migrate(directory);
+      expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(report.error).toContain('agentic-flow rollout');
+    }
+    expect(tree(node)).toEqual(before);
+  });
+
   it('is rolled back where it was migrated', async () => {
     const directory = installation();
     await migrate(directory);
