@@ -23,7 +23,7 @@ import {
   requireSameOptions,
   requireStores,
 } from './begun.js';
-import { applyConfig, type FileChange, planConfig } from './config/index.js';
+import { applyConfig, type ConfigPlan, planConfig } from './config/index.js';
 import { migrateData, openArchive, planData } from './data/index.js';
 import { checkSpace, estimateOf } from './estimate.js';
 import { MigrationError } from './errors.js';
@@ -40,6 +40,7 @@ import {
 import { countMissing } from './missing-rows.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
+import { changesOfBackedUp, settingsOf } from './settings.js';
 import { type MigrationState, readState, writeState } from './state.js';
 import { undoMigration } from './undo.js';
 import { validateRows, validateUse } from './validation/index.js';
@@ -245,14 +246,15 @@ class Migration {
       await this.#makeStore(analysis, state);
       state = await this.#report.phase('late rows', () => this.#carryLateRows(state));
       await this.#report.phase('validation', () => this.#validateSearches());
-      state = { ...state, ...(await this.#planSettings(analysis)), step: 'config' };
+      const settings = settingsOf(await this.#planSettings(analysis, state));
+      state = { ...state, ...settings, step: 'config' };
       writeState(this.#directory, state);
     } else {
       this.#readArchived();
     }
     refuseForeignStore(this.#directory, state);
     this.#undo = 'settings';
-    await this.#report.phase('configuration', () => this.#writeSettings(analysis));
+    await this.#report.phase('configuration', () => this.#writeSettings(analysis, state));
     writeState(this.#directory, { ...state, step: 'finish' });
     await this.#report.phase('finish', async () => this.#finish(state));
     return this.#report.end('migrated', this.#report.exitCode());
@@ -362,18 +364,13 @@ class Migration {
     };
   }
 
-  async #planSettings(analysis: Analysis): Promise<Pick<MigrationState, 'changed' | 'added'>> {
+  async #planSettings(analysis: Analysis, { backup }: MigrationState): Promise<ConfigPlan> {
     const plan = await planConfig(analysis.installation, this.#configOptions());
-    const ofKind = (kind: FileChange['kind']): FileChange[] =>
-      plan.changes.filter((change) => change.kind === kind);
-    return {
-      changed: Object.fromEntries(ofKind('change').map(({ path, after }) => [path, after.sha256])),
-      added: ofKind('create').map(({ path }) => path),
-    };
+    return changesOfBackedUp(plan, readBackup(backup));
   }
 
-  async #writeSettings(analysis: Analysis) {
-    const plan = await planConfig(analysis.installation, this.#configOptions());
+  async #writeSettings(analysis: Analysis, state: MigrationState) {
+    const plan = await this.#planSettings(analysis, state);
     await applyConfig(plan);
     this.#report.configured(plan);
     return { value: undefined, detail: `${plan.changes.length} files written` };
@@ -442,7 +439,8 @@ class Migration {
   }
 
   #configOptions() {
-    return { sideBySide: this.#mode === 'side-by-side' };
+    const { env } = this.#options;
+    return { sideBySide: this.#mode === 'side-by-side', ...(env === undefined ? {} : { env }) };
   }
 
   async #withReadings<T>(

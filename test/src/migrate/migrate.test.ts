@@ -419,6 +419,26 @@ describe('migrating a directory', () => {
     expect(await migrate(other)).toMatchObject({ outcome: 'migrated', exitCode: 0 });
   });
 
+  it('leaves a setting that was changed while it ran, which a rollback could not give back', async () => {
+    const directory = installation();
+    const settings = join(directory, '.mcp.json');
+    const servers = (note: string): string =>
+      JSON.stringify({ note, mcpServers: { 'claude-flow@alpha': { command: 'npx', args: [] } } });
+    writeFileSync(settings, servers('before'));
+    const embedder = fakeEmbedder();
+    const slow: Embedder = {
+      ...embedder,
+      embed: async (texts, priority) => {
+        writeFileSync(settings, servers('by the user meanwhile'));
+        return embedder.embed(texts, priority);
+      },
+    };
+    const report = await migrate(directory, { embedder: slow });
+    expect(report).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+    expect(formatMigrationReport(report)).toContain('.mcp.json: was changed while the migration');
+    expect(readFileSync(settings, 'utf8')).toBe(servers('by the user meanwhile'));
+  });
+
   it('leaves the memory of a node alone', async () => {
     const node = scratch('node');
     generateV1Installation(join(node, 'v1'), { memories: 3, seed: 5 });
