@@ -1,18 +1,12 @@
 /** One v1 installation to a v2 store beside it: analysis, backup, data, configuration, validation. */
-import { existsSync, mkdtempSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
 
 import { syncFile } from '../memory/database.js';
 import type { Embedder } from '../memory/index.js';
 import type { StoreLock } from '../memory/store/lock.js';
-import {
-  analyse as analyseRows,
-  databaseHash,
-  openReading,
-  type V1Reading,
-  type V1Store,
-} from '../v1/index.js';
+import { databaseHash, type V1Store } from '../v1/index.js';
 import { type Analysis, analyseIfAny } from './analysis.js';
 import { type Backup, copyOf, makeBackup, readBackup, verifyBackup } from './backup/index.js';
 import {
@@ -24,8 +18,9 @@ import {
   requireStores,
 } from './begun.js';
 import { applyConfig, type ConfigPlan, planConfig } from './config/index.js';
-import { migrateData, openArchive, planData } from './data/index.js';
-import { checkSpace, estimateOf } from './estimate.js';
+import { migrateData, openArchive } from './data/index.js';
+import { planMigration, planUpdate } from './dry-run.js';
+import { checkSpace } from './estimate.js';
 import { MigrationError } from './errors.js';
 import { carryLateRows } from './late-rows.js';
 import { lockDirectory } from './lock.js';
@@ -37,7 +32,7 @@ import {
   v2Files,
   writeManifest,
 } from './manifest.js';
-import { countMissing } from './missing-rows.js';
+import { lookThrough, withReadings } from './readings.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
 import { changesOfBackedUp, settingsOf } from './settings.js';
@@ -116,8 +111,13 @@ class Migration {
       if (manifest === undefined) refuseForeignStore(this.#directory, found);
       if (found?.step === 'data') requireStores(found, analysis.usable);
       if (this.#options.dryRun === true) {
-        if (manifest !== undefined) return await this.#planUpdate(manifest, analysis);
-        return await this.#plan(analysis);
+        const dry = {
+          ...this.#dataOptions('data'),
+          config: this.#configOptions(),
+          report: this.#report,
+        };
+        if (manifest === undefined) return await planMigration(this.#directory, analysis, dry);
+        return await planUpdate(this.#directory, manifest, analysis, dry);
       }
       if (!(await this.#isConfirmed())) return this.#report.end('declined', 1);
       // Killed when all was done: what is left of its work is removed.
@@ -160,63 +160,6 @@ class Migration {
     const left = unusable.length === 0 ? '' : `, ${unusable.length} files that cannot be read`;
     const detail = `${usable.length} stores, ${installation.configs.length} configuration files${left}`;
     return { value: analysis, detail };
-  }
-
-  /** All of it in a temporary folder, but for the embedding and the writing. */
-  #plan(analysis: Analysis): Promise<MigrationReport> {
-    return inScratch(async (work) => {
-      await this.#report.phase('data', async () => {
-        const data = await this.#withReadings(analysis.usable, work, async (readings) => {
-          const plan = await planData({ ...this.#dataOptions('data'), readings, work });
-          await this.#lookThrough(readings);
-          return plan;
-        });
-        this.#report.read(data);
-        const estimate = estimateOf(this.#directory, analysis, data);
-        this.#report.estimated(estimate);
-        return { value: undefined, detail: `${estimate.texts} texts would be embedded` };
-      });
-      await this.#report.phase('configuration', async () => {
-        const plan = await planConfig(analysis.installation, this.#configOptions());
-        this.#report.configured(plan);
-        return { value: undefined, detail: `${plan.changes.length} files would be written` };
-      });
-      return this.#report.end('would-migrate', this.#report.exitCode());
-    });
-  }
-
-  /** Of a directory that was migrated before: the rows that would be added. */
-  #planUpdate(manifest: Manifest, { usable }: Analysis): Promise<MigrationReport> {
-    this.#report.backedUp(manifest.backup);
-    this.#report.finished(this.#files);
-    return inScratch(async (work) => {
-      const changed = usable.filter(
-        ({ state, name, path }) => state !== 'empty' && databaseHash(path) !== manifest.sources[name],
-      );
-      const added = await this.#report.phase('late rows', async () => {
-        const value = await this.#countMissing(changed, work);
-        return { value, detail: `${value} rows that v1 has written since` };
-      });
-      if (added === 0) return this.#report.end('already-migrated', 3);
-      const report = await this.#withReadings(changed, work, (readings) =>
-        planData({ ...this.#dataOptions('late rows'), readings, work }),
-      );
-      this.#report.late({ added, report });
-      return this.#report.end('would-migrate', this.#report.exitCode());
-    });
-  }
-
-  async #countMissing(stores: readonly V1Store[], work: string): Promise<number> {
-    const archive = openArchive(this.#files.archive);
-    try {
-      let sum = 0;
-      for (const store of stores) {
-        sum += (await countMissing(store, archive, work, this.#options.signal)).missing;
-      }
-      return sum;
-    } finally {
-      archive.close();
-    }
   }
 
   async #isConfirmed(): Promise<boolean> {
@@ -308,7 +251,7 @@ class Migration {
     const stores = analysis.usable
       .filter(({ name }) => state.sources[name] !== undefined)
       .map((store) => copiedStore(store, backup));
-    await this.#withReadings(stores, this.#files.work, async (readings) => {
+    await withReadings(stores, this.#files.work, async (readings) => {
       await this.#report.phase('data', async () => {
         const data = await migrateData({
           ...this.#dataOptions('data'),
@@ -316,22 +259,19 @@ class Migration {
           work: this.#files.work,
         });
         this.#report.read(data);
-        await this.#lookThrough(readings);
+        await lookThrough(readings, this.#report, this.#options.signal);
         return { value: undefined, detail: `${data.embedded} texts embedded` };
       });
       await this.#report.phase('validation', async () => {
-        const rows = await validateRows(readings, stagedFiles(this.#directory), this.#options.signal);
+        const rows = await validateRows(
+          readings,
+          stagedFiles(this.#directory),
+          this.#options.signal,
+        );
         this.#report.comparedRows(rows);
         return { value: undefined, detail: `${rows.compared} rows compared` };
       });
     });
-  }
-
-  /** What is fake, poisoned or broken in the rows, and what of them cannot be read. */
-  async #lookThrough(readings: readonly V1Reading[]): Promise<void> {
-    const { signal } = this.#options;
-    this.#report.noticed(await analyseRows(readings, signal === undefined ? {} : { signal }));
-    this.#report.unreadable(lostOf(readings));
   }
 
   async #carryLateRows(state: MigrationState) {
@@ -443,20 +383,6 @@ class Migration {
     return { sideBySide: this.#mode === 'side-by-side', ...(env === undefined ? {} : { env }) };
   }
 
-  async #withReadings<T>(
-    stores: readonly V1Store[],
-    folder: string,
-    use: (readings: readonly V1Reading[]) => Promise<T>,
-  ): Promise<T> {
-    const readings: V1Reading[] = [];
-    try {
-      for (const store of stores) readings.push(await openReading(store, folder));
-      return await use(readings);
-    } finally {
-      for (const reading of readings) reading.close();
-    }
-  }
-
   async #fail(error: unknown): Promise<MigrationReport> {
     if (this.#options.signal?.aborted === true) {
       const rest = existsSync(this.#files.state)
@@ -493,16 +419,6 @@ class Migration {
   }
 }
 
-/** With a folder that is removed afterwards. */
-async function inScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'agentic-flow-'));
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 /** The same store in the backup; its companions lie beside it there as well. */
 function copiedStore(store: V1Store, backup: Backup): V1Store {
   const path = copyOf(backup, store.path);
@@ -511,11 +427,5 @@ function copiedStore(store: V1Store, backup: Backup): V1Store {
     'invalid',
     `${store.path} is not in the backup ${backup.path}; add --rollback, then migrate again`,
     store.path,
-  );
-}
-
-function lostOf(readings: readonly V1Reading[]): MigrationReport['lost'] {
-  return readings.flatMap((reading) =>
-    reading.lost().map((lost) => ({ ...lost, store: reading.store.name })),
   );
 }

@@ -140,7 +140,10 @@ describe('migrating a directory', () => {
     expect(await migrate(directory)).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
     // A vacuum changes the bytes of the file, not what is in it.
     change(directory, 'VACUUM');
-    expect(await migrate(directory, { dryRun: true })).toMatchObject({ outcome: 'already-migrated', exitCode: 3 });
+    expect(await migrate(directory, { dryRun: true })).toMatchObject({
+      outcome: 'already-migrated',
+      exitCode: 3,
+    });
     expect(await migrate(directory)).toMatchObject({ exitCode: 3 });
     addPattern(directory, 'late');
     const before = withoutLog(tree(directory));
