@@ -15,7 +15,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync, writeSync } from 'node:fs';
 
 import { translateFileError, V1Error } from './errors.js';
-import { COPY_ATTEMPTS_MAX, COPY_SETTLE_MS } from './limits.js';
+import { COPY_TRIES_MS, COPY_SETTLE_MS } from './limits.js';
 
 /** What belongs to a database: the file, its write-ahead log, or a rollback journal of old. */
 const DATABASE_SUFFIXES = ['', '-wal', '-journal'] as const;
@@ -28,7 +28,8 @@ const LOG_MODE = 2;
 
 /** Copies `source` and its log to `destination` in a state that existed at one moment. */
 export async function copyDatabase(source: string, destination: string): Promise<void> {
-  for (let attempt = 1; attempt <= COPY_ATTEMPTS_MAX; attempt += 1) {
+  const untilMs = performance.now() + COPY_TRIES_MS;
+  for (let attempt = 1; performance.now() < untilMs; attempt += 1) {
     const before = stateOf(source);
     const log = logInUse(source);
     const hashes = readAll(source, (suffix) => `${destination}${suffix}`);

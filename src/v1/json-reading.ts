@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 
 import { translateFileError, V1Error } from './errors.js';
 import { dataItems, type JsonItem, memoryItems, metricsItems, sessionItems } from './json-rows.js';
-import { COPY_ATTEMPTS_MAX, COPY_SETTLE_MS, FINDINGS_MAX, JSON_BYTES_MAX } from './limits.js';
+import { COPY_TRIES_MS, COPY_SETTLE_MS, FINDINGS_MAX, JSON_BYTES_MAX } from './limits.js';
 import type { LostRows, StoreFormat, V1Reading, V1Row, V1Store } from './rows.js';
 
 export type JsonFormat = Extract<StoreFormat, `${string}-json`>;
@@ -15,7 +15,8 @@ export function isJsonFormat(format: StoreFormat): format is JsonFormat {
 
 /** Reads the file as it was at one moment; throws V1Error `too-large`, `busy`, `no-permission`. */
 export async function readJsonFile(path: string): Promise<Uint8Array> {
-  for (let attempt = 1; attempt <= COPY_ATTEMPTS_MAX; attempt += 1) {
+  const untilMs = performance.now() + COPY_TRIES_MS;
+  while (performance.now() < untilMs) {
     try {
       const before = statSync(path, { bigint: true });
       if (before.size > JSON_BYTES_MAX) throw tooLarge(path, Number(before.size));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { progressLine } from '../../../src/cli/progress-line.js';
+import { progressBar, progressLine } from '../../../src/cli/progress-line.js';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
@@ -34,6 +34,19 @@ describe('the line of progress', () => {
     const { tell, written } = shown(true);
     vi.advanceTimersByTime(1000);
     tell(7, 0);
-    expect(written).toEqual([`${'rows 7'.padEnd(60)}\r`]);
+    expect(written).toEqual([`${'rows 7'.padEnd(78)}\r`]);
+  });
+
+  it('has a bar with the rate and the time that is left, where the total is known', () => {
+    const written: string[] = [];
+    const tell = progressBar('data', { isTTY: false, write: (text) => written.push(text) });
+    tell(0, 100);
+    vi.advanceTimersByTime(2000);
+    tell(50, 100);
+    tell(100, 100);
+    expect(written).toEqual([
+      'data [############------------] 50 of 100, 25/s, 2 s left\n',
+      'data [########################] 100 of 100, 50/s\n',
+    ]);
   });
 });
