@@ -1,8 +1,19 @@
 /** What of an installation can be migrated, and what cannot be read at all. */
-import { statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { join, sep } from 'node:path';
 
 import { discoverInstallation, V1Error, type V1Installation, type V1Store } from '../v1/index.js';
 import { MigrationError } from './errors.js';
+
+/** What v1 keeps its memory in. */
+const NAMES_OF_V1 = [
+  '.swarm',
+  '.swarm/memory.db',
+  'agentdb.db',
+  '.agentdb',
+  '.hive-mind',
+  'memory',
+];
 
 export interface AnalysisOptions {
   readonly directory: string;
@@ -27,9 +38,27 @@ export async function analyseIfAny(options: AnalysisOptions): Promise<Analysis |
   } catch (error) {
     const isEmpty = error instanceof V1Error && error.code === 'no-installation';
     if (isEmpty && statSync(options.directory, { throwIfNoEntry: false })?.isDirectory() === true) {
+      refuseLinksOut(options.directory);
       return undefined;
     }
     throw error;
+  }
+}
+
+/** Throws `unusable` where what v1 would have there is a link to another place: that is not nothing of v1. */
+function refuseLinksOut(directory: string): void {
+  const root = realpathSync(directory);
+  for (const name of NAMES_OF_V1) {
+    const path = join(root, name);
+    if (!existsSync(path)) continue;
+    const real = realpathSync(path);
+    if (real.startsWith(root + sep)) continue;
+    throw new MigrationError(
+      'unusable',
+      `${path} is a link out of the directory to ${real}, which is not followed; migrate the directory in which ` +
+        'that lies, or name a database there with CLAUDE_FLOW_DB_PATH or AGENTDB_PATH; nothing was changed',
+      path,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** What may be done to a directory as it is: migrated, with a migration that was stopped, or without permission. */
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { dataPaths } from '../../nodes/data-directory.js';
@@ -72,6 +72,19 @@ export function refuseNode(directory: string): void {
       folder,
     );
   }
+}
+
+/** Throws `invalid` where `.agentic-flow` is a link or a file: a rollback removes the folder that a migration made. */
+export function refuseOtherFolder(directory: string): void {
+  const { folder } = v2Files(directory);
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined || found.isDirectory()) return;
+  throw new MigrationError(
+    'invalid',
+    `${folder} is ${found.isSymbolicLink() ? 'a link' : 'no folder'}, and the migration needs a folder of its own ` +
+      'there; move it away and try again, nothing was changed',
+    folder,
+  );
 }
 
 /** Throws `no-permission` before anything is written, where what must be read or written may not be. */

@@ -13,6 +13,7 @@ import {
   type Begun,
   refuseForeignStore,
   refuseNode,
+  refuseOtherFolder,
   requireAccess,
   requireSameOptions,
   requireStores,
@@ -107,6 +108,7 @@ class Migration {
       this.#goOnAs(found ?? manifest);
       const analysis = await this.#report.phase('analysis', () => this.#analyse());
       if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);
+      refuseOtherFolder(this.#directory);
       requireAccess(this.#directory, analysis.installation);
       if (manifest === undefined) refuseForeignStore(this.#directory, found);
       if (found?.step === 'data') requireStores(found, analysis.usable);

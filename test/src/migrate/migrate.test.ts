@@ -442,6 +442,30 @@ describe('migrating a directory', () => {
     expect(readFileSync(settings, 'utf8')).toBe(servers('by the user meanwhile'));
   });
 
+  it('says where a link leads that it does not follow', async () => {
+    const other = installation();
+    const directory = scratch('linked');
+    mkdirSync(directory);
+    symlinkSync(join(other, '.swarm'), join(directory, '.swarm'));
+    const report = await migrate(directory);
+    expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+    expect(report.error).toContain(`a link out of the directory to ${join(other, '.swarm')}`);
+  });
+
+  it('refuses a folder of its own that is none', async () => {
+    const linked = installation();
+    mkdirSync(`${linked}-elsewhere`);
+    symlinkSync(`${linked}-elsewhere`, join(linked, '.agentic-flow'));
+    const file = installation();
+    writeFileSync(join(file, '.agentic-flow'), '');
+    for (const directory of [linked, file]) {
+      const report = await migrate(directory);
+      expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(report.error).toContain('needs a folder of its own');
+      expect(existsSync(`${directory}.v1-backup`)).toBe(false);
+    }
+  });
+
   it('leaves the memory of a node alone', async () => {
     const node = scratch('node');
     generateV1Installation(join(node, 'v1'), { memories: 3, seed: 5 });
