@@ -6,14 +6,7 @@ import { discoverInstallation, V1Error, type V1Installation, type V1Store } from
 import { MigrationError } from './errors.js';
 
 /** What v1 keeps its memory in. */
-const NAMES_OF_V1 = [
-  '.swarm',
-  '.swarm/memory.db',
-  'agentdb.db',
-  '.agentdb',
-  '.hive-mind',
-  'memory',
-];
+const NAMES_OF_V1 = ['.swarm', '.swarm/memory.db', 'agentdb.db', '.agentdb', '.hive-mind'];
 
 export interface AnalysisOptions {
   readonly directory: string;

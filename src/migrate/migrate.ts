@@ -112,6 +112,11 @@ class Migration {
       requireAccess(this.#directory, analysis.installation);
       if (manifest === undefined) refuseForeignStore(this.#directory, found);
       if (found?.step === 'data') requireStores(found, analysis.usable);
+      if (found !== undefined) {
+        const sentence =
+          'a migration of this directory was begun and stopped; a run goes on with it';
+        this.#report.noticed({ problems: [sentence] });
+      }
       if (this.#options.dryRun === true) {
         const dry = {
           ...this.#dataOptions('data'),

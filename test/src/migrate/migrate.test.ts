@@ -248,6 +248,8 @@ describe('migrating a directory', () => {
   it('keeps what it has when it is interrupted, and goes on', async () => {
     const directory = installation();
     const first = await interrupt(directory);
+    const dry = await migrate(directory, { dryRun: true });
+    expect(formatMigrationReport(dry)).toContain('was begun and stopped');
     const second = await migrate(directory);
     expect(second.error).toBeUndefined();
     expect(second).toMatchObject({ outcome: 'migrated', exitCode: 0, backup: first.backup });
