@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 
 import { dataPaths } from '../../nodes/data-directory.js';
 import type { V1Installation, V1Store } from '../v1/index.js';
+import { findBackups } from './backup/index.js';
+import { readJournal } from './backup/journal.js';
 import { MigrationError } from './errors.js';
 import { type Manifest, realDirectory, stagedFiles, v2Files } from './manifest.js';
 import type { MigrationState } from './state.js';
@@ -85,6 +87,21 @@ export function refuseOtherFolder(directory: string): void {
       'there; move it away and try again, nothing was changed',
     folder,
   );
+}
+
+/** Throws `invalid` where a rollback was stopped when part of v1 was given back already. */
+export function refuseHalfRollback(directory: string, backup: string | undefined): void {
+  const known = findBackups(directory).map(({ path }) => path);
+  for (const path of backup === undefined ? known : [backup, ...known]) {
+    const journal = readJournal(path);
+    if (journal === undefined || journal.directory !== directory || journal.phase === 'export')
+      continue;
+    throw new MigrationError(
+      'invalid',
+      `a rollback of ${directory} was begun and stopped; finish it with --rollback, then migrate again`,
+      path,
+    );
+  }
 }
 
 /** Throws `no-permission` before anything is written, where what must be read or written may not be. */

@@ -12,6 +12,7 @@ import { type Backup, copyOf, makeBackup, readBackup, verifyBackup } from './bac
 import {
   type Begun,
   refuseForeignStore,
+  refuseHalfRollback,
   refuseNode,
   refuseOtherFolder,
   requireAccess,
@@ -105,6 +106,7 @@ class Migration {
       refuseNode(this.#directory);
       const manifest = readManifest(this.#directory);
       const found = readState(this.#directory);
+      refuseHalfRollback(this.#directory, (found ?? manifest)?.backup);
       this.#goOnAs(found ?? manifest);
       const analysis = await this.#report.phase('analysis', () => this.#analyse());
       if (analysis === undefined) return this.#report.end('nothing-to-migrate', 3);

@@ -468,6 +468,33 @@ describe('migrating a directory', () => {
     }
   });
 
+  it('finishes a rollback that was stopped before it migrates again', async () => {
+    const directory = installation();
+    const before = tree(directory);
+    const { backup = '' } = await migrate(directory);
+    // As after a kill when files were given back, and what the migration added is still there.
+    const journal = {
+      format: 1,
+      phase: 'remove',
+      directory,
+      home: HOME,
+      since: `${directory}.since-migration`,
+      exported: 0,
+      keepStore: false,
+      own: {},
+      added: [],
+    };
+    writeFileSync(join(backup, 'rollback.json'), JSON.stringify(journal));
+    for (const dryRun of [true, false]) {
+      const report = await migrate(directory, { dryRun });
+      expect(report).toMatchObject({ outcome: 'failed', exitCode: 1 });
+      expect(report.error).toContain('finish it with --rollback');
+    }
+    expect(await rollBack(directory)).toMatchObject({ outcome: 'rolled-back', exitCode: 0 });
+    expect(tree(directory)).toEqual(before);
+    expect(await migrate(directory)).toMatchObject({ outcome: 'migrated', exitCode: 0 });
+  });
+
   it('leaves the memory of a node alone', async () => {
     const node = scratch('node');
     generateV1Installation(join(node, 'v1'), { memories: 3, seed: 5 });
