@@ -64,7 +64,9 @@ function tree(directory: string): Record<string, string> {
 
 /** Without what comes and goes beside a store. */
 function withoutLog(files: Record<string, string>): Record<string, string> {
-  const names = Object.keys(files).filter((name) => !/\.agentic-flow\/.*-(wal|shm|lock|journal)$/.test(name));
+  const names = Object.keys(files).filter(
+    (name) => !/\.agentic-flow\/.*-(wal|shm|lock|journal)$/.test(name),
+  );
   return Object.fromEntries(names.map((name) => [name, files[name] ?? '']));
 }
 
