@@ -17,6 +17,8 @@ export interface LateRowsOptions {
   readonly store: string;
   readonly archive: string;
   readonly work: string;
+  /** Side by side: what v2 writes is in v1 as well. */
+  readonly isMirrored: boolean;
   readonly embedder: Embedder;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -67,7 +69,7 @@ async function changedStores(
 }
 
 async function addRowsOf(stores: readonly V1Store[], options: LateRowsOptions) {
-  const { work, store, archive, embedder, signal, onProgress } = options;
+  const { work, store, archive, embedder, signal, onProgress, isMirrored } = options;
   const readings: V1Reading[] = [];
   try {
     for (const changed of stores) readings.push(await openReading(changed, work));
@@ -77,6 +79,7 @@ async function addRowsOf(stores: readonly V1Store[], options: LateRowsOptions) {
       store,
       archive,
       embedder,
+      isMirrored,
       ...(signal === undefined ? {} : { signal }),
       onProgress: ({ done, total }) => onProgress?.(done, total),
     });

@@ -292,6 +292,7 @@ class Migration {
       ...this.#dataOptions('late rows'),
       onProgress: (done, total) => this.#options.onProgress?.({ phase: 'late rows', done, total }),
       work: this.#files.work,
+      isMirrored: false,
       sources: state.sources,
     });
     this.#report.late(late);
@@ -362,6 +363,7 @@ class Migration {
         store,
         archive,
         work,
+        isMirrored: manifest.mode === 'side-by-side',
         ...this.#dataOptions('late rows'),
         onProgress: (done, total) =>
           this.#options.onProgress?.({ phase: 'late rows', done, total }),

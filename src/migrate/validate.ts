@@ -29,7 +29,7 @@ export interface ValidateOptions {
 /**
  * Of a migrated directory: whether every row that v1 has now is in the archive, the backup has its bytes,
  * and searches find what is there. Of another one: whether all of it can be read, and what would go to
- * quarantine. Writes nothing in the directory.
+ * quarantine. Nothing is changed; an open store has its lock and log beside it.
  */
 export async function validateDirectory(options: ValidateOptions): Promise<MigrationReport> {
   const directory = realDirectory(options.directory);

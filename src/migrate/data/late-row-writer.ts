@@ -22,11 +22,18 @@ export class LateRowWriter {
   readonly #store: StoreWriter;
   readonly #archive: ArchiveWriter;
   readonly #rows: RowWriter;
+  readonly #isMirrored: boolean;
 
-  constructor(store: StoreWriter, archive: ArchiveWriter, nowMs: number) {
+  /** `isMirrored`: what v2 writes is written to v1 as well, so that a row may be a record of v2's own. */
+  constructor(
+    store: StoreWriter,
+    archive: ArchiveWriter,
+    { nowMs, isMirrored }: { readonly nowMs: number; readonly isMirrored: boolean },
+  ) {
     this.#store = store;
     this.#archive = archive;
     this.#rows = new RowWriter(store, archive, nowMs);
+    this.#isMirrored = isMirrored;
   }
 
   /** True if the row is new or has changed. */
@@ -36,14 +43,22 @@ export class LateRowWriter {
     const line: SourceRow = { ...row, store: source.number };
     if (same !== undefined) return this.#retry(source, table, { row, line, same });
     const before = known.find(({ outcome }) => outcome !== 'quarantined') ?? known.at(-1);
+    const mirrored = this.#mirroredRow(source, table, row);
+    if (mirrored !== undefined) {
+      if (before === undefined) this.#archive.add(line, mirrored);
+      else this.#archive.replace(before.seq, line, mirrored);
+      return false;
+    }
+    // An embedding alone is no news: v2 writes it with the memory.
+    const isNews = !this.#isMirrored || table.placement.kind !== 'vector';
     if (before === undefined) {
       this.#archive.add(line, this.#newRow(source, table, row));
-      return true;
+      return isNews;
     }
     const fate = this.#changedRow(source, table, { row, before });
     if (fate.refused?.reason === 'changed-on-both-sides') this.#archive.add(line, fate);
     else this.#archive.replace(before.seq, line, fate);
-    return true;
+    return isNews;
   }
 
   /** A link whose end has come is one now. */
@@ -57,6 +72,27 @@ export class LateRowWriter {
     if (fate.outcome === 'quarantined') return false;
     this.#archive.replace(same.seq, line, fate);
     return true;
+  }
+
+  /**
+   * A record that v2 has written to v1 too, or counted a use of: it has the same text there. It stays among what
+   * was written since the migration, since v1 does not have it once it is as it was.
+   */
+  #mirroredRow(source: Source, table: PlacedTable, row: HashedRow): Fate | undefined {
+    const { placement } = table;
+    if (!this.#isMirrored || placement.kind === 'vector') return undefined;
+    if (placement.kind === 'edge') {
+      const edge = this.#rows.placeEdge(source, placement, row);
+      if ('reason' in edge) return undefined;
+      const { from, to, relation, weight } = edge;
+      if (this.#store.edgeWeight(from, to, relation) !== weight) return undefined;
+      return { outcome: 'edge', target: edgeTarget(from, to, relation), made: '' };
+    }
+    const placed = this.#rows.place({ ...table, placement }, row);
+    if ('reason' in placed) return undefined;
+    const target = memoryKey(placed.namespace, placed.id);
+    if (this.#store.contentOf(target) !== placed.content) return undefined;
+    return { outcome: 'memory', target, made: '' };
   }
 
   #newRow(source: Source, table: PlacedTable, row: HashedRow): Fate {

@@ -29,6 +29,8 @@ export interface LateOptions extends DataOptions {
   /** Paths of a store and an archive that `migrateData` made; the store is open nowhere. */
   readonly store: string;
   readonly archive: string;
+  /** What v2 writes is written to v1 as well: a row with the text of a record of v2 is that record. */
+  readonly isMirrored?: boolean;
 }
 
 /**
@@ -79,12 +81,15 @@ class LateRun {
 
   async run(): Promise<DataReport> {
     const startedMs = performance.now();
-    const { readings, nowMs = Date.now() } = this.#options;
+    const { readings, nowMs = Date.now(), isMirrored = false } = this.#options;
     try {
       this.#redo();
       const sources = sourcesOf(readings, ({ store }) => this.#archive.storeNumber(store));
       this.#begin();
-      const writer = new LateRowWriter(new StoreWriter(this.#store), this.#archive, nowMs);
+      const writer = new LateRowWriter(new StoreWriter(this.#store), this.#archive, {
+        nowMs,
+        isMirrored,
+      });
       const rate = new Rate('late', this.#options.onProgress, { total: countedRows(readings) });
       for (const { source, table } of turnsOf(sources)) {
         for (const read of source.reading.rows(table.table)) {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { type Database } from '../../memory/database.js';
 import { memoryKey } from '../../memory/memory-key.js';
 import { EXPIRY_TABLE } from '../../memory/expiry.js';
-import { bodyOf } from '../../memory/v2-file.js';
+import { bodyOf, contentOf as storedContent } from '../../memory/v2-file.js';
 import { carriedId } from './names.js';
 import type { Placed } from './placements/placement.js';
 
@@ -95,6 +95,12 @@ export class StoreWriter {
       Number(createdAtMs),
       expiresAtMs === null ? null : Number(expiresAtMs),
     );
+  }
+
+  /** Text of the record; undefined if there is none. */
+  contentOf(key: string): string | undefined {
+    const row = this.#database.get('SELECT body FROM records WHERE id = ?', key);
+    return storedContent(row?.[0])?.[0];
   }
 
   /** What `recordMade` would give for this record. */
