@@ -1,8 +1,7 @@
 /** What may be done to a directory as it is: migrated, with a migration that was stopped, or without permission. */
 import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import { dataPaths } from '../../nodes/data-directory.js';
 import type { V1Installation, V1Store } from '../v1/index.js';
 import { findBackups } from './backup/index.js';
 import { readJournal } from './backup/journal.js';
@@ -65,7 +64,8 @@ export function refuseForeignStore(directory: string, state: MigrationState | un
 /** Throws `invalid` for the directory of a swarm's node, whose memory the node has open or has replaced. */
 export function refuseNode(directory: string): void {
   for (const folder of [directory, dirname(directory)]) {
-    const { identity, nodeFile } = dataPaths(folder);
+    const nodeFile = join(folder, 'node.json');
+    const identity = join(folder, 'identity.pem');
     if (!existsSync(identity) || !existsSync(nodeFile)) continue;
     throw new MigrationError(
       'invalid',
