@@ -97,9 +97,12 @@ describe('a memory with a time of expiry', () => {
   it('goes when another node leads, and after the swarm has gone over to v2', async () => {
     const expiresAt = Date.now() + 25_000;
     await client.insert({ id: 'later', content: 'the queue was full', expiresAt });
-    await client.insert({ id: 'soon', content: 'x', expiresAt: Date.now() + 2_000 });
+    const soonAt = Date.now() + 2_000;
+    await client.insert({ id: 'soon', content: 'x', expiresAt: soonAt });
     const { leader } = await client.status();
     await swarm.member(leader).process.kill();
+    // Before that it may be there, and the others may not have heard of it.
+    await sleep(Math.max(0, soonAt - Date.now()));
     await untilEachHas(2);
     expect((await client.get('soon')).memory).toBeNull();
     await swarm.restart(leader);
