@@ -54,3 +54,7 @@ export const EXAMPLES_MAX = 10;
 export const INTEGRITY_MESSAGES_MAX = 100;
 /** Rows between two tellings of how far a job is. */
 export const ROWS_BETWEEN_PROGRESS = 1000;
+/** How the thread of a store ends that was told to end at once, */
+export const ENDED_EXIT_CODE = 1;
+/** and how long it may take until it is ended from outside. */
+export const END_TIMEOUT_MS = 5000;

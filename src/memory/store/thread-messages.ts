@@ -85,7 +85,9 @@ export type Request =
       readonly method: ThreadMethod;
       readonly args: readonly unknown[];
     }
-  | { readonly type: 'cancel'; readonly call: number };
+  | { readonly type: 'cancel'; readonly call: number }
+  /** Let go of the file now; what waits is not written. */
+  | { readonly type: 'end' };
 
 /** From the thread. */
 export type Answer =

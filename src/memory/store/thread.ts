@@ -4,7 +4,12 @@
  */
 import { Worker } from 'node:worker_threads';
 import { MemoryError } from '../errors.js';
-import { CALLS_MAX, CALLS_UNDER_WAY_MAX, WAITING_CHARACTERS_MAX } from './limits.js';
+import {
+  CALLS_MAX,
+  CALLS_UNDER_WAY_MAX,
+  WAITING_CHARACTERS_MAX,
+  END_TIMEOUT_MS,
+} from './limits.js';
 import type { StoreModel } from './store-file.js';
 import {
   type Answer,
@@ -106,12 +111,17 @@ export class StoreThread {
     await this.#ended;
   }
 
-  /** Ends the thread at once, as a crash would. */
+  /**
+   * Ends the thread without what waits, as a crash would. The thread ends itself: one that is terminated in a
+   * call of the SQLite binding takes the process with it.
+   */
   async terminate(): Promise<void> {
     this.#isEnding = true;
     this.#worker.ref();
-    await this.#worker.terminate();
+    this.#send({ type: 'end' });
+    const late = setTimeout(() => void this.#worker.terminate(), END_TIMEOUT_MS);
     await this.#ended;
+    clearTimeout(late);
   }
 
   #start(): Promise<StoreModel | null> {

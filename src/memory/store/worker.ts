@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, memoryError } from '../errors.js';
 import { StoreHost } from './host.js';
+import { ENDED_EXIT_CODE } from './limits.js';
 import {
   sendableError,
   type Answer,
@@ -49,9 +50,15 @@ async function answer(store: StoreHost, request: Request & { type: 'call' }): Pr
   if (method === 'close') port?.close();
 }
 
+function end(store: StoreHost): never {
+  store.closeNow();
+  process.exit(ENDED_EXIT_CODE);
+}
+
 if (host !== undefined) {
   port.on('message', (request: Request) => {
-    if (request.type === 'cancel') running.get(request.call)?.abort();
-    else void answer(host, request);
+    if (request.type === 'call') void answer(host, request);
+    else if (request.type === 'cancel') running.get(request.call)?.abort();
+    else end(host);
   });
 }
