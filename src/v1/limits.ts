@@ -1,7 +1,7 @@
 /** Bounds of reading v1 directories. Units are the last word of each name. */
 
 /** How long a file that its owner keeps changing is tried to be copied. */
-export const COPY_TRIES_MS = 5000;
+export const COPY_TRIES_MS = 10_000;
 /** Pause before looking whether the file changed; file times are this coarse at worst. */
 export const COPY_SETTLE_MS = 25;
 /** Copies whose log looks damaged, after which it counts as damaged. */
