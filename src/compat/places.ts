@@ -1,9 +1,8 @@
 /** Which project a v1 program means, and where its v2 store lies. */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { v2Files } from '../migrate/files.js';
 import { FOLDERS_UP_MAX, MANIFEST_BYTES_MAX, MANIFEST_SOURCES_MAX } from './limits.js';
-
-const OWN_FOLDER = '.agentic-flow';
 
 /** The files of a project that this layer reads and writes. Paths are absolute. */
 export interface ProjectPlaces {
@@ -18,12 +17,12 @@ export interface ProjectPlaces {
 /** The places of a project in this directory, whether they exist or not. */
 export function placesOf(directory: string): ProjectPlaces {
   const absolute = resolve(directory);
-  const own = join(absolute, OWN_FOLDER);
+  const { store, archive, manifest } = v2Files(absolute);
   return {
     directory: absolute,
-    store: join(own, 'memory.v2.db'),
-    archive: join(own, 'v1-rows.db'),
-    manifest: join(own, 'migration.json'),
+    store,
+    archive,
+    manifest,
     v1Store: join(absolute, '.swarm', 'memory.db'),
   };
 }

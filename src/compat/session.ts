@@ -46,6 +46,11 @@ export interface MirrorWrite {
   rollback(): void;
 }
 
+/** The file by which a program asks for a store that another has: sessions and the MCP server heed it. */
+export function wantedPath(store: string): string {
+  return `${store}-wanted`;
+}
+
 /** One a store and process. */
 const sessions = new Map<string, Session>();
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
@@ -166,7 +171,7 @@ export class Session {
     const host = new StoreHost({ ...settings, batchOperations: 1, batchDelayMs: 0 });
     this.#host = host;
     this.#takenMs = performance.now();
-    rmSync(this.#wantedPath, { force: true });
+    rmSync(wantedPath(this.path), { force: true });
     return host;
   }
 
@@ -206,18 +211,14 @@ export class Session {
     // Another thread of this process may let go; what this one has open itself cannot, while it waits.
     const isOwn = waiting === 'blocks' && lockHolder(this.path) === process.pid;
     if (isOwn && waitedMs >= OWN_LOCK_WAIT_MS) throw error;
-    writeFileSync(this.#wantedPath, '');
-  }
-
-  get #wantedPath(): string {
-    return `${this.path}-wanted`;
+    writeFileSync(wantedPath(this.path), '');
   }
 
   #leave(): void {
     this.#users -= 1;
     if (this.#users > 0 || this.#host === undefined) return;
     const heldMs = performance.now() - this.#takenMs;
-    if (heldMs > HELD_WHILE_WANTED_MS && existsSync(this.#wantedPath)) {
+    if (heldMs > HELD_WHILE_WANTED_MS && existsSync(wantedPath(this.path))) {
       this.release();
       this.#letTheOtherIn();
       return;
@@ -233,10 +234,10 @@ export class Session {
   /** Whoever takes the store removes the file; one that was left by a program which died is removed here. */
   #letTheOtherIn(): void {
     const untilMs = performance.now() + LET_IN_MS;
-    while (existsSync(this.#wantedPath) && performance.now() < untilMs) {
+    while (existsSync(wantedPath(this.path)) && performance.now() < untilMs) {
       Atomics.wait(sleeper, 0, 0, LOCK_POLL_MS);
     }
-    rmSync(this.#wantedPath, { force: true });
+    rmSync(wantedPath(this.path), { force: true });
   }
 
   #becomeIdle(): void {

@@ -16,6 +16,8 @@ import {
   type MemoryStore,
   openMemoryStore,
 } from '../memory/index.js';
+import { wantedPath } from '../compat/session.js';
+import { v2Files } from '../migrate/files.js';
 import { ToolError } from './errors.js';
 import {
   HELD_WHILE_WANTED_MS,
@@ -64,7 +66,7 @@ export class ProjectStore {
   constructor(directory: string, options: ProjectStoreOptions = {}) {
     const { embedder, idleMs = IDLE_MS, lockWaitMs = LOCK_WAIT_MS } = options;
     this.directory = resolve(directory);
-    this.path = join(this.directory, '.agentic-flow', 'memory.v2.db');
+    this.path = v2Files(this.directory).store;
     this.#embedder = embedder ?? createMiniLmEmbedder();
     this.#idleMs = idleMs;
     this.#lockWaitMs = lockWaitMs;
@@ -164,21 +166,20 @@ export class ProjectStore {
           embedder: this.#embedder,
           groupCommit: { maxDelayMs: 0 },
         });
-        rmSync(this.#wantedPath, { force: true });
+        rmSync(wantedPath(this.path), { force: true });
         this.#openedMs = performance.now();
         return store;
       } catch (error) {
         const isLocked = error instanceof MemoryError && error.code === 'locked';
         if (!isLocked || performance.now() >= untilMs) throw error;
-        writeFileSync(this.#wantedPath, '');
+        writeFileSync(wantedPath(this.path), '');
         await delay(LOCK_POLL_MS);
       }
     }
   }
 
   #refuseUnmigrated(): void {
-    const own = dirname(this.path);
-    if (existsSync(join(own, 'migration-work'))) {
+    if (existsSync(v2Files(this.directory).work)) {
       throw new ToolError(
         `a migration of ${this.directory} is under way or was stopped; run ` +
           '"agentic-flow migrate v2" there to the end first',
@@ -193,15 +194,10 @@ export class ProjectStore {
     );
   }
 
-  /** As `src/compat` does it, so that the two give the store to each other. */
-  get #wantedPath(): string {
-    return `${this.path}-wanted`;
-  }
-
   async #left(): Promise<void> {
     if (this.#users > 0 || this.#opening === undefined) return;
     const heldMs = performance.now() - this.#openedMs;
-    const isWanted = heldMs > HELD_WHILE_WANTED_MS && existsSync(this.#wantedPath);
+    const isWanted = heldMs > HELD_WHILE_WANTED_MS && existsSync(wantedPath(this.path));
     if (this.#isDue || isWanted) {
       await this.#release();
       return;
@@ -210,7 +206,7 @@ export class ProjectStore {
     const wait = Math.min(this.#idleMs, WANTED_POLL_MS);
     this.#idle = setInterval(() => {
       const isIdle = performance.now() - idleFromMs >= this.#idleMs;
-      if (isIdle || existsSync(this.#wantedPath)) void this.#becomeIdle();
+      if (isIdle || existsSync(wantedPath(this.path))) void this.#becomeIdle();
     }, wait);
     this.#idle.unref();
   }

@@ -20,13 +20,14 @@ export interface Piece {
 
 /**
  * Writes a file beside the one at `path`, synced, and puts it in its place. What the pieces throw, and
- * what the system does, leaves the old one. Throws `disk-full`, `read-only`, `io`.
+ * what the system does, leaves the old one. `mode`: the permissions, less those of the process's mask.
+ * Throws `disk-full`, `read-only`, `io`.
  */
-export function replaceFile(path: string, pieces: Iterable<Piece>): void {
+export function replaceFile(path: string, pieces: Iterable<Piece>, mode = 0o600): void {
   const temporary = `${path}.new`;
   try {
     rmSync(temporary, { force: true });
-    const file = openSync(temporary, 'wx', 0o600);
+    const file = openSync(temporary, 'wx', mode);
     try {
       for (const { start, bytes } of pieces) writeAll(file, bytes, start);
       fdatasyncSync(file);

@@ -6,7 +6,8 @@ import type { V1Installation, V1Store } from '../v1/index.js';
 import { findBackups } from './backup/index.js';
 import { readJournal } from './backup/journal.js';
 import { MigrationError } from './errors.js';
-import { type Manifest, realDirectory, stagedFiles, v2Files } from './manifest.js';
+import { realDirectory, stagedFiles, v2Files } from './files.js';
+import { type Manifest } from './manifest.js';
 import type { MigrationState } from './state.js';
 
 /** What a migration that is gone on with, or is brought up to date, was begun with. */

@@ -1,19 +1,9 @@
 /** Small JSON files that must be there whole or not at all. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 
 import type { z } from 'zod';
 
-import { syncFile } from '../memory/database.js';
+import { replaceFile } from '../memory/replace-file.js';
 import { MigrationError } from './errors.js';
 import { JSON_FILE_BYTES_MAX } from './limits.js';
 
@@ -39,16 +29,9 @@ export function readJsonFile<T>(path: string, schema: z.ZodType<T>): T | undefin
   }
 }
 
-/** On the disk, under its name, when it returns. */
+/** On the disk, under its name, when it returns. Throws what `replaceFile` does. */
 export function writeJsonFile(path: string, value: unknown): void {
-  const temporary = `${path}.new`;
-  const file = openSync(temporary, 'w');
-  try {
-    writeSync(file, `${JSON.stringify(value, null, 2)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  syncFile(dirname(path), 'must-exist');
+  const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  // Whoever may read the store reads how it was made.
+  replaceFile(path, [{ start: 0, bytes }], 0o666);
 }

@@ -1,27 +1,13 @@
 /** Carries what v1 has written since its stores were read. */
-import type { Embedder } from '../memory/index.js';
-import {
-  databaseHash,
-  discoverInstallation,
-  openReading,
-  type V1Reading,
-  type V1Store,
-} from '../v1/index.js';
-import { addLateRows, type DataReport } from './data/index.js';
+import { databaseHash, discoverInstallation, type V1Store } from '../v1/index.js';
+import { addLateRows, type DataReport, type LateOptions } from './data/index.js';
 import { LATE_PASSES_MAX } from './limits.js';
+import { withReadings } from './readings.js';
 
-export interface LateRowsOptions {
+export interface LateRowsOptions extends Omit<LateOptions, 'readings'> {
   readonly directory: string;
   readonly home: string;
   readonly env?: NodeJS.ProcessEnv | undefined;
-  readonly store: string;
-  readonly archive: string;
-  readonly work: string;
-  /** Side by side: what v2 writes is in v1 as well. */
-  readonly isMirrored: boolean;
-  readonly embedder: Embedder;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Hash of each store as it was read last, by name. */
   readonly sources: Readonly<Record<string, string>>;
 }
@@ -46,7 +32,9 @@ export async function carryLateRows(options: LateRowsOptions): Promise<LateRows>
     if (changed.length === 0) return { added, sources, report, isStillWriting: false };
     // Before they are read: what comes in between is seen by the next pass.
     for (const store of changed) sources[store.name] = databaseHash(store.path);
-    report = await addRowsOf(changed, options);
+    report = await withReadings(changed, options.work, (readings) =>
+      addLateRows({ ...options, readings }),
+    );
     added += report.late;
   }
   const rest = await changedStores(options, sources);
@@ -66,24 +54,4 @@ async function changedStores(
     ({ state, name, path }) =>
       (state === 'ok' || state === 'damaged') && databaseHash(path) !== sources[name],
   );
-}
-
-async function addRowsOf(stores: readonly V1Store[], options: LateRowsOptions) {
-  const { work, store, archive, embedder, signal, onProgress, isMirrored } = options;
-  const readings: V1Reading[] = [];
-  try {
-    for (const changed of stores) readings.push(await openReading(changed, work));
-    return await addLateRows({
-      readings,
-      work,
-      store,
-      archive,
-      embedder,
-      isMirrored,
-      ...(signal === undefined ? {} : { signal }),
-      onProgress: ({ done, total }) => onProgress?.(done, total),
-    });
-  } finally {
-    for (const reading of readings) reading.close();
-  }
 }

@@ -1,7 +1,5 @@
 /** Bounds of a migration. Units are the last word of each name. */
 
-/** Quarantined rows that a report names one by one; all are kept in the archive. */
-export const QUARANTINED_LISTED_MAX = 200;
 /** Bytes of a manifest or of the state of a migration that are read. */
 export const JSON_FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** Searches of the new store, each by the vector of a memory, that are compared with an exact scan. */

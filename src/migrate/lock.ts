@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MemoryError, translateError } from '../memory/errors.js';
 import { lockHolder, StoreLock } from '../memory/store/lock.js';
 import { MigrationError } from './errors.js';
-import { v2Files } from './manifest.js';
+import { v2Files } from './files.js';
 
 /** Makes the folder that a migration works in, with the lock in it. Throws `busy`. */
 export function lockDirectory(directory: string): StoreLock {

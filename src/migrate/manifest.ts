@@ -1,9 +1,7 @@
 /** What a migration leaves beside the store: where it came from, and how to go back. */
-import { realpathSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-
 import { z } from 'zod';
 
+import { v2Files } from './files.js';
 import { readJsonFile, writeJsonFile } from './json-file.js';
 
 const FORMAT = 2;
@@ -26,41 +24,6 @@ const manifestSchema = z.object({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
-
-/** Folder of v2 in a migrated directory. */
-const V2_FOLDER = '.agentic-flow';
-
-/** Without links, so that a directory has one name. One that is missing keeps the name it was given. */
-export function realDirectory(path: string): string {
-  const absolute = resolve(path);
-  try {
-    return realpathSync(absolute);
-  } catch {
-    // It is missing, or nobody may look there: whoever reads it says so.
-    return absolute;
-  }
-}
-
-/** The files of a migrated directory. */
-export function v2Files(directory: string) {
-  const folder = join(directory, V2_FOLDER);
-  const work = join(folder, 'migration-work');
-  return {
-    folder,
-    store: join(folder, 'memory.v2.db'),
-    archive: join(folder, 'v1-rows.db'),
-    manifest: join(folder, 'migration.json'),
-    config: join(folder, 'config'),
-    work,
-    state: join(work, 'state.json'),
-  };
-}
-
-/** Where store and archive are made. */
-export function stagedFiles(directory: string) {
-  const { work } = v2Files(directory);
-  return { store: join(work, 'memory.v2.db'), archive: join(work, 'v1-rows.db') };
-}
 
 /** Undefined if the directory was not migrated. Throws `invalid`. */
 export function readManifest(directory: string): Manifest | undefined {

@@ -26,14 +26,8 @@ import { checkSpace } from './estimate.js';
 import { MigrationError } from './errors.js';
 import { carryLateRows } from './late-rows.js';
 import { lockDirectory } from './lock.js';
-import {
-  type Manifest,
-  readManifest,
-  realDirectory,
-  stagedFiles,
-  v2Files,
-  writeManifest,
-} from './manifest.js';
+import { realDirectory, stagedFiles, v2Files } from './files.js';
+import { type Manifest, readManifest, writeManifest } from './manifest.js';
 import { lookThrough, withReadings } from './readings.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
@@ -198,15 +192,17 @@ class Migration {
       await this.#makeStore(analysis, state);
       state = await this.#report.phase('late rows', () => this.#carryLateRows(state));
       await this.#report.phase('validation', () => this.#validateSearches());
-      const settings = settingsOf(await this.#planSettings(analysis, state));
-      state = { ...state, ...settings, step: 'config' };
-      writeState(this.#directory, state);
     } else {
       this.#readArchived();
     }
+    const plan = await this.#planSettings(analysis, state);
+    if (state.step === 'data') {
+      state = { ...state, ...settingsOf(plan), step: 'config' };
+      writeState(this.#directory, state);
+    }
     refuseForeignStore(this.#directory, state);
     this.#undo = 'settings';
-    await this.#report.phase('configuration', () => this.#writeSettings(analysis, state));
+    await this.#report.phase('configuration', () => this.#writeSettings(plan));
     writeState(this.#directory, { ...state, step: 'finish' });
     await this.#report.phase('finish', async () => this.#finish(state));
     return this.#report.end('migrated', this.#report.exitCode());
@@ -285,13 +281,9 @@ class Migration {
 
   async #carryLateRows(state: MigrationState) {
     const late = await carryLateRows({
-      directory: this.#directory,
-      home: state.home,
-      env: this.#options.env,
+      ...this.#lateOptions(),
       ...stagedFiles(this.#directory),
-      ...this.#dataOptions('late rows'),
-      onProgress: (done, total) => this.#options.onProgress?.({ phase: 'late rows', done, total }),
-      work: this.#files.work,
+      home: state.home,
       isMirrored: false,
       sources: state.sources,
     });
@@ -319,8 +311,7 @@ class Migration {
     return changesOfBackedUp(plan, readBackup(backup));
   }
 
-  async #writeSettings(analysis: Analysis, state: MigrationState) {
-    const plan = await this.#planSettings(analysis, state);
+  async #writeSettings(plan: ConfigPlan) {
     await applyConfig(plan);
     this.#report.configured(plan);
     return { value: undefined, detail: `${plan.changes.length} files written` };
@@ -345,7 +336,7 @@ class Migration {
 
   /** A directory that was migrated before: what v1 has written since. */
   async #update(manifest: Manifest, isFinishing: boolean): Promise<MigrationReport> {
-    const { store, archive, work, state } = this.#files;
+    const { store, archive, state } = this.#files;
     this.#takeLock(undefined, false);
     rmSync(state, { force: true });
     if (!existsSync(manifest.backup)) {
@@ -357,16 +348,11 @@ class Migration {
     this.#report.finished(this.#files);
     const late = await this.#report.phase('late rows', async () => {
       const value = await carryLateRows({
-        directory: this.#directory,
-        home: manifest.home,
-        env: this.#options.env,
+        ...this.#lateOptions(),
         store,
         archive,
-        work,
+        home: manifest.home,
         isMirrored: manifest.mode === 'side-by-side',
-        ...this.#dataOptions('late rows'),
-        onProgress: (done, total) =>
-          this.#options.onProgress?.({ phase: 'late rows', done, total }),
         sources: manifest.sources,
       });
       const rest = value.isStillWriting ? STILL_WRITING : '';
@@ -386,6 +372,15 @@ class Migration {
       ...(signal === undefined ? {} : { signal }),
       onProgress: ({ done, total }: { done: number; total: number }) =>
         onProgress?.({ phase, done, total }),
+    };
+  }
+
+  #lateOptions() {
+    return {
+      ...this.#dataOptions('late rows'),
+      directory: this.#directory,
+      env: this.#options.env,
+      work: this.#files.work,
     };
   }
 

@@ -3,8 +3,8 @@ import type { Analysis } from './analysis.js';
 import type { ConfigPlan } from './config/index.js';
 import type { Archive, DataReport, QuarantinedEntry, TableReport } from './data/index.js';
 import type { LateRows } from './late-rows.js';
-import { QUARANTINED_LISTED_MAX } from './limits.js';
-import type { v2Files } from './manifest.js';
+import { QUARANTINED_LISTED_MAX } from './data/limits.js';
+import type { v2Files } from './files.js';
 import type { MigrationProgress } from './migrate.js';
 import type {
   ConfigReport,

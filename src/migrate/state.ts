@@ -5,7 +5,7 @@
 import { z } from 'zod';
 
 import { readJsonFile, writeJsonFile } from './json-file.js';
-import { v2Files } from './manifest.js';
+import { v2Files } from './files.js';
 
 const FORMAT = 1;
 

@@ -2,7 +2,7 @@
 import { existsSync, rmdirSync, rmSync } from 'node:fs';
 
 import { readBackup, restoreBackup } from './backup/index.js';
-import { stagedFiles, v2Files } from './manifest.js';
+import { stagedFiles, v2Files } from './files.js';
 import { readState } from './state.js';
 
 /**

@@ -32,22 +32,32 @@ export class V1Error extends Error {
   }
 }
 
-/** Translates errors of the file system; others come back as they are. */
-export function translateFileError(error: unknown, path: string): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+/** What a code of the operating system means to who reads or writes files; undefined for other codes. */
+export function fileFailure(code: string | undefined): 'no-permission' | 'disk-full' | undefined {
   switch (code) {
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS': {
-      const sentence = `${path} may not be read or written by this user; check its permissions`;
-      return new V1Error('no-permission', sentence, path, error);
-    }
+    case 'EROFS':
+      return 'no-permission';
     case 'ENOSPC':
-    case 'EDQUOT': {
-      const sentence = `${path} cannot be written, the disk is full; free space and try again`;
-      return new V1Error('disk-full', sentence, path, error);
-    }
+    case 'EDQUOT':
+      return 'disk-full';
     default:
-      return error;
+      return undefined;
   }
+}
+
+/** Translates errors of the file system; others come back as they are. */
+export function translateFileError(error: unknown, path: string): unknown {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const failure = fileFailure(code);
+  if (failure === undefined) return error;
+  return new V1Error(failure, failureSentence(failure, path), path, error);
+}
+
+/** What happened to the file, and what to do. */
+export function failureSentence(failure: 'no-permission' | 'disk-full', path: string): string {
+  return failure === 'no-permission'
+    ? `${path} may not be read or written by this user; check its permissions`
+    : `${path} cannot be written, the disk is full; free space and try again`;
 }

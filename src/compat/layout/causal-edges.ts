@@ -3,15 +3,12 @@
  * more; so each is a record as well. Those that a migration brought lie in its archive, and become
  * records with the first write.
  */
-import { existsSync } from 'node:fs';
-import { Database } from '../../memory/database.js';
-import type { JsonObject, JsonValue } from '../../memory/engine.js';
+import type { JsonObject } from '../../memory/engine.js';
 import { memoryKey } from '../../memory/memory-key.js';
-import { MemoryError } from '../../memory/errors.js';
-import { textOf, unpackRow, type Row } from '../../memory/exact-row.js';
 import { edgeEnds, linkOperation } from '../../memory/store/records.js';
 import type { Operation } from '../../memory/store/operations.js';
 import type { Records } from '../records.js';
+import { ARCHIVED_EDGES_TAKEN, readArchivedEdges } from './archived-edges.js';
 import { Table, type TableRow } from './table.js';
 import { CAUSAL_EDGES } from './tables.js';
 
@@ -27,9 +24,6 @@ const NAMESPACES: Readonly<Record<string, string>> = {
   concept: 'agentdb/exp_nodes',
 };
 const RELATION = 'causes';
-const JSON_COLUMNS = ['evidence_ids', 'experiment_ids', 'metadata'];
-const DONE = 'archived edges are records';
-const STATE = 'agentic-flow/compat';
 
 export class CausalEdges {
   readonly #records: Records;
@@ -114,8 +108,7 @@ export class CausalEdges {
     const archived = this.#archived();
     if (archived.length === 0) return;
     const puts = archived.map((row) => this.#table.putting(String(row['id']), row));
-    const done = { namespace: STATE, id: DONE, content: DONE, metadata: {}, vector: null };
-    this.#records.write([...puts, this.#records.putting(done)]);
+    this.#records.write([...puts, this.#records.putting(ARCHIVED_EDGES_TAKEN)]);
     this.#records.session.forget(ARCHIVED);
   }
 
@@ -123,8 +116,9 @@ export class CausalEdges {
     const { session, options } = this.#records;
     return session.use(() => {
       return session.remember(ARCHIVED, () => {
-        const isDone = this.#records.get(STATE, DONE) !== null;
-        return isDone ? [] : readArchive(this.#archive);
+        const { namespace, id } = ARCHIVED_EDGES_TAKEN;
+        const isDone = this.#records.get(namespace, id) !== null;
+        return isDone ? [] : readArchivedEdges(this.#archive);
       });
     }, options);
   }
@@ -145,36 +139,4 @@ function endsOf(row: JsonObject): Ends | undefined {
   if (namespace === undefined || toNamespace === undefined) return undefined;
   const [from, to] = [String(row['from_memory_id']), String(row['to_memory_id'])];
   return from === '' || to === '' ? undefined : { from, namespace, to, toNamespace };
-}
-
-/** The rows that a migration made edges of; what it refused was no edge of v1's either. */
-function readArchive(path: string): TableRow[] {
-  if (!existsSync(path)) return [];
-  const database = Database.open(path, { readOnly: true });
-  try {
-    const rows = database.all(
-      `SELECT row FROM v1_rows WHERE table_name = 'causal_edges' AND outcome = 'edge' ORDER BY seq`,
-    );
-    return rows.map(([packed = null]) => plainRow(unpackRow(packed)));
-  } catch (error) {
-    // An archive of another form says nothing about these.
-    if (error instanceof MemoryError && /no such (?:table|column)/.test(error.message)) return [];
-    throw error;
-  } finally {
-    database.close();
-  }
-}
-
-function plainRow(row: Row): TableRow {
-  const columns = Object.entries(row).map(([column, value]): [string, JsonValue] => {
-    if (typeof value === 'bigint') return [column, String(value)];
-    if (value instanceof Uint8Array) return [column, textOf(value)];
-    if (typeof value !== 'string' || !JSON_COLUMNS.includes(column)) return [column, value];
-    try {
-      return [column, JSON.parse(value) as JsonValue];
-    } catch {
-      return [column, value];
-    }
-  });
-  return Object.fromEntries(columns);
 }

@@ -1,7 +1,7 @@
 /** The editing tools: an edit is made when it has exactly one place, and else not at all. */
 import { applyEdit } from '../edits/place.js';
 import { editsOf } from '../edits/markdown.js';
-import { type CallContext, jsonAnswer, type Tools } from '../context.js';
+import { type Answer, type CallContext, jsonAnswer, type Tools } from '../context.js';
 import { ToolError } from '../errors.js';
 import { EDITS_MAX } from '../limits.js';
 import { fileOf, readProjectFile, writeProjectFile } from '../project-files.js';
@@ -39,8 +39,9 @@ async function editFile(
 /** Each by itself: one that has no place does not keep the others from theirs. */
 async function editAll(
   requests: readonly EditRequest[],
+  countedAs: 'total' | 'parsed_edits',
   context: CallContext,
-): Promise<{ results: JsonObject[]; successful: number; totalMs: number }> {
+): Promise<Answer> {
   if (requests.length > EDITS_MAX) {
     throw new ToolError(`${requests.length} edits are too many; at most ${EDITS_MAX} at once`);
   }
@@ -60,7 +61,17 @@ async function editAll(
     }
   }
   const successful = results.filter(({ success }) => success).length;
-  return { results, successful, totalMs: Math.round(totalMs * 10) / 10 };
+  return jsonAnswer(
+    {
+      success: successful === requests.length,
+      [countedAs]: requests.length,
+      successful,
+      failed: requests.length - successful,
+      total_latency_ms: Math.round(totalMs * 10) / 10,
+      results,
+    },
+    requests.length > 0 && successful === 0,
+  );
 }
 
 export const editTools: Tools = {
@@ -101,18 +112,7 @@ export const editTools: Tools = {
         mayCreate: false,
       };
     });
-    const { results, successful, totalMs } = await editAll(requests, context);
-    return jsonAnswer(
-      {
-        success: successful === requests.length,
-        total: requests.length,
-        successful,
-        failed: requests.length - successful,
-        total_latency_ms: totalMs,
-        results,
-      },
-      requests.length > 0 && successful === 0,
-    );
+    return editAll(requests, 'total', context);
   },
 
   agent_booster_parse_markdown: async (args, context) => {
@@ -125,17 +125,6 @@ export const editTools: Tools = {
       );
     }
     const requests = found.map((edit) => ({ ...edit, isDry, mayCreate: true }));
-    const { results, successful, totalMs } = await editAll(requests, context);
-    return jsonAnswer(
-      {
-        success: successful === found.length,
-        parsed_edits: found.length,
-        successful,
-        failed: found.length - successful,
-        total_latency_ms: totalMs,
-        results,
-      },
-      successful === 0,
-    );
+    return editAll(requests, 'parsed_edits', context);
   },
 };

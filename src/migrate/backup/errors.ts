@@ -1,4 +1,5 @@
 /** The error of making, reading and restoring backups. */
+import { failureSentence, fileFailure } from '../../v1/errors.js';
 
 export type BackupErrorCode =
   /** There is something at the path of the backup already. */
@@ -46,22 +47,12 @@ export function systemCode(error: unknown): string | undefined {
 /** Translates what the operating system says; other errors come back as they are. */
 export function translateBackupError(error: unknown, path: string): unknown {
   const at = pathOf(error) ?? path;
-  switch (systemCode(error)) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG': {
-      const sentence = `${at} cannot be written, the disk is full; free space and try again`;
-      return new BackupError('disk-full', sentence, at, error);
-    }
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS': {
-      const sentence = `${at} may not be read or written by this user; check the permissions of it and its folder`;
-      return new BackupError('no-permission', sentence, at, error);
-    }
-    default:
-      return error;
-  }
+  const code = systemCode(error);
+  // A file system or a limit that holds no file so large.
+  const failure = code === 'EFBIG' ? 'disk-full' : fileFailure(code);
+  if (failure === undefined) return error;
+  const more = failure === 'no-permission' ? ' and those of its folder' : '';
+  return new BackupError(failure, `${failureSentence(failure, at)}${more}`, at, error);
 }
 
 function pathOf(error: unknown): string | undefined {

@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 
 import { copyDatabase, databaseHash } from '../../v1/copy-file.js';
 import { V1Error } from '../../v1/errors.js';
+import { V2_FOLDER } from '../files.js';
 import { copyBytes, copyStable, hashFile, isSame, type OnBytes, statFile } from './copy.js';
 import { type Disk, realDisk } from './disk.js';
 import { BackupError, translateBackupError } from './errors.js';
@@ -135,7 +136,7 @@ function isCurrent(backup: Backup, plan: BackupPlan): boolean {
     const { sha256, ...rest } = old;
     // A migration that was killed right after its backup may have made its folder.
     const isRoot = entry.kind === 'directory' && entry.path === plan.directory;
-    if (isRoot && existsSync(join(plan.directory, '.agentic-flow'))) return true;
+    if (isRoot && existsSync(join(plan.directory, V2_FOLDER))) return true;
     if (JSON.stringify({ ...rest, sha256: '' }) !== JSON.stringify({ ...rest, ...entry }))
       return false;
     if (entry.kind !== 'file') return true;

@@ -3,6 +3,7 @@ import { type BigIntStats, lstatSync, readdirSync, readlinkSync, realpathSync } 
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 import type { V1Installation } from '../../v1/rows.js';
+import { V2_FOLDER } from '../files.js';
 import { BackupError, systemCode } from './errors.js';
 import { ENTRIES_MAX, LINKS_FOLLOWED_MAX } from './limits.js';
 import {
@@ -68,7 +69,7 @@ export function planBackup(source: BackupSource, also: readonly string[]): Backu
 
 /** What was in `.agentic-flow` before the migration; what it works in itself was not. */
 function ownFolderOf(directory: string): string[] | null {
-  const names = namesIn(join(directory, '.agentic-flow'));
+  const names = namesIn(join(directory, V2_FOLDER));
   const others = names?.filter((name) => !name.startsWith('migration')) ?? [];
   const isOurs = names === null || (names.length > 0 && others.length === 0);
   return isOurs ? null : others;

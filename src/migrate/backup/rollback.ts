@@ -9,6 +9,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
+import {
+  ARCHIVE_NAME,
+  CONFIG_NAME,
+  MANIFEST_NAME,
+  STORE_NAME,
+  V2_FOLDER,
+  WORK_NAME,
+} from '../files.js';
 import { removeTree, setAside } from './aside.js';
 import { hashFile } from './copy.js';
 import { type Disk, realDisk } from './disk.js';
@@ -63,17 +71,15 @@ export interface RollbackReport extends RestoreReport {
   readonly removed: readonly string[];
 }
 
-const OWN_FOLDER = '.agentic-flow';
 const EXPORT_NAME = 'written-since.jsonl';
-const MANIFEST_OF_MIGRATION = 'migration.json';
 /** What a migration makes in its folder; a name may have more after it. */
 const OWN_NAMES = [
-  'memory.v2.db',
-  'v1-rows.db',
-  'config',
-  'migration-work',
+  STORE_NAME,
+  ARCHIVE_NAME,
+  CONFIG_NAME,
+  WORK_NAME,
   'migration.lock',
-  MANIFEST_OF_MIGRATION,
+  MANIFEST_NAME,
 ] as const;
 const REMOVING_SUFFIX = '.removing';
 
@@ -239,7 +245,7 @@ class Rollback {
   /** What the migration added, the file that tells of it last. */
   #remove(): void {
     const { added, directory } = this.#journal;
-    const folder = join(directory, OWN_FOLDER);
+    const folder = join(directory, V2_FOLDER);
     // Folders after what lies in them.
     const paths = added
       .filter((path) => !isWithin(path, folder))
@@ -270,7 +276,7 @@ class Rollback {
     if (statOf(folder)?.isDirectory() !== true) return;
     const before = new Set(this.#backup.ownFolder ?? []);
     const names = readdirSync(folder).filter((name) => !before.has(name));
-    names.sort((a, b) => Number(a === MANIFEST_OF_MIGRATION) - Number(b === MANIFEST_OF_MIGRATION));
+    names.sort((a, b) => Number(a === MANIFEST_NAME) - Number(b === MANIFEST_NAME));
     for (const name of names) {
       const path = join(folder, name);
       const isOwn = OWN_NAMES.some((own) => name.startsWith(own));

@@ -1,4 +1,5 @@
 /** The error of the configuration phase. */
+import { failureSentence, fileFailure } from '../../v1/errors.js';
 
 export type ConfigErrorCode =
   /** A file is not what it was when the plan was made. */
@@ -33,14 +34,9 @@ export function translateConfigError(error: unknown, path: string): unknown {
   if (error instanceof ConfigError || !(error instanceof Error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
-  const denied = ['EACCES', 'EPERM', 'EROFS'].includes(code);
-  if (denied) {
-    const sentence = `${path} may not be read or written by this user; check its permissions`;
-    return new ConfigError('no-permission', sentence, path, error);
-  }
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    const sentence = `${path} cannot be written, the disk is full; free space and try again`;
-    return new ConfigError('disk-full', sentence, path, error);
+  const failure = fileFailure(code);
+  if (failure !== undefined) {
+    return new ConfigError(failure, failureSentence(failure, path), path, error);
   }
   return new ConfigError(
     'io',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import type { z } from 'zod';
 
+import { CONFIG_NAME, V2_FOLDER } from '../files.js';
 import { ConfigError } from './errors.js';
 import { CONFIG_FORMAT, type ConfigName, SCHEMAS } from './formats.js';
 import { cleanJson, isObject } from './json-text.js';
@@ -13,7 +14,7 @@ import type { FileContent } from './plan-types.js';
 import { readSource, realRoot } from './source-file.js';
 
 /** Below the directory of an installation. */
-export const CONFIG_FOLDER = join('.agentic-flow', 'config');
+export const CONFIG_FOLDER = join(V2_FOLDER, CONFIG_NAME);
 
 export type MigratedConfig = { readonly [Name in ConfigName]?: z.infer<(typeof SCHEMAS)[Name]> };
 

@@ -113,12 +113,7 @@ export class ArchiveWriter {
       table,
       archiveKey(key),
       hash,
-      fate.outcome,
-      fate.target ?? null,
-      fate.refused?.reason ?? null,
-      fate.refused?.sentence ?? null,
-      fate.made ?? null,
-      packRow(row),
+      ...columnsOf(row, fate),
     );
   }
 
@@ -129,12 +124,7 @@ export class ArchiveWriter {
       `UPDATE v1_rows SET hash = ?, outcome = ?, target = ?, reason = ?, detail = ?, made = ?, row = ?
        WHERE seq = ?`,
       hash,
-      fate.outcome,
-      fate.target ?? null,
-      fate.refused?.reason ?? null,
-      fate.refused?.sentence ?? null,
-      fate.made ?? null,
-      packRow(row),
+      ...columnsOf(row, fate),
       seq,
     );
   }
@@ -246,4 +236,10 @@ export class ArchiveWriter {
   close(): void {
     this.database.close();
   }
+}
+
+/** What a line says of a row: from its outcome to the row itself. */
+function columnsOf(row: Row, { outcome, target, refused, made }: Fate): SqlValue[] {
+  const { reason = null, sentence = null } = refused ?? {};
+  return [outcome, target ?? null, reason, sentence, made ?? null, packRow(row)];
 }

@@ -23,10 +23,8 @@ import { ArchiveWriter } from './archive-writer.js';
 import { CANDIDATES_TABLE } from './kept-vectors.js';
 import { KnownVectors } from './known-vectors.js';
 import { COMMIT_MS, PAGE_CACHE_KIB, ROWS_PER_COMMIT } from './limits.js';
+import { ARCHIVE_NAME, STORE_NAME } from '../files.js';
 import { PENDING_TABLE } from './store-writer.js';
-
-export const STORE_NAME = 'memory.v2.db';
-export const ARCHIVE_NAME = 'v1-rows.db';
 
 const STATE_KEY = 'migration_state';
 const STATE_VERSION = 1;

@@ -8,7 +8,7 @@ export {
   openArchive,
 } from './archive.js';
 export type * from './contract.js';
-export { ARCHIVE_NAME, STORE_NAME } from './draft.js';
+export { ARCHIVE_NAME, STORE_NAME } from '../files.js';
 export { exportSince } from './export-since.js';
 export { addLateRows, type LateOptions } from './late-rows.js';
 export { migrateData } from './migrate-data.js';
