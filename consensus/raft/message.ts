@@ -54,12 +54,18 @@ export interface Message {
    * heartbeat; in a refused repair the first entry held by who has compacted it, or 0.
    */
   readonly rejectHint: number;
-  /** Heartbeats: read round. Reads: the caller's key. Votes: `TRANSFER_CONTEXT` or empty. */
+  /**
+   * Heartbeats: read round. Reads: the caller's key. Votes: `TRANSFER_CONTEXT` or empty. Answers to a
+   * repair: `OWES_CONTEXT` or empty.
+   */
   readonly context: string;
 }
 
 /** Marks the vote request of a node that the leader told to campaign: leases do not hold it off. */
 export const TRANSFER_CONTEXT = 'transfer';
+
+/** Marks the answer of a node that may have held, and forgotten, the entry that it is asked for. */
+export const OWES_CONTEXT = 'owes';
 
 /**
  * Whether a message must not overtake those of its kind before it. An append that overtakes a longer

@@ -6,6 +6,7 @@ const WRITES = `${TESTS}/persistence.test.ts`;
 const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
+const REPAIRS = `${TESTS}/repair.test.ts`;
 
 const ROWS: readonly FileMutant[] = [
   {
@@ -224,8 +225,8 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'everybody waits the same time, whoever is preferred',
     file: `${CORE}/state.ts`,
-    source: 'const isLast = !this.mayGoFirst || this.log.lostCount > 0;',
-    replacement: 'const isLast = this.log.lostCount > 0;',
+    source: 'const isLast = !this.mayGoFirst || isHarmed;',
+    replacement: 'const isLast = isHarmed;',
     test: PRIORITIES,
   },
   {
@@ -249,7 +250,43 @@ const ROWS: readonly FileMutant[] = [
     replacement: '',
     test: PRIORITIES,
   },
+  {
+    bug: 'a node with lost entries waits anew for one that cannot win',
+    file: `${CORE}/elections.ts`,
+    source:
+      'if (!isUpToDate && !isPreVote && node.log.lostCount > 0) node.drawElectionTimeout(true);',
+    replacement: '',
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry says that it never had it',
+    file: `${CORE}/repair.ts`,
+    source: "const context = node.owesEntries ? OWES_CONTEXT : '';",
+    replacement: "const context = '';",
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry counts as if it never had it',
+    file: `${CORE}/repair.ts`,
+    source: 'if (isQuorum((voter) => by.get(voter) === true)) return true;',
+    replacement: 'if (isQuorum((voter) => by.has(voter))) return true;',
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry never counts',
+    file: `${CORE}/repair.ts`,
+    source: 'return isAnswered && isQuorum((voter) => by.has(voter));',
+    replacement: 'return isAnswered && isQuorum((voter) => by.get(voter) === true);',
+    test: REPAIRS,
+  },
+  {
+    bug: 'a denial of an earlier term counts',
+    file: `${CORE}/repair.ts`,
+    source: "if (isDenial && node.role === 'leader' && response.commit === node.term) denied",
+    replacement: "if (isDenial && node.role === 'leader') denied",
+    test: REPAIRS,
+  },
 ];
 
-/** Mutants of asynchronous writes, lease reads, priorities and stalled disks. */
+/** Mutants of asynchronous writes, lease reads, priorities, stalled disks and repairs. */
 export const RAFT_ASYNC_MUTANTS = mutantsOfFiles(ROWS);
