@@ -10,6 +10,9 @@
  *                    logs that are as complete as all of these
  *
  * The vote of the present term counts as spent. With three voters the second way needs both others.
+ *
+ * Who leads and is asked learns from the question where this log ends now, and counts no longer on what
+ * it acknowledged beyond: otherwise an entry could be committed by that after all have told.
  */
 import type { Message } from './message.js';
 import type { RaftState } from './state.js';
@@ -28,15 +31,28 @@ export function askForLogEnds(node: RaftState): void {
     trust(node, toldEnds);
     return;
   }
+  const { persisted: index, commit } = node.log;
+  const end = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit };
   for (const to of node.group.progress.keys()) {
-    if (to !== node.id && !toldEnds.has(to)) node.send({ type: 'logEndRequest', to, term: 0 });
+    if (to !== node.id && !toldEnds.has(to)) node.send({ type: 'logEndRequest', to, ...end });
   }
 }
 
 export function handleLogEndRequest(node: RaftState, request: Message): void {
+  if (node.role === 'leader') forgetAcknowledged(node, request);
   const index = endToTell(node);
   const answer = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit: node.term };
   node.send({ type: 'logEndResponse', to: request.from, ...answer });
+}
+
+/** What a member has acknowledged and may have forgotten counts for nothing. */
+function forgetAcknowledged(node: RaftState, { from, index, logTerm, commit }: Message): void {
+  const member = node.group.progress.get(from);
+  const holds = node.log.matches(index, logTerm) ? index : commit;
+  // A member of an earlier release does not say where its log ends.
+  if (member === undefined || index === 0 || member.match <= holds) return;
+  member.regress(holds);
+  node.trace?.({ type: 'progressDecreased', peer: from, progress: member.status() });
 }
 
 /**

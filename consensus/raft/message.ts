@@ -40,7 +40,7 @@ export interface Message {
   /**
    * Entry before `entries`, last entry of a candidate, acknowledged entry, last committed entry of
    * whoever refuses a vote, read index, the target of a transfer, first entry wanted in a repair, or
-   * the last entry of who was asked for it.
+   * the last entry of who asks others for theirs or was asked for it.
    */
   readonly index: number;
   readonly entries: readonly Entry[];

@@ -6,6 +6,7 @@ const WRITES = `${TESTS}/persistence.test.ts`;
 const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
+const AMNESIA = `${TESTS}/amnesia.test.ts`;
 const REPAIRS = `${TESTS}/repair.test.ts`;
 
 const ROWS: readonly FileMutant[] = [
@@ -278,6 +279,20 @@ const ROWS: readonly FileMutant[] = [
     source: 'return isAnswered && isQuorum((voter) => by.has(voter));',
     replacement: 'return isAnswered && isQuorum((voter) => by.get(voter) === true);',
     test: REPAIRS,
+  },
+  {
+    bug: 'a leader counts what a node acknowledged that may have forgotten it',
+    file: `${CORE}/amnesia.ts`,
+    source: 'member.regress(holds);',
+    replacement: '',
+    test: AMNESIA,
+  },
+  {
+    bug: 'a log that ends with another entry counts as equal up to there',
+    file: `${CORE}/amnesia.ts`,
+    source: 'const holds = node.log.matches(index, logTerm) ? index : commit;',
+    replacement: 'const holds = index;',
+    test: AMNESIA,
   },
   {
     bug: 'a denial of an earlier term counts',

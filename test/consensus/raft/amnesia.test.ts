@@ -109,3 +109,40 @@ describe('a node whose disk may have lost a suffix', () => {
     expect(answer).toMatchObject({ to: 2, index: 3, logTerm: 2, commit: 3 });
   });
 });
+
+describe('a leader that is asked by a node that may have forgotten', () => {
+  /** Node 2 of five has acknowledged entry 5 of term 3, and asks with a log that ends earlier. */
+  function asked(index: number, logTerm: number): Single {
+    const single = new Single(stored([1, 2, 3, 4, 5], [1, 2])).settle().lead(2, 3);
+    single.propose('five');
+    single.receive(2, { type: 'appendResponse', index: 5 });
+    single.receive(2, { type: 'logEndRequest', term: 0, index, logTerm, commit: 1 });
+    return single;
+  }
+  const match = (single: Single) => single.node.status().progress.get(2)?.match;
+
+  it('counts what it acknowledged no longer', () => {
+    const single = asked(3, 2);
+    single.receive(3, { type: 'appendResponse', index: 5 });
+    // Nodes 1 and 3 hold entry 5 and no others: 2 has told 4 and 5 that it may vote for them.
+    expect(single.node.status().commit).toBe(1);
+    expect(match(single)).toBe(3);
+    single.sent = [];
+    const [append] = single.receive(2, { type: 'heartbeatResponse' }).take('appendRequest');
+    expect(append).toMatchObject({ to: 2, index: 3 });
+    single.receive(2, { type: 'appendResponse', index: 5 });
+    expect(single.node.status().commit).toBe(5);
+  });
+
+  it('counts no entry that differs where its log ends now', () => {
+    expect(match(asked(3, 1))).toBe(1);
+  });
+
+  it('goes on counting what it holds', () => {
+    expect(match(asked(5, 3))).toBe(5);
+  });
+
+  it('knows nothing from one of an earlier release', () => {
+    expect(match(asked(0, 0))).toBe(5);
+  });
+});

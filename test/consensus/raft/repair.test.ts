@@ -225,13 +225,16 @@ describe('a leader that has lost entries', () => {
     expect(single.node.status().lostEntries).toBe(1);
   });
 
+  const owe = (single: Single, from: number): Single => {
+    const denial = { type: 'repairResponse', term: 0, index: 3, reject: true } as const;
+    return single.receive(from, { ...denial, commit: single.node.term, context: 'owes' });
+  };
+
   it('counts one that may have forgotten it only when no other voter is left to ask', () => {
     const start = (): Single => {
       const restored = stored([1, 2, 3, 4, 5], [1, 1, 2], { commit: 2, applied: 1 });
       const single = new Single(damaged(restored, 3)).settle().lead(2, 4, 5);
-      const owing = { type: 'repairResponse', term: 0, index: 3, reject: true } as const;
-      single.receive(2, { ...owing, commit: single.node.term, context: 'owes' });
-      return deny(deny(single, 4), 5);
+      return deny(deny(owe(single, 2), 4), 5);
     };
     // Entry 3 was committed by 1, 2 and 3. Node 2 has forgotten it, and 3 answers late.
     const late = start();
@@ -240,8 +243,13 @@ describe('a leader that has lost entries', () => {
     late.receive(3, { type: 'repairResponse', term: 0, index: 3, entries });
     expect(late.node.status().lostEntries).toBe(0);
     expect(texts(late.readies.flatMap(({ repaired }) => repaired))).toEqual(['three']);
-    // Node 3 has never had it: nobody has, and only a majority of lost copies could have committed it.
+    // Node 3 has never had it either, and with 4 and 5 that makes a quorum.
     expect(deny(start(), 3).node.status()).toMatchObject({ lastIndex: 3, lostEntries: 0 });
+    // No quorum of three is sure, but nobody has it: only a majority of lost copies could have committed it.
+    const three = lead();
+    owe(three, 2);
+    expect(three.node.status().lostEntries).toBe(1);
+    expect(deny(three, 3).node.status()).toMatchObject({ lastIndex: 3, lostEntries: 0 });
   });
 
   it('cuts off a torn end when it is alone, and nothing but that', () => {
