@@ -51,7 +51,8 @@ export interface Message {
   readonly reject: boolean;
   /**
    * A rejecting follower's best guess of where the logs agree; its last entry in a refused
-   * heartbeat; in a refused repair the first entry held by who has compacted it, or 0.
+   * heartbeat; in a refused repair the first entry held by who has compacted it, or 0; with the end
+   * of a log who may lead in the sender's term, or 0.
    */
   readonly rejectHint: number;
   /**

@@ -7,6 +7,7 @@ const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
 const AMNESIA = `${TESTS}/amnesia.test.ts`;
+const AMNESIA_OF_GROUPS = `${TESTS}/amnesia-group.test.ts`;
 const REPAIRS = `${TESTS}/repair.test.ts`;
 
 const ROWS: readonly FileMutant[] = [
@@ -293,6 +294,27 @@ const ROWS: readonly FileMutant[] = [
     source: 'const holds = node.log.matches(index, logTerm) ? index : commit;',
     replacement: 'const holds = index;',
     test: AMNESIA,
+  },
+  {
+    bug: 'who told of an earlier term counts',
+    file: `${CORE}/amnesia.ts`,
+    source: 'if (end === undefined || end.currentTerm < latest) return false;',
+    replacement: 'if (end === undefined) return false;',
+    test: AMNESIA,
+  },
+  {
+    bug: 'a node that may have forgotten does not wait for who may lead',
+    file: `${CORE}/amnesia.ts`,
+    source: 'return !needsLeaders || leader === NO_NODE || leader === node.id || told.has(leader);',
+    replacement: 'return true;',
+    test: AMNESIA_OF_GROUPS,
+  },
+  {
+    bug: 'a node that may have forgotten waits for a leader that is gone',
+    file: `${CORE}/amnesia.ts`,
+    source: 'node.becomeFollower(latest + 1, NO_NODE);',
+    replacement: '',
+    test: AMNESIA_OF_GROUPS,
   },
   {
     bug: 'a denial of an earlier term counts',
