@@ -45,7 +45,7 @@ export function memorySize(
 }
 
 /** efSearch. */
-const breadths = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+const breadths = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 288, 320, 352, 384, 448, 512];
 const recallWanted = 0.98;
 /** Plain JavaScript takes minutes where the others take seconds. */
 const buildMsMax = 1_800_000;

@@ -196,14 +196,17 @@ static void codeNode(const Index& x, u8* block) {
   header.codeSum = sumOfBytes(x, block);
 }
 
-// Two blocks of int8 codes. Smaller is nearer. The same for (a, b) and (b, a).
-static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
-  const Header& ha = headerOf(x, a);
-  const Header& hb = headerOf(x, b);
-  const i32 dot = dotCodes((const i8*)a, (const i8*)b, x.codeBytes, hb.codeSum);
+static inline float distanceOfDot(const Index& x, const Header& ha, const Header& hb, i32 dot) {
   const float product = (float)dot * (ha.scale * hb.scale);
   if (x.metric != EUCLIDEAN) return -product;
   return (ha.squares + hb.squares) - 2.0f * product;
+}
+
+// Two blocks of int8 codes. Smaller is nearer. The same for (a, b) and (b, a).
+static inline float distanceOf(const Index& x, const u8* a, const u8* b) {
+  const Header& hb = headerOf(x, b);
+  return distanceOfDot(x, headerOf(x, a), hb,
+                       dotCodes((const i8*)a, (const i8*)b, x.codeBytes, hb.codeSum));
 }
 
 // The points of a grid are odd numbers: twice the code less 2^bits - 1.
@@ -269,4 +272,47 @@ static __attribute__((noinline)) float narrowDistance(Index& x, const float* ask
 static inline float distanceTo(Index& x, const Asker& asker, u32 slot) {
   if (x.codes == INT8) return distanceOf(x, asker.block, blockOf(x, slot));
   return narrowDistance(x, asker.original, slot);
+}
+
+// What `distanceTo` will look at.
+static inline void fetchNode(const Index& x, const Asker& asker, u32 slot) {
+  const u8* block = blockOf(x, slot);
+  if (asker.original == nullptr) {
+    for (u32 at = 0; at <= x.codeBytes; at += 64) fetchAhead(block + at);
+    return;
+  }
+  if (x.isOutside) return;
+  const float* original = originalOf(x, slot);
+  for (u32 at = 0; at < x.floats; at += 16) fetchAhead(original + at);
+}
+
+// Of four nodes of int8 codes.
+static inline void fourDistances(const Index& x, const u8* asker, const u32* slots, float* out) {
+  const i8* codes[4];
+  const Header* headers[4];
+  i32 sums[4];
+  i32 dots[4];
+  for (u32 j = 0; j < 4; j++) {
+    const u8* block = blockOf(x, slots[j]);
+    codes[j] = (const i8*)block;
+    headers[j] = &headerOf(x, block);
+    sums[j] = headers[j]->codeSum;
+  }
+  const Header& header = headerOf(x, asker);
+  dotFourCodes((const i8*)asker, header.codeSum, codes, sums, x.codeBytes, dots);
+  for (u32 j = 0; j < 4; j++) out[j] = distanceOfDot(x, header, *headers[j], dots[j]);
+}
+
+// Of many, while what comes next is on its way. There has to be room for four more slots and distances.
+static inline void distancesTo(Index& x, const Asker& asker, u32* slots, u32 count, float* out) {
+  for (u32 j = 0; j < least(count, 4); j++) fetchNode(x, asker, slots[j]);
+  for (u32 j = 0; j < 4; j++) slots[count + j] = slots[0];
+  for (u32 i = 0; i < count; i += 4) {
+    for (u32 j = i + 4; j < least(count, i + 8); j++) fetchNode(x, asker, slots[j]);
+    if (x.codes == INT8) {
+      fourDistances(x, asker.block, slots + i, out + i);
+      continue;
+    }
+    for (u32 j = i; j < least(count, i + 4); j++) out[j] = distanceTo(x, asker, slots[j]);
+  }
 }

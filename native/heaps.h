@@ -57,6 +57,24 @@ static inline Candidate popFarthest(Candidate* heap, u32& count) {
   return top;
 }
 
+// Farthest first: then dropping the first ones leaves a heap, and no element has to be moved into its place.
+static inline bool areInOrder(const Candidate* heap, u32 count) {
+  for (u32 i = 1; i < count; i++) {
+    if (heap[i - 1].distance < heap[i].distance) return false;
+  }
+  return true;
+}
+
+// Leaves the nearest so many of a heap whose root is the farthest.
+static inline void keepNearest(Candidate* heap, u32& count, u32 kept) {
+  if (count <= kept) return;
+  if (areInOrder(heap, count)) {
+    __builtin_memmove(heap, heap + (count - kept), kept * sizeof(Candidate));
+    count = kept;
+  }
+  while (count > kept) popFarthest(heap, count);
+}
+
 // Lower scores are worse; of equal ones the higher slot.
 static inline bool isWorse(const Ranked& a, const Ranked& b) {
   return a.score < b.score || (a.score == b.score && a.slot > b.slot);

@@ -54,7 +54,17 @@ static bool mapPart(Held* held, u32 part, int file, u64 start) {
 }
 
 // At most so much of the originals waits in memory for the scratch file.
-static const u64 SPILLED_BYTES_LEAST = 1 << 20;
+static const u64 SPILLED_BYTES_LEAST = 256 << 10;
+
+// The first original of a chunk has touched a huge page, of which the rest would stay in memory until the
+// chunk is full.
+static void useSmallPages(char* chunk, u64 chunkBytes, u64 usedBytes) {
+  const u64 page = (u64)sysconf(_SC_PAGESIZE);
+  const u64 used = (usedBytes + page - 1) / page * page;
+  if (used >= chunkBytes) return;
+  madvise(chunk, chunkBytes, MADV_NOHUGEPAGE);
+  madvise(chunk + used, chunkBytes - used, MADV_DONTNEED);
+}
 
 // Moves originals from memory to the scratch file, in the order of slots. Where the file cannot be written
 // they stay in memory from then on.
@@ -62,6 +72,11 @@ static void spill(Held* held) {
   if (held->scratch < 0) return;
   const u64 page = (u64)sysconf(_SC_PAGESIZE);
   const Extent extent = extentOf(held, 1);
+  const u64 lastSlot = extent.slots - 1;
+  if (extent.slots > 0 && lastSlot % CHUNK_SLOTS == 0 && lastSlot * extent.each >= held->spilledBytes) {
+    void* chunk = held->kernel->chunk(held->index, 1, (u32)(lastSlot / CHUNK_SLOTS));
+    useSmallPages((char*)chunk, extent.chunkBytes, extent.each);
+  }
   for (;;) {
     const u64 from = held->spilledBytes;
     const u64 chunkEnd = (from / extent.chunkBytes + 1) * extent.chunkBytes;

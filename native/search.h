@@ -91,7 +91,7 @@ static bool rankOne(Index& x, u32 slot, u32 k, u32& count) {
 // This and the next answer how many were ranked, or a failure.
 static i32 rankResults(Index& x, u32 k, u32 rescored) {
   if (rescored == 0) return (i32)rankByCodes(x, k);
-  while (x.resultCount > rescored) popFarthest(x.results, x.resultCount);
+  keepNearest(x.results, x.resultCount, rescored);
   for (u32 i = 0; i < x.resultCount && !x.isOutside; i++) {
     const u8* original = (const u8*)originalOf(x, x.results[i].slot);
     for (u32 at = 0; at < x.floats * sizeof(float); at += 64) fetchAhead(original + at);

@@ -14,6 +14,8 @@ typedef __SIZE_TYPE__ size;
 static const u32 DIMENSIONS_MAX = 4096;
 static const u32 NEIGHBOURS_MAX = 64;
 static const u32 BREADTH_MAX = 4096;
+// Beyond so many candidates heaps are cheaper than an array in order.
+static const u32 POOL_BREADTH_MAX = 1024;
 static const u32 LEVEL_MAX = 12;
 static const u32 CHUNK_SLOTS = 4096;
 static const u32 CHUNKS_MAX = 1024;

@@ -9,6 +9,8 @@ export const BUILD_BREADTH_DEFAULT = 200;
 export const SEARCH_BREADTH_DEFAULT = 50;
 /** Most of both, and most hits of a search. */
 export const BREADTH_MAX = 4096;
+/** Beyond so many candidates heaps are cheaper than an array in order. */
+export const POOL_BREADTH_MAX = 1024;
 export const LEVEL_MAX = 12;
 export const SLOTS_MAX = 4_194_304;
 /** Largest component of a vector for dot product and Euclidean distance. */

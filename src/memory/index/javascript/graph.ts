@@ -1,36 +1,14 @@
-/** HNSW as native/graph.h does it, step by step; the reasons are there. */
+/** Changes of the graph as native/graph.h makes them, step by step; the reasons are there. */
 import { FAILURE, NONE } from '../kernel.js';
 import { SWEEP_NODES } from '../limits.js';
 import { clearBit, hasBit, setBit, STATE, type Arena } from './arena.js';
-import { dropFarthest, dropNearest, pushFarthest, pushNearest } from './heaps.js';
-import { addTwin, isTwin, nextTwinOf, parkTwins, removeTwin } from './twins.js';
+import { areInOrder, dropFarthest, pushFarthest } from './heaps.js';
+import { addTwin, isTwin, parkTwins, removeTwin } from './twins.js';
+import { beginVisits, descend, makeLinks, readLinks, searchLevel } from './walk.js';
 
-/** Links of a node on a level: an array, where they begin in it, and how many. */
-interface Links {
-  array: Uint32Array;
-  at: number;
-  count: number;
-}
-
-/** Two, so that no object is made in the hot loop; a third for what lies beyond a removed node. */
-const walked: Links = { array: new Uint32Array(0), at: 0, count: 0 };
-const held: Links = { array: new Uint32Array(0), at: 0, count: 0 };
-const beyond: Links = { array: new Uint32Array(0), at: 0, count: 0 };
-
-function readLinks(x: Arena, slot: number, level: number, out: Links): void {
-  if (level === 0) {
-    out.array = x.words;
-    out.at = x.baseLinksOf(slot);
-    out.count = x.linkCountOf(slot);
-  } else if (x.levelOf(slot) < level) {
-    out.count = 0;
-  } else {
-    const row = x.rowOf(slot, level);
-    out.array = x.rows;
-    out.at = row + 2;
-    out.count = x.rows[row + 1]!;
-  }
-}
+/** So that no object is made in the hot loops; the second for what lies beyond a removed node. */
+const held = makeLinks();
+const beyond = makeLinks();
 
 function setLinkCount(x: Arena, slot: number, level: number, count: number): void {
   if (level === 0) x.setLinkCountOf(slot, count);
@@ -41,101 +19,18 @@ function capacityOf(x: Arena, level: number): number {
   return level === 0 ? 2 * x.neighbours : x.neighbours;
 }
 
-function beginVisits(x: Arena): void {
-  x.epoch = (x.epoch + 1) & 0xffff;
-  if (x.epoch === 0) {
-    x.visited.fill(0);
-    x.epoch = 1;
-  }
-}
-
-/** Walks down from the top to the level above `level`, always to the nearest neighbour. */
-export function descend(x: Arena, query: number, level: number): number {
-  let at = x.entry;
-  let best = x.distance(query, at);
-  for (let l = x.topLevel; l > level; l -= 1) {
-    for (let isNearer = true; isNearer;) {
-      isNearer = false;
-      readLinks(x, at, l, walked);
-      for (let j = 0; j < walked.count; j += 1) {
-        const slot = walked.array[walked.at + j]!;
-        if (x.levelOf(slot) < l) continue;
-        const distance = x.distance(query, slot);
-        if (distance < best) {
-          best = distance;
-          at = slot;
-          isNearer = true;
-        }
-      }
-    }
-  }
-  return at;
-}
-
-function keepResult(x: Arena, distance: number, slot: number, breadth: number): void {
-  pushFarthest(x.results, distance, slot);
-  if (x.results.count > breadth) dropFarthest(x.results);
-}
-
-/** Twins are as near as their node; those that do not fit are left out. */
-function keepTwins(
-  x: Arena,
-  first: number,
-  distance: number,
-  breadth: number,
-  allowed: Uint8Array | null,
-): void {
-  const { results, visited, epoch } = x;
-  for (let slot = first; slot !== NONE; slot = nextTwinOf(x, slot)) {
-    if (results.count >= breadth && !(distance < results.distances[0]!)) return;
-    if (visited[slot] === epoch) continue;
-    visited[slot] = epoch;
-    if (allowed === null || hasBit(allowed, slot)) keepResult(x, distance, slot, breadth);
-  }
-}
-
-/** Algorithm 2: leaves the `breadth` nearest in x.results. */
-export function searchLevel(
-  x: Arena,
-  query: number,
-  from: number,
-  breadth: number,
-  level: number,
-  allowed: Uint8Array | null,
-  withTwins: boolean,
-): void {
-  beginVisits(x);
-  const { results, walk, visited, epoch } = x;
-  walk.count = 0;
-  results.count = 0;
-  const first = x.distance(query, from);
-  visited[from] = epoch;
-  pushNearest(walk, first, from);
-  if (allowed === null || hasBit(allowed, from)) pushFarthest(results, first, from);
-  if (withTwins) keepTwins(x, x.firstTwinOf(from), first, breadth, allowed);
-  while (walk.count > 0) {
-    if (results.count >= breadth && walk.distances[0]! > results.distances[0]!) break;
-    const current = walk.slots[0]!;
-    dropNearest(walk);
-    readLinks(x, current, level, walked);
-    for (let j = 0; j < walked.count; j += 1) {
-      const slot = walked.array[walked.at + j]!;
-      if (visited[slot] === epoch) continue;
-      visited[slot] = epoch;
-      if (level > 0 && x.levelOf(slot) < level) continue;
-      const distance = x.distance(query, slot);
-      if (results.count >= breadth && !(distance < results.distances[0]!)) continue;
-      pushNearest(walk, distance, slot);
-      if (allowed === null || hasBit(allowed, slot)) keepResult(x, distance, slot, breadth);
-      if (withTwins) keepTwins(x, x.firstTwinOf(slot), distance, breadth, allowed);
-    }
-  }
-}
-
 /** Moves x.results to x.sorted, nearest first. */
 function sortResults(x: Arena): number {
   const { results, sorted } = x;
   const count = results.count;
+  if (areInOrder(results)) {
+    for (let at = 0; at < count; at += 1) {
+      sorted.distances[at] = results.distances[count - 1 - at]!;
+      sorted.slots[at] = results.slots[count - 1 - at]!;
+    }
+    results.count = 0;
+    return count;
+  }
   for (let at = count - 1; at >= 0; at -= 1) {
     sorted.distances[at] = results.distances[0]!;
     sorted.slots[at] = results.slots[0]!;

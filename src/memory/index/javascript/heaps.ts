@@ -82,6 +82,26 @@ export function dropFarthest(heap: Candidates): void {
   slots[i] = slot;
 }
 
+/** Farthest first: then dropping the first ones leaves a heap. */
+export function areInOrder({ distances, count }: Candidates): boolean {
+  for (let i = 1; i < count; i += 1) {
+    if (distances[i - 1]! < distances[i]!) return false;
+  }
+  return true;
+}
+
+/** Leaves the nearest so many of a heap whose root is the farthest. */
+export function keepNearest(heap: Candidates, kept: number): void {
+  const { distances, slots, count } = heap;
+  if (count <= kept) return;
+  if (areInOrder(heap)) {
+    distances.copyWithin(0, count - kept, count);
+    slots.copyWithin(0, count - kept, count);
+    heap.count = kept;
+  }
+  while (heap.count > kept) dropFarthest(heap);
+}
+
 /** Scored slots, the worst at the root: lower scores are worse, of equal ones the higher slot. */
 export class Ranking {
   readonly scores: Float64Array;

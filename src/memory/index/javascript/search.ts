@@ -2,9 +2,10 @@
 import { FAILURE, NONE } from '../kernel.js';
 import { BREADTH_MAX } from '../limits.js';
 import { hasBit, QUERY, type Arena } from './arena.js';
-import { descend, offerResult, searchLevel } from './graph.js';
-import { dropFarthest } from './heaps.js';
+import { offerResult } from './graph.js';
+import { keepNearest } from './heaps.js';
 import { readQuery } from './store.js';
+import { descend, searchLevel } from './walk.js';
 
 /** The linked slots that the filter allows, in x.allowedBits. Answers how many. */
 function applyFilter(x: Arena, filter: Uint8Array): number {
@@ -72,7 +73,7 @@ function rankResults(x: Arena, k: number, rescored: number): number {
     }
     return 0;
   }
-  while (results.count > rescored) dropFarthest(results);
+  keepNearest(results, rescored);
   for (let i = 0; i < results.count; i += 1) {
     if (!rankOne(x, results.slots[i]!, k)) return FAILURE.damaged;
   }

@@ -64,6 +64,47 @@ describe('every build of the kernel', () => {
     120_000,
   );
 
+  it('keeps many equal distances in the same order, whatever the breadth', () => {
+    const start = seed();
+    const answers = builds.map((build) => {
+      useBuild(build);
+      const source = new VectorSource(start, 12);
+      const whole = (): Float32Array => source.next().map((value) => Math.sign(value));
+      const index = HnswIndex.create({ dimensions: 12, metric: 'euclidean', buildBreadth: 60 });
+      for (let at = 0; at < 1500; at += 1) index.put(String(at), whole());
+      index.link(1500);
+      const seen: unknown[] = [...checksumsOf(index, ['blocks', 'rows'])];
+      // From 1,025 on heaps take the place of the array in order.
+      for (const breadth of [1, 10, 300, 1024, 1025, 4096]) {
+        const query = whole();
+        seen.push(index.search(query, { limit: 10, breadth }));
+        seen.push(index.search(query, { limit: 1200, breadth, rescore: 0 }));
+      }
+      index.close();
+      return seen;
+    });
+    for (const [at, other] of answers.entries())
+      expect(other, builds[at]!.name).toEqual(answers[0]);
+  }, 120_000);
+
+  it.each(rungs)('finds in the array in order what the heaps find: $name', (build) => {
+    useBuild(build);
+    const source = new VectorSource(seed(), 24);
+    const index = HnswIndex.create({ dimensions: 24, buildBreadth: 60 });
+    for (let at = 0; at < 3000; at += 1) index.put(String(at), source.next());
+    index.link(3000);
+    // A filter takes heaps; with one that allows all this many are walked and not scanned.
+    const filter = index.filter(() => true);
+    for (const breadth of [10, 25, 60]) {
+      for (let at = 0; at < 30; at += 1) {
+        const query = source.next();
+        const how = { limit: 10, breadth, rescore: 0 };
+        expect(index.search(query, how)).toEqual(index.search(query, { ...how, filter }));
+      }
+    }
+    index.close();
+  });
+
   it('keeps recall when half of it goes and comes back, with the same neighbours on every rung', () => {
     const start = seed();
     const answers = rungs.map((build) => {
