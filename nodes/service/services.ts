@@ -15,8 +15,9 @@ import { canonicalPlan, formerPlan, makePlan, orderOf } from '../rollout/plan.js
 import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
-import { applied, refusalText } from './handlers.js';
+import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
+import { refusalText } from './refusals.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
@@ -185,7 +186,8 @@ async function startRollout(
     throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
   }
   const startedAtMs = Date.now();
-  applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs }, timeoutMs));
+  const after = node.control.rollout?.id ?? 0;
+  applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs, after }, timeoutMs));
   await node.driver.readBarrier();
   return { rollout: described(node.control.rollout) };
 }
