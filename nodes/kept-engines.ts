@@ -11,15 +11,16 @@
  * at any index.
  */
 import type { ControlState } from './control-plane/state.js';
+import { hasEnded } from './rollout/state.js';
 
 /** Whether v1 is fed, or answers. */
 export function keepsV1({ swarmVersion, rollout }: ControlState): boolean {
   if (swarmVersion === 1) return true;
-  return rollout?.status === ('finalized' as string);
+  return rollout?.plan.kind === 'engine' && rollout.status === 'finalized';
 }
 
 /** Whether v2 is fed, or answers; a store that is not there yet is built by a step of the rollout. */
 export function keepsV2({ swarmVersion, rollout }: ControlState): boolean {
   if (swarmVersion === 2) return true;
-  return rollout?.status === 'running';
+  return rollout?.plan.kind === 'engine' && !hasEnded(rollout);
 }

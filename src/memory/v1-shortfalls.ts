@@ -50,23 +50,28 @@ export async function countShortfalls(
   return counts;
 }
 
-/** The sentences that a plan says; each kind is named, since it may be written later. */
-export function shortfallSentences(counts: V1Shortfalls): string[] {
-  const { expiring, namespaced, otherMetadata, otherVectors } = counts;
-  return [
-    `the time at which a memory expires (${memories(expiring)}): programs of v1 read it past its time, ` +
-      'the nodes of this swarm never do',
-    `the namespace of a memory (${memories(namespaced)}): programs of v1 see an id that begins with ` +
-      'U+001F and the namespace',
-    `title, description, tags, domain, confidence or source of another type than v1's ` +
-      `(${memories(otherMetadata)}): programs of v1 see their defaults`,
-    `a vector of another model or length than the embeddings of the v1 file ` +
-      `(${memories(otherVectors)}): programs of v1 search by the stand-in that they make without a model`,
-  ];
-}
+/** What v1 has no form for, whether it is stored now or not: for a plan, which says it before. */
+export const V1_HAS_NO_FORM_FOR: Readonly<Record<keyof V1Shortfalls, string>> = {
+  expiring:
+    'the time at which a memory expires: programs of v1 read it past its time, the nodes of this swarm do not',
+  namespaced:
+    'the namespace of a memory: programs of v1 see an id that begins with U+001F and the namespace',
+  otherMetadata:
+    "title, description, tags, domain, confidence or source of another type than v1's: programs of v1 " +
+    'see their defaults',
+  otherVectors:
+    'a vector of another model or length than the embeddings of the v1 file: programs of v1 search by ' +
+    'the stand-in that they make without a model',
+};
 
-function memories(count: number): string {
-  return count === 1 ? '1 memory now' : `${count === 0 ? 'no' : count} memories now`;
+/** What of it a store holds. */
+export function shortfallSentences(counts: V1Shortfalls): string[] {
+  const kinds = Object.keys(V1_HAS_NO_FORM_FOR) as (keyof V1Shortfalls)[];
+  return kinds.flatMap((kind) => {
+    const count = counts[kind];
+    if (count === 0) return [];
+    return [`${count} ${count === 1 ? 'memory has' : 'memories have'} ${V1_HAS_NO_FORM_FOR[kind]}`];
+  });
 }
 
 function fits({ model, values }: ModelVector, dimensions: number): boolean {
