@@ -25,6 +25,7 @@ import {
 } from './limits.js';
 import { BringUp } from './migration/bring-up.js';
 import { RolloutExecutor } from './migration/executor.js';
+import type { Releases } from './migration/release-steps.js';
 import { fetchVectors } from './migration/peer-vectors.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
@@ -48,6 +49,8 @@ export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** Builds of the program between which a rollout can move this node. */
+  readonly releases?: Releases;
   /** Of one snapshot that others read from this node, or it from others; without: no limit. */
   readonly snapshotBytesPerSecondMax?: number;
 }
@@ -127,6 +130,8 @@ export class SwarmNode {
     this.executor = new RolloutExecutor({
       ...shared,
       nodeId: file.nodeId,
+      release: options.releases?.running.name ?? '',
+      ...(options.releases?.steps === undefined ? {} : { releaseSteps: options.releases.steps }),
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
     });
@@ -134,6 +139,10 @@ export class SwarmNode {
 
   get peers(): Peers {
     return this.#peers;
+  }
+
+  get releases(): Releases | undefined {
+    return this.#options.releases;
   }
 
   get control(): ControlState {

@@ -10,6 +10,7 @@ import { dataPaths } from '../../../nodes/data-directory.js';
 import type { DataPaths } from '../../../nodes/data-directory.js';
 import { BringUp } from '../../../nodes/migration/bring-up.js';
 import { NodeEngines } from '../../../nodes/node-engines.js';
+import type { ApplyBatch } from '../../../nodes/replica/replica.js';
 import { makePlan } from '../../../nodes/rollout/plan.js';
 import { startRollout } from '../../../nodes/rollout/machine.js';
 import type { RolloutStatus } from '../../../nodes/rollout/state.js';
@@ -59,6 +60,11 @@ class World {
     this.engines.add(openV2Engine(this.engines.v2Files.current()!));
   }
 
+  replay(from: number): ApplyBatch {
+    const commands = this.log.filter(({ index }) => index >= from);
+    return { commands, firstIndex: from, lastIndex: this.appliedIndex };
+  }
+
   write(id: string): void {
     const index = this.appliedIndex + 1;
     const command = { index, command: insert(id, `text of ${id}`) };
@@ -95,23 +101,9 @@ class World {
   }
 
   #bringUp(): BringUp {
-    const world = this;
     return new BringUp({
       engines: this.engines,
-      replica: {
-        control: this.control,
-        get appliedIndex() {
-          return world.appliedIndex;
-        },
-        get replayableFrom() {
-          return world.replayableFrom;
-        },
-        replay: (from) => ({
-          commands: this.log.filter(({ index }) => index >= from),
-          firstIndex: from,
-          lastIndex: this.appliedIndex,
-        }),
-      },
+      replica: this,
       driver: {
         pinLog: () => {
           this.pins += 1;
