@@ -13,6 +13,7 @@ import { COMMAND_VERSION } from '../control-plane/state.js';
 import type { Driver } from '../driver.js';
 import { NodeError, messageOf } from '../errors.js';
 import { DRAIN_TIMEOUT_MS, STEP_ATTEMPTS_MAX, STEP_RETRY_MS } from '../limits.js';
+import { unfencedNodes } from '../rollout/finalizing.js';
 import { nodesWithSteps } from '../rollout/machine.js';
 import type { Rollout, RolloutNode } from '../rollout/state.js';
 import { carryOutEngineStep, requireBothStores } from './engine-steps.js';
@@ -93,13 +94,12 @@ export class RolloutExecutor {
     const { replica, nodeId } = this.#ports;
     const { rollout } = replica.control;
     if (rollout === null) return undefined;
+    const isMine = (node: RolloutNode): boolean => node.nodeId === nodeId;
     if (rollout.status === 'finalizing') {
-      return rollout.fenced.includes(nodeId) ? undefined : this.#fence(rollout);
+      return unfencedNodes(rollout).some(isMine) ? this.#fence(rollout) : undefined;
     }
-    const node = nodesWithSteps(rollout).find((one) => one.nodeId === nodeId);
-    // How long a node serves is measured by the leader.
-    if (node === undefined || node.step === 'soak') return undefined;
-    return this.#step(rollout, node);
+    const node = nodesWithSteps(rollout).find(isMine);
+    return node === undefined ? undefined : this.#step(rollout, node);
   }
 
   #step(rollout: Rollout, { step, epoch, direction }: RolloutNode): Duty {

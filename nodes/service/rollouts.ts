@@ -3,19 +3,22 @@ import { createHash } from 'node:crypto';
 
 import { countShortfalls, shortfallSentences, V1_HAS_NO_FORM_FOR } from '../../src/memory/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import { startRefusal } from '../control-plane/apply-rollout.js';
 import type { Command } from '../control-plane/command.js';
+import { isOpen } from '../control-plane/features.js';
+import type { Member } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
+import { RolloutPlanError } from '../rollout/error.js';
 import { GUARDS_DEFAULT } from '../rollout/limits.js';
+import { refusalOf } from '../rollout/machine.js';
 import { canonicalPlan, formerPlan, makePlan, orderOf } from '../rollout/plan.js';
 import type { PlanOptions } from '../rollout/plan.js';
 import { hasEnded } from '../rollout/state.js';
 import type { Rollout, RolloutPlan } from '../rollout/state.js';
-import { applied } from './handlers.js';
+import type { RolloutEvent } from '../rollout/transitions.js';
+import { applied, refusalText } from './handlers.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 import type { ChangeRequest, PlanRequest } from './rollout-requests.js';
-
-/** From this command version on there are batches, guards, and a window for a rollback. */
-const PLANS_COMMAND_VERSION = 5;
 
 export function rolloutServices(node: SwarmNode): Omit<RolloutPorts, 'requireServing'> {
   return {
@@ -51,18 +54,28 @@ async function planned(
   node: SwarmNode,
   request: PlanRequest,
 ): Promise<{ plan: RolloutPlan; digest: string }> {
-  const { rollout, swarmVersion } = node.control;
-  if (rollout !== null && !hasEnded(rollout))
-    throw refusal('rollout-running', runningText(rollout));
-  const { to, ...options } = request;
-  if (to === 'v2' && swarmVersion === 2) throw refusal('already-v2', 'the swarm is of version 2');
   const members = [...node.control.members.values()];
   const { leader } = node.replica.status();
-  const plan =
-    node.control.commandVersion < PLANS_COMMAND_VERSION
-      ? formerPlanFor(request, orderOf(members, leader))
-      : makePlan(members, leader, await planOptions(node, to, options));
+  const plan = isOpen(node.control, 'rollouts')
+    ? await planOf(node, members, leader, request)
+    : formerPlanFor(request, orderOf(members, leader));
+  const refused = startRefusal(node.control, plan);
+  if (refused !== null) throw refusal(refused, refusalText(refused));
   return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
+}
+
+async function planOf(
+  node: SwarmNode,
+  members: readonly Member[],
+  leader: number,
+  { to, ...options }: PlanRequest,
+): Promise<RolloutPlan> {
+  try {
+    return makePlan(members, leader, await planOptions(node, to, options));
+  } catch (error) {
+    if (error instanceof RolloutPlanError) throw refusal('invalid-plan', error.message);
+    throw error;
+  }
 }
 
 /** While a member reads nothing newer there is the plan of the release before and no other. */
@@ -134,21 +147,32 @@ async function start(
 }
 
 async function abort(node: SwarmNode, timeoutMs: number): Promise<object> {
-  const { id } = await openRollout(node);
+  const rollout = await lastRollout(node);
+  requireTaken(rollout, 'abort');
   const reason = 'aborted by an operator';
-  return submitted(node, { type: 'abortRollout', rolloutId: id, reason }, timeoutMs);
+  return submitted(node, { type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs);
 }
 
 async function changed(node: SwarmNode, change: ChangeRequest, timeoutMs: number): Promise<object> {
-  const rollout = await openRollout(node);
-  if (rollout.plan.form === 1) {
-    throw refusal(
-      'release-too-old',
-      'this rollout was started in the form of the release before, which can be aborted and not ' +
-        'changed',
-    );
-  }
+  const rollout = await lastRollout(node);
+  requireTaken(rollout, change.action);
   return submitted(node, commandOf(rollout, change), timeoutMs);
+}
+
+/** Says at once, and with what it is now, why the rollout cannot be changed so. */
+function requireTaken(rollout: Rollout, event: RolloutEvent): void {
+  const refused = refusalOf(rollout, event);
+  if (refused === null) return;
+  const ends = {
+    completed: 'was completed',
+    rolledBack: 'was rolled back',
+    aborted: 'was aborted',
+  };
+  const { id, status } = rollout;
+  const end = hasEnded(rollout)
+    ? `: the last one, ${id}, ${ends[status as keyof typeof ends]}`
+    : '';
+  throw refusal(refused, `${refusalText(refused)}${end}`);
 }
 
 function commandOf({ id: rolloutId, epoch, limits }: Rollout, change: ChangeRequest): Command {
@@ -178,31 +202,18 @@ function commandOf({ id: rolloutId, epoch, limits }: Rollout, change: ChangeRequ
   }
 }
 
-/** The rollout as it is now, so that the command names the epoch which its operator has seen or a later one. */
-async function openRollout(node: SwarmNode): Promise<Rollout> {
+/** As it is now, so that a command names the epoch that its operator has seen, or a later one. */
+async function lastRollout(node: SwarmNode): Promise<Rollout> {
   await node.driver.readBarrier();
   const { rollout } = node.control;
-  if (rollout === null) throw refusal('no-rollout', 'no rollout is running');
-  if (!hasEnded(rollout)) return rollout;
-  const how = { completed: 'completed', rolledBack: 'rolled back', aborted: 'aborted' };
-  const word = how[rollout.status as keyof typeof how];
-  throw refusal('no-rollout', `no rollout is running: the last one, ${rollout.id}, was ${word}`);
+  if (rollout === null) throw refusal('no-rollout', refusalText('no-rollout'));
+  return rollout;
 }
 
 async function submitted(node: SwarmNode, command: Command, timeoutMs: number): Promise<object> {
   applied(await node.submit(command, timeoutMs));
   await node.driver.readBarrier();
   return { rollout: described(node.control.rollout) };
-}
-
-function runningText({ status }: Rollout): string {
-  if (status === 'finalized') {
-    return (
-      'the last rollout can still be rolled back; roll it back, or give that up with ' +
-      '`rollout close-window`, before another one begins'
-    );
-  }
-  return 'a rollout is running; wait until it has ended or abort it';
 }
 
 function withoutUndefined<T extends object>(

@@ -3,11 +3,8 @@ import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
-import {
-  type CommandVersion,
-  EXPIRY_COMMAND_VERSION,
-  memberByPeerId,
-} from '../control-plane/state.js';
+import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js';
+import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
 import { decodeCommand } from '../wire/command-codec.js';
@@ -22,12 +19,12 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
-    requireDeletes: () => requireVersion(node, 3, 'deletes'),
-    requireExpiry: () => requireVersion(node, EXPIRY_COMMAND_VERSION, 'expiry of memories'),
+    requireDeletes: () => requireFeature(node, 'deletes'),
+    requireExpiry: () => requireFeature(node, 'expiry'),
     sessionRules: () =>
-      node.control.commandVersion < 2
-        ? null
-        : { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW },
+      isOpen(node.control, 'sessions')
+        ? { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW }
+        : null,
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
     readBarrier: (signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
@@ -181,11 +178,12 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
 }
 
 /** Fails while the swarm writes commands of a version before, since a member reads no later one. */
-function requireVersion(node: SwarmNode, version: CommandVersion, what: string): void {
-  if (node.control.commandVersion >= version) return;
+function requireFeature(node: SwarmNode, name: FeatureName): void {
+  if (isOpen(node.control, name)) return;
   throw refusal(
     'release-too-old',
-    `a member of this swarm runs a release that knows no ${what}; upgrade all members first`,
+    `a member of this swarm runs a release that knows no ${FEATURES[name].what}; upgrade all ` +
+      'members first',
   );
 }
 

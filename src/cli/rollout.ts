@@ -127,8 +127,7 @@ async function start(
     const started = await withDefaults(flags, (request) =>
       client.startRollout(to, flags.digest, request),
     );
-    const isOver = ({ status }: Rollout): boolean => !MOVING.has(status);
-    const rollout = flags.wait ? await follow(client, started, isOver) : started;
+    const rollout = flags.wait ? await follow(client, started, isAtRest) : started;
     await finish(client, flags, rollout);
   });
 }
@@ -136,18 +135,19 @@ async function start(
 /** While it is of one of these, it goes on by itself. */
 const MOVING: ReadonlySet<Rollout['status']> = new Set(['running', 'finalizing', 'rollingBack']);
 
+/** The leader finalizes by itself what waits there only for that. */
+function isAtRest({ status, plan }: Rollout): boolean {
+  return !MOVING.has(status) && !(status === 'switched' && plan?.autoFinalize === true);
+}
+
 /** Shows every step on standard error until there is nothing more to wait for. */
 async function follow(
   client: SwarmClient,
   started: Rollout,
   isOver: (rollout: Rollout) => boolean,
 ): Promise<Rollout> {
-  // A rollout that is to be finalized by the leader rests there for a moment only.
-  const isReallyOver = (rollout: Rollout): boolean =>
-    isOver(rollout) && !(rollout.status === 'switched' && rollout.plan?.autoFinalize === true);
   const out = process.stderr;
-  const options = { out, json: false, intervalMs: INTERVAL_MS, isOver: isReallyOver };
-  return watchRollout(client, started, options);
+  return watchRollout(client, started, { out, json: false, intervalMs: INTERVAL_MS, isOver });
 }
 
 async function status(
@@ -209,10 +209,13 @@ async function rollback(flags: WaitFlags & { readonly reason?: string }): Promis
 async function finalize(flags: WaitFlags): Promise<void> {
   await withClient(flags, async (client) => {
     const asked = await client.rollouts.change({ action: 'finalize' });
-    const isOver = (now: Rollout): boolean => now.status !== 'finalizing';
-    const rollout = flags.wait ? await follow(client, asked, isOver) : asked;
+    const rollout = flags.wait ? await follow(client, asked, isFenced) : asked;
     await finish(client, flags, rollout);
   });
+}
+
+function isFenced({ status }: Rollout): boolean {
+  return status !== 'finalizing';
 }
 
 async function change(flags: Flags, wanted: RolloutChange): Promise<void> {

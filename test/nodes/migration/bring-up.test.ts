@@ -42,7 +42,7 @@ class World {
       host: 'h',
       port: 1,
     });
-    this.control.rollout = startRollout(1, makePlan([{ nodeId: 1 }], 1), 'd', 1);
+    this.control.rollout = startRollout(1, makePlan([{ nodeId: 1 }], 1), 'd', 1, 0);
     this.control.rollout.status = status;
   }
 
