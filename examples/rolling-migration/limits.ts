@@ -9,6 +9,7 @@ export const limits = {
   thinkMsMax: 60_000,
   /** Memories of the installation that is generated when none is given. */
   generatedMemories: 500,
+  generatedMemoriesMax: 100_000,
   /** Load after the rollout, in seconds. */
   afterSeconds: 3,
   /** Load after finalization, and again after the rollback, in seconds. */

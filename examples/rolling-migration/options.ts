@@ -10,6 +10,8 @@ export interface DemoOptions {
   readonly nodes: number;
   /** A v1 installation; undefined to generate one. */
   readonly from: string | undefined;
+  /** Memories of the installation that is generated when none is given. */
+  readonly memories: number;
   readonly kill: KillMode | undefined;
   /** Whether the rollout is rolled back after it was finalized, and run again. */
   readonly rollback: boolean;
@@ -47,6 +49,11 @@ export function demoCommand(): Command {
         .argParser(integer('--nodes', nodesMin, nodesMax)),
     )
     .option('--from <dir>', 'a v1 installation to start from; it is copied, never changed')
+    .addOption(
+      new Option('--memories <n>', 'of the installation that is generated without --from')
+        .default(limits.generatedMemories)
+        .argParser(integer('--memories', 1, limits.generatedMemoriesMax)),
+    )
     .addOption(
       new Option('--kill <which>', 'SIGKILL in the middle of a step of the rollout').choices([
         'leader',
@@ -91,6 +98,7 @@ export function parseDemoOptions(args: readonly string[], command = demoCommand(
   return {
     nodes: given.nodes ?? 5,
     from: given.from,
+    memories: given.memories ?? limits.generatedMemories,
     kill: given.kill,
     rollback: given.rollback ?? true,
     json: given.json,

@@ -98,7 +98,7 @@ function provideSource(options: DemoOptions, directory: string): string {
   if (options.from !== undefined) return resolve(options.from);
   const written = join(directory, 'generated');
   const source = join(directory, 'v1');
-  generateV1Installation(written, { memories: limits.generatedMemories, seed: options.seed });
+  generateV1Installation(written, { memories: options.memories, seed: options.seed });
   settleDatabase(written);
   copyDatabase(written, source);
   rmSync(written, { recursive: true, force: true });
