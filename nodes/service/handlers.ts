@@ -22,9 +22,11 @@ import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { memoryReads } from './memory-reads.js';
 import { refusalText } from './refusals.js';
 import { parseRequest, requests } from './requests.js';
+import { rolloutHandlers } from './rollout-handlers.js';
+import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts {
+export interface ServicePorts extends RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -46,10 +48,6 @@ export interface ServicePorts {
   now(): number;
   describe(): object;
   status(): object;
-  rolloutStatus(signal: AbortSignal): Promise<object>;
-  rolloutPlan(): { plan: object; digest: string };
-  rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
-  rolloutAbort(timeoutMs: number): Promise<object>;
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(connection: PeerConnection, incarnation: string): void;
@@ -73,6 +71,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
   return {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
+    ...allForClients(ports, rolloutHandlers(ports)),
     ...memberHandlers(ports),
   };
 }
@@ -98,26 +97,6 @@ function clientHandlers(ports: ServicePorts): Handlers {
       ports.access.requireOperator(connection);
       ports.requireServing();
       return ports.removePeer(nodeId, timeoutMs);
-    }),
-    'rollout.plan': forClients(ports, (payload) => {
-      parseRequest(requests.rolloutPlan, payload);
-      ports.requireServing();
-      return ports.rolloutPlan();
-    }),
-    'rollout.start': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      const { digest } = parseRequest(requests.rolloutStart, payload);
-      return ports.rolloutStart(digest, context.timeoutMs);
-    }),
-    'rollout.abort': forClients(ports, (payload, context) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      return ports.rolloutAbort(context.timeoutMs);
-    }),
-    'rollout.status': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      parseRequest(requests.nothing, payload);
-      return ports.rolloutStatus(context.signal);
     }),
   };
 }
@@ -182,12 +161,9 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     return write(position, command, context);
   };
   const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
-  const guardedReads = Object.entries(reads).map(
-    ([method, handler]) => [method, forClients(ports, handler)] as const,
-  );
   return {
     ...sessionHandlers(ports),
-    ...Object.fromEntries(guardedReads),
+    ...allForClients(ports, reads),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
@@ -275,6 +251,12 @@ function forClients(ports: ServicePorts, handler: Handler): Handler {
     ports.access.requireClient(context.connection);
     return ports.track(async () => handler(payload, context));
   });
+}
+
+function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([method, handler]) => [method, forClients(ports, handler)]),
+  );
 }
 
 function forMembers(ports: ServicePorts, handler: Handler): Handler {
