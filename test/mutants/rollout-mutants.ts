@@ -51,9 +51,16 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'more nodes are unavailable than may be',
     file: turns,
-    source: 'limits.maxUnavailable - nodes.filter(isUnavailable).length',
-    replacement: 'limits.maxUnavailable',
+    source: 'Math.min(limits.maxUnavailable, most) - nodes.filter(isUnavailable).length',
+    replacement: 'Math.min(limits.maxUnavailable, most)',
     test: random,
+  },
+  {
+    bug: 'a majority is taken away after nodes have been removed',
+    file: turns,
+    source: 'Math.min(limits.maxUnavailable, most)',
+    replacement: 'limits.maxUnavailable',
+    test: ofMachine,
   },
   {
     bug: 'a soak ends at once',
@@ -113,11 +120,10 @@ const rows: readonly FileMutant[] = [
     test: random,
   },
   {
-    bug: 'a way back of a release ends before its last node is back',
-    file: back,
-    source: "if (rollout.status !== 'rollingBack' || rollout.nodes.some(hasSwitched)) return;",
-    replacement:
-      "if (rollout.status !== 'rollingBack' || rollout.nodes.some(isUnavailable)) return;",
+    bug: 'a node that is done is forgotten on the way back of a release',
+    file: turns,
+    source: "|| step === 'soak' || step === 'done'\n",
+    replacement: "|| step === 'soak'\n",
     test: random,
   },
   {
@@ -197,7 +203,7 @@ const rows: readonly FileMutant[] = [
     file: members,
     source: "direction === 'forward' ? release.to : release.from",
     replacement: 'direction === undefined ? release.from : release.to',
-    test: random,
+    test: ofMembers,
   },
   {
     bug: 'a command version is raised while a rollout can be taken back',
