@@ -35,16 +35,15 @@ const ids = [1, 2, 3].map((nodeId) => ({ nodeId }));
 function rolloutTo(status: RolloutStatus, plan: RolloutPlan, index: number): Command[] {
   const rollout = startRollout(index, plan, 'd', 1, 0);
   const commands: Command[] = [{ type: 'startRollout', plan, digest: 'd', startedAtMs: 1 }];
-  for (let [node] = nodesWithSteps(rollout); status !== 'running' && node !== undefined;) {
+  if (status === 'running') return commands;
+  for (let [node] = nodesWithSteps(rollout); node !== undefined;) {
     const { nodeId, step, epoch } = node;
     const finished = { rolloutId: index, nodeId, step, epoch, detail: {} };
     finishStep(rollout, finished, 0);
     commands.push({ type: 'finishStep', ...finished });
     [node] = nodesWithSteps(rollout);
   }
-  if (status !== 'running') {
-    commands.push({ type: 'finalizeRollout', rolloutId: index, epoch: rollout.epoch });
-  }
+  commands.push({ type: 'finalizeRollout', rolloutId: index, epoch: rollout.epoch });
   return commands;
 }
 
