@@ -54,7 +54,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
-    engines.openAll(control, snapshotIndex);
+    engines.openAll(control, snapshotIndex, log);
     // Not before it is known that the node can start: a directory that is refused stays as it is.
     const powerCut = await PowerCutMark.leave(paths.raft);
     const mayHaveLostSuffix = distrustDisk && powerCut.suspect;
@@ -77,7 +77,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       mayHaveLostSuffix,
     };
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const time = {
+      nowMs: () => performance.now(),
+      timeOfDayMs: () => Date.now(),
+      tickMs: TICK_MS,
+    };
     const replica = new Replica(config, restored, control, codec, time);
     return { file, lock, store, engines, replica, snapshotIndex, powerCut };
   } catch (error) {

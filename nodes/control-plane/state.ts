@@ -24,6 +24,12 @@ export interface Member {
   cordoned: boolean;
   /** The newest command version that it said it reads. */
   commandVersion: number;
+  /** The name of the release that it said it runs; empty while that is not known. */
+  release: string;
+  /** Whether a supervisor can exchange its release. */
+  supervised: boolean;
+  /** Where it stands: nodes of one zone fail together. Empty: not said. */
+  zone: string;
 }
 
 /** The answer to a write of a session, kept so that a retry is answered and not applied. */
@@ -46,11 +52,11 @@ export interface Session {
 }
 
 /** Versions of commands that this release reads; see `wire/command-codec.ts`. */
-export type CommandVersion = 1 | 2 | 3 | 4;
+export type CommandVersion = 1 | 2 | 3 | 4 | 5;
 /** The newest of them, in which this release writes. */
-export const COMMAND_VERSION = 4;
-/** From this version on memories expire. */
-export const EXPIRY_COMMAND_VERSION = 4;
+export const COMMAND_VERSION = 5;
+/** From this version on there are rollouts of the second form. */
+export const ROLLOUT_COMMAND_VERSION = 5;
 
 export interface ControlState {
   swarmId: string;
@@ -59,7 +65,7 @@ export interface ControlState {
   clientTokenHash: string;
   swarmVersion: 1 | 2;
   /**
-   * The version in which commands and states are written: 4 in swarms that this release created. In
+   * The version in which commands and states are written: 5 in swarms that this release created. In
    * one that a release before created it is raised when every member says that it reads it.
    */
   commandVersion: CommandVersion;
@@ -98,6 +104,9 @@ export function newControlState(swarm: NewSwarm): ControlState {
     engine: engineOf(swarm.swarmVersion),
     cordoned: false,
     commandVersion: COMMAND_VERSION,
+    release: '',
+    supervised: false,
+    zone: '',
   };
   return {
     swarmId: swarm.swarmId,

@@ -1,5 +1,7 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
 import type { ControlState } from '../../nodes/control-plane/state.js';
+import { type Rollout, hasEnded } from '../../nodes/rollout/state.js';
+import { isUnavailable } from '../../nodes/rollout/turns.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import { ElectionSafety } from '../checkers/election-safety.js';
@@ -21,6 +23,8 @@ export class Observer {
   aborted = false;
   leaderChangedWhileMigrating = false;
   #isMigrating = false;
+  /** Told each state that a node comes to. */
+  onState: ((control: ControlState) => void) | undefined;
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
@@ -55,11 +59,17 @@ export class Observer {
       agree(this.#contentAt, index, content, sentence);
     }
     const { rollout } = control;
-    const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
-    const busyNodes = busy.map((one) => one.nodeId);
-    this.rolloutSafety.migrating(index, busyNodes);
-    this.#isMigrating = rollout?.status === 'running';
-    if (rollout?.status === 'aborted') this.aborted = true;
+    if (rollout !== null) this.#observeRollout(index, rollout);
+    this.onState?.(control);
+  }
+
+  #observeRollout(index: number, rollout: Rollout): void {
+    const { id, nodes, limits, status } = rollout;
+    const busyNodes = nodes.filter(isUnavailable).map((one) => one.nodeId);
+    this.rolloutSafety.unavailable(index, id, busyNodes, limits.maxUnavailable);
+    for (const node of nodes) this.rolloutSafety.stands(index, id, node);
+    this.#isMigrating = !hasEnded(rollout);
+    if (status === 'aborted') this.aborted = true;
   }
 }
 

@@ -6,6 +6,7 @@ import type { Command } from '../../../nodes/control-plane/command.js';
 import { admitWrite } from '../../../nodes/control-plane/sessions.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { NodeError } from '../../../nodes/errors.js';
+import { formerPlan } from '../../../nodes/rollout/plan.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeDumpRecord, encodeDumpRecord } from '../../../nodes/wire/dump-codec.js';
 import { encode } from '../../../nodes/wire/fields.js';
@@ -96,7 +97,7 @@ const GOLDEN_COMMANDS: [Command, string][] = [
   [
     {
       type: 'startRollout',
-      plan: { from: 'v1', to: 'v2', order: [2, 1] },
+      plan: formerPlan([2, 1]),
       digest: 'd',
       startedAtMs: 1,
     },
@@ -246,9 +247,9 @@ describe('commands', () => {
   });
 
   it('of another version are refused by name', () => {
-    expect(() => decodeCommand(encode([5, 'openSession']))).toThrow(/1 to 4; it is 5/);
-    const later = encode([2, 'raiseCommandVersion', 5, 7]);
-    expect(() => decodeCommand(later)).toThrow(/2 to 4; it is 5/);
+    expect(() => decodeCommand(encode([6, 'openSession']))).toThrow(/1 to 5; it is 6/);
+    const later = encode([2, 'raiseCommandVersion', 6, 7]);
+    expect(() => decodeCommand(later)).toThrow(/2 to 5; it is 6/);
     expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
   });
 
@@ -286,7 +287,7 @@ describe('the control state', () => {
       host: 'h',
       port: 1,
     });
-    const plan = { from: 'v1', to: 'v2', order: [1] } as const;
+    const plan = formerPlan([1]);
     const start = { type: 'startRollout', plan, digest: 'd', startedAtMs: 4 } as const;
     return { state, start };
   }
@@ -344,7 +345,7 @@ describe('the control state', () => {
       sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
       /at most 64/,
     ],
-    ['a version of later', [5], /1 to 4; it is 5/],
+    ['a version of later', [6], /1 to 5; it is 6/],
   ])('with %s is refused', (_what, fields, message) => {
     expect(() => decodeControlState(encode(fields))).toThrow(message);
   });
