@@ -208,25 +208,29 @@ describe('a rollout', () => {
     },
   );
 
-  it('runs once, as it was planned, and ends with every node on v2', async () => {
-    const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
-    const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
-    expect(text.stdout).toContain(plan.digest);
-    const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
-    const running = run([...start, ...swarm.through(1)]);
-    await until('the rollout runs', async () => {
-      return (await client.rolloutStatus())?.status === 'running';
-    });
-    const again = await run(['rollout', 'start', 'v2', ...data(2)]);
-    expect(again.code).toBe(1);
-    expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
-    const started = await running;
-    expect(started.stderr).toMatch(/switch|validate|stage/);
-    expect(started.code).toBe(0);
-    const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
-    expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
-    expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
-  });
+  it(
+    'runs once, as it was planned, and ends with every node on v2',
+    { timeout: 180_000 },
+    async () => {
+      const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
+      const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
+      expect(text.stdout).toContain(plan.digest);
+      const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
+      const running = run([...start, ...swarm.through(1)], { timeoutMs: 120_000 });
+      await until('the rollout runs', async () => {
+        return (await client.rolloutStatus())?.status === 'running';
+      });
+      const again = await run(['rollout', 'start', 'v2', ...data(2)]);
+      expect(again.code).toBe(1);
+      expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
+      const started = await running;
+      expect(started.stderr).toMatch(/switch|validate|stage/);
+      expect(started.code).toBe(0);
+      const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
+      expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
+      expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
+    },
+  );
 
   it('leaves version 2 behind, with the same memories on every node', async () => {
     await settled(swarm, client);
