@@ -292,13 +292,9 @@ export class SwarmNode {
   /** A node that serves before its model is loaded would let its first clients wait for that. */
   async #warm(): Promise<void> {
     try {
-      const [values] = await this.embedder.embed(['warm']);
-      if (values === undefined) return;
-      // v1 reads its index at once, in its first search: not when a rollback makes it answer.
-      const vector = { model: this.embedder.model, values };
-      this.engines.engine('v1')?.search({ text: 'warm', vector, limit: 1 });
+      await this.embedder.embed(['warm']);
     } catch (error) {
-      this.#options.log(`what searches need cannot be loaded: ${messageOf(error)}`);
+      this.#options.log(`the embedding model does not start: ${messageOf(error)}`);
     }
   }
 
