@@ -10,15 +10,28 @@
  *                    logs that are as complete as all of these
  *
  * The vote of the present term counts as spent. With three voters the second way needs both others.
+ *
+ * Who leads and is asked learns from the question where this log ends now, and counts no longer on what
+ * it acknowledged beyond. A leader that was not asked could still commit by that, together with somebody
+ * who told before it took the entry. Hence all have to tell, or so many in one and the same term, and
+ * with them whoever may lead in it: an earlier leader finds too few that listen, and of a later one they
+ * would know, for it had a vote of one of them before this node acknowledged anything to it.
  */
 import type { Message } from './message.js';
 import type { RaftState } from './state.js';
+import { majoritySize } from './quorum.js';
 import { isVoter } from './tracker/membership.js';
 import type { LogEnd } from './trace.js';
 import { NO_NODE, type NodeId } from './types.js';
 
+/** The end of a log, the term of who told it, and who may lead in that term, or `NO_NODE`. */
+interface ToldEnd extends LogEnd {
+  readonly currentTerm: number;
+  readonly leader: NodeId;
+}
+
 /** What others have told, by who told it. */
-export type LogEnds = Map<NodeId, LogEnd & { readonly currentTerm: number }>;
+export type LogEnds = Map<NodeId, ToldEnd>;
 
 /** Asks the others where their logs end, once a heartbeat interval. */
 export function askForLogEnds(node: RaftState): void {
@@ -28,15 +41,45 @@ export function askForLogEnds(node: RaftState): void {
     trust(node, toldEnds);
     return;
   }
+  const { persisted: index, commit } = node.log;
+  const end = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit };
+  const latest = latestTerm(toldEnds);
   for (const to of node.group.progress.keys()) {
-    if (to !== node.id && !toldEnds.has(to)) node.send({ type: 'logEndRequest', to, term: 0 });
+    const told = toldEnds.get(to)?.currentTerm ?? -1;
+    const isKnown = told >= latest && told >= node.term;
+    if (to !== node.id && !isKnown) node.send({ type: 'logEndRequest', to, ...end });
+  }
+  // All that is missing is who may lead in this term. If it is gone, the others may not get out of the
+  // term without this node (pre-votes): their next campaign finds a later one here.
+  const waitsForLeader = node.term <= latest && isEnough(node, toldEnds, false);
+  if (waitsForLeader && node.electionElapsed >= node.electionTimeout) {
+    node.becomeFollower(latest + 1, NO_NODE);
   }
 }
 
+function latestTerm(told: LogEnds): number {
+  let latest = 0;
+  for (const { currentTerm } of told.values()) latest = Math.max(latest, currentTerm);
+  return latest;
+}
+
 export function handleLogEndRequest(node: RaftState, request: Message): void {
+  if (node.role === 'leader') forgetAcknowledged(node, request);
   const index = endToTell(node);
-  const answer = { term: 0, index, logTerm: node.log.termAt(index) ?? 0, commit: node.term };
+  const rejectHint = node.leader === NO_NODE ? node.vote : node.leader;
+  const logTerm = node.log.termAt(index) ?? 0;
+  const answer = { term: 0, index, logTerm, commit: node.term, rejectHint };
   node.send({ type: 'logEndResponse', to: request.from, ...answer });
+}
+
+/** What a member has acknowledged and may have forgotten counts for nothing. */
+function forgetAcknowledged(node: RaftState, { from, index, logTerm, commit }: Message): void {
+  const member = node.group.progress.get(from);
+  const holds = node.log.matches(index, logTerm) ? index : commit;
+  // A member of an earlier release does not say where its log ends.
+  if (member === undefined || index === 0 || member.match <= holds) return;
+  member.regress(holds);
+  node.trace?.({ type: 'progressDecreased', peer: from, progress: member.status() });
 }
 
 /**
@@ -52,21 +95,32 @@ function endToTell(node: RaftState): number {
 
 export function handleLogEndResponse(node: RaftState, response: Message): void {
   const { toldEnds } = node;
-  const { from, index, logTerm: term, commit: currentTerm } = response;
+  const { from, index, logTerm: term, commit: currentTerm, rejectHint: leader } = response;
   if (toldEnds === null || !node.group.progress.has(from)) return;
-  toldEnds.set(from, { index, term, currentTerm });
+  toldEnds.set(from, { index, term, currentTerm, leader });
   if (isEnough(node, toldEnds)) trust(node, toldEnds);
 }
 
-/** Whether each quorum that this node can have been part of has somebody who told. */
-function isEnough(node: RaftState, told: LogEnds): boolean {
+/**
+ * Whether each quorum that this node can have been part of has somebody who told of the latest term, and,
+ * if `needsLeaders`, whoever they know as a possible leader of it told as well; or everybody told.
+ */
+function isEnough(node: RaftState, told: LogEnds, needsLeaders = true): boolean {
   const { voters, votersOutgoing } = node.group.members;
+  const latest = latestTerm(told);
+  const counts = (voter: NodeId): boolean => {
+    const end = told.get(voter);
+    if (end === undefined || end.currentTerm < latest) return false;
+    const { leader } = end;
+    return !needsLeaders || leader === NO_NODE || leader === node.id || told.has(leader);
+  };
   return [voters, votersOutgoing].every((half) => {
     // Where it has no vote, nobody has counted on it. Alone, there is nobody to ask.
     if (!half.has(node.id) || half.size === 1) return true;
-    const quorum = Math.floor(half.size / 2) + 1;
+    const quorum = majoritySize(half.size);
     const others = [...half].filter((voter) => voter !== node.id);
-    const silent = others.filter((voter) => !told.has(voter)).length;
+    if (others.every((voter) => told.has(voter))) return true;
+    const silent = others.filter((voter) => !counts(voter)).length;
     return silent < quorum - 1;
   });
 }

@@ -87,6 +87,9 @@ export function answerVoteRequest(node: RaftState, request: Message): void {
   const isComplete = isUpToDate && coversOwed(node, request.index, request.logTerm);
   const granted = free && mayVote && isComplete;
   traceVote(node, 'voteAnswered', request, granted);
+  // Who has lost entries campaigns after the others, but its timeout begins anew with each campaign of
+  // theirs. Against a candidate that cannot win it would not come to its turn.
+  if (!isUpToDate && !isPreVote && node.log.lostCount > 0) node.drawElectionTimeout(true);
   node.send({
     type: isPreVote ? 'preVoteResponse' : 'voteResponse',
     to: request.from,

@@ -40,7 +40,7 @@ export interface Message {
   /**
    * Entry before `entries`, last entry of a candidate, acknowledged entry, last committed entry of
    * whoever refuses a vote, read index, the target of a transfer, first entry wanted in a repair, or
-   * the last entry of who was asked for it.
+   * the last entry of who asks others for theirs or was asked for it.
    */
   readonly index: number;
   readonly entries: readonly Entry[];
@@ -51,15 +51,22 @@ export interface Message {
   readonly reject: boolean;
   /**
    * A rejecting follower's best guess of where the logs agree; its last entry in a refused
-   * heartbeat; in a refused repair the first entry held by who has compacted it, or 0.
+   * heartbeat; in a refused repair the first entry held by who has compacted it, or 0; with the end
+   * of a log who may lead in the sender's term, or 0.
    */
   readonly rejectHint: number;
-  /** Heartbeats: read round. Reads: the caller's key. Votes: `TRANSFER_CONTEXT` or empty. */
+  /**
+   * Heartbeats: read round. Reads: the caller's key. Votes: `TRANSFER_CONTEXT` or empty. Answers to a
+   * repair: `OWES_CONTEXT` or empty.
+   */
   readonly context: string;
 }
 
 /** Marks the vote request of a node that the leader told to campaign: leases do not hold it off. */
 export const TRANSFER_CONTEXT = 'transfer';
+
+/** Marks the answer of a node that may have held, and forgotten, the entry that it is asked for. */
+export const OWES_CONTEXT = 'owes';
 
 /**
  * Whether a message must not overtake those of its kind before it. An append that overtakes a longer

@@ -12,11 +12,16 @@
  *
  * As a leader it may learn that a quorum of others has never had the entry. They have answered in its
  * term, so they take it from no earlier leader any more: it cannot be committed, and is cut off.
+ *
+ * One that owes entries (`amnesia.ts`) may have had it and forgotten it, and says so. It counts only
+ * once all other voters have answered and none has it: if it had been committed, a majority of disks
+ * would have lost it, and nobody could bring it back.
  */
-import type { Message } from './message.js';
+import { type Message, OWES_CONTEXT } from './message.js';
 import { jointVote } from './quorum.js';
 import { broadcastAppend, sendSnapshotTo } from './replication.js';
 import type { RaftState } from './state.js';
+import { allVoters } from './tracker/membership.js';
 import { type Entry, NO_NODE, type NodeId } from './types.js';
 
 /** Asks for the first lost entries, once a heartbeat interval. */
@@ -50,7 +55,15 @@ function isTornAlone(node: RaftState): boolean {
 export function handleRepairRequest(node: RaftState, request: Message): void {
   const { from: to, index, commit: through } = request;
   const { log } = node;
-  const answer = { type: 'repairResponse', to, term: 0, index, commit: node.term } as const;
+  const context = node.owesEntries ? OWES_CONTEXT : '';
+  const answer = {
+    type: 'repairResponse',
+    to,
+    term: 0,
+    index,
+    commit: node.term,
+    context,
+  } as const;
   if (index < log.firstIndex) {
     node.send({ ...answer, reject: true, rejectHint: log.firstIndex });
     const member = node.group.progress.get(to);
@@ -69,11 +82,11 @@ export function handleRepairRequest(node: RaftState, request: Message): void {
   if (entries.length > 0) node.send({ ...answer, entries });
 }
 
-/** Takes over what others have, and counts who has never had it. */
+/** Takes over what others have, and counts who does not have it. */
 export function handleRepairResponse(node: RaftState, response: Message): void {
   const { log } = node;
   if (log.lostCount === 0) return;
-  const { from, entries, index, reject, rejectHint } = response;
+  const { entries, index, reject, rejectHint } = response;
   const first = log.firstLost;
   for (const entry of entries) repairEntry(node, entry);
   if (log.lostCount === 0) {
@@ -83,7 +96,7 @@ export function handleRepairResponse(node: RaftState, response: Message): void {
   const isOther = entries.some((entry) => entry.index === first && !log.matches(first, entry.term));
   const isMissing = reject && rejectHint === 0 && index <= first;
   const isDenial = log.firstLost === first && (isOther || isMissing);
-  if (isDenial && node.role === 'leader' && response.commit === node.term) denied(node, from);
+  if (isDenial && node.role === 'leader' && response.commit === node.term) denied(node, response);
 }
 
 /** Puts an entry where it was lost; any other is left alone. */
@@ -93,16 +106,24 @@ export function repairEntry(node: RaftState, entry: Entry): void {
   node.trace?.({ type: 'entryRepaired', entry: { index: entry.index, term: entry.term } });
 }
 
-/** `from` says in this leader's term that it has never had the first lost entry. */
-function denied(node: RaftState, from: NodeId): void {
+/** A member says in this leader's term that it does not have the first lost entry. */
+function denied(node: RaftState, { from, context }: Message): void {
   const { log, denials } = node;
-  const { voters, votersOutgoing } = node.group.members;
-  if (denials.index !== log.firstLost) node.denials = { index: log.firstLost, by: new Set() };
-  node.denials.by.add(from);
+  if (denials.index !== log.firstLost) node.denials = { index: log.firstLost, by: new Map() };
+  node.denials.by.set(from, context !== OWES_CONTEXT);
+  if (log.firstLost > log.commit && isDeniedByQuorum(node)) discardLost(node);
+}
+
+/** Whether a quorum of others has never had the entry, or no other voter at all has it. */
+function isDeniedByQuorum(node: RaftState): boolean {
+  const { members } = node.group;
   const { by } = node.denials;
   // This node itself has had it, and is none of them.
-  const outcome = jointVote(voters, votersOutgoing, (voter) => (by.has(voter) ? true : undefined));
-  if (outcome === 'won' && log.firstLost > log.commit) discardLost(node);
+  const isQuorum = (has: (voter: NodeId) => boolean): boolean =>
+    jointVote(members.voters, members.votersOutgoing, (v) => has(v) || undefined) === 'won';
+  if (isQuorum((voter) => by.get(voter) === true)) return true;
+  const isAnswered = allVoters(members).every((voter) => voter === node.id || by.has(voter));
+  return isAnswered && isQuorum((voter) => by.has(voter));
 }
 
 function discardLost(node: RaftState): void {

@@ -82,8 +82,11 @@ export class RaftState {
   owedIndex = 0;
   /** Entries that were lost and are to be written again. */
   repaired: Entry[] = [];
-  /** On a leader that lacks an entry: the first one, and who says to have never had it. */
-  denials: { index: number; by: Set<NodeId> } = { index: 0, by: new Set() };
+  /**
+   * On a leader that lacks an entry: the first one, and who does not have it, with whether that one
+   * is sure to have never had it.
+   */
+  denials: { index: number; by: Map<NodeId, boolean> } = { index: 0, by: new Map() };
   /** A leader whose log is not whole: it takes nothing yet. */
   isRepairing = false;
   readonly quiescence = new Quiescence();
@@ -186,7 +189,7 @@ export class RaftState {
     this.uncommittedBytes = 0;
     this.dropReads();
     this.isRepairing = false;
-    this.denials = { index: 0, by: new Set() };
+    this.denials = { index: 0, by: new Map() };
     this.restartProgress();
   }
 
@@ -201,11 +204,13 @@ export class RaftState {
     this.group = { members: this.group.members, progress };
   }
 
-  drawElectionTimeout(): void {
+  /** `hasRefused`: a candidate has just been told that its log is shorter than this one. */
+  drawElectionTimeout(hasRefused = false): void {
     const { electionTicks, random } = this.config;
     const drawn = random();
     assert(drawn >= 0 && drawn < 1, 'a random number lies in [0, 1)');
-    const isLast = !this.mayGoFirst || this.log.lostCount > 0;
+    const isHarmed = this.log.lostCount > 0 && !hasRefused;
+    const isLast = !this.mayGoFirst || isHarmed;
     const delay = isLast ? electionTicks : 0;
     this.electionTimeout = delay + electionTicks + Math.floor(drawn * electionTicks);
   }

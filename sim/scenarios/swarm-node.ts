@@ -97,10 +97,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     const control =
       stored === undefined ? foundingControl(options) : decodeControlState(stored.control);
     this.#snapshotIndex = meta.index;
-    const entries = disk
-      .keys('log/')
-      .map((key) => disk.get(key) as Entry)
-      .filter(({ index }) => index > meta.index);
+    const entries = storedEntries(disk, meta);
     const hardState = (disk.get('hard') as HardState | undefined) ?? founding.hardState;
     const { electionTicks, heartbeatTicks } = options;
     const config = defaultRaftConfig({
@@ -244,17 +241,24 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     const { hardState, entries, snapshot, messagesAfterPersist, receipt } = ready;
     const writes = hardState !== undefined || snapshot !== undefined || entries.length > 0;
     if (!writes && messagesAfterPersist.length === 0 && receipt === null) return;
-    if (ready.snapshot !== undefined) this.#install(ready.snapshot);
-    if (ready.hardState !== undefined) context.write('hard', ready.hardState);
-    const first = ready.entries[0];
-    if (first !== undefined) {
-      for (const key of this.disk.keys('log/')) {
-        if (key >= `log/${padded(first.index)}`) context.write(key, undefined);
-      }
+    if (snapshot !== undefined) this.#install(snapshot);
+    // A crash keeps the first ones of these writes. Term and vote come before the entries, which may be
+    // of that term; what is committed comes after those of them that it covers.
+    const first = entries[0]?.index ?? Infinity;
+    if (hardState !== undefined) {
+      context.write('hard', { ...hardState, commit: Math.min(hardState.commit, first - 1) });
     }
-    for (const entry of ready.entries) context.write(`log/${padded(entry.index)}`, entry);
+    if (entries.length > 0) this.#cutLog(first);
+    for (const entry of entries) context.write(`log/${padded(entry.index)}`, entry);
+    if (hardState !== undefined && hardState.commit >= first) context.write('hard', hardState);
     this.#writing.push(ready);
     context.sync(WRITE_SYNC);
+  }
+
+  /** The last entry goes first: after a crash there is no gap. */
+  #cutLog(first: number): void {
+    const cut = this.disk.keys('log/').filter((key) => key >= `log/${padded(first)}`);
+    for (const key of cut.reverse()) this.disk.write(key, undefined);
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -332,8 +336,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     for (const version of versionsIn(control)) {
       this.engines.add(new ModelEngine(version, incoming.content, this.disk));
     }
-    for (const key of this.disk.keys('log/')) this.disk.write(key, undefined);
     this.disk.write('snapshot', { meta, control: incoming.control });
+    this.#cutLog(0);
     this.#snapshotIndex = meta.index;
     this.replica.installSnapshot(meta, control);
     this.#rollout.reset();
@@ -374,6 +378,13 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 function versionsIn(control: ControlState): ('v1' | 'v2')[] {
   if (control.swarmVersion === 1) return ['v1'];
   return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
+}
+
+/** What follows the snapshot; nothing if that has replaced the log, and a crash left some of it. */
+function storedEntries(disk: DiskView<unknown>, { index, term }: SnapshotMeta): Entry[] {
+  const entries = disk.keys('log/').map((key) => disk.get(key) as Entry);
+  if (entries.some((entry) => entry.index === index && entry.term !== term)) return [];
+  return entries.filter((entry) => entry.index > index);
 }
 
 function foundingControl(options: SwarmOptions): ControlState {

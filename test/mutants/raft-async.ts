@@ -6,6 +6,9 @@ const WRITES = `${TESTS}/persistence.test.ts`;
 const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
+const AMNESIA = `${TESTS}/amnesia.test.ts`;
+const AMNESIA_OF_GROUPS = `${TESTS}/amnesia-group.test.ts`;
+const REPAIRS = `${TESTS}/repair.test.ts`;
 
 const ROWS: readonly FileMutant[] = [
   {
@@ -224,8 +227,8 @@ const ROWS: readonly FileMutant[] = [
   {
     bug: 'everybody waits the same time, whoever is preferred',
     file: `${CORE}/state.ts`,
-    source: 'const isLast = !this.mayGoFirst || this.log.lostCount > 0;',
-    replacement: 'const isLast = this.log.lostCount > 0;',
+    source: 'const isLast = !this.mayGoFirst || isHarmed;',
+    replacement: 'const isLast = isHarmed;',
     test: PRIORITIES,
   },
   {
@@ -249,7 +252,78 @@ const ROWS: readonly FileMutant[] = [
     replacement: '',
     test: PRIORITIES,
   },
+  {
+    bug: 'a node with lost entries waits anew for one that cannot win',
+    file: `${CORE}/elections.ts`,
+    source:
+      'if (!isUpToDate && !isPreVote && node.log.lostCount > 0) node.drawElectionTimeout(true);',
+    replacement: '',
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry says that it never had it',
+    file: `${CORE}/repair.ts`,
+    source: "const context = node.owesEntries ? OWES_CONTEXT : '';",
+    replacement: "const context = '';",
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry counts as if it never had it',
+    file: `${CORE}/repair.ts`,
+    source: 'if (isQuorum((voter) => by.get(voter) === true)) return true;',
+    replacement: 'if (isQuorum((voter) => by.has(voter))) return true;',
+    test: REPAIRS,
+  },
+  {
+    bug: 'who may have forgotten an entry never counts',
+    file: `${CORE}/repair.ts`,
+    source: 'return isAnswered && isQuorum((voter) => by.has(voter));',
+    replacement: 'return isAnswered && isQuorum((voter) => by.get(voter) === true);',
+    test: REPAIRS,
+  },
+  {
+    bug: 'a leader counts what a node acknowledged that may have forgotten it',
+    file: `${CORE}/amnesia.ts`,
+    source: 'member.regress(holds);',
+    replacement: '',
+    test: AMNESIA,
+  },
+  {
+    bug: 'a log that ends with another entry counts as equal up to there',
+    file: `${CORE}/amnesia.ts`,
+    source: 'const holds = node.log.matches(index, logTerm) ? index : commit;',
+    replacement: 'const holds = index;',
+    test: AMNESIA,
+  },
+  {
+    bug: 'who told of an earlier term counts',
+    file: `${CORE}/amnesia.ts`,
+    source: 'if (end === undefined || end.currentTerm < latest) return false;',
+    replacement: 'if (end === undefined) return false;',
+    test: AMNESIA,
+  },
+  {
+    bug: 'a node that may have forgotten does not wait for who may lead',
+    file: `${CORE}/amnesia.ts`,
+    source: 'return !needsLeaders || leader === NO_NODE || leader === node.id || told.has(leader);',
+    replacement: 'return true;',
+    test: AMNESIA_OF_GROUPS,
+  },
+  {
+    bug: 'a node that may have forgotten waits for a leader that is gone',
+    file: `${CORE}/amnesia.ts`,
+    source: 'node.becomeFollower(latest + 1, NO_NODE);',
+    replacement: '',
+    test: AMNESIA_OF_GROUPS,
+  },
+  {
+    bug: 'a denial of an earlier term counts',
+    file: `${CORE}/repair.ts`,
+    source: "if (isDenial && node.role === 'leader' && response.commit === node.term) denied",
+    replacement: "if (isDenial && node.role === 'leader') denied",
+    test: REPAIRS,
+  },
 ];
 
-/** Mutants of asynchronous writes, lease reads, priorities and stalled disks. */
+/** Mutants of asynchronous writes, lease reads, priorities, stalled disks and repairs. */
 export const RAFT_ASYNC_MUTANTS = mutantsOfFiles(ROWS);

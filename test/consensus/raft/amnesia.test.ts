@@ -57,6 +57,29 @@ describe('a node whose disk may have lost a suffix', () => {
     expect(single.node.status().isAmnesiac).toBe(false);
   });
 
+  it('waits for those of an earlier term, unless everybody has told', () => {
+    const single = start([1, 2, 3, 4, 5]);
+    tell(tell(single, 2, { term: 2, index: 3 }), 3, { term: 2, index: 3 });
+    tell(single, 4, { term: 2, index: 3, now: 2 });
+    expect(single.node.status().isAmnesiac).toBe(true);
+    single.sent = [];
+    const asked = single.tick().take('logEndRequest');
+    expect(asked.map(({ to }) => to)).toEqual([4, 5]);
+    const everybody = tell(single, 5, { term: 2, index: 3, now: 1 });
+    expect(everybody.node.status().isAmnesiac).toBe(false);
+  });
+
+  it('waits for who may lead in their term', () => {
+    const told = (leader: number): Single => {
+      const single = start([1, 2, 3, 4, 5]);
+      const end = { type: 'logEndResponse', term: 0, index: 3, logTerm: 2, commit: 3 } as const;
+      for (const from of [2, 3]) single.receive(from, end);
+      return single.receive(4, { ...end, rejectHint: leader });
+    };
+    expect(told(5).node.status().isAmnesiac).toBe(true);
+    for (const known of [0, 1, 3, 4]) expect(told(known).node.status().isAmnesiac).toBe(false);
+  });
+
   it('votes then only for logs that are as complete as what was told', () => {
     const single = tell(tell(start(), 2, { term: 2, index: 7 }), 3, { term: 1, index: 2 });
     expect(asksForVote(single, 4, 2, 6)).toBe(false);
@@ -106,6 +129,49 @@ describe('a node whose disk may have lost a suffix', () => {
     const single = start();
     single.receive(2, { type: 'logEndRequest', term: 0 });
     const [answer] = single.take('logEndResponse');
-    expect(answer).toMatchObject({ to: 2, index: 3, logTerm: 2, commit: 3 });
+    expect(answer).toMatchObject({ to: 2, index: 3, logTerm: 2, commit: 3, rejectHint: 0 });
+    const voted = new Single(stored([1, 2, 3], [1, 2], { term: 3, vote: 2 })).settle();
+    const ask = () =>
+      voted.receive(2, { type: 'logEndRequest', term: 0 }).take('logEndResponse')[0];
+    expect(ask()).toMatchObject({ rejectHint: 2 });
+    voted.receive(3, { type: 'heartbeat', term: 4 });
+    expect(ask()).toMatchObject({ rejectHint: 3 });
+  });
+});
+
+describe('a leader that is asked by a node that may have forgotten', () => {
+  /** Node 2 of five has acknowledged entry 5 of term 3, and asks with a log that ends earlier. */
+  function asked(index: number, logTerm: number): Single {
+    const single = new Single(stored([1, 2, 3, 4, 5], [1, 2])).settle().lead(2, 3);
+    single.propose('five');
+    single.receive(2, { type: 'appendResponse', index: 5 });
+    single.receive(2, { type: 'logEndRequest', term: 0, index, logTerm, commit: 1 });
+    return single;
+  }
+  const match = (single: Single) => single.node.status().progress.get(2)?.match;
+
+  it('counts what it acknowledged no longer', () => {
+    const single = asked(3, 2);
+    single.receive(3, { type: 'appendResponse', index: 5 });
+    // Nodes 1 and 3 hold entry 5 and no others: 2 has told 4 and 5 that it may vote for them.
+    expect(single.node.status().commit).toBe(1);
+    expect(match(single)).toBe(3);
+    single.sent = [];
+    const [append] = single.receive(2, { type: 'heartbeatResponse' }).take('appendRequest');
+    expect(append).toMatchObject({ to: 2, index: 3 });
+    single.receive(2, { type: 'appendResponse', index: 5 });
+    expect(single.node.status().commit).toBe(5);
+  });
+
+  it('counts no entry that differs where its log ends now', () => {
+    expect(match(asked(3, 1))).toBe(1);
+  });
+
+  it('goes on counting what it holds', () => {
+    expect(match(asked(5, 3))).toBe(5);
+  });
+
+  it('knows nothing from one of an earlier release', () => {
+    expect(match(asked(0, 0))).toBe(5);
   });
 });

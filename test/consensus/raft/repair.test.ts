@@ -138,6 +138,24 @@ describe('who is asked for a lost entry', () => {
     expect(ask(single, 4).take('repairResponse')[0]).toMatchObject({ reject: true, rejectHint: 0 });
   });
 
+  it('says so if it may have had and forgotten it, until it holds all that it owes', () => {
+    const restored = { ...stored(VOTERS, [1, 1], { term: 2 }), mayHaveLostSuffix: true };
+    const single = new Single(restored).settle();
+    const answered = () => ask(single, 4).take('repairResponse')[0];
+    const isRefusedWith = (context: string) => ({ reject: true, rejectHint: 0, context });
+    expect(answered()).toMatchObject(isRefusedWith('owes'));
+    const end = { type: 'logEndResponse', term: 0, commit: 2 } as const;
+    single.receive(2, { ...end, index: 4, logTerm: 2 });
+    single.receive(3, { ...end, index: 3, logTerm: 1 });
+    expect(single.node.status().isAmnesiac).toBe(false);
+    expect(answered()).toMatchObject(isRefusedWith('owes'));
+    // Another entry in that place says as little.
+    expect(ask(single, 3).take('repairResponse')[0]).toMatchObject({ context: 'owes' });
+    const entries = [entry(3, 4)];
+    single.receive(2, { type: 'appendRequest', term: 3, index: 3, logTerm: 1, entries });
+    expect(ask(single, 5).take('repairResponse')[0]).toMatchObject(isRefusedWith(''));
+  });
+
   it('says nothing if it has lost it itself', () => {
     const single = new Single(damaged(stored(VOTERS, [1, 1]), 3));
     expect(ask(single, 3).take('repairResponse')).toEqual([]);
@@ -207,6 +225,33 @@ describe('a leader that has lost entries', () => {
     expect(single.node.status().lostEntries).toBe(1);
   });
 
+  const owe = (single: Single, from: number): Single => {
+    const denial = { type: 'repairResponse', term: 0, index: 3, reject: true } as const;
+    return single.receive(from, { ...denial, commit: single.node.term, context: 'owes' });
+  };
+
+  it('counts one that may have forgotten it only when no other voter is left to ask', () => {
+    const start = (): Single => {
+      const restored = stored([1, 2, 3, 4, 5], [1, 1, 2], { commit: 2, applied: 1 });
+      const single = new Single(damaged(restored, 3)).settle().lead(2, 4, 5);
+      return deny(deny(owe(single, 2), 4), 5);
+    };
+    // Entry 3 was committed by 1, 2 and 3. Node 2 has forgotten it, and 3 answers late.
+    const late = start();
+    expect(late.node.status()).toMatchObject({ lastIndex: 4, lostEntries: 1 });
+    const entries = [entry(1, 3, 'three')];
+    late.receive(3, { type: 'repairResponse', term: 0, index: 3, entries });
+    expect(late.node.status().lostEntries).toBe(0);
+    expect(texts(late.readies.flatMap(({ repaired }) => repaired))).toEqual(['three']);
+    // Node 3 has never had it either, and with 4 and 5 that makes a quorum.
+    expect(deny(start(), 3).node.status()).toMatchObject({ lastIndex: 3, lostEntries: 0 });
+    // No quorum of three is sure, but nobody has it: only a majority of lost copies could have committed it.
+    const three = lead();
+    owe(three, 2);
+    expect(three.node.status().lostEntries).toBe(1);
+    expect(deny(three, 3).node.status()).toMatchObject({ lastIndex: 3, lostEntries: 0 });
+  });
+
   it('cuts off a torn end when it is alone, and nothing but that', () => {
     const alone = (...lost: number[]) =>
       new Single(damaged(stored([1], [1, 1, 2], { commit: 2, applied: 1 }), ...lost))
@@ -225,6 +270,21 @@ describe('a leader that has lost entries', () => {
     const harmed = new Single(damaged(restored, 3), { electionTicks: 10 }).settle().tick(19);
     expect(harmed.take('voteRequest')).toHaveLength(0);
     expect(harmed.tick().take('voteRequest')).toHaveLength(2);
+  });
+
+  it('comes to its turn although one that cannot win begins term after term', () => {
+    const restored = stored(VOTERS, [1, 1, 2], { commit: 2, applied: 1 });
+    const single = new Single(damaged(restored, 3), { electionTicks: 10 }).settle();
+    const campaign = (index: number, logTerm: number) =>
+      single.receive(2, { type: 'voteRequest', term: single.node.term + 1, index, logTerm });
+    // Who begins anew by chance waits at most as long as who asks.
+    campaign(3, 1).tick(9);
+    expect(single.take('voteRequest')).toHaveLength(0);
+    campaign(3, 1).tick(10);
+    expect(single.take('voteRequest')).toHaveLength(2);
+    // One that may win is waited for.
+    campaign(4, 2).tick(19);
+    expect(single.take('voteRequest')).toHaveLength(0);
   });
 });
 

@@ -32,6 +32,12 @@ describe('client sessions under faults', () => {
     expect(report.probes['session-lost']).toBeGreaterThan(0);
   });
 
+  it('outlive a crash between the hard state and the entries that it covers', () => {
+    const { failure, counts } = runPlan(clientSessions, clientSessions.draw(152_208));
+    expect(failure).toBeUndefined();
+    expect(counts['acknowledged']).toBeGreaterThan(100);
+  });
+
   it('replay a plan to the same events, and another to others', () => {
     const once = runPlan(clientSessions, clientSessions.draw(7));
     expect(runPlan(clientSessions, clientSessions.draw(7))).toEqual(once);
