@@ -42,6 +42,7 @@ export interface SwarmOptions {
 const TICK_MICROSECONDS = 50_000;
 const WRITE_SYNC = 1;
 const EXCHANGE_SYNC = 2;
+const CUT_SYNC = 3;
 const READY_CONTEXT = 'ready';
 const READY_RETRY_TICKS = 8;
 const codec = { encode: encodeCommand, decode: decodeCommand };
@@ -64,6 +65,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   readonly #options: SwarmOptions;
   readonly #context: Context<SwarmMessage, unknown>;
   readonly #rollout: SimulatedRollout;
+  /** Snapshots on their way to the disk, oldest first: what they cover of the log goes after them. */
+  readonly #cuts: number[] = [];
   /** Readies whose writes are on their way to the disk, oldest first. */
   readonly #writing: Ready[] = [];
   #incoming: Extract<SwarmMessage, { kind: 'snapshot' }> | undefined;
@@ -108,7 +111,9 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       diskStallTicks: electionTicks,
       random: () => context.random(),
     });
-    const commit = Math.max(hardState.commit, meta.index);
+    // The hard state is a record of the same log: behind what a failed sync lost it is not read.
+    const lastIndex = entries.at(-1)?.index ?? meta.index;
+    const commit = Math.min(Math.max(hardState.commit, meta.index), lastIndex);
     const restored = {
       hardState: { ...hardState, commit },
       snapshot: meta,
@@ -178,6 +183,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   /** Syncs end in the order in which they began. */
   onDiskSynced(token: number): void {
     if (token === EXCHANGE_SYNC) this.#options.releases?.exchange(this.nodeId);
+    if (token === CUT_SYNC) this.#forgetThrough(this.#cuts.shift() ?? 0);
     if (token !== WRITE_SYNC) return;
     const ready = this.#writing.shift();
     if (ready === undefined) return;
@@ -253,6 +259,18 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     if (hardState !== undefined && hardState.commit >= first) context.write('hard', hardState);
     this.#writing.push(ready);
     context.sync(WRITE_SYNC);
+  }
+
+  /** A full disk still removes: what a snapshot covers may go only when the snapshot is there. */
+  #cutAfterSync(through: number): void {
+    this.#cuts.push(through);
+    this.#context.sync(CUT_SYNC);
+  }
+
+  #forgetThrough(index: number): void {
+    for (const key of this.disk.keys('log/')) {
+      if (key <= `log/${padded(index)}`) this.disk.write(key, undefined);
+    }
   }
 
   /** The last entry goes first: after a crash there is no gap. */
@@ -332,12 +350,15 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     }
     const control = decodeControlState(incoming.control);
     for (const open of this.engines.versions()) this.engines.remove(open);
-    for (const version of ['v1', 'v2'] as const) ModelEngine.remove(version, this.disk);
-    for (const version of versionsIn(control)) {
+    const versions = versionsIn(control);
+    for (const version of versions) {
       this.engines.add(new ModelEngine(version, incoming.content, this.disk));
     }
+    if (!versions.includes('v2')) ModelEngine.remove('v2', this.disk);
     this.disk.write('snapshot', { meta, control: incoming.control });
-    this.#cutLog(0);
+    // What follows is of a term that the snapshot has overtaken.
+    this.#cutLog(meta.index + 1);
+    this.#cutAfterSync(meta.index);
     this.#snapshotIndex = meta.index;
     this.replica.installSnapshot(meta, control);
     this.#rollout.reset();
@@ -352,12 +373,9 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.disk.write('snapshot', { meta, control: encodeControlState(this.replica.control) });
     this.#snapshotIndex = meta.index;
     const keepFrom = Math.max(1, meta.index - Math.floor(this.#options.compactionEntries / 4));
-    for (const key of this.disk.keys('log/')) {
-      if (key <= `log/${padded(keepFrom)}`) this.disk.write(key, undefined);
-    }
+    this.#cutAfterSync(keepFrom);
     this.replica.compact(keepFrom, meta);
     this.engines.forgetOutcomes(keepFrom);
-    this.#context.sync(0);
   }
 
   #openEngines(index: number): void {
@@ -380,11 +398,16 @@ function versionsIn(control: ControlState): ('v1' | 'v2')[] {
   return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
 }
 
-/** What follows the snapshot; nothing if that has replaced the log, and a crash left some of it. */
+/**
+ * What follows the snapshot; nothing if that has replaced the log, and a crash left some of it. A log is
+ * read up to the first record that is not whole: what a failed sync lost ends it.
+ */
 function storedEntries(disk: DiskView<unknown>, { index, term }: SnapshotMeta): Entry[] {
   const entries = disk.keys('log/').map((key) => disk.get(key) as Entry);
   if (entries.some((entry) => entry.index === index && entry.term !== term)) return [];
-  return entries.filter((entry) => entry.index > index);
+  const following = entries.filter((entry) => entry.index > index);
+  const gap = following.findIndex((entry, at) => entry.index !== index + 1 + at);
+  return gap < 0 ? following : following.slice(0, gap);
 }
 
 function foundingControl(options: SwarmOptions): ControlState {
