@@ -215,14 +215,6 @@ const SWARM: readonly SimMutant[] = [
   },
   {
     bug: null,
-    name: 'nobody tells the time that a soak waits for',
-    file: 'nodes/rollout/waiting.ts',
-    source: "if (status === 'running') {",
-    replacement: "if (status === 'aborted') {",
-    scenario: 'rolling-upgrade',
-  },
-  {
-    bug: null,
     name: 'the store of before is not fed while the window is open, and its old content answers',
     file: 'sim/scenarios/simulated-rollout.ts',
     source: 'if (kept !== undefined && kept.appliedIndex + 1 >= replica.replayableFrom) {',
