@@ -1,6 +1,7 @@
 /**
  * A memory engine of maps on a simulated disk. The simulator runs it in place of SQLite: same
- * contract, same outcomes. Every batch is one write; a crash keeps a prefix of the writes.
+ * contract, same outcomes. A store is one value, which a batch replaces, as a transaction does: whatever
+ * becomes of the disk, it is there as it was or as it is.
  */
 import type {
   ApplyOutcome,
@@ -31,11 +32,6 @@ export interface ModelDisk {
   write(key: string, value: unknown): void;
 }
 
-interface Batch {
-  readonly commands: readonly LoggedCommand[];
-  readonly lastIndex: number;
-}
-
 export function emptyContent(appliedIndex = 0): ModelContent {
   return { appliedIndex, memories: new Map(), edges: new Map(), outcomes: new Map() };
 }
@@ -50,19 +46,15 @@ export class ModelEngine implements MemoryEngine {
     content: ModelContent,
     disk?: ModelDisk,
   ) {
-    this.#content = structuredClone(content);
+    this.#content = copyOf(content);
     this.#disk = disk;
     this.sync();
   }
 
   /** The store that the disk holds, if it holds one. */
   static open(version: EngineVersion, disk: ModelDisk): ModelEngine | undefined {
-    const base = disk.get(`${version}/base`);
-    if (base === undefined) return undefined;
-    const batches = disk.keys(`${version}/batch/`).map((key) => disk.get(key) as Batch);
-    const content = structuredClone(base as ModelContent);
-    for (const { commands, lastIndex } of batches) run(content, commands, lastIndex);
-    return new ModelEngine(version, content, disk);
+    const content = disk.get(`${version}/base`) as ModelContent | undefined;
+    return content === undefined ? undefined : new ModelEngine(version, content, disk);
   }
 
   static remove(version: EngineVersion, disk: ModelDisk): void {
@@ -76,8 +68,7 @@ export class ModelEngine implements MemoryEngine {
   apply(commands: readonly LoggedCommand[], lastIndex: number): ApplyOutcome[] {
     const isNew = lastIndex > this.appliedIndex;
     const outcomes = run(this.#content, commands, lastIndex);
-    if (isNew)
-      this.#disk?.write(`${this.version}/batch/${padded(lastIndex)}`, { commands, lastIndex });
+    if (isNew) this.sync();
     return outcomes;
   }
 
@@ -134,12 +125,9 @@ export class ModelEngine implements MemoryEngine {
     };
   }
 
-  /** Writes the content as a new base; the world's own sync makes it durable. */
+  /** Writes the content; the world's own sync makes it durable. */
   sync(): void {
-    this.#disk?.write(`${this.version}/base`, structuredClone(this.#content));
-    for (const key of this.#disk?.keys(`${this.version}/batch/`) ?? []) {
-      this.#disk?.write(key, undefined);
-    }
+    this.#disk?.write(`${this.version}/base`, copyOf(this.#content));
   }
 
   /** All content in one text, equal for equal stores. */
@@ -148,11 +136,11 @@ export class ModelEngine implements MemoryEngine {
   }
 
   content(): ModelContent {
-    return structuredClone(this.#content);
+    return copyOf(this.#content);
   }
 
   replace(content: ModelContent): void {
-    this.#content = structuredClone(content);
+    this.#content = copyOf(content);
     this.sync();
   }
 
@@ -171,6 +159,16 @@ export class ModelEngine implements MemoryEngine {
   close(): void {
     // What is on the disk stays there.
   }
+}
+
+/** Memories and edges are never changed in place. */
+function copyOf({ appliedIndex, memories, edges, outcomes }: ModelContent): ModelContent {
+  return {
+    appliedIndex,
+    memories: new Map(memories),
+    edges: new Map(edges),
+    outcomes: new Map(outcomes),
+  };
 }
 
 function run(

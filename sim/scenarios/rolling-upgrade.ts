@@ -244,7 +244,10 @@ class Run {
     if (node !== undefined && this.#isTurn(rollout, hitAfterNodes)) this.#strike(node);
   }
 
-  #isTurn({ nodes }: { readonly nodes: readonly { readonly step: string }[] }, after: number): boolean {
+  #isTurn(
+    { nodes }: { readonly nodes: readonly { readonly step: string }[] },
+    after: number,
+  ): boolean {
     const over = nodes.filter(({ step }) => step === 'done' || step === 'soak');
     return over.length >= Math.min(after, nodes.length - 1) || this.#wantsRollback;
   }
@@ -252,7 +255,8 @@ class Run {
   #note({ rollout }: ControlState): void {
     if (rollout === null) return;
     const { status } = rollout;
-    if (status === 'completed' || status === 'aborted' || status === 'paused') this.#seen.add(status);
+    if (status === 'completed' || status === 'aborted' || status === 'paused')
+      this.#seen.add(status);
     if (status === 'rolledBack') {
       this.#seen.add('rolled-back');
       if (rollout.finalizedAtMs > 0) this.#seen.add('rolled-back-in-window');
@@ -274,7 +278,13 @@ class Run {
     );
     const nemesis = new Nemesis(world, names);
     const until = hitLastsMs * 1_000;
-    const action = actionOf(hit, nodeName(nodeId), nodeName(leader?.nodeId ?? nodeId), names, until);
+    const action = actionOf(
+      hit,
+      nodeName(nodeId),
+      nodeName(leader?.nodeId ?? nodeId),
+      names,
+      until,
+    );
     world.at(world.nowMicroseconds + 1, `hit ${hit}`, () => nemesis.apply(action));
     world.at(world.nowMicroseconds + until, 'heal the hit', () => {
       nemesis.apply({ kind: 'heal-all' });
@@ -306,7 +316,9 @@ class Run {
       .map(({ nodeId, replica, release }) => {
         const { role, term, commit } = replica.status();
         const { rollout } = replica.control;
-        const steps = rollout?.nodes.map(({ step, direction }) => `${direction} ${step}`).join(', ');
+        const steps = rollout?.nodes
+          .map(({ step, direction }) => `${direction} ${step}`)
+          .join(', ');
         return (
           `node ${nodeId} ${release} ${role} term ${term} commit ${commit} ${rollout?.status} ` +
           `${steps ?? 'none'}`

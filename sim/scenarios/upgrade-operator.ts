@@ -46,7 +46,8 @@ export function drawOrders(random: RandomStream, untilMicroseconds: number): Tim
 
 /** The order in an operation; undefined for what a client does. */
 export function readOrder(operation: Json, position: number): Order | undefined {
-  if (typeof operation !== 'object' || operation === null || !('order' in operation)) return undefined;
+  if (typeof operation !== 'object' || operation === null || !('order' in operation))
+    return undefined;
   const found = ORDERS.find((order) => order === operation['order']);
   if (found !== undefined) return found;
   throw new SimulationError(

@@ -1,6 +1,6 @@
 /** What a rolling upgrade is like, as it stands in a plan: the rollout, and where a fault hits it. */
 import { stepsOf } from '../../nodes/rollout/state.js';
-import type { Guards, RolloutKind } from '../../nodes/rollout/state.js';
+import type { Guards, ReleaseName, RolloutKind } from '../../nodes/rollout/state.js';
 import type { PlanOptions } from '../../nodes/rollout/plan.js';
 import { COMMAND_VERSION } from '../../nodes/control-plane/state.js';
 import { SettingsReader } from '../explore/settings.js';
@@ -113,6 +113,9 @@ export function planOptionsOf(settings: UpgradeSettings): PlanOptions {
   const guards = GUARDS;
   const options = { batchSize, canaries, soakMs, rollbackWindowMs, autoFinalize, guards };
   if (kind === 'engine') return options;
-  const releaseOf = (name: string) => ({ name, digest: name, commandVersion: COMMAND_VERSION });
   return { ...options, release: { from: releaseOf(FIRST_RELEASE), to: releaseOf(SECOND_RELEASE) } };
+}
+
+function releaseOf(name: string): ReleaseName {
+  return { name, digest: name, commandVersion: COMMAND_VERSION };
 }

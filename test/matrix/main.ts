@@ -95,7 +95,7 @@ function ask(worker: Worker, cell: number): Promise<CellResult> {
       worker.removeListener('error', reject);
       resolve(result);
     });
-    worker.postMessage({ cell, firstSeed, seeds });
+    worker.postMessage({ cell, firstSeed, seeds }, []);
   });
 }
 

@@ -24,7 +24,9 @@ export function tableOf(
   const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   const text = lines.map((line) =>
     line
-      .map((part, at) => (at === 0 ? part.padEnd(widths?.[at] ?? 0) : part.padStart(widths?.[at] ?? 0)))
+      .map((part, at) =>
+        at === 0 ? part.padEnd(widths?.[at] ?? 0) : part.padStart(widths?.[at] ?? 0),
+      )
       .join('  '),
   );
   return `${text.join('\n')}\n`;
