@@ -46,6 +46,10 @@ export interface ServicePorts {
   now(): number;
   describe(): object;
   status(): object;
+  /** The health of this node in the last so many milliseconds, encoded. */
+  nodeHealth(windowMs: number): Promise<Uint8Array>;
+  /** The health of all members, as the leader sees it when it can be asked. */
+  swarmHealth(context: CallContext): Promise<object>;
   rolloutStatus(signal: AbortSignal): Promise<object>;
   rolloutPlan(): { plan: object; digest: string };
   rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
@@ -92,6 +96,10 @@ function clientHandlers(ports: ServicePorts): Handlers {
     'swarm.status': forClients(ports, (payload) => {
       parseRequest(requests.nothing, payload);
       return ports.status();
+    }),
+    'swarm.health': forClients(ports, (payload, context) => {
+      parseRequest(requests.nothing, payload);
+      return ports.swarmHealth(context);
     }),
     'swarm.remove': forClients(ports, (payload, { connection, timeoutMs }) => {
       const { nodeId } = parseRequest(requests.leave, payload);
@@ -249,6 +257,9 @@ function memberHandlers(ports: ServicePorts): Handlers {
     }),
     'node.propose': forMembers(ports, async (payload) => {
       return ports.submitHere(bytesOf('a command', payload));
+    }),
+    'node.health': forMembers(ports, (payload) => {
+      return ports.nodeHealth(parseRequest(requests.health, payload).windowMs);
     }),
     'node.vectors': forMembers(ports, (payload) => {
       const { hashes } = parseRequest(requests.vectors, payload);
