@@ -20,14 +20,17 @@ export type ComparedMemory = z.infer<typeof memory>;
 
 /** Scores this close count as level; engines of both versions round in their own way. */
 const LEVEL_SCORE = 0.01;
-const HITS = 5;
+const HITS = 10;
 const PAGE = 8;
 
-/** A question about one memory, and what of its answer must be the same everywhere. */
+/** A question about one memory. */
 export interface Question {
   readonly method: string;
   readonly payload: object;
+  /** What of an answer is the same whenever it is given, unless something is written. */
   readonly view: (answer: unknown) => unknown;
+  /** Whether the view of the judged member is right, given the one of the other. */
+  readonly agrees: (judged: unknown, reference: unknown) => boolean;
 }
 
 /** `isWhole`: both members hold the same rows, none of them set aside by a migration. */
@@ -37,23 +40,27 @@ export function questionsAbout(
   turn: number,
 ): Question[] {
   const read = { id, consistency: 'linearizable' };
-  const get = { method: 'memory.get', payload: read, view: without('appliedIndex') };
+  const agrees = isDeepStrictEqual;
+  const view = without('appliedIndex');
+  const get = { method: 'memory.get', payload: read, view, agrees };
   const text = content.slice(0, COMPARED_TEXT_LENGTH_MAX);
   const search = {
     method: 'memory.search',
     payload: { text, limit: HITS, consistency: 'linearizable' },
-    view: (answer: unknown) => foundIn(id, answer),
+    view: hitsOf,
+    agrees: (judged: unknown, reference: unknown) => findsAlike(id, judged, reference),
   };
   // A text without a word cannot be told from any other by its vector.
   const searches = /[\p{L}\p{N}]/u.test(text) && turn % 3 === 0 ? [search] : [];
   if (!isWhole) return [get, ...searches];
-  const edges = { method: 'memory.edges', payload: read, view: sorted('edges') };
+  const edges = { method: 'memory.edges', payload: read, view: sorted('edges'), agrees };
   const more = [
-    { method: 'memory.neighbours', payload: read, view: sorted('neighbours') },
+    { method: 'memory.neighbours', payload: read, view: sorted('neighbours'), agrees },
     {
       method: 'memory.list',
       payload: { after: id, limit: PAGE, consistency: 'linearizable' },
-      view: without('appliedIndex'),
+      view,
+      agrees,
     },
   ];
   return [get, edges, ...searches, more[turn % more.length]!];
@@ -62,7 +69,7 @@ export function questionsAbout(
 /** A sentence about what differs between two members, or null. Rejects when one gives no answer. */
 export async function difference(
   ask: Ask,
-  { method, payload, view }: Question,
+  { method, payload, view, agrees }: Question,
   judged: number,
   reference: number,
 ): Promise<string | null> {
@@ -72,7 +79,7 @@ export async function difference(
   let before = await viewOf(reference);
   for (let attempt = 1; attempt <= COMPARISONS_MAX; attempt += 1) {
     const answer = await viewOf(judged);
-    if (isDeepStrictEqual(answer, before)) return null;
+    if (agrees(answer, before)) return null;
     const after = await viewOf(reference);
     if (isDeepStrictEqual(before, after) && attempt > 1) {
       return sentence(method, payload, [judged, answer], [reference, before]);
@@ -109,16 +116,37 @@ function sorted(field: string): (answer: unknown) => unknown {
   };
 }
 
-/** Whether a memory is found by its own text, level with the first, and as what. */
-function foundIn(id: string, answer: unknown): unknown {
+type Hit = z.infer<typeof hits>['hits'][number];
+
+function hitsOf(answer: unknown): unknown {
   const parsed = hits.safeParse(answer);
-  if (!parsed.success) return answer;
-  const best = parsed.data.hits[0]?.score ?? 0;
-  const hit = parsed.data.hits.find((each) => each.id === id);
-  if (hit !== undefined) return { content: hit.content, metadata: hit.metadata };
-  // Many memories with one text are level, and any of them may stand for all.
-  const isCrowded = parsed.data.hits.length === HITS && (parsed.data.hits.at(-1)?.score ?? 0) >= best - LEVEL_SCORE;
-  return isCrowded ? 'level' : 'not found';
+  return parsed.success ? parsed.data.hits : answer;
+}
+
+/**
+ * Searches of both versions rank in ways of their own. What both find must be the same memory, and one that
+ * the other finds first by its own text must be found.
+ */
+function findsAlike(id: string, judged: unknown, reference: unknown): boolean {
+  if (!Array.isArray(judged) || !Array.isArray(reference))
+    return isDeepStrictEqual(judged, reference);
+  const [found, expected] = [judged as Hit[], reference as Hit[]];
+  for (const hit of found) {
+    const other = expected.find((each) => each.id === hit.id);
+    if (other !== undefined && text(contentOf(hit)) !== text(contentOf(other))) return false;
+  }
+  if (!levelWithFirst(expected).some((hit) => hit.id === id)) return true;
+  // Of many memories with one text any may be found.
+  return found.some((hit) => hit.id === id) || levelWithFirst(found).length === HITS;
+}
+
+function contentOf({ content, metadata }: Hit): object {
+  return { content, metadata };
+}
+
+function levelWithFirst(found: readonly Hit[]): Hit[] {
+  const best = found[0]?.score ?? 0;
+  return found.filter(({ score }) => score >= best - LEVEL_SCORE);
 }
 
 function sentence(

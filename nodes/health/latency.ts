@@ -5,12 +5,7 @@
 import { DDSketch } from '@datadog/sketches-js';
 
 import { NodeError } from '../errors.js';
-import {
-  LATENCY_ACCURACY,
-  LATENCY_BINS_MAX,
-  LATENCY_MS_MAX,
-  LATENCY_MS_MIN,
-} from './limits.js';
+import { LATENCY_ACCURACY, LATENCY_BINS_MAX, LATENCY_MS_MAX, LATENCY_MS_MIN } from './limits.js';
 
 /** A bin by its key in the logarithmic mapping of the sketch, and how many latencies are in it. */
 export type Bin = readonly [key: number, count: number];

@@ -63,7 +63,11 @@ export class MemberRecords {
     };
     this.#records.set(nodeId, record);
     // The memory that it has now is what its growth is told from; later reports stand in for this one.
-    if (!isSwitching) void this.#report(nodeId, WINDOW_MS_MIN).then((report) => this.#take(report), () => undefined);
+    if (!isSwitching)
+      void this.#report(nodeId, WINDOW_MS_MIN).then(
+        (report) => this.#take(report),
+        () => undefined,
+      );
   }
 
   #take({ nodeId, incarnation, rssBytes }: HealthReport): void {

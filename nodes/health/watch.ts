@@ -158,16 +158,13 @@ export class HealthWatch {
     const streaks = this.#streaks;
     this.#last = { rolloutId: rollout.id, endedAtMs, windowMs, verdicts, streaks };
     for (const { nodeId, alarms } of verdicts) {
-      for (const { kind, text } of alarms) this.#ports.log(`health: node ${nodeId}: ${kind}: ${text}`);
+      for (const { kind, text } of alarms)
+        this.#ports.log(`health: node ${nodeId}: ${kind}: ${text}`);
     }
     await this.#haltIfDue(rollout.id, guards, verdicts);
   }
 
-  async #haltIfDue(
-    rolloutId: number,
-    guards: Guards,
-    verdicts: readonly Verdict[],
-  ): Promise<void> {
+  async #haltIfDue(rolloutId: number, guards: Guards, verdicts: readonly Verdict[]): Promise<void> {
     const halt = haltOf(guards, this.#streaks, verdicts);
     const rollout = this.#current(rolloutId);
     if (halt === undefined || rollout === undefined || !mayHalt(rollout)) return;
@@ -175,7 +172,13 @@ export class HealthWatch {
     const node = rollout.nodes.find((each) => each.nodeId === nodeId);
     if (node === undefined) return;
     this.#ports.log(`health: rollout ${rolloutId} is halted: ${reason}`);
-    const command = { type: 'haltRollout', rolloutId, nodeId, nodeEpoch: node.epoch, reason } as const;
+    const command = {
+      type: 'haltRollout',
+      rolloutId,
+      nodeId,
+      nodeEpoch: node.epoch,
+      reason,
+    } as const;
     try {
       const result = await this.#ports.propose(command);
       if (!result.ok) this.#ports.log(`health: the halt had no effect: ${result.refusal}`);

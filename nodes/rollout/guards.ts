@@ -177,7 +177,8 @@ function ownAlarms(
     alarm('memory', `the process has ${mebibytes(rssBytes)}, it may have ${most}`);
   }
   if (guards.diskFreeBytesMin > 0 && (diskFreeBytes ?? 0) < guards.diskFreeBytesMin) {
-    const free = diskFreeBytes === null ? 'does not say what is free' : `has ${mebibytes(diskFreeBytes)}`;
+    const free =
+      diskFreeBytes === null ? 'does not say what is free' : `has ${mebibytes(diskFreeBytes)}`;
     alarm('disk', `the disk ${free}, at least ${mebibytes(guards.diskFreeBytesMin)} must be free`);
   }
   if (restarts > guards.restartsMax) alarm('restarts', `${restarts} restarts since the switch`);

@@ -49,7 +49,7 @@ export interface ServicePorts {
   /** The health of this node in the last so many milliseconds, encoded. */
   nodeHealth(windowMs: number): Promise<Uint8Array>;
   /** The health of all members, as the leader sees it when it can be asked. */
-  swarmHealth(context: CallContext): Promise<object>;
+  swarmHealth(isDirect: boolean): Promise<object>;
   rolloutStatus(signal: AbortSignal): Promise<object>;
   rolloutPlan(): { plan: object; digest: string };
   rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
@@ -97,9 +97,8 @@ function clientHandlers(ports: ServicePorts): Handlers {
       parseRequest(requests.nothing, payload);
       return ports.status();
     }),
-    'swarm.health': forClients(ports, (payload, context) => {
-      parseRequest(requests.nothing, payload);
-      return ports.swarmHealth(context);
+    'swarm.health': forClients(ports, (payload) => {
+      return ports.swarmHealth(parseRequest(requests.swarmHealth, payload).direct);
     }),
     'swarm.remove': forClients(ports, (payload, { connection, timeoutMs }) => {
       const { nodeId } = parseRequest(requests.leave, payload);

@@ -150,6 +150,8 @@ export const requests = {
   rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),
   vectors: z.object({ hashes: z.array(z.string().max(128)).max(VECTOR_HASHES_MAX) }),
   health: z.object({ windowMs: count }),
+  /** `direct`: the member that is asked answers by itself, and asks no leader. */
+  swarmHealth: z.object({ direct: z.boolean().default(false) }),
   greet: z.string().min(1).max(64),
   leave: z.object({ nodeId: count.min(1) }),
 };

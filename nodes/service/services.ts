@@ -10,6 +10,8 @@ import {
   EXPIRY_COMMAND_VERSION,
   memberByPeerId,
 } from '../control-plane/state.js';
+import { encodeReport } from '../health/report.js';
+import { swarmHealth } from '../health/swarm-health.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
 import { canonicalPlan, formerPlan, orderOf } from '../rollout/plan.js';
@@ -41,6 +43,8 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
+    nodeHealth: async (windowMs) => encodeReport(await node.health.report(windowMs)),
+    swarmHealth: (isDirect) => swarmHealth(node, isDirect),
     rolloutStatus: async (signal) => {
       // A node that lags would tell of the rollout before this one.
       await node.driver.readBarrier(signal);
