@@ -1,4 +1,5 @@
 /** The health of all members in one answer, for operators. */
+import type { Member } from '../control-plane/state.js';
 import { messageOf } from '../errors.js';
 import type { SwarmNode } from '../node.js';
 import { evaluateGuards } from '../rollout/guards.js';
@@ -9,6 +10,7 @@ import { REPORT_TIMEOUT_MS, WINDOW_MS } from './limits.js';
 import type { HealthReport } from './report.js';
 
 const VERSION = 1;
+const LEFT = 'it was stopped and said so: start it again, or remove it with `swarm remove`';
 
 /** What is told of one member. */
 interface MemberHealth {
@@ -46,11 +48,14 @@ export async function swarmHealth(node: SwarmNode, isDirect: boolean): Promise<o
     windowMs: watched?.windowMs ?? WINDOW_MS,
     watching:
       watched === null ? null : { rolloutId: watched.rolloutId, endedAtMs: watched.endedAtMs },
-    members: await Promise.all(members.map(({ nodeId }) => memberHealth(node, nodeId))),
+    members: await Promise.all(members.map((member) => memberHealth(node, member))),
   };
 }
 
-async function memberHealth(node: SwarmNode, nodeId: number): Promise<MemberHealth> {
+async function memberHealth(
+  node: SwarmNode,
+  { nodeId, status: said }: Member,
+): Promise<MemberHealth> {
   const { watched } = node.health;
   const committed = node.replica.status().commit;
   let report: HealthReport | null = null;
@@ -58,7 +63,7 @@ async function memberHealth(node: SwarmNode, nodeId: number): Promise<MemberHeal
   try {
     report = await node.health.reportOf(nodeId, watched?.windowMs ?? WINDOW_MS);
   } catch (error) {
-    missing = messageOf(error);
+    missing = said === 'left' ? LEFT : messageOf(error);
   }
   const lag = Math.max(0, committed - (report?.appliedIndex ?? 0));
   const told = report === null ? null : figures(report, lag);
