@@ -33,11 +33,11 @@ export const INCARNATION_LENGTH_MAX = 64;
 export const REPORT_TIMEOUT_MS = 2_000;
 /** How long a member may take for the answer to a probe. A client waits longer. */
 export const PROBE_TIMEOUT_MS = 2_000;
-/** Probes of one member in one window. */
+/** Probes of one member in one window: so many that the tail of their latencies says something. */
 export const PROBES_MAX = 40;
-export const PROBES_MIN = 8;
-/** Probes of all members in one window, so that the load of a large swarm stays flat. */
-export const PROBES_PER_WINDOW_MAX = 400;
+export const PROBES_MIN = 16;
+/** Members that have switched and are probed in one window; those that soak first, the others in turns. */
+export const PROBED_MAX = 24;
 /** Members that have not switched and are probed too, to compare with. */
 export const REFERENCES_MAX = 4;
 

@@ -6,7 +6,7 @@
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { messageOf } from '../errors.js';
 import type { RequestFigures } from '../rollout/guards.js';
-import { PROBES_MAX, PROBES_MIN, PROBES_PER_WINDOW_MAX } from './limits.js';
+import { PROBED_MAX, PROBES_MAX, PROBES_MIN } from './limits.js';
 import { Latencies } from './latency.js';
 import { outcomeOf } from './measured.js';
 import { figuresOf } from './figures.js';
@@ -26,9 +26,9 @@ export interface ProbeTally {
   lastError: string;
 }
 
-/** How often each of so many members is probed in one window. */
+/** How often each of so many members is probed in one window: fewer each when they are many. */
 export function probesPerMember(members: number): number {
-  const share = Math.floor(PROBES_PER_WINDOW_MAX / Math.max(1, members));
+  const share = Math.floor((PROBED_MAX * PROBES_MIN) / Math.max(1, members));
   return Math.min(PROBES_MAX, Math.max(PROBES_MIN, share));
 }
 

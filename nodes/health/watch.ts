@@ -21,7 +21,13 @@ import type { Guards, Rollout, RolloutNode } from '../rollout/state.js';
 import type { Ask } from './compare.js';
 import { Comparisons } from './comparisons.js';
 import { figuresOf } from './figures.js';
-import { IDLE_MS, PROBES_MIN, REFERENCES_MAX, REPORTED_REFERENCES_MAX } from './limits.js';
+import {
+  IDLE_MS,
+  PROBED_MAX,
+  PROBES_MIN,
+  REFERENCES_MAX,
+  REPORTED_REFERENCES_MAX,
+} from './limits.js';
 import { MemberRecords } from './member-records.js';
 import { Probes, probeFigures, probesPerMember } from './probes.js';
 import type { ProbeTally } from './probes.js';
@@ -62,6 +68,8 @@ export class HealthWatch {
   #streaks: Streaks = new Map();
   #references: References | null = null;
   #watchedId = 0;
+  /** Windows that ended. */
+  #windows = 0;
   #last: WatchedWindow | null = null;
 
   /** Begins at once. */
@@ -121,13 +129,14 @@ export class HealthWatch {
       if (rollout === undefined) return;
       const roles = rolesOf(rollout);
       this.#records.notice(roles);
-      const probed = [...roles.judged, ...roles.references.slice(0, REFERENCES_MAX)];
+      const probed = [...this.#inTurn(roles.judged), ...roles.references.slice(0, REFERENCES_MAX)];
       this.#probes.send(probed.map(({ nodeId }) => nodeId));
       this.#comparisons.poke(roles);
       // After finalization nothing is halted, and it may last for days.
       const probes = mayHalt(rollout) ? probesPerMember(probed.length) : PROBES_MIN;
       await this.#pause(Math.min(windowMs / probes, endsMs - performance.now()));
     }
+    this.#windows += 1;
     const evidence = { probes: this.#probes.take(), differences: this.#comparisons.take() };
     // A process that was held up has not measured others but itself.
     if (performance.now() > endsMs + windowMs) return;
@@ -232,6 +241,15 @@ export class HealthWatch {
       probes: probeFigures(asked.map(({ nodeId }) => probes.get(nodeId))),
       applyLagEntries: lags.toSorted((a, b) => a - b)[Math.floor(lags.length / 2)] ?? 0,
     };
+  }
+
+  /** So many of the judged members as are probed in this window. */
+  #inTurn(judged: readonly RolloutNode[]): RolloutNode[] {
+    const fresh = judged.filter(({ step }) => step !== 'done');
+    const done = judged.filter(({ step }) => step === 'done');
+    const from = (this.#windows * PROBED_MAX) % Math.max(1, done.length);
+    const turned = [...done.slice(from), ...done.slice(0, from)];
+    return [...fresh, ...turned].slice(0, PROBED_MAX);
   }
 
   #current(rolloutId: number): Rollout | undefined {

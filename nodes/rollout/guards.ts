@@ -112,13 +112,16 @@ export function evaluateGuards(guards: Guards, window: JudgedWindow): Verdict[] 
 }
 
 /**
- * The quantile that stands for the 99th percentile of so many latencies: at least three lie above it, so
- * that a window with few requests is not judged by its one slowest.
+ * The quantile that stands for the 99th percentile of so many latencies: at least eight lie above it, so
+ * that a window with few requests is not judged by what one process had to wait for another. Null when
+ * there are too few for that.
  */
 export function tailQuantile(count: number): number | null {
-  if (count < SAMPLES_MIN) return null;
-  return Math.min(0.99, 1 - 3 / count);
+  if (count < 2 * TAIL_SAMPLES) return null;
+  return Math.min(0.99, 1 - TAIL_SAMPLES / count);
 }
+
+const TAIL_SAMPLES = 8;
 
 function alarmsOf(guards: Guards, { to, references }: JudgedWindow, sample: MemberSample): Alarm[] {
   const { figures, probes, differences } = sample;

@@ -305,11 +305,11 @@ describe('guards judge a window', () => {
     );
   });
 
-  it('takes a tail that at least three latencies are beyond', () => {
-    expect(tailQuantile(7)).toBeNull();
-    expect(tailQuantile(10)).toBeCloseTo(0.7);
-    expect(tailQuantile(40)).toBeCloseTo(0.925);
-    expect(tailQuantile(300)).toBeCloseTo(0.99);
+  it('takes a tail that at least eight latencies are beyond', () => {
+    expect(tailQuantile(15)).toBeNull();
+    expect(tailQuantile(16)).toBeCloseTo(0.5);
+    expect(tailQuantile(40)).toBeCloseTo(0.8);
+    expect(tailQuantile(800)).toBeCloseTo(0.99);
     expect(tailQuantile(1_000_000)).toBe(0.99);
   });
 });
