@@ -1,13 +1,15 @@
 /**
- * Loaded by `node --import` before a node: as soon as the node answers from v2, it does what
- * `BROKEN_NODE` says. So a build is broken that works well until it has switched.
+ * Loaded by `node --import` before a node: while the node answers from v2, it does what the file says that
+ * `BROKEN_NODE` names. So a build is broken that works well until it has switched.
  *
+ *   well      nothing
  *   errors    every third request of a client fails
  *   slow      each takes half a second longer
  *   leaks     the process grows by 160 MB a second, up to 1.2 GB
  *   corrupts  memories come with another content
  *   dies      the process ends itself
  */
+import { readFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -18,9 +20,10 @@ const LEAK_BYTES = 16e6;
 const TICK_MS = 100;
 const SLOW_MS = 500;
 
-const kind = process.env['BROKEN_NODE'];
+const file = process.env['BROKEN_NODE'] ?? '';
+let kind = 'well';
 let requests = 0;
-const leaked: Buffer[] = [];
+let leaked: Buffer[] = [];
 
 function isSwitched(node: SwarmNode): boolean {
   return node.engines.activeVersion(node.control) === 'v2';
@@ -52,6 +55,8 @@ function breakProcess(): void {
   SwarmNode.start = async (options) => {
     const node = await start.call(SwarmNode, options);
     setInterval(() => {
+      kind = readFileSync(file, 'utf8');
+      if (kind !== 'leaks' || !isSwitched(node)) leaked = [];
       if (!isSwitched(node)) return;
       if (kind === 'dies') process.kill(process.pid, 'SIGKILL');
       if (kind === 'leaks' && leaked.length * LEAK_BYTES < LEAK_BYTES_MAX) {
