@@ -12,7 +12,14 @@ import { COMPARED_TEXT_LENGTH_MAX, COMPARISONS_MAX, DIFFERENCE_LENGTH_MAX } from
 /** Asks a member; rejects when it gives no answer. */
 export type Ask = (nodeId: number, method: string, payload: object) => Promise<unknown>;
 
-const memory = z.object({ id: z.string(), content: z.string(), metadata: z.unknown() }).loose();
+const memory = z
+  .object({
+    id: z.string(),
+    content: z.string(),
+    metadata: z.unknown(),
+    expiresAtMs: z.unknown().optional(),
+  })
+  .loose();
 const page = z.object({ memories: z.array(memory), next: z.string().nullable() });
 const hits = z.object({ hits: z.array(memory.extend({ score: z.number() })) });
 
@@ -59,7 +66,7 @@ export function questionsAbout(
     {
       method: 'memory.list',
       payload: { after: id, limit: PAGE, consistency: 'linearizable' },
-      view,
+      view: lasting,
       agrees,
     },
   ];
@@ -99,6 +106,17 @@ export async function pageOf(
 ): Promise<z.infer<typeof page>> {
   const payload = { limit, consistency: 'local', ...(after === null ? {} : { after }) };
   return page.parse(await ask(nodeId, 'memory.list', payload));
+}
+
+/** Whether a memory that expires is still shown depends on the clock of each node. */
+export function isLasting({ expiresAtMs }: ComparedMemory): boolean {
+  return expiresAtMs === undefined;
+}
+
+function lasting(answer: unknown): unknown {
+  const parsed = page.safeParse(answer);
+  if (!parsed.success) return answer;
+  return { memories: parsed.data.memories.filter(isLasting), next: parsed.data.next };
 }
 
 function without(field: string): (answer: unknown) => unknown {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import type { Roles } from '../rollout/judged.js';
-import { difference, pageOf, questionsAbout } from './compare.js';
+import { difference, isLasting, pageOf, questionsAbout } from './compare.js';
 import type { Ask, ComparedMemory } from './compare.js';
 import { COMPARED_MEMBERS_MAX, COMPARED_MEMORIES, DIFFERENCES_MAX } from './limits.js';
 
@@ -67,7 +67,8 @@ export class Comparisons {
   async #nextMemory(nodeId: number): Promise<ComparedMemory | undefined> {
     const { memories, next } = await pageOf(this.#ask, nodeId, this.#after, PAGE);
     this.#after = next;
-    return memories[Math.floor(Math.random() * memories.length)];
+    const lasting = memories.filter(isLasting);
+    return lasting[Math.floor(Math.random() * lasting.length)];
   }
 
   async #holdsAll(nodeId: number): Promise<boolean> {

@@ -36,6 +36,8 @@ export const PROBE_TIMEOUT_MS = 2_000;
 /** Probes of one member in one window: so many that the tail of their latencies says something. */
 export const PROBES_MAX = 40;
 export const PROBES_MIN = 16;
+/** Of one member in one window: so many that a member which cannot write has more than one fault. */
+export const WRITE_PROBES = 3;
 /** Members that have switched and are probed in one window; those that soak first, the others in turns. */
 export const PROBED_MAX = 24;
 /** Members that have not switched and are probed too, to compare with. */

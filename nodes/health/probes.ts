@@ -3,10 +3,12 @@
  * The member counts them among its requests. What a probe asks for is right: whatever answer it lacks is
  * the fault of the member, unless the swarm has no leader.
  */
+import { z } from 'zod';
+
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { messageOf } from '../errors.js';
 import type { RequestFigures } from '../rollout/guards.js';
-import { PROBED_MAX, PROBES_MAX, PROBES_MIN } from './limits.js';
+import { PROBED_MAX, PROBES_MAX, PROBES_MIN, PROBE_TIMEOUT_MS } from './limits.js';
 import { Latencies } from './latency.js';
 import { outcomeOf } from './measured.js';
 import { figuresOf } from './figures.js';
@@ -17,6 +19,8 @@ const UNDER_WAY_MAX = 8;
 /** Of a memory that nobody has: asking for it costs as much as for another one. */
 const PROBE_ID = 'agentic-flow:probe';
 const PROBE_TEXT = 'is this node well';
+
+const opened = z.object({ session: z.union([z.number(), z.bigint()]) });
 
 /** What the probes of one member came to. */
 export interface ProbeTally {
@@ -42,17 +46,16 @@ export class Probes {
     this.#ask = ask;
   }
 
-  /** One probe to each of them; answers are counted as they come. */
+  /** One read of each of them; answers are counted as they come. */
   send(members: readonly number[]): void {
     this.#turn += 1;
-    for (const nodeId of members) {
-      const underWay = this.#underWay.get(nodeId) ?? 0;
-      if (underWay >= UNDER_WAY_MAX) continue;
-      this.#underWay.set(nodeId, underWay + 1);
-      void this.#probe(nodeId, this.#turn).finally(() => {
-        this.#underWay.set(nodeId, (this.#underWay.get(nodeId) ?? 1) - 1);
-      });
-    }
+    const turn = this.#turn;
+    for (const nodeId of members) this.#start(nodeId, () => this.#read(nodeId, turn));
+  }
+
+  /** The way of a write through each of them: two log entries, which change no memory. */
+  sendWrites(members: readonly number[]): void {
+    for (const nodeId of members) this.#start(nodeId, () => this.#write(nodeId));
   }
 
   /** What was answered since the last call, by member. */
@@ -62,9 +65,18 @@ export class Probes {
     return tallies;
   }
 
-  async #probe(nodeId: number, turn: number): Promise<void> {
+  #start(nodeId: number, question: () => Promise<unknown>): void {
+    const underWay = this.#underWay.get(nodeId) ?? 0;
+    if (underWay >= UNDER_WAY_MAX) return;
+    this.#underWay.set(nodeId, underWay + 1);
+    void this.#probe(nodeId, question).finally(() => {
+      this.#underWay.set(nodeId, (this.#underWay.get(nodeId) ?? 1) - 1);
+    });
+  }
+
+  async #probe(nodeId: number, question: () => Promise<unknown>): Promise<void> {
     const startedMs = performance.now();
-    const error = await this.#question(nodeId, turn).then(
+    const error = await question().then(
       () => undefined,
       (reason: unknown) => reason ?? new Error('nothing'),
     );
@@ -78,7 +90,7 @@ export class Probes {
   }
 
   /** Mostly what is cheap; searches need a vector. */
-  async #question(nodeId: number, turn: number): Promise<unknown> {
+  async #read(nodeId: number, turn: number): Promise<unknown> {
     const read = { id: PROBE_ID, consistency: turn % 2 === 0 ? 'linearizable' : 'local' };
     switch (turn % 8) {
       case 3:
@@ -90,6 +102,11 @@ export class Probes {
       default:
         return this.#ask(nodeId, 'memory.get', read);
     }
+  }
+
+  async #write(nodeId: number): Promise<void> {
+    const { session } = opened.parse(await this.#ask(nodeId, 'memory.openSession', {}));
+    await this.#ask(nodeId, 'memory.closeSession', { session });
   }
 
   #tally(nodeId: number): ProbeTally {
@@ -104,7 +121,7 @@ export class Probes {
 /** Nobody can serve it while no leader is known. */
 function isOfSwarm(error: unknown): boolean {
   if (!(error instanceof RpcError) || error.code !== 'refused') return false;
-  return outcomeOf(error, { signal: NEVER, timeoutMs: Infinity }) === 'void';
+  return outcomeOf(error, { signal: NEVER, timeoutMs: PROBE_TIMEOUT_MS }) === 'void';
 }
 
 const NEVER = new AbortController().signal;

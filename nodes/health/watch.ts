@@ -27,6 +27,7 @@ import {
   PROBES_MIN,
   REFERENCES_MAX,
   REPORTED_REFERENCES_MAX,
+  WRITE_PROBES,
 } from './limits.js';
 import { MemberRecords } from './member-records.js';
 import { Probes, probeFigures, probesPerMember } from './probes.js';
@@ -68,8 +69,9 @@ export class HealthWatch {
   #streaks: Streaks = new Map();
   #references: References | null = null;
   #watchedId = 0;
-  /** Windows that ended. */
+  /** Windows that ended, and when the last one did. */
   #windows = 0;
+  #endedMs = 0;
   #last: WatchedWindow | null = null;
 
   /** Begins at once. */
@@ -112,6 +114,7 @@ export class HealthWatch {
 
   #beginRecord(rolloutId: number): void {
     this.#watchedId = rolloutId;
+    this.#endedMs = performance.now();
     this.#streaks = new Map();
     this.#references = null;
     this.#last = null;
@@ -123,17 +126,27 @@ export class HealthWatch {
   /** Measures for the length of a window, then judges. Returns early when there is nothing to watch. */
   async #window(rolloutId: number, guards: Guards): Promise<void> {
     const { windowMs } = guards;
-    const endsMs = performance.now() + windowMs;
+    // What the judgement of the window before took is taken off this one.
+    const endsMs = Math.max(this.#endedMs, performance.now() - windowMs / 2) + windowMs;
+    this.#endedMs = endsMs;
+    let writes = 0;
     while (performance.now() < endsMs) {
       const rollout = this.#current(rolloutId);
       if (rollout === undefined) return;
       const roles = rolesOf(rollout);
       this.#records.notice(roles);
       const probed = [...this.#inTurn(roles.judged), ...roles.references.slice(0, REFERENCES_MAX)];
-      this.#probes.send(probed.map(({ nodeId }) => nodeId));
-      this.#comparisons.poke(roles);
+      const ids = probed.map(({ nodeId }) => nodeId);
       // After finalization nothing is halted, and it may last for days.
-      const probes = mayHalt(rollout) ? probesPerMember(probed.length) : PROBES_MIN;
+      const isUrgent = mayHalt(rollout);
+      this.#probes.send(ids);
+      const isWriteDue = endsMs - performance.now() <= windowMs * (1 - writes / WRITE_PROBES);
+      if (isUrgent && isWriteDue) {
+        this.#probes.sendWrites(ids);
+        writes += 1;
+      }
+      this.#comparisons.poke(roles);
+      const probes = isUrgent ? probesPerMember(probed.length) : PROBES_MIN;
       await this.#pause(Math.min(windowMs / probes, endsMs - performance.now()));
     }
     this.#windows += 1;

@@ -77,6 +77,8 @@ function truth(method: string): unknown {
   switch (method) {
     case 'memory.list':
       return { memories: [memory], next: null, appliedIndex: 100 };
+    case 'memory.openSession':
+      return { session: 7 };
     case 'memory.counts':
       return { counts: { quarantined: 0 } };
     case 'memory.search':
@@ -130,6 +132,17 @@ const troubles: readonly [string, RegExp, (swarm: Swarm) => void][] = [
       });
     },
   ],
+  [
+    'cannot write',
+    /errors: .* failed, the last one with: the disk is read-only/,
+    (swarm) => {
+      swarm.answers.set(1, (method) => {
+        if (method === 'memory.openSession')
+          throw new RpcError('internal', 'the disk is read-only');
+        return undefined;
+      });
+    },
+  ],
   ['takes no requests', /not-serving/, (swarm) => void swarm.reports.set(1, { serving: false })],
 ];
 
@@ -140,8 +153,8 @@ describe('the watch of a leader', () => {
     const { halt, tookMs } = await swarm.firstHalt(WINDOW_MS * 10);
     expect(halt).toMatchObject({ type: 'haltRollout', rolloutId: 40, nodeId: 1, nodeEpoch: 6 });
     expect(halt).toMatchObject({ reason: expect.stringMatching(reason) as string });
-    // Two windows, and up to one in which it began.
-    expect(tookMs).toBeLessThan(WINDOW_MS * 3.5);
+    // Two windows, up to one in which it began, and what a busy machine adds.
+    expect(tookMs).toBeLessThan(WINDOW_MS * 5);
   });
 
   it('lets a rollout go on whose members do well', async () => {
@@ -157,6 +170,7 @@ describe('the watch of a leader', () => {
     for (const nodeId of [1, 2, 3]) swarm.answers.set(nodeId, () => sleep(120));
     await sleep(WINDOW_MS * 4.5);
     expect(swarm.proposed).toEqual([]);
+    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
   });
 
   it('does not judge members that have not switched', async () => {
@@ -164,6 +178,7 @@ describe('the watch of a leader', () => {
     swarm.reports.set(3, { serving: false, faults: 20 });
     await sleep(WINDOW_MS * 4.5);
     expect(swarm.proposed).toEqual([]);
+    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
   });
 
   it('counts restarts from the switch on', async () => {
