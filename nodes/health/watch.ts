@@ -69,6 +69,7 @@ export class HealthWatch {
   #streaks: Streaks = new Map();
   #references: References | null = null;
   #watchedId = 0;
+  #isPaused = false;
   /** Windows that ended, and when the last one did. */
   #windows = 0;
   #endedMs = 0;
@@ -102,7 +103,11 @@ export class HealthWatch {
         await this.#pause(IDLE_MS);
         continue;
       }
-      if (this.#watchedId !== rollout.id) this.#beginRecord(rollout.id);
+      if (this.#watchedId !== rollout.id) {
+        this.#references = null;
+        this.#endedMs = performance.now();
+        this.#beginRecord(rollout.id);
+      }
       try {
         await this.#window(rollout.id, guards);
       } catch (error) {
@@ -114,13 +119,17 @@ export class HealthWatch {
 
   #beginRecord(rolloutId: number): void {
     this.#watchedId = rolloutId;
-    this.#endedMs = performance.now();
     this.#streaks = new Map();
-    this.#references = null;
     this.#last = null;
     this.#records = new MemberRecords(this.#ports.report);
     this.#comparisons = new Comparisons(this.#ports.ask);
     this.#probes.take();
+  }
+
+  /** Who resumes a rollout has looked at what was found before. */
+  #beginAnewAfterPause({ id, status }: Rollout): void {
+    if (status === 'running' && this.#isPaused) this.#beginRecord(id);
+    this.#isPaused = status === 'paused';
   }
 
   /** Measures for the length of a window, then judges. Returns early when there is nothing to watch. */
@@ -133,6 +142,7 @@ export class HealthWatch {
     while (performance.now() < endsMs) {
       const rollout = this.#current(rolloutId);
       if (rollout === undefined) return;
+      this.#beginAnewAfterPause(rollout);
       const roles = rolesOf(rollout);
       this.#records.notice(roles);
       const probed = [...this.#inTurn(roles.judged), ...roles.references.slice(0, REFERENCES_MAX)];

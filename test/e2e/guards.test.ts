@@ -6,11 +6,9 @@ import { writeFileSync } from 'node:fs';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { GUARDS_DEFAULT } from '../../nodes/rollout/limits.js';
 import type { Rollout, SwarmClient } from '../../src/client/index.js';
 import { scratch, v1Installation } from './support/directories.js';
-import { run } from './support/processes.js';
-import { startPlanned } from './support/planned-rollout.js';
+import { run, runJson } from './support/processes.js';
 import { Swarm, until } from './support/swarm.js';
 import { Writers, expectEverywhere } from './support/writers.js';
 
@@ -33,6 +31,12 @@ beforeAll(async () => {
   swarm = await Swarm.start({ nodes: 3, from: v1Installation(MEMORIES), spawn: { env } });
   client = await swarm.connect();
 }, 180_000);
+
+async function start(soakMs: number): Promise<void> {
+  const plan = ['--canaries', '1', '--soak', `${soakMs}ms`, '--guard-window', `${WINDOW_MS}ms`];
+  const where = ['--data', swarm.member(1).directory];
+  await runJson(['rollout', 'start', 'v2', '--no-wait', ...plan, ...where]);
+}
 
 /** Follows a rollout: when the first node had switched, and when it was going back. */
 async function followToItsEnd(): Promise<{ rollout: Rollout; haltedAfterMs: number }> {
@@ -69,11 +73,7 @@ describe('a rollout to a build that is broken', () => {
     async (kind, reason) => {
       writeFileSync(kindFile, kind);
       const writers = new Writers(swarm, client, kind, 2);
-      await startPlanned(swarm, client, {
-        canaries: 1,
-        soakMs: SOAK_MS,
-        guards: { ...GUARDS_DEFAULT, windowMs: WINDOW_MS },
-      });
+      await start(SOAK_MS);
       const { rollout, haltedAfterMs } = await followToItsEnd();
       await writers.stop();
       expect(rollout.status).toBe('rolledBack');
@@ -98,11 +98,7 @@ describe('a rollout to a build that works', () => {
   it('is judged healthy under load and goes to its end', async () => {
     writeFileSync(kindFile, 'well');
     const writers = new Writers(swarm, client, 'load', 2);
-    await startPlanned(swarm, client, {
-      canaries: 1,
-      soakMs: 2.5 * WINDOW_MS,
-      guards: { ...GUARDS_DEFAULT, windowMs: WINDOW_MS },
-    });
+    await start(3 * WINDOW_MS);
     const judged = await until(
       'a member is judged',
       async () => {

@@ -200,6 +200,24 @@ describe('the watch of a leader', () => {
     expect(halt).toMatchObject({ reason: expect.stringMatching(/memory: .*286 MiB/) as string });
   });
 
+  it('begins anew when an operator resumes what it has paused', async () => {
+    const swarm = newSwarm();
+    const plan = { ...rolloutWith().plan, guards: { ...guards, action: 'pause' as const } };
+    swarm.rollout = rolloutWith({ plan });
+    swarm.reports.set(1, { serving: false });
+    await swarm.firstHalt(WINDOW_MS * 10);
+    swarm.rollout = rolloutWith({ plan, status: 'paused' });
+    await sleep(WINDOW_MS * 3);
+    expect(swarm.proposed).toHaveLength(1);
+    swarm.rollout = rolloutWith({ plan });
+    // One window that is unhealthy; with those before it would be one too many.
+    await sleep(WINDOW_MS * 1.2);
+    swarm.reports.set(1, {});
+    await sleep(WINDOW_MS * 3);
+    expect(swarm.proposed).toHaveLength(1);
+    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
+  });
+
   it('tells and does not halt once the rollout is finalized', async () => {
     const swarm = newSwarm();
     swarm.rollout = rolloutWith({ status: 'finalized' }, ['done', 'done', 'done']);
