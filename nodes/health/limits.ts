@@ -32,12 +32,12 @@ export const INCARNATION_LENGTH_MAX = 64;
 /** How long a member may take for its report, at most; and never longer than half of a window. */
 export const REPORT_TIMEOUT_MS = 2_000;
 /** How long a member may take for the answer to a probe. A client waits longer. */
-export const PROBE_TIMEOUT_MS = 2_000;
+export const PROBE_TIMEOUT_MS = 3_000;
 /** Probes of one member in one window: so many that the tail of their latencies says something. */
 export const PROBES_MAX = 40;
 export const PROBES_MIN = 16;
-/** Of one member in one window: so many that a member which cannot write has more than one fault. */
-export const WRITE_PROBES = 3;
+/** Of one member in one window: so many that a member which cannot write has enough faults to be told from chance. */
+export const WRITE_PROBES = 4;
 /** Members that have switched and are probed in one window; those that soak first, the others in turns. */
 export const PROBED_MAX = 24;
 /** Members that have not switched and are probed too, to compare with. */

@@ -16,7 +16,7 @@ import { Latencies } from './latency.js';
 import type { RequestWindow } from './request-meter.js';
 import type { VitalSigns } from './vitals.js';
 
-export const REPORT_VERSION = 1;
+const REPORT_VERSION = 1;
 
 export interface HealthReport extends RequestWindow, VitalSigns {
   readonly nodeId: number;

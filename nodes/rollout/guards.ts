@@ -9,10 +9,10 @@
  */
 import type { Guards } from './state.js';
 
-/** Failed requests of a window below which nobody is blamed for errors: one is chance. */
-export const FAULTS_MIN = 2;
+/** Failed requests of a window below which nobody is blamed for errors: one or two are chance. */
+const FAULTS_MIN = 3;
 /** Requests and probes together below which a window says nothing good of a member. */
-export const SAMPLES_MIN = 8;
+const SAMPLES_MIN = 8;
 /** Bytes that a process may grow whatever the factor says: a small one doubles by warming up. */
 export const MEMORY_GROWTH_BYTES_MIN = 128 * 1_024 * 1_024;
 

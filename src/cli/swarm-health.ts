@@ -53,7 +53,7 @@ function unhealthy({ members }: SwarmHealth): string[] {
 }
 
 /** One line a member, and one for each alarm. */
-export function healthText({ members, windowMs, watching, leader }: SwarmHealth): string {
+function healthText({ members, windowMs, watching, leader }: SwarmHealth): string {
   const watched =
     watching === null ? 'no rollout is watched' : `rollout ${watching.rolloutId} is watched`;
   return [

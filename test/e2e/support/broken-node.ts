@@ -4,7 +4,7 @@
  *
  *   well      nothing
  *   errors    every third request of a client fails
- *   slow      each takes half a second longer
+ *   slow      each takes 1.2 seconds longer
  *   leaks     the process grows by 160 MB a second, up to 1.2 GB
  *   corrupts  memories come with another content
  *   dies      the process ends itself
@@ -18,7 +18,7 @@ import { SwarmNode } from '../../../nodes/node.js';
 const LEAK_BYTES_MAX = 1.2e9;
 const LEAK_BYTES = 16e6;
 const TICK_MS = 100;
-const SLOW_MS = 500;
+const SLOW_MS = 1_200;
 
 const file = process.env['BROKEN_NODE'] ?? '';
 let kind = 'well';

@@ -89,8 +89,8 @@ const rows: readonly Row[] = [
     status: 'unknown',
   },
   {
-    what: 'one failed request, which is chance',
-    figures: { clients: requests(20, 1, 10) },
+    what: 'two failed requests, which is chance',
+    figures: { clients: requests(20, 2, 10) },
     status: 'healthy',
   },
   {
