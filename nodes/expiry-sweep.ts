@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { MemoryEngine } from '../src/memory/engine.js';
 import type { Command, CommandResult } from './control-plane/command.js';
-import { EXPIRY_COMMAND_VERSION } from './control-plane/state.js';
+import { isOpen } from './control-plane/features.js';
 import { EXPIRY_INTERVAL_MS, EXPIRY_PROPOSALS_MAX } from './limits.js';
 import type { SwarmNode } from './node.js';
 
@@ -27,7 +27,7 @@ export function sweepPorts(node: SwarmNode, log: (message: string) => void): Swe
     engine: () => {
       const { leader } = node.replica;
       const canSweep = node.serving && leader === node.file.nodeId;
-      if (!canSweep || node.control.commandVersion < EXPIRY_COMMAND_VERSION) return undefined;
+      if (!canSweep || !isOpen(node.control, 'expiry')) return undefined;
       return node.engines.active(node.engines.activeVersion(node.control));
     },
     propose: (command) => node.driver.propose(command),

@@ -55,8 +55,6 @@ export interface Session {
 export type CommandVersion = 1 | 2 | 3 | 4 | 5;
 /** The newest of them, in which this release writes. */
 export const COMMAND_VERSION = 5;
-/** From this version on memories expire. */
-export const EXPIRY_COMMAND_VERSION = 4;
 /** From this version on there are rollouts of the second form. */
 export const ROLLOUT_COMMAND_VERSION = 5;
 

@@ -17,6 +17,7 @@ import type {
 } from './state.js';
 import { TRANSITIONS, type RolloutEvent, type RolloutRefusal } from './transitions.js';
 import { allNodesDone, beginNodes, isUnavailable, moveTo, stepAfter } from './turns.js';
+import { unavailableMax } from './turns.js';
 
 /** A rollout whose first nodes have their first step to do, unless it is scheduled for later. */
 export function startRollout(
@@ -200,8 +201,10 @@ export function throttle(
 ): RolloutRefusal | null {
   const refusal = refusalAt(rollout, 'throttle', epoch);
   if (refusal !== null) return refusal;
+  const isRelease = rollout.plan.kind === 'release';
+  const most = isRelease ? unavailableMax(rollout.nodes.length) : PLAN_NODES_MAX;
   const isInRange =
-    maxUnavailable >= 1 && maxUnavailable <= PLAN_NODES_MAX && soakMs >= 0 && soakMs <= SOAK_MS_MAX;
+    maxUnavailable >= 1 && maxUnavailable <= most && soakMs >= 0 && soakMs <= SOAK_MS_MAX;
   if (!isInRange) return 'invalid-limits';
   rollout.limits = { maxUnavailable, soakMs };
   rollout.epoch += 1;

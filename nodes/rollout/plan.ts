@@ -3,6 +3,7 @@ import { RolloutPlanError } from './error.js';
 import { PLAN_NODES_MAX, ROLLBACK_WINDOW_MS_DEFAULT, SENTENCES_MAX } from './limits.js';
 import { ROLLBACK_WINDOW_MS_MAX, SENTENCE_LENGTH_MAX, SOAK_MS_MAX } from './limits.js';
 import { stepsOf } from './state.js';
+import { unavailableMax } from './turns.js';
 import type { Guards, ReleaseName, RolloutPlan } from './state.js';
 import { irreversibleSteps } from './plan-text.js';
 
@@ -10,6 +11,8 @@ export interface PlannableMember {
   readonly nodeId: number;
   /** Each batch is spread over zones; left out or empty, a node is in a zone of its own. */
   readonly zone?: string;
+  /** Left out: it is one. Of releases no batch has so many voters that the others are no majority. */
+  readonly voter?: boolean;
 }
 
 /** What is left out is at its default: batches of one, no soak, at once, a window of 72 hours. */
@@ -61,7 +64,7 @@ export function makePlan(
     from: release?.from.name ?? 'v1',
     to: release?.to.name ?? 'v2',
     release,
-    batches: batchesOf(orderOf(members, leader), canaries, batchSize),
+    batches: batchesOf(orderOf(members, leader), canaries, batchSize, votersOf(members, release)),
     canaries,
     maxUnavailable,
     soakMs: options.soakMs ?? 0,
@@ -75,11 +78,6 @@ export function makePlan(
   const fault = planFault(whole);
   if (fault !== null) throw new RolloutPlanError('out-of-range', fault);
   return whole;
-}
-
-/** Of releases the processes stop: as many as a majority of all members can do without. */
-function unavailableMax(members: number): number {
-  return Math.max(1, Math.floor((members - 1) / 2));
 }
 
 function requireCount(what: string, value: number, min: number, max: number): void {
@@ -107,10 +105,30 @@ export function orderOf(members: readonly PlannableMember[], leader: number): nu
   return members.some(({ nodeId }) => nodeId === leader) ? [...order, leader] : order;
 }
 
-function batchesOf(order: readonly number[], canaries: number, batchSize: number): number[][] {
+/** Whose stop has to be rationed: voters among members that are none. Of all voters the bound is enough. */
+function votersOf(members: readonly PlannableMember[], release: object | null): Set<number> {
+  const voters = members.filter(({ voter = true }) => voter).map(({ nodeId }) => nodeId);
+  return new Set(release === null || voters.length === members.length ? [] : voters);
+}
+
+function batchesOf(
+  order: readonly number[],
+  canaries: number,
+  batchSize: number,
+  voters: ReadonlySet<number>,
+): number[][] {
   const batches = order.slice(0, canaries).map((nodeId) => [nodeId]);
-  for (let at = canaries; at < order.length; at += batchSize) {
-    batches.push(order.slice(at, at + batchSize));
+  let waiting = order.slice(canaries);
+  while (waiting.length > 0) {
+    const batch: number[] = [];
+    let votersLeft = unavailableMax(voters.size);
+    for (const nodeId of waiting) {
+      if (batch.length === batchSize || (voters.has(nodeId) && votersLeft === 0)) continue;
+      if (voters.has(nodeId)) votersLeft -= 1;
+      batch.push(nodeId);
+    }
+    batches.push(batch);
+    waiting = waiting.filter((nodeId) => !batch.includes(nodeId));
   }
   return batches;
 }

@@ -66,9 +66,16 @@ export function beginNodes(rollout: Rollout, nowMs: number): void {
   }
 }
 
-/** How many nodes may become unavailable now. */
-export function freeTurns({ nodes, limits }: Rollout): number {
-  return Math.max(0, limits.maxUnavailable - nodes.filter(isUnavailable).length);
+/** Of releases the processes stop: as many as a majority of all can do without. */
+export function unavailableMax(nodes: number): number {
+  return Math.max(1, Math.floor((nodes - 1) / 2));
+}
+
+/** How many nodes may become unavailable now; fewer than the limit when nodes have been removed. */
+export function freeTurns({ nodes, limits, plan }: Rollout): number {
+  const left = nodes.filter(({ step }) => step !== 'removed').length;
+  const most = plan.kind === 'release' ? unavailableMax(left) : limits.maxUnavailable;
+  return Math.max(0, Math.min(limits.maxUnavailable, most) - nodes.filter(isUnavailable).length);
 }
 
 /** What has not begun of the first batch that is not over. */

@@ -23,7 +23,8 @@ const ROLLOUT_REFUSALS = {
     'the rollout before this one can still be rolled back; wait until its window closes, or close it',
   'no-guards': 'the plan of the rollout has no guards',
   'invalid-limits':
-    'at least one node has to be allowed to be unavailable, and a soak is 7 days at most',
+    'at least one node has to be allowed to be unavailable, of a release fewer than half of all, and ' +
+    'a soak is 7 days at most',
   'invalid-plan': 'the plan is not one that can be carried out; plan again',
   'not-supervised': 'a member runs without a supervisor, which cannot exchange its release',
   'former-rollout':

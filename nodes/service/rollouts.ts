@@ -55,8 +55,11 @@ async function planned(
   node: SwarmNode,
   request: PlanRequest,
 ): Promise<{ plan: RolloutPlan; digest: string }> {
-  const members = [...node.control.members.values()];
-  const { leader } = node.replica.status();
+  const { leader, confState } = node.replica.status();
+  const members = [...node.control.members.values()].map((member) => ({
+    ...member,
+    voter: confState.voters.includes(member.nodeId),
+  }));
   const plan = isOpen(node.control, 'rollouts')
     ? await planOf(node, members, leader, request)
     : formerPlanFor(request, orderOf(members, leader));

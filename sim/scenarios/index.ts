@@ -3,10 +3,12 @@ import type { Scenario } from '../explore/scenario.js';
 import { raftRegisters } from '../raft/index.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
 import { rollingMigration } from './rolling-migration.js';
+import { rollingUpgrade } from './rolling-upgrade.js';
 
 /** By name; the first is the one that runs when nobody names one. */
 export const scenarios: readonly Scenario[] = [
   rollingMigration,
+  rollingUpgrade,
   clientSessions,
   calmSessions,
   raftRegisters,

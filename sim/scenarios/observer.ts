@@ -1,6 +1,6 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
 import type { ControlState } from '../../nodes/control-plane/state.js';
-import { hasEnded } from '../../nodes/rollout/state.js';
+import { type Rollout, hasEnded } from '../../nodes/rollout/state.js';
 import { isUnavailable } from '../../nodes/rollout/turns.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
@@ -23,6 +23,8 @@ export class Observer {
   aborted = false;
   leaderChangedWhileMigrating = false;
   #isMigrating = false;
+  /** Told each state that a node comes to. */
+  onState: ((control: ControlState) => void) | undefined;
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
@@ -57,11 +59,17 @@ export class Observer {
       agree(this.#contentAt, index, content, sentence);
     }
     const { rollout } = control;
-    const busy = rollout?.nodes.filter(isUnavailable) ?? [];
-    const busyNodes = busy.map((one) => one.nodeId);
-    this.rolloutSafety.migrating(index, busyNodes);
-    this.#isMigrating = rollout !== null && !hasEnded(rollout);
-    if (rollout?.status === 'aborted') this.aborted = true;
+    if (rollout !== null) this.#observeRollout(index, rollout);
+    this.onState?.(control);
+  }
+
+  #observeRollout(index: number, rollout: Rollout): void {
+    const { id, nodes, limits, status } = rollout;
+    const busyNodes = nodes.filter(isUnavailable).map((one) => one.nodeId);
+    this.rolloutSafety.unavailable(index, id, busyNodes, limits.maxUnavailable);
+    for (const node of nodes) this.rolloutSafety.stands(index, id, node);
+    this.#isMigrating = !hasEnded(rollout);
+    if (status === 'aborted') this.aborted = true;
   }
 }
 

@@ -3,8 +3,6 @@
  * decides cluster size, timeouts, workload and faults. Then everything heals, and the run must end
  * wholly in v1 or wholly in v2, serving, with nothing acknowledged lost.
  */
-import { checkLinearizability } from '../checkers/linearizability.js';
-import { memoryRegister } from '../checkers/models.js';
 import type { Plan } from '../explore/plan.js';
 import { advance, resultOf } from '../explore/run-world.js';
 import { observeWorld } from '../explore/observe.js';
@@ -14,8 +12,8 @@ import { require } from '../explore/failure.js';
 import { applySchedule, generateSchedule } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
-import type { ModelEngine } from './model-engine.js';
 import { Observer } from './observer.js';
+import { checkConvergence, checkHistory } from './swarm-checks.js';
 import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { describeSwarmMessage, nodeName } from './swarm-messages.js';
@@ -149,8 +147,12 @@ class Run {
     this.#advance(world.nowMicroseconds + 30 * SECOND, idle);
     require(idle(), 'liveness', 'every request is answered after everything healed');
     this.#advance(world.nowMicroseconds + 3 * SECOND);
-    this.#checkConvergence();
-    this.#checkHistory();
+    checkConvergence(this.#nodeIds, this.#processes, this.#observer);
+    for (const process of this.#processes.values()) {
+      const isInV2 = process.activeVersion() === 'v2';
+      require(isInV2, 'rollout', `node ${process.nodeId} answers from v2 at the end`);
+    }
+    checkHistory(this.#history);
   }
 
   #advance(untilMicroseconds: number, until?: () => boolean): void {
@@ -216,35 +218,5 @@ class Run {
         return `node ${nodeId} ${role} term ${term} commit ${commit} ${rollout?.status} ${steps}`;
       })
       .join('; ');
-  }
-
-  #checkConvergence(): void {
-    const processes = this.#nodeIds.map((nodeId) => {
-      const process = this.#processes.get(nodeId);
-      require(process !== undefined, 'liveness', 'every node runs at the end');
-      return process;
-    });
-    const nodes = processes.map((process) => {
-      const { nodeId: node, engines } = process;
-      return { node, active: process.activeVersion(), open: engines.versions() };
-    });
-    this.#observer.rolloutSafety.ended(nodes);
-    const fingerprints = processes.map((process) => {
-      const { nodeId, engines, replica } = process;
-      const isInV2 = process.activeVersion() === 'v2';
-      require(isInV2, 'rollout', `node ${nodeId} answers from v2 at the end`);
-      const engine = engines.active('v2') as ModelEngine;
-      return `${replica.appliedIndex} ${engine.fingerprint()}`;
-    });
-    const isEqual = new Set(fingerprints).size === 1;
-    require(isEqual, 'convergence', 'all nodes hold the same at the end');
-  }
-
-  #checkHistory(): void {
-    const { verdict, key, counterexample } = checkLinearizability(memoryRegister, this.#history, {
-      maxSteps: 5_000_000,
-    });
-    const found = `the history is ${verdict} at ${key}: ${counterexample}`;
-    require(verdict === 'linearizable', 'linearizability', found);
   }
 }

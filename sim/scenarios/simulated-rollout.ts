@@ -1,12 +1,14 @@
 /**
- * The steps of a rollout in simulated time: what `nodes/migration/executor.ts` does with files and
- * workers is done here with model engines and timers. Each step may be cut off at any moment.
+ * The steps of a rollout in simulated time: what `nodes/migration/executor.ts` does with files, workers
+ * and processes is done here with model engines, timers and restarts. Each step may be cut off at any
+ * moment.
  */
+import { keepsV1, keepsV2 } from '../../nodes/kept-engines.js';
 import { bestSuccessor } from '../../nodes/migration/successor.js';
 import { unfencedNodes } from '../../nodes/rollout/finalizing.js';
-import { hasEnded } from '../../nodes/rollout/state.js';
 import { nodesWithSteps } from '../../nodes/rollout/machine.js';
 import type { Rollout, RolloutNode } from '../../nodes/rollout/state.js';
+import { COMMAND_VERSION } from '../../nodes/control-plane/state.js';
 import { require } from '../explore/failure.js';
 import type { Context } from '../world/index.js';
 import { ModelEngine } from './model-engine.js';
@@ -26,7 +28,7 @@ export class SimulatedRollout {
   /** The step under way, and what it waits for. */
   #task: { readonly key: string; phase: 'staging' | 'reported' } | undefined;
   #staged: ModelEngine | undefined;
-  /** A view of the v1 store that is being built into a v2 store; writes after it are not in it. */
+  /** A view of one store that is being built into the other; writes after it are not in it. */
   #view: ModelContent | undefined;
 
   constructor(node: SwarmNodeProcess, context: Context<SwarmMessage, unknown>, observer: Observer) {
@@ -51,8 +53,9 @@ export class SimulatedRollout {
   poke(): void {
     // Until the node has caught up, its state is an old one and says nothing about its files.
     if (!this.#node.isReady) return;
-    this.#settle();
     this.#repair();
+    this.#settle();
+    this.#saySelf();
     const mine = this.#myStep();
     const key = mine === undefined ? '' : `${mine.rollout.id}/${mine.node.epoch}`;
     if (this.#task !== undefined && this.#task.key !== key) {
@@ -101,30 +104,57 @@ export class SimulatedRollout {
   }
 
   #begin(rollout: Rollout, node: RolloutNode): void {
-    const { replica, engines } = this.#node;
-    switch (node.step) {
-      case 'drain':
-        if (this.#movesLeadership()) return;
-        break;
-      case 'stage':
-      case 'catchUp':
-      case 'validate':
-      case 'switch':
-        if (!this.#isUpToDate()) return;
-        break;
-      default:
-        break;
-    }
-    if (node.step === 'validate' || node.step === 'switch') {
+    if (node.step === 'drain' && this.#movesLeadership()) return;
+    const isDone =
+      rollout.plan.release === null ? this.#carryOut(node) : this.#exchange(rollout, node);
+    if (!isDone) return;
+    if (node.step === 'switch') this.#observer.switches += 1;
+    const { step, epoch, nodeId } = node;
+    const detail = { appliedIndex: this.#node.replica.appliedIndex };
+    this.#node.submit({ type: 'finishStep', rolloutId: rollout.id, nodeId, step, epoch, detail });
+    this.#context.setTimer(REPORT_RETRY_MICROSECONDS, 'rollout');
+  }
+
+  /** A step from one engine to the other; false while something is still missing for it. */
+  #carryOut({ step }: RolloutNode): boolean {
+    const { engines } = this.#node;
+    const needsBoth = ['stage', 'catchUp', 'validate', 'switch'].includes(step);
+    if (needsBoth && !this.#isUpToDate('v2')) return false;
+    if (step === 'validate' || step === 'switch') {
       const [v1, v2] = [engines.active('v1'), engines.active('v2')] as ModelEngine[];
       const isEqual = v1?.fingerprint() === v2?.fingerprint();
       require(isEqual, 'rollout', 'a staged store holds what the v1 store does');
     }
-    if (node.step === 'switch') this.#observer.switches += 1;
-    const { step, epoch, nodeId } = node;
-    const detail = { appliedIndex: replica.appliedIndex };
-    this.#node.submit({ type: 'finishStep', rolloutId: rollout.id, nodeId, step, epoch, detail });
-    this.#context.setTimer(REPORT_RETRY_MICROSECONDS, 'rollout');
+    return true;
+  }
+
+  /** A step from one release to the other: the process that runs as the wanted one finishes a switch. */
+  #exchange({ plan }: Rollout, { step, direction }: RolloutNode): boolean {
+    if (step !== 'switch') return true;
+    const wanted = direction === 'forward' ? plan.to : plan.from;
+    if (this.#node.release === wanted) return true;
+    this.#node.exchangeFor(wanted);
+    return false;
+  }
+
+  /** Said again until the state has it, as a node does when it starts. */
+  #saySelf(): void {
+    const { replica, nodeId, release } = this.#node;
+    const member = replica.control.members.get(nodeId);
+    if (member === undefined || release === '' || member.release === release) return;
+    const { host, port } = member;
+    const supervised = true;
+    this.#node.submit({
+      type: 'setMember',
+      nodeId,
+      status: 'up',
+      host,
+      port,
+      commandVersion: COMMAND_VERSION,
+      release,
+      supervised,
+      zone: '',
+    });
   }
 
   #movesLeadership(): boolean {
@@ -137,32 +167,39 @@ export class SimulatedRollout {
     return true;
   }
 
-  /** True when the v2 engine gets every command; otherwise begins what is missing for that. */
-  #isUpToDate(): boolean {
+  /** True when the engine gets every command; otherwise begins what is missing for that. */
+  #isUpToDate(version: 'v1' | 'v2'): boolean {
     const { replica, engines, disk } = this.#node;
-    if (engines.engine('v2') !== undefined) return true;
-    this.#staged ??= ModelEngine.open('v2', disk);
+    if (engines.engine(version) !== undefined) return true;
+    if (this.#staged?.version !== version) this.#staged = ModelEngine.open(version, disk);
     const staged = this.#staged;
     if (staged === undefined || staged.appliedIndex + 1 < replica.replayableFrom) {
       this.#staged = undefined;
-      ModelEngine.remove('v2', disk);
+      ModelEngine.remove(version, disk);
       if (this.#task !== undefined) this.#task.phase = 'staging';
-      this.#view = this.#v1Content();
+      this.#view = this.#contentBeside(version);
       const delay = Math.floor(this.#context.random() * STAGE_MICROSECONDS_MAX);
       this.#context.setTimer(delay, 'rollout');
       return false;
     }
+    this.#feed(staged);
+    return true;
+  }
+
+  #feed(staged: ModelEngine): void {
+    const { replica, engines } = this.#node;
     while (staged.appliedIndex < replica.appliedIndex) {
       const batch = replica.replay(staged.appliedIndex + 1, REPLAY_BYTES);
       staged.apply(batch.commands, batch.lastIndex);
     }
     engines.add(staged);
     this.#staged = undefined;
-    return true;
   }
 
-  #v1Content(): ModelContent {
-    return (this.#node.engines.active('v1') as ModelEngine).content();
+  /** What the other engine holds. */
+  #contentBeside(version: 'v1' | 'v2'): ModelContent {
+    const other = this.#node.engines.active(version === 'v1' ? 'v2' : 'v1');
+    return (other as ModelEngine).content();
   }
 
   #finishStaging(): void {
@@ -173,26 +210,31 @@ export class SimulatedRollout {
   /** Closes what the state does not want any more, as `NodeEngines.settle` does. */
   #settle(): void {
     const { replica, engines, disk } = this.#node;
-    const { swarmVersion, rollout } = replica.control;
-    if (rollout !== null && !hasEnded(rollout)) return;
-    if (swarmVersion === 2) {
-      if (engines.engine('v2') !== undefined) engines.remove('v1');
-    } else if (engines.engine('v2') !== undefined) {
-      engines.remove('v2');
-      ModelEngine.remove('v2', disk);
-    }
+    if (engines.engine(this.#node.activeVersion()) === undefined) return;
+    if (!keepsV1(replica.control) && engines.engine('v1') !== undefined) engines.remove('v1');
+    if (keepsV2(replica.control) || engines.engine('v2') === undefined) return;
+    engines.remove('v2');
+    ModelEngine.remove('v2', disk);
   }
 
-  /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
+  /**
+   * A snapshot in the middle of a rollout leaves the staged store behind, and a crash may leave either
+   * store behind what the log still has: it is built again from the other one.
+   */
   #repair(): void {
-    const { engines, disk } = this.#node;
-    if (engines.engine(this.#node.activeVersion()) !== undefined) return;
+    const { replica, engines, disk } = this.#node;
     if (this.#task !== undefined || this.#myStep() !== undefined) return;
-    this.#staged ??= ModelEngine.open('v2', disk);
-    if (this.#staged === undefined) {
-      this.#view = this.#v1Content();
-      this.#finishStaging();
+    const wanted = [this.#node.activeVersion()];
+    if (wanted[0] === 'v2' && keepsV1(replica.control)) wanted.push('v1');
+    for (const version of wanted) {
+      if (engines.engine(version) !== undefined) continue;
+      const kept = ModelEngine.open(version, disk);
+      if (kept !== undefined && kept.appliedIndex + 1 >= replica.replayableFrom) {
+        this.#feed(kept);
+        continue;
+      }
+      ModelEngine.remove(version, disk);
+      this.#feed(new ModelEngine(version, this.#contentBeside(version), disk));
     }
-    this.#isUpToDate();
   }
 }

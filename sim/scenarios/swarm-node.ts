@@ -10,6 +10,8 @@ import type { ControlState } from '../../nodes/control-plane/state.js';
 import { Engines } from '../../nodes/engines.js';
 import { Replica } from '../../nodes/replica/replica.js';
 import { makePlan } from '../../nodes/rollout/plan.js';
+import type { PlanOptions } from '../../nodes/rollout/plan.js';
+import { keepsV1 } from '../../nodes/kept-engines.js';
 import { decodeCommand, encodeCommand } from '../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { Context, DiskView, NodeProgram, Process } from '../world/index.js';
@@ -31,10 +33,15 @@ export interface SwarmOptions {
   readonly sessionTimeoutMs?: number;
   /** By how much the clock of a node is wrong now, in milliseconds. */
   readonly clockErrorMs?: (nodeId: number) => number;
+  /** Releases are exchanged: what nodes run as at first, and who stops a process and starts the next. */
+  readonly releases?: { readonly first: string; exchange(nodeId: number): void };
+  /** What an operator's rollout is to be like; engines without a rollback window when left out. */
+  readonly planOptions?: PlanOptions;
 }
 
 const TICK_MICROSECONDS = 50_000;
 const WRITE_SYNC = 1;
+const EXCHANGE_SYNC = 2;
 const READY_CONTEXT = 'ready';
 const READY_RETRY_TICKS = 8;
 const codec = { encode: encodeCommand, decode: decodeCommand };
@@ -65,6 +72,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   #ticks = 0;
   /** Set when the node has caught up with its group once since it started. */
   isReady = false;
+  /** The release that this process runs as; empty where releases are not exchanged. */
+  readonly release: string;
   readonly #askers = new Map<number, { readonly name: string; readonly request: number }>();
   readonly #reads = new Map<string, { name: string; request: number; id: string }>();
 
@@ -81,6 +90,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       keys: (prefix) => disk.keys(prefix),
       write: (key, value) => context.write(key, value),
     };
+    this.release = (disk.get('release') as string | undefined) ?? options.releases?.first ?? '';
     const founding = foundingState(options.nodeIds);
     const stored = disk.get('snapshot') as StoredSnapshot | undefined;
     const meta = stored?.meta ?? founding.snapshot!;
@@ -108,14 +118,11 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       entries,
       applied: meta.index,
     };
-    const time = {
-      nowMs: () => context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
-      timeOfDayMs: () =>
-        context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
-      tickMs: TICK_MICROSECONDS / 1_000,
-    };
+    const wallMs = (): number =>
+      context.wallMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0);
+    const time = { nowMs: wallMs, timeOfDayMs: wallMs, tickMs: TICK_MICROSECONDS / 1_000 };
     this.replica = new Replica(config, restored, control, codec, time);
-    this.#openEngines(control, meta.index);
+    this.#openEngines(meta.index);
     this.#rollout = new SimulatedRollout(this, context, options.observer);
     context.setTimer(Math.floor(context.random() * TICK_MICROSECONDS), 'tick');
   }
@@ -165,8 +172,15 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.#pump();
   }
 
+  /** The supervisor writes down which release is to run, then stops this process and starts the next. */
+  exchangeFor(release: string): void {
+    this.disk.write('release', release);
+    this.#context.sync(EXCHANGE_SYNC);
+  }
+
   /** Syncs end in the order in which they began. */
   onDiskSynced(token: number): void {
+    if (token === EXCHANGE_SYNC) this.#options.releases?.exchange(this.nodeId);
     if (token !== WRITE_SYNC) return;
     const ready = this.#writing.shift();
     if (ready === undefined) return;
@@ -207,7 +221,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 
   #startRollout(from: string, request: number): void {
     const members = [...this.replica.control.members.values()];
-    const plan = makePlan(members, this.replica.status().leader, { rollbackWindowMs: 0 });
+    const options = this.#options.planOptions ?? { rollbackWindowMs: 0 };
+    const plan = makePlan(members, this.replica.status().leader, options);
     const after = this.replica.control.rollout?.id ?? 0;
     const command = { type: 'startRollout', plan, digest: 'd', startedAtMs: 1, after } as const;
     this.#propose(from, request, command);
@@ -314,11 +329,11 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       throw new Error('the core installs the snapshot that came in');
     }
     const control = decodeControlState(incoming.control);
-    const version = control.swarmVersion === 1 ? 'v1' : 'v2';
     for (const open of this.engines.versions()) this.engines.remove(open);
-    ModelEngine.remove(version === 'v1' ? 'v2' : 'v1', this.disk);
-    ModelEngine.remove(version, this.disk);
-    this.engines.add(new ModelEngine(version, incoming.content, this.disk));
+    for (const version of ['v1', 'v2'] as const) ModelEngine.remove(version, this.disk);
+    for (const version of versionsIn(control)) {
+      this.engines.add(new ModelEngine(version, incoming.content, this.disk));
+    }
     for (const key of this.disk.keys('log/')) this.disk.write(key, undefined);
     this.disk.write('snapshot', { meta, control: incoming.control });
     this.#snapshotIndex = meta.index;
@@ -343,18 +358,24 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.#context.sync(0);
   }
 
-  #openEngines(control: ControlState, index: number): void {
+  #openEngines(index: number): void {
     if (this.disk.get('snapshot') === undefined && this.disk.get('v1/base') === undefined) {
       this.engines.add(new ModelEngine('v1', emptyContent(index), this.disk));
       return;
     }
-    const versions = control.swarmVersion === 1 ? (['v1', 'v2'] as const) : (['v2'] as const);
-    for (const version of versions) {
+    // Entries after the snapshot may say otherwise, so everything that may be wanted is opened.
+    for (const version of ['v1', 'v2'] as const) {
       const engine = ModelEngine.open(version, this.disk);
       if (engine !== undefined && engine.appliedIndex >= index) this.engines.add(engine);
       else if (engine !== undefined) ModelEngine.remove(version, this.disk);
     }
   }
+}
+
+/** The engines that a snapshot at this state fills. */
+function versionsIn(control: ControlState): ('v1' | 'v2')[] {
+  if (control.swarmVersion === 1) return ['v1'];
+  return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
 }
 
 function foundingControl(options: SwarmOptions): ControlState {
@@ -373,7 +394,14 @@ function foundingControl(options: SwarmOptions): ControlState {
   const founder = control.members.get(1);
   if (founder === undefined) throw new Error('a new swarm has its founder');
   for (const nodeId of options.nodeIds) {
-    control.members.set(nodeId, { ...founder, nodeId, peerId: nodeName(nodeId), status: 'up' });
+    control.members.set(nodeId, {
+      ...founder,
+      nodeId,
+      peerId: nodeName(nodeId),
+      status: 'up',
+      release: options.releases?.first ?? '',
+      supervised: options.releases !== undefined,
+    });
   }
   control.nextNodeId = options.nodeIds.length + 1;
   return control;

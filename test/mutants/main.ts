@@ -1,5 +1,5 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
+import { ROLLOUT_MUTANTS } from './rollout-mutants.js';
 import { runSimMutants } from './sim-main.js';
 import type { SourceMutant } from './source-mutant.js';
 import { type Outcome, Workshop } from './workshop.js';
@@ -36,6 +37,11 @@ const TABLES: Readonly<Record<string, Table>> = {
     folders: ['consensus', 'nodes', 'src', 'transport', 'test/consensus', 'test/nodes'],
     // Its random tests have seeds of their own, always the same, and judge by what they see in all.
     environment: {},
+  },
+  rollout: {
+    mutants: ROLLOUT_MUTANTS,
+    folders: ['consensus', 'nodes', 'src', 'transport', 'test/nodes'],
+    environment: ONE_SEED,
   },
 };
 

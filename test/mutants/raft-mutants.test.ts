@@ -4,6 +4,7 @@ import { NAMED_BUGS } from '../consensus/raft/named-bugs/bugs.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
+import { ROLLOUT_MUTANTS } from './rollout-mutants.js';
 import { mutate, occurrences } from './source-mutant.js';
 
 describe('the mutants of the Raft core', () => {
@@ -15,7 +16,8 @@ describe('the mutants of the Raft core', () => {
     });
   }
 
-  for (const { name, file, source, caughtBy } of [...RAFT_ASYNC_MUTANTS, ...RAFT_GROUPS_MUTANTS]) {
+  const byFile = [...RAFT_ASYNC_MUTANTS, ...RAFT_GROUPS_MUTANTS, ...ROLLOUT_MUTANTS];
+  for (const { name, file, source, caughtBy } of byFile) {
     it(`"${name}": its text is in the code once, and its test file is there`, () => {
       expect(occurrences(readFileSync(file, 'utf8'), source), file).toBe(1);
       expect(existsSync(`test/${caughtBy.file}.test.ts`), caughtBy.file).toBe(true);

@@ -137,8 +137,8 @@ const SWARM: readonly SimMutant[] = [
     bug: null,
     name: 'only the first engine is fed',
     file: 'nodes/engines.ts',
-    source: 'for (const engine of this.#open.values()) {\n      assert(',
-    replacement: 'for (const engine of [...this.#open.values()].slice(0, 1)) {\n      assert(',
+    source: 'for (const engine of this.#open.values()) {\n      const known',
+    replacement: 'for (const engine of [...this.#open.values()].slice(0, 1)) {\n      const known',
     scenario: 'rolling-migration',
   },
   {
@@ -160,8 +160,8 @@ const SWARM: readonly SimMutant[] = [
   {
     bug: null,
     name: 'an abort leaves members on the new engine',
-    file: 'nodes/control-plane/apply.ts',
-    source: '    member.engine = rollout.from;\n',
+    file: 'nodes/control-plane/apply-rollout.ts',
+    source: "for (const member of state.members.values()) member.engine = 'v1';",
     replacement: '',
     scenario: 'rolling-migration',
   },

@@ -147,6 +147,18 @@ describe('members', () => {
     expect(member).toMatchObject({ cordoned: false, commandVersion: TO.commandVersion });
   });
 
+  it('say which release they went back to by ending their switch back', () => {
+    const world = worldOf(1, RELEASE);
+    finishAll(world);
+    const member = world.state.members.get(1)!;
+    expect(member.release).toBe(TO.name);
+    const { id: rolloutId, epoch } = world.rollout;
+    world.apply({ type: 'rollbackRollout', rolloutId, epoch, reason: '' });
+    finishAll(world);
+    expect(world.rollout.status).toBe('rolledBack');
+    expect(member).toMatchObject({ release: FROM.name, commandVersion: FROM.commandVersion });
+  });
+
   it('of an older form of the state keep nothing that it has no room for', () => {
     const state = swarmOf(1);
     state.commandVersion = 4;

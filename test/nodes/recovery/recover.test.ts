@@ -8,7 +8,9 @@ import { readNodeFile } from '../../../nodes/data-directory.js';
 import type { DataPaths } from '../../../nodes/data-directory.js';
 import { planRecovery } from '../../../nodes/recovery/plan.js';
 import { recoverDirectory } from '../../../nodes/recovery/recover.js';
-import { formerPlan } from '../../../nodes/rollout/plan.js';
+import { finishStep, nodesWithSteps, startRollout } from '../../../nodes/rollout/machine.js';
+import { formerPlan, makePlan } from '../../../nodes/rollout/plan.js';
+import type { RolloutPlan, RolloutStatus } from '../../../nodes/rollout/state.js';
 import { lockDirectory } from '../../../nodes/storage/index.js';
 import { encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../../nodes/wire/state-codec.js';
@@ -26,6 +28,24 @@ const write = (sequence: number): { command: Command } => ({
     command: { type: 'addEdge', from: 'a', to: 'b', relation: 'r', weight: 1, timestampMs: 1 },
   },
 });
+
+const ids = [1, 2, 3].map((nodeId) => ({ nodeId }));
+
+/** What starts a rollout at an index of the log, and brings it to a status. */
+function rolloutTo(status: RolloutStatus, plan: RolloutPlan, index: number): Command[] {
+  const rollout = startRollout(index, plan, 'd', 1, 0);
+  const commands: Command[] = [{ type: 'startRollout', plan, digest: 'd', startedAtMs: 1 }];
+  if (status === 'running') return commands;
+  for (let [node] = nodesWithSteps(rollout); node !== undefined;) {
+    const { nodeId, step, epoch } = node;
+    const finished = { rolloutId: index, nodeId, step, epoch, detail: {} };
+    finishStep(rollout, finished, 0);
+    commands.push({ type: 'finishStep', ...finished });
+    [node] = nodesWithSteps(rollout);
+  }
+  commands.push({ type: 'finalizeRollout', rolloutId: index, epoch: rollout.epoch });
+  return commands;
+}
 
 /** The files of a folder with their bytes. */
 function bytesOf(folder: string): Record<string, string> {
@@ -110,9 +130,12 @@ describe('a node whose quorum is lost', () => {
     expect(await endOf(paths)).toContain('the only voter already');
   });
 
-  it('aborts a rollout that runs', async () => {
-    const plan = formerPlan([1, 2, 3]);
-    const start = { command: { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 } } as const;
+  const ROLLOUTS: [string, RolloutPlan, 'running' | 'finalizing'][] = [
+    ['of the release before', formerPlan([1, 2, 3]), 'running'],
+    ['that runs', makePlan(ids, 1, { rollbackWindowMs: 0 }), 'running'],
+    ['that is being finalized', makePlan(ids, 1), 'finalizing'],
+  ];
+  it.each(ROLLOUTS)('takes a rollout back %s', async (_which, plan, until) => {
     // Node 1 founds a swarm of version 2; a log that says otherwise is made of version 1.
     const paths = await stoppedNode(THREE_VOTERS);
     const { swarmId, nodeId } = await readNodeFile(paths);
@@ -123,12 +146,16 @@ describe('a node whose quorum is lost', () => {
     control.swarmVersion = 1;
     for (const member of control.members.values()) member.engine = 'v1';
     const index = 2 + THREE_VOTERS.length;
+    const commands = rolloutTo(until, plan, index);
     const log = {
-      hardState: { ...restored.hardState, commit: index },
+      hardState: { ...restored.hardState, commit: index + commands.length - 1 },
       snapshot: { ...snapshot, data: encodeControlState(control) },
       entries: [
         ...restored.entries,
-        { term: 6, index, type: 'normal', data: encodeCommand(start.command) } as const,
+        ...commands.map((command, at) => {
+          const data = encodeCommand(command);
+          return { term: 6, index: index + at, type: 'normal', data } as const;
+        }),
       ],
     };
     const planned = planRecovery(swarmId, nodeId, log);

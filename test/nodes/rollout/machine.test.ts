@@ -135,6 +135,20 @@ describe('batches', () => {
     expect(busy(rollout)).toEqual([4]);
   });
 
+  it('of a release never take a majority away, also when nodes have been removed', () => {
+    const rollout = started(5, { release: RELEASE, batchSize: 5 });
+    const { epoch } = rollout;
+    const more = { epoch, maxUnavailable: 3, soakMs: 0 };
+    expect(throttle(rollout, more, 0)).toBe('invalid-limits');
+    expect(busy(rollout)).toEqual([1, 2]);
+    removeNode(rollout, 5, 0);
+    removeNode(rollout, 1, 0);
+    // Two of three would be too many.
+    expect(busy(rollout)).toEqual([2]);
+    bringTo(rollout, 2, 'done');
+    expect(busy(rollout)).toEqual([3]);
+  });
+
   it.each([
     { maxUnavailable: 0, soakMs: 0 },
     { maxUnavailable: 1_001, soakMs: 0 },

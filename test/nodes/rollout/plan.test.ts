@@ -84,6 +84,18 @@ describe('plans', () => {
     expect(makePlan(ids(3), 1, { maxUnavailable: 2 }).maxUnavailable).toBe(2);
   });
 
+  it('of releases spread the voters of a large swarm over batches', () => {
+    const members = ids(12).map(({ nodeId }) => ({ nodeId, voter: nodeId <= 5 }));
+    const { batches } = makePlan(members, 1, { release: RELEASE, batchSize: 5 });
+    expect(batches).toEqual([
+      [2, 3, 6, 7, 8],
+      [4, 5, 9, 10, 11],
+      [12, 1],
+    ]);
+    const engine = makePlan(members, 1, { batchSize: 6 });
+    expect(engine.batches[0]).toEqual([2, 3, 4, 5, 6, 7]);
+  });
+
   const refused: [string, PlanOptions, RegExp][] = [
     ['no node in a batch', { batchSize: 0 }, /size of a batch must be 1 to 1000, not 0/],
     ['more canaries than nodes', { canaries: 4 }, /canaries must be 0 to 3, not 4/],

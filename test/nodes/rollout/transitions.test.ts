@@ -21,7 +21,7 @@ const EVENTS: Readonly<Record<RolloutEvent, (rollout: Rollout) => RolloutRefusal
   pause: (rollout) => machine.pause(rollout, { epoch: rollout.epoch, reason }, 0),
   resume: (rollout) => machine.resume(rollout, rollout.epoch, 0),
   throttle: (rollout) =>
-    machine.throttle(rollout, { epoch: rollout.epoch, maxUnavailable: 2, soakMs: 1 }, 0),
+    machine.throttle(rollout, { epoch: rollout.epoch, maxUnavailable: 1, soakMs: 1 }, 0),
   postpone: (rollout) => machine.postpone(rollout, { epoch: rollout.epoch, notBeforeMs: 9_000 }, 0),
   abort: (rollout) => machine.abort(rollout, reason, 0),
   rollback: (rollout) => machine.rollBack(rollout, { epoch: rollout.epoch, reason }, 0),
@@ -90,7 +90,7 @@ function refusedLate(event: RolloutEvent, rollout: Rollout): RolloutRefusal | nu
     case 'pause':
       return machine.pause(rollout, { epoch, reason }, 0);
     case 'throttle':
-      return machine.throttle(rollout, { epoch, maxUnavailable: 2, soakMs: 1 }, 0);
+      return machine.throttle(rollout, { epoch, maxUnavailable: 1, soakMs: 1 }, 0);
     case 'postpone':
       return machine.postpone(rollout, { epoch, notBeforeMs: 9_000 }, 0);
     case 'rollback':

@@ -1,0 +1,317 @@
+/**
+ * A swarm rolls from one engine or release to another, in batches and under load, and back when an
+ * operator says so, while nodes crash and the network breaks. One seed decides all of it. A plan may say
+ * besides at which step of a node something hits it; the matrix runs every step with every fault. Then
+ * everything heals, and the run must end wholly on one side, serving, with nothing acknowledged lost.
+ */
+import { hasEnded } from '../../nodes/rollout/state.js';
+import type { ControlState } from '../../nodes/control-plane/state.js';
+import type { Plan } from '../explore/plan.js';
+import { advance, resultOf } from '../explore/run-world.js';
+import { observeWorld } from '../explore/observe.js';
+import type { RunOptions, RunResult, Scenario } from '../explore/scenario.js';
+import { require } from '../explore/failure.js';
+import { Nemesis, applySchedule, generateSchedule } from '../nemesis/index.js';
+import { RandomStream } from '../world/index.js';
+import type { World } from '../world/index.js';
+import { Observer } from './observer.js';
+import { checkConvergence, checkHistory } from './swarm-checks.js';
+import { swarmClient } from './swarm-client.js';
+import type { RecordedOperation } from './swarm-client.js';
+import { describeSwarmMessage, nodeName } from './swarm-messages.js';
+import type { SwarmMessage } from './swarm-messages.js';
+import type { SwarmNodeProcess } from './swarm-node.js';
+import { drawMemoryOperations, readMemoryOperation, tasksOf } from './swarm-operations.js';
+import {
+  addSwarmNodes,
+  drawFaultKinds,
+  drawSwarmSettings,
+  simplifySwarmPlan,
+  swarmNodeIds,
+  swarmWorld,
+} from './swarm-world.js';
+import { actionOf, nodesAt } from './upgrade-hits.js';
+import { type Order, drawOrders, readOrder, upgradeOperator } from './upgrade-operator.js';
+import {
+  FIRST_RELEASE,
+  drawRollout,
+  planOptionsOf,
+  readUpgradeSettings,
+} from './upgrade-settings.js';
+import type { UpgradeSettings } from './upgrade-settings.js';
+
+const SECOND = 1_000_000;
+/** How long clients go on asking after everything has healed, if the rollout lasts so long. */
+const LOAD_AFTER_MICROSECONDS = 10 * SECOND;
+/** How long a process takes to stop, and the next one to start. */
+const EXCHANGE_MICROSECONDS = 150_000;
+const PROBES = [
+  'completed',
+  'rolled-back',
+  'rolled-back-in-window',
+  'aborted',
+  'paused',
+  'leader-changed-while-rolling',
+  'several-unavailable',
+  'release-exchanged-twice',
+] as const;
+
+export const rollingUpgrade: Scenario = {
+  name: 'rolling-upgrade',
+  summary: 'Engines or releases are rolled out in batches, paused, and rolled back, under faults',
+  probes: PROBES,
+  draw,
+  run: (plan, options = {}) => new Run(plan, options).finish(),
+  simplify: simplifySwarmPlan,
+};
+
+function draw(seed: number): Plan {
+  const random = new RandomStream(seed, 'scenario');
+  const nodes = random.pick([1, 3, 3, 5, 5, 7]);
+  const schedule = generateSchedule(seed, {
+    nodes: swarmNodeIds(nodes).map(nodeName),
+    durationMicroseconds: random.integer(6, 20) * SECOND,
+    kinds: drawFaultKinds(random),
+    meanPauseMicroseconds: random.integer(1, 4) * SECOND,
+    meanFaultMicroseconds: random.integer(1, 3) * SECOND,
+    nodesDownMax: nodes === 1 ? 1 : Math.floor((nodes - 1) / 2),
+  });
+  const settings = {
+    nodes,
+    ...drawSwarmSettings(random, { isLossless: false }),
+    ...drawRollout(random, nodes),
+    rollbackAt: random.pick(['', '', '', 'soak', 'finalizing', 'finalized']),
+    hit: '',
+    hitAt: '',
+    hitAfterNodes: 0,
+    hitLastsMs: 0,
+  };
+  const until = schedule.durationMicroseconds + LOAD_AFTER_MICROSECONDS;
+  const operations = [
+    ...drawMemoryOperations(seed, random.integer(1, 6), until),
+    ...drawOrders(random, schedule.durationMicroseconds),
+  ].sort((a, b) => a.atMicroseconds - b.atMicroseconds);
+  return { scenario: rollingUpgrade.name, seed, settings, schedule, operations };
+}
+
+class Run {
+  readonly #plan: Plan;
+  readonly #options: RunOptions;
+  readonly #settings: UpgradeSettings;
+  readonly #observer = new Observer();
+  readonly #history: RecordedOperation[] = [];
+  readonly #processes: ReadonlyMap<number, SwarmNodeProcess>;
+  readonly #world: World<SwarmMessage, unknown>;
+  readonly #nodeIds: readonly number[];
+  readonly #orders: { readonly atMicroseconds: number; readonly order: Order }[] = [];
+  readonly #seen = new Set<string>();
+  readonly #exchanges = new Map<number, number>();
+  #wantsRollback = false;
+  #hasHit = false;
+  #isHealed = false;
+  #isDone = false;
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#settings = readUpgradeSettings(plan);
+    this.#nodeIds = swarmNodeIds(this.#settings.nodes);
+    this.#world = swarmWorld(plan.seed, this.#settings);
+    const exchange = (nodeId: number): void => this.#exchange(nodeId);
+    const isRelease = this.#settings.kind === 'release';
+    this.#processes = addSwarmNodes(this.#world, this.#settings, {
+      nodeIds: this.#nodeIds,
+      observer: this.#observer,
+      planOptions: planOptionsOf(this.#settings),
+      ...(isRelease ? { releases: { first: FIRST_RELEASE, exchange } } : {}),
+    });
+    this.#addClients();
+    observeWorld(this.#world, options.observe, describeSwarmMessage);
+    applySchedule(this.#world, plan.schedule);
+    this.#addOperator();
+    this.#observer.onState = (control) => this.#onState(control);
+  }
+
+  finish(): RunResult {
+    return resultOf(
+      this.#world,
+      () => this.#check(),
+      () => ({
+        counts: {
+          operations: this.#history.length,
+          leaderChanges: this.#observer.leaderChanges,
+          switches: this.#observer.switches,
+          faults: this.#plan.schedule.faults.length,
+          hits: this.#hasHit ? 1 : 0,
+          completed: this.#seen.has('completed') ? 1 : 0,
+        },
+        probes: new Set(PROBES.filter((probe) => this.#seen.has(probe))),
+      }),
+    );
+  }
+
+  #check(): void {
+    const world = this.#world;
+    const { hit, hitLastsMs, nodes } = this.#settings;
+    const healedAt = this.#plan.schedule.durationMicroseconds + SECOND;
+    this.#advance(healedAt);
+    // What hits at a step comes when the step does; more nodes take longer until then.
+    const patience = 60 * SECOND + nodes * 4 * SECOND + hitLastsMs * 1_000;
+    if (hit === '') this.#isHealed = true;
+    const settled = (): boolean => this.#isSettled();
+    this.#advance(healedAt + patience, settled);
+    const what = 'the rollout ends after everything healed';
+    require(settled(), 'liveness', `${what}: ${this.#describe()}`);
+    this.#isDone = true;
+    const idle = (): boolean => this.#history.every((one) => one.returnMicroseconds !== null);
+    this.#advance(world.nowMicroseconds + 30 * SECOND, idle);
+    require(idle(), 'liveness', 'every request is answered after everything healed');
+    this.#advance(world.nowMicroseconds + 3 * SECOND);
+    checkConvergence(this.#nodeIds, this.#processes, this.#observer);
+    this.#checkSide();
+    checkHistory(this.#history);
+  }
+
+  /** Where it ends is where the last word about it leads. */
+  #checkSide(): void {
+    for (const process of this.#processes.values()) {
+      const { rollout } = process.replica.control;
+      const isBack = rollout?.status !== 'completed';
+      const active = process.activeVersion();
+      const side = this.#settings.kind === 'engine' ? (active === 'v1' ? 'from' : 'to') : null;
+      const isRight =
+        side === null
+          ? process.release === (isBack ? rollout?.plan.from : rollout.plan.to)
+          : (side === 'from') === isBack;
+      require(isRight, 'rollout', `node ${process.nodeId} is where the rollout ended`);
+    }
+    if (this.#seen.has('way back was asked')) return;
+    require(this.#seen.has('completed'), 'rollout', 'nobody asked to go back, so it is completed');
+  }
+
+  #advance(untilMicroseconds: number, until?: () => boolean): void {
+    const options = { untilMicroseconds, ...(until === undefined ? {} : { until }) };
+    advance(this.#world, options, this.#options.eventsMax);
+  }
+
+  #addClients(): void {
+    const readClient = (operation: Plan['operations'][number]['operation'], position: number) => {
+      const order = readOrder(operation, position);
+      if (order === undefined) return readMemoryOperation(operation, position);
+      const atMicroseconds = this.#plan.operations[position]?.atMicroseconds ?? 0;
+      this.#orders.push({ atMicroseconds, order });
+      if (['abort', 'rollback', 'halt'].includes(order)) this.#seen.add('way back was asked');
+      return undefined;
+    };
+    for (const [clientId, tasks] of tasksOf(this.#plan.operations, readClient)) {
+      const program = swarmClient({
+        clientId,
+        nodeIds: this.#nodeIds,
+        tasks,
+        history: this.#history,
+        isDone: () => this.#isDone,
+      });
+      this.#world.addNode(`client-${clientId}`, program);
+    }
+  }
+
+  #addOperator(): void {
+    const program = upgradeOperator({
+      nodeIds: this.#nodeIds,
+      processes: this.#processes,
+      orders: this.#orders,
+      wantsRollback: () => this.#wantsRollback,
+      isHealed: () => this.#isHealed || this.#settings.hit !== '',
+      isDone: () => this.#isDone,
+    });
+    this.#world.addNode('operator', program);
+  }
+
+  /** A node came to this state: what the plan wants at such a moment happens. */
+  #onState(control: ControlState): void {
+    const { rollout } = control;
+    if (rollout === null) return;
+    this.#note(control);
+    const { rollbackAt, hit, hitAt, hitAfterNodes } = this.#settings;
+    if (rollbackAt !== '' && nodesAt(rollout, rollbackAt).length > 0) {
+      // In a matrix the way back begins at the moment that is hit.
+      const isTime = hit === '' || rollbackAt !== hitAt || this.#isTurn(rollout, hitAfterNodes);
+      if (isTime) this.#wantsRollback = true;
+      if (isTime) this.#seen.add('way back was asked');
+    }
+    if (hit === '' || this.#hasHit) return;
+    const [node] = nodesAt(rollout, hitAt);
+    if (node !== undefined && this.#isTurn(rollout, hitAfterNodes)) this.#strike(node);
+  }
+
+  #isTurn({ nodes }: { readonly nodes: readonly { readonly step: string }[] }, after: number): boolean {
+    const over = nodes.filter(({ step }) => step === 'done' || step === 'soak');
+    return over.length >= Math.min(after, nodes.length - 1) || this.#wantsRollback;
+  }
+
+  #note({ rollout }: ControlState): void {
+    if (rollout === null) return;
+    const { status } = rollout;
+    if (status === 'completed' || status === 'aborted' || status === 'paused') this.#seen.add(status);
+    if (status === 'rolledBack') {
+      this.#seen.add('rolled-back');
+      if (rollout.finalizedAtMs > 0) this.#seen.add('rolled-back-in-window');
+    }
+    const busy = rollout.nodes.filter(({ step }) => ['drain', 'stage', 'switch'].includes(step));
+    if (busy.length > 1) this.#seen.add('several-unavailable');
+    if (this.#observer.leaderChangedWhileMigrating) this.#seen.add('leader-changed-while-rolling');
+  }
+
+  /** Does what the plan says to the node of the moment, for a while, then heals everything. */
+  #strike(nodeId: number): void {
+    this.#hasHit = true;
+    const world = this.#world;
+    const { hit, hitLastsMs } = this.#settings;
+    if (hit === '') return;
+    const names = this.#nodeIds.map(nodeName);
+    const leader = [...this.#processes.values()].find(
+      ({ replica }) => replica.status().role === 'leader',
+    );
+    const nemesis = new Nemesis(world, names);
+    const until = hitLastsMs * 1_000;
+    const action = actionOf(hit, nodeName(nodeId), nodeName(leader?.nodeId ?? nodeId), names, until);
+    world.at(world.nowMicroseconds + 1, `hit ${hit}`, () => nemesis.apply(action));
+    world.at(world.nowMicroseconds + until, 'heal the hit', () => {
+      nemesis.apply({ kind: 'heal-all' });
+      this.#isHealed = true;
+    });
+  }
+
+  /** The supervisor of a node: the old process ends, and a little later the next one starts. */
+  #exchange(nodeId: number): void {
+    const world = this.#world;
+    const name = nodeName(nodeId);
+    const count = (this.#exchanges.get(nodeId) ?? 0) + 1;
+    this.#exchanges.set(nodeId, count);
+    if (count > 1) this.#seen.add('release-exchanged-twice');
+    world.at(world.nowMicroseconds + 1, 'stop the old release', () => world.crash(name));
+    const start = world.nowMicroseconds + EXCHANGE_MICROSECONDS;
+    world.at(start, 'start the next release', () => world.restart(name));
+  }
+
+  #isSettled(): boolean {
+    return this.#nodeIds.every((nodeId) => {
+      const rollout = this.#processes.get(nodeId)?.replica.control.rollout ?? null;
+      return rollout !== null && hasEnded(rollout);
+    });
+  }
+
+  #describe(): string {
+    return [...this.#processes.values()]
+      .map(({ nodeId, replica, release }) => {
+        const { role, term, commit } = replica.status();
+        const { rollout } = replica.control;
+        const steps = rollout?.nodes.map(({ step, direction }) => `${direction} ${step}`).join(', ');
+        return (
+          `node ${nodeId} ${release} ${role} term ${term} commit ${commit} ${rollout?.status} ` +
+          `${steps ?? 'none'}`
+        );
+      })
+      .join('; ');
+  }
+}
