@@ -1,6 +1,7 @@
 import type { Bench } from './harness.js';
 import { embeddingsBench } from './embeddings.js';
 import { graphBench } from './graph.js';
+import { healthBench } from './health.js';
 import { idlePeersBench } from './idle-peers.js';
 import { logBench } from './log.js';
 import { memoryBench, memorySize } from './memory.js';
@@ -37,6 +38,7 @@ export interface BenchSizes {
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   embeddings: () => embeddingsBench(),
   graph: () => graphBench(),
+  health: () => healthBench(),
   'idle-peers': () => idlePeersBench(),
   log: () => logBench(),
   memory: (sizes) => memoryBench(memorySize(sizes?.sets, sizes?.vectors), sizes?.subjects),

@@ -30,6 +30,7 @@ import { fetchVectors } from './migration/peer-vectors.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
+import { NodeHealth } from './health/node-health.js';
 import { listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
@@ -67,6 +68,7 @@ export class SwarmNode {
   readonly executor: RolloutExecutor;
   readonly bringUp: BringUp;
   readonly snapshots: Snapshots;
+  readonly health: NodeHealth;
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
@@ -111,6 +113,7 @@ export class SwarmNode {
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
+    this.health = new NodeHealth(this, options);
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
       install: (meta) => this.bringUp.hold(() => this.snapshots.install(meta)),
@@ -227,7 +230,7 @@ export class SwarmNode {
       () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
     );
     const { paths, log } = this.#options;
-    const handlers = nodeHandlers(nodeServices(this, access));
+    const handlers = this.health.measure(nodeHandlers(nodeServices(this, access)));
     const options = listenOptions(paths, await readIdentity(paths), log);
     this.#lanes = nodeLanes(handlers, options.onHandlerError);
     const { host, port } = this.file.listen;
@@ -241,6 +244,7 @@ export class SwarmNode {
   async #join(): Promise<void> {
     this.driver.start();
     this.#sweep = new ExpirySweep(sweepPorts(this, this.#options.log));
+    this.health.watch();
     const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
     this.#noticing = setInterval(() => {
       if (this.#ready && !this.#stopping) notice.poke();
@@ -400,12 +404,14 @@ export class SwarmNode {
   async #close(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#noticing);
+    const watched = this.health.stop();
     const swept = this.#sweep?.stop();
     await this.executor.stop();
     await this.bringUp.stop();
     await this.snapshots.close();
     await this.driver.stop();
     await swept;
+    await watched;
     await this.#settling;
     await this.#remembering;
     this.#peers?.close();

@@ -107,7 +107,7 @@ export interface Guards {
   /** 0: no such bound. */
   readonly memoryBytesMax: number;
   readonly diskFreeBytesMin: number;
-  /** Restarts of the process in one window. */
+  /** Restarts of the process since its switch. */
   readonly restartsMax: number;
   readonly action: 'rollback' | 'pause';
 }

@@ -48,6 +48,10 @@ export interface ServicePorts extends RolloutPorts {
   now(): number;
   describe(): object;
   status(): object;
+  /** The health of this node in the last so many milliseconds, encoded. */
+  nodeHealth(windowMs: number): Promise<Uint8Array>;
+  /** The health of all members, as the leader sees it when it can be asked. */
+  swarmHealth(isDirect: boolean): Promise<object>;
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(connection: PeerConnection, incarnation: string): void;
@@ -91,6 +95,9 @@ function clientHandlers(ports: ServicePorts): Handlers {
     'swarm.status': forClients(ports, (payload) => {
       parseRequest(requests.nothing, payload);
       return ports.status();
+    }),
+    'swarm.health': forClients(ports, (payload) => {
+      return ports.swarmHealth(parseRequest(requests.swarmHealth, payload).direct);
     }),
     'swarm.remove': forClients(ports, (payload, { connection, timeoutMs }) => {
       const { nodeId } = parseRequest(requests.leave, payload);
@@ -225,6 +232,9 @@ function memberHandlers(ports: ServicePorts): Handlers {
     }),
     'node.propose': forMembers(ports, async (payload) => {
       return ports.submitHere(bytesOf('a command', payload));
+    }),
+    'node.health': forMembers(ports, (payload) => {
+      return ports.nodeHealth(parseRequest(requests.health, payload).windowMs);
     }),
     'node.vectors': forMembers(ports, (payload) => {
       const { hashes } = parseRequest(requests.vectors, payload);

@@ -147,6 +147,9 @@ export const requests = {
     consistency,
   }),
   vectors: z.object({ hashes: z.array(z.string().max(128)).max(VECTOR_HASHES_MAX) }),
+  health: z.object({ windowMs: count }),
+  /** `direct`: the member that is asked answers by itself, and asks no leader. */
+  swarmHealth: z.object({ direct: z.boolean().default(false) }),
   greet: z.string().min(1).max(64),
   leave: z.object({ nodeId: count.min(1) }),
 };

@@ -5,6 +5,8 @@ import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
 import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js';
 import { memberByPeerId } from '../control-plane/state.js';
+import { encodeReport } from '../health/report.js';
+import { swarmHealth } from '../health/swarm-health.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
 import { decodeCommand } from '../wire/command-codec.js';
@@ -35,6 +37,8 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
+    nodeHealth: async (windowMs) => encodeReport(await node.health.report(windowMs)),
+    swarmHealth: (isDirect) => swarmHealth(node, isDirect),
     ...rolloutServices(node),
     admitPeer: (peer, timeoutMs) => admitPeer(node, peer, timeoutMs),
     removePeer: async (nodeId, timeoutMs) => {

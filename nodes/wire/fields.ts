@@ -56,6 +56,15 @@ export class Fields {
     return value;
   }
 
+  /** A whole number of either sign. */
+  integer(name: string): number {
+    const value = this.#take();
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
+      return this.fail(name, 'a whole number');
+    }
+    return value;
+  }
+
   number(name: string): number {
     const value = this.#take();
     if (typeof value !== 'number' || !Number.isFinite(value)) {

@@ -57,7 +57,7 @@ export function withPlanOptions(command: Command): Command {
     .option('--memory-factor <factor>', 'times that at the switch (default: 2)', numberOf)
     .option('--memory-max <bytes>', 'such as 2GiB (default: none)', bytesOf)
     .option('--disk-free-min <bytes>', 'such as 512MiB (default: 256MiB)', bytesOf)
-    .option('--restarts-max <count>', 'in one window (default: 1)', whole)
+    .option('--restarts-max <count>', 'since its switch (default: 1)', whole)
     .addOption(
       new Option('--on-unhealthy <action>', 'what the guards do (default: rollback)').choices([
         'rollback',

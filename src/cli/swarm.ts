@@ -12,6 +12,7 @@ import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { numberOf } from './number.js';
 import { rolloutLines } from './rollout-text.js';
+import { addHealthCommand } from './swarm-health.js';
 
 interface InitFlags {
   readonly data: string;
@@ -22,7 +23,7 @@ interface InitFlags {
   readonly json?: boolean;
 }
 
-/** `swarm init | status | remove`. */
+/** `swarm init | status | health | remove`. */
 export function addSwarmCommands(program: Command): void {
   const swarm = program.command('swarm').description('Create a swarm and look at it');
   swarm
@@ -43,6 +44,7 @@ export function addSwarmCommands(program: Command): void {
     .description('Show members, leader, engines and the rollout')
     .option('--json', 'print one JSON object')
     .action(status);
+  addHealthCommand(swarm);
   withConnection(swarm.command('remove'))
     .description('Remove a member that will not come back; it loses its vote')
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)

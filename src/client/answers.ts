@@ -170,6 +170,46 @@ export const localCountsSchema = z.object({
   appliedIndex: indexSchema,
 });
 
+/** Answer of `swarm.health`. */
+export const healthSchema = z.object({
+  version: z.number(),
+  /** The member that collected it: the leader, unless it could not be asked. */
+  nodeId: indexSchema,
+  leader: indexSchema,
+  windowMs: indexSchema,
+  /** The rollout whose guards judge members; null when none does. */
+  watching: z.object({ rolloutId: indexSchema, endedAtMs: indexSchema }).nullable(),
+  members: z.array(
+    z.object({
+      nodeId: indexSchema,
+      status: z.enum(['healthy', 'unhealthy', 'unknown']),
+      judged: z.boolean(),
+      windows: indexSchema,
+      alarms: z.array(z.object({ kind: z.string(), text: z.string() })),
+      report: z
+        .object({
+          engine: z.string(),
+          release: z.string(),
+          serving: z.boolean(),
+          incarnation: z.string(),
+          uptimeMs: indexSchema,
+          windowMs: indexSchema,
+          requests: indexSchema,
+          faults: indexSchema,
+          p50Ms: z.number().nullable(),
+          p99Ms: z.number().nullable(),
+          appliedIndex: indexSchema,
+          applyLagEntries: indexSchema,
+          rssBytes: indexSchema,
+          heapUsedBytes: indexSchema,
+          eventLoopDelayMs: z.number(),
+          diskFreeBytes: indexSchema.nullable(),
+        })
+        .nullable(),
+    }),
+  ),
+});
+
 /** Answer of `swarm.status`. */
 export const statusSchema = z.object({
   swarmId: z.string(),
@@ -196,6 +236,7 @@ export const removedSchema = z.object({ nodeId: indexSchema });
 /** One node of the swarm, as the members know it. */
 export type Member = z.infer<typeof memberSchema>;
 export type Hello = z.infer<typeof helloSchema>;
+export type SwarmHealth = z.infer<typeof healthSchema>;
 export type SwarmStatus = z.infer<typeof statusSchema>;
 
 /** What an answer is checked against. */

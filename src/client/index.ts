@@ -1,6 +1,6 @@
 /** The client of a swarm: connect, write, read, search, roll out. */
 
-export type { Member, SwarmStatus } from './answers.js';
+export type { Member, SwarmHealth, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';
 export type { GraphReads, LimitedWalk, NamedPath, Neighbour, Walk } from './graph-reads.js';
 export type { ClientList, ClientSearch } from './memory-reads.js';

@@ -6,7 +6,7 @@ import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import type { Edge, EngineVersion, JsonObject, MemoryCounts } from '../memory/engine.js';
 import * as answers from './answers.js';
-import type { AnswerSchema, Member, SwarmStatus } from './answers.js';
+import type { AnswerSchema, Member, SwarmHealth, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
 import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
@@ -216,6 +216,12 @@ export class SwarmClient {
 
   async status(options: RequestOptions = {}): Promise<Served & SwarmStatus> {
     return this.#ask(answers.statusSchema, 'swarm.status', {}, options);
+  }
+
+  /** What each member measures of itself, and what the leader's watch over a rollout makes of it. */
+  async health(options: RequestOptions = {}): Promise<Served & SwarmHealth> {
+    const asked = { ...options, prefersLeader: true };
+    return this.#ask(answers.healthSchema, 'swarm.health', {}, asked, ROLLOUT_ATTEMPT_FACTOR);
   }
 
   async planRollout(to: string, options: RolloutRequest = {}): Promise<Served & RolloutPlan> {

@@ -6,6 +6,7 @@ import { migrationBench } from '../../bench/migration.js';
 import { cheapEmbedder } from '../../bench/migration/cheap-embedder.js';
 import { memoryEnginesBench } from '../../bench/memory-engines.js';
 import { embeddingsBench } from '../../bench/embeddings.js';
+import { healthBench } from '../../bench/health.js';
 import { graphBench } from '../../bench/graph.js';
 import { raftGroupsBench } from '../../bench/raft-groups.js';
 import { raftBench } from '../../bench/raft.js';
@@ -43,6 +44,12 @@ describe('the benches measure, in small,', () => {
   it('raft: entries that all three nodes have applied', async () => {
     const result = await runBench(raftBench(20_000), 2);
     expectMeasured(result, { 'by-reference': ['entries'], encoded: ['entries'] });
+    expect(result.ratios).toHaveLength(1);
+  });
+
+  it('health: a handler with and without the meter, in the process and over QUIC', async () => {
+    const result = await runBench(healthBench({ inProcess: 2_000, overQuic: 50 }), 2);
+    expectMeasured(result, { plain: ['handler', 'call'], measured: ['handler', 'call'] });
     expect(result.ratios).toHaveLength(1);
   });
 

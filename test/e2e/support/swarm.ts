@@ -8,7 +8,7 @@ import type { SwarmStatus } from '../../../src/client/index.js';
 import { parsePeerAddress } from '../../../transport/identity/index.js';
 import { freePort, scratch } from './directories.js';
 import { NodeProcess, runJson } from './processes.js';
-import type { Ready } from './processes.js';
+import type { Ready, SpawnOptions } from './processes.js';
 
 /** What `swarm init --json` prints. */
 export interface Created {
@@ -55,11 +55,19 @@ export async function connectTo(
 export class Swarm {
   readonly members: Member[] = [];
 
-  private constructor(readonly created: Created) {}
+  private constructor(
+    readonly created: Created,
+    readonly spawn: SpawnOptions,
+  ) {}
 
-  static async start(options: { nodes: number; from?: string }): Promise<Swarm> {
+  /** `spawn`: how the processes of its nodes are started. */
+  static async start(options: {
+    nodes: number;
+    from?: string;
+    spawn?: SpawnOptions;
+  }): Promise<Swarm> {
     const created = await initSwarm(options.from);
-    const swarm = new Swarm(created);
+    const swarm = new Swarm(created, options.spawn ?? {});
     await swarm.#start(created.directory, []);
     while (swarm.members.length < options.nodes) await swarm.join();
     return swarm;
@@ -82,7 +90,7 @@ export class Swarm {
   /** Starts a member again that was ended, with its directory alone. */
   async restart(nodeId: number): Promise<void> {
     const member = this.member(nodeId);
-    member.process = await NodeProcess.start(['--data', member.directory]);
+    member.process = await NodeProcess.start(['--data', member.directory], this.spawn);
   }
 
   /** A client that knows all members by their addresses. */
@@ -97,7 +105,7 @@ export class Swarm {
   }
 
   async #start(directory: string, options: readonly string[]): Promise<Member> {
-    const process = await NodeProcess.start(['--data', directory, ...options]);
+    const process = await NodeProcess.start(['--data', directory, ...options], this.spawn);
     const member = { ...(await process.ready()), directory, process };
     this.members.push(member);
     return member;
