@@ -197,8 +197,11 @@ export class SwarmNode {
     return this.file.members.find((one) => one.peerId === peerId)?.nodeId;
   }
 
-  /** Hands leadership over, ends running requests, says that it left, and stops. */
-  async stop(): Promise<void> {
+  /**
+   * Hands leadership over, ends running requests, and stops; says that it left, unless another
+   * process takes its place.
+   */
+  async stop({ isHandOver = false } = {}): Promise<void> {
     if (this.#stopping) return;
     this.#options.log('draining: leadership moves away, running requests end');
     this.#stopping = true;
@@ -206,7 +209,7 @@ export class SwarmNode {
     const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
     await this.#handOverBefore(deadlineMs);
     while (this.#running > 0 && performance.now() < deadlineMs) await pause(10);
-    if (this.control.members.size > 1) await this.#sayGoodbye();
+    if (this.control.members.size > 1 && !isHandOver) await this.#sayGoodbye();
     await this.#close();
   }
 
