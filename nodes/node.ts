@@ -6,7 +6,6 @@ import { decodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
-import { listenRpc } from '../transport/rpc/index.js';
 import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
@@ -20,8 +19,9 @@ import { NodeError, messageOf, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
-  GOODBYE_TIMEOUT_MS,
+  HAND_OVER_GRACE_MS,
   LEARN_INTERVAL_MS,
+  PORT_WAIT_MS,
 } from './limits.js';
 import { RolloutExecutor } from './migration/executor.js';
 import { fetchVectors } from './migration/peer-vectors.js';
@@ -29,7 +29,7 @@ import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
-import { listenOptions } from './listening.js';
+import { listen, listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
 import type { Replica } from './replica/replica.js';
@@ -40,7 +40,9 @@ import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
+import { sayGoodbye } from './goodbye.js';
 import { VersionNotice } from './version-notice.js';
+import { warm } from './warm.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
@@ -48,8 +50,16 @@ export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** The node takes the place of another process, which keeps the port until this is called. */
+  readonly directoryOpened?: () => void;
   /** Of one snapshot that others read from this node, or it from others; without: no limit. */
   readonly snapshotBytesPerSecondMax?: number;
+}
+
+/** The process that takes the place of a node. */
+export interface Successor {
+  /** The directory is free; resolves when the successor has opened it and wants the port. */
+  opensDirectory(): Promise<void>;
 }
 
 /** How often a node looks whether the others know its version. */
@@ -89,6 +99,7 @@ export class SwarmNode {
     let node: SwarmNode | undefined;
     try {
       node = new SwarmNode(options, parts);
+      options.directoryOpened?.();
       await node.#listen();
       await node.#join();
       return node;
@@ -198,19 +209,23 @@ export class SwarmNode {
   }
 
   /**
-   * Hands leadership over, ends running requests, and stops; says that it left, unless another
-   * process takes its place.
+   * Hands leadership over, ends running requests, and stops; says that it left, unless a successor
+   * takes its place.
    */
-  async stop({ isHandOver = false } = {}): Promise<void> {
+  async stop(successor?: Successor): Promise<void> {
     if (this.#stopping) return;
     this.#options.log('draining: leadership moves away, running requests end');
+    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
+    // It answers while somebody else is on the way to lead.
+    if (successor !== undefined) await this.#handOverBefore(deadlineMs);
     this.#stopping = true;
     await this.executor.stop();
-    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
     await this.#handOverBefore(deadlineMs);
-    while (this.#running > 0 && performance.now() < deadlineMs) await pause(10);
-    if (this.control.members.size > 1 && !isHandOver) await this.#sayGoodbye();
-    await this.#close();
+    while (this.#running > 0 && performance.now() < deadlineMs) await pause(2);
+    if (this.control.members.size > 1 && successor === undefined) {
+      await sayGoodbye(() => this.#setStatus('left'), this.#options.log);
+    }
+    await this.#close(successor);
   }
 
   async #listen(): Promise<void> {
@@ -224,7 +239,8 @@ export class SwarmNode {
     this.#lanes = nodeLanes(handlers, options.onHandlerError);
     const { host, port } = this.file.listen;
     const { methods } = this.#lanes;
-    this.#endpoint = await listenRpc({ ...options, host, port, handlers, methods });
+    const portWaitMs = this.#options.directoryOpened === undefined ? 0 : PORT_WAIT_MS;
+    this.#endpoint = await listen({ ...options, host, port, handlers, methods }, portWaitMs);
     const unreachable = (nodeId: number): void => this.driver.reportUnreachable(nodeId);
     this.#peers = new Peers(this.file.nodeId, this.#endpoint, unreachable);
     this.#updatePeers();
@@ -242,7 +258,7 @@ export class SwarmNode {
     }, 5_000);
     const learning = setInterval(() => void this.#learnMembers(), LEARN_INTERVAL_MS);
     try {
-      await Promise.all([this.driver.readBarrier(), this.#warm()]);
+      await Promise.all([this.driver.readBarrier(), warm(this.embedder, this.#options.log)]);
       // A leader has answered and the log is here, unless it still gives no vote.
       if (this.#powerCut.suspect && !this.replica.status().isAmnesiac) await this.#powerCut.trust();
       this.#ready = true;
@@ -277,33 +293,6 @@ export class SwarmNode {
       } catch (error) {
         const isStranger = error instanceof RpcError && error.code === 'permission-denied';
         if (isStranger) this.#options.log(noMemberNotice(nodeId, this.file));
-      }
-    }
-  }
-
-  /** A node that serves before its model is loaded would let its first clients wait for that. */
-  async #warm(): Promise<void> {
-    try {
-      await this.embedder.embed(['warm']);
-    } catch (error) {
-      this.#options.log(`the embedding model does not start: ${messageOf(error)}`);
-    }
-  }
-
-  /** The new leader may not be known yet; without one at all the others see a node that is gone. */
-  async #sayGoodbye(): Promise<void> {
-    const deadlineMs = performance.now() + GOODBYE_TIMEOUT_MS;
-    for (;;) {
-      try {
-        await this.#setStatus('left');
-        return;
-      } catch (error) {
-        if (performance.now() < deadlineMs) {
-          await pause(50);
-          continue;
-        }
-        this.#options.log(`could not say goodbye: ${messageOf(error)}`);
-        return;
       }
     }
   }
@@ -414,7 +403,7 @@ export class SwarmNode {
     this.#options.failed(error);
   }
 
-  async #close(): Promise<void> {
+  async #close(successor?: Successor): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#noticing);
     const swept = this.#sweep?.stop();
@@ -426,14 +415,22 @@ export class SwarmNode {
     await swept;
     await this.#settling;
     await this.#remembering;
-    this.#peers?.close();
-    this.#lanes?.close();
-    await this.#endpoint?.close(500);
-    await this.embedder.close();
+    if (successor === undefined) await this.#leave(500);
     this.engines.close();
     await this.#store.close();
     if (!this.#failed) await this.#powerCut.remove().catch(() => undefined);
     this.#lock.release();
+    if (successor === undefined) return;
+    // Packets to a port that nobody has are lost, and whoever sent them waits a second to try again.
+    await successor.opensDirectory();
+    await this.#leave(HAND_OVER_GRACE_MS);
+  }
+
+  async #leave(graceMs: number): Promise<void> {
+    this.#peers?.close();
+    this.#lanes?.close();
+    await this.#endpoint?.close(graceMs);
+    await this.embedder.close();
   }
 }
 

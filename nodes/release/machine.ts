@@ -58,6 +58,8 @@ export interface Supervision {
   readonly record: ReleaseRecord;
   readonly main: Child | null;
   readonly standby: Child | null;
+  /** The process before the main child: it has let go of the directory and keeps the port. */
+  readonly leavingId: number | null;
   readonly handOver: HandOver | null;
   readonly isStopping: boolean;
   /** Deaths since a child last served for a while. */
@@ -79,7 +81,9 @@ export type Input =
       readonly reason: string;
       readonly isFinal: boolean;
     }
-  /** The child has let go of the directory and ends. */
+  /** The child has opened the directory and wants the port. */
+  | { readonly type: 'opened'; readonly id: number }
+  /** The child has let go of the directory. */
   | { readonly type: 'released'; readonly id: number }
   | { readonly type: 'exited'; readonly id: number; readonly how: string }
   | ({ readonly type: 'handOver' } & HandOver)
@@ -93,6 +97,8 @@ export type Effect =
   | { readonly type: 'spawn'; readonly id: number; readonly release: string }
   | { readonly type: 'go'; readonly id: number }
   | { readonly type: 'drain'; readonly id: number; readonly isHandOver: boolean }
+  /** It may let go of the port, and ends. */
+  | { readonly type: 'leave'; readonly id: number }
   | { readonly type: 'kill'; readonly id: number }
   | { readonly type: 'serving'; readonly id: number }
   | { readonly type: 'answer'; readonly requestId: string; readonly problem: string | null }
@@ -109,6 +115,7 @@ export function initialSupervision(record: ReleaseRecord): Supervision {
     record,
     main: null,
     standby: null,
+    leavingId: null,
     handOver: null,
     isStopping: false,
     crashes: 0,
@@ -130,6 +137,8 @@ export function step(state: Supervision, input: Input, nowMs: number): Step {
       return onReady(state, input.id, nowMs);
     case 'failed':
       return { state: withFailure(state, input.id, input), effects: [] };
+    case 'opened':
+      return state.main?.id === input.id ? letLeave(state, []) : same(state);
     case 'released':
       return onReleased(state, input.id, nowMs);
     case 'exited':
@@ -161,14 +170,16 @@ function newChild(id: number, release: string): Child {
 function startMain(state: Supervision, nowMs: number): Step {
   const id = state.lastId + 1;
   const release = state.record.current;
+  // Whoever keeps the port for a child that died would keep it from this one.
+  const left = letLeave(state, []);
   return {
     state: {
-      ...state,
+      ...left.state,
       main: newChild(id, release),
       lastId: id,
       due: { what: 'warm', atMs: nowMs + WARM_TIMEOUT_MS },
     },
-    effects: [{ type: 'spawn', id, release }],
+    effects: [...left.effects, { type: 'spawn', id, release }],
   };
 }
 
@@ -276,11 +287,19 @@ function withFailure(
 function onReleased(state: Supervision, id: number, nowMs: number): Step {
   const { main, standby } = state;
   if (main?.id !== id || main.stage !== 'draining' || state.isStopping) return same(state);
-  return standby === null ? same(state) : go(state, standby, nowMs);
+  return standby === null ? same(state) : go({ ...state, leavingId: id }, standby, nowMs);
+}
+
+function letLeave(state: Supervision, effects: readonly Effect[]): Step {
+  const { leavingId } = state;
+  if (leavingId === null) return { state, effects };
+  const leave: Effect = { type: 'leave', id: leavingId };
+  return { state: { ...state, leavingId: null }, effects: [...effects, leave] };
 }
 
 function onExited(state: Supervision, id: number, how: string, nowMs: number): Step {
   const { main, standby } = state;
+  if (state.leavingId === id) return { state: { ...state, leavingId: null }, effects: [] };
   if (standby?.id === id) return onStandbyExited(state, standby, how);
   if (main?.id !== id) return same(state);
   const gone: Supervision = { ...state, main: null, due: null };

@@ -27,6 +27,9 @@ export const fromChild = z.discriminatedUnion('type', [
   z.object({ type: z.literal('standby'), version: z.number().int(), release }),
   z.object({ type: z.literal('ready'), nodeId: z.number().int(), peerId: name, address: name }),
   z.object({ type: z.literal('failed'), reason: text, isFinal: z.boolean() }),
+  /** The directory is open here; the process before may let go of the port. */
+  z.object({ type: z.literal('opened') }),
+  /** The directory is free; the port is not yet, in a hand-over. */
   z.object({ type: z.literal('released') }),
   z.object({ type: z.literal('pong') }),
   z.object({
@@ -46,6 +49,7 @@ export const fromSupervisor = z.discriminatedUnion('type', [
     failed: z.object({ release: name, reason: text, rollout: rolloutStep.nullable() }).nullable(),
   }),
   z.object({ type: z.literal('drain'), isHandOver: z.boolean() }),
+  z.object({ type: z.literal('leave') }),
   z.object({ type: z.literal('ping') }),
   z.object({ type: z.literal('answer'), request: z.number().int(), problem: text.nullable() }),
 ]);

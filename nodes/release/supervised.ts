@@ -24,10 +24,15 @@ export class SupervisedChild {
   readonly #waiting = new Map<number, (problem: string | null) => void>();
   #requests = 0;
   #go!: (go: Go) => void;
+  #leave!: () => void;
   #drain!: (how: { isHandOver: boolean }) => void;
   /** The directory is free for this process. */
   readonly go = new Promise<Go>((resolve) => {
     this.#go = resolve;
+  });
+  /** The next process has the directory; also when the supervisor has gone. */
+  readonly leave = new Promise<void>((resolve) => {
+    this.#leave = resolve;
   });
   /** This process is to end; also when the supervisor has gone. */
   readonly drain = new Promise<{ isHandOver: boolean }>((resolve) => {
@@ -41,7 +46,10 @@ export class SupervisedChild {
     }
     this.#channel = channel;
     channel.on('message', (raw) => this.#onMessage(raw));
-    channel.once('disconnect', () => this.#drain({ isHandOver: false }));
+    channel.once('disconnect', () => {
+      this.#drain({ isHandOver: false });
+      this.#leave();
+    });
   }
 
   standby(release: Release): Promise<void> {
@@ -56,6 +64,11 @@ export class SupervisedChild {
   failed(error: unknown, isFinal: boolean): Promise<void> {
     const reason = messageOf(error).slice(0, REASON_CHARACTERS_MAX);
     return this.#say({ type: 'failed', reason, isFinal });
+  }
+
+  /** This process has opened the directory, and wants the port. */
+  opened(): Promise<void> {
+    return this.#say({ type: 'opened' });
   }
 
   released(): Promise<void> {
@@ -98,6 +111,8 @@ export class SupervisedChild {
         return this.#go(message);
       case 'drain':
         return this.#drain({ isHandOver: message.isHandOver });
+      case 'leave':
+        return this.#leave();
       case 'ping':
         return void this.#say({ type: 'pong' });
       case 'answer':

@@ -154,6 +154,9 @@ export class Supervisor {
         return;
       case 'drain':
         return this.#children.tell(effect.id, { type: 'drain', isHandOver: effect.isHandOver });
+      case 'leave':
+        this.#children.tell(effect.id, { type: 'leave' });
+        return this.#children.killUnlessGone(effect.id);
       case 'kill':
         return this.#children.kill(effect.id);
       case 'serving':
@@ -204,11 +207,10 @@ export class Supervisor {
         return this.#post({ type: 'ready', id });
       case 'failed':
         return this.#post({ ...message, id });
+      case 'opened':
       case 'released':
-        this.#children.killUnlessGone(id);
-        return this.#post({ type: 'released', id });
       case 'settle':
-        return this.#post({ type: 'settle', id });
+        return this.#post({ type: message.type, id });
       case 'handOver': {
         const { request, to, rollout } = message;
         const requestId = `child-${id}-${request}`;

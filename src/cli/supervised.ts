@@ -2,12 +2,13 @@
 import { prepareNode } from '../../nodes/create.js';
 import { NodeError } from '../../nodes/errors.js';
 import { SwarmNode } from '../../nodes/node.js';
-import type { NodeOptions } from '../../nodes/node.js';
+import type { NodeOptions, Successor } from '../../nodes/node.js';
 import { ownRelease } from '../../nodes/release/identity.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import { SupervisedChild } from '../../nodes/release/supervised.js';
 import { Supervisor } from '../../nodes/release/supervisor.js';
 import type { Serving } from '../../nodes/release/supervisor.js';
+import { warm } from '../../nodes/warm.js';
 import { formatPeerAddress } from '../../transport/identity/index.js';
 import { createMiniLmEmbedder } from '../memory/index.js';
 import { dataPaths } from '../../nodes/data-directory.js';
@@ -88,6 +89,7 @@ export async function runSupervised(
       ...options,
       paths,
       embedder,
+      directoryOpened: () => void supervisor.opened(),
       failed: (error) => void end(error, error instanceof NodeError && error.code === 'stopped'),
     });
     const { nodeId, peerId, advertise } = node.file;
@@ -96,25 +98,22 @@ export async function runSupervised(
       peerId,
       address: formatPeerAddress({ ...advertise, peerId }),
     });
-    await node.stop(await stopped);
+    const { isHandOver } = await stopped;
+    await node.stop(isHandOver ? successorBy(supervisor) : undefined);
   } catch (error) {
     await end(error, error instanceof NodeError && error.code === 'no-node');
   }
-  await supervisor.released();
   options.log('stopped');
   process.exit(0);
 }
 
-/** A model that does not start shows when the node embeds; it says so itself. */
-async function warm(
-  embedder: NonNullable<NodeOptions['embedder']>,
-  log: (message: string) => void,
-): Promise<void> {
-  try {
-    await embedder.embed(['warm']);
-  } catch (error) {
-    log(`the embedding model does not start: ${messageFor(error)}`);
-  }
+function successorBy(supervisor: SupervisedChild): Successor {
+  return {
+    opensDirectory: async () => {
+      await supervisor.released();
+      await supervisor.leave;
+    },
+  };
 }
 
 function stopReason(supervisor: SupervisedChild): Promise<{ isHandOver: boolean }> {
