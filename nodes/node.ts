@@ -23,9 +23,9 @@ import {
   LEARN_INTERVAL_MS,
   PORT_WAIT_MS,
 } from './limits.js';
+import { BringUp } from './migration/bring-up.js';
 import { RolloutExecutor } from './migration/executor.js';
 import { fetchVectors } from './migration/peer-vectors.js';
-import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
@@ -72,6 +72,7 @@ export class SwarmNode {
   readonly driver: Driver;
   readonly embedder: Embedder;
   readonly executor: RolloutExecutor;
+  readonly bringUp: BringUp;
   readonly snapshots: Snapshots;
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
@@ -86,10 +87,7 @@ export class SwarmNode {
   #ready = false;
   #stopping = false;
   #failed = false;
-  readonly #bringUpAbort = new AbortController();
-  #bringUp: Promise<void> = Promise.resolve();
   #running = 0;
-  #bringingUp = false;
   #settling: Promise<void> = Promise.resolve();
   #remembering: Promise<void> = Promise.resolve();
 
@@ -123,21 +121,25 @@ export class SwarmNode {
     this.snapshots = new Snapshots(this, options);
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
-      install: (meta) => this.snapshots.install(meta),
+      install: (meta) => this.bringUp.hold(() => this.snapshots.install(meta)),
       controlChanged: () => this.#controlChanged(),
       failed: (error) => this.#fail(error),
     });
-    this.executor = new RolloutExecutor({
-      nodeId: file.nodeId,
+    const shared = {
       replica,
       engines,
       driver: this.driver,
       embedder: this.embedder,
       v1Store: options.paths.v1Store,
+      fetchVectors: (hashes: string[]) => fetchVectors(this, hashes),
+      log: options.log,
+    };
+    this.bringUp = new BringUp({ ...shared, added: () => this.#settle() });
+    this.executor = new RolloutExecutor({
+      ...shared,
+      nodeId: file.nodeId,
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
-      fetchVectors: (hashes) => fetchVectors(this, hashes),
-      log: options.log,
     });
   }
 
@@ -321,43 +323,18 @@ export class SwarmNode {
       return;
     }
     this.executor.poke();
+    this.bringUp.poke();
+    this.#settle();
+    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
+  }
+
+  #settle(): void {
     this.#settling = this.#settling
       .then(async () => {
         if (this.#stopping) return;
         await this.engines.settle(this.control);
-        this.#bringUp = this.#bringUpActive();
       })
       .catch((error: unknown) => this.#fail(error));
-    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
-  }
-
-  /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
-  async #bringUpActive(): Promise<void> {
-    const missing = this.engines.engine(this.engines.activeVersion(this.control)) === undefined;
-    if (!missing || this.engines.isRestoring || this.#bringingUp || this.#stopping) return;
-    this.#bringingUp = true;
-    const unpin = this.driver.pinLog();
-    try {
-      const context = {
-        engines: this.engines,
-        replica: this.replica,
-        embedder: this.embedder,
-        files: this.engines.v2Files,
-        fetchVectors: (hashes: string[]) => fetchVectors(this, hashes),
-        signal: this.#bringUpAbort.signal,
-        onProgress: () => undefined,
-      };
-      await ensureStaged(context);
-      await catchUp(context);
-    } catch (error) {
-      this.#options.log(`the v2 store cannot be built: ${messageOf(error)}`);
-      setTimeout(() => {
-        this.#bringUp = this.#bringUpActive();
-      }, 1_000).unref();
-    } finally {
-      unpin();
-      this.#bringingUp = false;
-    }
   }
 
   #updatePeers(): void {
@@ -407,9 +384,8 @@ export class SwarmNode {
     this.#stopping = true;
     clearInterval(this.#noticing);
     const swept = this.#sweep?.stop();
-    this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
-    await this.#bringUp;
+    await this.bringUp.stop();
     await this.snapshots.close();
     await this.driver.stop();
     await swept;
