@@ -5,6 +5,7 @@ import { SwarmNode } from '../../nodes/node.js';
 import type { NodeOptions, Successor } from '../../nodes/node.js';
 import { ownRelease } from '../../nodes/release/identity.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
+import { rehearse } from '../../nodes/release/rehearsal.js';
 import { SupervisedChild } from '../../nodes/release/supervised.js';
 import { Supervisor } from '../../nodes/release/supervisor.js';
 import type { Serving } from '../../nodes/release/supervisor.js';
@@ -81,6 +82,7 @@ export async function runSupervised(
   };
   try {
     const [release] = await Promise.all([ownRelease(), warm(embedder, options.log)]);
+    await rehearse(embedder);
     await supervisor.standby(release);
     await supervisor.go;
     isStarted = true;
