@@ -10,8 +10,8 @@ import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
-import { COMMAND_VERSION, memberByPeerId } from './control-plane/state.js';
-import type { ControlState, Member, MemberStatus } from './control-plane/state.js';
+import { memberByPeerId } from './control-plane/state.js';
+import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
@@ -25,6 +25,7 @@ import {
 } from './limits.js';
 import { BringUp } from './migration/bring-up.js';
 import { RolloutExecutor } from './migration/executor.js';
+import type { Releases } from './migration/release-steps.js';
 import { fetchVectors } from './migration/peer-vectors.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
@@ -41,7 +42,8 @@ import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
 import { sayGoodbye } from './goodbye.js';
-import { VersionNotice } from './version-notice.js';
+import { ReleaseWatch } from './release/watch.js';
+import { VersionNotice, isKnown, toldOf } from './version-notice.js';
 import { warm } from './warm.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
@@ -50,6 +52,8 @@ export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** Builds of the program between which a rollout can move this node. */
+  readonly releases?: Releases;
   /** The node takes the place of another process, which keeps the port until this is called. */
   readonly directoryOpened?: () => void;
   /** Of one snapshot that others read from this node, or it from others; without: no limit. */
@@ -84,6 +88,7 @@ export class SwarmNode {
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
   #sweep: ExpirySweep | undefined;
+  readonly #watch: ReleaseWatch;
   #ready = false;
   #stopping = false;
   #failed = false;
@@ -138,13 +143,26 @@ export class SwarmNode {
     this.executor = new RolloutExecutor({
       ...shared,
       nodeId: file.nodeId,
+      release: options.releases?.running.name ?? '',
+      ...(options.releases?.steps === undefined ? {} : { releaseSteps: options.releases.steps }),
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
+    });
+    this.#watch = new ReleaseWatch({
+      nodeId: file.nodeId,
+      releases: options.releases,
+      control: () => this.control,
+      submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
+      log: options.log,
     });
   }
 
   get peers(): Peers {
     return this.#peers;
+  }
+
+  get releases(): Releases | undefined {
+    return this.#options.releases;
   }
 
   get control(): ControlState {
@@ -219,7 +237,10 @@ export class SwarmNode {
     this.#options.log('draining: leadership moves away, running requests end');
     const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
     // It answers while somebody else is on the way to lead.
-    if (successor !== undefined) await this.#handOverBefore(deadlineMs);
+    if (successor !== undefined) {
+      await this.executor.stop();
+      await this.#handOverBefore(deadlineMs);
+    }
     this.#stopping = true;
     await this.executor.stop();
     await this.#handOverBefore(deadlineMs);
@@ -251,7 +272,9 @@ export class SwarmNode {
   async #join(): Promise<void> {
     this.driver.start();
     this.#sweep = new ExpirySweep(sweepPorts(this, this.#options.log));
-    const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
+    const notice = new VersionNotice(this.file.nodeId, this.replica, this.releases, () =>
+      this.#setStatus('up'),
+    );
     this.#noticing = setInterval(() => {
       if (this.#ready && !this.#stopping) notice.poke();
     }, NOTICE_INTERVAL_MS);
@@ -304,9 +327,9 @@ export class SwarmNode {
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
     const { host, port } = advertise;
-    const told = { nodeId, status, host, port, commandVersion: COMMAND_VERSION };
-    if (Object.entries(told).every(([key, value]) => member[key as keyof Member] === value)) return;
-    await this.submit({ type: 'setMember', ...told }, 2_000);
+    const told = { status, host, port, ...toldOf(this.control, this.releases) };
+    if (isKnown(member, told)) return;
+    await this.submit({ type: 'setMember', nodeId, ...told }, 2_000);
   }
 
   #send(message: Message): void {
@@ -323,6 +346,7 @@ export class SwarmNode {
       return;
     }
     this.executor.poke();
+    this.#watch.poke();
     this.bringUp.poke();
     this.#settle();
     this.#remembering = this.#remembering.then(() => this.#rememberMembers());

@@ -21,7 +21,7 @@
  * again reads from it alone what to run, and whether that is still a trial.
  */
 import { assert } from '../assert.js';
-import type { ReleaseRecord, RolloutStepId } from './files.js';
+import type { ReleaseRecord } from './files.js';
 import {
   CRASHES_MAX,
   CRASH_MEMORY_MS,
@@ -32,98 +32,7 @@ import {
   RESTART_DELAY_MIN_MS,
   WARM_TIMEOUT_MS,
 } from './limits.js';
-
-type Stage = 'warming' | 'waiting' | 'starting' | 'ready' | 'draining';
-
-export interface Child {
-  readonly id: number;
-  readonly release: string;
-  readonly stage: Stage;
-  /** Since when it serves; 0 before. */
-  readonly readyAtMs: number;
-  /** What it said of its end before it ended. */
-  readonly failure: { readonly reason: string; readonly isFinal: boolean } | null;
-}
-
-export interface HandOver {
-  readonly requestId: string;
-  readonly to: string;
-  /** The step of a rollout that asks for it; null when an operator does. */
-  readonly rollout: RolloutStepId | null;
-}
-
-type Due = 'warm' | 'ready' | 'drain' | 'restart' | 'stop';
-
-export interface Supervision {
-  readonly record: ReleaseRecord;
-  readonly main: Child | null;
-  readonly standby: Child | null;
-  /** The process before the main child: it has let go of the directory and keeps the port. */
-  readonly leavingId: number | null;
-  readonly handOver: HandOver | null;
-  readonly isStopping: boolean;
-  /** Deaths since a child last served for a while. */
-  readonly crashes: number;
-  /** All of them, for whoever watches the node. */
-  readonly restarts: number;
-  readonly due: { readonly what: Due; readonly atMs: number } | null;
-  readonly lastId: number;
-}
-
-export type Input =
-  | { readonly type: 'start' }
-  /** The child has loaded everything that it may before it has the directory. */
-  | { readonly type: 'standby'; readonly id: number; readonly release: string }
-  | { readonly type: 'ready'; readonly id: number }
-  | {
-      readonly type: 'failed';
-      readonly id: number;
-      readonly reason: string;
-      readonly isFinal: boolean;
-    }
-  /** The child has opened the directory and wants the port. */
-  | { readonly type: 'opened'; readonly id: number }
-  /** The child has let go of the directory. */
-  | { readonly type: 'released'; readonly id: number }
-  | { readonly type: 'exited'; readonly id: number; readonly how: string }
-  | ({ readonly type: 'handOver' } & HandOver)
-  /** Nothing may take the place of the current release any more. */
-  | { readonly type: 'settle'; readonly id: number }
-  | { readonly type: 'stop' }
-  | { readonly type: 'time' };
-
-export type Effect =
-  | { readonly type: 'write'; readonly record: ReleaseRecord }
-  | { readonly type: 'spawn'; readonly id: number; readonly release: string }
-  | { readonly type: 'go'; readonly id: number }
-  | { readonly type: 'drain'; readonly id: number; readonly isHandOver: boolean }
-  /** It may let go of the port, and ends. */
-  | { readonly type: 'leave'; readonly id: number }
-  | { readonly type: 'kill'; readonly id: number }
-  | { readonly type: 'serving'; readonly id: number }
-  | { readonly type: 'answer'; readonly requestId: string; readonly problem: string | null }
-  | { readonly type: 'exit'; readonly problem: string | null }
-  | { readonly type: 'log'; readonly message: string };
-
-export interface Step {
-  readonly state: Supervision;
-  readonly effects: readonly Effect[];
-}
-
-export function initialSupervision(record: ReleaseRecord): Supervision {
-  return {
-    record,
-    main: null,
-    standby: null,
-    leavingId: null,
-    handOver: null,
-    isStopping: false,
-    crashes: 0,
-    restarts: 0,
-    due: null,
-    lastId: 0,
-  };
-}
+import type { Child, Effect, HandOver, Input, Step, Supervision } from './supervision.js';
 
 /** `nowMs` must not go back. */
 export function step(state: Supervision, input: Input, nowMs: number): Step {
@@ -360,7 +269,7 @@ function onCrash(state: Supervision, main: Child, reason: string, nowMs: number)
   const { handOver, standby } = state;
   const cancelled: Effect[] = [
     ...(standby === null ? [] : [kill(standby)]),
-    ...(handOver === null ? [] : [answer(handOver, `the node died meanwhile: ${reason}`)]),
+    ...(handOver === null ? [] : [answer(handOver, `the node died meanwhile: ${reason}`, true)]),
   ];
   const alone = { ...counted, handOver: null, standby: null };
   if (state.record.fallback !== null && crashes >= CRASHES_MAX) {
@@ -378,7 +287,7 @@ function onHandOver(state: Supervision, input: HandOver, nowMs: number): Step {
   const { requestId, to, rollout } = input;
   const { main } = state;
   const handOver = { requestId, to, rollout };
-  const refuse = (why: string): Step => ({ state, effects: [answer(handOver, why)] });
+  const refuse = (why: string): Step => ({ state, effects: [answer(handOver, why, true)] });
   if (state.isStopping) return refuse('the supervisor stops');
   if (state.handOver !== null) return refuse(`a hand-over to ${state.handOver.to} is under way`);
   if (main?.stage !== 'ready') return refuse('the node does not serve yet; wait until it does');
@@ -408,7 +317,7 @@ function onStop(state: Supervision, nowMs: number): Step {
   const { main, standby, handOver } = state;
   const effects: Effect[] = [
     ...(standby === null ? [] : [kill(standby)]),
-    ...(handOver === null ? [] : [answer(handOver, 'the supervisor stops')]),
+    ...(handOver === null ? [] : [answer(handOver, 'the supervisor stops', true)]),
   ];
   const stopping = { ...state, isStopping: true, standby: null, handOver: null };
   if (main === null) {
@@ -442,6 +351,6 @@ function drain({ id }: Child, isHandOver: boolean): Effect {
   return { type: 'drain', id, isHandOver };
 }
 
-function answer({ requestId }: HandOver, problem: string | null): Effect {
-  return { type: 'answer', requestId, problem };
+function answer({ requestId }: HandOver, problem: string | null, isPassing = false): Effect {
+  return { type: 'answer', requestId, problem, isPassing };
 }

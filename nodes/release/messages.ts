@@ -51,7 +51,13 @@ export const fromSupervisor = z.discriminatedUnion('type', [
   z.object({ type: z.literal('drain'), isHandOver: z.boolean() }),
   z.object({ type: z.literal('leave') }),
   z.object({ type: z.literal('ping') }),
-  z.object({ type: z.literal('answer'), request: z.number().int(), problem: text.nullable() }),
+  z.object({
+    type: z.literal('answer'),
+    request: z.number().int(),
+    problem: text.nullable(),
+    /** The problem may pass by itself. */
+    isPassing: z.boolean(),
+  }),
 ]);
 
 export type FromChild = z.infer<typeof fromChild>;

@@ -147,15 +147,24 @@ async function withRegistry<T>(
   }
 }
 
-/** Runs the command line of a release so far that it says what it is. */
-async function askRelease(folder: string): Promise<z.infer<typeof probeAnswer>> {
-  const args = [join(folder, MAIN_FILE), 'release', 'probe', '--json'];
+/**
+ * Runs the command line of a release so far that it says what it is. A rehearsal runs a node of it, in
+ * a directory of its own.
+ * @throws NodeError `refused` when it cannot do that here.
+ */
+export async function askRelease(
+  folder: string,
+  { isRehearsal = false, signal }: { isRehearsal?: boolean; signal?: AbortSignal } = {},
+): Promise<z.infer<typeof probeAnswer>> {
+  const rehearse = isRehearsal ? ['--rehearse'] : [];
+  const args = [join(folder, MAIN_FILE), 'release', 'probe', '--json', ...rehearse];
   let stdout: string;
   try {
     ({ stdout } = await promisify(execFile)(process.execPath, args, {
       timeout: PROBE_TIMEOUT_MS,
       maxBuffer: PROBE_BYTES_MAX,
       killSignal: 'SIGKILL',
+      ...(signal === undefined ? {} : { signal }),
     }));
   } catch (error) {
     throw new NodeError(

@@ -41,17 +41,18 @@ export async function rehearse(embedder: Embedder): Promise<void> {
 async function runOnce(directory: string, embedder: Embedder): Promise<void> {
   const listen = { host: LOOPBACK, port: await freePort() };
   const { clientToken } = await initSwarm({ directory, listen, advertise: listen });
-  let fail: (error: unknown) => void = () => undefined;
-  const failed = new Promise<never>((_, reject) => (fail = reject));
-  failed.catch(() => undefined);
+  let failure: unknown;
   const node = await SwarmNode.start({
     paths: dataPaths(directory),
     log: () => undefined,
-    failed: fail,
+    failed: (error) => {
+      failure = error;
+    },
     embedder: lent(embedder),
   });
   try {
-    await Promise.race([failed, exercise(node, clientToken)]);
+    await exercise(node, clientToken);
+    if (failure !== undefined) throw failure;
   } finally {
     await node.stop();
   }

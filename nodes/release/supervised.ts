@@ -11,6 +11,8 @@ import type { FromChild, FromSupervisor } from './messages.js';
 
 type Go = Extract<FromSupervisor, { type: 'go' }>;
 
+type Answer = Pick<Extract<FromSupervisor, { type: 'answer' }>, 'problem' | 'isPassing'>;
+
 /** The part of `process` that is used. */
 interface Channel {
   readonly connected?: boolean;
@@ -21,7 +23,7 @@ interface Channel {
 
 export class SupervisedChild {
   readonly #channel: Channel;
-  readonly #waiting = new Map<number, (problem: string | null) => void>();
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
   #requests = 0;
   #go!: (go: Go) => void;
   #leave!: () => void;
@@ -83,20 +85,19 @@ export class SupervisedChild {
   /**
    * Asks to hand over to another release. When that goes well this process is told to drain before
    * an answer comes.
-   * @throws NodeError `refused` with what went wrong.
+   * @throws NodeError `refused` with what went wrong, `stopped` when that may pass or this drains.
    */
-  async handOver(to: string, rollout: RolloutStepId | null, signal: AbortSignal): Promise<void> {
+  async handOver(to: string, rollout: RolloutStepId | null): Promise<void> {
     this.#requests += 1;
     const request = this.#requests;
-    const answered = new Promise<string | null>((resolve) => {
+    const answered = new Promise<Answer>((resolve) => {
       this.#waiting.set(request, resolve);
-      signal.addEventListener('abort', () => resolve(null), { once: true });
     });
+    const drained = this.drain.then((): Answer => ({ problem: 'it drains', isPassing: true }));
     try {
       await this.#say({ type: 'handOver', request, to, rollout });
-      const problem = await answered;
-      signal.throwIfAborted();
-      if (problem !== null) throw new NodeError('refused', problem);
+      const { problem, isPassing } = await Promise.race([answered, drained]);
+      if (problem !== null) throw new NodeError(isPassing ? 'stopped' : 'refused', problem);
     } finally {
       this.#waiting.delete(request);
     }
@@ -116,7 +117,7 @@ export class SupervisedChild {
       case 'ping':
         return void this.#say({ type: 'pong' });
       case 'answer':
-        return this.#waiting.get(message.request)?.(message.problem);
+        return this.#waiting.get(message.request)?.(message);
     }
   }
 

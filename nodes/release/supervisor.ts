@@ -11,12 +11,13 @@ import { ControlSocket } from './control-socket.js';
 import type { ControlRequest } from './control-socket.js';
 import { makeSupervisorFolder, readRecord, releaseFiles, writeRecord } from './files.js';
 import type { ReleaseFiles, ReleaseRecord } from './files.js';
-import { initialSupervision, step } from './machine.js';
-import type { Child, Effect, Input, Supervision } from './machine.js';
+import { step } from './machine.js';
 import { CHANNEL_VERSION } from './messages.js';
 import type { FromChild } from './messages.js';
 import { endOrphan } from './orphan.js';
 import { addOwnRelease, findRelease } from './registry.js';
+import { initialSupervision } from './supervision.js';
+import type { Child, Effect, Input, Supervision } from './supervision.js';
 
 /** What a child says when it serves. */
 export interface Serving {
@@ -36,7 +37,7 @@ export interface SupervisorOptions {
 }
 
 /** Who asked for something, and is told how it ended. */
-type Asker = (problem: string | null) => void;
+type Asker = (problem: string | null, isPassing: boolean) => void;
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -162,7 +163,7 @@ export class Supervisor {
       case 'serving':
         return this.#announce(effect.id);
       case 'answer':
-        this.#askers.get(effect.requestId)?.(effect.problem);
+        this.#askers.get(effect.requestId)?.(effect.problem, effect.isPassing);
         this.#askers.delete(effect.requestId);
         return;
       case 'log':
@@ -192,7 +193,7 @@ export class Supervisor {
 
   async #end(problem: string | null): Promise<void> {
     clearTimeout(this.#timer);
-    for (const asker of this.#askers.values()) asker('the supervisor stops');
+    for (const asker of this.#askers.values()) asker('the supervisor stops', true);
     await this.#control?.close();
     this.#lock.release();
     this.#finish(problem);
@@ -214,8 +215,8 @@ export class Supervisor {
       case 'handOver': {
         const { request, to, rollout } = message;
         const requestId = `child-${id}-${request}`;
-        this.#askers.set(requestId, (problem) =>
-          this.#children.tell(id, { type: 'answer', request, problem }),
+        this.#askers.set(requestId, (problem, isPassing) =>
+          this.#children.tell(id, { type: 'answer', request, problem, isPassing }),
         );
         return this.#post({ type: 'handOver', requestId, to, rollout });
       }
@@ -236,6 +237,13 @@ export class Supervisor {
   async #handle(asked: ControlRequest): Promise<unknown> {
     if (asked.type === 'status') return this.#status();
     const { path } = await findRelease(this.#files, asked.release);
+    const { fallback, rollout } = this.#state.record;
+    if (fallback !== null && rollout !== null) {
+      throw new NodeError(
+        'refused',
+        `rollout ${rollout.id} decides which release runs here, until it can not be rolled back any more`,
+      );
+    }
     this.#requests += 1;
     const requestId = `command-${this.#requests}`;
     const problem = await new Promise<string | null>((resolve) => {

@@ -22,9 +22,11 @@ import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { memoryReads } from './memory-reads.js';
 import { parseRequest, requests } from './requests.js';
+import { rolloutHandlers } from './rollout-handlers.js';
+import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts {
+export interface ServicePorts extends RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -46,10 +48,6 @@ export interface ServicePorts {
   now(): number;
   describe(): object;
   status(): object;
-  rolloutStatus(signal: AbortSignal): Promise<object>;
-  rolloutPlan(): { plan: object; digest: string };
-  rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
-  rolloutAbort(timeoutMs: number): Promise<object>;
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(connection: PeerConnection, incarnation: string): void;
@@ -73,6 +71,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
   return {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
+    ...allForClients(ports, rolloutHandlers(ports)),
     ...memberHandlers(ports),
   };
 }
@@ -98,26 +97,6 @@ function clientHandlers(ports: ServicePorts): Handlers {
       ports.access.requireOperator(connection);
       ports.requireServing();
       return ports.removePeer(nodeId, timeoutMs);
-    }),
-    'rollout.plan': forClients(ports, (payload) => {
-      parseRequest(requests.rolloutPlan, payload);
-      ports.requireServing();
-      return ports.rolloutPlan();
-    }),
-    'rollout.start': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      const { digest } = parseRequest(requests.rolloutStart, payload);
-      return ports.rolloutStart(digest, context.timeoutMs);
-    }),
-    'rollout.abort': forClients(ports, (payload, context) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      return ports.rolloutAbort(context.timeoutMs);
-    }),
-    'rollout.status': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      parseRequest(requests.nothing, payload);
-      return ports.rolloutStatus(context.signal);
     }),
   };
 }
@@ -182,12 +161,9 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     return write(position, command, context);
   };
   const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
-  const guardedReads = Object.entries(reads).map(
-    ([method, handler]) => [method, forClients(ports, handler)] as const,
-  );
   return {
     ...sessionHandlers(ports),
-    ...Object.fromEntries(guardedReads),
+    ...allForClients(ports, reads),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
@@ -277,6 +253,12 @@ function forClients(ports: ServicePorts, handler: Handler): Handler {
   });
 }
 
+function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([method, handler]) => [method, forClients(ports, handler)]),
+  );
+}
+
 function forMembers(ports: ServicePorts, handler: Handler): Handler {
   return guarded((payload, context) => {
     ports.access.requireMember(context.connection);
@@ -312,6 +294,36 @@ function asRpcError(error: unknown): unknown {
   return error;
 }
 
+const ROLLOUT_REFUSALS = {
+  'stale-epoch': 'the rollout has moved on meanwhile; look at its status and try again',
+  'not-your-turn': 'that node has no such step to do now',
+  'rollout-scheduled': 'the rollout is scheduled for later; resume it to start it now',
+  'rollout-paused': 'the rollout is paused; resume it first',
+  'rollout-finalizing': 'the rollout is being finalized; it can be rolled back',
+  'rollout-finalized': 'the rollout is final; it can be rolled back until its window closes',
+  'rollout-rolling-back': 'the rollout is going back already',
+  'not-scheduled': 'the rollout is not scheduled for later',
+  'not-paused': 'the rollout is not paused',
+  'not-finalizing': 'the rollout is not being finalized',
+  'not-finalized': 'the rollout is not final yet',
+  'nodes-not-done': 'a node is not done yet; the rollout can be finalized when all are',
+  'not-on-target': 'a member does not run what the rollout leads to; look at its release',
+  'soak-not-over': 'the node has not soaked as long as the plan says',
+  'fence-open': 'a member has not acknowledged the fence yet',
+  fenced: 'the node runs what the swarm has left behind; start it with the current release',
+  'window-open':
+    'the rollout before this one can still be rolled back; wait until its window closes, or close it',
+  'no-guards': 'the plan of the rollout has no guards',
+  'invalid-limits':
+    'at least one node has to be allowed to be unavailable, and a soak is 7 days at most',
+  'invalid-plan': 'the plan is not one that can be carried out; plan again',
+  'not-supervised': 'a member runs without a supervisor, which cannot exchange its release',
+  'former-rollout':
+    'the rollout was started by a release before this one; it can be aborted, and ends by itself',
+  'release-too-old':
+    'a member of this swarm runs a release that does not know this; upgrade all members first',
+};
+
 const REFUSALS: Readonly<Record<string, string>> = {
   invalid: 'the engines refuse the command: a field is out of its bounds',
   'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
@@ -330,15 +342,21 @@ const REFUSALS: Readonly<Record<string, string>> = {
   'already-v2': 'the swarm is of version 2 already',
   'plan-outdated': 'the members have changed since the plan was made; plan again',
   'no-rollout': 'no rollout is running',
+  ...ROLLOUT_REFUSALS,
   'last-member': 'the last member of a swarm cannot be removed',
   'unknown-member': 'there is no such member',
   'swarm-full': 'the swarm holds as many members as it can',
 };
 
+/** A refusal in a sentence. */
+export function refusalText(refusal: string): string {
+  return REFUSALS[refusal] ?? `refused: ${refusal}`;
+}
+
 /** The result of a command that had its effect, or the refusal as the caller gets it. */
 export function applied(result: CommandResult): Extract<CommandResult, { ok: true }> {
   if (result.ok) return result;
-  throw new RpcError('refused', REFUSALS[result.refusal] ?? `refused: ${result.refusal}`, {
+  throw new RpcError('refused', refusalText(result.refusal), {
     reason: result.refusal,
     details: { index: result.index },
   });

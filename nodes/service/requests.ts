@@ -146,8 +146,6 @@ export const requests = {
     after: id.optional(),
     consistency,
   }),
-  rolloutPlan: z.object({ to: z.literal('v2') }),
-  rolloutStart: z.object({ to: z.literal('v2'), digest: z.string().max(128).optional() }),
   vectors: z.object({ hashes: z.array(z.string().max(128)).max(VECTOR_HASHES_MAX) }),
   greet: z.string().min(1).max(64),
   leave: z.object({ nodeId: count.min(1) }),

@@ -1,23 +1,17 @@
 /** Answers of a node: what the handlers ask for, read off the parts of the node. */
-import { createHash } from 'node:crypto';
-
 import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
-import {
-  type CommandVersion,
-  EXPIRY_COMMAND_VERSION,
-  memberByPeerId,
-} from '../control-plane/state.js';
+import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js';
+import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
-import { canonicalPlan, formerPlan, orderOf } from '../rollout/plan.js';
-import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
+import { described, progressOf, rolloutServices } from './rollouts.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
@@ -25,12 +19,12 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
-    requireDeletes: () => requireVersion(node, 3, 'deletes'),
-    requireExpiry: () => requireVersion(node, EXPIRY_COMMAND_VERSION, 'expiry of memories'),
+    requireDeletes: () => requireFeature(node, 'deletes'),
+    requireExpiry: () => requireFeature(node, 'expiry'),
     sessionRules: () =>
-      node.control.commandVersion < 2
-        ? null
-        : { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW },
+      isOpen(node.control, 'sessions')
+        ? { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW }
+        : null,
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
     readBarrier: (signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
@@ -41,14 +35,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
-    rolloutStatus: async (signal) => {
-      // A node that lags would tell of the rollout before this one.
-      await node.driver.readBarrier(signal);
-      return { rollout: described(node.control.rollout), progress: node.executor.progress };
-    },
-    rolloutPlan: () => planned(node),
-    rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
-    rolloutAbort: (timeoutMs) => abortRollout(node, timeoutMs),
+    ...rolloutServices(node),
     admitPeer: (peer, timeoutMs) => admitPeer(node, peer, timeoutMs),
     removePeer: async (nodeId, timeoutMs) => {
       applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
@@ -123,6 +110,9 @@ function members(node: SwarmNode): object[] {
       status: member.status,
       engine: member.engine,
       cordoned: member.cordoned,
+      release: member.release,
+      supervised: member.supervised,
+      zone: member.zone,
       voter: confState.voters.includes(member.nodeId),
       reachable: self || heard === true,
     };
@@ -144,58 +134,12 @@ function status(node: SwarmNode): object {
     serving: node.serving,
     members: members(node),
     rollout: described(rollout),
-    progress: node.executor.progress,
+    progress: progressOf(node),
     counts: node.engines.engine(version)?.counts() ?? null,
     engine: version,
     snapshots: node.snapshots.status(),
     uptimeSeconds: Math.round((Date.now() - node.startedAtMs) / 1_000),
   };
-}
-
-/** The form in which clients know a rollout, with what the plan says of it beside the plan. */
-function described(rollout: Rollout | null): object | null {
-  if (rollout === null) return null;
-  const { kind, from, to } = rollout.plan;
-  return { ...rollout, kind, from, to };
-}
-
-function planned(node: SwarmNode): { plan: RolloutPlan; digest: string } {
-  if (node.control.swarmVersion === 2) throw refusal('already-v2', 'the swarm is of version 2');
-  if (node.control.rollout?.status === 'running') {
-    throw refusal('rollout-running', 'a rollout is running; wait until it has ended or abort it');
-  }
-  const members = [...node.control.members.values()];
-  const plan = formerPlan(orderOf(members, node.replica.status().leader));
-  return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
-}
-
-async function startRollout(
-  node: SwarmNode,
-  wanted: string | undefined,
-  timeoutMs: number,
-): Promise<object> {
-  const { plan, digest } = planned(node);
-  if (wanted !== undefined && wanted !== digest) {
-    throw refusal('digest-differs', `the plan is now ${digest}, not ${wanted}; look at it again`);
-  }
-  const missing = [...node.control.members.values()].filter(({ status }) => status !== 'up');
-  if (missing.length > 0) {
-    const ids = missing.map(({ nodeId, status }) => `${nodeId} (${status})`).join(', ');
-    throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
-  }
-  const startedAtMs = Date.now();
-  applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs }, timeoutMs));
-  await node.driver.readBarrier();
-  return { rollout: described(node.control.rollout) };
-}
-
-async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object> {
-  const { rollout } = node.control;
-  if (rollout?.status !== 'running') throw refusal('no-rollout', 'no rollout is running');
-  const reason = 'aborted by an operator';
-  applied(await node.submit({ type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs));
-  await node.driver.readBarrier();
-  return { rollout: described(node.control.rollout) };
 }
 
 async function admitPeer(
@@ -234,11 +178,12 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
 }
 
 /** Fails while the swarm writes commands of a version before, since a member reads no later one. */
-function requireVersion(node: SwarmNode, version: CommandVersion, what: string): void {
-  if (node.control.commandVersion >= version) return;
+function requireFeature(node: SwarmNode, name: FeatureName): void {
+  if (isOpen(node.control, name)) return;
   throw refusal(
     'release-too-old',
-    `a member of this swarm runs a release that knows no ${what}; upgrade all members first`,
+    `a member of this swarm runs a release that knows no ${FEATURES[name].what}; upgrade all ` +
+      'members first',
   );
 }
 

@@ -3,6 +3,9 @@ import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
 import { SwarmNode } from '../../nodes/node.js';
+import { releaseFiles } from '../../nodes/release/files.js';
+import { ownRelease } from '../../nodes/release/identity.js';
+import { knownReleases } from '../../nodes/release/steps.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import {
   formatPeerAddress,
@@ -81,9 +84,11 @@ async function start(flags: StartFlags): Promise<void> {
   });
   if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
   const stopped = stopSignal();
+  const releases = knownReleases(releaseFiles(paths.root), await ownRelease());
   const starting = SwarmNode.start({
     ...options,
     paths,
+    releases,
     failed: (error) => {
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +

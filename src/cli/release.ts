@@ -5,6 +5,8 @@ import { askSupervisor } from '../../nodes/release/control-socket.js';
 import { readRecord, readReleases, releaseFiles } from '../../nodes/release/files.js';
 import type { ReleaseFiles, ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease, probe, removeRelease } from '../../nodes/release/registry.js';
+import { rehearse } from '../../nodes/release/rehearsal.js';
+import { createMiniLmEmbedder } from '../memory/index.js';
 import { print } from './connection.js';
 
 interface Flags {
@@ -44,11 +46,22 @@ export function addReleaseCommands(program: Command): void {
   release
     .command('probe')
     .description('Say which release this is')
+    .option('--rehearse', 'run a node of it first, in a directory that vanishes')
     .option('--json', 'print one JSON object')
-    .action(async (flags: { json?: boolean }) => {
+    .action(async (flags: { json?: boolean; rehearse?: boolean }) => {
+      if (flags.rehearse === true) await rehearseOnce();
       const said = await probe();
       tell(flags.json, said, [said.name]);
     });
+}
+
+async function rehearseOnce(): Promise<void> {
+  const embedder = createMiniLmEmbedder();
+  try {
+    await rehearse(embedder);
+  } finally {
+    await embedder.close();
+  }
 }
 
 function withData(command: Command): Command {

@@ -6,6 +6,8 @@ import type { NodeOptions, Successor } from '../../nodes/node.js';
 import { ownRelease } from '../../nodes/release/identity.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import { rehearse } from '../../nodes/release/rehearsal.js';
+import { releaseFiles } from '../../nodes/release/files.js';
+import { supervisedReleases } from '../../nodes/release/steps.js';
 import { SupervisedChild } from '../../nodes/release/supervised.js';
 import { Supervisor } from '../../nodes/release/supervisor.js';
 import type { Serving } from '../../nodes/release/supervisor.js';
@@ -84,13 +86,19 @@ export async function runSupervised(
     const [release] = await Promise.all([ownRelease(), warm(embedder, options.log)]);
     await rehearse(embedder);
     await supervisor.standby(release);
-    await supervisor.go;
+    const { failed } = await supervisor.go;
     isStarted = true;
     const paths = await prepareNode({ directory, log: options.log });
     const node = await SwarmNode.start({
       ...options,
       paths,
       embedder,
+      releases: supervisedReleases({
+        files: releaseFiles(paths.root),
+        running: release,
+        supervisor,
+        failed,
+      }),
       directoryOpened: () => void supervisor.opened(),
       failed: (error) => void end(error, error instanceof NodeError && error.code === 'stopped'),
     });

@@ -10,6 +10,7 @@ import { dataPaths } from '../../../nodes/data-directory.js';
 import type { DataPaths } from '../../../nodes/data-directory.js';
 import { BringUp } from '../../../nodes/migration/bring-up.js';
 import { NodeEngines } from '../../../nodes/node-engines.js';
+import type { ApplyBatch } from '../../../nodes/replica/replica.js';
 import { makePlan } from '../../../nodes/rollout/plan.js';
 import { startRollout } from '../../../nodes/rollout/machine.js';
 import type { RolloutStatus } from '../../../nodes/rollout/state.js';
@@ -41,7 +42,7 @@ class World {
       host: 'h',
       port: 1,
     });
-    this.control.rollout = startRollout(1, makePlan([{ nodeId: 1 }], 1), 'd', 1);
+    this.control.rollout = startRollout(1, makePlan([{ nodeId: 1 }], 1), 'd', 1, 0);
     this.control.rollout.status = status;
   }
 
@@ -57,6 +58,11 @@ class World {
     for (let at = 1; at <= memories; at += 1) this.write(`before-${at}`);
     await stageV2({ source: v1, path: this.engines.v2Files.next(), embedder: fakeEmbedder() });
     this.engines.add(openV2Engine(this.engines.v2Files.current()!));
+  }
+
+  replay(from: number): ApplyBatch {
+    const commands = this.log.filter(({ index }) => index >= from);
+    return { commands, firstIndex: from, lastIndex: this.appliedIndex };
   }
 
   write(id: string): void {
@@ -95,23 +101,9 @@ class World {
   }
 
   #bringUp(): BringUp {
-    const world = this;
     return new BringUp({
       engines: this.engines,
-      replica: {
-        control: this.control,
-        get appliedIndex() {
-          return world.appliedIndex;
-        },
-        get replayableFrom() {
-          return world.replayableFrom;
-        },
-        replay: (from) => ({
-          commands: this.log.filter(({ index }) => index >= from),
-          firstIndex: from,
-          lastIndex: this.appliedIndex,
-        }),
-      },
+      replica: this,
       driver: {
         pinLog: () => {
           this.pins += 1;
