@@ -11,6 +11,8 @@ export interface DemoOptions {
   /** A v1 installation; undefined to generate one. */
   readonly from: string | undefined;
   readonly kill: KillMode | undefined;
+  /** Whether the rollout is rolled back after it was finalized, and run again. */
+  readonly rollback: boolean;
   /** Where the report goes as JSON. */
   readonly json: string | undefined;
   /** Steady load before the rollout. */
@@ -36,7 +38,8 @@ export function demoCommand(): Command {
   return new Command('rolling-migration')
     .description(
       'Starts a swarm of node processes on a v1 installation, puts load on it, migrates it to v2\n' +
-        'node by node, and checks that nothing failed and nothing was lost.',
+        'node by node, goes back to v1 after that was final, and to v2 again, and checks that nothing\n' +
+        'failed and nothing was lost.',
     )
     .addOption(
       new Option('--nodes <n>', 'node processes of the swarm')
@@ -51,6 +54,7 @@ export function demoCommand(): Command {
         'random',
       ]),
     )
+    .option('--no-rollback', 'end with the finalized rollout, without going back in its window')
     .option('--json <file>', 'write the report as one JSON object to this file')
     .addOption(
       new Option('--seconds <n>', 'steady load before the rollout')
@@ -88,6 +92,7 @@ export function parseDemoOptions(args: readonly string[], command = demoCommand(
     nodes: given.nodes ?? 5,
     from: given.from,
     kill: given.kill,
+    rollback: given.rollback ?? true,
     json: given.json,
     seconds: given.seconds ?? 5,
     clients: given.clients ?? 16,
