@@ -173,7 +173,8 @@ function onReady(state: Supervision, id: number, nowMs: number): Step {
   const { record, handOver } = state;
   if (!record.isTrial) return { state: ready, effects: [serving] };
   // An operator's change has no gates that keep what the old release can read.
-  const fallback = record.rollout === null ? null : record.fallback;
+  const keepsFallback = record.rollout !== null && handOver?.isBack !== true;
+  const fallback = keepsFallback ? record.fallback : null;
   const settled: ReleaseRecord = { ...record, isTrial: false, fallback, failed: null };
   const answers = handOver === null ? [] : [answer(handOver, null)];
   return {
@@ -286,7 +287,7 @@ function onCrash(state: Supervision, main: Child, reason: string, nowMs: number)
 function onHandOver(state: Supervision, input: HandOver, nowMs: number): Step {
   const { requestId, to, rollout } = input;
   const { main } = state;
-  const handOver = { requestId, to, rollout };
+  const handOver = { requestId, to, rollout, isBack: to === state.record.fallback };
   const refuse = (why: string): Step => ({ state, effects: [answer(handOver, why, true)] });
   if (state.isStopping) return refuse('the supervisor stops');
   if (state.handOver !== null) return refuse(`a hand-over to ${state.handOver.to} is under way`);

@@ -20,6 +20,12 @@ export interface HandOver {
   readonly rollout: RolloutStepId | null;
 }
 
+/** One that is under way. */
+export interface RunningHandOver extends HandOver {
+  /** To the release that was the fallback: then nothing is kept to go to instead. */
+  readonly isBack: boolean;
+}
+
 type Due = 'warm' | 'ready' | 'drain' | 'restart' | 'stop';
 
 export interface Supervision {
@@ -28,7 +34,7 @@ export interface Supervision {
   readonly standby: Child | null;
   /** The process before the main child: it has let go of the directory and keeps the port. */
   readonly leavingId: number | null;
-  readonly handOver: HandOver | null;
+  readonly handOver: RunningHandOver | null;
   readonly isStopping: boolean;
   /** Deaths since a child last served for a while. */
   readonly crashes: number;
