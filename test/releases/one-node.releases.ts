@@ -7,6 +7,7 @@ import { NodeProcess, run } from '../e2e/support/processes.js';
 import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
 import { add, killNow, recordOf, socketOf, statusOf, untilServing, use } from './supervised.js';
+import { Writes } from './writes.js';
 
 async function supervised() {
   const created = await initSwarm();
@@ -19,27 +20,13 @@ describe('a supervised node', () => {
   it('hands over to another release, and back, without a lost answer', async () => {
     const { directory, first, node, ...created } = await supervised();
     const second = await add(directory, copyBuild('second'));
-    const client = await connectTo(created);
-    await client.insert({ id: 'kept', content: 'written under the first release' });
-    let isOver = false;
-    const failures: unknown[] = [];
-    let answers = 0;
-    const reading = (async () => {
-      while (!isOver) {
-        const { memory } = await client.get('kept').catch((error: unknown) => {
-          failures.push(error);
-          return { memory: null };
-        });
-        if (memory !== null) answers += 1;
-      }
-    })();
+    const writes = new Writes(await connectTo(created));
     await use(directory, second);
     expect((await statusOf(directory)).main?.release).toBe(second);
     await use(directory, first);
-    isOver = true;
-    await reading;
-    expect(failures).toEqual([]);
-    expect(answers).toBeGreaterThan(10);
+    expect(await writes.lost()).toEqual([]);
+    expect(writes.failures).toEqual([]);
+    expect(writes.acknowledged.length).toBeGreaterThan(10);
     expect(await recordOf(directory)).toMatchObject({ current: first, fallback: null });
     expect(statSync(socketOf(directory)).mode & 0o777).toBe(0o600);
     const { code } = await node.terminate();

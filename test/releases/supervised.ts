@@ -2,11 +2,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { vi } from 'vitest';
+
 import { askSupervisor } from '../../nodes/release/control-socket.js';
 import { readRecord, releaseFiles } from '../../nodes/release/files.js';
 import type { ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease } from '../../nodes/release/registry.js';
 import { until } from '../e2e/support/swarm.js';
+
+// Each hand-over starts a process with a model, and there are many in a test.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
 
 export interface ChildStatus {
   readonly pid: number;

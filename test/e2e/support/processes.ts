@@ -33,6 +33,8 @@ export interface SpawnOptions {
   /** Greatest size of a file that the process may write, in units of `ulimit -f`. */
   readonly fileSizeLimit?: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** The command line of another build. */
+  readonly command?: string;
 }
 
 /** How a command ended, and what it said. */
@@ -43,7 +45,7 @@ export interface Finished {
 }
 
 function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
-  const script = options.asNobody === true ? AS_NOBODY : COMMAND;
+  const script = options.command ?? (options.asNobody === true ? AS_NOBODY : COMMAND);
   // Optimizing the code of the embedding model takes each process longer than using it here would.
   const command = [process.execPath, '--liftoff-only', script, ...args];
   const limited =
