@@ -93,6 +93,11 @@ class MixedSwarm {
     );
   }
 
+  /** Ends all processes, so that the next swarm has the machine to itself. */
+  async end(): Promise<void> {
+    for (const { process } of this.nodes) await process.kill();
+  }
+
   async #start(directory: string, args: readonly string[], build: Build): Promise<Node> {
     const process = await NodeProcess.start(['--data', directory, ...args], BUILDS[build]);
     const node: Node = { ...(await process.ready()), directory, process, build };
@@ -146,6 +151,7 @@ describe('the previous build and this one', () => {
     expect(await writes.lost()).toEqual([]);
     expect(writes.failures).toEqual([]);
     await expectOnAll(swarm, client, writes.acknowledged);
+    await swarm.end();
   });
 
   it('goes back from this build to the previous one while not all have it, and then forward', async () => {
@@ -160,5 +166,6 @@ describe('the previous build and this one', () => {
     expect(await writes.lost()).toEqual([]);
     expect(writes.failures).toEqual([]);
     await expectOnAll(swarm, client, writes.acknowledged);
+    await swarm.end();
   });
 });

@@ -1,7 +1,7 @@
 /** One supervised node: what an operator does with it, and what it does by itself. */
 import { statSync } from 'node:fs';
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { NodeProcess, run } from '../e2e/support/processes.js';
 import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
@@ -9,14 +9,21 @@ import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './bu
 import { add, killNow, recordOf, socketOf, statusOf, untilServing, use } from './supervised.js';
 import { Writes } from './writes.js';
 
+const started: NodeProcess[] = [];
+
 async function supervised() {
   const created = await initSwarm();
   const node = await NodeProcess.start(['--data', created.directory, '--supervise']);
+  started.push(node);
   const { main } = await untilServing(created.directory);
   return { ...created, node, first: main?.release ?? '' };
 }
 
 describe('a supervised node', () => {
+  afterEach(async () => {
+    for (const node of started.splice(0)) await node.terminate();
+  });
+
   it('hands over to another release, and back, without a lost answer', async () => {
     const { directory, first, node, ...created } = await supervised();
     const second = await add(directory, copyBuild('second'));
