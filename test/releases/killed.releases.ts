@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
-import { NodeProcess } from '../e2e/support/processes.js';
 import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
 import { copyBuild } from './builds.js';
 import {
@@ -15,6 +14,7 @@ import {
   killNow,
   processesOf,
   recordOf,
+  startSupervised,
   statusIfAny,
   untilServing,
   use,
@@ -41,8 +41,8 @@ it(`loses nothing when processes are killed in hand-overs (SEED=${seed} ROUNDS=$
   const random = randomFrom(seed);
   const created = await initSwarm();
   const { directory } = created;
-  const args = ['--data', directory, '--supervise'];
-  let supervisor = await NodeProcess.start(args);
+  const args = ['--data', directory];
+  let supervisor = await startSupervised(args);
   const releases = [
     (await untilServing(directory)).main?.release ?? '',
     await add(directory, copyBuild('second')),
@@ -60,7 +60,7 @@ it(`loses nothing when processes are killed in hand-overs (SEED=${seed} ROUNDS=$
     if (isAll || victim.includes('main')) killNow(now.main?.pid);
     if (isAll || victim.includes('supervisor')) {
       await supervisor.kill();
-      supervisor = await NodeProcess.start(args);
+      supervisor = await startSupervised(args);
     }
     await asked;
     const after = await untilServing(directory);

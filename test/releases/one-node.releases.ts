@@ -6,14 +6,23 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { NodeProcess, run } from '../e2e/support/processes.js';
 import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
-import { add, killNow, recordOf, socketOf, statusOf, untilServing, use } from './supervised.js';
+import {
+  add,
+  killNow,
+  recordOf,
+  socketOf,
+  startSupervised,
+  statusOf,
+  untilServing,
+  use,
+} from './supervised.js';
 import { Writes } from './writes.js';
 
 const started: NodeProcess[] = [];
 
 async function supervised() {
   const created = await initSwarm();
-  const node = await NodeProcess.start(['--data', created.directory, '--supervise']);
+  const node = await startSupervised(['--data', created.directory]);
   started.push(node);
   const { main } = await untilServing(created.directory);
   return { ...created, node, first: main?.release ?? '' };
@@ -77,6 +86,15 @@ describe('a supervised node', () => {
     expect(later.main?.release).toBe(dying);
     const client = await connectTo(created);
     expect((await client.status()).serving).toBe(true);
+  });
+
+  it('does not take a directory that a node without a supervisor uses', async () => {
+    const { directory } = await initSwarm();
+    started.push(await NodeProcess.start(['--data', directory]));
+    const { code, stderr } = await run(['node', 'start', '--data', directory, '--supervise']);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${directory} is in use by process ${started[0]?.pid}`);
+    expect(started[0]?.isRunning).toBe(true);
   });
 
   it('has one supervisor, and says so', async () => {

@@ -1,10 +1,10 @@
 /** Rollouts from one build to another on three supervised nodes. */
 import { expect, it } from 'vitest';
 
-import { NodeProcess, run } from '../e2e/support/processes.js';
+import { run } from '../e2e/support/processes.js';
 import { until } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
-import { add, killNow, recordOf, statusOf, untilServing } from './supervised.js';
+import { add, killNow, recordOf, startSupervised, statusOf, untilServing } from './supervised.js';
 import { endSwarm, startSwarm } from './swarm.js';
 import type { SupervisedSwarm } from './swarm.js';
 import { Writes } from './writes.js';
@@ -103,7 +103,7 @@ it('goes on when the node that switches and its supervisor are killed', async ()
   const { main } = await statusOf(at.directory);
   killNow(main?.pid);
   await swarm.supervisors[at.index]?.kill();
-  swarm.supervisors[at.index] = await NodeProcess.start(['--data', at.directory, '--supervise']);
+  swarm.supervisors[at.index] = await startSupervised(['--data', at.directory]);
   await untilStatus(swarm, ['finalized']);
   await expectRelease(swarm, second);
   await expectKept(writes);

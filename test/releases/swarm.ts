@@ -1,10 +1,9 @@
 /** A swarm of supervised nodes. */
 import type { SwarmClient } from '../../src/client/index.js';
 import { freePort, scratch } from '../e2e/support/directories.js';
-import { NodeProcess } from '../e2e/support/processes.js';
-import type { Ready } from '../e2e/support/processes.js';
+import type { NodeProcess, Ready } from '../e2e/support/processes.js';
 import { connectTo, initSwarm } from '../e2e/support/swarm.js';
-import { killNow, processesOf, untilServing } from './supervised.js';
+import { killNow, processesOf, startSupervised, untilServing } from './supervised.js';
 
 export interface SupervisedSwarm {
   readonly directories: readonly string[];
@@ -19,12 +18,12 @@ export interface SupervisedSwarm {
 export async function startSwarm(nodes: number): Promise<SupervisedSwarm> {
   const created = await initSwarm();
   const directories = [created.directory];
-  const supervisors = [await NodeProcess.start(['--data', created.directory, '--supervise'])];
+  const supervisors = [await startSupervised(['--data', created.directory])];
   while (directories.length < nodes) {
     const directory = scratch('node');
     const listen = `127.0.0.1:${await freePort()}`;
     const to = ['--listen', listen, '--join', created.address, '--token', created.joinToken];
-    supervisors.push(await NodeProcess.start(['--data', directory, ...to, '--supervise']));
+    supervisors.push(await startSupervised(['--data', directory, ...to]));
     directories.push(directory);
   }
   const ready = await Promise.all(supervisors.map((one) => one.ready()));

@@ -148,8 +148,8 @@ export class NodeProcess {
     return !this.#ended;
   }
 
-  async ready(): Promise<Ready> {
-    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<Ready> {
+    const deadlineMs = performance.now() + timeoutMs;
     while (this.#ready === undefined) {
       if (this.#ended) throw new Error(`the node ended before it served: ${this.#stderr}`);
       if (performance.now() > deadlineMs) throw new Error(`not ready in time: ${this.#stderr}`);
