@@ -8,6 +8,8 @@ export const RELEASES_MAX = 64;
 export const FILE_BYTES_MAX = 256 * 1024;
 /** How long `release probe` of another release may take, and what it may print. */
 export const PROBE_TIMEOUT_MS = 30_000;
+/** With a rehearsal, on a machine that has other things to do. */
+export const REHEARSAL_TIMEOUT_MS = 120_000;
 export const PROBE_BYTES_MAX = 64 * 1024;
 /** A process has loaded its modules and the embedding model after so long, or it is given up. */
 export const WARM_TIMEOUT_MS = 60_000;

@@ -13,7 +13,13 @@ import { makeSupervisorFolder, readRecord, readReleases, writeReleases } from '.
 import type { KnownRelease, ReleaseFiles } from './files.js';
 import { MAIN_FILE, identify, ownFolder, ownRelease } from './identity.js';
 import type { Release } from './identity.js';
-import { LOCK_RETRY_MS, PROBE_BYTES_MAX, PROBE_TIMEOUT_MS, RELEASES_MAX } from './limits.js';
+import {
+  LOCK_RETRY_MS,
+  PROBE_BYTES_MAX,
+  PROBE_TIMEOUT_MS,
+  REHEARSAL_TIMEOUT_MS,
+  RELEASES_MAX,
+} from './limits.js';
 import { CHANNEL_VERSION } from './messages.js';
 
 const LOCK_TIMEOUT_MS = 5_000;
@@ -150,23 +156,36 @@ async function withRegistry<T>(
 /**
  * Runs the command line of a release so far that it says what it is. A rehearsal runs a node of it, in
  * a directory of its own.
- * @throws NodeError `refused` when it cannot do that here.
+ * @throws NodeError `refused` when it cannot do that here, `stopped` when it took too long.
  */
 export async function askRelease(
   folder: string,
   { isRehearsal = false, signal }: { isRehearsal?: boolean; signal?: AbortSignal } = {},
 ): Promise<z.infer<typeof probeAnswer>> {
   const rehearse = isRehearsal ? ['--rehearse'] : [];
-  const args = [join(folder, MAIN_FILE), 'release', 'probe', '--json', ...rehearse];
+  const timeoutMs = isRehearsal ? REHEARSAL_TIMEOUT_MS : PROBE_TIMEOUT_MS;
+  const args = [
+    ...process.execArgv,
+    join(folder, MAIN_FILE),
+    'release',
+    'probe',
+    '--json',
+    ...rehearse,
+  ];
   let stdout: string;
   try {
     ({ stdout } = await promisify(execFile)(process.execPath, args, {
-      timeout: PROBE_TIMEOUT_MS,
+      timeout: timeoutMs,
       maxBuffer: PROBE_BYTES_MAX,
       killSignal: 'SIGKILL',
       ...(signal === undefined ? {} : { signal }),
     }));
   } catch (error) {
+    const isLate = error instanceof Error && 'killed' in error && error.killed === true;
+    if (isLate) {
+      const late = `the release in ${folder} did not answer within ${timeoutMs} ms`;
+      throw new NodeError('stopped', late, error);
+    }
     throw new NodeError(
       'refused',
       `the release in ${folder} does not run here: ${lastLine(error)}`,

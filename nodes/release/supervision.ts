@@ -21,7 +21,7 @@ export interface HandOver {
 }
 
 /** One that is under way. */
-export interface RunningHandOver extends HandOver {
+interface RunningHandOver extends HandOver {
   /** To the release that was the fallback: then nothing is kept to go to instead. */
   readonly isBack: boolean;
 }

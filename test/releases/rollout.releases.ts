@@ -10,6 +10,7 @@ import type { SupervisedSwarm } from './swarm.js';
 import { Writes } from './writes.js';
 
 const TEN_MINUTES = 600_000;
+const ENDS: readonly string[] = ['finalized', 'completed', 'rolledBack', 'aborted'];
 
 async function addEverywhere({ directories }: SupervisedSwarm, folder: string): Promise<string> {
   const names = await Promise.all(directories.map((each) => add(each, folder)));
@@ -26,7 +27,9 @@ async function untilStatus({ client }: SupervisedSwarm, wanted: readonly string[
     `the rollout is ${wanted.join(' or ')}`,
     async () => {
       const { rollout: now } = await client.status({ deadlineMs: 30_000 });
-      return now !== null && wanted.includes(now.status);
+      if (now === null || !ENDS.includes(now.status)) return undefined;
+      if (!wanted.includes(now.status)) throw new Error(`it is ${now.status}: ${now.reason}`);
+      return true;
     },
     TEN_MINUTES,
   );
@@ -58,8 +61,8 @@ it('rolls forward, is final, and rolls back in its window; every write is answer
   expect((await recordOf(swarm.directories[0] ?? '')).fallback).toBe(swarm.first);
   const back = await rollout(swarm, 'rollback', '--no-wait');
   expect(back.code, back.said).toBe(0);
-  await untilStatus(swarm, ['rolledBack']);
   await expectRelease(swarm, swarm.first);
+  await untilStatus(swarm, ['rolledBack']);
   await expectKept(writes);
   await endSwarm(swarm);
 });
