@@ -35,6 +35,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that follows what a swarm does may need longer than most. */
   readonly timeoutMs?: number;
+  /** The command line of another build. */
+  readonly command?: string;
 }
 
 /** How a command ended, and what it said. */
@@ -45,7 +47,7 @@ export interface Finished {
 }
 
 function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
-  const script = options.asNobody === true ? AS_NOBODY : COMMAND;
+  const script = options.command ?? (options.asNobody === true ? AS_NOBODY : COMMAND);
   // Optimizing the code of the embedding model takes each process longer than using it here would.
   const command = [process.execPath, '--liftoff-only', script, ...args];
   const limited =
@@ -148,8 +150,8 @@ export class NodeProcess {
     return !this.#ended;
   }
 
-  async ready(): Promise<Ready> {
-    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<Ready> {
+    const deadlineMs = performance.now() + timeoutMs;
     while (this.#ready === undefined) {
       if (this.#ended) throw new Error(`the node ended before it served: ${this.#stderr}`);
       if (performance.now() > deadlineMs) throw new Error(`not ready in time: ${this.#stderr}`);
