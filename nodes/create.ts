@@ -13,6 +13,7 @@ import { listenRpc } from '../transport/rpc/index.js';
 import type { PeerAddress } from '../transport/rpc/rpc.js';
 import type { Identity } from '../transport/identity/index.js';
 import { COMMAND_VERSION, newControlState } from './control-plane/state.js';
+import type { ControlState } from './control-plane/state.js';
 import {
   createDataDirectory,
   dataPaths,
@@ -53,40 +54,50 @@ export interface NewSwarm {
   readonly notCarried: readonly OtherStore[];
 }
 
-const FOUNDER_ID = 1;
+export const FOUNDER_ID = 1;
 
 /** Creates a swarm of one node. The v1 installation is copied, never changed. */
 export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
   const { directory, from, listen, advertise, sessionTimeoutMs } = options;
   requireSpecificAddress(advertise);
   await requireFreePort(listen);
-  const swarmId = randomUUID();
-  const joinToken = newToken('afj');
-  const clientToken = newToken('afc');
+  const { swarmId, joinToken, clientToken, hashes } = newSecrets();
   const { identity } = await createDataDirectory(directory, async (paths, founder) => {
     await createStore(paths, from);
     const control = newControlState({
       swarmId,
-      joinTokenHash: hashToken(joinToken),
-      clientTokenHash: hashToken(clientToken),
+      ...hashes,
       swarmVersion: from === undefined ? 2 : 1,
       peerId: founder.peerId,
       host: advertise.host,
       port: advertise.port,
       ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
     });
-    const { hardState, snapshot } = foundingState([FOUNDER_ID]);
-    const { store } = await RaftLogStore.open(paths.raft, { clusterId: swarmId });
-    try {
-      if (snapshot !== null) await store.saveSnapshot(snapshot, encodeControlState(control));
-      await store.append({ hardState, entries: [] });
-    } finally {
-      await store.close();
-    }
+    await writeFoundingLog(paths, control);
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
   const notCarried = from === undefined ? [] : (await inspectV1Directory(from)).others;
   return { swarmId, peerId: identity.peerId, joinToken, clientToken, notCarried };
+}
+
+/** The log that a swarm begins with: one snapshot, of a state in which the founder is alone. */
+export async function writeFoundingLog(paths: DataPaths, control: ControlState): Promise<void> {
+  const { hardState, snapshot } = foundingState([FOUNDER_ID]);
+  const { store } = await RaftLogStore.open(paths.raft, { clusterId: control.swarmId });
+  try {
+    if (snapshot !== null) await store.saveSnapshot(snapshot, encodeControlState(control));
+    await store.append({ hardState, entries: [] });
+  } finally {
+    await store.close();
+  }
+}
+
+/** What only the operator of a new swarm learns, and what its state holds of it. */
+export function newSecrets() {
+  const joinToken = newToken('afj');
+  const clientToken = newToken('afc');
+  const hashes = { joinTokenHash: hashToken(joinToken), clientTokenHash: hashToken(clientToken) };
+  return { swarmId: randomUUID(), joinToken, clientToken, hashes };
 }
 
 /** The first store, with everything in it counted as applied at the founding index. */
@@ -232,7 +243,7 @@ function otherSwarm(paths: DataPaths, file: NodeFile, peer: PeerAddress, found: 
   );
 }
 
-function nodeFileOf(
+export function nodeFileOf(
   swarmId: string,
   nodeId: number,
   identity: Identity,
@@ -244,7 +255,7 @@ function nodeFileOf(
 }
 
 /** Others have to reach the address: it must name one host and one port. */
-function requireSpecificAddress({ host, port }: HostPort): void {
+export function requireSpecificAddress({ host, port }: HostPort): void {
   const unspecific = host === '0.0.0.0' || host === '::' || port === 0;
   if (!unspecific) return;
   throw new NodeError(
@@ -254,7 +265,7 @@ function requireSpecificAddress({ host, port }: HostPort): void {
 }
 
 /** Fails before anything is written when the port is taken or the address is not of this machine. */
-async function requireFreePort({ host, port }: HostPort): Promise<void> {
+export async function requireFreePort({ host, port }: HostPort): Promise<void> {
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   try {
     await new Promise<void>((resolve, reject) => {
@@ -277,6 +288,6 @@ function wildcard(host: string): string {
   return isIPv6(host) ? '::' : '0.0.0.0';
 }
 
-function newToken(prefix: 'afj' | 'afc'): string {
+export function newToken(prefix: 'afj' | 'afc'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`;
 }

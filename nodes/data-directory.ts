@@ -208,7 +208,8 @@ export async function createDataDirectory(
   }
 }
 
-async function requireEmpty(root: string): Promise<void> {
+/** Fails unless a node can be created in the directory; removes what a killed creation left. */
+export async function requireEmpty(root: string): Promise<void> {
   let names: string[];
   try {
     names = await readdir(root);

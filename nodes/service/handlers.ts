@@ -21,10 +21,12 @@ import type { Access } from './access.js';
 import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { memoryReads } from './memory-reads.js';
+import { operatorHandlers } from './operator-handlers.js';
+import type { OperatorPorts } from './operator-handlers.js';
 import { parseRequest, requests } from './requests.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts {
+export interface ServicePorts extends OperatorPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -55,8 +57,6 @@ export interface ServicePorts {
   greeted(connection: PeerConnection, incarnation: string): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotOffer(peerId: string, payload: unknown): unknown;
-  snapshotPrepare(payload: unknown): Promise<unknown>;
-  snapshotRead(payload: unknown): Promise<Uint8Array>;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
 }
@@ -74,6 +74,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
     ...memberHandlers(ports),
+    ...forOperators(ports, operatorHandlers(ports)),
   };
 }
 
@@ -275,6 +276,19 @@ function forClients(ports: ServicePorts, handler: Handler): Handler {
     ports.access.requireClient(context.connection);
     return ports.track(async () => handler(payload, context));
   });
+}
+
+/** For whoever holds the join token, and members. */
+function forOperators(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+  const mounted = Object.entries(handlers).map(([method, handler]) => {
+    const checked = forClients(ports, (payload, context) => {
+      ports.access.requireOperator(context.connection);
+      ports.requireServing();
+      return handler(payload, context);
+    });
+    return [method, checked] as const;
+  });
+  return Object.fromEntries(mounted);
 }
 
 function forMembers(ports: ServicePorts, handler: Handler): Handler {

@@ -18,6 +18,7 @@ import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
+import { operatorServices } from './operator-services.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
@@ -61,10 +62,9 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     },
     receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
     snapshotOffer: (peerId, payload) => node.snapshots.offer(peerId, payload),
-    snapshotPrepare: (payload) => node.snapshots.prepare(payload),
-    snapshotRead: (payload) => node.snapshots.read(payload),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
+    ...operatorServices(node),
   };
 }
 

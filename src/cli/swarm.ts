@@ -8,6 +8,7 @@ import {
 import { initSwarm } from '../../nodes/create.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
 import type { Member, SwarmStatus } from '../client/index.js';
+import { addBackupCommands } from './backup.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { numberOf } from './number.js';
@@ -22,7 +23,7 @@ interface InitFlags {
   readonly json?: boolean;
 }
 
-/** `swarm init | status | remove`. */
+/** `swarm init | status | remove`, and what concerns backups. */
 export function addSwarmCommands(program: Command): void {
   const swarm = program.command('swarm').description('Create a swarm and look at it');
   swarm
@@ -48,6 +49,7 @@ export function addSwarmCommands(program: Command): void {
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--json', 'print one JSON object')
     .action(remove);
+  addBackupCommands(swarm);
 }
 
 /** Whole seconds in the bounds of the replicated state. */
