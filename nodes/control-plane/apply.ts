@@ -61,6 +61,8 @@ export function applyControl(
       return abortRollout(state, index, command.rolloutId, command.reason);
     case 'raiseVersion':
       return raiseVersion(state, index, command.rolloutId);
+    default:
+      return refused(index, 'no-rollout');
   }
 }
 
@@ -87,6 +89,9 @@ function addMember(
     engine: engineOf(state.swarmVersion),
     cordoned: false,
     commandVersion: 1,
+    release: '',
+    supervised: false,
+    zone: '',
   };
   state.nextNodeId += 1;
   state.members.set(member.nodeId, member);
@@ -116,10 +121,11 @@ function applyStartRollout(
 ): CommandResult {
   if (state.rollout?.status === 'running') return refused(index, 'rollout-running');
   if (engineOf(state.swarmVersion) === command.plan.to) return refused(index, 'already-v2');
-  const planned = new Set(command.plan.order);
+  const order = command.plan.batches.flat();
+  const planned = new Set(order);
   const members = [...state.members.values()];
   const fits =
-    planned.size === command.plan.order.length &&
+    planned.size === order.length &&
     planned.size === members.length &&
     members.every((member) => planned.has(member.nodeId) && member.engine === command.plan.from);
   if (!fits) return refused(index, 'plan-outdated');
@@ -139,7 +145,7 @@ function applyFinishStep(
   assert(member !== undefined, 'a node in a rollout is a member');
   if (command.step === 'cordon') member.cordoned = true;
   // The cut-over of this node: from this index on its other engine answers.
-  if (command.step === 'switch') member.engine = state.rollout.to;
+  if (command.step === 'switch') member.engine = 'v2';
   if (command.step === 'rejoin') member.cordoned = false;
   return done(index);
 }
@@ -158,7 +164,7 @@ function abortRollout(
   rollout.status = 'aborted';
   rollout.reason = reason;
   for (const member of state.members.values()) {
-    member.engine = rollout.from;
+    member.engine = 'v1';
     member.cordoned = false;
   }
   return done(index);
@@ -171,7 +177,7 @@ function raiseVersion(state: ControlState, index: number, rolloutId: number): Co
   }
   if (!allNodesDone(rollout)) return refused(index, 'not-your-turn');
   for (const member of state.members.values()) {
-    assert(member.engine === rollout.to, 'the version is raised after every node has switched');
+    assert(member.engine === 'v2', 'the version is raised after every node has switched');
   }
   rollout.status = 'completed';
   state.swarmVersion = 2;

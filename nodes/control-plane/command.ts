@@ -1,6 +1,7 @@
 /** What a log entry can say. Neutral to the engine that applies it. */
 import type {
   ApplyOutcome,
+  EngineVersion,
   ExpireMemory,
   JsonObject,
   MemoryCommand,
@@ -25,6 +26,12 @@ export type Command =
       readonly port: number;
       /** The newest command version that the node reads; 1 when it does not say. */
       readonly commandVersion?: number;
+      /** The name of the release that it runs; counts from command version 5 on, as do the next two. */
+      readonly release?: string;
+      /** Whether a supervisor can exchange its release. */
+      readonly supervised?: boolean;
+      /** Where it stands: nodes of one zone fail together. */
+      readonly zone?: string;
     }
   | { readonly type: 'removeMember'; readonly nodeId: number }
   /**
@@ -69,6 +76,7 @@ export type Command =
   | { readonly type: 'abortRollout'; readonly rolloutId: number; readonly reason: string }
   /** Every node has switched: from here on the swarm is of the new version. */
   | { readonly type: 'raiseVersion'; readonly rolloutId: number }
+  | RolloutCommand
   /** The time, told when nothing else has told it and sessions may expire. */
   | { readonly type: 'advanceClock'; readonly nowMs: number }
   /** Every member reads this version: from here on commands are written in it. */
@@ -76,6 +84,60 @@ export type Command =
       readonly type: 'raiseCommandVersion';
       readonly version: CommandVersion;
       readonly nowMs: number;
+    };
+
+/** What command version 5 added for rollouts. `epoch` is that of the rollout where nothing else is said. */
+export type RolloutCommand =
+  /** By the leader: the time of a scheduled rollout has come. */
+  | { readonly type: 'beginRollout'; readonly rolloutId: number; readonly epoch: number }
+  | {
+      readonly type: 'pauseRollout' | 'rollbackRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly reason: string;
+    }
+  /** Also starts a scheduled one at once. */
+  | { readonly type: 'resumeRollout'; readonly rolloutId: number; readonly epoch: number }
+  | {
+      readonly type: 'throttleRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly maxUnavailable: number;
+      readonly soakMs: number;
+    }
+  /** Nothing new begins before that time of day. */
+  | {
+      readonly type: 'postponeRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly notBeforeMs: number;
+    }
+  /** By the guards: a node that has switched is unhealthy. Does what the plan says. */
+  | {
+      readonly type: 'haltRollout';
+      readonly rolloutId: number;
+      readonly nodeId: number;
+      readonly nodeEpoch: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'finalizeRollout'; readonly rolloutId: number; readonly epoch: number }
+  /** By each node: it serves from here on as what it says, and as nothing older. */
+  | {
+      readonly type: 'ackFence';
+      readonly rolloutId: number;
+      readonly nodeId: number;
+      readonly epoch: number;
+      readonly engine: EngineVersion;
+      readonly release: string;
+      readonly commandVersion: number;
+    }
+  /** Ends the time for a rollback. `early`: by an operator, before the window is over. */
+  | {
+      readonly type: 'closeWindow';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly nowMs: number;
+      readonly early: boolean;
     };
 
 export type CommandRefusal =

@@ -24,6 +24,12 @@ export interface Member {
   cordoned: boolean;
   /** The newest command version that it said it reads. */
   commandVersion: number;
+  /** The name of the release that it said it runs; empty while that is not known. */
+  release: string;
+  /** Whether a supervisor can exchange its release. */
+  supervised: boolean;
+  /** Where it stands: nodes of one zone fail together. Empty: not said. */
+  zone: string;
 }
 
 /** The answer to a write of a session, kept so that a retry is answered and not applied. */
@@ -98,6 +104,9 @@ export function newControlState(swarm: NewSwarm): ControlState {
     engine: engineOf(swarm.swarmVersion),
     cordoned: false,
     commandVersion: COMMAND_VERSION,
+    release: '',
+    supervised: false,
+    zone: '',
   };
   return {
     swarmId: swarm.swarmId,

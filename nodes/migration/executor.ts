@@ -11,7 +11,7 @@ import type { Engines } from '../engines.js';
 import { NodeError, messageOf } from '../errors.js';
 import { DRAIN_TIMEOUT_MS, STEP_ATTEMPTS_MAX, STEP_RETRY_MS } from '../limits.js';
 import type { Replica } from '../replica/replica.js';
-import { currentNode } from '../rollout/machine.js';
+import { nodesWithSteps } from '../rollout/machine.js';
 import type { Rollout, RolloutNode, RolloutStep } from '../rollout/state.js';
 import { requireRoomFor } from './disk-space.js';
 import { catchUp, ensureStaged, validate } from './staged-store.js';
@@ -81,8 +81,8 @@ export class RolloutExecutor {
   #myStep(): { rollout: Rollout; node: RolloutNode } | undefined {
     const { rollout } = this.#ports.replica.control;
     if (rollout === null) return undefined;
-    const node = currentNode(rollout);
-    return node?.nodeId === this.#ports.nodeId ? { rollout, node } : undefined;
+    const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === this.#ports.nodeId);
+    return node === undefined ? undefined : { rollout, node };
   }
 
   async #run(rollout: Rollout, node: RolloutNode, signal: AbortSignal): Promise<void> {
@@ -181,6 +181,8 @@ export class RolloutExecutor {
       case 'rejoin':
         return { appliedIndex: replica.appliedIndex };
       case 'pending':
+      case 'soak':
+      case 'removed':
       case 'done':
         throw new NodeError('refused', `there is nothing to do in step ${step}`);
     }

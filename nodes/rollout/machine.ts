@@ -4,7 +4,7 @@
  */
 import type { JsonObject } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
-import { ROLLOUT_STEPS } from './state.js';
+import { stepsOf } from './state.js';
 import type { Rollout, RolloutNode, RolloutPlan, RolloutStep } from './state.js';
 
 export type RolloutRefusal =
@@ -22,31 +22,42 @@ export function startRollout(
   digest: string,
   startedAtMs: number,
 ): Rollout {
-  assert(plan.order.length > 0, 'a rollout plan names at least one node');
-  const nodes = plan.order.map((nodeId): RolloutNode => ({
+  const order = plan.batches.flat();
+  assert(order.length > 0, 'a rollout plan names at least one node');
+  const nodes = order.map((nodeId): RolloutNode => ({
     nodeId,
     step: 'pending',
+    direction: 'forward',
     epoch: 0,
+    sinceMs: 0,
     detail: null,
   }));
+  const { maxUnavailable, soakMs, notBeforeMs } = plan;
   const rollout: Rollout = {
     id,
     digest,
-    from: plan.from,
-    to: plan.to,
+    plan,
     status: 'running',
+    epoch: 1,
     nodes,
     startedAtMs,
+    finalizedAtMs: 0,
+    windowEndsMs: 0,
+    limits: { maxUnavailable, soakMs },
+    notBeforeMs,
+    fenced: [],
     reason: '',
+    goal: 'forward',
   };
   beginNextNode(rollout);
   return rollout;
 }
 
-/** The node whose turn it is, or undefined when all are done or none may go on. */
-export function currentNode(rollout: Rollout): RolloutNode | undefined {
-  if (rollout.status !== 'running') return undefined;
-  return rollout.nodes.find((node) => node.step !== 'done');
+/** The nodes that have a step to do now, each its own. */
+export function nodesWithSteps(rollout: Rollout): RolloutNode[] {
+  if (rollout.status !== 'running') return [];
+  const node = rollout.nodes.find(({ step }) => step !== 'done');
+  return node === undefined ? [] : [node];
 }
 
 export function allNodesDone(rollout: Rollout): boolean {
@@ -64,12 +75,14 @@ export interface FinishedStep {
 /** Records that a node finished a step, and moves it, or the turn, on. */
 export function finishStep(rollout: Rollout, finished: FinishedStep): RolloutRefusal | undefined {
   if (rollout.id !== finished.rolloutId || rollout.status !== 'running') return 'no-rollout';
-  const node = currentNode(rollout);
-  if (node === undefined || node.nodeId !== finished.nodeId) return 'not-your-turn';
+  const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === finished.nodeId);
+  if (node === undefined) return 'not-your-turn';
   if (node.step !== finished.step || node.epoch !== finished.epoch) return 'stale-epoch';
-  const position = ROLLOUT_STEPS.indexOf(node.step);
+  const steps = stepsOf(rollout.plan.kind, 'forward');
+  const position = steps.indexOf(node.step);
   assert(position >= 0, `a node whose turn it is has a step to do, not ${node.step}`);
-  node.step = ROLLOUT_STEPS[position + 1] ?? 'done';
+  const next = steps[position + 1] ?? 'done';
+  node.step = next === 'soak' && rollout.limits.soakMs === 0 ? 'done' : next;
   node.epoch += 1;
   node.detail = finished.detail;
   if (node.step === 'done') beginNextNode(rollout);

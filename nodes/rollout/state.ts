@@ -1,15 +1,23 @@
 /**
  * A rollout as every node holds it. Plain data: it travels in snapshots and in answers.
  *
- *   one node:  pending -> cordon -> drain -> snapshot -> stage -> catchUp -> validate -> switch
- *                                                                              -> rejoin -> done
- *   rollout:   running --(all nodes done, one entry raises the version)--> completed
- *              running --(abort entry: every node is back on `from` at that index)--> aborted
+ *   scheduled --(its time has come)--> running <--> paused        any of them, before it has ended:
+ *                                        |                          --(rollback, abort, halt)-->
+ *                            all nodes are done                   rollingBack --> rolledBack | aborted
+ *                                        v
+ *                 switched --> finalizing --(every node has acknowledged the fence)--> finalized
+ *                                                                                         |
+ *                                              completed <--(the rollback window closes)--'
  *
- * `step` names what the node has to do next. The node itself does it and proposes an entry that says
- * so; the epoch in that entry fences an actor that was late.
+ * `step` names what a node has to do next. The node itself does it and proposes an entry that says so;
+ * the epoch in that entry fences an actor that was late.
  */
-import type { EngineVersion, JsonObject } from '../../src/memory/engine.js';
+import type { JsonObject } from '../../src/memory/engine.js';
+
+/** `engine`: from the v1 files to the v2 store. `release`: from one build of the program to another. */
+export type RolloutKind = 'engine' | 'release';
+
+export type RolloutDirection = 'forward' | 'back';
 
 export type RolloutStep =
   | 'pending'
@@ -21,10 +29,13 @@ export type RolloutStep =
   | 'validate'
   | 'switch'
   | 'rejoin'
-  | 'done';
+  /** Switched and serving; the leader ends it when it has lasted long enough. */
+  | 'soak'
+  | 'done'
+  /** The node was removed from the swarm in the middle of the rollout. */
+  | 'removed';
 
-/** The steps that a node carries out, in order. */
-export const ROLLOUT_STEPS: readonly RolloutStep[] = [
+const ENGINE_STEPS: readonly RolloutStep[] = [
   'cordon',
   'drain',
   'snapshot',
@@ -33,24 +44,120 @@ export const ROLLOUT_STEPS: readonly RolloutStep[] = [
   'validate',
   'switch',
   'rejoin',
+  'soak',
 ];
+const RELEASE_STEPS: readonly RolloutStep[] = [
+  'cordon',
+  'drain',
+  'stage',
+  'validate',
+  'switch',
+  'rejoin',
+  'soak',
+];
+const RELEASE_STEPS_BACK: readonly RolloutStep[] = ['cordon', 'drain', 'switch', 'rejoin'];
 
-export type RolloutStatus = 'running' | 'completed' | 'aborted';
+/**
+ * The steps of one node in order. Forward it is `done` after the last of them; going back it is
+ * `pending` again. An engine rollout goes back by one entry, in no steps.
+ */
+export function stepsOf(kind: RolloutKind, direction: RolloutDirection): readonly RolloutStep[] {
+  if (direction === 'forward') return kind === 'engine' ? ENGINE_STEPS : RELEASE_STEPS;
+  return kind === 'engine' ? [] : RELEASE_STEPS_BACK;
+}
+
+export type RolloutStatus =
+  | 'scheduled'
+  | 'running'
+  | 'paused'
+  | 'switched'
+  | 'finalizing'
+  | 'finalized'
+  | 'completed'
+  | 'rollingBack'
+  | 'rolledBack'
+  | 'aborted';
+
+/** One build of this package. */
+export interface ReleaseName {
+  /** Version of the package and the first 12 digits of the digest: `2.1.0+ab12cd34ef56`. */
+  readonly name: string;
+  /** SHA-256 of the files of the release, hexadecimal. */
+  readonly digest: string;
+  /** The newest command version that it reads. */
+  readonly commandVersion: number;
+}
+
+/** When a node that has switched counts as unhealthy, and what is done then. */
+export interface Guards {
+  /** Length of a window of measurement. */
+  readonly windowMs: number;
+  /** So many unhealthy windows, one after the other, halt the rollout. */
+  readonly windows: number;
+  /** Share of requests that failed by the fault of the node, 0 to 1. */
+  readonly errorRateMax: number;
+  /** Times the p99 of the members that have not switched; of the time before when all have. */
+  readonly p99Factor: number;
+  /** A p99 below it is never unhealthy. */
+  readonly p99FloorMs: number;
+  /** Entries by which the node may lag. */
+  readonly applyLagMax: number;
+  /** Times the memory that the node used when it switched. */
+  readonly memoryFactor: number;
+  /** 0: no such bound. */
+  readonly memoryBytesMax: number;
+  readonly diskFreeBytesMin: number;
+  /** Restarts of the process in one window. */
+  readonly restartsMax: number;
+  readonly action: 'rollback' | 'pause';
+}
+
+export interface RolloutPlan {
+  /** 1: of a release before this one; no fence and no window, the raised version ends it. */
+  readonly form: 1 | 2;
+  readonly kind: RolloutKind;
+  /** `v1` and `v2`, or the names of two releases. */
+  readonly from: string;
+  readonly to: string;
+  /** Null for engines. */
+  readonly release: { readonly from: ReleaseName; readonly to: ReleaseName } | null;
+  /** Node ids. A batch begins when all nodes of the batch before it are done. */
+  readonly batches: readonly (readonly number[])[];
+  /** The first so many batches have one node each. */
+  readonly canaries: number;
+  /** Nodes that may be between cordon and rejoin at the same time. */
+  readonly maxUnavailable: number;
+  /** How long a node serves before it counts as done, in milliseconds of the replicated clock. */
+  readonly soakMs: number;
+  /** Time of day before which nothing begins; 0: at once. */
+  readonly notBeforeMs: number;
+  /** Whether the leader finalizes it when all nodes are done; otherwise an operator does. */
+  readonly autoFinalize: boolean;
+  /** How long after finalization it can be rolled back, in milliseconds of the replicated clock. */
+  readonly rollbackWindowMs: number;
+  readonly guards: Guards | null;
+  /** What cannot be undone, in sentences, and after which step. */
+  readonly irreversible: readonly string[];
+  /** What is stored now and the older side cannot express, in sentences. */
+  readonly inexpressible: readonly string[];
+}
 
 export interface RolloutNode {
   readonly nodeId: number;
   step: RolloutStep;
+  direction: RolloutDirection;
   /** Raised by every transition of this node; an entry that names an older one changes nothing. */
   epoch: number;
+  /** The replicated clock at the last transition, in milliseconds. */
+  sinceMs: number;
   /** What the last finished step reported: counts, indexes, bytes. */
   detail: JsonObject | null;
 }
 
-export interface RolloutPlan {
-  readonly from: EngineVersion;
-  readonly to: EngineVersion;
-  /** Node ids in the order in which they migrate, one at a time. */
-  readonly order: readonly number[];
+/** What an operator may change while it runs; those of the plan at first. */
+export interface RolloutLimits {
+  readonly maxUnavailable: number;
+  readonly soakMs: number;
 }
 
 export interface Rollout {
@@ -58,11 +165,30 @@ export interface Rollout {
   readonly id: number;
   /** SHA-256 of the plan, hexadecimal: what `rollout plan` printed is what runs. */
   readonly digest: string;
-  readonly from: EngineVersion;
-  readonly to: EngineVersion;
+  readonly plan: RolloutPlan;
   status: RolloutStatus;
+  /** Raised by every change that is not one of a single node; fences operators and leaders. */
+  epoch: number;
+  /** In the order in which they begin; nodes that joined while the window is open at the end. */
   readonly nodes: RolloutNode[];
+  /** Time of day. */
   readonly startedAtMs: number;
-  /** Why it was aborted; empty while it was not. */
+  /** The replicated clock at finalization; 0 before it. */
+  finalizedAtMs: number;
+  /** The replicated clock when the rollback window closes; 0 before finalization. */
+  windowEndsMs: number;
+  limits: RolloutLimits;
+  /** As in the plan, unless it was postponed. */
+  notBeforeMs: number;
+  /** Ids of the nodes that have acknowledged the fence, in the order in which they did. */
+  fenced: number[];
+  /** Why it was paused, aborted or rolled back; empty otherwise. */
   reason: string;
+  /** Where it is going: how it ends when it does. */
+  goal: 'forward' | 'rolledBack' | 'aborted';
+}
+
+/** Whether a rollout is over: nothing that concerns it is open any more. */
+export function hasEnded({ status }: Rollout): boolean {
+  return status === 'completed' || status === 'rolledBack' || status === 'aborted';
 }

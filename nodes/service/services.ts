@@ -12,8 +12,8 @@ import {
 } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
-import { canonicalPlan, makePlan } from '../rollout/plan.js';
-import type { RolloutPlan } from '../rollout/state.js';
+import { canonicalPlan, formerPlan, orderOf } from '../rollout/plan.js';
+import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
@@ -45,7 +45,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     rolloutStatus: async (signal) => {
       // A node that lags would tell of the rollout before this one.
       await node.driver.readBarrier(signal);
-      return { rollout: node.control.rollout, progress: node.executor.progress };
+      return { rollout: described(node.control.rollout), progress: node.executor.progress };
     },
     rolloutPlan: () => planned(node),
     rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
@@ -143,7 +143,7 @@ function status(node: SwarmNode): object {
     commitIndex: commit,
     serving: node.serving,
     members: members(node),
-    rollout,
+    rollout: described(rollout),
     progress: node.executor.progress,
     counts: node.engines.engine(version)?.counts() ?? null,
     engine: version,
@@ -152,12 +152,20 @@ function status(node: SwarmNode): object {
   };
 }
 
+/** The form in which clients know a rollout, with what the plan says of it beside the plan. */
+function described(rollout: Rollout | null): object | null {
+  if (rollout === null) return null;
+  const { kind, from, to } = rollout.plan;
+  return { ...rollout, kind, from, to };
+}
+
 function planned(node: SwarmNode): { plan: RolloutPlan; digest: string } {
   if (node.control.swarmVersion === 2) throw refusal('already-v2', 'the swarm is of version 2');
   if (node.control.rollout?.status === 'running') {
     throw refusal('rollout-running', 'a rollout is running; wait until it has ended or abort it');
   }
-  const plan = makePlan([...node.control.members.values()], node.replica.status().leader);
+  const members = [...node.control.members.values()];
+  const plan = formerPlan(orderOf(members, node.replica.status().leader));
   return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
 }
 
@@ -178,7 +186,7 @@ async function startRollout(
   const startedAtMs = Date.now();
   applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs }, timeoutMs));
   await node.driver.readBarrier();
-  return { rollout: node.control.rollout };
+  return { rollout: described(node.control.rollout) };
 }
 
 async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object> {
@@ -187,7 +195,7 @@ async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object>
   const reason = 'aborted by an operator';
   applied(await node.submit({ type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs));
   await node.driver.readBarrier();
-  return { rollout: node.control.rollout };
+  return { rollout: described(node.control.rollout) };
 }
 
 async function admitPeer(

@@ -12,7 +12,9 @@ import type { AddEdge, InsertMemory, ModelVector } from '../../src/memory/engine
 import type { Command } from '../control-plane/command.js';
 import type { SessionWrite } from '../control-plane/sessions.js';
 import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
-import { ROLLOUT_STEPS } from '../rollout/state.js';
+import { formerPlan } from '../rollout/plan.js';
+import { stepsOf } from '../rollout/state.js';
+import type { RolloutPlan } from '../rollout/state.js';
 import { Fields, bytesToFloats, decode, encode, floatsToBytes } from './fields.js';
 import {
   CONTENT_LENGTH_MAX,
@@ -99,8 +101,8 @@ function commandFields(command: Exclude<Command, { type: SessionCommand }>): unk
     case 'removeMember':
       return ['removeMember', command.nodeId];
     case 'startRollout': {
-      const { from, to, order } = command.plan;
-      return ['startRollout', from, to, order, command.digest, command.startedAtMs];
+      const { from, to, batches } = command.plan;
+      return ['startRollout', from, to, batches.flat(), command.digest, command.startedAtMs];
     }
     case 'finishStep': {
       const { rolloutId, nodeId, step, epoch, detail } = command;
@@ -110,6 +112,8 @@ function commandFields(command: Exclude<Command, { type: SessionCommand }>): unk
       return ['abortRollout', command.rolloutId, command.reason];
     case 'raiseVersion':
       return ['raiseVersion', command.rolloutId];
+    default:
+      throw new Error(`${command.type} has no bytes`);
   }
 }
 
@@ -179,11 +183,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
     case 'startRollout':
       return {
         type: kind,
-        plan: {
-          from: fields.oneOf('from', ['v1', 'v2']),
-          to: fields.oneOf('to', ['v1', 'v2']),
-          order: fields.list('order', NODES_MAX, (list) => list.count('nodeId')),
-        },
+        plan: readFormerPlan(fields),
         digest: fields.string('digest', 128),
         startedAtMs: fields.count('startedAtMs'),
       };
@@ -192,7 +192,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
         type: kind,
         rolloutId: fields.count('rolloutId'),
         nodeId: fields.count('nodeId'),
-        step: fields.oneOf('step', ROLLOUT_STEPS),
+        step: fields.oneOf('step', stepsOf('engine', 'forward')),
         epoch: fields.count('epoch'),
         detail: fields.json('detail', DETAIL_LENGTH_MAX),
       };
@@ -205,6 +205,13 @@ export function decodeCommand(bytes: Uint8Array): Command {
     case 'raiseVersion':
       return { type: kind, rolloutId: fields.count('rolloutId') };
   }
+}
+
+/** It was never written with other engines than these. */
+function readFormerPlan(fields: Fields): RolloutPlan {
+  fields.oneOf('from', ['v1']);
+  fields.oneOf('to', ['v2']);
+  return formerPlan(fields.list('order', NODES_MAX, (list) => list.count('nodeId')));
 }
 
 function decodeVersion2(fields: Fields): Command {

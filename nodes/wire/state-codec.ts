@@ -8,7 +8,8 @@ import {
 } from '../control-plane/limits.js';
 import { engineOf } from '../control-plane/state.js';
 import type { ControlState, Member, Session } from '../control-plane/state.js';
-import { ROLLOUT_STEPS } from '../rollout/state.js';
+import { formerPlan } from '../rollout/plan.js';
+import { stepsOf } from '../rollout/state.js';
 import type { Rollout, RolloutNode } from '../rollout/state.js';
 import { Fields, decode, encode } from './fields.js';
 import {
@@ -78,8 +79,8 @@ function encodeRollout(rollout: Rollout): unknown[] {
   return [
     rollout.id,
     rollout.digest,
-    rollout.from,
-    rollout.to,
+    rollout.plan.from,
+    rollout.plan.to,
     rollout.status,
     rollout.nodes.map(({ nodeId, step, epoch, detail }) => [
       nodeId,
@@ -141,6 +142,9 @@ function readMember(fields: Fields): Member {
     engine: fields.oneOf('engine', [engineOf(1), engineOf(2)]),
     cordoned: fields.boolean('cordoned'),
     commandVersion: fields.isAtEnd ? 1 : fields.count('commandVersion'),
+    release: '',
+    supervised: false,
+    zone: '',
   };
 }
 
@@ -177,24 +181,39 @@ function readAnswer(fields: Fields, awaitedFrom: number): [number, PendingAnswer
   return [awaitedFrom + distance, { index, outcome }];
 }
 
+/** Versions before 5 know rollouts of the first form only. */
 function readRollout(fields: Fields): Rollout {
+  const id = fields.count('id');
+  const digest = fields.string('digest', 128);
+  fields.oneOf('from', ['v1']);
+  fields.oneOf('to', ['v2']);
+  const status = fields.oneOf('status', ['running', 'completed', 'aborted']);
+  const nodes = fields.list('nodes', NODES_MAX, (list) => readRolloutNode(list.fields('node')));
   return {
-    id: fields.count('id'),
-    digest: fields.string('digest', 128),
-    from: fields.oneOf('from', ['v1', 'v2']),
-    to: fields.oneOf('to', ['v1', 'v2']),
-    status: fields.oneOf('status', ['running', 'completed', 'aborted']),
-    nodes: fields.list('nodes', NODES_MAX, (list) => readRolloutNode(list.fields('node'))),
+    id,
+    digest,
+    plan: formerPlan(nodes.map(({ nodeId }) => nodeId)),
+    status,
+    epoch: 1,
+    nodes,
     startedAtMs: fields.count('startedAtMs'),
+    finalizedAtMs: 0,
+    windowEndsMs: 0,
+    limits: { maxUnavailable: 1, soakMs: 0 },
+    notBeforeMs: 0,
+    fenced: [],
     reason: fields.string('reason', REASON_LENGTH_MAX),
+    goal: status === 'aborted' ? 'aborted' : 'forward',
   };
 }
 
 function readRolloutNode(fields: Fields): RolloutNode {
   return {
     nodeId: fields.count('nodeId'),
-    step: fields.oneOf('step', ['pending', ...ROLLOUT_STEPS, 'done']),
+    step: fields.oneOf('step', ['pending', ...stepsOf('engine', 'forward'), 'done']),
+    direction: 'forward',
     epoch: fields.count('epoch'),
+    sinceMs: 0,
     detail: fields.nullable((outer) => outer.json('detail', DETAIL_LENGTH_MAX)),
   };
 }

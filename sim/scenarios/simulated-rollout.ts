@@ -3,7 +3,7 @@
  * workers is done here with model engines and timers. Each step may be cut off at any moment.
  */
 import { bestSuccessor } from '../../nodes/migration/successor.js';
-import { currentNode } from '../../nodes/rollout/machine.js';
+import { nodesWithSteps } from '../../nodes/rollout/machine.js';
 import type { Rollout, RolloutNode } from '../../nodes/rollout/state.js';
 import { require } from '../explore/failure.js';
 import type { Context } from '../world/index.js';
@@ -73,8 +73,8 @@ export class SimulatedRollout {
   #myStep(): { rollout: Rollout; node: RolloutNode } | undefined {
     const { rollout } = this.#node.replica.control;
     if (rollout === null) return undefined;
-    const node = currentNode(rollout);
-    return node?.nodeId === this.#node.nodeId ? { rollout, node } : undefined;
+    const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === this.#node.nodeId);
+    return node === undefined ? undefined : { rollout, node };
   }
 
   #begin(rollout: Rollout, node: RolloutNode): void {

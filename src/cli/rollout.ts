@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 
-import { ROLLOUT_STEPS } from '../../nodes/rollout/state.js';
+import { stepsOf } from '../../nodes/rollout/state.js';
 import type { Rollout, SwarmClient } from '../client/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
@@ -49,14 +49,20 @@ async function plan(_version: string, flags: Flags): Promise<void> {
   });
 }
 
-const planShape = z.object({ from: z.string(), to: z.string(), order: z.array(z.number()) });
+const planShape = z.object({
+  from: z.string(),
+  to: z.string(),
+  batches: z.array(z.array(z.number())),
+});
 
 function planText(value: unknown, digest: string): string {
-  const { from, to, order } = planShape.parse(value);
+  const { from, to, batches } = planShape.parse(value);
+  const order = batches.flat();
+  const steps = stepsOf('engine', 'forward').filter((step) => step !== 'soak');
   const lines = [`plan ${from} -> ${to}`, `digest ${digest}`, ''];
   for (const [i, nodeId] of order.entries()) {
     lines.push(`${i + 1}. node ${nodeId}`);
-    for (const [j, step] of ROLLOUT_STEPS.entries()) lines.push(`   ${i + 1}.${j + 1} ${step}`);
+    for (const [j, step] of steps.entries()) lines.push(`   ${i + 1}.${j + 1} ${step}`);
   }
   lines.push(`${order.length + 1}. raise the swarm version to 2 (ends the time for an abort)`);
   return lines.join('\n');

@@ -4,7 +4,8 @@ import { applyControl, dropMember } from '../../../nodes/control-plane/apply.js'
 import type { ControlCommand } from '../../../nodes/control-plane/apply.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import type { ControlState } from '../../../nodes/control-plane/state.js';
-import { currentNode } from '../../../nodes/rollout/machine.js';
+import { nodesWithSteps } from '../../../nodes/rollout/machine.js';
+import { formerPlan } from '../../../nodes/rollout/plan.js';
 
 function founded(swarmVersion: 1 | 2 = 1): ControlState {
   return newControlState({
@@ -34,7 +35,7 @@ const join = (n: number): ControlCommand => ({
 
 const start = (order: number[]): ControlCommand => ({
   type: 'startRollout',
-  plan: { from: 'v1', to: 'v2', order },
+  plan: formerPlan(order),
   digest: 'd',
   startedAtMs: 1,
 });
@@ -42,7 +43,7 @@ const start = (order: number[]): ControlCommand => ({
 /** Ends the step whose turn it is; returns false when none is left. */
 function finishOne({ state, apply }: ReturnType<typeof log>): boolean {
   const { rollout } = state;
-  const node = rollout === null ? undefined : currentNode(rollout);
+  const node = rollout === null ? undefined : nodesWithSteps(rollout)[0];
   if (rollout === null || node === undefined) return false;
   const { nodeId, step, epoch } = node;
   const command = { type: 'finishStep', rolloutId: rollout.id, nodeId, step, epoch, detail: {} };

@@ -8,6 +8,7 @@ import { readNodeFile } from '../../../nodes/data-directory.js';
 import type { DataPaths } from '../../../nodes/data-directory.js';
 import { planRecovery } from '../../../nodes/recovery/plan.js';
 import { recoverDirectory } from '../../../nodes/recovery/recover.js';
+import { formerPlan } from '../../../nodes/rollout/plan.js';
 import { lockDirectory } from '../../../nodes/storage/index.js';
 import { encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../../nodes/wire/state-codec.js';
@@ -110,7 +111,7 @@ describe('a node whose quorum is lost', () => {
   });
 
   it('aborts a rollout that runs', async () => {
-    const plan = { from: 'v1', to: 'v2', order: [1, 2, 3] } as const;
+    const plan = formerPlan([1, 2, 3]);
     const start = { command: { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 } } as const;
     // Node 1 founds a swarm of version 2; a log that says otherwise is made of version 1.
     const paths = await stoppedNode(THREE_VOTERS);

@@ -2,28 +2,30 @@ import { describe, expect, it } from 'vitest';
 
 import {
   allNodesDone,
-  currentNode,
   finishStep,
+  nodesWithSteps,
   startRollout,
 } from '../../../nodes/rollout/machine.js';
 import type { RolloutRefusal } from '../../../nodes/rollout/machine.js';
-import { canonicalPlan, makePlan } from '../../../nodes/rollout/plan.js';
-import { ROLLOUT_STEPS } from '../../../nodes/rollout/state.js';
+import { canonicalPlan, formerPlan, orderOf } from '../../../nodes/rollout/plan.js';
+import { stepsOf } from '../../../nodes/rollout/state.js';
 import type { Rollout, RolloutStatus, RolloutStep } from '../../../nodes/rollout/state.js';
 
+const STEPS = stepsOf('engine', 'forward').filter((step) => step !== 'soak');
+
 function begin(order = [1, 2]): Rollout {
-  return startRollout(7, { from: 'v1', to: 'v2', order }, 'digest', 1);
+  return startRollout(7, formerPlan(order), 'digest', 1);
 }
 
 function finish(rollout: Rollout, changes: Partial<Parameters<typeof finishStep>[1]> = {}) {
-  const node = currentNode(rollout);
+  const node = nodesWithSteps(rollout)[0];
   if (node === undefined) throw new Error('the rollout has a node whose turn it is');
   const { nodeId, step, epoch } = node;
   return finishStep(rollout, { rolloutId: 7, nodeId, step, epoch, detail: {}, ...changes });
 }
 
 /** The step that follows each step, for the node whose turn it is. */
-const NEXT: Record<Exclude<RolloutStep, 'pending' | 'done'>, RolloutStep> = {
+const NEXT: Record<Exclude<RolloutStep, 'pending' | 'soak' | 'done' | 'removed'>, RolloutStep> = {
   cordon: 'drain',
   drain: 'snapshot',
   snapshot: 'stage',
@@ -38,20 +40,20 @@ describe('rollout machine', () => {
   it('takes a node through every step in order, and then the next node', () => {
     const rollout = begin();
     for (const nodeId of [1, 2]) {
-      for (const step of ROLLOUT_STEPS) {
-        expect(currentNode(rollout)).toMatchObject({ nodeId, step });
+      for (const step of STEPS) {
+        expect(nodesWithSteps(rollout)[0]).toMatchObject({ nodeId, step });
         expect(finish(rollout)).toBeUndefined();
         const node = rollout.nodes.find((one) => one.nodeId === nodeId);
         expect(node?.step).toBe(NEXT[step as keyof typeof NEXT]);
       }
     }
     expect(allNodesDone(rollout)).toBe(true);
-    expect(currentNode(rollout)).toBeUndefined();
+    expect(nodesWithSteps(rollout)[0]).toBeUndefined();
   });
 
   it('moves one node at a time', () => {
     const rollout = begin([1, 2, 3]);
-    for (let i = 0; i < 3 * ROLLOUT_STEPS.length; i += 1) {
+    for (let i = 0; i < 3 * STEPS.length; i += 1) {
       const busy = rollout.nodes.filter(({ step }) => step !== 'pending' && step !== 'done');
       expect(busy).toHaveLength(1);
       finish(rollout);
@@ -73,7 +75,7 @@ describe('rollout machine', () => {
 
   it('refuses the same report twice', () => {
     const rollout = begin();
-    const node = currentNode(rollout);
+    const node = nodesWithSteps(rollout)[0];
     const report = { rolloutId: 7, nodeId: 1, step: 'cordon', epoch: 1, detail: {} } as const;
     expect(node?.epoch).toBe(1);
     expect(finishStep(rollout, report)).toBeUndefined();
@@ -97,12 +99,12 @@ describe('plans', () => {
   ] as const;
 
   it('puts the leader last', () => {
-    expect(makePlan(members, 1).order).toEqual([2, 3, 1]);
-    expect(makePlan(members, 0).order).toEqual([1, 2, 3]);
+    expect(orderOf(members, 1)).toEqual([2, 3, 1]);
+    expect(orderOf(members, 0)).toEqual([1, 2, 3]);
   });
 
   it('has one text for one plan, which names the steps', () => {
-    expect(canonicalPlan(makePlan(members, 1))).toBe(
+    expect(canonicalPlan(formerPlan(orderOf(members, 1)))).toBe(
       '["rollout-plan",1,"v1","v2",[2,3,1],["cordon","drain","snapshot","stage","catchUp",' +
         '"validate","switch","rejoin"]]',
     );

@@ -6,6 +6,7 @@ import type { Command } from '../../../nodes/control-plane/command.js';
 import { admitWrite } from '../../../nodes/control-plane/sessions.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { NodeError } from '../../../nodes/errors.js';
+import { formerPlan } from '../../../nodes/rollout/plan.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeDumpRecord, encodeDumpRecord } from '../../../nodes/wire/dump-codec.js';
 import { encode } from '../../../nodes/wire/fields.js';
@@ -96,7 +97,7 @@ const GOLDEN_COMMANDS: [Command, string][] = [
   [
     {
       type: 'startRollout',
-      plan: { from: 'v1', to: 'v2', order: [2, 1] },
+      plan: formerPlan([2, 1]),
       digest: 'd',
       startedAtMs: 1,
     },
@@ -286,7 +287,7 @@ describe('the control state', () => {
       host: 'h',
       port: 1,
     });
-    const plan = { from: 'v1', to: 'v2', order: [1] } as const;
+    const plan = formerPlan([1]);
     const start = { type: 'startRollout', plan, digest: 'd', startedAtMs: 4 } as const;
     return { state, start };
   }
