@@ -132,6 +132,7 @@ interface JoinOptions {
   readonly advertise: HostPort;
   readonly peer: PeerAddress;
   readonly token: string;
+  readonly zone?: string;
 }
 
 const JOIN_TIMEOUT_MS = 10_000;
@@ -180,6 +181,8 @@ export async function prepareNode(options: {
   readonly advertise?: HostPort;
   readonly peer?: PeerAddress;
   readonly token?: string;
+  /** Where the node stands from now on; left out: as before. */
+  readonly zone?: string;
   readonly log: (message: string) => void;
 }): Promise<DataPaths> {
   const paths = dataPaths(options.directory);
@@ -191,14 +194,17 @@ export async function prepareNode(options: {
       throw new NodeError('refused', '--join needs --listen HOST:PORT and --token TOKEN');
     }
     const advertise = options.advertise ?? listen;
-    await joinSwarm({ directory: options.directory, listen, advertise, peer, token });
+    const zone = options.zone === undefined ? {} : { zone: options.zone };
+    await joinSwarm({ directory: options.directory, listen, advertise, peer, token, ...zone });
     return paths;
   }
   if (peer !== undefined) await requireSameSwarm(paths, file, peer, token ?? null, options.log);
-  if (listen !== undefined || options.advertise !== undefined) {
+  const zone = options.zone ?? file.zone;
+  if (listen !== undefined || options.advertise !== undefined || zone !== file.zone) {
     const advertise = options.advertise ?? listen ?? file.advertise;
     requireSpecificAddress(advertise);
-    await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise });
+    const told = zone === undefined ? {} : { zone };
+    await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise, ...told });
   }
   return paths;
 }
@@ -247,11 +253,13 @@ export function nodeFileOf(
   swarmId: string,
   nodeId: number,
   identity: Identity,
-  { listen, advertise }: { readonly listen: HostPort; readonly advertise: HostPort },
+  place: { readonly listen: HostPort; readonly advertise: HostPort; readonly zone?: string },
   members: NodeFile['members'],
 ): NodeFile {
   const { peerId } = identity;
-  return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, members };
+  const { listen, advertise, zone } = place;
+  const told = zone === undefined ? {} : { zone };
+  return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, ...told, members };
 }
 
 /** Others have to reach the address: it must name one host and one port. */

@@ -2,13 +2,16 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
+import { readNodeFile } from '../../nodes/data-directory.js';
 import { SwarmNode } from '../../nodes/node.js';
 import {
   formatPeerAddress,
   parseHostPort,
   parsePeerAddress,
 } from '../../transport/identity/index.js';
+import { print } from './connection.js';
 import { messageFor } from './failure.js';
+import { detachedArguments, probe, startDetached, stop, tokenFromStdin } from './node-process.js';
 import { numberOf } from './number.js';
 
 /** Below, single blocks would take longer than their calls may. */
@@ -23,10 +26,14 @@ interface StartFlags {
   readonly leaseReads?: boolean;
   readonly distrustDisk?: boolean;
   readonly snapshotBytesPerSecond?: number;
+  readonly zone?: string;
+  readonly detach?: boolean;
+  readonly prepare?: boolean;
+  readonly tokenStdin?: boolean;
   readonly json?: boolean;
 }
 
-/** `node start`. */
+/** `node start | probe | stop`. */
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('Run a node of a swarm');
   node
@@ -37,6 +44,10 @@ export function addNodeCommands(program: Command): void {
     .option('--advertise <host:port>', 'address under which others reach it, if another')
     .option('--join <host:port#peerid>', 'a member of the swarm to join')
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
+    .option('--zone <name>', 'where it stands (rack, building): voters are spread over zones')
+    .option('--token-stdin', 'read the join token from standard input')
+    .option('--detach', 'run it as a process of its own; end when it serves (log: DIR.log)')
+    .option('--prepare', 'join and write the directory; do not run the node')
     .option('--lease-reads', 'while it leads, answer reads without asking the others (see docs)')
     .option('--distrust-disk', 'after a power cut, do not vote before others confirm the log')
     .option(
@@ -52,10 +63,38 @@ export function addNodeCommands(program: Command): void {
         'Start it again with --data alone.',
     )
     .action(start);
+  node
+    .command('probe')
+    .description('Say whether a directory holds a node, and whether it runs')
+    .requiredOption('--data <dir>', 'data directory of the node')
+    .option('--json', 'print one JSON object')
+    .action(probe);
+  node
+    .command('stop')
+    .description('End the node of a directory on this machine, as SIGTERM does, and wait for it')
+    .requiredOption('--data <dir>', 'data directory of the node')
+    .option('--json', 'print one JSON object')
+    .action(stop);
 }
 
 async function start(flags: StartFlags): Promise<void> {
-  const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'];
+  const token =
+    flags.tokenStdin === true
+      ? await tokenFromStdin()
+      : (flags.token ?? process.env['AGENTIC_FLOW_TOKEN']);
+  if (flags.detach === true) {
+    const {
+      ready,
+      pid,
+      log: file,
+    } = await startDetached(flags.data, detachedArguments(process.argv.slice(2)), token);
+    print(
+      flags.json,
+      { ...ready, pid, log: file },
+      `ready ${ready.address} process ${pid} ${file}`,
+    );
+    return;
+  }
   const paths = await prepareNode({
     directory: flags.data,
     log,
@@ -63,7 +102,18 @@ async function start(flags: StartFlags): Promise<void> {
     ...(flags.advertise === undefined ? {} : { advertise: parseHostPort(flags.advertise) }),
     ...(flags.join === undefined ? {} : { peer: parsePeerAddress(flags.join) }),
     ...(token === undefined ? {} : { token }),
+    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
   });
+  if (flags.prepare === true) {
+    const { swarmId, nodeId, peerId, advertise } = await readNodeFile(paths);
+    const address = formatPeerAddress({ ...advertise, peerId });
+    print(
+      flags.json,
+      { swarmId, nodeId, address },
+      `node ${nodeId} of swarm ${swarmId} is ready to start`,
+    );
+    return;
+  }
   const stopped = stopSignal();
   const starting = SwarmNode.start({
     paths,

@@ -13,6 +13,7 @@ import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { numberOf } from './number.js';
 import { rolloutLines } from './rollout-text.js';
+import { addUpCommand } from './up.js';
 
 interface InitFlags {
   readonly data: string;
@@ -50,6 +51,7 @@ export function addSwarmCommands(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(remove);
   addBackupCommands(swarm);
+  addUpCommand(swarm);
 }
 
 /** Whole seconds in the bounds of the replicated state. */
