@@ -17,6 +17,7 @@ import { Engines } from './engines.js';
 import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { openIfCurrent } from './open-store.js';
+import { hasEnded } from './rollout/state.js';
 import { Pace } from '../src/memory/pace.js';
 
 export class NodeEngines extends Engines {
@@ -75,11 +76,13 @@ export class NodeEngines extends Engines {
 
   /** Closes what the state does not want any more; files of an aborted rollout are removed. */
   async settle(control: ControlState): Promise<void> {
+    const { rollout } = control;
+    // Either engine may have to answer until the rollout is over.
+    if (rollout?.plan.kind === 'engine' && !hasEnded(rollout)) return;
     if (control.swarmVersion === 2) {
       this.remove('v1');
       return;
     }
-    if (control.rollout?.status === 'running') return;
     this.remove('v2');
     await this.v2Files.discard();
   }

@@ -77,7 +77,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       mayHaveLostSuffix,
     };
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const time = {
+      nowMs: () => performance.now(),
+      timeOfDayMs: () => Date.now(),
+      tickMs: TICK_MS,
+    };
     const replica = new Replica(config, restored, control, codec, time);
     return { file, lock, store, engines, replica, snapshotIndex, powerCut };
   } catch (error) {

@@ -6,8 +6,8 @@ import type {
   JsonObject,
   MemoryCommand,
 } from '../../src/memory/engine.js';
-import type { RolloutRefusal } from '../rollout/machine.js';
 import type { RolloutPlan, RolloutStep } from '../rollout/state.js';
+import type { RolloutRefusal } from '../rollout/transitions.js';
 import type { CommandVersion, MemberStatus } from './state.js';
 
 export type Command =

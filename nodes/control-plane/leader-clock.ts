@@ -16,6 +16,8 @@ import { assert } from '../assert.js';
 export interface TimeSource {
   /** Any clock in milliseconds; only differences count. */
   nowMs(): number;
+  /** Time of day in milliseconds since 1970, for schedules only. */
+  timeOfDayMs(): number;
   /** Milliseconds between two ticks of the replica. */
   readonly tickMs: number;
 }

@@ -12,6 +12,7 @@
  * of it is decided by log entries alone: equal logs give equal sessions.
  */
 import { assert } from '../assert.js';
+import { clockIntervalMs } from '../rollout/waiting.js';
 import type { Command, CommandRefusal, CommandResult, PendingAnswer } from './command.js';
 import {
   CLOCK_ENTRIES_PER_TIMEOUT,
@@ -50,11 +51,14 @@ export function tellTime(state: ControlState, nowMs: number): void {
   }
 }
 
-/** Whether a leader whose time is `nowMs` has to tell it. Never while there is no session. */
+/** Whether a leader whose time is `nowMs` has to tell it. Never while nothing waits for it. */
 export function isClockDue(state: ControlState, nowMs: number): boolean {
-  if (state.commandVersion < 2 || state.sessions.size === 0) return false;
-  const intervalMs = Math.floor(state.sessionTimeoutMs / CLOCK_ENTRIES_PER_TIMEOUT);
-  return nowMs - state.clockMs >= intervalMs;
+  const { commandVersion, sessions, sessionTimeoutMs, rollout, clockMs } = state;
+  if (commandVersion < 2) return false;
+  const sessionsMs =
+    sessions.size === 0 ? Infinity : Math.floor(sessionTimeoutMs / CLOCK_ENTRIES_PER_TIMEOUT);
+  const rolloutMs = rollout === null ? Infinity : clockIntervalMs(rollout, clockMs);
+  return nowMs - clockMs >= Math.min(sessionsMs, rolloutMs);
 }
 
 /** The command as a leader proposes it: what concerns sessions carries the time. */

@@ -52,11 +52,13 @@ export interface Session {
 }
 
 /** Versions of commands that this release reads; see `wire/command-codec.ts`. */
-export type CommandVersion = 1 | 2 | 3 | 4;
+export type CommandVersion = 1 | 2 | 3 | 4 | 5;
 /** The newest of them, in which this release writes. */
-export const COMMAND_VERSION = 4;
+export const COMMAND_VERSION = 5;
 /** From this version on memories expire. */
 export const EXPIRY_COMMAND_VERSION = 4;
+/** From this version on there are rollouts of the second form. */
+export const ROLLOUT_COMMAND_VERSION = 5;
 
 export interface ControlState {
   swarmId: string;
@@ -65,7 +67,7 @@ export interface ControlState {
   clientTokenHash: string;
   swarmVersion: 1 | 2;
   /**
-   * The version in which commands and states are written: 4 in swarms that this release created. In
+   * The version in which commands and states are written: 5 in swarms that this release created. In
    * one that a release before created it is raised when every member says that it reads it.
    */
   commandVersion: CommandVersion;

@@ -11,6 +11,8 @@ import type { Engines } from '../engines.js';
 import { NodeError, messageOf } from '../errors.js';
 import { DRAIN_TIMEOUT_MS, STEP_ATTEMPTS_MAX, STEP_RETRY_MS } from '../limits.js';
 import type { Replica } from '../replica/replica.js';
+import { COMMAND_VERSION } from '../control-plane/state.js';
+import { unfencedNodes } from '../rollout/finalizing.js';
 import { nodesWithSteps } from '../rollout/machine.js';
 import type { Rollout, RolloutNode, RolloutStep } from '../rollout/state.js';
 import { requireRoomFor } from './disk-space.js';
@@ -33,8 +35,8 @@ export interface ExecutorPorts {
 }
 
 interface Task {
-  readonly rolloutId: number;
-  readonly epoch: number;
+  /** Rollout, what is done for it, and the epoch in which. */
+  readonly key: string;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -53,22 +55,23 @@ export class RolloutExecutor {
   /** Looks at the state; begins, goes on with, or gives up a step. Cheap; called on every change. */
   poke(): void {
     if (this.#stopped) return;
-    const mine = this.#myStep();
+    const mine = this.#myWork();
     const task = this.#task;
     if (task !== undefined) {
-      const same = mine?.rollout.id === task.rolloutId && mine.node.epoch === task.epoch;
-      if (!same) task.abort.abort(new NodeError('stopped', 'the rollout moved on'));
+      if (mine?.key !== task.key) {
+        task.abort.abort(new NodeError('stopped', 'the rollout moved on'));
+      }
       return;
     }
     if (mine === undefined) return;
     const abort = new AbortController();
-    const ended = this.#run(mine.rollout, mine.node, abort.signal).finally(() => {
+    const ended = mine.run(abort.signal).finally(() => {
       this.#task = undefined;
       this.progress = '';
       // The state may have moved on while this step was still ending.
       setImmediate(() => this.poke());
     });
-    this.#task = { rolloutId: mine.rollout.id, epoch: mine.node.epoch, abort, ended };
+    this.#task = { key: mine.key, abort, ended };
   }
 
   /** Gives up the running step and waits until it has let go of its files. */
@@ -78,11 +81,32 @@ export class RolloutExecutor {
     await this.#task?.ended;
   }
 
-  #myStep(): { rollout: Rollout; node: RolloutNode } | undefined {
+  /** What this node has to do now, if anything. */
+  #myWork(): { key: string; run: (signal: AbortSignal) => Promise<void> } | undefined {
     const { rollout } = this.#ports.replica.control;
     if (rollout === null) return undefined;
-    const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === this.#ports.nodeId);
-    return node === undefined ? undefined : { rollout, node };
+    const isMine = ({ nodeId }: RolloutNode): boolean => nodeId === this.#ports.nodeId;
+    const node = nodesWithSteps(rollout).find(isMine);
+    if (node !== undefined) {
+      const key = `${rollout.id}/step/${node.epoch}`;
+      return { key, run: (signal) => this.#run(rollout, node, signal) };
+    }
+    if (rollout.status !== 'finalizing' || !unfencedNodes(rollout).some(isMine)) return undefined;
+    const key = `${rollout.id}/fence/${rollout.epoch}`;
+    return { key, run: (signal) => this.#acknowledge(rollout, signal) };
+  }
+
+  /** Says as what this node serves: from there on it is nothing older. */
+  async #acknowledge({ id: rolloutId, epoch }: Rollout, signal: AbortSignal): Promise<void> {
+    const { nodeId, replica } = this.#ports;
+    const member = replica.control.members.get(nodeId);
+    if (member === undefined) return;
+    const { engine, release } = member;
+    const commandVersion = COMMAND_VERSION;
+    await this.#report(
+      { type: 'ackFence', rolloutId, nodeId, epoch, engine, release, commandVersion },
+      signal,
+    );
   }
 
   async #run(rollout: Rollout, node: RolloutNode, signal: AbortSignal): Promise<void> {

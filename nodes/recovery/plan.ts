@@ -23,6 +23,7 @@ import type { ControlState, MemberStatus } from '../control-plane/state.js';
 import { NodeError } from '../errors.js';
 import { TICK_MS } from '../limits.js';
 import { Replica } from '../replica/replica.js';
+import { type Rollout, hasEnded } from '../rollout/state.js';
 import { type RestoredLog, StorageError } from '../storage/index.js';
 import { decodeCommand, encodeCommand } from '../wire/command-codec.js';
 import { decodeControlState } from '../wire/state-codec.js';
@@ -94,7 +95,7 @@ export function planRecovery(swarmId: string, nodeId: number, log: RestoredLog):
   );
   requireAlone(nodeId, replayed(nodeId, log, entries));
   const uncommitted = log.entries.filter(({ index }) => index > hardState.commit);
-  const rollout = control.rollout?.status === 'running' ? control.rollout.id : null;
+  const rollout = movingRollout(control)?.id ?? null;
   return {
     situation: {
       swarmId,
@@ -142,7 +143,7 @@ function replayed(nodeId: number, log: RestoredLog, more: readonly Entry[]): End
     },
     control,
     { encode: encodeCommand, decode: decodeCommand },
-    { nowMs: () => 0, tickMs: TICK_MS },
+    { nowMs: () => 0, timeOfDayMs: () => 0, tickMs: TICK_MS },
   );
   while (replica.hasReady()) {
     const batch = replica.beginApply(replica.ready().committedEntries);
@@ -179,10 +180,18 @@ function recoveryPayloads(
   if (confState.votersOutgoing.length > 0) {
     payloads.push({ type: 'confChange', data: encodeConfChange(LEAVE_JOINT) });
   }
-  const { rollout } = control;
-  if (rollout?.status === 'running') {
+  const rollout = movingRollout(control);
+  if (rollout !== undefined) {
+    const { id: rolloutId, epoch } = rollout;
     const reason = `the quorum was lost; node ${nodeId} was recovered alone`;
-    payloads.push(commandPayload({ type: 'abortRollout', rolloutId: rollout.id, reason }));
+    const isFinal = rollout.status === 'finalizing';
+    payloads.push(
+      commandPayload(
+        isFinal
+          ? { type: 'rollbackRollout', rolloutId, epoch, reason }
+          : { type: 'abortRollout', rolloutId, reason },
+      ),
+    );
   }
   for (const id of removed) {
     const member = control.members.get(id);
@@ -193,6 +202,12 @@ function recoveryPayloads(
     payloads.push({ type: 'confChange', data: encodeConfChange(change) });
   }
   return payloads;
+}
+
+/** The rollout that would go forward without those who are gone; one that goes back may go on. */
+function movingRollout({ rollout }: ControlState): Rollout | undefined {
+  if (rollout === null || hasEnded(rollout)) return undefined;
+  return rollout.status === 'finalized' || rollout.status === 'rollingBack' ? undefined : rollout;
 }
 
 function requireLostQuorum(nodeId: number, control: ControlState, confState: ConfState): void {
@@ -222,7 +237,7 @@ function requireLostQuorum(nodeId: number, control: ControlState, confState: Con
 function requireAlone(nodeId: number, { control, confState }: EndOfLog): void {
   const { voters, votersOutgoing, learners } = confState;
   const ids = [...control.members.keys(), ...voters, ...votersOutgoing, ...learners];
-  const isRunning = control.rollout?.status === 'running';
+  const isRunning = movingRollout(control) !== undefined;
   if (ids.length === 2 && ids.every((id) => id === nodeId) && !isRunning) return;
   throw refused(
     `the log of node ${nodeId} does not let it go on alone (members ${ids.join()} remain)`,

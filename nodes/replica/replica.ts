@@ -93,6 +93,7 @@ export class Replica {
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
   readonly #clock: LeaderClock;
+  readonly #time: TimeSource;
 
   constructor(
     config: RaftConfig,
@@ -103,6 +104,7 @@ export class Replica {
   ) {
     this.#raft = new RaftNode(config, restored);
     this.#clock = new LeaderClock(time);
+    this.#time = time;
     this.#control = control;
     this.#codec = codec;
     this.#isAsync = config.asyncStorageWrites;
@@ -395,7 +397,8 @@ export class Replica {
     const status = this.#raft.status();
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
-    const upkeep = nextUpkeep(this.#control, status, this.#clock.nowMs(this.#control.clockMs));
+    const nowMs = this.#clock.nowMs(this.#control.clockMs);
+    const upkeep = nextUpkeep(this.#control, status, nowMs, this.#time.timeOfDayMs());
     if (upkeep === undefined) return;
     const refusal =
       upkeep.type === 'membership'

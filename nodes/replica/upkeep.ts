@@ -7,7 +7,8 @@ import type { Command } from '../control-plane/command.js';
 import { isClockDue } from '../control-plane/sessions.js';
 import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import type { ControlState } from '../control-plane/state.js';
-import { allNodesDone } from '../rollout/machine.js';
+import { hasEnded } from '../rollout/state.js';
+import { rolloutUpkeep } from './rollout-upkeep.js';
 
 export type Upkeep =
   | { readonly type: 'membership'; readonly change: ConfChange }
@@ -16,22 +17,26 @@ export type Upkeep =
 /** Entries by which a learner may lag when it is made a voter. */
 const PROMOTION_LAG_ENTRIES_MAX = 64;
 
-/** `nowMs` is the time of this leader; see `control-plane/leader-clock.ts`. */
+/**
+ * `nowMs` is the time that this leader tells (`control-plane/leader-clock.ts`), `timeOfDayMs` what its
+ * machine says of the time of day.
+ */
 export function nextUpkeep(
   control: ControlState,
   raft: RaftStatus,
   nowMs: number,
+  timeOfDayMs: number,
 ): Upkeep | undefined {
   if (raft.role !== 'leader' || raft.transferTarget !== 0) return undefined;
   const change = nextMembershipChange(control, raft);
   if (change !== undefined) return { type: 'membership', change };
-  const { rollout } = control;
-  if (rollout?.status === 'running' && allNodesDone(rollout)) {
-    return { type: 'command', command: { type: 'raiseVersion', rolloutId: rollout.id } };
-  }
+  const command = rolloutUpkeep(control, timeOfDayMs);
+  if (command !== undefined) return { type: 'command', command };
   const members = [...control.members.values()];
   const readByAll = Math.min(...members.map((member) => member.commandVersion), COMMAND_VERSION);
-  if (control.commandVersion < readByAll) {
+  // What is written while a rollout can be rolled back, the side that it came from has to read.
+  const isAtRest = control.rollout === null || hasEnded(control.rollout);
+  if (isAtRest && control.commandVersion < readByAll) {
     const version = readByAll as CommandVersion;
     return { type: 'command', command: { type: 'raiseCommandVersion', version, nowMs } };
   }

@@ -8,8 +8,8 @@ export const SOAK_MS_MAX = 7 * 24 * 3_600_000;
 /** Nodes of a plan, and so of a batch and of those that may be unavailable. */
 export const PLAN_NODES_MAX = 1_000;
 /** Sentences in each of the lists of a plan, and characters of one. */
-export const SENTENCES_MAX = 1_000;
-export const SENTENCE_LENGTH_MAX = 4_096;
+export const SENTENCES_MAX = 256;
+export const SENTENCE_LENGTH_MAX = 1_024;
 export const RELEASE_NAME_LENGTH_MAX = 128;
 
 export const GUARDS_DEFAULT: Guards = {

@@ -1,26 +1,30 @@
 /**
- * Transitions of a rollout, applied in log order on every node. Pure.
- * An entry that does not fit the state changes nothing and is answered with the reason.
+ * Transitions of a rollout, applied in log order on every node. Pure; `transitions.ts` has the table of
+ * what is taken in which status. An entry that does not fit the state changes nothing and is answered
+ * with the reason. `nowMs` is the replicated clock.
  */
 import type { JsonObject } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
-import { stepsOf } from './state.js';
-import type { Rollout, RolloutNode, RolloutPlan, RolloutStep } from './state.js';
+import { endIfBack, goBack } from './going-back.js';
+import { PLAN_NODES_MAX, SOAK_MS_MAX } from './limits.js';
+import type {
+  Rollout,
+  RolloutLimits,
+  RolloutNode,
+  RolloutPlan,
+  RolloutStatus,
+  RolloutStep,
+} from './state.js';
+import { TRANSITIONS, type RolloutEvent, type RolloutRefusal } from './transitions.js';
+import { allNodesDone, beginNodes, isUnavailable, moveTo, stepAfter } from './turns.js';
 
-export type RolloutRefusal =
-  | 'rollout-running'
-  | 'already-v2'
-  | 'plan-outdated'
-  | 'no-rollout'
-  | 'stale-epoch'
-  | 'not-your-turn';
-
-/** A rollout whose first node has its first step to do. */
+/** A rollout whose first nodes have their first step to do, unless it is scheduled for later. */
 export function startRollout(
   id: number,
   plan: RolloutPlan,
   digest: string,
   startedAtMs: number,
+  nowMs: number,
 ): Rollout {
   const order = plan.batches.flat();
   assert(order.length > 0, 'a rollout plan names at least one node');
@@ -37,7 +41,7 @@ export function startRollout(
     id,
     digest,
     plan,
-    status: 'running',
+    status: notBeforeMs === 0 ? 'running' : 'scheduled',
     epoch: 1,
     nodes,
     startedAtMs,
@@ -49,23 +53,37 @@ export function startRollout(
     reason: '',
     goal: 'forward',
   };
-  beginNextNode(rollout);
+  beginNodes(rollout, nowMs);
   return rollout;
 }
 
 /** The nodes that have a step to do now, each its own. */
 export function nodesWithSteps(rollout: Rollout): RolloutNode[] {
-  if (rollout.status !== 'running') return [];
-  const node = rollout.nodes.find(({ step }) => step !== 'done');
-  return node === undefined ? [] : [node];
+  switch (rollout.status) {
+    case 'scheduled':
+    case 'running':
+    case 'paused':
+    case 'rollingBack':
+      return rollout.nodes.filter(isUnavailable);
+    default:
+      return [];
+  }
 }
 
-export function allNodesDone(rollout: Rollout): boolean {
-  return rollout.nodes.every((node) => node.step === 'done');
+/** What the status says to an event, before what the entry says is looked at. */
+export function refusalOf(rollout: Rollout, event: RolloutEvent): RolloutRefusal | null {
+  const refusal = TRANSITIONS[event][rollout.status];
+  if (refusal !== null) return refusal;
+  const isFormer = rollout.plan.form === 1;
+  return isFormer && event !== 'finishStep' && event !== 'abort' ? 'former-rollout' : null;
+}
+
+/** The same with the epoch that the entry was made for. */
+function refusalAt(rollout: Rollout, event: RolloutEvent, epoch: number): RolloutRefusal | null {
+  return refusalOf(rollout, event) ?? (rollout.epoch === epoch ? null : 'stale-epoch');
 }
 
 export interface FinishedStep {
-  readonly rolloutId: number;
   readonly nodeId: number;
   readonly step: RolloutStep;
   readonly epoch: number;
@@ -73,27 +91,184 @@ export interface FinishedStep {
 }
 
 /** Records that a node finished a step, and moves it, or the turn, on. */
-export function finishStep(rollout: Rollout, finished: FinishedStep): RolloutRefusal | undefined {
-  if (rollout.id !== finished.rolloutId || rollout.status !== 'running') return 'no-rollout';
-  const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === finished.nodeId);
+export function finishStep(
+  rollout: Rollout,
+  finished: FinishedStep,
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalOf(rollout, 'finishStep');
+  if (refusal !== null) return refusal;
+  const node = rollout.nodes.find(({ nodeId }) => nodeId === finished.nodeId);
   if (node === undefined) return 'not-your-turn';
-  if (node.step !== finished.step || node.epoch !== finished.epoch) return 'stale-epoch';
-  const steps = stepsOf(rollout.plan.kind, 'forward');
-  const position = steps.indexOf(node.step);
-  assert(position >= 0, `a node whose turn it is has a step to do, not ${node.step}`);
-  const next = steps[position + 1] ?? 'done';
-  node.step = next === 'soak' && rollout.limits.soakMs === 0 ? 'done' : next;
-  node.epoch += 1;
+  const { step, sinceMs } = node;
+  const soaks = step === 'soak' && rollout.status === 'running';
+  if (!isUnavailable(node) && !soaks) return 'not-your-turn';
+  if (step !== finished.step || node.epoch !== finished.epoch) return 'stale-epoch';
+  if (soaks && nowMs - sinceMs < rollout.limits.soakMs) return 'soak-not-over';
   node.detail = finished.detail;
-  if (node.step === 'done') beginNextNode(rollout);
-  return undefined;
+  moveTo(rollout, node, stepAfter(rollout, node), node.direction, nowMs);
+  goOn(rollout, nowMs);
+  return null;
 }
 
-/** Gives the turn to the first node that is still pending. */
-function beginNextNode(rollout: Rollout): void {
-  const next = rollout.nodes.find((node) => node.step !== 'done');
-  if (next === undefined) return;
-  assert(next.step === 'pending', 'only one node migrates at a time');
-  next.step = 'cordon';
-  next.epoch += 1;
+/** Gives turns, and ends what all nodes have ended. */
+function goOn(rollout: Rollout, nowMs: number): void {
+  beginNodes(rollout, nowMs);
+  endIfBack(rollout);
+  const { status, plan } = rollout;
+  if (status === 'running' && plan.form === 2 && allNodesDone(rollout)) {
+    changeStatus(rollout, 'switched');
+  }
+}
+
+function changeStatus(rollout: Rollout, status: RolloutStatus): void {
+  rollout.status = status;
+  rollout.epoch += 1;
+}
+
+/** No node begins any more; those that are cordoned go on, so that none stays half-way. */
+export function pause(
+  rollout: Rollout,
+  { epoch, reason }: { readonly epoch: number; readonly reason: string },
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'pause', epoch);
+  if (refusal !== null) return refusal;
+  hold(rollout, 'paused', reason, nowMs);
+  return null;
+}
+
+/** Nothing begins before that time of day; goes on by itself then. */
+export function postpone(
+  rollout: Rollout,
+  { epoch, notBeforeMs }: { readonly epoch: number; readonly notBeforeMs: number },
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'postpone', epoch);
+  if (refusal !== null) return refusal;
+  rollout.notBeforeMs = notBeforeMs;
+  hold(rollout, 'scheduled', '', nowMs);
+  return null;
+}
+
+/** Who has not been cordoned yet has done nothing, and waits again. */
+function hold(
+  rollout: Rollout,
+  status: 'paused' | 'scheduled',
+  reason: string,
+  nowMs: number,
+): void {
+  for (const node of rollout.nodes) {
+    if (node.step === 'cordon') moveTo(rollout, node, 'pending', 'forward', nowMs);
+  }
+  rollout.reason = reason;
+  changeStatus(rollout, status);
+}
+
+/** By the leader, when the time of a scheduled rollout has come. */
+export function begin(rollout: Rollout, epoch: number, nowMs: number): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'begin', epoch);
+  if (refusal !== null) return refusal;
+  goForward(rollout, nowMs);
+  return null;
+}
+
+/** Goes on with a paused rollout, and with a scheduled one at once. */
+export function resume(rollout: Rollout, epoch: number, nowMs: number): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'resume', epoch);
+  if (refusal !== null) return refusal;
+  goForward(rollout, nowMs);
+  return null;
+}
+
+/** Soaks begin anew, and what guards found before counts no more: the epochs of such nodes rise. */
+function goForward(rollout: Rollout, nowMs: number): void {
+  changeStatus(rollout, 'running');
+  rollout.reason = '';
+  for (const node of rollout.nodes) {
+    const { step } = node;
+    if (step === 'soak' || step === 'done') moveTo(rollout, node, step, 'forward', nowMs);
+  }
+  goOn(rollout, nowMs);
+}
+
+/** Changes how many nodes may be unavailable, and how long each soaks. */
+export function throttle(
+  rollout: Rollout,
+  { epoch, maxUnavailable, soakMs }: RolloutLimits & { readonly epoch: number },
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'throttle', epoch);
+  if (refusal !== null) return refusal;
+  const isInRange =
+    maxUnavailable >= 1 && maxUnavailable <= PLAN_NODES_MAX && soakMs >= 0 && soakMs <= SOAK_MS_MAX;
+  if (!isInRange) return 'invalid-limits';
+  rollout.limits = { maxUnavailable, soakMs };
+  rollout.epoch += 1;
+  goOn(rollout, nowMs);
+  return null;
+}
+
+/** Takes everything back before it is final. Of no epoch: whenever it comes, it is meant. */
+export function abort(rollout: Rollout, reason: string, nowMs: number): RolloutRefusal | null {
+  const refusal = refusalOf(rollout, 'abort');
+  if (refusal !== null) return refusal;
+  goBack(rollout, { goal: 'aborted', reason }, nowMs);
+  return null;
+}
+
+/** Takes everything back, also when it is final and the window is open. */
+export function rollBack(
+  rollout: Rollout,
+  { epoch, reason }: { readonly epoch: number; readonly reason: string },
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'rollback', epoch);
+  if (refusal !== null) return refusal;
+  goBack(rollout, { goal: 'rolledBack', reason }, nowMs);
+  return null;
+}
+
+export interface Halt {
+  readonly nodeId: number;
+  /** Of the node when it was found unhealthy: what is told of an earlier state of it counts no more. */
+  readonly nodeEpoch: number;
+  readonly reason: string;
+}
+
+/** What the guards of the plan say when a node is unhealthy. */
+export function halt(
+  rollout: Rollout,
+  { nodeId, nodeEpoch, reason }: Halt,
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalOf(rollout, 'halt');
+  if (refusal !== null) return refusal;
+  const { guards } = rollout.plan;
+  if (guards === null) return 'no-guards';
+  const node = rollout.nodes.find((one) => one.nodeId === nodeId);
+  if (node === undefined || node.step === 'pending' || node.step === 'removed') {
+    return 'not-your-turn';
+  }
+  if (node.epoch !== nodeEpoch) return 'stale-epoch';
+  if (guards.action === 'pause') return pause(rollout, { epoch: rollout.epoch, reason }, nowMs);
+  goBack(rollout, { goal: 'rolledBack', reason, first: nodeId }, nowMs);
+  return null;
+}
+
+/** A node was removed from the swarm: the rollout goes on without it, in either direction. */
+export function removeNode(rollout: Rollout, nodeId: number, nowMs: number): void {
+  const node = rollout.nodes.find((one) => one.nodeId === nodeId);
+  if (node === undefined || node.step === 'removed') return;
+  moveTo(rollout, node, 'removed', node.direction, nowMs);
+  const { status, nodes } = rollout;
+  if (status === 'finalized') return;
+  // One that goes back ends as it was meant to.
+  if (status !== 'rollingBack' && nodes.every(({ step }) => step === 'removed')) {
+    rollout.reason = 'every node of the rollout was removed';
+    rollout.goal = 'aborted';
+    changeStatus(rollout, 'aborted');
+    return;
+  }
+  goOn(rollout, nowMs);
 }

@@ -1,11 +1,14 @@
 /** Plans: which nodes switch, in which order. What is printed is what runs, shown by the digest. */
-import { ROLLBACK_WINDOW_MS_DEFAULT } from './limits.js';
+import { RolloutPlanError } from './error.js';
+import { PLAN_NODES_MAX, ROLLBACK_WINDOW_MS_DEFAULT, SENTENCES_MAX } from './limits.js';
+import { ROLLBACK_WINDOW_MS_MAX, SENTENCE_LENGTH_MAX, SOAK_MS_MAX } from './limits.js';
 import { stepsOf } from './state.js';
 import type { Guards, ReleaseName, RolloutPlan } from './state.js';
+import { irreversibleSteps } from './plan-text.js';
 
 export interface PlannableMember {
   readonly nodeId: number;
-  /** Batches are spread over zones; left out or empty, a node is in a zone of its own. */
+  /** Each batch is spread over zones; left out or empty, a node is in a zone of its own. */
   readonly zone?: string;
 }
 
@@ -13,10 +16,13 @@ export interface PlannableMember {
 export interface PlanOptions {
   /** Left out: the engine rollout from v1 to v2. */
   readonly release?: { readonly from: ReleaseName; readonly to: ReleaseName };
+  /** Nodes that go first, one after the other. */
   readonly canaries?: number;
   readonly batchSize?: number;
+  /** Left out: as many as are in a batch, and of releases never so many that a majority is missing. */
   readonly maxUnavailable?: number;
   readonly soakMs?: number;
+  /** Time of day in milliseconds. */
   readonly notBeforeMs?: number;
   readonly autoFinalize?: boolean;
   readonly rollbackWindowMs?: number;
@@ -24,30 +30,131 @@ export interface PlanOptions {
   readonly inexpressible?: readonly string[];
 }
 
-/** Followers first, in order of id; the leader last, so that leadership moves once. */
+/**
+ * Canaries first, then batches spread over zones; the leader last, so that leadership moves once.
+ * Throws a `RolloutPlanError` that names the option which does not fit.
+ */
 export function makePlan(
   members: readonly PlannableMember[],
   leader: number,
   options: PlanOptions = {},
 ): RolloutPlan {
-  const { release = null, batchSize = 1 } = options;
-  return {
+  const { release = null, batchSize = 1, canaries = 0 } = options;
+  requireCount('the size of a batch', batchSize, 1, PLAN_NODES_MAX);
+  requireCount('the number of canaries', canaries, 0, members.length);
+  if (members.length === 0)
+    throw new RolloutPlanError('no-nodes', 'there is no node to roll out to');
+  if (release !== null && release.from.name === release.to.name) {
+    throw new RolloutPlanError('same-release', `every member runs ${release.to.name} already`);
+  }
+  const bound = release === null ? PLAN_NODES_MAX : unavailableMax(members.length);
+  const maxUnavailable = options.maxUnavailable ?? Math.min(batchSize, bound);
+  requireCount(
+    `the number of unavailable nodes of a swarm of ${members.length}`,
+    maxUnavailable,
+    1,
+    bound,
+  );
+  const plan: Omit<RolloutPlan, 'irreversible'> = {
     form: 2,
     kind: release === null ? 'engine' : 'release',
     from: release?.from.name ?? 'v1',
     to: release?.to.name ?? 'v2',
     release,
-    batches: orderOf(members, leader).map((nodeId) => [nodeId]),
-    canaries: options.canaries ?? 0,
-    maxUnavailable: options.maxUnavailable ?? batchSize,
+    batches: batchesOf(orderOf(members, leader), canaries, batchSize),
+    canaries,
+    maxUnavailable,
     soakMs: options.soakMs ?? 0,
     notBeforeMs: options.notBeforeMs ?? 0,
     autoFinalize: options.autoFinalize ?? true,
     rollbackWindowMs: options.rollbackWindowMs ?? ROLLBACK_WINDOW_MS_DEFAULT,
     guards: options.guards ?? null,
-    irreversible: [],
     inexpressible: options.inexpressible ?? [],
   };
+  const whole: RolloutPlan = { ...plan, irreversible: irreversibleSteps(plan) };
+  const fault = planFault(whole);
+  if (fault !== null) throw new RolloutPlanError('out-of-range', fault);
+  return whole;
+}
+
+/** Of releases the processes stop: as many as a majority of all members can do without. */
+function unavailableMax(members: number): number {
+  return Math.max(1, Math.floor((members - 1) / 2));
+}
+
+function requireCount(what: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new RolloutPlanError('out-of-range', `${what} must be ${min} to ${max}, not ${value}`);
+}
+
+/** By turns from each zone, in each by id; the leader last. */
+export function orderOf(members: readonly PlannableMember[], leader: number): number[] {
+  const zones = new Map<string, number[]>();
+  for (const { nodeId, zone } of [...members].sort((a, b) => a.nodeId - b.nodeId)) {
+    if (nodeId === leader) continue;
+    const key = zone === undefined || zone === '' ? `node ${nodeId}` : `zone ${zone}`;
+    const inZone = zones.get(key);
+    if (inZone === undefined) zones.set(key, [nodeId]);
+    else inZone.push(nodeId);
+  }
+  const order: number[] = [];
+  for (let turn = 0; order.length < members.length && turn < members.length; turn += 1) {
+    for (const inZone of zones.values()) {
+      const nodeId = inZone[turn];
+      if (nodeId !== undefined) order.push(nodeId);
+    }
+  }
+  return members.some(({ nodeId }) => nodeId === leader) ? [...order, leader] : order;
+}
+
+function batchesOf(order: readonly number[], canaries: number, batchSize: number): number[][] {
+  const batches = order.slice(0, canaries).map((nodeId) => [nodeId]);
+  for (let at = canaries; at < order.length; at += batchSize) {
+    batches.push(order.slice(at, at + batchSize));
+  }
+  return batches;
+}
+
+/** What is wrong with a plan that came in an entry, or null. The same on every node. */
+export function planFault(plan: RolloutPlan): string | null {
+  const { kind, release, batches, canaries, guards } = plan;
+  const nodes = batches.flat();
+  if (nodes.length === 0 || batches.some((batch) => batch.length === 0)) return 'a batch is empty';
+  if (nodes.length > PLAN_NODES_MAX) return `there are more than ${PLAN_NODES_MAX} nodes`;
+  if (new Set(nodes).size !== nodes.length) return 'a node is in two batches';
+  if (canaries > nodes.length || batches.slice(0, canaries).some(({ length }) => length !== 1)) {
+    return 'a canary has to be a batch of its own';
+  }
+  const named =
+    kind === 'engine'
+      ? release === null && plan.from === 'v1' && plan.to === 'v2'
+      : release !== null && plan.from === release.from.name && plan.to === release.to.name;
+  if (!named || plan.from === plan.to) return 'it does not lead from one version to another';
+  const ranges: readonly (readonly [string, number, number, number])[] = [
+    ['maxUnavailable', plan.maxUnavailable, 1, PLAN_NODES_MAX],
+    ['soakMs', plan.soakMs, 0, SOAK_MS_MAX],
+    ['notBeforeMs', plan.notBeforeMs, 0, Number.MAX_SAFE_INTEGER],
+    ['rollbackWindowMs', plan.rollbackWindowMs, 0, ROLLBACK_WINDOW_MS_MAX],
+  ];
+  for (const [name, value, min, max] of ranges) {
+    const isInRange = Number.isSafeInteger(value) && value >= min && value <= max;
+    if (!isInRange) return `${name} must be a whole number from ${min} to ${max}, not ${value}`;
+  }
+  const sentences = [...plan.irreversible, ...plan.inexpressible];
+  if (sentences.length > 2 * SENTENCES_MAX) return `there are more than ${SENTENCES_MAX} sentences`;
+  if (sentences.some(({ length }) => length > SENTENCE_LENGTH_MAX)) return 'a sentence is too long';
+  return guards === null ? null : guardsFault(guards);
+}
+
+function guardsFault(guards: Guards): string | null {
+  const { action: _, ...numbers } = guards;
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isFinite(value) || value < 0)
+      return `guard ${name} must be 0 or more, not ${value}`;
+  }
+  if (guards.windowMs < 100) return `guard windowMs must be at least 100, not ${guards.windowMs}`;
+  if (guards.windows < 1) return `guard windows must be at least 1, not ${guards.windows}`;
+  return guards.errorRateMax > 1 ? 'guard errorRateMax is a share, 0 to 1' : null;
 }
 
 /** The plan as releases before this one have it and read it. */
@@ -71,12 +178,6 @@ export function formerPlan(order: readonly number[]): RolloutPlan {
   };
 }
 
-export function orderOf(members: readonly PlannableMember[], leader: number): number[] {
-  const order = members.map((member) => member.nodeId).sort((a, b) => a - b);
-  const withoutLeader = order.filter((nodeId) => nodeId !== leader);
-  return order.includes(leader) ? [...withoutLeader, leader] : withoutLeader;
-}
-
 /** The bytes that the digest of a plan is taken of: one fixed order of fields, versioned. */
 export function canonicalPlan(plan: RolloutPlan): string {
   const steps = stepsOf(plan.kind, 'forward');
@@ -84,5 +185,47 @@ export function canonicalPlan(plan: RolloutPlan): string {
     const former = steps.filter((step) => step !== 'soak');
     return JSON.stringify(['rollout-plan', 1, plan.from, plan.to, plan.batches.flat(), former]);
   }
-  return JSON.stringify(['rollout-plan', 2, plan.from, plan.to, plan.batches, steps]);
+  const { kind, from, to, release, batches, canaries, maxUnavailable, soakMs, guards } = plan;
+  return JSON.stringify([
+    'rollout-plan',
+    2,
+    kind,
+    from,
+    to,
+    release === null ? null : [releaseValues(release.from), releaseValues(release.to)],
+    batches,
+    canaries,
+    maxUnavailable,
+    soakMs,
+    plan.notBeforeMs,
+    plan.autoFinalize,
+    plan.rollbackWindowMs,
+    guards === null ? null : guardValues(guards),
+    plan.irreversible,
+    plan.inexpressible,
+    steps,
+    stepsOf(kind, 'back'),
+  ]);
+}
+
+/** The values of a release in the order in which they stand in a plan and in an entry. */
+export function releaseValues({ name, digest, commandVersion }: ReleaseName): (number | string)[] {
+  return [name, digest, commandVersion];
+}
+
+/** The values of guards in the order in which they stand in a plan and in an entry. */
+export function guardValues(guards: Guards): (number | string)[] {
+  return [
+    guards.windowMs,
+    guards.windows,
+    guards.errorRateMax,
+    guards.p99Factor,
+    guards.p99FloorMs,
+    guards.applyLagMax,
+    guards.memoryFactor,
+    guards.memoryBytesMax,
+    guards.diskFreeBytesMin,
+    guards.restartsMax,
+    guards.action,
+  ];
 }

@@ -5,18 +5,17 @@ import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
-import {
-  type CommandVersion,
-  EXPIRY_COMMAND_VERSION,
-  memberByPeerId,
-} from '../control-plane/state.js';
+import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js';
+import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
-import { canonicalPlan, formerPlan, orderOf } from '../rollout/plan.js';
+import { startRefusal } from '../control-plane/apply-rollout.js';
+import { refusalOf } from '../rollout/machine.js';
+import { canonicalPlan, formerPlan, makePlan, orderOf } from '../rollout/plan.js';
 import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
-import { applied } from './handlers.js';
+import { applied, refusalText } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
 import { operatorServices } from './operator-services.js';
 
@@ -26,12 +25,12 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),
-    requireDeletes: () => requireVersion(node, 3, 'deletes'),
-    requireExpiry: () => requireVersion(node, EXPIRY_COMMAND_VERSION, 'expiry of memories'),
+    requireDeletes: () => requireFeature(node, 'deletes'),
+    requireExpiry: () => requireFeature(node, 'expiry'),
     sessionRules: () =>
-      node.control.commandVersion < 2
-        ? null
-        : { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW },
+      isOpen(node.control, 'sessions')
+        ? { timeoutMs: node.control.sessionTimeoutMs, window: SESSION_WINDOW }
+        : null,
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
     readBarrier: (signal) => node.driver.readBarrier(signal),
     activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
@@ -160,12 +159,14 @@ function described(rollout: Rollout | null): object | null {
 }
 
 function planned(node: SwarmNode): { plan: RolloutPlan; digest: string } {
-  if (node.control.swarmVersion === 2) throw refusal('already-v2', 'the swarm is of version 2');
-  if (node.control.rollout?.status === 'running') {
-    throw refusal('rollout-running', 'a rollout is running; wait until it has ended or abort it');
-  }
   const members = [...node.control.members.values()];
-  const plan = formerPlan(orderOf(members, node.replica.status().leader));
+  const { leader } = node.replica.status();
+  // Until the v1 files are kept current for a window, finalization ends it.
+  const plan = isOpen(node.control, 'rollouts')
+    ? makePlan(members, leader, { rollbackWindowMs: 0 })
+    : formerPlan(orderOf(members, leader));
+  const refused = startRefusal(node.control, plan);
+  if (refused !== null) throw refusal(refused, refusalText(refused));
   return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
 }
 
@@ -191,7 +192,10 @@ async function startRollout(
 
 async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object> {
   const { rollout } = node.control;
-  if (rollout?.status !== 'running') throw refusal('no-rollout', 'no rollout is running');
+  const refused = rollout === null ? 'no-rollout' : refusalOf(rollout, 'abort');
+  if (rollout === null || refused !== null) {
+    throw refusal(refused ?? 'no-rollout', refusalText(refused ?? 'no-rollout'));
+  }
   const reason = 'aborted by an operator';
   applied(await node.submit({ type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs));
   await node.driver.readBarrier();
@@ -234,11 +238,12 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
 }
 
 /** Fails while the swarm writes commands of a version before, since a member reads no later one. */
-function requireVersion(node: SwarmNode, version: CommandVersion, what: string): void {
-  if (node.control.commandVersion >= version) return;
+function requireFeature(node: SwarmNode, name: FeatureName): void {
+  if (isOpen(node.control, name)) return;
   throw refusal(
     'release-too-old',
-    `a member of this swarm runs a release that knows no ${what}; upgrade all members first`,
+    `a member of this swarm runs a release that knows no ${FEATURES[name].what}; upgrade all ` +
+      'members first',
   );
 }
 

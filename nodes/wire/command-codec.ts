@@ -1,17 +1,18 @@
 /**
  * Bytes of a log entry: a msgpack array `[version, kind, ...fields]`. Golden bytes of each released
- * version are in `test/nodes/wire`. A reader understands versions 1 to 4.
+ * version are in `test/nodes/wire`. A reader understands versions 1 to 5.
  *
- * Version 2 has what concerns sessions, with the time of the leader, version 3 deletes, and version 4
- * memories that expire; everything else stays in version 1, whose bytes the releases before read. What a command holds says which
+ * Version 2 has what concerns sessions, with the time of the leader, version 3 deletes, version 4
+ * memories that expire, and version 5 rollouts (`rollout-codec.ts`); everything else stays in version 1, whose bytes the releases before read. What a command holds says which
  * version it is written in; `withTime` and `service/services.ts` see to it that a swarm gets no version
  * before all of its members read it.
  * A field added at the end of a kind is passed over by readers that do not know it.
  */
 import type { AddEdge, InsertMemory, ModelVector } from '../../src/memory/engine.js';
-import type { Command } from '../control-plane/command.js';
+import type { Command, RolloutCommand } from '../control-plane/command.js';
 import type { SessionWrite } from '../control-plane/sessions.js';
 import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
+import { RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
 import { formerPlan } from '../rollout/plan.js';
 import { stepsOf } from '../rollout/state.js';
 import type { RolloutPlan } from '../rollout/state.js';
@@ -27,7 +28,9 @@ import {
   PEER_ID_LENGTH_MAX,
   REASON_LENGTH_MAX,
   RELATION_LENGTH_MAX,
+  ZONE_LENGTH_MAX,
 } from './limits.js';
+import { KINDS_5, readRolloutCommand, rolloutCommandFields } from './rollout-codec.js';
 
 const KINDS = [
   'addMember',
@@ -75,6 +78,20 @@ export function encodeCommand(command: Command): Uint8Array {
       return encode([4, command.type, command.id, command.timestampMs]);
     case 'memory':
       return encode(memoryFields(command));
+    case 'startRollout':
+      if (command.plan.form === 1) return encode([1, ...commandFields(command)]);
+      return encode([5, command.type, ...rolloutCommandFields(command)]);
+    case 'beginRollout':
+    case 'pauseRollout':
+    case 'rollbackRollout':
+    case 'resumeRollout':
+    case 'throttleRollout':
+    case 'postponeRollout':
+    case 'haltRollout':
+    case 'finalizeRollout':
+    case 'ackFence':
+    case 'closeWindow':
+      return encode([5, command.type, ...rolloutCommandFields(command)]);
     default:
       return encode([1, ...commandFields(command)]);
   }
@@ -89,14 +106,28 @@ type SessionCommand =
   | 'expireMemory'
   | 'memory';
 
-function commandFields(command: Exclude<Command, { type: SessionCommand }>): unknown[] {
+function commandFields(
+  command: Exclude<Command, { type: SessionCommand } | RolloutCommand>,
+): unknown[] {
   switch (command.type) {
     case 'addMember':
       return ['addMember', command.peerId, command.host, command.port];
     case 'setMember': {
-      const { nodeId, status, host, port, commandVersion } = command;
+      const { nodeId, status, host, port, commandVersion, release } = command;
       const reads = commandVersion === undefined ? [] : [commandVersion];
-      return ['setMember', nodeId, status, host, port, ...reads];
+      if (release === undefined) return ['setMember', nodeId, status, host, port, ...reads];
+      const { supervised = false, zone = '' } = command;
+      return [
+        'setMember',
+        nodeId,
+        status,
+        host,
+        port,
+        commandVersion ?? 1,
+        release,
+        supervised,
+        zone,
+      ];
     }
     case 'removeMember':
       return ['removeMember', command.nodeId];
@@ -112,8 +143,6 @@ function commandFields(command: Exclude<Command, { type: SessionCommand }>): unk
       return ['abortRollout', command.rolloutId, command.reason];
     case 'raiseVersion':
       return ['raiseVersion', command.rolloutId];
-    default:
-      throw new Error(`${command.type} has no bytes`);
   }
 }
 
@@ -152,6 +181,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   if (version === 2) return decodeVersion2(fields);
   if (version === 3) return decodeVersion3(fields);
   if (version === 4) return decodeVersion4(fields);
+  if (version === 5) return readRolloutCommand(fields.oneOf('kind', KINDS_5), fields);
   if (version !== 1) {
     fields.fail('version', `1 to ${COMMAND_VERSION}; it is ${version}, of another release`);
   }
@@ -172,6 +202,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
         host: fields.string('host', HOST_LENGTH_MAX),
         port: fields.count('port'),
         ...(fields.isAtEnd ? {} : { commandVersion: fields.count('commandVersion') }),
+        ...(fields.isAtEnd ? {} : readSelf(fields)),
       };
     case 'removeMember':
       return { type: kind, nodeId: fields.count('nodeId') };
@@ -205,6 +236,15 @@ export function decodeCommand(bytes: Uint8Array): Command {
     case 'raiseVersion':
       return { type: kind, rolloutId: fields.count('rolloutId') };
   }
+}
+
+/** What a node of a release from command version 5 on says of itself. */
+function readSelf(fields: Fields) {
+  return {
+    release: fields.string('release', RELEASE_NAME_LENGTH_MAX),
+    supervised: fields.boolean('supervised'),
+    zone: fields.string('zone', ZONE_LENGTH_MAX),
+  };
 }
 
 /** It was never written with other engines than these. */
@@ -243,7 +283,7 @@ function decodeVersion2(fields: Fields): Command {
 
 function readVersion(fields: Fields): CommandVersion {
   const version = fields.count('version');
-  if (version === 2 || version === 3 || version === 4) return version;
+  if (version === 2 || version === 3 || version === 4 || version === 5) return version;
   return fields.fail('version', `2 to ${COMMAND_VERSION}; it is ${version}, of another release`);
 }
 

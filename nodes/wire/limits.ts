@@ -8,6 +8,7 @@ export const METADATA_DEPTH_MAX = 16;
 export const MODEL_LENGTH_MAX = 256;
 export const HOST_LENGTH_MAX = 255;
 export const PEER_ID_LENGTH_MAX = 128;
+export const ZONE_LENGTH_MAX = 128;
 export const TOKEN_LENGTH_MAX = 256;
 export const REASON_LENGTH_MAX = 4_096;
 export const DETAIL_LENGTH_MAX = 65_536;

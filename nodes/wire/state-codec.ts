@@ -8,6 +8,7 @@ import {
 } from '../control-plane/limits.js';
 import { engineOf } from '../control-plane/state.js';
 import type { ControlState, Member, Session } from '../control-plane/state.js';
+import { RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
 import { formerPlan } from '../rollout/plan.js';
 import { stepsOf } from '../rollout/state.js';
 import type { Rollout, RolloutNode } from '../rollout/state.js';
@@ -19,22 +20,27 @@ import {
   PEER_ID_LENGTH_MAX,
   REASON_LENGTH_MAX,
   SESSIONS_IN_STATE_MAX,
+  ZONE_LENGTH_MAX,
 } from './limits.js';
+import { readRollout, rolloutFields } from './rollout-codec.js';
 
 /** The newest version that this release reads and writes. */
-const STATE_VERSION = 4;
+const STATE_VERSION = 5;
 /** In the order of their numbers on the wire; versions 1 and 2 have the first three. */
 const OUTCOMES = ['ok', 'missing-endpoint', 'invalid', 'not-found'] as const;
 
 /**
  * Writes the version that all members read, which is that of the commands. Version 1 has one answer a
  * session and no time, which is all that there is to say until it is raised; version 3 is 2 with the
- * answer that there was nothing to delete, and version 4 is 3 with another number.
+ * answer that there was nothing to delete, version 4 is 3 with another number, and version 5 has more of
+ * members and of rollouts.
  */
 export function encodeControlState(state: ControlState): Uint8Array {
   const { swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId } = state;
   const head = [swarmId, joinTokenHash, clientTokenHash, swarmVersion, nextNodeId];
-  const members = [...state.members.values()].map(encodeMember);
+  const isOfFive = state.commandVersion >= 5;
+  const members = [...state.members.values()].map(isOfFive ? memberFields : encodeMember);
+  const encodeRollout = isOfFive ? rolloutFields : encodeFormerRollout;
   const rollout = state.rollout === null ? null : encodeRollout(state.rollout);
   if (state.commandVersion === 1) {
     return encode([1, ...head, members, [...state.sessions].map(encodeSession1), rollout]);
@@ -58,6 +64,24 @@ function encodeMember(member: Member): unknown[] {
   return [nodeId, peerId, host, port, status, engine, cordoned, ...reads];
 }
 
+function memberFields(member: Member): unknown[] {
+  const { nodeId, peerId, host, port, status, engine, cordoned, commandVersion } = member;
+  const { release, supervised, zone } = member;
+  return [
+    nodeId,
+    peerId,
+    host,
+    port,
+    status,
+    engine,
+    cordoned,
+    commandVersion,
+    release,
+    supervised,
+    zone,
+  ];
+}
+
 function encodeSession1([id, session]: [number, Session]): unknown[] {
   const { owner, lastSequence, answers } = session;
   const { index, outcome } = answers.get(lastSequence) ?? { index: id, outcome: 'ok' };
@@ -75,7 +99,8 @@ function encodeSession([id, session]: [number, Session]): unknown[] {
   return [id, owner, usedAtMs, lastSequence, awaitedFrom, answerFields];
 }
 
-function encodeRollout(rollout: Rollout): unknown[] {
+/** Of the first form, which is all that there is before version 5. */
+function encodeFormerRollout(rollout: Rollout): unknown[] {
   return [
     rollout.id,
     rollout.digest,
@@ -97,7 +122,13 @@ function encodeRollout(rollout: Rollout): unknown[] {
 export function decodeControlState(bytes: Uint8Array): ControlState {
   const fields = new Fields(decode(bytes, 'control state'), 'control state');
   const version = fields.count('version');
-  if (version !== 1 && version !== 2 && version !== 3 && version !== STATE_VERSION) {
+  if (
+    version !== 1 &&
+    version !== 2 &&
+    version !== 3 &&
+    version !== 4 &&
+    version !== STATE_VERSION
+  ) {
     return fields.fail('version', `1 to ${STATE_VERSION}; it is ${version}, of another release`);
   }
   const readSession = version === 1 ? readSession1 : readSession2;
@@ -112,7 +143,10 @@ export function decodeControlState(bytes: Uint8Array): ControlState {
     sessions: new Map(
       fields.list('sessions', SESSIONS_IN_STATE_MAX, (list) => readSession(list.fields('session'))),
     ),
-    rollout: fields.nullable((outer) => readRollout(outer.fields('rollout'))),
+    rollout: fields.nullable((outer) => {
+      const rollout = outer.fields('rollout');
+      return version >= 5 ? readRollout(rollout) : readFormerRollout(rollout);
+    }),
     clockMs: version === 1 ? 0 : fields.count('clockMs'),
     sessionTimeoutMs: version === 1 ? SESSION_TIMEOUT_MS_DEFAULT : readTimeout(fields),
   };
@@ -142,9 +176,9 @@ function readMember(fields: Fields): Member {
     engine: fields.oneOf('engine', [engineOf(1), engineOf(2)]),
     cordoned: fields.boolean('cordoned'),
     commandVersion: fields.isAtEnd ? 1 : fields.count('commandVersion'),
-    release: '',
-    supervised: false,
-    zone: '',
+    release: fields.isAtEnd ? '' : fields.string('release', RELEASE_NAME_LENGTH_MAX),
+    supervised: fields.isAtEnd ? false : fields.boolean('supervised'),
+    zone: fields.isAtEnd ? '' : fields.string('zone', ZONE_LENGTH_MAX),
   };
 }
 
@@ -182,13 +216,13 @@ function readAnswer(fields: Fields, awaitedFrom: number): [number, PendingAnswer
 }
 
 /** Versions before 5 know rollouts of the first form only. */
-function readRollout(fields: Fields): Rollout {
+function readFormerRollout(fields: Fields): Rollout {
   const id = fields.count('id');
   const digest = fields.string('digest', 128);
   fields.oneOf('from', ['v1']);
   fields.oneOf('to', ['v2']);
   const status = fields.oneOf('status', ['running', 'completed', 'aborted']);
-  const nodes = fields.list('nodes', NODES_MAX, (list) => readRolloutNode(list.fields('node')));
+  const nodes = fields.list('nodes', NODES_MAX, (list) => readFormerNode(list.fields('node')));
   return {
     id,
     digest,
@@ -207,7 +241,7 @@ function readRollout(fields: Fields): Rollout {
   };
 }
 
-function readRolloutNode(fields: Fields): RolloutNode {
+function readFormerNode(fields: Fields): RolloutNode {
   return {
     nodeId: fields.count('nodeId'),
     step: fields.oneOf('step', ['pending', ...stepsOf('engine', 'forward'), 'done']),

@@ -1,5 +1,7 @@
 /** Invariants that hold at every moment of a run, told by every node as it applies. */
 import type { ControlState } from '../../nodes/control-plane/state.js';
+import { hasEnded } from '../../nodes/rollout/state.js';
+import { isUnavailable } from '../../nodes/rollout/turns.js';
 import type { LoggedCommand } from '../../src/memory/engine.js';
 import { encodeControlState } from '../../nodes/wire/state-codec.js';
 import { ElectionSafety } from '../checkers/election-safety.js';
@@ -55,10 +57,10 @@ export class Observer {
       agree(this.#contentAt, index, content, sentence);
     }
     const { rollout } = control;
-    const busy = rollout?.nodes.filter(({ step }) => step !== 'pending' && step !== 'done') ?? [];
+    const busy = rollout?.nodes.filter(isUnavailable) ?? [];
     const busyNodes = busy.map((one) => one.nodeId);
     this.rolloutSafety.migrating(index, busyNodes);
-    this.#isMigrating = rollout?.status === 'running';
+    this.#isMigrating = rollout !== null && !hasEnded(rollout);
     if (rollout?.status === 'aborted') this.aborted = true;
   }
 }

@@ -3,6 +3,8 @@
  * workers is done here with model engines and timers. Each step may be cut off at any moment.
  */
 import { bestSuccessor } from '../../nodes/migration/successor.js';
+import { unfencedNodes } from '../../nodes/rollout/finalizing.js';
+import { hasEnded } from '../../nodes/rollout/state.js';
 import { nodesWithSteps } from '../../nodes/rollout/machine.js';
 import type { Rollout, RolloutNode } from '../../nodes/rollout/state.js';
 import { require } from '../explore/failure.js';
@@ -57,6 +59,7 @@ export class SimulatedRollout {
       this.#task = undefined;
       this.#context.clearTimer('rollout');
     }
+    if (mine === undefined) this.#acknowledge();
     if (mine === undefined || this.#task !== undefined) return;
     this.#task = { key, phase: 'reported' };
     this.#begin(mine.rollout, mine.node);
@@ -75,6 +78,26 @@ export class SimulatedRollout {
     if (rollout === null) return undefined;
     const node = nodesWithSteps(rollout).find(({ nodeId }) => nodeId === this.#node.nodeId);
     return node === undefined ? undefined : { rollout, node };
+  }
+
+  /** Said again with every look at the state, until the state has it. */
+  #acknowledge(): void {
+    const { replica, nodeId } = this.#node;
+    const { rollout, members } = replica.control;
+    const member = members.get(nodeId);
+    if (rollout?.status !== 'finalizing' || member === undefined) return;
+    if (!unfencedNodes(rollout).some((one) => one.nodeId === nodeId)) return;
+    const { engine, release, commandVersion } = member;
+    const { id: rolloutId, epoch } = rollout;
+    this.#node.submit({
+      type: 'ackFence',
+      rolloutId,
+      nodeId,
+      epoch,
+      engine,
+      release,
+      commandVersion,
+    });
   }
 
   #begin(rollout: Rollout, node: RolloutNode): void {
@@ -151,9 +174,10 @@ export class SimulatedRollout {
   #settle(): void {
     const { replica, engines, disk } = this.#node;
     const { swarmVersion, rollout } = replica.control;
+    if (rollout !== null && !hasEnded(rollout)) return;
     if (swarmVersion === 2) {
       if (engines.engine('v2') !== undefined) engines.remove('v1');
-    } else if (rollout?.status !== 'running' && engines.engine('v2') !== undefined) {
+    } else if (engines.engine('v2') !== undefined) {
       engines.remove('v2');
       ModelEngine.remove('v2', disk);
     }

@@ -9,7 +9,7 @@ import { newControlState } from '../../nodes/control-plane/state.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import { Engines } from '../../nodes/engines.js';
 import { Replica } from '../../nodes/replica/replica.js';
-import { formerPlan, orderOf } from '../../nodes/rollout/plan.js';
+import { makePlan } from '../../nodes/rollout/plan.js';
 import { decodeCommand, encodeCommand } from '../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { Context, DiskView, NodeProgram, Process } from '../world/index.js';
@@ -110,6 +110,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     };
     const time = {
       nowMs: () => context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
+      timeOfDayMs: () =>
+        context.nowMicroseconds / 1_000 + (options.clockErrorMs?.(this.nodeId) ?? 0),
       tickMs: TICK_MICROSECONDS / 1_000,
     };
     this.replica = new Replica(config, restored, control, codec, time);
@@ -205,7 +207,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 
   #startRollout(from: string, request: number): void {
     const members = [...this.replica.control.members.values()];
-    const plan = formerPlan(orderOf(members, this.replica.status().leader));
+    const plan = makePlan(members, this.replica.status().leader, { rollbackWindowMs: 0 });
     this.#propose(from, request, { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 });
   }
 

@@ -86,7 +86,7 @@ const FOLLOW_INTERVAL_MS = 500;
 async function follow(client: SwarmClient, started: Rollout): Promise<Rollout> {
   let rollout = started;
   let shown = '';
-  while (rollout.status === 'running') {
+  while (['running', 'switched', 'finalizing'].includes(rollout.status)) {
     const line = rollout.nodes.map(({ nodeId, step }) => `${nodeId}:${step}`).join('  ');
     if (line !== shown) process.stderr.write(`${line}\n`);
     shown = line;

@@ -74,7 +74,11 @@ export class Trio {
       diskStallTicks: DISK_STALL_TICKS,
     });
     const codec = { encode: encodeCommand, decode: decodeCommand };
-    const time = { nowMs: () => performance.now(), tickMs: TICK_MS };
+    const time = {
+      nowMs: () => performance.now(),
+      timeOfDayMs: () => Date.now(),
+      tickMs: TICK_MS,
+    };
     const replica = new Replica(config, founding, control, codec, time);
     const engines = new Engines();
     engines.add(new ModelEngine('v1', emptyContent(1)));

@@ -20,7 +20,12 @@ class Group {
   readonly reads: string[] = [];
   cutOff = 0;
   /** All nodes of a group read the same clock; 50 ms pass between two ticks. */
-  readonly time = { clockMs: 1e9, tickMs: 50, nowMs: () => this.time.clockMs };
+  readonly time = {
+    clockMs: 1e9,
+    tickMs: 50,
+    nowMs: () => this.time.clockMs,
+    timeOfDayMs: () => this.time.clockMs,
+  };
   #messages: Message[] = [];
 
   constructor(ids: readonly number[]) {

@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import {
-  allNodesDone,
-  finishStep,
-  nodesWithSteps,
-  startRollout,
-} from '../../../nodes/rollout/machine.js';
-import type { RolloutRefusal } from '../../../nodes/rollout/machine.js';
+import { finishStep, nodesWithSteps, startRollout } from '../../../nodes/rollout/machine.js';
+import type { RolloutRefusal } from '../../../nodes/rollout/transitions.js';
+import { allNodesDone } from '../../../nodes/rollout/turns.js';
 import { canonicalPlan, formerPlan, orderOf } from '../../../nodes/rollout/plan.js';
 import { stepsOf } from '../../../nodes/rollout/state.js';
 import type { Rollout, RolloutStatus, RolloutStep } from '../../../nodes/rollout/state.js';
@@ -14,14 +10,14 @@ import type { Rollout, RolloutStatus, RolloutStep } from '../../../nodes/rollout
 const STEPS = stepsOf('engine', 'forward').filter((step) => step !== 'soak');
 
 function begin(order = [1, 2]): Rollout {
-  return startRollout(7, formerPlan(order), 'digest', 1);
+  return startRollout(7, formerPlan(order), 'digest', 1, 0);
 }
 
 function finish(rollout: Rollout, changes: Partial<Parameters<typeof finishStep>[1]> = {}) {
   const node = nodesWithSteps(rollout)[0];
   if (node === undefined) throw new Error('the rollout has a node whose turn it is');
   const { nodeId, step, epoch } = node;
-  return finishStep(rollout, { rolloutId: 7, nodeId, step, epoch, detail: {}, ...changes });
+  return finishStep(rollout, { nodeId, step, epoch, detail: {}, ...changes }, 0);
 }
 
 /** The step that follows each step, for the node whose turn it is. */
@@ -42,7 +38,7 @@ describe('rollout machine', () => {
     for (const nodeId of [1, 2]) {
       for (const step of STEPS) {
         expect(nodesWithSteps(rollout)[0]).toMatchObject({ nodeId, step });
-        expect(finish(rollout)).toBeUndefined();
+        expect(finish(rollout)).toBeNull();
         const node = rollout.nodes.find((one) => one.nodeId === nodeId);
         expect(node?.step).toBe(NEXT[step as keyof typeof NEXT]);
       }
@@ -61,7 +57,6 @@ describe('rollout machine', () => {
   });
 
   const refused: [string, Partial<Parameters<typeof finishStep>[1]>, RolloutRefusal][] = [
-    ['of another rollout', { rolloutId: 6 }, 'no-rollout'],
     ['by a node whose turn it is not', { nodeId: 2 }, 'not-your-turn'],
     ['of an older epoch', { epoch: 0 }, 'stale-epoch'],
     ['of another step', { step: 'switch' }, 'stale-epoch'],
@@ -76,18 +71,18 @@ describe('rollout machine', () => {
   it('refuses the same report twice', () => {
     const rollout = begin();
     const node = nodesWithSteps(rollout)[0];
-    const report = { rolloutId: 7, nodeId: 1, step: 'cordon', epoch: 1, detail: {} } as const;
+    const report = { nodeId: 1, step: 'cordon', epoch: 1, detail: {} } as const;
     expect(node?.epoch).toBe(1);
-    expect(finishStep(rollout, report)).toBeUndefined();
-    expect(finishStep(rollout, report)).toBe('stale-epoch');
+    expect(finishStep(rollout, report, 0)).toBeNull();
+    expect(finishStep(rollout, report, 0)).toBe('stale-epoch');
   });
 
   const ended: RolloutStatus[] = ['aborted', 'completed'];
   it.each(ended)('takes no report once it is %s', (status) => {
     const rollout = begin();
-    const report = { rolloutId: 7, nodeId: 1, step: 'cordon', epoch: 1, detail: {} } as const;
+    const report = { nodeId: 1, step: 'cordon', epoch: 1, detail: {} } as const;
     rollout.status = status;
-    expect(finishStep(rollout, report)).toBe('no-rollout');
+    expect(finishStep(rollout, report, 0)).toBe('no-rollout');
   });
 });
 

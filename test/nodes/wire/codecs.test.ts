@@ -247,9 +247,9 @@ describe('commands', () => {
   });
 
   it('of another version are refused by name', () => {
-    expect(() => decodeCommand(encode([5, 'openSession']))).toThrow(/1 to 4; it is 5/);
-    const later = encode([2, 'raiseCommandVersion', 5, 7]);
-    expect(() => decodeCommand(later)).toThrow(/2 to 4; it is 5/);
+    expect(() => decodeCommand(encode([6, 'openSession']))).toThrow(/1 to 5; it is 6/);
+    const later = encode([2, 'raiseCommandVersion', 6, 7]);
+    expect(() => decodeCommand(later)).toThrow(/2 to 5; it is 6/);
     expect(() => decodeCommand(encode([2, 'removeMember', 1]))).toThrow(/kind must be one of/);
   });
 
@@ -345,7 +345,7 @@ describe('the control state', () => {
       sessionOf(Array.from({ length: 65 }, () => [0, 1, 0])),
       /at most 64/,
     ],
-    ['a version of later', [5], /1 to 4; it is 5/],
+    ['a version of later', [6], /1 to 5; it is 6/],
   ])('with %s is refused', (_what, fields, message) => {
     expect(() => decodeControlState(encode(fields))).toThrow(message);
   });

@@ -52,7 +52,7 @@ export class ProductionNode {
       ...configFields,
     });
     const store = new ScriptedStore(restored);
-    const time = { nowMs: () => 0, tickMs: TICK_MS };
+    const time = { nowMs: () => 0, timeOfDayMs: () => 0, tickMs: TICK_MS };
     const replica = new Replica(config, restored, controlOf(founders), codec, time);
     const engines = { apply: () => [], appliedIndex: () => replica.appliedIndex };
     const isAlive = (): boolean => this.#life.store === store;

@@ -1,0 +1,90 @@
+/** Whose turn it is: batches, the bound on nodes that are unavailable, and what follows from a step. */
+import { assert } from '../assert.js';
+import { stepsOf } from './state.js';
+import type { Rollout, RolloutDirection, RolloutNode, RolloutStep } from './state.js';
+
+const AT_REST: ReadonlySet<RolloutStep> = new Set(['pending', 'soak', 'done', 'removed']);
+
+/** Between cordon and rejoin: other nodes carry what this one does not. */
+export function isUnavailable({ step }: RolloutNode): boolean {
+  return !AT_REST.has(step);
+}
+
+/** Cordoned from the end of the step `cordon` to that of `rejoin`, and in no other. */
+export function isCordoned(node: RolloutNode): boolean {
+  return isUnavailable(node) && node.step !== 'cordon';
+}
+
+/** Whether a node runs, or may run, what the rollout leads to. */
+export function hasSwitched({ direction, step }: RolloutNode): boolean {
+  return direction === 'forward'
+    ? step === 'switch' || step === 'rejoin' || step === 'soak' || step === 'done'
+    : step !== 'pending' && step !== 'removed';
+}
+
+/** The nodes that are left are done; with none left there is nothing to go on with. */
+export function allNodesDone({ nodes }: Rollout): boolean {
+  return nodes.every(({ step }) => step === 'done' || step === 'removed');
+}
+
+/** Moves a node on; every transition of a node goes through here. */
+export function moveTo(
+  rollout: Rollout,
+  node: RolloutNode,
+  step: RolloutStep,
+  direction: RolloutDirection,
+  nowMs: number,
+): void {
+  node.step = step;
+  node.direction = direction;
+  node.epoch += 1;
+  // States of before version 5 have no room for it, and equal logs must give equal states.
+  if (rollout.plan.form === 2) node.sinceMs = nowMs;
+}
+
+/** The step after the one that a node has finished. */
+export function stepAfter(
+  { plan, limits }: Rollout,
+  { step, direction }: RolloutNode,
+): RolloutStep {
+  const steps = stepsOf(plan.kind, direction);
+  const position = steps.indexOf(step);
+  assert(position >= 0, `a node that finishes a step has one, not ${step}`);
+  const next = steps[position + 1];
+  if (direction === 'back') return next ?? 'pending';
+  return next === undefined || (next === 'soak' && limits.soakMs === 0) ? 'done' : next;
+}
+
+/** Gives a turn to as many nodes as may be unavailable at a time. */
+export function beginNodes(rollout: Rollout, nowMs: number): void {
+  const { status } = rollout;
+  if (status !== 'running' && status !== 'rollingBack') return;
+  const waiting = status === 'running' ? waitingInBatch(rollout) : waitingToGoBack(rollout);
+  const direction = status === 'running' ? 'forward' : 'back';
+  for (const node of waiting.slice(0, freeTurns(rollout))) {
+    moveTo(rollout, node, 'cordon', direction, nowMs);
+  }
+}
+
+/** How many nodes may become unavailable now. */
+export function freeTurns({ nodes, limits }: Rollout): number {
+  return Math.max(0, limits.maxUnavailable - nodes.filter(isUnavailable).length);
+}
+
+/** What has not begun of the first batch that is not over. */
+function waitingInBatch({ plan, nodes }: Rollout): RolloutNode[] {
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  for (const batch of plan.batches) {
+    const members = batch.map((nodeId) => byId.get(nodeId)).filter((node) => node !== undefined);
+    if (members.every(({ step }) => step === 'done' || step === 'removed')) continue;
+    return members.filter(({ step }) => step === 'pending');
+  }
+  return [];
+}
+
+/** Who switched last goes back first. */
+function waitingToGoBack({ nodes }: Rollout): RolloutNode[] {
+  return nodes
+    .filter((node) => node.direction === 'forward' && !isUnavailable(node) && hasSwitched(node))
+    .reverse();
+}
