@@ -93,10 +93,27 @@ function replacement(
   const [first] = going.sort((a, b) => b.silentMs - a.silentMs || a.nodeId - b.nodeId);
   if (first === undefined) return undefined;
   if (voters.length > rules.wanted) return { promote: 0, demote: first.nodeId };
-  const staying = voters.filter((voter) => voter !== first);
-  const successor =
-    candidates.find(({ replaces }) => replaces === first.nodeId) ?? best(staying, candidates);
+  const successor = successorAmong(voters, candidates, first.nodeId);
   return successor === undefined ? undefined : { promote: successor.nodeId, demote: first.nodeId };
+}
+
+/** Who can take the place of a voter: the one that was joined for it, or the best for its zone. */
+function successorAmong(
+  voters: readonly PlacementMember[],
+  candidates: readonly PlacementMember[],
+  going: number,
+): PlacementMember | undefined {
+  const staying = voters.filter(({ nodeId }) => nodeId !== going);
+  return candidates.find(({ replaces }) => replaces === going) ?? best(staying, candidates);
+}
+
+/** The id of the learner that would take the place of a voter now, or undefined. */
+export function successorOf(
+  members: readonly PlacementMember[],
+  going: number,
+): number | undefined {
+  const voters = members.filter(({ isVoter }) => isVoter);
+  return successorAmong(voters, members.filter(canVote), going)?.nodeId;
 }
 
 function hasToGo(voter: PlacementMember, { goneAfterMs }: PlacementRules): boolean {

@@ -31,4 +31,3 @@ export const NODES_MAX = 1_000;
 export const SESSIONS_IN_STATE_MAX = 10_000;
 /** Of the content of a memory that is read on a lane; longer ones are read on streams of their own. */
 export const LANE_CONTENT_LENGTH_MAX = 16_384;
-export const ZONE_LENGTH_MAX = 128;
