@@ -162,7 +162,7 @@ describe('any sequence of wishes', () => {
           for (const [at, one] of commands.entries()) {
             applyControl(tried, at + 10, one);
             if (drops.next().value === true) {
-              for (const id of [...tried.members.keys()]) dropMember(tried, id);
+              for (const id of tried.members.keys()) dropMember(tried, id);
             }
             const { drained, leaving, replaces } = tried.placement;
             const named = [...drained, ...leaving, ...replaces.keys(), ...replaces.values()];

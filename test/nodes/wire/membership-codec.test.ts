@@ -54,7 +54,7 @@ describe('what is asked, in the control state', () => {
   });
 
   it('has its bytes', () => {
-    const golden = '9507cd7530910291039192' + '0403';
+    const golden = '9507cd75309102910391920403';
     expect(hex(encode(placementFields(placement())))).toBe(golden);
     const fields = new Fields(decode(Buffer.from(golden, 'hex'), 'placement'), 'placement');
     expect(readPlacement(fields)).toEqual(placement());
