@@ -3,7 +3,9 @@
  * that lag still need stays behind, as far as that is affordable; the others get a snapshot.
  */
 import { assert } from './assert.js';
+import type { ControlState } from './control-plane/state.js';
 import type { Engines } from './engines.js';
+import { keepsV1 } from './kept-engines.js';
 import {
   COMPACTION_AGE_MS,
   COMPACTION_BYTES,
@@ -21,7 +23,8 @@ export class Compaction {
   readonly #store: RaftLogStore;
   readonly #engines: Engines;
   #snapshotIndex: number;
-  #snapshotVersion: 1 | 2;
+  /** Whether v1 was fed, and whether v2 answered. */
+  #snapshotEngines: string;
   #snapshotAtMs = performance.now();
   /** Bytes of entries applied since the last snapshot. */
   #bytes = 0;
@@ -33,7 +36,7 @@ export class Compaction {
     this.#store = store;
     this.#engines = engines;
     this.#snapshotIndex = snapshotIndex;
-    this.#snapshotVersion = replica.control.swarmVersion;
+    this.#snapshotEngines = enginesIn(replica.control);
   }
 
   /** Keeps the log as it is until the returned function is called. */
@@ -72,11 +75,11 @@ export class Compaction {
   #isDue(): boolean {
     // The core is ahead of what is applied here: what it would name is not what there is.
     if (this.#replica.isRestoring) return false;
-    const { swarmVersion } = this.#replica.control;
-    // The log before the raised version is for engines that are not fed any more: never replay it.
-    if (swarmVersion !== this.#snapshotVersion) return true;
+    if (this.#pins > 0) return false;
+    // The log before is for engines that are not fed any more, or may be gone: do not replay it.
+    if (enginesIn(this.#replica.control) !== this.#snapshotEngines) return true;
     const entries = this.#replica.appliedIndex - this.#snapshotIndex;
-    if (this.#pins > 0 || entries === 0) return false;
+    if (entries === 0) return false;
     const isOld = performance.now() - this.#snapshotAtMs >= COMPACTION_AGE_MS;
     return entries >= COMPACTION_ENTRIES || this.#bytes >= COMPACTION_BYTES || isOld;
   }
@@ -98,8 +101,12 @@ export class Compaction {
 
   #began(index: number): void {
     this.#snapshotIndex = index;
-    this.#snapshotVersion = this.#replica.control.swarmVersion;
+    this.#snapshotEngines = enginesIn(this.#replica.control);
     this.#snapshotAtMs = performance.now();
     this.#bytes = 0;
   }
+}
+
+function enginesIn(control: ControlState): string {
+  return `v1 ${keepsV1(control) ? 'fed' : 'closed'}, version ${control.swarmVersion}`;
 }

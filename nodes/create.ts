@@ -133,6 +133,8 @@ interface JoinOptions {
   readonly peer: PeerAddress;
   readonly token: string;
   readonly zone?: string;
+  /** The member whose place the new one takes when it has caught up. */
+  readonly replaces?: number;
 }
 
 const JOIN_TIMEOUT_MS = 10_000;
@@ -160,7 +162,11 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
       const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
       const connection = await endpoint.connect(options.peer, timeout);
       const commandVersion = COMMAND_VERSION;
-      const request = { token: options.token, ...options.advertise, commandVersion };
+      const place = {
+        ...(options.zone === undefined ? {} : { zone: options.zone }),
+        ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
+      };
+      const request = { token: options.token, ...options.advertise, commandVersion, ...place };
       const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
       const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
       await store.close();
@@ -183,6 +189,7 @@ export async function prepareNode(options: {
   readonly token?: string;
   /** Where the node stands from now on; left out: as before. */
   readonly zone?: string;
+  readonly replaces?: number;
   readonly log: (message: string) => void;
 }): Promise<DataPaths> {
   const paths = dataPaths(options.directory);
@@ -194,8 +201,11 @@ export async function prepareNode(options: {
       throw new NodeError('refused', '--join needs --listen HOST:PORT and --token TOKEN');
     }
     const advertise = options.advertise ?? listen;
-    const zone = options.zone === undefined ? {} : { zone: options.zone };
-    await joinSwarm({ directory: options.directory, listen, advertise, peer, token, ...zone });
+    const place = {
+      ...(options.zone === undefined ? {} : { zone: options.zone }),
+      ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
+    };
+    await joinSwarm({ directory: options.directory, listen, advertise, peer, token, ...place });
     return paths;
   }
   if (peer !== undefined) await requireSameSwarm(paths, file, peer, token ?? null, options.log);

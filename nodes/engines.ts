@@ -14,6 +14,16 @@ import type { ApplyBatch } from './replica/replica.js';
 
 export class Engines {
   readonly #open = new Map<EngineVersion, MemoryEngine>();
+  #restores = 0;
+
+  /** Restores that were begun: a store that was built from what was there before is of no use. */
+  get restores(): number {
+    return this.#restores;
+  }
+
+  protected countRestore(): void {
+    this.#restores += 1;
+  }
 
   engine(version: EngineVersion): MemoryEngine | undefined {
     return this.#open.get(version);
@@ -60,21 +70,27 @@ export class Engines {
     return indexes.length === 0 ? 0 : Math.min(...indexes);
   }
 
-  /** Applies a batch to every open engine. They must agree on what each command did. */
+  /**
+   * Applies a batch to every open engine. Those that had it still before them must agree on what each
+   * command did; one that is ahead, after a crash, only looks it up and may have forgotten it.
+   */
   apply(batch: ApplyBatch): ApplyOutcome[] {
     if (batch.firstIndex === 0) return [];
-    let outcomes: ApplyOutcome[] | undefined;
+    let told: ToldOutcome[] | undefined;
     for (const engine of this.#open.values()) {
+      const known = engine.appliedIndex;
       assert(
-        engine.appliedIndex >= batch.firstIndex - 1,
+        known >= batch.firstIndex - 1,
         `the ${engine.version} engine misses no entry before ${batch.firstIndex}`,
       );
-      const told = engine.apply(batch.commands, Math.max(batch.lastIndex, engine.appliedIndex));
-      outcomes ??= told;
-      assertSameOutcomes(batch.commands, outcomes, told);
+      const outcomes = engine.apply(batch.commands, Math.max(batch.lastIndex, known));
+      const own = outcomes.map((outcome, at) => {
+        return { outcome, isOfNow: (batch.commands[at]?.index ?? 0) > known };
+      });
+      told = told === undefined ? own : joinOutcomes(batch.commands, told, own);
     }
-    assert(outcomes !== undefined, 'a node that applies commands has an engine');
-    return outcomes;
+    assert(told !== undefined, 'a node that applies commands has an engine');
+    return told.map(({ outcome }) => outcome);
   }
 
   /** Everything applied so far survives a power cut when this returns. */
@@ -91,12 +107,25 @@ export class Engines {
   }
 }
 
-function assertSameOutcomes(
+/** What an engine says of a command; `isOfNow`: it has applied it in this call. */
+interface ToldOutcome {
+  readonly outcome: ApplyOutcome;
+  readonly isOfNow: boolean;
+}
+
+function joinOutcomes(
   commands: readonly LoggedCommand[],
-  first: readonly ApplyOutcome[],
-  second: readonly ApplyOutcome[],
-): void {
-  for (const [i, { index }] of commands.entries()) {
-    assert(first[i] === second[i], `both engines say the same of the command at ${index}`);
-  }
+  first: readonly ToldOutcome[],
+  second: readonly ToldOutcome[],
+): ToldOutcome[] {
+  return commands.map(({ index }, at) => {
+    const [one, other] = [first[at], second[at]];
+    assert(one !== undefined && other !== undefined, 'an engine tells an outcome for each command');
+    const isComparable = one.isOfNow && other.isOfNow;
+    assert(
+      !isComparable || one.outcome === other.outcome,
+      `both engines say the same of the command at ${index}`,
+    );
+    return one.isOfNow ? one : other;
+  });
 }

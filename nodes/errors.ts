@@ -9,6 +9,8 @@ export type NodeErrorCode =
   /** Bytes of a peer or of a file that do not have the agreed form. */
   | 'malformed'
   | 'refused'
+  /** The node was asked to leave its swarm, and has left it. */
+  | 'left'
   | 'stopped';
 
 /** A failure of a node that an operator or a peer can cause; the message says what to do. */

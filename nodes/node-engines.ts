@@ -8,23 +8,22 @@ import { dirname } from 'node:path';
 
 import { openV1Engine, openV2Engine } from '../src/memory/index.js';
 import type { V2Engine } from '../src/memory/index.js';
-import type { DumpRecord, EngineDump, EngineVersion } from '../src/memory/engine.js';
+import type { DumpRecord, EngineDump, EngineVersion, MemoryEngine } from '../src/memory/engine.js';
 import { assert } from './assert.js';
 import { engineOf } from './control-plane/state.js';
 import type { ControlState } from './control-plane/state.js';
 import type { DataPaths } from './data-directory.js';
 import { Engines } from './engines.js';
-import { NodeError } from './errors.js';
+import { NodeError, messageOf } from './errors.js';
+import { keepsV1, keepsV2 } from './kept-engines.js';
 import { V2Files } from './migration/v2-files.js';
 import { openIfCurrent } from './open-store.js';
-import { hasEnded } from './rollout/state.js';
-import { Pace } from '../src/memory/pace.js';
+import { restoreAll } from './restoring.js';
 
 export class NodeEngines extends Engines {
   readonly v2Files: V2Files;
   readonly #paths: DataPaths;
   readonly #nodeId: number;
-  #isRestoring = false;
 
   constructor(paths: DataPaths, nodeId: number) {
     super();
@@ -35,33 +34,44 @@ export class NodeEngines extends Engines {
 
   /**
    * Opens what the log can still feed from `index` on. `control` is the state at `index`; entries
-   * after it may say otherwise, so everything that may be wanted is opened.
+   * after it may say otherwise, so everything that may be wanted is opened. Of two stores that are kept
+   * one is enough: the other is built anew from it while the node runs.
    */
-  openAll(control: ControlState, index: number): void {
-    const { v1Store, v2 } = this.#paths;
+  openAll(control: ControlState, index: number, log: (message: string) => void): void {
     if (control.members.size === 0) return;
-    if (control.swarmVersion === 1) {
-      if (!existsSync(v1Store)) throw missingStore(v1Store);
-      const v1 = openV1Engine(v1Store);
-      if (v1.appliedIndex < index) {
-        const { appliedIndex } = v1;
-        v1.close();
-        throw new NodeError(
-          'directory',
-          `${v1Store} is at log index ${appliedIndex} and the log begins at ${index}: the file was ` +
-            'replaced by an older one. Restore it, or remove the directory and join the swarm again',
-        );
-      }
-      this.add(v1);
+    const v2 = openIfCurrent(this.v2Files.current(), index, openV2Engine);
+    if (v2 !== undefined) this.add(v2);
+    if (keepsV1(control)) this.#openV1(index, log);
+    if (v2 === undefined && control.swarmVersion === 2) {
+      if (this.engine('v1') === undefined) throw missingStore(this.#paths.v2);
+      log(`${this.#paths.v2} is missing or behind its log; it is built anew from the v1 store`);
     }
-    const current = openIfCurrent(this.v2Files.current(), index, openV2Engine);
-    if (current !== undefined) this.add(current);
-    if (control.swarmVersion === 2 && current === undefined) throw missingStore(v2);
   }
 
-  /** While a snapshot is put into an engine, that engine is not open. */
-  get isRestoring(): boolean {
-    return this.#isRestoring;
+  #openV1(index: number, log: (message: string) => void): void {
+    const { v1Store } = this.#paths;
+    const isSpare = this.engine('v2') !== undefined;
+    if (!existsSync(v1Store)) {
+      if (!isSpare) throw missingStore(v1Store);
+      log(`${v1Store} is missing; it is built anew from the v2 store`);
+      return;
+    }
+    const v1 = openSpare(v1Store, isSpare);
+    if (v1.appliedIndex >= index) {
+      this.add(v1);
+      return;
+    }
+    const { appliedIndex } = v1;
+    v1.close();
+    const where = `${v1Store} is at log index ${appliedIndex} and the log begins at ${index}`;
+    if (!isSpare) {
+      throw new NodeError(
+        'directory',
+        `${where}: the file was replaced by an older one. Restore it, or remove the directory and ` +
+          'join the swarm again',
+      );
+    }
+    log(`${where}; it is built anew from the v2 store`);
   }
 
   get v2(): V2Engine | undefined {
@@ -74,67 +84,86 @@ export class NodeEngines extends Engines {
     return control.members.get(this.#nodeId)?.engine ?? engineOf(control.swarmVersion);
   }
 
-  /** Closes what the state does not want any more; files of an aborted rollout are removed. */
+  /**
+   * Closes what the state does not want any more; files of a rollout that ended in v1 are removed. While
+   * the engine that answers is not open, nothing is: it is built from the other one.
+   */
   async settle(control: ControlState): Promise<void> {
-    const { rollout } = control;
-    // Either engine may have to answer until the rollout is over.
-    if (rollout?.plan.kind === 'engine' && !hasEnded(rollout)) return;
-    if (control.swarmVersion === 2) {
-      this.remove('v1');
-      return;
-    }
+    if (this.engine(this.activeVersion(control)) === undefined) return;
+    if (!keepsV1(control)) this.remove('v1');
+    if (keepsV2(control)) return;
     this.remove('v2');
     await this.v2Files.discard();
   }
 
   /**
-   * Replaces everything by the rows of a snapshot, in the engine that this state begins with: in one
-   * transaction, in slices between which the event loop does other work.
+   * Replaces everything by the rows of a snapshot, in the engines that its state begins with: in a
+   * transaction each, in slices between which the event loop does other work.
    */
   async restore(
     records: Iterable<DumpRecord>,
     control: ControlState,
     index: number,
   ): Promise<void> {
-    const { v1Store } = this.#paths;
-    const version = engineOf(control.swarmVersion);
-    const other = version === 'v1' ? 'v2' : 'v1';
-    this.remove(other);
-    // A v2 store beside v1 rows of another index is built again by the rollout.
-    if (other === 'v2') await this.v2Files.discard();
-    if (this.engine(version) === undefined) {
-      const path = version === 'v1' ? v1Store : this.v2Files.next();
-      await mkdir(dirname(path), { recursive: true });
-      this.add(
-        version === 'v1'
-          ? openV1Engine(path, { create: true })
-          : openV2Engine(path, { create: true }),
-      );
+    this.countRestore();
+    const versions = versionsIn(control);
+    if (!versions.includes('v1')) this.remove('v1');
+    if (!versions.includes('v2')) {
+      // A v2 store beside v1 rows of another index is built again by the rollout.
+      this.remove('v2');
+      await this.v2Files.discard();
     }
-    // Half restored it must answer nobody.
-    const engine = this.withdraw(version);
-    this.#isRestoring = true;
+    for (const version of versions) {
+      if (this.engine(version) === undefined) this.add(await this.#create(version));
+    }
+    // Half restored they must answer nobody.
+    const engines = versions.map((version) => this.withdraw(version));
     try {
-      await inSlices(engine.restoreInSteps(records, index));
-      engine.sync();
+      await restoreAll(engines, records, index);
     } finally {
-      this.#isRestoring = false;
-      this.add(engine);
+      for (const engine of engines) this.add(engine);
     }
-    assert(engine.appliedIndex === index, 'a restored engine is at the index of its snapshot');
+    assert(this.appliedIndex() === index, 'a restored engine is at the index of its snapshot');
   }
 
-  /** A view of all rows; of the v1 engine as long as it is kept, since its rows are the raw ones. */
-  dump(): EngineDump {
-    const engine = this.engine('v1') ?? this.engine('v2');
+  async #create(version: EngineVersion): Promise<MemoryEngine> {
+    const path = version === 'v1' ? this.#paths.v1Store : this.v2Files.next();
+    await mkdir(dirname(path), { recursive: true });
+    const open = version === 'v1' ? openV1Engine : openV2Engine;
+    return open(path, { create: true });
+  }
+
+  /**
+   * A view of all rows for a snapshot at this state. Of v1 before the version is raised, since its rows
+   * are the raw ones; of v2 after, since its records carry their vectors.
+   */
+  dump(control: ControlState): EngineDump {
+    const v2 = this.engine('v2');
+    const engine = control.swarmVersion === 1 ? (this.engine('v1') ?? v2) : v2;
     if (engine === undefined) throw new NodeError('stopped', 'no store of this node is open');
     return engine.dump();
   }
 }
 
-async function inSlices(steps: Iterable<undefined>): Promise<void> {
-  const pace = new Pace();
-  for (const _ of steps) if (pace.isDue) await pace.pause();
+/** The engines that a snapshot at this state fills. */
+function versionsIn(control: ControlState): EngineVersion[] {
+  if (control.swarmVersion === 1) return ['v1'];
+  return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
+}
+
+/** A v1 file that does not open may be built anew, but not over what lies there. */
+function openSpare(path: string, isSpare: boolean): MemoryEngine {
+  try {
+    return openV1Engine(path);
+  } catch (error) {
+    if (!isSpare) throw error;
+    throw new NodeError(
+      'directory',
+      `${messageOf(error)}. The v2 store of this node is whole: move ${path} away, with the files ` +
+        `${path}-wal and ${path}-shm beside it, and start the node again; it builds the file anew`,
+      error,
+    );
+  }
 }
 
 function missingStore(path: string): NodeError {

@@ -54,7 +54,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
-    engines.openAll(control, snapshotIndex);
+    engines.openAll(control, snapshotIndex, log);
     // Not before it is known that the node can start: a directory that is refused stays as it is.
     const powerCut = await PowerCutMark.leave(paths.raft);
     const mayHaveLostSuffix = distrustDisk && powerCut.suspect;

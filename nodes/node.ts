@@ -23,9 +23,10 @@ import {
   GOODBYE_TIMEOUT_MS,
   LEARN_INTERVAL_MS,
 } from './limits.js';
+import { BringUp } from './migration/bring-up.js';
 import { RolloutExecutor } from './migration/executor.js';
+import type { Releases } from './migration/release-steps.js';
 import { fetchVectors } from './migration/peer-vectors.js';
-import { catchUp, ensureStaged } from './migration/staged-store.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
@@ -48,6 +49,8 @@ export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
   readonly failed: (error: unknown) => void;
   readonly embedder?: Embedder;
+  /** Builds of the program between which a rollout can move this node. */
+  readonly releases?: Releases;
   /** Of one snapshot that others read from this node, or it from others; without: no limit. */
   readonly snapshotBytesPerSecondMax?: number;
 }
@@ -62,6 +65,7 @@ export class SwarmNode {
   readonly driver: Driver;
   readonly embedder: Embedder;
   readonly executor: RolloutExecutor;
+  readonly bringUp: BringUp;
   readonly snapshots: Snapshots;
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
@@ -76,10 +80,9 @@ export class SwarmNode {
   #ready = false;
   #stopping = false;
   #failed = false;
-  readonly #bringUpAbort = new AbortController();
-  #bringUp: Promise<void> = Promise.resolve();
+  /** It was asked to leave the swarm. */
+  #isLeaving = false;
   #running = 0;
-  #bringingUp = false;
   #settling: Promise<void> = Promise.resolve();
   #remembering: Promise<void> = Promise.resolve();
 
@@ -112,26 +115,36 @@ export class SwarmNode {
     this.snapshots = new Snapshots(this, options);
     this.driver = new Driver(replica, store, engines, parts.snapshotIndex, {
       send: (message) => this.#send(message),
-      install: (meta) => this.snapshots.install(meta),
+      install: (meta) => this.bringUp.hold(() => this.snapshots.install(meta)),
       controlChanged: () => this.#controlChanged(),
       failed: (error) => this.#fail(error),
     });
-    this.executor = new RolloutExecutor({
-      nodeId: file.nodeId,
+    const shared = {
       replica,
       engines,
       driver: this.driver,
       embedder: this.embedder,
       v1Store: options.paths.v1Store,
+      fetchVectors: (hashes: string[]) => fetchVectors(this, hashes),
+      log: options.log,
+    };
+    this.bringUp = new BringUp({ ...shared, added: () => this.#settle() });
+    this.executor = new RolloutExecutor({
+      ...shared,
+      nodeId: file.nodeId,
+      release: options.releases?.running.name ?? '',
+      ...(options.releases?.steps === undefined ? {} : { releaseSteps: options.releases.steps }),
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
-      fetchVectors: (hashes) => fetchVectors(this, hashes),
-      log: options.log,
     });
   }
 
   get peers(): Peers {
     return this.#peers;
+  }
+
+  get releases(): Releases | undefined {
+    return this.#options.releases;
   }
 
   get control(): ControlState {
@@ -310,7 +323,10 @@ export class SwarmNode {
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
     const { host, port } = advertise;
-    const told = { nodeId, status, host, port, commandVersion: COMMAND_VERSION };
+    const { release, supervised } = member;
+    const zone = this.file.zone ?? member.zone;
+    const commandVersion = COMMAND_VERSION;
+    const told = { nodeId, status, host, port, commandVersion, release, supervised, zone };
     if (Object.entries(told).every(([key, value]) => member[key as keyof Member] === value)) return;
     await this.submit({ type: 'setMember', ...told }, 2_000);
   }
@@ -323,49 +339,28 @@ export class SwarmNode {
   #controlChanged(): void {
     this.#updatePeers();
     if (!this.#ready) return;
-    if (!this.control.members.has(this.file.nodeId)) {
-      const { nodeId, swarmId } = this.file;
-      this.#fail(new NodeError('stopped', `node ${nodeId} was removed from swarm ${swarmId}`));
+    const { nodeId, swarmId } = this.file;
+    this.#isLeaving ||= this.control.placement.leaving.has(nodeId);
+    if (!this.control.members.has(nodeId)) {
+      const [code, how] = this.#isLeaving
+        ? (['left', 'left'] as const)
+        : (['stopped', 'was removed from'] as const);
+      this.#fail(new NodeError(code, `node ${nodeId} ${how} swarm ${swarmId}`));
       return;
     }
     this.executor.poke();
+    this.bringUp.poke();
+    this.#settle();
+    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
+  }
+
+  #settle(): void {
     this.#settling = this.#settling
       .then(async () => {
         if (this.#stopping) return;
         await this.engines.settle(this.control);
-        this.#bringUp = this.#bringUpActive();
       })
       .catch((error: unknown) => this.#fail(error));
-    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
-  }
-
-  /** A snapshot in the middle of a rollout leaves the staged store behind: build it again. */
-  async #bringUpActive(): Promise<void> {
-    const missing = this.engines.engine(this.engines.activeVersion(this.control)) === undefined;
-    if (!missing || this.engines.isRestoring || this.#bringingUp || this.#stopping) return;
-    this.#bringingUp = true;
-    const unpin = this.driver.pinLog();
-    try {
-      const context = {
-        engines: this.engines,
-        replica: this.replica,
-        embedder: this.embedder,
-        files: this.engines.v2Files,
-        fetchVectors: (hashes: string[]) => fetchVectors(this, hashes),
-        signal: this.#bringUpAbort.signal,
-        onProgress: () => undefined,
-      };
-      await ensureStaged(context);
-      await catchUp(context);
-    } catch (error) {
-      this.#options.log(`the v2 store cannot be built: ${messageOf(error)}`);
-      setTimeout(() => {
-        this.#bringUp = this.#bringUpActive();
-      }, 1_000).unref();
-    } finally {
-      unpin();
-      this.#bringingUp = false;
-    }
   }
 
   #updatePeers(): void {
@@ -415,9 +410,8 @@ export class SwarmNode {
     this.#stopping = true;
     clearInterval(this.#noticing);
     const swept = this.#sweep?.stop();
-    this.#bringUpAbort.abort(new NodeError('stopped', 'the node stops'));
     await this.executor.stop();
-    await this.#bringUp;
+    await this.bringUp.stop();
     await this.snapshots.close();
     await this.driver.stop();
     await swept;

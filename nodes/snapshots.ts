@@ -178,7 +178,7 @@ export class Snapshots {
     if (replica.status().firstIndex > replica.appliedIndex + 1) {
       throw new NodeError('stopped', 'this node takes a snapshot in by itself');
     }
-    const dump = engines.dump();
+    const dump = engines.dump(replica.control);
     try {
       const meta = replica.snapshotMeta();
       if (dump.appliedIndex !== meta.index) {

@@ -1,41 +1,50 @@
 /**
- * Carries out the steps of a rollout that are this node's. The replicated state says which step and
- * in which epoch; the executor does it and proposes the entry that says so. It keeps nothing that
- * matters: a restarted node looks at the state and begins the same step again.
+ * Carries out what a rollout wants of this node. The replicated state says what, and in which epoch; the
+ * executor does it and proposes the entry that says so. It keeps nothing that matters: a restarted node
+ * looks at the state and begins the same again. Several nodes may be at it at the same time.
+ *
+ *   state                                      what this node does               entry
+ *   one of its steps, but for `soak`           the step                          finishStep
+ *   `finalizing`, and it is not yet fenced     makes sure that it can go on      ackFence
  */
-import type { Embedder, JsonObject } from '../../src/memory/engine.js';
-import type { StageProgress } from '../../src/memory/index.js';
+import type { JsonObject } from '../../src/memory/engine.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
+import { COMMAND_VERSION } from '../control-plane/state.js';
 import type { Driver } from '../driver.js';
-import type { Engines } from '../engines.js';
 import { NodeError, messageOf } from '../errors.js';
 import { DRAIN_TIMEOUT_MS, STEP_ATTEMPTS_MAX, STEP_RETRY_MS } from '../limits.js';
-import type { Replica } from '../replica/replica.js';
-import { COMMAND_VERSION } from '../control-plane/state.js';
 import { unfencedNodes } from '../rollout/finalizing.js';
 import { nodesWithSteps } from '../rollout/machine.js';
-import type { Rollout, RolloutNode, RolloutStep } from '../rollout/state.js';
-import { requireRoomFor } from './disk-space.js';
-import { catchUp, ensureStaged, validate } from './staged-store.js';
-import type { StagingContext } from './staged-store.js';
-import type { V2Files } from './v2-files.js';
+import type { Rollout, RolloutNode } from '../rollout/state.js';
+import { carryOutEngineStep, requireBothStores } from './engine-steps.js';
+import type { EngineStepsPorts } from './engine-steps.js';
+import type { ReleaseSteps } from './release-steps.js';
+import { carryOutReleaseStep } from './release-steps.js';
 
-export interface ExecutorPorts {
+export interface ExecutorPorts extends EngineStepsPorts {
   readonly nodeId: number;
-  readonly replica: Replica;
-  readonly engines: Engines;
+  /** The name of the release that this process runs; empty when it is not known. */
+  readonly release: string;
   readonly driver: Driver;
-  readonly embedder: Embedder;
-  readonly v1Store: string;
-  readonly v2Files: V2Files;
+  /** Without them, since nothing supervises this node, a release rollout fails at its first step of them. */
+  readonly releaseSteps?: ReleaseSteps;
   /** Proposes through whichever node leads, and waits until it is applied there. */
   submit(command: Command): Promise<CommandResult>;
-  fetchVectors(textHashes: string[]): Promise<(Float32Array | undefined)[]>;
   log(message: string): void;
 }
 
+/** What the state wants of this node now. */
+interface Duty {
+  /** Equal as long as it is the same duty. */
+  readonly key: string;
+  readonly name: string;
+  carryOut(signal: AbortSignal): Promise<JsonObject>;
+  done(detail: JsonObject): Command;
+  /** What ends the rollout when the duty cannot be done; undefined: it is tried until it can. */
+  readonly givenUp: ((reason: string) => Command) | undefined;
+}
+
 interface Task {
-  /** Rollout, what is done for it, and the epoch in which. */
   readonly key: string;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
@@ -52,94 +61,115 @@ export class RolloutExecutor {
     this.#ports = ports;
   }
 
-  /** Looks at the state; begins, goes on with, or gives up a step. Cheap; called on every change. */
+  /** Looks at the state; begins, goes on with, or gives up a duty. Cheap; called on every change. */
   poke(): void {
     if (this.#stopped) return;
-    const mine = this.#myWork();
+    const duty = this.#duty();
     const task = this.#task;
     if (task !== undefined) {
-      if (mine?.key !== task.key) {
+      if (task.key !== duty?.key) {
         task.abort.abort(new NodeError('stopped', 'the rollout moved on'));
       }
       return;
     }
-    if (mine === undefined) return;
+    if (duty === undefined) return;
     const abort = new AbortController();
-    const ended = mine.run(abort.signal).finally(() => {
+    const ended = this.#run(duty, abort.signal).finally(() => {
       this.#task = undefined;
       this.progress = '';
-      // The state may have moved on while this step was still ending.
+      // The state may have moved on while this duty was still ending.
       setImmediate(() => this.poke());
     });
-    this.#task = { key: mine.key, abort, ended };
+    this.#task = { key: duty.key, abort, ended };
   }
 
-  /** Gives up the running step and waits until it has let go of its files. */
+  /** Gives up what is running and waits until it has let go of its files. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#task?.abort.abort(new NodeError('stopped', 'the node stops'));
     await this.#task?.ended;
   }
 
-  /** What this node has to do now, if anything. */
-  #myWork(): { key: string; run: (signal: AbortSignal) => Promise<void> } | undefined {
-    const { rollout } = this.#ports.replica.control;
+  #duty(): Duty | undefined {
+    const { replica, nodeId } = this.#ports;
+    const { rollout } = replica.control;
     if (rollout === null) return undefined;
-    const isMine = ({ nodeId }: RolloutNode): boolean => nodeId === this.#ports.nodeId;
-    const node = nodesWithSteps(rollout).find(isMine);
-    if (node !== undefined) {
-      const key = `${rollout.id}/step/${node.epoch}`;
-      return { key, run: (signal) => this.#run(rollout, node, signal) };
+    const isMine = (node: RolloutNode): boolean => node.nodeId === nodeId;
+    if (rollout.status === 'finalizing') {
+      return unfencedNodes(rollout).some(isMine) ? this.#fence(rollout) : undefined;
     }
-    if (rollout.status !== 'finalizing' || !unfencedNodes(rollout).some(isMine)) return undefined;
-    const key = `${rollout.id}/fence/${rollout.epoch}`;
-    return { key, run: (signal) => this.#acknowledge(rollout, signal) };
+    const node = nodesWithSteps(rollout).find(isMine);
+    return node === undefined ? undefined : this.#step(rollout, node);
   }
 
-  /** Says as what this node serves: from there on it is nothing older. */
-  async #acknowledge({ id: rolloutId, epoch }: Rollout, signal: AbortSignal): Promise<void> {
-    const { nodeId, replica } = this.#ports;
-    const member = replica.control.members.get(nodeId);
-    if (member === undefined) return;
-    const { engine, release } = member;
-    const commandVersion = COMMAND_VERSION;
-    await this.#report(
-      { type: 'ackFence', rolloutId, nodeId, epoch, engine, release, commandVersion },
-      signal,
-    );
-  }
-
-  async #run(rollout: Rollout, node: RolloutNode, signal: AbortSignal): Promise<void> {
-    const { step, epoch } = node;
+  #step(rollout: Rollout, { step, epoch, direction }: RolloutNode): Duty {
+    const { nodeId } = this.#ports;
     const rolloutId = rollout.id;
-    const { nodeId, log } = this.#ports;
+    const abortRollout = (failure: string): Command => ({
+      type: 'abortRollout',
+      rolloutId,
+      reason: `node ${nodeId} failed at ${step}: ${failure}`.slice(0, REASON_CHARACTERS_MAX),
+    });
+    return {
+      key: `${rolloutId} ${step} ${epoch}`,
+      name: `${direction === 'back' ? 'back, ' : ''}${step} (epoch ${epoch})`,
+      carryOut: (signal) => this.#carryOut(rollout, { step, epoch, direction }, signal),
+      done: (detail) => ({ type: 'finishStep', rolloutId, nodeId, step, epoch, detail }),
+      // A way back that fails has nowhere else to go: it is tried until it can be done.
+      givenUp: direction === 'back' ? undefined : abortRollout,
+    };
+  }
+
+  #fence(rollout: Rollout): Duty {
+    const { nodeId, release, engines, replica } = this.#ports;
+    const { id: rolloutId, epoch } = rollout;
+    return {
+      key: `${rolloutId} fence ${epoch}`,
+      name: `fence (epoch ${epoch})`,
+      carryOut: async () => {
+        if (rollout.plan.kind === 'engine') requireBothStores(engines);
+        return {};
+      },
+      done: () => ({
+        type: 'ackFence',
+        rolloutId,
+        nodeId,
+        epoch,
+        engine: replica.control.members.get(nodeId)?.engine ?? 'v1',
+        release,
+        commandVersion: COMMAND_VERSION,
+      }),
+      givenUp: undefined,
+    };
+  }
+
+  async #run(duty: Duty, signal: AbortSignal): Promise<void> {
+    const { log, replica } = this.#ports;
+    const head = `rollout ${replica.control.rollout?.id ?? 0}: ${duty.name}`;
     // Nothing may be compacted away that the staged store has still to read.
     const unpin = this.#ports.driver.pinLog();
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          log(`rollout ${rolloutId}: ${step} (epoch ${epoch})`);
-          const detail = await this.#carryOut(step, signal);
+          log(head);
+          const detail = await duty.carryOut(signal);
           signal.throwIfAborted();
-          await this.#report(
-            { type: 'finishStep', rolloutId, nodeId, step, epoch, detail },
-            signal,
-          );
+          await this.#report(duty.done(detail), signal);
           return;
         } catch (error) {
           if (signal.aborted) return;
-          log(`rollout ${rolloutId}: ${step} failed (attempt ${attempt}): ${messageOf(error)}`);
-          if (attempt < STEP_ATTEMPTS_MAX && !isFinal(error)) {
+          log(`${head} failed (attempt ${attempt}): ${messageOf(error)}`);
+          this.progress = `attempt ${attempt} failed: ${messageOf(error)}`;
+          if (duty.givenUp === undefined || (attempt < STEP_ATTEMPTS_MAX && !isFinal(error))) {
             await pause(STEP_RETRY_MS, signal);
             continue;
           }
-          const reason = `node ${nodeId} failed at ${step}: ${messageOf(error)}`.slice(0, 4_000);
-          await this.#report({ type: 'abortRollout', rolloutId, reason }, signal);
+          await this.#report(duty.givenUp(messageOf(error)), signal);
           return;
         }
       }
     } catch (error) {
-      if (!signal.aborted) log(`rollout ${rolloutId}: ${messageOf(error)}`);
+      if (!signal.aborted) log(`${head}: ${messageOf(error)}`);
     } finally {
       unpin();
     }
@@ -150,9 +180,11 @@ export class RolloutExecutor {
     while (!signal.aborted) {
       try {
         const result = await this.#ports.submit(command);
-        // Refused means that an earlier try was applied, or that the rollout was aborted.
-        if (!result.ok)
+        // Refused means that an earlier try was applied, or that the rollout was moved on.
+        if (!result.ok) {
           this.#ports.log(`rollout: ${command.type} had no effect: ${result.refusal}`);
+          await pause(STEP_RETRY_MS, signal);
+        }
         await this.#untilApplied(result.index, signal);
         return;
       } catch (error) {
@@ -171,50 +203,32 @@ export class RolloutExecutor {
     }
   }
 
-  async #carryOut(step: RolloutStep, signal: AbortSignal): Promise<JsonObject> {
-    const { replica, engines } = this.#ports;
-    const context = this.#stagingContext(signal);
+  async #carryOut(
+    rollout: Rollout,
+    node: Pick<RolloutNode, 'step' | 'epoch' | 'direction'>,
+    signal: AbortSignal,
+  ): Promise<JsonObject> {
+    const { replica, releaseSteps, release } = this.#ports;
+    const { step } = node;
     switch (step) {
       case 'cordon':
+      case 'rejoin':
         return { appliedIndex: replica.appliedIndex };
       case 'drain':
         return this.#drain(signal);
-      case 'snapshot': {
-        const bytes = await requireRoomFor(this.#ports.v1Store, this.#ports.v2Files.directory);
-        engines.sync();
-        return { appliedIndex: replica.appliedIndex, bytes };
-      }
-      case 'stage':
-        await ensureStaged(context);
-        return { appliedIndex: replica.appliedIndex };
-      case 'catchUp':
-        return { appliedIndex: await this.#bringUp(context) };
-      case 'validate': {
-        await this.#bringUp(context);
-        const report = await validate(context);
-        if (!report.ok) {
-          throw new NodeError('refused', `the stores differ: ${report.mismatches.join('; ')}`);
-        }
-        return { ...engines.active('v2').counts() };
-      }
-      case 'switch':
-        // After a crash the staged store may have to be brought up again before it may answer.
-        await this.#bringUp(context);
-        engines.active('v2').sync();
-        return { appliedIndex: replica.appliedIndex };
-      case 'rejoin':
-        return { appliedIndex: replica.appliedIndex };
       case 'pending':
       case 'soak':
       case 'removed':
       case 'done':
         throw new NodeError('refused', `there is nothing to do in step ${step}`);
+      default:
+        if (rollout.plan.kind === 'engine') {
+          return carryOutEngineStep(step, this.#ports, signal, (progress) => {
+            this.progress = progress;
+          });
+        }
+        return carryOutReleaseStep({ rollout, ...node }, release, releaseSteps, signal);
     }
-  }
-
-  async #bringUp(context: StagingContext): Promise<number> {
-    await ensureStaged(context);
-    return catchUp(context);
   }
 
   /** Leadership moves away first, so that nobody waits for an election. */
@@ -232,15 +246,10 @@ export class RolloutExecutor {
     }
     return { leadershipMoved: moved };
   }
-
-  #stagingContext(signal: AbortSignal): StagingContext {
-    const { engines, replica, embedder, v2Files: files, fetchVectors } = this.#ports;
-    const onProgress = (progress: StageProgress): void => {
-      this.progress = `${progress.done} of ${progress.total}`;
-    };
-    return { engines, replica, embedder, files, fetchVectors, signal, onProgress };
-  }
 }
+
+/** Of what an entry carries as the reason of an abort. */
+const REASON_CHARACTERS_MAX = 4_000;
 
 /** Failures that another try on the same node will not mend. */
 function isFinal(error: unknown): boolean {

@@ -7,14 +7,14 @@ import type { StageProgress, ValidationReport } from '../../src/memory/index.js'
 import type { Embedder } from '../../src/memory/engine.js';
 import { assert } from '../assert.js';
 import type { Engines } from '../engines.js';
-import { CATCH_UP_BYTES_MAX } from '../limits.js';
 import { openIfCurrent } from '../open-store.js';
-import type { Replica } from '../replica/replica.js';
+import { follow } from './follow.js';
+import type { FollowContext } from './follow.js';
 import type { V2Files } from './v2-files.js';
 
 export interface StagingContext {
   readonly engines: Engines;
-  readonly replica: Replica;
+  readonly replica: FollowContext['replica'];
   readonly embedder: Embedder;
   readonly files: V2Files;
   readonly fetchVectors: (textHashes: string[]) => Promise<(Float32Array | undefined)[]>;
@@ -44,27 +44,12 @@ export async function ensureStaged(context: StagingContext): Promise<void> {
  * every command in the same turn as the v1 engine does.
  */
 export async function catchUp(context: StagingContext): Promise<number> {
-  const { engines, replica, files, signal } = context;
+  const { engines, files } = context;
   const open = engines.engine('v2');
   if (open !== undefined) return open.appliedIndex;
   const path = files.current();
   assert(path !== undefined, 'a store catches up after it was staged');
-  const engine = openV2Engine(path);
-  try {
-    while (engine.appliedIndex < replica.appliedIndex) {
-      signal.throwIfAborted();
-      const batch = replica.replay(engine.appliedIndex + 1, CATCH_UP_BYTES_MAX);
-      engine.apply(batch.commands, batch.lastIndex);
-      // Let messages, ticks and reads through between two pieces of the log.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  } catch (error) {
-    engine.close();
-    throw error;
-  }
-  // No await since the comparison above: nothing can have been applied in between.
-  engines.add(engine);
-  return engine.appliedIndex;
+  return follow(openV2Engine(path), context);
 }
 
 /** Compares the two stores at one index: counts, every row, and what searches find. */

@@ -60,7 +60,7 @@ function requireStores(paths: DataPaths, nodeId: number, { snapshot }: RestoredL
   const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
   const engines = new NodeEngines(paths, nodeId);
   try {
-    engines.openAll(control, snapshot?.meta.index ?? 0);
+    engines.openAll(control, snapshot?.meta.index ?? 0, () => undefined);
   } finally {
     engines.close();
   }

@@ -21,12 +21,14 @@ import type { Access } from './access.js';
 import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
 import { memoryReads } from './memory-reads.js';
-import { operatorHandlers } from './operator-handlers.js';
+import { MEMBERSHIP_REFUSALS, operatorHandlers } from './operator-handlers.js';
 import type { OperatorPorts } from './operator-handlers.js';
 import { parseRequest, requests } from './requests.js';
+import { rolloutHandlers } from './rollout-handlers.js';
+import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts extends OperatorPorts {
+export interface ServicePorts extends OperatorPorts, RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -48,10 +50,6 @@ export interface ServicePorts extends OperatorPorts {
   now(): number;
   describe(): object;
   status(): object;
-  rolloutStatus(signal: AbortSignal): Promise<object>;
-  rolloutPlan(): { plan: object; digest: string };
-  rolloutStart(digest: string | undefined, timeoutMs: number): Promise<object>;
-  rolloutAbort(timeoutMs: number): Promise<object>;
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(connection: PeerConnection, incarnation: string): void;
@@ -67,12 +65,16 @@ export interface JoiningPeer {
   readonly host: string;
   readonly port: number;
   readonly commandVersion: number;
+  readonly zone?: string | undefined;
+  /** The member whose place it takes when it has caught up. */
+  readonly replaces?: number | undefined;
 }
 
 export function nodeHandlers(ports: ServicePorts): Handlers {
   return {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
+    ...allForClients(ports, rolloutHandlers(ports)),
     ...memberHandlers(ports),
     ...forOperators(ports, operatorHandlers(ports)),
   };
@@ -99,26 +101,6 @@ function clientHandlers(ports: ServicePorts): Handlers {
       ports.access.requireOperator(connection);
       ports.requireServing();
       return ports.removePeer(nodeId, timeoutMs);
-    }),
-    'rollout.plan': forClients(ports, (payload) => {
-      parseRequest(requests.rolloutPlan, payload);
-      ports.requireServing();
-      return ports.rolloutPlan();
-    }),
-    'rollout.start': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      const { digest } = parseRequest(requests.rolloutStart, payload);
-      return ports.rolloutStart(digest, context.timeoutMs);
-    }),
-    'rollout.abort': forClients(ports, (payload, context) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      return ports.rolloutAbort(context.timeoutMs);
-    }),
-    'rollout.status': forClients(ports, (payload, context) => {
-      ports.requireServing();
-      parseRequest(requests.nothing, payload);
-      return ports.rolloutStatus(context.signal);
     }),
   };
 }
@@ -183,12 +165,9 @@ function memoryHandlers(ports: ServicePorts): Handlers {
     return write(position, command, context);
   };
   const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
-  const guardedReads = Object.entries(reads).map(
-    ([method, handler]) => [method, forClients(ports, handler)] as const,
-  );
   return {
     ...sessionHandlers(ports),
-    ...Object.fromEntries(guardedReads),
+    ...allForClients(ports, reads),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
@@ -278,17 +257,23 @@ function forClients(ports: ServicePorts, handler: Handler): Handler {
   });
 }
 
+function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+  return Object.fromEntries(
+    Object.entries(handlers).map(([method, handler]) => [method, forClients(ports, handler)]),
+  );
+}
+
 /** For whoever holds the join token, and members. */
 function forOperators(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
-  const mounted = Object.entries(handlers).map(([method, handler]) => {
-    const checked = forClients(ports, (payload, context) => {
+  const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
+    method,
+    (payload, context) => {
       ports.access.requireOperator(context.connection);
       ports.requireServing();
       return handler(payload, context);
-    });
-    return [method, checked] as const;
-  });
-  return Object.fromEntries(mounted);
+    },
+  ]);
+  return allForClients(ports, Object.fromEntries(checked));
 }
 
 function forMembers(ports: ServicePorts, handler: Handler): Handler {
@@ -376,6 +361,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   'no-rollout': 'no rollout is running',
   ...ROLLOUT_REFUSALS,
   'last-member': 'the last member of a swarm cannot be removed',
+  ...MEMBERSHIP_REFUSALS,
   'unknown-member': 'there is no such member',
   'swarm-full': 'the swarm holds as many members as it can',
 };

@@ -1,6 +1,4 @@
 /** Answers of a node: what the handlers ask for, read off the parts of the node. */
-import { createHash } from 'node:crypto';
-
 import type { ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
@@ -9,15 +7,12 @@ import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js
 import { memberByPeerId } from '../control-plane/state.js';
 import type { SwarmNode } from '../node.js';
 import { ProposalError } from '../proposal-error.js';
-import { startRefusal } from '../control-plane/apply-rollout.js';
-import { refusalOf } from '../rollout/machine.js';
-import { canonicalPlan, formerPlan, makePlan, orderOf } from '../rollout/plan.js';
-import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
-import { applied, refusalText } from './handlers.js';
+import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
-import { operatorServices } from './operator-services.js';
+import { operatorServices, placed, wishes } from './operator-services.js';
+import { described, progressOf, rolloutServices } from './rollouts.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
@@ -41,14 +36,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     now: () => Date.now(),
     describe: () => describe(node),
     status: () => status(node),
-    rolloutStatus: async (signal) => {
-      // A node that lags would tell of the rollout before this one.
-      await node.driver.readBarrier(signal);
-      return { rollout: described(node.control.rollout), progress: node.executor.progress };
-    },
-    rolloutPlan: () => planned(node),
-    rolloutStart: (digest, timeoutMs) => startRollout(node, digest, timeoutMs),
-    rolloutAbort: (timeoutMs) => abortRollout(node, timeoutMs),
+    ...rolloutServices(node),
     admitPeer: (peer, timeoutMs) => admitPeer(node, peer, timeoutMs),
     removePeer: async (nodeId, timeoutMs) => {
       applied(await node.submit({ type: 'removeMember', nodeId }, timeoutMs));
@@ -122,8 +110,12 @@ function members(node: SwarmNode): object[] {
       status: member.status,
       engine: member.engine,
       cordoned: member.cordoned,
+      release: member.release,
+      supervised: member.supervised,
+      zone: member.zone,
       voter: confState.voters.includes(member.nodeId),
       reachable: self || heard === true,
+      ...placed(node, member.nodeId),
     };
   });
 }
@@ -142,8 +134,9 @@ function status(node: SwarmNode): object {
     commitIndex: commit,
     serving: node.serving,
     members: members(node),
+    ...wishes(node),
     rollout: described(rollout),
-    progress: node.executor.progress,
+    progress: progressOf(node),
     counts: node.engines.engine(version)?.counts() ?? null,
     engine: version,
     snapshots: node.snapshots.status(),
@@ -151,60 +144,9 @@ function status(node: SwarmNode): object {
   };
 }
 
-/** The form in which clients know a rollout, with what the plan says of it beside the plan. */
-function described(rollout: Rollout | null): object | null {
-  if (rollout === null) return null;
-  const { kind, from, to } = rollout.plan;
-  return { ...rollout, kind, from, to };
-}
-
-function planned(node: SwarmNode): { plan: RolloutPlan; digest: string } {
-  const members = [...node.control.members.values()];
-  const { leader } = node.replica.status();
-  // Until the v1 files are kept current for a window, finalization ends it.
-  const plan = isOpen(node.control, 'rollouts')
-    ? makePlan(members, leader, { rollbackWindowMs: 0 })
-    : formerPlan(orderOf(members, leader));
-  const refused = startRefusal(node.control, plan);
-  if (refused !== null) throw refusal(refused, refusalText(refused));
-  return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
-}
-
-async function startRollout(
-  node: SwarmNode,
-  wanted: string | undefined,
-  timeoutMs: number,
-): Promise<object> {
-  const { plan, digest } = planned(node);
-  if (wanted !== undefined && wanted !== digest) {
-    throw refusal('digest-differs', `the plan is now ${digest}, not ${wanted}; look at it again`);
-  }
-  const missing = [...node.control.members.values()].filter(({ status }) => status !== 'up');
-  if (missing.length > 0) {
-    const ids = missing.map(({ nodeId, status }) => `${nodeId} (${status})`).join(', ');
-    throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
-  }
-  const startedAtMs = Date.now();
-  applied(await node.submit({ type: 'startRollout', plan, digest, startedAtMs }, timeoutMs));
-  await node.driver.readBarrier();
-  return { rollout: described(node.control.rollout) };
-}
-
-async function abortRollout(node: SwarmNode, timeoutMs: number): Promise<object> {
-  const { rollout } = node.control;
-  const refused = rollout === null ? 'no-rollout' : refusalOf(rollout, 'abort');
-  if (rollout === null || refused !== null) {
-    throw refusal(refused ?? 'no-rollout', refusalText(refused ?? 'no-rollout'));
-  }
-  const reason = 'aborted by an operator';
-  applied(await node.submit({ type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs));
-  await node.driver.readBarrier();
-  return { rollout: described(node.control.rollout) };
-}
-
 async function admitPeer(
   node: SwarmNode,
-  { peerId, host, port, commandVersion }: JoiningPeer,
+  { peerId, host, port, commandVersion, zone, replaces }: JoiningPeer,
   timeoutMs: number,
 ): Promise<object> {
   if (commandVersion < node.control.commandVersion) {
@@ -214,8 +156,13 @@ async function admitPeer(
         'not read; join with the release of the members',
     );
   }
+  if (replaces !== undefined) requireFeature(node, 'placement');
+  const place = {
+    ...(zone === undefined ? {} : { zone }),
+    ...(replaces === undefined ? {} : { replaces }),
+  };
   const { value } = applied(
-    await node.submit({ type: 'addMember', peerId, host, port }, timeoutMs),
+    await node.submit({ type: 'addMember', peerId, host, port, ...place }, timeoutMs),
   );
   await node.driver.readBarrier();
   const member = memberByPeerId(node.control, peerId);

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
+import { NodeError } from '../../nodes/errors.js';
 import { readNodeFile } from '../../nodes/data-directory.js';
 import { SwarmNode } from '../../nodes/node.js';
 import {
@@ -27,6 +28,7 @@ interface StartFlags {
   readonly distrustDisk?: boolean;
   readonly snapshotBytesPerSecond?: number;
   readonly zone?: string;
+  readonly replace?: number;
   readonly detach?: boolean;
   readonly prepare?: boolean;
   readonly tokenStdin?: boolean;
@@ -45,6 +47,7 @@ export function addNodeCommands(program: Command): void {
     .option('--join <host:port#peerid>', 'a member of the swarm to join')
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
     .option('--zone <name>', 'where it stands (rack, building): voters are spread over zones')
+    .option('--replace <node-id>', 'take the place of this member, which is removed then', numberOf)
     .option('--token-stdin', 'read the join token from standard input')
     .option('--detach', 'run it as a process of its own; end when it serves (log: DIR.log)')
     .option('--prepare', 'join and write the directory; do not run the node')
@@ -103,6 +106,7 @@ async function start(flags: StartFlags): Promise<void> {
     ...(flags.join === undefined ? {} : { peer: parsePeerAddress(flags.join) }),
     ...(token === undefined ? {} : { token }),
     ...(flags.zone === undefined ? {} : { zone: flags.zone }),
+    ...(flags.replace === undefined ? {} : { replaces: flags.replace }),
   });
   if (flags.prepare === true) {
     const { swarmId, nodeId, peerId, advertise } = await readNodeFile(paths);
@@ -124,6 +128,10 @@ async function start(flags: StartFlags): Promise<void> {
       ? {}
       : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
     failed: (error) => {
+      if (error instanceof NodeError && error.code === 'left') {
+        log(error.message);
+        process.exit(0);
+      }
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +
           'No acknowledged write is lost. Mend the cause and start it again.\n',

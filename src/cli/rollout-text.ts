@@ -1,11 +1,79 @@
+/** Rollouts as lines of text. */
 import type { Rollout } from '../client/index.js';
+import { durationText } from './quantity.js';
 
-/** A rollout as lines of text, one for each node. */
-export function rolloutLines(rollout: Rollout): string[] {
-  const { id, from, to, status, digest, reason } = rollout;
+/** What is known beside the rollout itself. */
+export interface RolloutContext {
+  /** The replicated clock; 0 when it is not known. */
+  readonly clockMs?: number;
+  /** What each node says that it does, by node id. */
+  readonly progress?: ReadonlyMap<number, string>;
+}
+
+const STATUS_TEXTS: Readonly<Record<Rollout['status'], string>> = {
+  scheduled: 'scheduled',
+  running: 'running',
+  paused: 'paused',
+  switched: 'switched, waits to be finalized',
+  finalizing: 'finalizing',
+  finalized: 'finalized, can be rolled back',
+  completed: 'completed',
+  rollingBack: 'rolling back',
+  rolledBack: 'rolled back',
+  aborted: 'aborted',
+};
+
+/** A rollout, a line for each node. */
+export function rolloutLines(rollout: Rollout, context: RolloutContext = {}): string[] {
+  const { id, from, to, kind, digest } = rollout;
   return [
-    `rollout ${id}  ${from} -> ${to}  ${status}${reason === '' ? '' : `: ${reason}`}`,
+    `rollout ${id}  ${from} -> ${to}  (${kind})  ${statusLine(rollout, context)}`,
     `digest ${digest}`,
-    ...rollout.nodes.map(({ nodeId, step }) => `  node ${String(nodeId).padEnd(4)} ${step}`),
+    ...batchLines(rollout, context),
   ];
+}
+
+/** The status, and what it waits for or why it is so. */
+export function statusLine(rollout: Rollout, { clockMs = 0 }: RolloutContext = {}): string {
+  const { status, reason, windowEndsMs, notBeforeMs, fenced, nodes } = rollout;
+  const parts = [STATUS_TEXTS[status]];
+  if (status === 'scheduled' || (status === 'running' && notBeforeMs > Date.now())) {
+    parts.push(`nothing begins before ${new Date(notBeforeMs).toISOString()}`);
+  }
+  if (status === 'finalizing') parts.push(`${fenced.length} of ${nodes.length} nodes fenced`);
+  if (status === 'finalized' && clockMs > 0) {
+    parts.push(`for ${durationText(windowEndsMs - clockMs)} more`);
+  }
+  if (reason !== '') parts.push(reason);
+  return parts.join(': ');
+}
+
+function batchLines(rollout: Rollout, context: RolloutContext): string[] {
+  const { batches = [], canaries = 0 } = rollout.plan ?? {};
+  const planned = new Set(batches.flat());
+  const isPlain = batches.every((batch) => batch.length === 1) && canaries === 0;
+  if (isPlain) return rollout.nodes.map((node) => nodeLine(rollout, node, context));
+  const lines: string[] = [];
+  for (const [at, batch] of batches.entries()) {
+    lines.push(`  batch ${at + 1}${at < canaries ? ', canary' : ''}`);
+    for (const node of rollout.nodes.filter(({ nodeId }) => batch.includes(nodeId))) {
+      lines.push(`  ${nodeLine(rollout, node, context)}`);
+    }
+  }
+  const others = rollout.nodes.filter(({ nodeId }) => !planned.has(nodeId));
+  return [...lines, ...others.map((node) => nodeLine(rollout, node, context))];
+}
+
+function nodeLine(
+  rollout: Rollout,
+  { nodeId, step, direction, sinceMs }: Rollout['nodes'][number],
+  { clockMs = 0, progress }: RolloutContext,
+): string {
+  const told = progress?.get(nodeId) ?? '';
+  const parts = [direction === 'back' ? `${step} (back)` : step];
+  if (step === 'soak' && clockMs > 0) {
+    parts.push(`${durationText(sinceMs + rollout.limits.soakMs - clockMs)} more`);
+  }
+  if (told !== '') parts.push(told);
+  return `  node ${String(nodeId).padEnd(4)} ${parts.join(': ')}`;
 }

@@ -1,115 +1,249 @@
+/** `rollout plan | start | status | pause | resume | throttle | postpone | abort | rollback | finalize`. */
+import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
-import { z } from 'zod';
 
-import { stepsOf } from '../../nodes/rollout/state.js';
-import type { Rollout, SwarmClient } from '../client/index.js';
+import { ClientError, hasEnded } from '../client/index.js';
+import type { Rollout, RolloutChange, RolloutRequest, SwarmClient } from '../client/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
-import { rolloutLines } from './rollout-text.js';
+import { numberOf } from './number.js';
+import { durationMsOf, timeOfDayMsOf } from './quantity.js';
+import { planOptionsOf, withPlanOptions } from './rollout-options.js';
+import type { PlanFlags } from './rollout-options.js';
+import { planLines } from './rollout-plan.js';
+import { rolloutLines, statusLine } from './rollout-text.js';
+import { progressOf, watchRollout } from './rollout-watch.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
+type WaitFlags = Flags & { readonly wait: boolean };
 
-/** `rollout plan | start | status | abort v2`. */
+const INTERVAL_MS = 500;
+
 export function addRolloutCommands(program: Command): void {
-  const rollout = program.command('rollout').description('Move a swarm to version 2, node by node');
-  withConnection(rollout.command('plan'))
-    .description('Print what a rollout would do, and its digest; changes nothing')
-    .argument('<version>', 'v2', onlyV2)
-    .option('--json', 'print one JSON object')
-    .action(plan);
-  withConnection(rollout.command('start'))
-    .description('Start the rollout, and follow it to its end')
-    .argument('<version>', 'v2', onlyV2)
+  const rollout = program
+    .command('rollout')
+    .description('Move a swarm to version 2, or to another release of the program, node by node')
+    .addHelpText('after', EXIT_CODES);
+  const add = (name: string, description: string): Command =>
+    withConnection(rollout.command(name))
+      .description(description)
+      .option('--json', 'print one JSON object');
+  const addForward = (name: string, description: string): Command =>
+    withPlanOptions(add(name, description).argument('<version>', 'v2, or a release', versionOf));
+
+  addForward('plan', 'Print what a rollout would do, and its digest; changes nothing').action(plan);
+  addForward('start', 'Start a rollout, and follow it')
     .option('--digest <digest>', 'run only the plan that `rollout plan` printed')
     .option('--no-wait', 'return as soon as the swarm has agreed to start')
-    .option('--json', 'print one JSON object')
     .action(start);
-  withConnection(rollout.command('status'))
-    .description('Show where each node is; exit code 1 if there has been no rollout')
-    .argument('[version]', 'v2', onlyV2)
-    .option('--json', 'print one JSON object')
+  add('status', 'Show where each node is; exit code 1 if there has been no rollout')
+    .argument('[version]', 'v2, or a release', versionOf)
+    .option('--watch', 'go on until it has ended')
+    .option('--interval <time>', 'between two looks (default: 500ms)', durationMsOf)
     .action(status);
-  withConnection(rollout.command('abort'))
-    .description('Stop the rollout; every node goes back to v1 at once, nothing is lost')
-    .argument('[version]', 'v2', onlyV2)
-    .option('--json', 'print one JSON object')
+  add('pause', 'Let no node begin a step; what is served stays as it is')
+    .option('--reason <text>', 'told by `rollout status`')
+    .action((flags: Flags & { reason?: string }) =>
+      change(flags, { action: 'pause', ...reasonOf(flags) }),
+    );
+  add('resume', 'Go on after a pause, or begin before the time of a schedule').action(
+    (flags: Flags) => change(flags, { action: 'resume' }),
+  );
+  add('throttle', 'Change how many nodes are out of service at once, or how long each soaks')
+    .option('--max-unavailable <nodes>', 'nodes between cordon and rejoin at once', numberOf)
+    .option('--soak <time>', 'how long a node serves before the next', durationMsOf)
+    .action(throttle);
+  add('postpone', 'Let nothing new begin before a time')
+    .argument('<time>', 'a date, or +2h', timeOfDayMsOf)
+    .action((notBeforeMs: number, flags: Flags) =>
+      change(flags, { action: 'postpone', notBeforeMs }),
+    );
+  add('abort', 'Stop a rollout that is not finalized; every node goes back, nothing is lost')
+    .argument('[version]', 'v2, or a release', versionOf)
+    .option('--no-wait', 'return as soon as the swarm has agreed')
     .action(abort);
+  add('rollback', 'Go back to where it began, also after it was finalized, within its window')
+    .option('--reason <text>', 'told by `rollout status`')
+    .option('--no-wait', 'return as soon as the swarm has agreed')
+    .action(rollback);
+  add('finalize', 'Raise the version when all nodes are done and none may be late any more')
+    .option('--no-wait', 'return as soon as the swarm has agreed')
+    .action(finalize);
+  add('close-window', 'Give up the time for a rollback before it is over').action((flags: Flags) =>
+    change(flags, { action: 'closeWindow' }),
+  );
 }
 
-function onlyV2(text: string): string {
-  if (text === 'v2') return text;
-  throw new ExitError(1, `error: a swarm can be moved to v2, not to '${text}'`);
+const EXIT_CODES =
+  '\nExit codes: 0 done, 1 refused or failed; `start` and `status --watch` end with 1 as well when the\n' +
+  'rollout was rolled back, aborted or paused.';
+
+/** `v2`, or a name that begins like the version of a package. */
+function versionOf(text: string): string {
+  if (text === 'v2' || /^\d+\.\d+\.\d+/.test(text)) return text;
+  throw new ExitError(
+    1,
+    `error: a swarm can be moved to v2 or to a release such as 2.1.0+ab12cd34ef56, not to '${text}'`,
+  );
 }
 
-async function plan(_version: string, flags: Flags): Promise<void> {
-  await withClient(flags, async (client) => {
-    const answer = await client.planRollout('v2');
-    print(flags.json, answer, planText(answer.plan, answer.digest));
-  });
-}
-
-const planShape = z.object({
-  from: z.string(),
-  to: z.string(),
-  batches: z.array(z.array(z.number())),
-});
-
-function planText(value: unknown, digest: string): string {
-  const { from, to, batches } = planShape.parse(value);
-  const order = batches.flat();
-  const steps = stepsOf('engine', 'forward').filter((step) => step !== 'soak');
-  const lines = [`plan ${from} -> ${to}`, `digest ${digest}`, ''];
-  for (const [i, nodeId] of order.entries()) {
-    lines.push(`${i + 1}. node ${nodeId}`);
-    for (const [j, step] of steps.entries()) lines.push(`   ${i + 1}.${j + 1} ${step}`);
+/** The defaults of this command are none of those of a member that knows no such plan. */
+async function withDefaults<T>(
+  flags: PlanFlags,
+  ask: (request: RolloutRequest) => Promise<T>,
+): Promise<T> {
+  const { plan: options, isDefault } = checkedOptions(flags);
+  try {
+    return await ask({ plan: options });
+  } catch (error) {
+    const isOld = error instanceof ClientError && error.reason === 'release-too-old';
+    if (!isOld || !isDefault) throw error;
+    return ask({});
   }
-  lines.push(`${order.length + 1}. raise the swarm version to 2 (ends the time for an abort)`);
-  return lines.join('\n');
+}
+
+function checkedOptions(flags: PlanFlags): ReturnType<typeof planOptionsOf> {
+  try {
+    return planOptionsOf(flags);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new ExitError(1, `error: ${error.message}`);
+  }
+}
+
+async function plan(to: string, flags: Flags & PlanFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const answer = await withDefaults(flags, (request) => client.planRollout(to, request));
+    print(flags.json, answer, planLines(answer).join('\n'));
+  });
 }
 
 async function start(
-  _version: string,
-  flags: Flags & { readonly digest?: string; readonly wait: boolean },
+  to: string,
+  flags: WaitFlags & PlanFlags & { readonly digest?: string },
 ): Promise<void> {
   await withClient(flags, async (client) => {
-    let rollout: Rollout = await client.startRollout('v2', flags.digest);
-    if (flags.wait) rollout = await follow(client, rollout);
-    print(flags.json, { rollout }, rolloutLines(rollout).join('\n'));
-    if (rollout.status === 'aborted') throw new ExitError(1, 'error: the rollout was aborted');
+    const started = await withDefaults(flags, (request) =>
+      client.startRollout(to, flags.digest, request),
+    );
+    const rollout = flags.wait ? await follow(client, started, isAtRest) : started;
+    await finish(client, flags, rollout);
   });
 }
 
-const FOLLOW_INTERVAL_MS = 500;
+/** While it is of one of these, it goes on by itself. */
+const MOVING: ReadonlySet<Rollout['status']> = new Set(['running', 'finalizing', 'rollingBack']);
 
-/** Shows every step on standard error until the rollout has ended. */
-async function follow(client: SwarmClient, started: Rollout): Promise<Rollout> {
-  let rollout = started;
-  let shown = '';
-  while (['running', 'switched', 'finalizing'].includes(rollout.status)) {
-    const line = rollout.nodes.map(({ nodeId, step }) => `${nodeId}:${step}`).join('  ');
-    if (line !== shown) process.stderr.write(`${line}\n`);
-    shown = line;
-    await new Promise((resolve) => setTimeout(resolve, FOLLOW_INTERVAL_MS));
-    rollout = (await client.rolloutStatus()) ?? rollout;
-  }
-  return rollout;
+/** The leader finalizes by itself what waits there only for that. */
+function isAtRest({ status, plan }: Rollout): boolean {
+  return !MOVING.has(status) && !(status === 'switched' && plan?.autoFinalize === true);
 }
 
-async function status(_version: string | undefined, flags: Flags): Promise<void> {
+/** Shows every step on standard error until there is nothing more to wait for. */
+async function follow(
+  client: SwarmClient,
+  started: Rollout,
+  isOver: (rollout: Rollout) => boolean,
+): Promise<Rollout> {
+  const out = process.stderr;
+  return watchRollout(client, started, { out, json: false, intervalMs: INTERVAL_MS, isOver });
+}
+
+async function status(
+  _version: string | undefined,
+  flags: Flags & { readonly watch?: boolean; readonly interval?: number },
+): Promise<void> {
   await withClient(flags, async (client) => {
-    const rollout = await client.rolloutStatus();
+    const { rollout, clockMs } = await client.rollouts.status();
     if (rollout === null) {
       if (flags.json === true) print(true, { rollout: null }, '');
       throw new ExitError(1, 'this swarm has had no rollout');
     }
+    if (flags.watch === true) {
+      const last = await watchRollout(client, rollout, {
+        out: process.stdout,
+        json: flags.json === true,
+        intervalMs: Math.max(50, flags.interval ?? INTERVAL_MS),
+        isOver: (now) => hasEnded(now) || now.status === 'finalized',
+      });
+      requireForward(last);
+      return;
+    }
+    const progress = await progressOf(client, rollout);
+    const value = { rollout, clockMs, progress: Object.fromEntries(progress) };
+    print(flags.json, value, rolloutLines(rollout, { clockMs, progress }).join('\n'));
+  });
+}
+
+async function throttle(
+  flags: Flags & { readonly maxUnavailable?: number; readonly soak?: number },
+): Promise<void> {
+  const { maxUnavailable, soak } = flags;
+  if (maxUnavailable === undefined && soak === undefined) {
+    throw new ExitError(1, 'error: say what to change: --max-unavailable NODES or --soak TIME');
+  }
+  await change(flags, {
+    action: 'throttle',
+    ...(maxUnavailable === undefined ? {} : { maxUnavailable }),
+    ...(soak === undefined ? {} : { soakMs: soak }),
+  });
+}
+
+async function abort(_version: string | undefined, flags: WaitFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const asked = await client.abortRollout();
+    const rollout = flags.wait ? await follow(client, asked, hasEnded) : asked;
     print(flags.json, { rollout }, rolloutLines(rollout).join('\n'));
   });
 }
 
-async function abort(_version: string | undefined, flags: Flags): Promise<void> {
+async function rollback(flags: WaitFlags & { readonly reason?: string }): Promise<void> {
   await withClient(flags, async (client) => {
-    const rollout = await client.abortRollout();
+    const asked = await client.rollouts.change({ action: 'rollback', ...reasonOf(flags) });
+    const rollout = flags.wait ? await follow(client, asked, hasEnded) : asked;
     print(flags.json, { rollout }, rolloutLines(rollout).join('\n'));
   });
 }
+
+async function finalize(flags: WaitFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const asked = await client.rollouts.change({ action: 'finalize' });
+    const rollout = flags.wait ? await follow(client, asked, isFenced) : asked;
+    await finish(client, flags, rollout);
+  });
+}
+
+function isFenced({ status }: Rollout): boolean {
+  return status !== 'finalizing';
+}
+
+async function change(flags: Flags, wanted: RolloutChange): Promise<void> {
+  await withClient(flags, async (client) => {
+    const rollout = await client.rollouts.change(wanted);
+    print(flags.json, { rollout }, rolloutLines(rollout).join('\n'));
+  });
+}
+
+function reasonOf({ reason }: { readonly reason?: string }): { reason?: string } {
+  return reason === undefined ? {} : { reason };
+}
+
+/** Prints where it stands; fails when it went back or stopped. */
+async function finish(client: SwarmClient, flags: Flags, rollout: Rollout): Promise<void> {
+  const { clockMs } = await client.rollouts.status();
+  print(flags.json, { rollout }, rolloutLines(rollout, { clockMs }).join('\n'));
+  requireForward(rollout);
+}
+
+function requireForward(rollout: Rollout): void {
+  if (!STOPPED.has(rollout.status)) return;
+  throw new ExitError(1, `error: the rollout is ${statusLine(rollout)}`);
+}
+
+const STOPPED: ReadonlySet<Rollout['status']> = new Set([
+  'paused',
+  'rollingBack',
+  'rolledBack',
+  'aborted',
+]);

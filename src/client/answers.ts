@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../memory/engine.js';
 import type { ResultValue } from '../memory/index.js';
 import { ClientError } from './errors.js';
+import { rolloutSchema } from './rollout-answers.js';
 
 const metadataSchema = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
@@ -43,7 +44,23 @@ const memberSchema = z.object({
   voter: z.boolean(),
   /** As far as the member that answered knows. */
   reachable: z.boolean().default(true),
+  /** The release that it runs; empty while that is not known. */
+  release: z.string().default(''),
+  /** Whether a supervisor can exchange its release. */
+  supervised: z.boolean().default(false),
+  zone: z.string().default(''),
+  /** Holds no leadership, and no vote while others can. */
+  drained: z.boolean().default(false),
+  /** As drained; it is removed once its vote is somebody else's. */
+  leaving: z.boolean().default(false),
+  /** The member whose place it takes when it has caught up. */
+  replaces: indexSchema.nullable().default(null),
 });
+
+const votersSchema = z.object({ wanted: z.number(), goneAfterMs: z.number() });
+
+/** Answer of every change of what is wished of the members. */
+export const membershipSchema = z.object({ voters: votersSchema });
 
 const countsSchema = z.object({
   memories: indexSchema,
@@ -54,50 +71,6 @@ const countsSchema = z.object({
   quarantined: indexSchema,
   quarantinedMemories: indexSchema,
   quarantinedLinks: indexSchema,
-});
-
-const rolloutSchema = z.object({
-  id: z.union([z.string(), indexSchema]),
-  digest: z.string(),
-  from: z.string(),
-  to: z.string(),
-  status: z.enum([
-    'scheduled',
-    'running',
-    'paused',
-    'switched',
-    'finalizing',
-    'finalized',
-    'completed',
-    'rollingBack',
-    'rolledBack',
-    'aborted',
-    'aborting',
-  ]),
-  nodes: z.array(
-    z.object({
-      nodeId: indexSchema,
-      step: z.enum([
-        'pending',
-        'cordon',
-        'drain',
-        'snapshot',
-        'stage',
-        'catchUp',
-        'validate',
-        'switch',
-        'rejoin',
-        'soak',
-        'done',
-        'removed',
-      ]),
-      epoch: indexSchema,
-      detail: z.unknown(),
-    }),
-  ),
-  startedAtMs: indexSchema,
-  /** Why it was aborted; empty while it was not. */
-  reason: z.string().default(''),
 });
 
 const versionSchema = z.union([z.literal(1), z.literal(2)]);
@@ -218,7 +191,12 @@ export const statusSchema = z.object({
   appliedIndex: indexSchema,
   commitIndex: indexSchema,
   members: z.array(memberSchema),
+  /** How many are to vote (0: all), and after which silence one is replaced. */
+  voters: votersSchema.default({ wanted: 0, goneAfterMs: 0 }),
   rollout: rolloutSchema.nullable(),
+  /** What the member does for a rollout now. */
+  progress: z.string().default(''),
+  serving: z.boolean().default(true),
   /** Null while the store of the member is not open. */
   counts: countsSchema.nullable(),
   engine: z.enum(['v1', 'v2']),
@@ -228,22 +206,10 @@ export const statusSchema = z.object({
 /** Answer of `swarm.remove`. */
 export const removedSchema = z.object({ nodeId: indexSchema });
 
-/** Answer of `rollout.plan`; the plan itself is for people to read. */
-export const planSchema = z.object({ plan: z.unknown(), digest: z.string() });
-
-/** Answer of `rollout.start` and `rollout.abort`. */
-export const rolloutAnswerSchema = z.object({ rollout: rolloutSchema });
-
-/** Answer of `rollout.status`. */
-export const rolloutStatusSchema = z.object({ rollout: rolloutSchema.nullable() });
-
 /** One node of the swarm, as the members know it. */
 export type Member = z.infer<typeof memberSchema>;
 export type Hello = z.infer<typeof helloSchema>;
 export type SwarmStatus = z.infer<typeof statusSchema>;
-export type RolloutPlan = z.infer<typeof planSchema>;
-/** The state of a rollout: where each node stands on its way. */
-export type Rollout = z.infer<typeof rolloutSchema>;
 
 /** What an answer is checked against. */
 export type AnswerSchema<T> = z.ZodType<T>;

@@ -1,6 +1,6 @@
 /** The client of a swarm: connect, write, read, search, roll out. */
 
-export type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
+export type { Member, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';
 export type { GraphReads, LimitedWalk, NamedPath, Neighbour, Walk } from './graph-reads.js';
 export type { ClientList, ClientSearch } from './memory-reads.js';
@@ -14,6 +14,9 @@ export type {
 } from './names.js';
 export type { ClientErrorCode } from './errors.js';
 export type { RequestOptions } from './requests.js';
+export { hasEnded } from './rollout-answers.js';
+export type { Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
+export type { GuardOptions, RolloutChange, RolloutOptions, RolloutRequest } from './rollouts.js';
 export type { ClientSettings } from './settings.js';
 export { SwarmClient } from './swarm-client.js';
 export type {

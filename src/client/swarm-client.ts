@@ -6,12 +6,13 @@ import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import type { Edge, EngineVersion, JsonObject, MemoryCounts } from '../memory/engine.js';
 import * as answers from './answers.js';
-import type { Member, Rollout, RolloutPlan, SwarmStatus } from './answers.js';
+import type { AnswerSchema, Member, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
 import { ClientError, messageOf } from './errors.js';
 import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
 import { GraphReads } from './graph-reads.js';
 import { Links } from './links.js';
+import { Membership } from './membership.js';
 import { MemoryReads } from './memory-reads.js';
 import type { ClientList, ClientSearch } from './memory-reads.js';
 import { keyOf, keysOf } from './names.js';
@@ -19,6 +20,9 @@ import type { EdgeEnds, InNamespace, NamedEdge, NamedHit, NamedMemory } from './
 import { checkSeeds, openLinks } from './open-links.js';
 import type { Request, RequestOptions } from './requests.js';
 import { perform } from './requests.js';
+import type { Rollout, RolloutPlan } from './rollout-answers.js';
+import { Rollouts } from './rollouts.js';
+import type { RolloutRequest } from './rollouts.js';
 import { SessionPool } from './sessions.js';
 import type { OpenedSession } from './sessions.js';
 import type { ClientSettings } from './settings.js';
@@ -77,6 +81,13 @@ export interface Read extends Served {
 export class SwarmClient {
   /** Neighbours, paths, traversals and pattern queries. */
   readonly graph = new GraphReads((...question) => this.#ask(...question));
+  /** Voters, and members that are drained, leave or are replaced. */
+  readonly membership = new Membership((...question) => this.#ask(...question));
+  /** Rolling upgrades. */
+  readonly rollouts = new Rollouts({
+    ask: (...question) => this.#ask(...question),
+    change: (...change) => this.#change(...change),
+  });
   readonly #reads = new MemoryReads((...question) => this.#ask(...question));
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
@@ -210,48 +221,36 @@ export class SwarmClient {
     return this.#ask(answers.statusSchema, 'swarm.status', {}, options);
   }
 
-  async planRollout(to: 'v2', options: RequestOptions = {}): Promise<Served & RolloutPlan> {
-    const factor = ROLLOUT_ATTEMPT_FACTOR;
-    return this.#ask(answers.planSchema, 'rollout.plan', { to }, options, factor);
+  async planRollout(to: string, options: RolloutRequest = {}): Promise<Served & RolloutPlan> {
+    return this.rollouts.plan(to, options);
   }
 
   /** Starts a rollout; with a digest only if the plan is still the one that was printed. */
   async startRollout(
-    to: 'v2',
+    to: string,
     digest: string | undefined,
-    options: RequestOptions = {},
+    options: RolloutRequest = {},
   ): Promise<Rollout> {
-    const payload = digest === undefined ? { to } : { to, digest };
-    return this.#change('rollout.start', payload, 'rollout-running', options);
+    return this.rollouts.start(to, digest, options);
   }
 
   /** Takes every node back; refused with reason `no-rollout` when none runs. */
   async abortRollout(options: RequestOptions = {}): Promise<Rollout> {
-    return this.#change('rollout.abort', {}, 'no-rollout', options);
+    return this.rollouts.abort(options);
   }
 
   /** The rollout that runs, or the last one. */
   async rolloutStatus(options: RequestOptions = {}): Promise<Rollout | null> {
-    const schema = answers.rolloutStatusSchema;
-    return (await this.#ask(schema, 'rollout.status', {}, options)).rollout;
+    return (await this.rollouts.status(options)).rollout;
   }
 
   /** Takes the vote of a member that will not come back; refused while a rollout runs. */
   async removeMember(nodeId: number, options: RequestOptions = {}): Promise<void> {
     let uncertain = false;
     try {
-      const method = 'swarm.remove';
-      const times = this.#times(options, ROLLOUT_ATTEMPT_FACTOR);
-      const onFailure = (_error: unknown, verdict: { readonly uncertain: boolean }): void => {
-        uncertain ||= verdict.uncertain;
-      };
-      const answered = await this.#open(options, (signal) =>
-        perform(
-          { ...times, ...options, signal, method, payload: { nodeId }, onFailure },
-          this.#links,
-        ),
-      );
-      parseAnswer(answers.removedSchema, method, answered.answer);
+      await this.#change(answers.removedSchema, 'swarm.remove', { nodeId }, options, () => {
+        uncertain = true;
+      });
     } catch (error) {
       // An attempt of unknown fate did it, perhaps through the very node that is gone now.
       const isGone = error instanceof ClientError && error.reason === 'unknown-member';
@@ -327,41 +326,22 @@ export class SwarmClient {
     return { index, servedBy: written.servedBy };
   }
 
-  /**
-   * A change of the rollout, which has no session: when an attempt of unknown fate did it, the
-   * next one is refused with `doneReason`, and the rollout as it stands is the answer.
-   */
-  async #change(
+  /** A change that has no session; `onUncertain` hears of each attempt that may have had its effect. */
+  async #change<T>(
+    schema: AnswerSchema<T>,
     method: string,
-    payload: unknown,
-    doneReason: string,
+    payload: object,
     options: RequestOptions,
-  ): Promise<Rollout> {
-    let uncertain = false;
-    const schema = answers.rolloutAnswerSchema;
-    try {
-      const answered = await this.#open(options, (signal) =>
-        perform(
-          {
-            ...this.#times(options, ROLLOUT_ATTEMPT_FACTOR),
-            ...options,
-            signal,
-            method,
-            payload,
-            onFailure: (_error, verdict) => {
-              uncertain ||= verdict.uncertain;
-            },
-          },
-          this.#links,
-        ),
-      );
-      return parseAnswer(schema, method, answered.answer).rollout;
-    } catch (error) {
-      if (!uncertain || !(error instanceof ClientError) || error.reason !== doneReason) throw error;
-      const rollout = await this.rolloutStatus(options);
-      if (rollout === null) throw error;
-      return rollout;
-    }
+    onUncertain: () => void,
+  ): Promise<T> {
+    const onFailure = (_error: unknown, verdict: { readonly uncertain: boolean }): void => {
+      if (verdict.uncertain) onUncertain();
+    };
+    const times = this.#times(options, ROLLOUT_ATTEMPT_FACTOR);
+    const answered = await this.#open(options, (signal) =>
+      perform({ ...times, ...options, signal, method, payload, onFailure }, this.#links),
+    );
+    return parseAnswer(schema, method, answered.answer);
   }
 
   #times(

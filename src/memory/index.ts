@@ -21,6 +21,12 @@ export * from './text/index.js';
 export { openV1Engine, type V1Engine } from './v1-engine.js';
 export { openV2Engine, type V2Engine } from './v2-engine.js';
 export {
+  countShortfalls,
+  shortfallSentences,
+  V1_HAS_NO_FORM_FOR,
+  type V1Shortfalls,
+} from './v1-shortfalls.js';
+export {
   type TableCount,
   validateStores,
   type ValidationOptions,

@@ -1,0 +1,60 @@
+/** The steps by which a node comes from one release of the program to another, or back. */
+import type { JsonObject } from '../../src/memory/engine.js';
+import { NodeError } from '../errors.js';
+import type { ReleaseName, Rollout, RolloutNode, RolloutPlan } from '../rollout/state.js';
+
+/** What a node knows of the builds of its program. */
+export interface Releases {
+  /** What this process runs. */
+  readonly running: ReleaseName;
+  /** The release of that name, or of a name that begins so; undefined when this node knows none. */
+  find(name: string): Promise<ReleaseName | undefined>;
+  /** Missing where no supervisor can exchange the process. */
+  readonly steps?: ReleaseSteps;
+}
+
+/** What can exchange the process of a node; a supervisor offers it. */
+export interface ReleaseSteps {
+  /** Has the files of the release that the plan goes to ready to be started. */
+  stage(plan: RolloutPlan, signal: AbortSignal): Promise<JsonObject>;
+  /** Makes sure that it starts here and reads what this node has. */
+  validate(plan: RolloutPlan, signal: AbortSignal): Promise<JsonObject>;
+  /**
+   * Hands over to a process of that release. Resolves or rejects only if this process goes on: the new one
+   * sees itself running the release and finishes the step.
+   */
+  switchTo(release: string, rolloutId: number, epoch: number): Promise<void>;
+}
+
+type NodeStep = Pick<RolloutNode, 'step' | 'epoch' | 'direction'> & { readonly rollout: Rollout };
+
+/** Does one step; `running` is the release of this process. */
+export async function carryOutReleaseStep(
+  { rollout, step, epoch, direction }: NodeStep,
+  running: string,
+  steps: ReleaseSteps | undefined,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const { plan } = rollout;
+  const wanted = direction === 'forward' ? plan.to : plan.from;
+  // Also after the hand-over, by the new process, and where an operator has exchanged it by hand.
+  if (step === 'switch' && running === wanted) return { release: running };
+  if (steps === undefined) {
+    throw new NodeError(
+      'refused',
+      `nothing supervises this node, so that its release ${running} cannot be exchanged for ${wanted}; ` +
+        'start it with --supervise',
+    );
+  }
+  switch (step) {
+    case 'stage':
+      return steps.stage(plan, signal);
+    case 'validate':
+      return steps.validate(plan, signal);
+    case 'switch':
+      await steps.switchTo(wanted, rollout.id, epoch);
+      throw new NodeError('stopped', `the hand-over to ${wanted} did not take place`);
+    default:
+      throw new NodeError('refused', `a release has nothing to do in step ${step}`);
+  }
+}

@@ -1,0 +1,46 @@
+/** The methods by which an operator plans, starts, watches and changes a rollout. */
+import type { Handler } from '../../transport/rpc/rpc.js';
+import { parseRequest, requests } from './requests.js';
+import { rolloutRequests } from './rollout-requests.js';
+import type { ChangeRequest, PlanRequest } from './rollout-requests.js';
+
+/** What these handlers need of the node. */
+export interface RolloutPorts {
+  requireServing(): void;
+  rolloutPlan(request: PlanRequest): Promise<object>;
+  rolloutStart(
+    request: PlanRequest & { readonly digest?: string | undefined },
+    timeoutMs: number,
+  ): Promise<object>;
+  rolloutAbort(timeoutMs: number): Promise<object>;
+  rolloutChange(change: ChangeRequest, timeoutMs: number): Promise<object>;
+  rolloutStatus(signal: AbortSignal): Promise<object>;
+}
+
+/** By method; whoever mounts them checks who calls. */
+export function rolloutHandlers(ports: RolloutPorts): Record<string, Handler> {
+  return {
+    'rollout.plan': (payload) => {
+      ports.requireServing();
+      return ports.rolloutPlan(parseRequest(rolloutRequests.plan, payload));
+    },
+    'rollout.start': (payload, { timeoutMs }) => {
+      ports.requireServing();
+      return ports.rolloutStart(parseRequest(rolloutRequests.start, payload), timeoutMs);
+    },
+    'rollout.abort': (payload, { timeoutMs }) => {
+      parseRequest(requests.nothing, payload);
+      ports.requireServing();
+      return ports.rolloutAbort(timeoutMs);
+    },
+    'rollout.change': (payload, { timeoutMs }) => {
+      ports.requireServing();
+      return ports.rolloutChange(parseRequest(rolloutRequests.change, payload), timeoutMs);
+    },
+    'rollout.status': (payload, { signal }) => {
+      parseRequest(requests.nothing, payload);
+      ports.requireServing();
+      return ports.rolloutStatus(signal);
+    },
+  };
+}

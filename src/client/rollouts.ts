@@ -1,0 +1,199 @@
+/** Rolling upgrades, `client.rollouts`: plan, start, watch, change. */
+import type { AnswerSchema } from './answers.js';
+import { ClientError } from './errors.js';
+import { ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
+import type { RequestOptions } from './requests.js';
+import {
+  planSchema,
+  rolloutAnswerSchema,
+  rolloutPlanSchema,
+  rolloutStatusSchema,
+} from './rollout-answers.js';
+import type { Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
+import type { Served } from './swarm-client.js';
+
+/** When a node that has switched counts as unhealthy, and what is done then; defaults for what is left out. */
+export interface GuardOptions {
+  readonly windowMs?: number;
+  readonly windows?: number;
+  /** Share of requests that fail by the fault of the node, 0 to 1. */
+  readonly errorRateMax?: number;
+  /** Times the p99 of the members that have not switched. */
+  readonly p99Factor?: number;
+  readonly p99FloorMs?: number;
+  readonly applyLagMax?: number;
+  readonly memoryFactor?: number;
+  readonly memoryBytesMax?: number;
+  readonly diskFreeBytesMin?: number;
+  readonly restartsMax?: number;
+  readonly action?: 'rollback' | 'pause';
+}
+
+/** What is left out is at the default of the members (`nodes/rollout/plan.ts`). */
+export interface RolloutOptions {
+  /** So many batches of one node each come first. */
+  readonly canaries?: number;
+  readonly batchSize?: number;
+  /** Nodes that may be between cordon and rejoin at the same time; as many as a batch has. */
+  readonly maxUnavailable?: number;
+  /** How long a node serves before the next one begins. */
+  readonly soakMs?: number;
+  /** Time of day before which nothing begins. */
+  readonly notBeforeMs?: number;
+  /** Whether the leader finalizes it when all nodes are done; true unless given. */
+  readonly autoFinalize?: boolean;
+  /** How long after that it can be rolled back. */
+  readonly rollbackWindowMs?: number;
+  /** None when null or left out. */
+  readonly guards?: GuardOptions | null;
+}
+
+export interface RolloutRequest extends RequestOptions {
+  readonly plan?: RolloutOptions;
+}
+
+/** A change of a rollout that is on its way, or in its window. */
+export type RolloutChange =
+  | { readonly action: 'pause'; readonly reason?: string }
+  | { readonly action: 'resume' }
+  | { readonly action: 'throttle'; readonly maxUnavailable?: number; readonly soakMs?: number }
+  /** Nothing new begins before this time of day. */
+  | { readonly action: 'postpone'; readonly notBeforeMs: number }
+  | { readonly action: 'rollback'; readonly reason?: string }
+  | { readonly action: 'finalize' }
+  /** Gives up the time for a rollback before it is over. */
+  | { readonly action: 'closeWindow' };
+
+/** What the client does for a question and for a request that changes something. */
+export interface RolloutPorts {
+  ask<T>(
+    schema: AnswerSchema<T>,
+    method: string,
+    payload: object,
+    options: RequestOptions,
+    factor: number,
+  ): Promise<T & Served>;
+  /** `onUncertain` hears of an attempt that may have had its effect. */
+  change<T>(
+    schema: AnswerSchema<T>,
+    method: string,
+    payload: object,
+    options: RequestOptions,
+    onUncertain: () => void,
+  ): Promise<T>;
+}
+
+/** See the head of this file. All methods reject with `ClientError`. */
+export class Rollouts {
+  readonly #ports: RolloutPorts;
+
+  constructor(ports: RolloutPorts) {
+    this.#ports = ports;
+  }
+
+  /** What would run now, and its digest; changes nothing. `to` is `v2` or the name of a release. */
+  async plan(to: string, options: RolloutRequest = {}): Promise<Served & RolloutPlan> {
+    const { plan = {}, ...rest } = options;
+    const payload = { to, ...plan };
+    const factor = ROLLOUT_ATTEMPT_FACTOR;
+    const answer = await this.#ports.ask(planSchema, 'rollout.plan', payload, rest, factor);
+    const isAsked = Object.values(plan).some((value) => value !== undefined);
+    const told = rolloutPlanSchema.safeParse(answer.plan);
+    if (isAsked && told.success && told.data.form === 1) throw tooOld();
+    return answer;
+  }
+
+  /** Starts a rollout; with a digest only if the plan is still the one that was printed. */
+  async start(
+    to: string,
+    digest: string | undefined,
+    options: RolloutRequest = {},
+  ): Promise<Rollout> {
+    const { plan = {}, ...rest } = options;
+    const payload = { to, ...plan, ...(digest === undefined ? {} : { digest }) };
+    return this.#change('rollout.start', payload, rest, isStarted);
+  }
+
+  /** The rollout that runs, or the last one; null when there was none. */
+  async status(options: RequestOptions = {}): Promise<Served & RolloutStatus> {
+    return this.#ports.ask(rolloutStatusSchema, 'rollout.status', {}, options, 1);
+  }
+
+  /** Takes every node back before the swarm has finalized; refused with `no-rollout` when none runs. */
+  async abort(options: RequestOptions = {}): Promise<Rollout> {
+    return this.#change('rollout.abort', {}, options, ({ goal }) => goal === 'aborted');
+  }
+
+  /** Refused with the reason why the rollout, as it is, cannot be changed so. */
+  async change(change: RolloutChange, options: RequestOptions = {}): Promise<Rollout> {
+    return this.#change('rollout.change', change, options, (rollout) => isChanged(rollout, change));
+  }
+
+  /**
+   * It has no session: when an attempt of unknown fate did it, the next one is refused, and the rollout as
+   * it stands is the answer.
+   */
+  async #change(
+    method: string,
+    payload: object,
+    options: RequestOptions,
+    isDone: (rollout: Rollout, reason: string | undefined) => boolean,
+  ): Promise<Rollout> {
+    let uncertain = false;
+    try {
+      const onUncertain = (): void => {
+        uncertain = true;
+      };
+      const answer = await this.#ports.change(
+        rolloutAnswerSchema,
+        method,
+        payload,
+        options,
+        onUncertain,
+      );
+      return answer.rollout;
+    } catch (error) {
+      if (!uncertain || !(error instanceof ClientError) || error.code !== 'refused') throw error;
+      const { rollout } = await this.status(options);
+      if (rollout === null || !isDone(rollout, error.reason)) throw error;
+      return rollout;
+    }
+  }
+}
+
+function isStarted(_rollout: Rollout, reason: string | undefined): boolean {
+  return reason === 'rollout-running';
+}
+
+/** Whether the rollout is as the change would have it. */
+function isChanged(rollout: Rollout, change: RolloutChange): boolean {
+  const { status, limits, goal } = rollout;
+  switch (change.action) {
+    case 'pause':
+      return status === 'paused';
+    case 'resume':
+      return status === 'running';
+    case 'throttle':
+      return (
+        (change.maxUnavailable ?? limits.maxUnavailable) === limits.maxUnavailable &&
+        (change.soakMs ?? limits.soakMs) === limits.soakMs
+      );
+    case 'postpone':
+      return rollout.notBeforeMs === change.notBeforeMs;
+    case 'rollback':
+      return goal === 'rolledBack';
+    case 'finalize':
+      return ['finalizing', 'finalized', 'completed'].includes(status);
+    case 'closeWindow':
+      return status === 'completed';
+  }
+}
+
+function tooOld(): ClientError {
+  return new ClientError(
+    'refused',
+    'a member of this swarm runs a release that knows no such plan; upgrade all members first, or ' +
+      'leave the options out',
+    { reason: 'release-too-old' },
+  );
+}
