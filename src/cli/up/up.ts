@@ -97,8 +97,18 @@ class Up {
     for (const node of nodes) {
       if (!this.#did.has(node.name)) await this.#join(node, swarmId);
     }
+    await this.#setVoters();
     const report = nodes.map(({ name }) => ({ name, ...this.#did.get(name)! }));
     return { swarmId, nodes: report, tokens };
+  }
+
+  /** Asked for each time: who was told by hand meanwhile is told again what the file says. */
+  async #setVoters(): Promise<void> {
+    const { voters, nodes } = this.spec;
+    const [first] = nodes;
+    if (voters === undefined || first === undefined) return;
+    const args = ['swarm', 'set-voters', String(voters), '--data', first.directory, '--json'];
+    await this.#must(first, commandFor(first, args), PROBE_TIMEOUT_MS, undefined);
   }
 
   async #probeAll(): Promise<Map<NodeSpec, Probe>> {

@@ -108,6 +108,16 @@ describe('swarm up', () => {
     expect(two.nodes.map(({ did }) => did)).toEqual(['started', 'started', 'was running']);
   });
 
+  it('says how many are to vote, when the file does', async () => {
+    const machines = new Machines();
+    machines.nodes.set('a', true).set('b', true).set('c', true);
+    const three = parseSwarmFile(`voters: 3${TEXT}`, join(folder, 'swarm.yaml'));
+    await bringUp(three, machines.run, () => undefined);
+    expect(machines.lines).toEqual([
+      'ssh op@one agentic-flow swarm set-voters 3 --data /data/a --json',
+    ]);
+  });
+
   it('goes on where it failed when it is run again', async () => {
     const machines = new Machines();
     machines.failing = /data\/b.*--join/;
