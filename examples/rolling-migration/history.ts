@@ -51,7 +51,10 @@ export function percentileMs(operations: readonly Operation[], percent: number):
 }
 
 /** The longest stretch of the load in which no client got an answer, in milliseconds. */
-export function longestGapMs(operations: readonly Operation[], times: PhaseTimes): number {
+export function longestGapMs(
+  operations: readonly Operation[],
+  times: Pick<PhaseTimes, 'startMicroseconds' | 'endMicroseconds'>,
+): number {
   const successes = operations
     .filter((each) => each.error === null)
     .map((each) => Math.min(each.returnMicroseconds, times.endMicroseconds))

@@ -9,8 +9,13 @@ export const limits = {
   thinkMsMax: 60_000,
   /** Memories of the installation that is generated when none is given. */
   generatedMemories: 500,
+  generatedMemoriesMax: 100_000,
   /** Load after the rollout, in seconds. */
   afterSeconds: 3,
+  /** Load after finalization, and again after the rollback, in seconds. */
+  windowSeconds: 3,
+  /** How long a command of an operator is tried. */
+  operatorDeadlineMs: 30_000,
   startTimeoutMs: 60_000,
   votersTimeoutMs: 60_000,
   rolloutTimeoutMs: 300_000,

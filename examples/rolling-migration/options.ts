@@ -10,7 +10,11 @@ export interface DemoOptions {
   readonly nodes: number;
   /** A v1 installation; undefined to generate one. */
   readonly from: string | undefined;
+  /** Memories of the installation that is generated when none is given. */
+  readonly memories: number;
   readonly kill: KillMode | undefined;
+  /** Whether the rollout is rolled back after it was finalized, and run again. */
+  readonly rollback: boolean;
   /** Where the report goes as JSON. */
   readonly json: string | undefined;
   /** Steady load before the rollout. */
@@ -36,7 +40,8 @@ export function demoCommand(): Command {
   return new Command('rolling-migration')
     .description(
       'Starts a swarm of node processes on a v1 installation, puts load on it, migrates it to v2\n' +
-        'node by node, and checks that nothing failed and nothing was lost.',
+        'node by node, goes back to v1 after that was final, and to v2 again, and checks that nothing\n' +
+        'failed and nothing was lost.',
     )
     .addOption(
       new Option('--nodes <n>', 'node processes of the swarm')
@@ -45,12 +50,18 @@ export function demoCommand(): Command {
     )
     .option('--from <dir>', 'a v1 installation to start from; it is copied, never changed')
     .addOption(
+      new Option('--memories <n>', 'of the installation that is generated without --from')
+        .default(limits.generatedMemories)
+        .argParser(integer('--memories', 1, limits.generatedMemoriesMax)),
+    )
+    .addOption(
       new Option('--kill <which>', 'SIGKILL in the middle of a step of the rollout').choices([
         'leader',
         'migrating',
         'random',
       ]),
     )
+    .option('--no-rollback', 'end with the finalized rollout, without going back in its window')
     .option('--json <file>', 'write the report as one JSON object to this file')
     .addOption(
       new Option('--seconds <n>', 'steady load before the rollout')
@@ -87,7 +98,9 @@ export function parseDemoOptions(args: readonly string[], command = demoCommand(
   return {
     nodes: given.nodes ?? 5,
     from: given.from,
+    memories: given.memories ?? limits.generatedMemories,
     kill: given.kill,
+    rollback: given.rollback ?? true,
     json: given.json,
     seconds: given.seconds ?? 5,
     clients: given.clients ?? 16,

@@ -6,6 +6,7 @@ import { longestGapMs, percentileMs, phaseOf } from './history.js';
 import type { Kill } from './kills.js';
 import { limits } from './limits.js';
 import type { KillMode } from './options.js';
+import type { RollbackFacts } from './stages.js';
 import type { Baseline, NodeObservation, Verification } from './verify.js';
 
 /** Everything a run found out. */
@@ -18,6 +19,8 @@ export interface RunFacts {
   readonly linearizability: LinearizabilityResult;
   readonly requestedKill: KillMode | undefined;
   readonly kills: readonly Kill[];
+  readonly requestedRollback: boolean;
+  readonly rollback: RollbackFacts | null;
   readonly rolloutStatus: string;
   /** Why it was aborted; empty when it was not. */
   readonly rolloutReason: string;
@@ -57,6 +60,11 @@ export interface Report {
   readonly finalVersion: string;
   readonly rolloutStatus: string;
   readonly rolloutSeconds: number;
+  /** Acknowledged between finalization and the rollback; 0 when there was none. */
+  readonly writesInWindow: number;
+  /** From the command until every node answered from v1; 0 when there was none. */
+  readonly rollbackMs: number;
+  readonly longestGapRollbackMs: number;
   readonly kills: readonly Kill[];
   readonly storesNotCarried: readonly string[];
   readonly seconds: number;
@@ -102,11 +110,56 @@ export function buildReport(facts: RunFacts): Report {
     finalVersion: `v${fewest((node) => node.swarmVersion)}`,
     rolloutStatus: facts.rolloutStatus,
     rolloutSeconds: rounded(rolloutSeconds),
+    ...rollbackFigures(facts),
     kills: facts.kills,
     storesNotCarried: facts.storesNotCarried,
     seconds: rounded(facts.seconds),
     brokenPromises: brokenPromises(facts),
   };
+}
+
+function rollbackFigures({
+  rollback,
+  operations,
+}: RunFacts): Pick<Report, 'writesInWindow' | 'rollbackMs' | 'longestGapRollbackMs'> {
+  if (rollback === null) return { writesInWindow: 0, rollbackMs: 0, longestGapRollbackMs: 0 };
+  const { finalizedMicroseconds, askedMicroseconds, backMicroseconds } = rollback;
+  const around = { startMicroseconds: askedMicroseconds, endMicroseconds: backMicroseconds };
+  const during = operations.filter(
+    (each) =>
+      each.returnMicroseconds >= askedMicroseconds && each.returnMicroseconds <= backMicroseconds,
+  );
+  const written = operations.filter(
+    (each) =>
+      each.index !== null &&
+      each.callMicroseconds >= finalizedMicroseconds &&
+      each.returnMicroseconds <= askedMicroseconds,
+  );
+  return {
+    writesInWindow: written.length,
+    rollbackMs: rounded((backMicroseconds - askedMicroseconds) / 1000),
+    longestGapRollbackMs: rounded(longestGapMs(during, around)),
+  };
+}
+
+/** What going back within the window breaks. */
+function brokenByRollback(facts: RunFacts): string[] {
+  const { rollback, requestedRollback } = facts;
+  if (rollback === null) {
+    return requestedRollback ? ['The rollout was not rolled back within its window.'] : [];
+  }
+  const broken: string[] = [];
+  const { status, swarmVersion, engines } = rollback;
+  if (status !== 'rolledBack') broken.push(`After the rollback the rollout is ${status}.`);
+  if (swarmVersion !== 1 || engines.some((engine) => engine !== 'v1')) {
+    broken.push(
+      `After the rollback the swarm is of version ${swarmVersion} with nodes on ${engines.join(', ')}.`,
+    );
+  }
+  if (rollbackFigures(facts).writesInWindow === 0) {
+    broken.push('Nothing was written between finalization and rollback, so nothing was shown.');
+  }
+  return broken;
 }
 
 /** A sentence for each promise of the demo that the facts break. */
@@ -136,6 +189,7 @@ function brokenPromises(facts: RunFacts): string[] {
     const reason = facts.rolloutReason === '' ? '' : `: ${facts.rolloutReason}`;
     broken.push(`The rollout did not complete; it is ${facts.rolloutStatus}${reason}`);
   }
+  broken.push(...brokenByRollback(facts));
   const behind = nodes.filter((node) => node.engine !== 'v2' || node.swarmVersion !== 2);
   if (behind.length > 0) {
     broken.push(`Not on v2: node ${behind.map((node) => node.nodeId).join(', node ')}.`);
@@ -170,6 +224,13 @@ export function formatReport(report: Report): string {
     ),
     row('history of gets and inserts', report.linearizabilityVerdict),
     row('rollout', `${report.rolloutStatus} in ${report.rolloutSeconds} s`),
+    ...(report.rollbackMs === 0
+      ? []
+      : [
+          row('rolled back after its end', `in ${report.rollbackMs} ms, then rolled out again`),
+          row('longest gap of the rollback', `${report.longestGapRollbackMs} ms`),
+          row('written in its window, kept', String(report.writesInWindow)),
+        ]),
     row('version of the swarm', report.finalVersion),
     ...kills.map((kill) => row('killed', kill)),
     ...report.storesNotCarried.map((store) => row('left where it is', store)),

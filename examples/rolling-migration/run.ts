@@ -29,6 +29,8 @@ import {
   settleDatabase,
   storesNotCarried,
 } from './source.js';
+import type { RollbackFacts } from './stages.js';
+import { Stages } from './stages.js';
 import type { LiveTable } from './table.js';
 import type { Baseline, NodeObservation } from './verify.js';
 import { verify } from './verify.js';
@@ -46,6 +48,8 @@ interface Outcome {
   readonly times: PhaseTimes;
   readonly rolloutStatus: string;
   readonly rolloutReason: string;
+  /** Null when the run was not to go back, or there was nothing final to go back from. */
+  readonly rollback: RollbackFacts | null;
 }
 
 /** Runs everything inside `directory`; what has to be stopped is registered in `scope`. */
@@ -81,6 +85,7 @@ export async function runDemo(
       { maxSteps: limits.checkerStepsMax },
     ),
     requestedKill: options.kill,
+    requestedRollback: options.rollback,
     kills: kills?.kills ?? [],
     storesNotCarried: await storesNotCarried(source),
     sourceChanged: (await hashTree(source)) !== hashBefore,
@@ -93,7 +98,7 @@ function provideSource(options: DemoOptions, directory: string): string {
   if (options.from !== undefined) return resolve(options.from);
   const written = join(directory, 'generated');
   const source = join(directory, 'v1');
-  generateV1Installation(written, { memories: limits.generatedMemories, seed: options.seed });
+  generateV1Installation(written, { memories: options.memories, seed: options.seed });
   settleDatabase(written);
   copyDatabase(written, source);
   rmSync(written, { recursive: true, force: true });
@@ -143,7 +148,7 @@ async function allVoters(client: SwarmClient, nodes: number): Promise<void> {
   }
 }
 
-/** Steady load, the rollout under load, a few seconds more. */
+/** Steady load, the rollout under load, the way back and forth again, a few seconds more. */
 async function runLoad(
   options: DemoOptions,
   { cluster, client, baseline }: Swarm,
@@ -169,33 +174,24 @@ async function runLoad(
   monitor.start();
   await scope.guard(sleep(options.seconds * 1000));
 
-  const { digest } = await scope.guard(client.planRollout('v2', { deadlineMs: 30_000 }));
+  const stages = new Stages(client, cluster, monitor, table);
   await scope.guard(load.mark('rollout'));
-  monitor.phase = 'rollout';
-  await scope.guard(client.startRollout('v2', digest, { deadlineMs: 30_000 }));
-  const { rolloutStatus, rolloutReason } = await scope.guard(rolloutEnd(monitor));
+  let end = await scope.guard(stages.forward('rollout'));
   await scope.guard(load.mark('after'));
+  let rollback: RollbackFacts | null = null;
+  if (options.rollback && end.status === 'finalized') {
+    rollback = await scope.guard(stages.backInWindow());
+    end = await scope.guard(stages.forward('rollout again'));
+  }
+  if (end.status === 'finalized') end = await scope.guard(stages.closeWindow());
   monitor.phase = 'after';
   await scope.guard(sleep(limits.afterSeconds * 1000));
   await scope.guard(kills?.restarted() ?? Promise.resolve());
 
   const times = await scope.guard(load.stop());
   await scope.guard(monitor.stop());
-  return { operations: load.operations, times, rolloutStatus, rolloutReason };
-}
-
-/** Waits until the rollout has ended; its status stays `running` when that takes too long. */
-async function rolloutEnd(
-  monitor: Monitor,
-): Promise<Pick<Outcome, 'rolloutStatus' | 'rolloutReason'>> {
-  const deadlineMs = performance.now() + limits.rolloutTimeoutMs;
-  for (;;) {
-    const rollout = monitor.status?.rollout;
-    const { status: rolloutStatus = 'not started', reason: rolloutReason = '' } = rollout ?? {};
-    const ended = rolloutStatus === 'completed' || rolloutStatus === 'aborted';
-    if (ended || performance.now() > deadlineMs) return { rolloutStatus, rolloutReason };
-    await sleep(limits.pollMs / 2);
-  }
+  const { status: rolloutStatus, reason: rolloutReason } = end;
+  return { operations: load.operations, times, rolloutStatus, rolloutReason, rollback };
 }
 
 async function readBack(

@@ -24,7 +24,9 @@ export function durationMsOf(text: string): number {
 /** A time of day: a date as JavaScript reads it, milliseconds since 1970, or `+2h` from now. */
 export function timeOfDayMsOf(text: string): number {
   if (text.startsWith('+')) return Date.now() + durationMsOf(text.slice(1));
-  const instant = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  // JavaScript takes much for a date that nobody means.
+  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  const instant = /^\d+$/.test(text) ? Number(text) : date;
   if (Number.isSafeInteger(instant) && instant >= 0) return instant;
   throw new InvalidArgumentError(
     `'${text}' is no time; write it as 2026-01-31T02:00Z, as milliseconds since 1970, or as +2h.`,

@@ -1,10 +1,11 @@
 /** Rollouts as lines of text. */
+import { hasEnded } from '../client/index.js';
 import type { Rollout } from '../client/index.js';
 import { durationText } from './quantity.js';
 
 /** What is known beside the rollout itself. */
 export interface RolloutContext {
-  /** The replicated clock; 0 when it is not known. */
+  /** The replicated clock in milliseconds; left out when it is not known. */
   readonly clockMs?: number;
   /** What each node says that it does, by node id. */
   readonly progress?: ReadonlyMap<number, string>;
@@ -34,14 +35,14 @@ export function rolloutLines(rollout: Rollout, context: RolloutContext = {}): st
 }
 
 /** The status, and what it waits for or why it is so. */
-export function statusLine(rollout: Rollout, { clockMs = 0 }: RolloutContext = {}): string {
+export function statusLine(rollout: Rollout, { clockMs }: RolloutContext = {}): string {
   const { status, reason, windowEndsMs, notBeforeMs, fenced, nodes } = rollout;
   const parts = [STATUS_TEXTS[status]];
   if (status === 'scheduled' || (status === 'running' && notBeforeMs > Date.now())) {
     parts.push(`nothing begins before ${new Date(notBeforeMs).toISOString()}`);
   }
   if (status === 'finalizing') parts.push(`${fenced.length} of ${nodes.length} nodes fenced`);
-  if (status === 'finalized' && clockMs > 0) {
+  if (status === 'finalized' && clockMs !== undefined) {
     parts.push(`for ${durationText(windowEndsMs - clockMs)} more`);
   }
   if (reason !== '') parts.push(reason);
@@ -66,14 +67,26 @@ function batchLines(rollout: Rollout, context: RolloutContext): string[] {
 
 function nodeLine(
   rollout: Rollout,
-  { nodeId, step, direction, sinceMs }: Rollout['nodes'][number],
-  { clockMs = 0, progress }: RolloutContext,
+  node: Rollout['nodes'][number],
+  { clockMs, progress }: RolloutContext,
 ): string {
+  const { nodeId, step, sinceMs } = node;
   const told = progress?.get(nodeId) ?? '';
-  const parts = [direction === 'back' ? `${step} (back)` : step];
-  if (step === 'soak' && clockMs > 0) {
+  const parts = [stepText(rollout, node)];
+  if (step === 'soak' && clockMs !== undefined) {
     parts.push(`${durationText(sinceMs + rollout.limits.soakMs - clockMs)} more`);
   }
   if (told !== '') parts.push(told);
   return `  node ${String(nodeId).padEnd(4)} ${parts.join(': ')}`;
+}
+
+/** Where a node is: on its way forward, on its way back, or back where it began. */
+export function stepText(
+  rollout: Rollout,
+  { step, direction }: Pick<Rollout['nodes'][number], 'step' | 'direction'>,
+): string {
+  if (step === 'removed') return step;
+  const isBack = rollout.goal !== 'forward' && (step === 'pending' || hasEnded(rollout));
+  if (isBack) return `on ${rollout.from}`;
+  return direction === 'back' ? `${step} (back)` : step;
 }

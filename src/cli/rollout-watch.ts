@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Rollout, SwarmClient } from '../client/index.js';
-import { rolloutLines, statusLine } from './rollout-text.js';
+import { rolloutLines, statusLine, stepText } from './rollout-text.js';
 import type { RolloutContext } from './rollout-text.js';
 
 export interface Output {
@@ -117,15 +117,16 @@ class Lines implements View {
   }
 
   show(rollout: Rollout, { progress }: RolloutContext): void {
-    const { id, nodes } = rollout;
+    const { id } = rollout;
     const status = statusLine(rollout);
     if (status !== this.#status) this.#write(`rollout ${id}: ${status}`);
     this.#status = status;
-    for (const { nodeId, step, direction } of nodes) {
-      const now = direction === 'back' ? `${step} (back)` : step;
+    for (const node of rollout.nodes) {
+      const { nodeId } = node;
+      const now = stepText(rollout, node);
       const before = this.#nodes.get(nodeId);
       this.#nodes.set(nodeId, now);
-      if (now !== before && !(before === undefined && step === 'pending')) {
+      if (now !== before && !(before === undefined && now === 'pending')) {
         this.#write(`node ${nodeId}: ${now}`);
       }
       this.#tell(nodeId, progress?.get(nodeId) ?? '');

@@ -142,11 +142,15 @@ describe('a swarm of three from a v1 installation', () => {
 
 /** Waits until the swarm waits for the last node of the rollout. */
 async function allButLastDone(): Promise<void> {
-  await until('all nodes but the last have migrated', async () => {
-    const rollout = await client.rolloutStatus();
-    const steps = rollout?.nodes.map(({ step }) => step) ?? [];
-    return steps.slice(0, -1).every((step) => step === 'done') && steps.at(-1) !== 'pending';
-  });
+  await until(
+    'all nodes but the last have migrated',
+    async () => {
+      const rollout = await client.rolloutStatus();
+      const steps = rollout?.nodes.map(({ step }) => step) ?? [];
+      return steps.slice(0, -1).every((step) => step === 'done') && steps.at(-1) !== 'pending';
+    },
+    50_000,
+  );
 }
 
 describe('a rollout', () => {
@@ -165,40 +169,44 @@ describe('a rollout', () => {
     expect(await client.rolloutStatus()).toBeNull();
   });
 
-  it('goes back to v1 everywhere when it is aborted in the middle, and loses nothing', async () => {
-    const start = ['rollout', 'start', 'v2', '--no-wait', ...PLAN, ...data(1)];
-    const { rollout } = await runJson<{ rollout: Rollout }>(start);
-    // Its last node is away, so that the middle lasts as long as this takes.
-    const last = rollout.nodes.at(-1)?.nodeId ?? 0;
-    await swarm.member(last).process.kill();
-    for (let i = 0; i < 10; i += 1) {
-      await client.insert({ id: `during-${i}`, content: `written during ${i}` });
-      written.set(`during-${i}`, `written during ${i}`);
-    }
-    await allButLastDone();
-    // On engines of both versions.
-    await client.delete('during-0');
-    written.delete('during-0');
-    const [here] = swarm.members.filter(({ nodeId }) => nodeId !== last);
-    const between = await client.status({ only: here?.peerId ?? '' });
-    expect(between).toMatchObject({ swarmVersion: 1, engine: 'v2' });
-    const abort = ['rollout', 'abort', ...swarm.through(here?.nodeId ?? 0)];
-    const aborted = await runJson<{ rollout: Rollout }>(abort);
-    await swarm.restart(last);
-    await settled(swarm, client);
-    expect(aborted.rollout.status).toMatch(/^abort/);
-    const status = await client.status();
-    expect(status.swarmVersion).toBe(1);
-    for (const member of status.members) {
-      expect(member).toMatchObject({ engine: 'v1', cordoned: false, status: 'up' });
-    }
-    await expectEverywhere(swarm, client, written);
-    for (const { peerId } of swarm.members) {
-      const { engine, counts } = await client.counts({ only: peerId });
-      expect(engine).toBe('v1');
-      expect(counts.memories).toBe(MEMORIES + written.size);
-    }
-  });
+  it(
+    'goes back to v1 everywhere when it is aborted in the middle, and loses nothing',
+    { timeout: 120_000 },
+    async () => {
+      const start = ['rollout', 'start', 'v2', '--no-wait', ...PLAN, ...data(1)];
+      const { rollout } = await runJson<{ rollout: Rollout }>(start);
+      // Its last node is away, so that the middle lasts as long as this takes.
+      const last = rollout.nodes.at(-1)?.nodeId ?? 0;
+      await swarm.member(last).process.kill();
+      for (let i = 0; i < 10; i += 1) {
+        await client.insert({ id: `during-${i}`, content: `written during ${i}` });
+        written.set(`during-${i}`, `written during ${i}`);
+      }
+      await allButLastDone();
+      // On engines of both versions.
+      await client.delete('during-0');
+      written.delete('during-0');
+      const [here] = swarm.members.filter(({ nodeId }) => nodeId !== last);
+      const between = await client.status({ only: here?.peerId ?? '' });
+      expect(between).toMatchObject({ swarmVersion: 1, engine: 'v2' });
+      const abort = ['rollout', 'abort', ...swarm.through(here?.nodeId ?? 0)];
+      const aborted = await runJson<{ rollout: Rollout }>(abort);
+      await swarm.restart(last);
+      await settled(swarm, client);
+      expect(aborted.rollout.status).toBe('aborted');
+      const status = await client.status();
+      expect(status.swarmVersion).toBe(1);
+      for (const member of status.members) {
+        expect(member).toMatchObject({ engine: 'v1', cordoned: false, status: 'up' });
+      }
+      await expectEverywhere(swarm, client, written);
+      for (const { peerId } of swarm.members) {
+        const { engine, counts } = await client.counts({ only: peerId });
+        expect(engine).toBe('v1');
+        expect(counts.memories).toBe(MEMORIES + written.size);
+      }
+    },
+  );
 
   it('runs once, as it was planned, and ends with every node on v2', async () => {
     const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);

@@ -140,6 +140,8 @@ export function factsOf(
     ),
     requestedKill: undefined,
     kills: [],
+    requestedRollback: false,
+    rollback: null,
     rolloutStatus: 'completed',
     rolloutReason: '',
     storesNotCarried: [],

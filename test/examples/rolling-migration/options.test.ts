@@ -14,7 +14,9 @@ describe('the options', () => {
     expect(parse()).toEqual({
       nodes: 5,
       from: undefined,
+      memories: 500,
       kill: undefined,
+      rollback: true,
       json: undefined,
       seconds: 5,
       clients: 16,
@@ -28,6 +30,10 @@ describe('the options', () => {
     expect(
       parse('--nodes', '7', '--from', 'x', '--kill', 'leader', '--json', 'r.json', '--keep'),
     ).toMatchObject({ nodes: 7, from: 'x', kill: 'leader', json: 'r.json', keep: true });
+    expect(parse('--no-rollback', '--memories', '9')).toMatchObject({
+      rollback: false,
+      memories: 9,
+    });
   });
 
   const faults: readonly string[][] = [
@@ -36,6 +42,7 @@ describe('the options', () => {
     ['--nodes', 'many'],
     ['--seconds', '0'],
     ['--clients', '-1'],
+    ['--memories', '0'],
     ['--kill', 'everybody'],
     ['--unknown'],
     ['argument'],

@@ -13,6 +13,16 @@ const KILL = {
   downMs: 900,
 } as const;
 
+/** Of a rollback before which the whole load was. */
+const ROLLBACK = {
+  finalizedMicroseconds: 0,
+  askedMicroseconds: 1e11,
+  backMicroseconds: 1e11 + 30_000,
+  status: 'rolledBack',
+  swarmVersion: 1,
+  engines: ['v1', 'v1'],
+} as const;
+
 function good(fields: Partial<RunFacts> = {}): RunFacts {
   return factsOf(goodOperations(), [goodNode(1), goodNode(2)], fields);
 }
@@ -45,6 +55,12 @@ describe('the report', () => {
       expect(report).toHaveProperty(name, expect.any(Number));
     }
     expect(formatReport(report)).toContain('Every promise was kept.');
+  });
+
+  it('says what the way back within the window took, and what was written before it', () => {
+    const report = buildReport(good({ requestedRollback: true, rollback: ROLLBACK }));
+    expect(report).toMatchObject({ writesInWindow: 5, rollbackMs: 30, brokenPromises: [] });
+    expect(formatReport(report)).toMatch(/rolled back after its end +in 30 ms/);
   });
 
   const broken: readonly [string, () => RunFacts, RegExp][] = [
@@ -115,6 +131,26 @@ describe('the report', () => {
       /Not on v2: node 1/,
     ],
     ['the kill did not happen', () => good({ requestedKill: 'migrating' }), /did not happen/],
+    [
+      'it was not rolled back',
+      () => good({ requestedRollback: true }),
+      /not rolled back within its window/,
+    ],
+    [
+      'a node was not back',
+      () => good({ rollback: { ...ROLLBACK, swarmVersion: 2, engines: ['v1', 'v2'] } }),
+      /After the rollback the swarm is of version 2 with nodes on v1, v2/,
+    ],
+    [
+      'the rollback was refused',
+      () => good({ rollback: { ...ROLLBACK, status: 'finalized' } }),
+      /After the rollback the rollout is finalized/,
+    ],
+    [
+      'nothing was written in the window',
+      () => good({ rollback: { ...ROLLBACK, finalizedMicroseconds: 1e12 } }),
+      /Nothing was written between finalization and rollback/,
+    ],
     ['the source was changed', () => good({ sourceChanged: true }), /was changed/],
   ];
   for (const [name, facts, sentence] of broken) {
