@@ -39,3 +39,15 @@ export function noMemberNotice(
     'or the swarm was recovered without it. Stop it, remove its directory and join again'
   );
 }
+
+/** How a node ends that is a member no more: as it was asked to, or because it was removed. */
+export function departure(nodeId: number, swarmId: string, hasAsked: boolean): NodeError {
+  return hasAsked
+    ? new NodeError('left', `node ${nodeId} left swarm ${swarmId}`)
+    : new NodeError('stopped', `node ${nodeId} was removed from swarm ${swarmId}`);
+}
+
+/** Whether a message of another process says that its node was asked to leave and has left. */
+export function hasLeft(message: string): boolean {
+  return /^node \d+ left swarm /.test(message);
+}

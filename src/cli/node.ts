@@ -1,10 +1,14 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
 import { NodeError } from '../../nodes/errors.js';
 import { readNodeFile } from '../../nodes/data-directory.js';
 import { SwarmNode } from '../../nodes/node.js';
+import { releaseFiles } from '../../nodes/release/files.js';
+import { ownRelease } from '../../nodes/release/identity.js';
+import { knownReleases } from '../../nodes/release/steps.js';
+import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import {
   formatPeerAddress,
   parseHostPort,
@@ -14,6 +18,7 @@ import { print } from './connection.js';
 import { messageFor } from './failure.js';
 import { detachedArguments, probe, startDetached, stop, tokenFromStdin } from './node-process.js';
 import { numberOf } from './number.js';
+import { SUPERVISE_FLAG, runSupervised, supervise } from './supervised.js';
 
 /** Below, single blocks would take longer than their calls may. */
 const BYTES_PER_SECOND_MIN = 65_536;
@@ -32,6 +37,8 @@ interface StartFlags {
   readonly detach?: boolean;
   readonly prepare?: boolean;
   readonly tokenStdin?: boolean;
+  readonly supervise?: boolean;
+  readonly supervised?: boolean;
   readonly json?: boolean;
 }
 
@@ -58,6 +65,8 @@ export function addNodeCommands(program: Command): void {
       'what the transfer of one snapshot may take of the network, in or out',
       bytesPerSecond,
     )
+    .option(SUPERVISE_FLAG, 'start the node again when it dies, and let it change its release')
+    .addOption(new Option(SUPERVISED_FLAG).hideHelp())
     .option('--json', 'print events as JSON lines')
     .addHelpText(
       'after',
@@ -81,6 +90,15 @@ export function addNodeCommands(program: Command): void {
 }
 
 async function start(flags: StartFlags): Promise<void> {
+  const options = {
+    log,
+    leaseReads: flags.leaseReads === true,
+    distrustDisk: flags.distrustDisk === true,
+    ...(flags.snapshotBytesPerSecond === undefined
+      ? {}
+      : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
+  };
+  if (flags.supervised === true) return runSupervised(flags.data, options);
   const token =
     flags.tokenStdin === true
       ? await tokenFromStdin()
@@ -118,15 +136,13 @@ async function start(flags: StartFlags): Promise<void> {
     );
     return;
   }
+  if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
   const stopped = stopSignal();
+  const releases = knownReleases(releaseFiles(paths.root), await ownRelease());
   const starting = SwarmNode.start({
+    ...options,
     paths,
-    log,
-    leaseReads: flags.leaseReads === true,
-    distrustDisk: flags.distrustDisk === true,
-    ...(flags.snapshotBytesPerSecond === undefined
-      ? {}
-      : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
+    releases,
     failed: (error) => {
       if (error instanceof NodeError && error.code === 'left') {
         log(error.message);
