@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort, scratch, v1Installation } from './support/directories.js';
 import { NodeProcess, run, runJson } from './support/processes.js';
-import { Swarm, connectTo } from './support/swarm.js';
+import { Swarm, connectTo, until } from './support/swarm.js';
 import type { Created } from './support/swarm.js';
 
 interface BackupReport {
@@ -126,3 +126,28 @@ it('a swarm of version 1 is restored as one, with every row of its file', async 
   const after = await (await connectTo(created)).status();
   expect(after).toMatchObject({ swarmVersion: 1, engine: 'v1', counts: before.counts });
 });
+
+it('in the rollback window of a rollout the backup is of the version that answers', async () => {
+  const swarm = await Swarm.start({ nodes: 1, from: v1Installation(20) });
+  const client = await swarm.connect();
+  await client.startRollout('v2', undefined, { plan: {}, deadlineMs: 30_000 });
+  await until(
+    'the rollout is final',
+    async () => (await client.rolloutStatus())?.status === 'finalized',
+    60_000,
+  );
+  await client.insert({ id: 'mine', content: 'written to both stores' });
+  const { counts } = await client.status();
+  const file = scratch('window.backup');
+  await runJson(['swarm', 'backup', file, '--data', swarm.member(1).directory]);
+  const created = await restored(file);
+  await NodeProcess.start(['--data', created.directory]);
+  const anew = await connectTo(created);
+  // There is no way back in the new swarm: it has the store that answers, and not the one beside it.
+  expect(await anew.status()).toMatchObject({ swarmVersion: 2, engine: 'v2', rollout: null });
+  expect((await anew.status()).counts).toMatchObject({
+    memories: counts?.memories,
+    links: counts?.links,
+  });
+  expect((await anew.get('mine')).memory?.content).toBe('written to both stores');
+}, 120_000);

@@ -119,6 +119,21 @@ describe('five nodes with three voters', () => {
   }, 120_000);
 });
 
+it('a node with a supervisor leaves as well, and its supervisor ends with code 0', async () => {
+  const { address, joinToken } = swarm.created;
+  const place = ['--data', scratch('supervised'), '--listen', `127.0.0.1:${await freePort()}`];
+  const to = ['--join', address, '--token', joinToken, '--zone', 'attic'];
+  const node = await NodeProcess.start([...place, ...to, '--supervise']);
+  const { nodeId } = await node.ready();
+  const found = await until('its supervisor is known', async () => {
+    const { members } = await client.status();
+    return members.find((member) => member.nodeId === nodeId && member.supervised);
+  });
+  expect(found.zone).toBe('attic');
+  await runJson(['swarm', 'leave', String(nodeId), ...data(1)]);
+  expect((await node.exited).code).toBe(0);
+}, 120_000);
+
 describe('a token that is rotated', () => {
   it('is valid at once, and the one before for nobody new', async () => {
     const created = await initSwarm();
