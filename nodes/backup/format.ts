@@ -15,8 +15,8 @@ import { z } from 'zod';
 
 import { NodeError } from '../errors.js';
 
-export const BACKUP_VERSION = 1;
-export const ABOUT_BYTES_MAX = 64 * 1024;
+const BACKUP_VERSION = 1;
+const ABOUT_BYTES_MAX = 64 * 1024;
 const MAGIC = 'AF2BKUP\n';
 const HEAD_BYTES = 16;
 export const END_BYTES = HEAD_BYTES + 32;

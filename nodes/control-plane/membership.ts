@@ -8,12 +8,10 @@
  *                                                                  --removeMember--> removing --> gone
  */
 import type { Command, CommandResult } from './command.js';
+import { isOpen } from './features.js';
 import { VOTERS_WANTED, VOTER_GONE_AFTER_MS_MAX, VOTER_GONE_AFTER_MS_MIN } from './limits.js';
 import { done, refused } from './results.js';
 import type { ControlState } from './state.js';
-
-/** From this command version on. */
-export const PLACEMENT_COMMAND_VERSION = 5;
 
 export interface Placement {
   /** How many members vote; 0: all. */
@@ -82,7 +80,7 @@ export function applyMembership(
   index: number,
   command: MembershipCommand,
 ): CommandResult {
-  if (state.commandVersion < PLACEMENT_COMMAND_VERSION) return refused(index, 'release-too-old');
+  if (!isOpen(state, 'placement')) return refused(index, 'release-too-old');
   const { placement } = state;
   switch (command.type) {
     case 'setVoters':

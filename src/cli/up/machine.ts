@@ -10,7 +10,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** Secrets go in here: other users of a machine can read its command lines. */
   readonly stdin?: string;
   readonly timeoutMs: number;

@@ -17,7 +17,7 @@ import { commandFor, wordsFor } from './machine.js';
 import type { Runner } from './machine.js';
 
 /** What was done for a node. */
-export type Done = 'created' | 'joined' | 'started' | 'was running';
+type Done = 'created' | 'joined' | 'started' | 'was running';
 
 export interface UpReport {
   readonly swarmId: string;
