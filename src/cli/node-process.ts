@@ -1,10 +1,11 @@
 /** Nodes as processes of this machine: is one there, does it run, start it apart, end it. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { dataPaths, findNodeFile } from '../../nodes/data-directory.js';
+import { releaseFiles } from '../../nodes/release/files.js';
 import { StorageError, lockDirectory } from '../../nodes/storage/index.js';
 import { formatPeerAddress } from '../../transport/identity/index.js';
 import { print } from './connection.js';
@@ -22,8 +23,15 @@ export interface DirectoryFlags {
   readonly json?: boolean;
 }
 
+/** The supervisor of a node, or else its process; undefined when neither runs. */
+function holderOf(root: string): number | undefined {
+  const { supervisor } = releaseFiles(root);
+  const supervisedBy = existsSync(supervisor) ? userOf(supervisor) : undefined;
+  return supervisedBy ?? userOf(root);
+}
+
 /** The process that uses a directory, or undefined. Fails where the directory cannot be looked at. */
-function holderOf(directory: string): number | undefined {
+function userOf(directory: string): number | undefined {
   try {
     lockDirectory(directory).release();
     return undefined;

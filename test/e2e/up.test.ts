@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 import { freePort, scratch } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
-import { connectTo } from './support/swarm.js';
+import { connectTo, initSwarm } from './support/swarm.js';
 import type { Created } from './support/swarm.js';
 
 interface Report {
@@ -39,6 +39,16 @@ async function writeFile(names: readonly string[]): Promise<void> {
   writeFileSync(file, `version: 1\nnodes:\n${nodes.join('\n')}\n`);
 }
 const ports: Record<string, number> = {};
+
+it('node stop ends a node that has a supervisor together with it', async () => {
+  const { directory } = await initSwarm();
+  const data = ['--data', directory];
+  const started = ['node', 'start', ...data, '--supervise', '--detach'];
+  const { pid } = await runJson<{ pid: number }>(started);
+  expect(await runJson(['node', 'probe', ...data])).toMatchObject({ running: true, pid });
+  expect(await runJson(['node', 'stop', ...data])).toMatchObject({ stopped: true, pid });
+  expect(await runJson(['node', 'probe', ...data])).toMatchObject({ running: false });
+}, 120_000);
 
 describe('swarm up', () => {
   let first: Report;
