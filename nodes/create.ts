@@ -13,6 +13,7 @@ import { listenRpc } from '../transport/rpc/index.js';
 import type { PeerAddress } from '../transport/rpc/rpc.js';
 import type { Identity } from '../transport/identity/index.js';
 import { COMMAND_VERSION, newControlState } from './control-plane/state.js';
+import type { ControlState } from './control-plane/state.js';
 import {
   createDataDirectory,
   dataPaths,
@@ -53,40 +54,50 @@ export interface NewSwarm {
   readonly notCarried: readonly OtherStore[];
 }
 
-const FOUNDER_ID = 1;
+export const FOUNDER_ID = 1;
 
 /** Creates a swarm of one node. The v1 installation is copied, never changed. */
 export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
   const { directory, from, listen, advertise, sessionTimeoutMs } = options;
   requireSpecificAddress(advertise);
   await requireFreePort(listen);
-  const swarmId = randomUUID();
-  const joinToken = newToken('afj');
-  const clientToken = newToken('afc');
+  const { swarmId, joinToken, clientToken, hashes } = newSecrets();
   const { identity } = await createDataDirectory(directory, async (paths, founder) => {
     await createStore(paths, from);
     const control = newControlState({
       swarmId,
-      joinTokenHash: hashToken(joinToken),
-      clientTokenHash: hashToken(clientToken),
+      ...hashes,
       swarmVersion: from === undefined ? 2 : 1,
       peerId: founder.peerId,
       host: advertise.host,
       port: advertise.port,
       ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
     });
-    const { hardState, snapshot } = foundingState([FOUNDER_ID]);
-    const { store } = await RaftLogStore.open(paths.raft, { clusterId: swarmId });
-    try {
-      if (snapshot !== null) await store.saveSnapshot(snapshot, encodeControlState(control));
-      await store.append({ hardState, entries: [] });
-    } finally {
-      await store.close();
-    }
+    await writeFoundingLog(paths, control);
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
   const notCarried = from === undefined ? [] : (await inspectV1Directory(from)).others;
   return { swarmId, peerId: identity.peerId, joinToken, clientToken, notCarried };
+}
+
+/** The log that a swarm begins with: one snapshot, of a state in which the founder is alone. */
+export async function writeFoundingLog(paths: DataPaths, control: ControlState): Promise<void> {
+  const { hardState, snapshot } = foundingState([FOUNDER_ID]);
+  const { store } = await RaftLogStore.open(paths.raft, { clusterId: control.swarmId });
+  try {
+    if (snapshot !== null) await store.saveSnapshot(snapshot, encodeControlState(control));
+    await store.append({ hardState, entries: [] });
+  } finally {
+    await store.close();
+  }
+}
+
+/** What only the operator of a new swarm learns, and what its state holds of it. */
+export function newSecrets() {
+  const joinToken = newToken('afj');
+  const clientToken = newToken('afc');
+  const hashes = { joinTokenHash: hashToken(joinToken), clientTokenHash: hashToken(clientToken) };
+  return { swarmId: randomUUID(), joinToken, clientToken, hashes };
 }
 
 /** The first store, with everything in it counted as applied at the founding index. */
@@ -121,6 +132,9 @@ interface JoinOptions {
   readonly advertise: HostPort;
   readonly peer: PeerAddress;
   readonly token: string;
+  readonly zone?: string;
+  /** The member whose place the new one takes when it has caught up. */
+  readonly replaces?: number;
 }
 
 const JOIN_TIMEOUT_MS = 10_000;
@@ -148,7 +162,11 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
       const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
       const connection = await endpoint.connect(options.peer, timeout);
       const commandVersion = COMMAND_VERSION;
-      const request = { token: options.token, ...options.advertise, commandVersion };
+      const place = {
+        ...(options.zone === undefined ? {} : { zone: options.zone }),
+        ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
+      };
+      const request = { token: options.token, ...options.advertise, commandVersion, ...place };
       const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
       const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
       await store.close();
@@ -169,6 +187,9 @@ export async function prepareNode(options: {
   readonly advertise?: HostPort;
   readonly peer?: PeerAddress;
   readonly token?: string;
+  /** Where the node stands from now on; left out: as before. */
+  readonly zone?: string;
+  readonly replaces?: number;
   readonly log: (message: string) => void;
 }): Promise<DataPaths> {
   const paths = dataPaths(options.directory);
@@ -180,14 +201,20 @@ export async function prepareNode(options: {
       throw new NodeError('refused', '--join needs --listen HOST:PORT and --token TOKEN');
     }
     const advertise = options.advertise ?? listen;
-    await joinSwarm({ directory: options.directory, listen, advertise, peer, token });
+    const place = {
+      ...(options.zone === undefined ? {} : { zone: options.zone }),
+      ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
+    };
+    await joinSwarm({ directory: options.directory, listen, advertise, peer, token, ...place });
     return paths;
   }
   if (peer !== undefined) await requireSameSwarm(paths, file, peer, token ?? null, options.log);
-  if (listen !== undefined || options.advertise !== undefined) {
+  const zone = options.zone ?? file.zone;
+  if (listen !== undefined || options.advertise !== undefined || zone !== file.zone) {
     const advertise = options.advertise ?? listen ?? file.advertise;
     requireSpecificAddress(advertise);
-    await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise });
+    const told = zone === undefined ? {} : { zone };
+    await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise, ...told });
   }
   return paths;
 }
@@ -232,19 +259,21 @@ function otherSwarm(paths: DataPaths, file: NodeFile, peer: PeerAddress, found: 
   );
 }
 
-function nodeFileOf(
+export function nodeFileOf(
   swarmId: string,
   nodeId: number,
   identity: Identity,
-  { listen, advertise }: { readonly listen: HostPort; readonly advertise: HostPort },
+  place: { readonly listen: HostPort; readonly advertise: HostPort; readonly zone?: string },
   members: NodeFile['members'],
 ): NodeFile {
   const { peerId } = identity;
-  return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, members };
+  const { listen, advertise, zone } = place;
+  const told = zone === undefined ? {} : { zone };
+  return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, ...told, members };
 }
 
 /** Others have to reach the address: it must name one host and one port. */
-function requireSpecificAddress({ host, port }: HostPort): void {
+export function requireSpecificAddress({ host, port }: HostPort): void {
   const unspecific = host === '0.0.0.0' || host === '::' || port === 0;
   if (!unspecific) return;
   throw new NodeError(
@@ -254,7 +283,7 @@ function requireSpecificAddress({ host, port }: HostPort): void {
 }
 
 /** Fails before anything is written when the port is taken or the address is not of this machine. */
-async function requireFreePort({ host, port }: HostPort): Promise<void> {
+export async function requireFreePort({ host, port }: HostPort): Promise<void> {
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   try {
     await new Promise<void>((resolve, reject) => {
@@ -277,6 +306,6 @@ function wildcard(host: string): string {
   return isIPv6(host) ? '::' : '0.0.0.0';
 }
 
-function newToken(prefix: 'afj' | 'afc'): string {
+export function newToken(prefix: 'afj' | 'afc'): string {
   return `${prefix}_${randomBytes(32).toString('base64url')}`;
 }

@@ -21,6 +21,7 @@ import { createIdentity, identityFromPrivateKey } from '../transport/identity/in
 import type { Identity } from '../transport/identity/index.js';
 import { NodeError, messageOf } from './errors.js';
 import { atomicWriteFile } from './storage/index.js';
+import { ZONE_LENGTH_MAX } from './wire/limits.js';
 
 const DATA_FORMAT_VERSION = 1;
 /** While a folder of this name is there and no `node.json`, the directory is not finished. */
@@ -48,6 +49,8 @@ const nodeFile = z.object({
   listen: hostPort,
   /** Where the other members reach it. */
   advertise: hostPort,
+  /** Where it stands: nodes of one zone fail together. Left out: nobody has said. */
+  zone: z.string().max(ZONE_LENGTH_MAX).optional(),
   /** Those who may speak to this node before its own log tells it who they are. */
   members: z.array(knownMember),
 });
@@ -208,7 +211,8 @@ export async function createDataDirectory(
   }
 }
 
-async function requireEmpty(root: string): Promise<void> {
+/** Fails unless a node can be created in the directory; removes what a killed creation left. */
+export async function requireEmpty(root: string): Promise<void> {
   let names: string[];
   try {
     names = await readdir(root);

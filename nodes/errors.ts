@@ -9,6 +9,8 @@ export type NodeErrorCode =
   /** Bytes of a peer or of a file that do not have the agreed form. */
   | 'malformed'
   | 'refused'
+  /** The node was asked to leave its swarm, and has left it. */
+  | 'left'
   | 'stopped';
 
 /** A failure of a node that an operator or a peer can cause; the message says what to do. */
@@ -36,4 +38,16 @@ export function noMemberNotice(
     `node ${saidBy} says that this node (${nodeId}) is no member of swarm ${swarmId}: it was removed, ` +
     'or the swarm was recovered without it. Stop it, remove its directory and join again'
   );
+}
+
+/** How a node ends that is a member no more: as it was asked to, or because it was removed. */
+export function departure(nodeId: number, swarmId: string, hasAsked: boolean): NodeError {
+  return hasAsked
+    ? new NodeError('left', `node ${nodeId} left swarm ${swarmId}`)
+    : new NodeError('stopped', `node ${nodeId} was removed from swarm ${swarmId}`);
+}
+
+/** Whether a message of another process says that its node was asked to leave and has left. */
+export function hasLeft(message: string): boolean {
+  return /^node \d+ left swarm /.test(message);
 }

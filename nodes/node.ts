@@ -15,7 +15,7 @@ import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
-import { NodeError, messageOf, noMemberNotice } from './errors.js';
+import { departure, messageOf, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
@@ -94,6 +94,8 @@ export class SwarmNode {
   #ready = false;
   #stopping = false;
   #failed = false;
+  /** It was asked to leave the swarm. */
+  #isLeaving = false;
   #running = 0;
   #settling: Promise<void> = Promise.resolve();
   #remembering: Promise<void> = Promise.resolve();
@@ -276,7 +278,8 @@ export class SwarmNode {
     this.driver.start();
     this.#sweep = new ExpirySweep(sweepPorts(this, this.#options.log));
     this.health.watch();
-    const notice = new VersionNotice(this.file.nodeId, this.replica, this.releases, () =>
+    const { nodeId, zone } = this.file;
+    const notice = new VersionNotice(nodeId, this.replica, this.releases, zone, () =>
       this.#setStatus('up'),
     );
     this.#noticing = setInterval(() => {
@@ -331,7 +334,8 @@ export class SwarmNode {
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
     const { host, port } = advertise;
-    const told = { status, host, port, ...toldOf(this.control, this.releases) };
+    const zone = this.file.zone ?? member.zone;
+    const told = { status, host, port, ...toldOf(this.control, this.releases, zone) };
     if (isKnown(member, told)) return;
     await this.submit({ type: 'setMember', nodeId, ...told }, 2_000);
   }
@@ -344,9 +348,10 @@ export class SwarmNode {
   #controlChanged(): void {
     this.#updatePeers();
     if (!this.#ready) return;
-    if (!this.control.members.has(this.file.nodeId)) {
-      const { nodeId, swarmId } = this.file;
-      this.#fail(new NodeError('stopped', `node ${nodeId} was removed from swarm ${swarmId}`));
+    const { nodeId, swarmId } = this.file;
+    this.#isLeaving ||= this.control.placement.leaving.has(nodeId);
+    if (!this.control.members.has(nodeId)) {
+      this.#fail(departure(nodeId, swarmId, this.#isLeaving));
       return;
     }
     this.executor.poke();

@@ -9,17 +9,18 @@ import type { ControlState, Member } from './control-plane/state.js';
 import type { Releases } from './migration/release-steps.js';
 import type { Replica } from './replica/replica.js';
 
-export type Told = Partial<Pick<Member, 'commandVersion' | 'release' | 'supervised'>>;
+export type Told = Partial<Pick<Member, 'commandVersion' | 'release' | 'supervised' | 'zone'>>;
 
 /** What this node is, as far as a swarm of this version keeps it. */
 export function toldOf(
   { commandVersion }: Pick<ControlState, 'commandVersion'>,
   releases: Releases | undefined,
+  zone: string,
 ): Told {
   const version = { commandVersion: COMMAND_VERSION };
-  if (commandVersion < ROLLOUT_COMMAND_VERSION || releases === undefined) return version;
-  const { running, steps } = releases;
-  return { ...version, release: running.name, supervised: steps !== undefined };
+  if (commandVersion < ROLLOUT_COMMAND_VERSION) return version;
+  const release = releases?.running.name ?? '';
+  return { ...version, release, supervised: releases?.steps !== undefined, zone };
 }
 
 /** Whether the state says the same already. */
@@ -31,6 +32,7 @@ export class VersionNotice {
   readonly #nodeId: number;
   readonly #replica: Pick<Replica, 'status' | 'control'>;
   readonly #releases: Releases | undefined;
+  readonly #zone: string | undefined;
   readonly #say: () => Promise<void>;
   #said = '';
 
@@ -39,11 +41,14 @@ export class VersionNotice {
     nodeId: number,
     replica: Pick<Replica, 'status' | 'control'>,
     releases: Releases | undefined,
+    /** Where it stands; undefined when only the state says so. */
+    zone: string | undefined,
     say: () => Promise<void>,
   ) {
     this.#nodeId = nodeId;
     this.#replica = replica;
     this.#releases = releases;
+    this.#zone = zone;
     this.#say = say;
   }
 
@@ -52,7 +57,9 @@ export class VersionNotice {
     const { control } = this.#replica;
     const member = control.members.get(this.#nodeId);
     const isNewest = control.commandVersion >= COMMAND_VERSION;
-    const isToldAll = member !== undefined && isKnown(member, toldOf(control, this.#releases));
+    const zone = this.#zone ?? member?.zone ?? '';
+    const told = toldOf(control, this.#releases, zone);
+    const isToldAll = member !== undefined && isKnown(member, told);
     if (isNewest && (member === undefined || isToldAll)) return;
     const { term, leader } = this.#replica.status();
     const now = `${term} ${control.commandVersion}`;

@@ -4,12 +4,19 @@
  * Memory commands pass `sessions.ts` first: a session decides whether the write is new, a retry, or
  * one that can no longer be judged. Only a new one goes on to the engines.
  */
+import { assert } from '../assert.js';
 import { addNode, unfence } from '../rollout/finalizing.js';
 import { removeNode } from '../rollout/machine.js';
 import { hasEnded } from '../rollout/state.js';
 import { applyRollout, isFencedOut, settleMembers } from './apply-rollout.js';
-import type { Command, CommandResult } from './command.js';
+import type { Command, CommandRefusal, CommandResult } from './command.js';
 import { MEMBERS_MAX } from './limits.js';
+import {
+  applyMembership,
+  canBeReplaced,
+  forgetPlacement,
+  isMembershipCommand,
+} from './membership.js';
 import { done, refused } from './results.js';
 import { closeSession, keepSession, openSession, tellTime } from './sessions.js';
 import { ROLLOUT_COMMAND_VERSION, engineOf, memberByPeerId } from './state.js';
@@ -47,7 +54,9 @@ export function applyControl(
     case 'raiseCommandVersion':
       return raiseCommandVersion(state, index, command);
     default:
-      return applyRollout(state, index, command);
+      return isMembershipCommand(command)
+        ? applyMembership(state, index, command)
+        : applyRollout(state, index, command);
   }
 }
 
@@ -92,6 +101,13 @@ function addMember(
   // A node that joins now would hold neither what the plan counts on nor a turn of its own.
   if (isMoving(state)) return refused(index, 'rollout-running');
   if (state.members.size >= MEMBERS_MAX) return refused(index, 'swarm-full');
+  // Members of before that version would keep neither.
+  const isOfFive = state.commandVersion >= ROLLOUT_COMMAND_VERSION;
+  const replaces = isOfFive ? (command.replaces ?? 0) : 0;
+  if (replaces !== 0 && !canBeReplaced(state, state.nextNodeId, replaces)) {
+    return refused(index, 'not-replaceable');
+  }
+  const zone = isOfFive ? (command.zone ?? state.members.get(replaces)?.zone ?? '') : '';
   const member: Member = {
     nodeId: state.nextNodeId,
     peerId: command.peerId,
@@ -103,21 +119,30 @@ function addMember(
     commandVersion: 1,
     release: '',
     supervised: false,
-    zone: '',
+    zone,
   };
   state.nextNodeId += 1;
   state.members.set(member.nodeId, member);
+  if (replaces !== 0) state.placement.replaces.set(member.nodeId, replaces);
   if (state.rollout !== null) addNode(state.rollout, member.nodeId, state.clockMs);
   return done(index, member.nodeId);
 }
 
+/** Why a member cannot be removed now, or undefined. */
+export function removalRefusal(state: ControlState, nodeId: number): CommandRefusal | undefined {
+  const member = state.members.get(nodeId);
+  if (member === undefined) return 'unknown-member';
+  const staying = [...state.members.values()].filter(({ status }) => status !== 'removing');
+  if (staying.length === 1 && staying[0] === member) return 'last-member';
+  return state.rollout?.plan.form === 1 && isMoving(state) ? 'rollout-running' : undefined;
+}
+
 function removeMember(state: ControlState, index: number, nodeId: number): CommandResult {
   const member = state.members.get(nodeId);
-  if (member === undefined) return refused(index, 'unknown-member');
-  const staying = [...state.members.values()].filter(({ status }) => status !== 'removing');
-  if (staying.length === 1 && staying[0] === member) return refused(index, 'last-member');
+  const refusal = removalRefusal(state, nodeId);
+  if (refusal !== undefined) return refused(index, refusal);
+  assert(member !== undefined, 'who can be removed is a member');
   const { rollout } = state;
-  if (rollout?.plan.form === 1 && isMoving(state)) return refused(index, 'rollout-running');
   if (rollout !== null && !hasEnded(rollout)) {
     removeNode(rollout, nodeId, state.clockMs);
     settleMembers(state, rollout);
@@ -134,7 +159,9 @@ function isMoving({ rollout }: ControlState): boolean {
 
 /** The membership change that drops a node was applied: it is no member any more. */
 export function dropMember(state: ControlState, nodeId: number): void {
-  if (state.members.get(nodeId)?.status === 'removing') state.members.delete(nodeId);
+  if (state.members.get(nodeId)?.status !== 'removing') return;
+  state.members.delete(nodeId);
+  forgetPlacement(state, nodeId);
 }
 
 /** Sessions of version 1 have known no time: theirs begins now. */

@@ -8,6 +8,7 @@ import type {
 } from '../../src/memory/engine.js';
 import type { RolloutPlan, RolloutStep } from '../rollout/state.js';
 import type { RolloutRefusal } from '../rollout/transitions.js';
+import type { MembershipCommand } from './membership.js';
 import type { CommandVersion, MemberStatus } from './state.js';
 
 export type Command =
@@ -17,6 +18,10 @@ export type Command =
       readonly peerId: string;
       readonly host: string;
       readonly port: number;
+      /** Where it stands; this and the next count from command version 5 on. */
+      readonly zone?: string;
+      /** The member whose place it takes when it has caught up, or 0. */
+      readonly replaces?: number;
     }
   | {
       readonly type: 'setMember';
@@ -82,6 +87,7 @@ export type Command =
   /** Every node has switched: from here on the swarm is of the new version. */
   | { readonly type: 'raiseVersion'; readonly rolloutId: number }
   | RolloutCommand
+  | MembershipCommand
   /** The time, told when nothing else has told it and sessions may expire. */
   | { readonly type: 'advanceClock'; readonly nowMs: number }
   /** Every member reads this version: from here on commands are written in it. */
@@ -160,6 +166,9 @@ export type CommandRefusal =
   | 'invalid'
   | 'unknown-member'
   | 'last-member'
+  | 'not-replaceable'
+  | 'invalid-voters'
+  | 'invalid-token'
   | 'swarm-full';
 
 /** The answer to a command, the same on every node. */

@@ -13,3 +13,8 @@ export const SESSION_TIMEOUT_MS_MAX = 30 * 24 * 3_600_000;
 export const CLOCK_STEPS_PER_TIMEOUT = 4;
 /** A leader tells the time so many times in a time-out while there are sessions. */
 export const CLOCK_ENTRIES_PER_TIMEOUT = 8;
+/** How many members may be wanted to vote; 0 is all of them. Even numbers stand no more failures. */
+export const VOTERS_WANTED: readonly number[] = [0, 1, 3, 5, 7];
+/** After which silence a voter may be replaced. */
+export const VOTER_GONE_AFTER_MS_MIN = 5_000;
+export const VOTER_GONE_AFTER_MS_MAX = 24 * 3_600_000;

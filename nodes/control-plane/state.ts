@@ -5,6 +5,8 @@
 import type { ApplyOutcome, EngineVersion } from '../../src/memory/engine.js';
 import type { Rollout } from '../rollout/state.js';
 import { SESSION_TIMEOUT_MS_DEFAULT } from './limits.js';
+import { newPlacement, noPlacement } from './membership.js';
+import type { Placement } from './membership.js';
 
 /**
  * `joining`: admitted, not yet serving. `left`: stopped on purpose; not the same as unreachable.
@@ -79,6 +81,8 @@ export interface ControlState {
   /** By session id, least recently used first. */
   sessions: Map<number, Session>;
   rollout: Rollout | null;
+  /** What operators ask of the members; kept from command version 5 on. */
+  placement: Placement;
 }
 
 export interface NewSwarm {
@@ -120,6 +124,7 @@ export function newControlState(swarm: NewSwarm): ControlState {
     members: new Map([[founder.nodeId, founder]]),
     sessions: new Map(),
     rollout: null,
+    placement: newPlacement(),
   };
 }
 
@@ -137,6 +142,7 @@ export function emptyControlState(): ControlState {
     members: new Map(),
     sessions: new Map(),
     rollout: null,
+    placement: noPlacement(),
   };
 }
 

@@ -28,8 +28,10 @@ import { applyControl, changesMore, dropMember } from '../control-plane/apply.js
 import type { Command, CommandResult, PendingAnswer } from '../control-plane/command.js';
 import { LeaderClock } from '../control-plane/leader-clock.js';
 import type { TimeSource } from '../control-plane/leader-clock.js';
+import { isUnwanted } from '../control-plane/membership.js';
 import { admitWrite, withTime } from '../control-plane/sessions.js';
 import type { ControlState } from '../control-plane/state.js';
+import { Silence } from './silence.js';
 import { nextUpkeep } from './upkeep.js';
 
 /** Turns commands into the bytes of log entries and back; the driver brings it. */
@@ -92,6 +94,7 @@ export class Replica {
   #priorities: ReadonlyMap<number, number> = new Map();
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
+  readonly #silence = new Silence();
   readonly #clock: LeaderClock;
   readonly #time: TimeSource;
 
@@ -338,7 +341,8 @@ export class Replica {
   #preferServing(): void {
     const priorities = new Map<number, number>();
     for (const { nodeId, cordoned, status } of this.#control.members.values()) {
-      if (cordoned || status !== 'up') priorities.set(nodeId, 0);
+      const mayLead = status === 'up' && !cordoned && !isUnwanted(this.#control, nodeId);
+      if (!mayLead) priorities.set(nodeId, 0);
     }
     const isSame =
       priorities.size === this.#priorities.size &&
@@ -403,11 +407,18 @@ export class Replica {
   #proposeUpkeep(): void {
     if (!this.#raft.isLeader) return;
     const status = this.#raft.status();
+    const nowMs = this.#clock.nowMs(this.#control.clockMs);
+    this.#silence.note(status, nowMs);
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
-    const nowMs = this.#clock.nowMs(this.#control.clockMs);
-    const upkeep = nextUpkeep(this.#control, status, nowMs, this.#time.timeOfDayMs());
+    const silentMs = (nodeId: number): number => this.#silence.of(nodeId);
+    const timeOfDayMs = this.#time.timeOfDayMs();
+    const upkeep = nextUpkeep(this.#control, status, nowMs, timeOfDayMs, silentMs);
     if (upkeep === undefined) return;
+    if (upkeep.type === 'transfer') {
+      this.transferLeadership(upkeep.to);
+      return;
+    }
     const refusal =
       upkeep.type === 'membership'
         ? this.#raft.step({ type: 'proposeConfChange', change: upkeep.change })

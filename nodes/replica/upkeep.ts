@@ -9,13 +9,14 @@ import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js'
 import type { ControlState } from '../control-plane/state.js';
 import { hasEnded } from '../rollout/state.js';
 import { rolloutUpkeep } from './rollout-upkeep.js';
+import { leaderInstead, nextDeparture, nextMembershipChange } from './voters.js';
+import type { SilentMs } from './voters.js';
 
 export type Upkeep =
   | { readonly type: 'membership'; readonly change: ConfChange }
-  | { readonly type: 'command'; readonly command: Command };
-
-/** Entries by which a learner may lag when it is made a voter. */
-const PROMOTION_LAG_ENTRIES_MAX = 64;
+  | { readonly type: 'command'; readonly command: Command }
+  /** Leadership goes to this member. */
+  | { readonly type: 'transfer'; readonly to: number };
 
 /**
  * `nowMs` is the time that this leader tells (`control-plane/leader-clock.ts`), `timeOfDayMs` what its
@@ -26,11 +27,14 @@ export function nextUpkeep(
   raft: RaftStatus,
   nowMs: number,
   timeOfDayMs: number,
+  silentMs: SilentMs,
 ): Upkeep | undefined {
   if (raft.role !== 'leader' || raft.transferTarget !== 0) return undefined;
-  const change = nextMembershipChange(control, raft);
+  const to = leaderInstead(control, raft);
+  if (to !== undefined) return { type: 'transfer', to };
+  const change = nextMembershipChange(control, raft, silentMs);
   if (change !== undefined) return { type: 'membership', change };
-  const command = rolloutUpkeep(control, timeOfDayMs);
+  const command = nextDeparture(control, raft, silentMs) ?? rolloutUpkeep(control, timeOfDayMs);
   if (command !== undefined) return { type: 'command', command };
   const members = [...control.members.values()];
   const readByAll = Math.min(...members.map((member) => member.commandVersion), COMMAND_VERSION);
@@ -44,34 +48,4 @@ export function nextUpkeep(
     return { type: 'command', command: { type: 'advanceClock', nowMs } };
   }
   return undefined;
-}
-
-function nextMembershipChange(control: ControlState, raft: RaftStatus): ConfChange | undefined {
-  const { voters, learners, votersOutgoing } = raft.confState;
-  // A joint configuration is left by the core itself; until then nothing else is proposed.
-  if (votersOutgoing.length > 0) return undefined;
-  for (const { nodeId, status } of control.members.values()) {
-    if (status === 'removing') continue;
-    if (!voters.includes(nodeId) && !learners.includes(nodeId)) {
-      return single('addLearner', nodeId);
-    }
-  }
-  for (const nodeId of learners) {
-    const progress = raft.progress.get(nodeId);
-    const caughtUp =
-      progress !== undefined &&
-      progress.state === 'replicate' &&
-      progress.match + PROMOTION_LAG_ENTRIES_MAX >= raft.commit;
-    // `joining` members have not said yet that they serve.
-    if (caughtUp && control.members.get(nodeId)?.status === 'up') return single('addVoter', nodeId);
-  }
-  for (const nodeId of [...voters, ...learners]) {
-    const member = control.members.get(nodeId);
-    if (member === undefined || member.status === 'removing') return single('remove', nodeId);
-  }
-  return undefined;
-}
-
-function single(type: 'addLearner' | 'addVoter' | 'remove', node: number): ConfChange {
-  return { transition: 'auto', changes: [{ type, node }] };
 }

@@ -20,13 +20,15 @@ import type { CallContext, Handler, Handlers, PeerConnection } from '../../trans
 import type { Access } from './access.js';
 import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { memoryReads } from './memory-reads.js';
+import { operatorHandlers } from './operator-handlers.js';
+import type { OperatorPorts } from './operator-handlers.js';
 import { refusalText } from './refusals.js';
 import { parseRequest, requests } from './requests.js';
 import { rolloutHandlers } from './rollout-handlers.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts extends RolloutPorts {
+export interface ServicePorts extends OperatorPorts, RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -57,8 +59,6 @@ export interface ServicePorts extends RolloutPorts {
   greeted(connection: PeerConnection, incarnation: string): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotOffer(peerId: string, payload: unknown): unknown;
-  snapshotPrepare(payload: unknown): Promise<unknown>;
-  snapshotRead(payload: unknown): Promise<Uint8Array>;
   snapshotChunk(payload: unknown): Promise<void>;
   snapshotEnd(peerId: string, payload: unknown): Promise<void>;
 }
@@ -69,6 +69,9 @@ export interface JoiningPeer {
   readonly host: string;
   readonly port: number;
   readonly commandVersion: number;
+  readonly zone?: string | undefined;
+  /** The member whose place it takes when it has caught up. */
+  readonly replaces?: number | undefined;
 }
 
 export function nodeHandlers(ports: ServicePorts): Handlers {
@@ -77,6 +80,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
     ...memoryHandlers(ports),
     ...allForClients(ports, rolloutHandlers(ports)),
     ...memberHandlers(ports),
+    ...forOperators(ports, operatorHandlers(ports)),
   };
 }
 
@@ -267,6 +271,19 @@ function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): 
   return Object.fromEntries(
     Object.entries(handlers).map(([method, handler]) => [method, forClients(ports, handler)]),
   );
+}
+
+/** For whoever holds the join token, and members. */
+function forOperators(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+  const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
+    method,
+    (payload, context) => {
+      ports.access.requireOperator(context.connection);
+      ports.requireServing();
+      return handler(payload, context);
+    },
+  ]);
+  return allForClients(ports, Object.fromEntries(checked));
 }
 
 function forMembers(ports: ServicePorts, handler: Handler): Handler {

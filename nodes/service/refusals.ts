@@ -1,6 +1,6 @@
 /** Why a command changed nothing, in sentences for those who asked. */
 import type { CommandRefusal } from '../control-plane/command.js';
-import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX } from '../control-plane/limits.js';
+import { SESSIONS_MAX, SESSIONS_PER_OWNER_MAX, VOTERS_WANTED } from '../control-plane/limits.js';
 
 const ROLLOUT_REFUSALS = {
   'stale-epoch': 'the rollout has moved on meanwhile; look at its status and try again',
@@ -33,6 +33,16 @@ const ROLLOUT_REFUSALS = {
     'a member of this swarm runs a release that does not know this; upgrade all members first',
 };
 
+const MEMBERSHIP_REFUSALS = {
+  'not-replaceable':
+    'that member cannot be replaced: it is no member, has a successor already, or is itself to take ' +
+    'the place of the other',
+  'invalid-voters':
+    `give ${VOTERS_WANTED.filter((wanted) => wanted > 0).join(', ')} voters or all, and 5 seconds to ` +
+    '24 hours after which a silent one is replaced',
+  'invalid-token': 'a token is told by its SHA-256, 64 hexadecimal digits',
+};
+
 const REFUSALS: Readonly<Record<CommandRefusal, string>> = {
   invalid: 'the engines refuse the command: a field is out of its bounds',
   'missing-endpoint': 'an edge needs two memories: one of its ends is not there; insert it first',
@@ -52,6 +62,7 @@ const REFUSALS: Readonly<Record<CommandRefusal, string>> = {
   'plan-outdated': 'the members have changed since the plan was made; plan again',
   'no-rollout': 'no rollout is running',
   ...ROLLOUT_REFUSALS,
+  ...MEMBERSHIP_REFUSALS,
   'last-member': 'the last member of a swarm cannot be removed',
   'unknown-member': 'there is no such member',
   'swarm-full': 'the swarm holds as many members as it can',

@@ -17,6 +17,7 @@ import {
   SEARCH_LIMIT_MAX,
   TOKEN_LENGTH_MAX,
   VECTOR_HASHES_MAX,
+  ZONE_LENGTH_MAX,
 } from '../wire/limits.js';
 import type { JsonObject, MetadataFilter } from '../../src/memory/engine.js';
 
@@ -96,6 +97,9 @@ export const requests = {
     port: z.number().int().min(1).max(65_535),
     /** The newest command version that the new node reads. */
     commandVersion: count.default(1),
+    zone: z.string().max(ZONE_LENGTH_MAX).optional(),
+    /** The member whose place it takes when it has caught up. */
+    replaces: count.min(1).optional(),
   }),
   session: z.object({ session: count.min(1) }),
   insert: z.object({

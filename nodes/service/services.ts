@@ -13,6 +13,7 @@ import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
+import { operatorServices, placed, wishes } from './operator-services.js';
 import { described, progressOf, rolloutServices } from './rollouts.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
@@ -52,10 +53,9 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     },
     receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
     snapshotOffer: (peerId, payload) => node.snapshots.offer(peerId, payload),
-    snapshotPrepare: (payload) => node.snapshots.prepare(payload),
-    snapshotRead: (payload) => node.snapshots.read(payload),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
+    ...operatorServices(node),
   };
 }
 
@@ -127,6 +127,7 @@ function members(node: SwarmNode): object[] {
       zone: member.zone,
       voter: confState.voters.includes(member.nodeId),
       reachable: self || heard === true,
+      ...placed(node, member.nodeId),
     };
   });
 }
@@ -145,6 +146,7 @@ function status(node: SwarmNode): object {
     commitIndex: commit,
     serving: node.serving,
     members: members(node),
+    ...wishes(node),
     rollout: described(rollout),
     progress: progressOf(node),
     counts: node.engines.engine(version)?.counts() ?? null,
@@ -156,7 +158,7 @@ function status(node: SwarmNode): object {
 
 async function admitPeer(
   node: SwarmNode,
-  { peerId, host, port, commandVersion }: JoiningPeer,
+  { peerId, host, port, commandVersion, zone, replaces }: JoiningPeer,
   timeoutMs: number,
 ): Promise<object> {
   if (commandVersion < node.control.commandVersion) {
@@ -166,8 +168,13 @@ async function admitPeer(
         'not read; join with the release of the members',
     );
   }
+  if (replaces !== undefined) requireFeature(node, 'placement');
+  const place = {
+    ...(zone === undefined ? {} : { zone }),
+    ...(replaces === undefined ? {} : { replaces }),
+  };
   const { value } = applied(
-    await node.submit({ type: 'addMember', peerId, host, port }, timeoutMs),
+    await node.submit({ type: 'addMember', peerId, host, port, ...place }, timeoutMs),
   );
   await node.driver.readBarrier();
   const member = memberByPeerId(node.control, peerId);

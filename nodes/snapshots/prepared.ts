@@ -7,14 +7,14 @@
  *                        |                   ^ start: what is whole stays, the rest is removed
  *                        +---- failed: asked again, it is begun again
  */
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { NodeError, messageOf } from '../errors.js';
 import { buildSnapshot, readExactly } from './build.js';
 import type { SnapshotView } from './build.js';
-import { Manifest, TRAILER_BYTES, decodeTrailer, manifestBytes } from './format.js';
+import { TRAILER_BYTES, manifestBytes } from './format.js';
 import type { Description } from './format.js';
 import {
   PREPARED_BYTES_MAX,
@@ -23,6 +23,7 @@ import {
   PREPARED_SNAPSHOTS_MAX,
 } from './limits.js';
 import type { Prepare, Prepared, Read } from './messages.js';
+import { readManifest, requireWholeBlocks } from './stored-file.js';
 
 export interface PreparedOptions {
   /** Of these files alone. */
@@ -215,18 +216,7 @@ export class PreparedSnapshots {
     if (stored === undefined) return;
     try {
       const manifest = await readManifest(stored.path);
-      const file = await open(stored.path, 'r');
-      try {
-        for (let block = 0; block < manifest.description.blocks; block += 1) {
-          this.#abort.signal.throwIfAborted();
-          const [offset, length] = [manifest.offset(block), manifest.length(block)];
-          const bytes = await readExactly(file, offset, length);
-          if (bytes !== undefined && manifest.matches(block, bytes)) continue;
-          throw new NodeError('malformed', `${stored.path} is damaged at byte ${offset}`);
-        }
-      } finally {
-        await file.close();
-      }
+      await requireWholeBlocks(stored.path, manifest, this.#abort.signal);
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.#options.log(`a prepared snapshot is removed: ${messageOf(error)}`);
@@ -268,26 +258,6 @@ export class PreparedSnapshots {
     );
     const tooMany = new Set(newestFirst.slice(PREPARED_SNAPSHOTS_MAX));
     await this.#remove((stored) => tooMany.has(stored));
-  }
-}
-
-/** Reads the manifest at the end of a snapshot's file. Throws `malformed` when it is not whole. */
-async function readManifest(path: string): Promise<Manifest> {
-  const { size } = await stat(path);
-  const file = await open(path, 'r');
-  try {
-    const trailer = await readExactly(file, Math.max(size - TRAILER_BYTES, 0), TRAILER_BYTES);
-    if (trailer === undefined) throw new NodeError('malformed', `${path} is cut off`);
-    const description = decodeTrailer(trailer);
-    const length = manifestBytes(description);
-    if (size !== description.contentBytes + length + TRAILER_BYTES) {
-      throw new NodeError('malformed', `${path} is cut off`);
-    }
-    const bytes = await readExactly(file, description.contentBytes, length);
-    if (bytes === undefined) throw new NodeError('malformed', `${path} is cut off`);
-    return new Manifest(description, bytes);
-  } finally {
-    await file.close();
   }
 }
 

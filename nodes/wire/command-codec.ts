@@ -10,6 +10,8 @@
  */
 import type { AddEdge, InsertMemory, ModelVector } from '../../src/memory/engine.js';
 import type { Command, RolloutCommand } from '../control-plane/command.js';
+import { MEMBERSHIP_COMMANDS, isMembershipCommand } from '../control-plane/membership.js';
+import type { MembershipCommand } from '../control-plane/membership.js';
 import type { SessionWrite } from '../control-plane/sessions.js';
 import { COMMAND_VERSION, type CommandVersion } from '../control-plane/state.js';
 import { RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
@@ -30,6 +32,7 @@ import {
   RELATION_LENGTH_MAX,
   ZONE_LENGTH_MAX,
 } from './limits.js';
+import { membershipFields, readMembershipCommand } from './membership-codec.js';
 import { KINDS_5, readRolloutCommand, rolloutCommandFields } from './rollout-codec.js';
 
 const KINDS = [
@@ -60,6 +63,9 @@ const KINDS_3 = ['deleteMemory', 'deleteEdge'] as const;
 const KINDS_4 = ['insertMemory', 'expireMemory'] as const;
 
 export function encodeCommand(command: Command): Uint8Array {
+  if (isMembershipCommand(command)) {
+    return encode([5, command.type, ...membershipFields(command)]);
+  }
   switch (command.type) {
     case 'openSession': {
       const { owner, nowMs } = command;
@@ -107,11 +113,14 @@ type SessionCommand =
   | 'memory';
 
 function commandFields(
-  command: Exclude<Command, { type: SessionCommand } | RolloutCommand>,
+  command: Exclude<Command, { type: SessionCommand } | RolloutCommand | MembershipCommand>,
 ): unknown[] {
   switch (command.type) {
-    case 'addMember':
-      return ['addMember', command.peerId, command.host, command.port];
+    case 'addMember': {
+      const { peerId, host, port, zone, replaces } = command;
+      const place = zone === undefined && replaces === undefined ? [] : [zone ?? '', replaces ?? 0];
+      return ['addMember', peerId, host, port, ...place];
+    }
     case 'setMember': {
       const { nodeId, status, host, port, commandVersion, release } = command;
       const reads = commandVersion === undefined ? [] : [commandVersion];
@@ -181,7 +190,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   if (version === 2) return decodeVersion2(fields);
   if (version === 3) return decodeVersion3(fields);
   if (version === 4) return decodeVersion4(fields);
-  if (version === 5) return readRolloutCommand(fields.oneOf('kind', KINDS_5), fields);
+  if (version === 5) return decodeVersion5(fields);
   if (version !== 1) {
     fields.fail('version', `1 to ${COMMAND_VERSION}; it is ${version}, of another release`);
   }
@@ -193,6 +202,9 @@ export function decodeCommand(bytes: Uint8Array): Command {
         peerId: fields.string('peerId', PEER_ID_LENGTH_MAX),
         host: fields.string('host', HOST_LENGTH_MAX),
         port: fields.count('port'),
+        ...(fields.isAtEnd
+          ? {}
+          : { zone: fields.string('zone', ZONE_LENGTH_MAX), replaces: fields.count('replaces') }),
       };
     case 'setMember':
       return {
@@ -252,6 +264,13 @@ function readFormerPlan(fields: Fields): RolloutPlan {
   fields.oneOf('from', ['v1']);
   fields.oneOf('to', ['v2']);
   return formerPlan(fields.list('order', NODES_MAX, (list) => list.count('nodeId')));
+}
+
+function decodeVersion5(fields: Fields): Command {
+  const kind = fields.oneOf('kind', [...KINDS_5, ...MEMBERSHIP_COMMANDS]);
+  const membership = MEMBERSHIP_COMMANDS.find((one) => one === kind);
+  if (membership !== undefined) return readMembershipCommand(membership, fields);
+  return readRolloutCommand(kind as (typeof KINDS_5)[number], fields);
 }
 
 function decodeVersion2(fields: Fields): Command {

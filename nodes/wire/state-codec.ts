@@ -6,6 +6,7 @@ import {
   SESSION_TIMEOUT_MS_MIN,
   SESSION_WINDOW,
 } from '../control-plane/limits.js';
+import { noPlacement } from '../control-plane/membership.js';
 import { engineOf } from '../control-plane/state.js';
 import type { ControlState, Member, Session } from '../control-plane/state.js';
 import { RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
@@ -22,6 +23,7 @@ import {
   SESSIONS_IN_STATE_MAX,
   ZONE_LENGTH_MAX,
 } from './limits.js';
+import { placementFields, readPlacement } from './membership-codec.js';
 import { readRollout, rolloutFields } from './rollout-codec.js';
 
 /** The newest version that this release reads and writes. */
@@ -55,6 +57,7 @@ export function encodeControlState(state: ControlState): Uint8Array {
     rollout,
     clockMs,
     sessionTimeoutMs,
+    ...(isOfFive ? [placementFields(state.placement)] : []),
   ]);
 }
 
@@ -149,6 +152,7 @@ export function decodeControlState(bytes: Uint8Array): ControlState {
     }),
     clockMs: version === 1 ? 0 : fields.count('clockMs'),
     sessionTimeoutMs: version === 1 ? SESSION_TIMEOUT_MS_DEFAULT : readTimeout(fields),
+    placement: fields.isAtEnd ? noPlacement() : readPlacement(fields.fields('placement')),
   };
 }
 

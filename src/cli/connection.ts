@@ -54,13 +54,14 @@ async function withTarget<T>(
   }
 }
 
-interface Target {
+export interface Target {
   readonly seeds: readonly PeerAddress[];
   readonly token: string | null;
   readonly identity?: Identity;
 }
 
-async function targetOf(flags: ConnectionFlags): Promise<Target> {
+/** Whom the flags name. Throws `ExitError` when they name nobody. */
+export async function targetOf(flags: ConnectionFlags): Promise<Target> {
   const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'] ?? null;
   if (flags.peer !== undefined) return { seeds: flags.peer.map(parsePeerAddress), token };
   const directory = flags.data ?? process.env['AGENTIC_FLOW_DATA'];

@@ -2,6 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
+import { NodeError } from '../../nodes/errors.js';
+import { readNodeFile } from '../../nodes/data-directory.js';
 import { SwarmNode } from '../../nodes/node.js';
 import { releaseFiles } from '../../nodes/release/files.js';
 import { ownRelease } from '../../nodes/release/identity.js';
@@ -12,7 +14,9 @@ import {
   parseHostPort,
   parsePeerAddress,
 } from '../../transport/identity/index.js';
+import { print } from './connection.js';
 import { messageFor } from './failure.js';
+import { detachedArguments, probe, startDetached, stop, tokenFromStdin } from './node-process.js';
 import { numberOf } from './number.js';
 import { SUPERVISE_FLAG, runSupervised, supervise } from './supervised.js';
 
@@ -28,12 +32,17 @@ interface StartFlags {
   readonly leaseReads?: boolean;
   readonly distrustDisk?: boolean;
   readonly snapshotBytesPerSecond?: number;
+  readonly zone?: string;
+  readonly replace?: number;
+  readonly detach?: boolean;
+  readonly prepare?: boolean;
+  readonly tokenStdin?: boolean;
   readonly supervise?: boolean;
   readonly supervised?: boolean;
   readonly json?: boolean;
 }
 
-/** `node start`. */
+/** `node start | probe | stop`. */
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('Run a node of a swarm');
   node
@@ -44,6 +53,11 @@ export function addNodeCommands(program: Command): void {
     .option('--advertise <host:port>', 'address under which others reach it, if another')
     .option('--join <host:port#peerid>', 'a member of the swarm to join')
     .option('--token <token>', 'join token of the swarm (or AGENTIC_FLOW_TOKEN)')
+    .option('--zone <name>', 'where it stands (rack, building): voters are spread over zones')
+    .option('--replace <node-id>', 'take the place of this member, which is removed then', numberOf)
+    .option('--token-stdin', 'read the join token from standard input')
+    .option('--detach', 'run it as a process of its own; end when it serves (log: DIR.log)')
+    .option('--prepare', 'join and write the directory; do not run the node')
     .option('--lease-reads', 'while it leads, answer reads without asking the others (see docs)')
     .option('--distrust-disk', 'after a power cut, do not vote before others confirm the log')
     .option(
@@ -61,6 +75,18 @@ export function addNodeCommands(program: Command): void {
         'Start it again with --data alone.',
     )
     .action(start);
+  node
+    .command('probe')
+    .description('Say whether a directory holds a node, and whether it runs')
+    .requiredOption('--data <dir>', 'data directory of the node')
+    .option('--json', 'print one JSON object')
+    .action(probe);
+  node
+    .command('stop')
+    .description('End the node of a directory on this machine, as SIGTERM does, and wait for it')
+    .requiredOption('--data <dir>', 'data directory of the node')
+    .option('--json', 'print one JSON object')
+    .action(stop);
 }
 
 async function start(flags: StartFlags): Promise<void> {
@@ -73,9 +99,25 @@ async function start(flags: StartFlags): Promise<void> {
       : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
   };
   if (flags.supervised === true) return runSupervised(flags.data, options);
-  const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'];
   const own = ownRelease();
   own.catch(() => undefined);
+  const token =
+    flags.tokenStdin === true
+      ? await tokenFromStdin()
+      : (flags.token ?? process.env['AGENTIC_FLOW_TOKEN']);
+  if (flags.detach === true) {
+    const {
+      ready,
+      pid,
+      log: file,
+    } = await startDetached(flags.data, detachedArguments(process.argv.slice(2)), token);
+    print(
+      flags.json,
+      { ...ready, pid, log: file },
+      `ready ${ready.address} process ${pid} ${file}`,
+    );
+    return;
+  }
   const paths = await prepareNode({
     directory: flags.data,
     log,
@@ -83,7 +125,19 @@ async function start(flags: StartFlags): Promise<void> {
     ...(flags.advertise === undefined ? {} : { advertise: parseHostPort(flags.advertise) }),
     ...(flags.join === undefined ? {} : { peer: parsePeerAddress(flags.join) }),
     ...(token === undefined ? {} : { token }),
+    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
+    ...(flags.replace === undefined ? {} : { replaces: flags.replace }),
   });
+  if (flags.prepare === true) {
+    const { swarmId, nodeId, peerId, advertise } = await readNodeFile(paths);
+    const address = formatPeerAddress({ ...advertise, peerId });
+    print(
+      flags.json,
+      { swarmId, nodeId, address },
+      `node ${nodeId} of swarm ${swarmId} is ready to start`,
+    );
+    return;
+  }
   if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
   const stopped = stopSignal();
   const releases = knownReleases(releaseFiles(paths.root), await own);
@@ -92,6 +146,10 @@ async function start(flags: StartFlags): Promise<void> {
     paths,
     releases,
     failed: (error) => {
+      if (error instanceof NodeError && error.code === 'left') {
+        log(error.message);
+        process.exit(0);
+      }
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +
           'No acknowledged write is lost. Mend the cause and start it again.\n',

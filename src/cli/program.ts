@@ -1,6 +1,4 @@
 /** The command line: `agentic-flow GROUP COMMAND`. */
-import { readFileSync } from 'node:fs';
-
 import { Command } from 'commander';
 
 import { addChaosCommand } from './chaos.js';
@@ -14,6 +12,7 @@ import { addRolloutCommands } from './rollout.js';
 import { addSimCommands } from './sim.js';
 import { addStoreCommands } from './store.js';
 import { addSwarmCommands } from './swarm.js';
+import { packageVersion } from './version.js';
 
 export function buildProgram(): Command {
   const program = new Command('agentic-flow')
@@ -38,13 +37,4 @@ export function buildProgram(): Command {
   addSimCommands(program);
   addChaosCommand(program);
   return program;
-}
-
-function packageVersion(): string {
-  // dist/src/cli/program.js lies three folders below the package.
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  const value: unknown = JSON.parse(text);
-  return typeof value === 'object' && value !== null && 'version' in value
-    ? String(value.version)
-    : 'unknown';
 }

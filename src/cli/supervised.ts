@@ -1,6 +1,6 @@
 /** `node start --supervise`, and the process that its supervisor starts. */
 import { prepareNode } from '../../nodes/create.js';
-import { NodeError } from '../../nodes/errors.js';
+import { NodeError, hasLeft } from '../../nodes/errors.js';
 import { SwarmNode } from '../../nodes/node.js';
 import type { NodeOptions, Successor } from '../../nodes/node.js';
 import { ownRelease } from '../../nodes/release/identity.js';
@@ -20,7 +20,15 @@ import { messageFor } from './failure.js';
 
 export const SUPERVISE_FLAG = '--supervise';
 /** What the supervisor does before it starts a process; a process has the directory and goes on. */
-const PREPARING_FLAGS = ['--listen', '--advertise', '--join', '--token', '--data'];
+const PREPARING_FLAGS = [
+  '--listen',
+  '--advertise',
+  '--join',
+  '--token',
+  '--data',
+  '--zone',
+  '--replace',
+];
 
 /** Runs a supervisor until it is stopped. The directory is made or joined already. */
 export async function supervise(
@@ -39,10 +47,18 @@ export async function supervise(
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const problem = await supervisor.ended;
-  if (problem === null) log('stopped');
-  else process.stderr.write(`error: the supervisor stops: ${problem}\n`);
   // A process that is left drains when it sees the channel close.
-  process.exit(problem === null ? 0 : 1);
+  if (problem !== null && !hasLeft(problem)) {
+    process.stderr.write(`error: the supervisor stops: ${problem}\n`);
+    process.exit(1);
+  }
+  log(problem ?? 'stopped');
+  process.exit(0);
+}
+
+/** The node has no place in its swarm any more: another process would find none either. */
+function isForGood({ code }: NodeError): boolean {
+  return code === 'stopped' || code === 'left';
 }
 
 function readyLine({ nodeId, address, release }: Serving): string {
@@ -58,7 +74,7 @@ export function childArguments(args: readonly string[], root: string): string[] 
   const kept: string[] = [];
   for (let i = 0; i < args.length; i += 1) {
     const word = args[i] ?? '';
-    if (word === SUPERVISE_FLAG) continue;
+    if (word === SUPERVISE_FLAG || word === '--token-stdin') continue;
     const flag = PREPARING_FLAGS.find((each) => word === each || word.startsWith(`${each}=`));
     if (flag === undefined) kept.push(word);
     else if (word === flag) i += 1;
@@ -105,7 +121,7 @@ export async function runSupervised(
         failed,
       }),
       directoryOpened: () => void supervisor.opened(),
-      failed: (error) => void end(error, error instanceof NodeError && error.code === 'stopped'),
+      failed: (error) => void end(error, error instanceof NodeError && isForGood(error)),
     });
     const { nodeId, peerId, advertise } = node.file;
     await supervisor.ready({

@@ -8,11 +8,14 @@ import {
 import { initSwarm } from '../../nodes/create.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
 import type { Member, SwarmStatus } from '../client/index.js';
+import { addBackupCommands } from './backup.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
+import { addMembershipCommands } from './membership.js';
 import { numberOf } from './number.js';
 import { rolloutLines } from './rollout-text.js';
 import { addHealthCommand } from './swarm-health.js';
+import { addUpCommand } from './up.js';
 
 interface InitFlags {
   readonly data: string;
@@ -23,7 +26,7 @@ interface InitFlags {
   readonly json?: boolean;
 }
 
-/** `swarm init | status | health | remove`. */
+/** `swarm init | status | health | remove`, and what concerns backups. */
 export function addSwarmCommands(program: Command): void {
   const swarm = program.command('swarm').description('Create a swarm and look at it');
   swarm
@@ -50,6 +53,9 @@ export function addSwarmCommands(program: Command): void {
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--json', 'print one JSON object')
     .action(remove);
+  addMembershipCommands(swarm);
+  addBackupCommands(swarm);
+  addUpCommand(swarm);
 }
 
 /** Whole seconds in the bounds of the replicated state. */
@@ -105,7 +111,7 @@ function statusText(status: SwarmStatus): string {
     `swarm ${status.swarmId}  version ${status.swarmVersion}  term ${status.term}  ` +
       `applied ${status.appliedIndex}`,
     '',
-    'node  role      engine  status   reach  address',
+    'node  role      engine  status    reach  address',
     ...status.members.map((member) => memberLine(member, status.leader)),
   ];
   const { counts, rollout } = status;
@@ -127,10 +133,19 @@ function memberLine(member: Member, leader: number): string {
     String(member.nodeId).padEnd(4),
     role.padEnd(8),
     member.engine.padEnd(6),
-    (member.cordoned ? 'cordoned' : member.status).padEnd(7),
+    standing(member).padEnd(8),
     (member.reachable ? 'yes' : 'no').padEnd(5),
     formatPeerAddress(member),
+    ...(member.zone === '' ? [] : [`zone ${member.zone}`]),
+    ...(member.replaces === null ? [] : [`replaces ${member.replaces}`]),
   ].join('  ');
+}
+
+function standing({ leaving, drained, cordoned, status }: Member): string {
+  if (status === 'removing') return status;
+  if (leaving) return 'leaving';
+  if (drained) return 'drained';
+  return cordoned ? 'cordoned' : status;
 }
 
 async function remove(nodeId: number, flags: ConnectionFlags & { json?: boolean }): Promise<void> {

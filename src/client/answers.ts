@@ -49,7 +49,18 @@ const memberSchema = z.object({
   /** Whether a supervisor can exchange its release. */
   supervised: z.boolean().default(false),
   zone: z.string().default(''),
+  /** Holds no leadership, and no vote while others can. */
+  drained: z.boolean().default(false),
+  /** As drained; it is removed once its vote is somebody else's. */
+  leaving: z.boolean().default(false),
+  /** The member whose place it takes when it has caught up. */
+  replaces: indexSchema.nullable().default(null),
 });
+
+const votersSchema = z.object({ wanted: z.number(), goneAfterMs: z.number() });
+
+/** Answer of every change of what is wished of the members. */
+export const membershipSchema = z.object({ voters: votersSchema });
 
 const countsSchema = z.object({
   memories: indexSchema,
@@ -220,6 +231,8 @@ export const statusSchema = z.object({
   appliedIndex: indexSchema,
   commitIndex: indexSchema,
   members: z.array(memberSchema),
+  /** How many are to vote (0: all), and after which silence one is replaced. */
+  voters: votersSchema.default({ wanted: 0, goneAfterMs: 0 }),
   rollout: rolloutSchema.nullable(),
   /** What the member does for a rollout now. */
   progress: z.string().default(''),

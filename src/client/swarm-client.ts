@@ -12,6 +12,7 @@ import { ClientError, messageOf } from './errors.js';
 import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
 import { GraphReads } from './graph-reads.js';
 import { Links } from './links.js';
+import { Membership } from './membership.js';
 import { MemoryReads } from './memory-reads.js';
 import type { ClientList, ClientSearch } from './memory-reads.js';
 import { keyOf, keysOf } from './names.js';
@@ -80,6 +81,8 @@ export interface Read extends Served {
 export class SwarmClient {
   /** Neighbours, paths, traversals and pattern queries. */
   readonly graph = new GraphReads((...question) => this.#ask(...question));
+  /** Voters, and members that are drained, leave or are replaced. */
+  readonly membership = new Membership((...question) => this.#ask(...question));
   /** Rolling upgrades. */
   readonly rollouts = new Rollouts({
     ask: (...question) => this.#ask(...question),

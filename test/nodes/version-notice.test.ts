@@ -6,7 +6,7 @@ import type { Releases } from '../../nodes/migration/release-steps.js';
 import { VersionNotice } from '../../nodes/version-notice.js';
 
 /** A replica of which only leader, term and state are looked at, and what was said in it. */
-function noticing(releases?: Releases) {
+function noticing(releases?: Releases, zone?: string) {
   const control = newControlState({
     swarmId: 'swarm',
     joinTokenHash: '',
@@ -20,7 +20,7 @@ function noticing(releases?: Releases) {
   const at = { term: 1, leader: 1, fails: false };
   const said: number[] = [];
   const replica = { control, status: () => ({ ...at }) as unknown as RaftStatus };
-  const notice = new VersionNotice(1, replica, releases, async () => {
+  const notice = new VersionNotice(1, replica, releases, zone, async () => {
     if (at.fails) throw new Error('the leader does not answer');
     said.push(at.term);
   });
@@ -69,5 +69,16 @@ describe('the notice of the command version', () => {
     if (member !== undefined) member.release = running.name;
     notice.poke();
     expect(said).toEqual([1, 1]);
+  });
+
+  it('is given when the swarm can keep the zone and has another one', () => {
+    const { notice, control, said } = noticing(undefined, 'rack-2');
+    control.commandVersion = COMMAND_VERSION;
+    notice.poke();
+    expect(said).toEqual([1]);
+    const member = control.members.get(1);
+    if (member !== undefined) member.zone = 'rack-2';
+    notice.poke();
+    expect(said).toEqual([1]);
   });
 });

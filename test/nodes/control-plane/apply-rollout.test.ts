@@ -310,12 +310,12 @@ describe('a leader', () => {
       transferTarget: 0,
       confState: { voters: [1], votersOutgoing: [], learners: [] },
     } as unknown as Parameters<typeof nextUpkeep>[1];
-    expect(nextUpkeep(state, raft, 0, 0)).toMatchObject({
+    expect(nextUpkeep(state, raft, 0, 0, () => 0)).toMatchObject({
       command: { type: 'raiseCommandVersion', version: 5 },
     });
     const former = { type: 'startRollout', plan: formerPlan([1]), digest: 'd', startedAtMs: 1 };
     applyControl(state, 2, former as ControlCommand);
-    expect(nextUpkeep(state, raft, 0, 0)).toBeUndefined();
+    expect(nextUpkeep(state, raft, 0, 0, () => 0)).toBeUndefined();
     // An entry that was on its way is taken, since whoever goes back reads it; a later one is not.
     const raise = { type: 'raiseCommandVersion', version: 5, nowMs: 0 } as const;
     expect(applyControl(state, 3, raise).ok).toBe(true);

@@ -205,7 +205,7 @@ describe('prepared snapshots', () => {
       return { ...made, dump: { ...made.dump, records: () => failing(records) } };
     };
     await source.prepared.prepare({ leastIndex: 1, id: null, isDamaged: false });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    while (source.logged.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(
       await reason(source.prepared.prepare({ leastIndex: 1, id: null, isDamaged: false })),
     ).toBe('snapshot-failed');

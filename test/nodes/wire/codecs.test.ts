@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { applyControl } from '../../../nodes/control-plane/apply.js';
 import type { Command } from '../../../nodes/control-plane/command.js';
+import { noPlacement } from '../../../nodes/control-plane/membership.js';
 import { admitWrite } from '../../../nodes/control-plane/sessions.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { NodeError } from '../../../nodes/errors.js';
@@ -295,6 +296,7 @@ describe('the control state', () => {
   it('of version 1 has its golden bytes, until the command version is raised', () => {
     const { state, start } = started();
     state.commandVersion = 1;
+    state.placement = noPlacement();
     for (const member of state.members.values()) member.commandVersion = 1;
     applyControl(state, 2, { type: 'openSession', owner: 'o' });
     applyControl(state, 3, start);
@@ -309,6 +311,7 @@ describe('the control state', () => {
   ] as const)('of version %d has its golden bytes', (version, golden, outcome) => {
     const { state, start } = started();
     state.commandVersion = version;
+    state.placement = noPlacement();
     for (const member of state.members.values()) member.commandVersion = version;
     applyControl(state, 2, { type: 'openSession', owner: 'o', nowMs: 1_000 });
     applyControl(state, 3, start);

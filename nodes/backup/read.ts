@@ -1,0 +1,86 @@
+/** Reads a backup: what it says about itself, and everything in it, checked byte by byte. */
+import { open, stat } from 'node:fs/promises';
+
+import { NodeError } from '../errors.js';
+import { readExactly } from '../snapshots/build.js';
+import { SnapshotContent } from '../snapshots/content.js';
+import { TRAILER_BYTES } from '../snapshots/format.js';
+import type { Description } from '../snapshots/format.js';
+import { readManifest, requireWholeBlocks } from '../snapshots/stored-file.js';
+import { decodeControlState } from '../wire/state-codec.js';
+import type { ControlState } from '../control-plane/state.js';
+import { END_BYTES, decodeAbout, decodeEnd, malformed } from './format.js';
+import type { BackupAbout } from './format.js';
+
+export interface CheckedBackup {
+  readonly about: BackupAbout;
+  /** SHA-256 at the end of the file, which covers all of it. */
+  readonly digest: string;
+  readonly description: Description;
+  /** The state of the swarm that it was taken from. */
+  readonly control: ControlState;
+}
+
+/**
+ * Checks every byte of the file. Throws `NodeError` of code `malformed` that says where it is damaged,
+ * `newer-version`, or `no-node` when there is no such file.
+ */
+export async function checkBackup(path: string, signal: AbortSignal): Promise<CheckedBackup> {
+  const { about, digest, snapshotBytes } = await readAbout(path);
+  const manifest = await readManifest(path, snapshotBytes);
+  const { description } = manifest;
+  if (description.index !== about.index) throw malformed(path, 'its indexes differ');
+  await requireWholeBlocks(path, manifest, signal);
+  const content = new SnapshotContent(path, description.contentBytes);
+  try {
+    const control = decodeControlState(content.controlState);
+    const { swarmId, swarmVersion } = control;
+    if (swarmId !== about.swarmId || swarmVersion !== about.swarmVersion) {
+      throw malformed(path, 'its state is of another swarm than it says');
+    }
+    return { about, digest, description, control };
+  } finally {
+    content.close();
+  }
+}
+
+/** Decodes every row of a checked backup; returns how many each table has. */
+export function countRows(path: string, { description }: CheckedBackup): Map<string, number> {
+  const content = new SnapshotContent(path, description.contentBytes);
+  try {
+    const counts = new Map<string, number>();
+    for (const { table } of content.records()) counts.set(table, (counts.get(table) ?? 0) + 1);
+    return counts;
+  } finally {
+    content.close();
+  }
+}
+
+async function readAbout(
+  path: string,
+): Promise<{ about: BackupAbout; digest: string; snapshotBytes: number }> {
+  const size = await sizeOf(path);
+  const file = await open(path, 'r');
+  try {
+    const endAt = size - END_BYTES;
+    const end = endAt < 0 ? undefined : await readExactly(file, endAt, END_BYTES);
+    const { aboutBytes, digest } = decodeEnd(path, end ?? Buffer.alloc(0));
+    const aboutAt = endAt - aboutBytes;
+    const trailerAt = aboutAt - TRAILER_BYTES;
+    if (end === undefined || trailerAt < 0) throw malformed(path, 'it is cut off');
+    const trailer = await readExactly(file, trailerAt, TRAILER_BYTES);
+    const text = await readExactly(file, aboutAt, aboutBytes);
+    if (trailer === undefined || text === undefined) throw malformed(path, 'it is cut off');
+    return { about: decodeAbout(path, trailer, text, end), digest, snapshotBytes: aboutAt };
+  } finally {
+    await file.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    throw new NodeError('no-node', `there is no backup at ${path}`, error);
+  }
+}

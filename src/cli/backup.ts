@@ -1,0 +1,131 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+
+import type { Command } from 'commander';
+
+import { connectToMember } from '../../nodes/backup/member.js';
+import { checkBackup, countRows } from '../../nodes/backup/read.js';
+import type { CheckedBackup } from '../../nodes/backup/read.js';
+import { restoreSwarm } from '../../nodes/backup/restore.js';
+import { takeBackup } from '../../nodes/backup/take.js';
+import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
+import { print, targetOf, withConnection } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { interruptible } from './interruptible.js';
+import { progressLine } from './progress-line.js';
+import { packageVersion } from './version.js';
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+interface RestoreFlags extends JsonFlag {
+  readonly data: string;
+  readonly listen: string;
+  readonly advertise?: string;
+}
+
+/** `swarm backup | restore | check-backup`. */
+export function addBackupCommands(swarm: Command): void {
+  withConnection(swarm.command('backup'))
+    .description('Write everything that a running swarm holds into one file, through one member')
+    .argument('<file>', 'where to; must not be there yet')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nWants the join token with --peer, or --data. Every write that was acknowledged before the\n' +
+        'command began is in the file; it is read again and checked before the command ends.',
+    )
+    .action(backup);
+  swarm
+    .command('restore')
+    .description('Make a new swarm of one node from a backup; then join others to it')
+    .argument('<file>', 'a file of `swarm backup`')
+    .requiredOption('--data <dir>', 'directory for the node; must be new or empty')
+    .requiredOption('--listen <host:port>', 'UDP address on which the node listens')
+    .option('--advertise <host:port>', 'address under which others reach it, if another')
+    .option('--json', 'print one JSON object')
+    .action(restore);
+  swarm
+    .command('check-backup')
+    .description('Read a backup to its end, check every byte and say what is in it')
+    .argument('<file>', 'a file of `swarm backup`')
+    .option('--json', 'print one JSON object')
+    .action(check);
+}
+
+async function backup(file: string, flags: ConnectionFlags & JsonFlag): Promise<void> {
+  const target = await targetOf(flags);
+  const path = resolve(file);
+  await interruptible(async (signal) => {
+    const member = await connectToMember(target);
+    try {
+      const onProgress = progressLine('bytes');
+      const { call } = member;
+      const now = Date.now;
+      await takeBackup({ call, path, release: packageVersion(), now, signal, onProgress });
+    } finally {
+      await member.close();
+    }
+    await report(path, flags, signal, `through ${formatPeerAddress(member.peer)}`);
+  });
+}
+
+async function check(file: string, flags: JsonFlag): Promise<void> {
+  await interruptible((signal) => report(resolve(file), flags, signal, 'whole'));
+}
+
+/** Reads the file as a restore would. */
+async function report(
+  path: string,
+  flags: JsonFlag,
+  signal: AbortSignal,
+  how: string,
+): Promise<void> {
+  const checked = await checkBackup(path, signal);
+  const rows = Object.fromEntries(countRows(path, checked));
+  const bytes = (await stat(path)).size;
+  const { about, digest } = checked;
+  const text = [
+    `backup ${path} (${bytes} bytes, ${how})`,
+    ...aboutLines(checked),
+    `sha256 ${digest}`,
+    ...Object.entries(rows).map(([table, count]) => `  ${table} ${count}`),
+  ].join('\n');
+  print(flags.json, { file: path, bytes, digest, ...about, rows }, text);
+}
+
+function aboutLines({ about }: CheckedBackup): string[] {
+  const { swarmId, swarmVersion, nodeId, index, takenAtMs, release } = about;
+  return [
+    `swarm ${swarmId}  version ${swarmVersion}  log index ${index}`,
+    `taken ${new Date(takenAtMs).toISOString()} from node ${nodeId} by release ${release}`,
+  ];
+}
+
+async function restore(file: string, flags: RestoreFlags): Promise<void> {
+  const listen = parseHostPort(flags.listen);
+  const advertise = flags.advertise === undefined ? listen : parseHostPort(flags.advertise);
+  const directory = flags.data;
+  const swarm = await interruptible((signal) =>
+    restoreSwarm({ file, directory, listen, advertise, signal }),
+  );
+  const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
+  const { swarmId, peerId, joinToken, clientToken } = swarm;
+  const { about, digest } = swarm.backup;
+  const text = [
+    `swarm ${swarmId} created in ${directory}, from the backup`,
+    ...aboutLines(swarm.backup),
+    '',
+    'start this node:',
+    `  agentic-flow node start --data ${directory}`,
+    'join others, each with a directory and an address of its own:',
+    `  agentic-flow node start --data DIR --listen HOST:PORT --join '${address}' --token ${joinToken}`,
+    'clients use:',
+    `  --peer '${address}' --token ${clientToken}`,
+    '',
+    'The tokens are shown this once. Tokens, nodes and sessions of the old swarm are not valid here.',
+  ].join('\n');
+  const result = { swarmId, peerId, address, joinToken, clientToken, backup: { ...about, digest } };
+  print(flags.json, result, text);
+}

@@ -1,0 +1,180 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+
+import { VOTERS_WANTED } from '../../nodes/control-plane/limits.js';
+import { newToken } from '../../nodes/create.js';
+import { hashToken } from '../../nodes/service/access.js';
+import { ClientError } from '../client/index.js';
+import type { SwarmClient } from '../client/index.js';
+import { print, withClient, withConnection } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { ExitError } from './failure.js';
+import { numberOf } from './number.js';
+
+type Flags = ConnectionFlags & { readonly json?: boolean };
+
+interface WaitFlags extends Flags {
+  readonly wait: number;
+}
+
+const WAIT_SECONDS = 60;
+const POLL_MS = 200;
+
+/** `swarm set-voters | drain | undrain | leave | replace | rotate-token`. */
+export function addMembershipCommands(swarm: Command): void {
+  withConnection(swarm.command('set-voters'))
+    .description('Say how many members vote; all others are learners that hold everything')
+    .argument('<n>', `${VOTERS_WANTED.filter((n) => n > 0).join(', ')}, or all`, votersOf)
+    .option('--gone-after <seconds>', 'replace a voter that is silent for so long (30)', numberOf)
+    .option('--json', 'print one JSON object')
+    .action(setVoters);
+  withConnection(swarm.command('drain'))
+    .description('Move leadership and vote away from a member, before work on its machine')
+    .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
+    .option('--wait <seconds>', 'how long to wait until it leads no more', numberOf, WAIT_SECONDS)
+    .option('--json', 'print one JSON object')
+    .action(drain);
+  withConnection(swarm.command('undrain'))
+    .description('Let a member lead and vote again; also takes back `leave`')
+    .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
+    .option('--json', 'print one JSON object')
+    .action(undrain);
+  withConnection(swarm.command('leave'))
+    .description('Let a member go for good: leadership and vote move, then its process ends')
+    .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
+    .option('--wait <seconds>', 'how long to wait until it is gone', numberOf, WAIT_SECONDS)
+    .option('--json', 'print one JSON object')
+    .action(leave);
+  withConnection(swarm.command('replace'))
+    .description('Let one member take the place of another, which is removed then')
+    .argument('<old-id>', 'the member that goes; it may be dead', numberOf)
+    .argument('<new-id>', 'the member that stays', numberOf)
+    .option(
+      '--wait <seconds>',
+      'how long to wait until the old one is gone',
+      numberOf,
+      WAIT_SECONDS,
+    )
+    .option('--json', 'print one JSON object')
+    .action(replace);
+  withConnection(swarm.command('rotate-token'))
+    .description('Make a new token; the one before is valid no more for who comes from now on')
+    .argument('<which>', 'client or join', whichOf)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nMembers need no token: they are known by their keys. Clients that are connected stay so\n' +
+        'until their connection ends.',
+    )
+    .action(rotateToken);
+}
+
+function votersOf(text: string): number {
+  const wanted = text === 'all' ? 0 : numberOf(text);
+  if (VOTERS_WANTED.includes(wanted) && text !== '0') return wanted;
+  throw new InvalidArgumentError('It must be 1, 3, 5, 7 or all.');
+}
+
+function whichOf(text: string): 'client' | 'join' {
+  if (text === 'client' || text === 'join') return text;
+  throw new InvalidArgumentError('It must be client or join.');
+}
+
+async function setVoters(wanted: number, flags: Flags & { goneAfter?: number }): Promise<void> {
+  await withClient(flags, async (client) => {
+    const goneAfter = flags.goneAfter === undefined ? {} : { goneAfterMs: flags.goneAfter * 1_000 };
+    const voters = await client.membership.setVoters(wanted, goneAfter);
+    const who = voters.wanted === 0 ? 'all members' : `${voters.wanted} members`;
+    const seconds = voters.goneAfterMs / 1_000;
+    print(flags.json, { voters }, `${who} vote; one that is silent for ${seconds} s is replaced`);
+  });
+}
+
+async function drain(nodeId: number, flags: WaitFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    await client.membership.drain(nodeId, true);
+    const isDone = async (): Promise<boolean> => {
+      const { leader, members } = await client.status();
+      const others = members.some((one) => one.voter && !one.cordoned && one.status === 'up');
+      return leader !== 0 && (leader !== nodeId || !others);
+    };
+    await until(
+      flags.wait,
+      `node ${nodeId} still leads; it is drained as soon as another can`,
+      isDone,
+    );
+    const { leader, members } = await client.status();
+    const member = members.find((one) => one.nodeId === nodeId);
+    const voter = member?.voter === true;
+    const vote = voter ? 'it keeps its vote until another member can take it' : 'it does not vote';
+    const lead = leader === nodeId ? 'it leads, since nobody else can' : `node ${leader} leads`;
+    const result = { nodeId, drained: true, leader, voter };
+    print(flags.json, result, `node ${nodeId} is drained: ${lead}, ${vote}`);
+  });
+}
+
+async function undrain(nodeId: number, flags: Flags): Promise<void> {
+  await withClient(flags, async (client) => {
+    await client.membership.drain(nodeId, false);
+    print(flags.json, { nodeId, drained: false }, `node ${nodeId} may lead and vote again`);
+  });
+}
+
+async function leave(nodeId: number, flags: WaitFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    await client.membership.leave(nodeId);
+    await untilGone(client, nodeId, flags.wait);
+    print(flags.json, { left: nodeId }, `node ${nodeId} has left the swarm; remove its directory`);
+  });
+}
+
+async function replace(oldId: number, newId: number, flags: WaitFlags): Promise<void> {
+  await withClient(flags, async (client) => {
+    await client.membership.replace(oldId, newId);
+    await untilGone(client, oldId, flags.wait);
+    const result = { removed: oldId, successor: newId };
+    print(flags.json, result, `node ${newId} has taken the place of node ${oldId}`);
+  });
+}
+
+async function untilGone(client: SwarmClient, nodeId: number, seconds: number): Promise<void> {
+  const message =
+    `node ${nodeId} is still a member: its vote moves as soon as another member has caught up and a ` +
+    'majority of the voters answers. The wish is kept; look at `swarm status`';
+  await until(seconds, message, async () => {
+    try {
+      const { members } = await client.status();
+      return members.every((member) => member.nodeId !== nodeId);
+    } catch (error) {
+      // Asked with the key of the member that left, which nobody knows any more.
+      if (error instanceof ClientError && error.code === 'permission-denied') return true;
+      throw error;
+    }
+  });
+}
+
+async function until(
+  seconds: number,
+  message: string,
+  isDone: () => Promise<boolean>,
+): Promise<void> {
+  const deadlineMs = performance.now() + seconds * 1_000;
+  while (!(await isDone())) {
+    if (performance.now() > deadlineMs) throw new ExitError(1, message);
+    await pause(POLL_MS);
+  }
+}
+
+async function rotateToken(which: 'client' | 'join', flags: Flags): Promise<void> {
+  await withClient(flags, async (client) => {
+    const token = newToken(which === 'join' ? 'afj' : 'afc');
+    await client.membership.setToken(which, hashToken(token));
+    const text = [
+      `the ${which} token is now ${token}`,
+      'It is shown this once; the swarm keeps only its hash. The one before is valid no more.',
+    ].join('\n');
+    print(flags.json, { which, token }, text);
+  });
+}

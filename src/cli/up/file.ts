@@ -1,0 +1,121 @@
+/** `swarm.yaml`: which nodes a swarm has, and how each is reached. Read without trust. */
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, resolve } from 'node:path';
+
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import { parseHostPort } from '../../../transport/identity/index.js';
+import { ExitError } from '../failure.js';
+
+const FILE_BYTES_MAX = 1024 * 1024;
+const NODES_MAX = 1_000;
+
+const address = z.string().superRefine((text, context) => {
+  try {
+    parseHostPort(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be HOST:PORT' });
+  }
+});
+
+const words = z.array(z.string().min(1)).min(1).max(64);
+
+const nodeSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'may have letters, digits, . _ and -'),
+  directory: z.string().min(1),
+  listen: address,
+  advertise: address.optional(),
+  zone: z.string().max(128).optional(),
+  /** How to run a command on its machine; left out: this one. The command follows as one word. */
+  ssh: words.optional(),
+  /** What to call there; left out: this program, or `agentic-flow` over ssh. */
+  program: words.optional(),
+  /** Starts the node of the directory in place of `node start --detach`. */
+  start: words.optional(),
+});
+
+const fileSchema = z.strictObject({
+  version: z.literal(1),
+  /** A v1 installation on the machine of the first node, for a swarm that is new. */
+  from: z.string().min(1).optional(),
+  /** How many members vote. */
+  voters: z.union([z.literal(3), z.literal(5), z.literal(7)]).optional(),
+  /** Where the tokens are kept; left out: beside this file. */
+  tokens: z.string().min(1).optional(),
+  nodes: z.array(nodeSchema).min(1).max(NODES_MAX),
+});
+
+export type NodeSpec = z.infer<typeof nodeSchema>;
+
+export interface SwarmSpec extends z.infer<typeof fileSchema> {
+  /** Absolute. */
+  readonly tokens: string;
+}
+
+/** Throws `ExitError` that names the file, the place in it and what may stand there. */
+export async function readSwarmFile(path: string): Promise<SwarmSpec> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new ExitError(1, `error: ${path} cannot be read: ${String(error)}`);
+  }
+  return parseSwarmFile(text, path);
+}
+
+/** Relative paths in it are relative to the folder of the file, for nodes of this machine. */
+export function parseSwarmFile(text: string, path: string): SwarmSpec {
+  const fail = (what: string): never => {
+    throw new ExitError(1, `error: ${path}: ${what}. Nothing was done`);
+  };
+  if (text.length > FILE_BYTES_MAX) fail(`it is larger than ${FILE_BYTES_MAX} bytes`);
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (error) {
+    return fail(`it is no YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const parsed = fileSchema.safeParse(value);
+  if (!parsed.success) return fail(z.prettifyError(parsed.error));
+  const folder = dirname(resolve(path));
+  const nodes = parsed.data.nodes.map((node) =>
+    node.ssh === undefined ? { ...node, directory: resolve(folder, node.directory) } : node,
+  );
+  const clash = clashOf(nodes);
+  if (clash !== undefined) fail(clash);
+  const from =
+    parsed.data.from === undefined ? {} : { from: fromOf(parsed.data.from, folder, nodes) };
+  const tokens = resolve(folder, parsed.data.tokens ?? `${resolve(path)}.tokens.json`);
+  return { ...parsed.data, ...from, nodes, tokens };
+}
+
+function fromOf(from: string, folder: string, nodes: readonly NodeSpec[]): string {
+  return nodes[0]?.ssh === undefined ? resolve(folder, from) : from;
+}
+
+/** What two nodes have in common that only one can have, or what no machine can resolve. */
+function clashOf(nodes: readonly NodeSpec[]): string | undefined {
+  const seen = new Map<string, string>();
+  for (const node of nodes) {
+    const machine = (node.ssh ?? []).join(' ');
+    if (node.ssh !== undefined && !isAbsolute(node.directory)) {
+      return `the directory of ${node.name} must be an absolute path, since it is on another machine`;
+    }
+    const keys = [
+      `the name ${node.name}`,
+      `the directory ${node.directory} on one machine${machine}`,
+      `the address ${node.listen} on one machine${machine}`,
+    ];
+    for (const key of keys) {
+      const other = seen.get(key);
+      if (other !== undefined) {
+        return `${other} and ${node.name} both have ${key.replace(/ on one machine.*/, '')}`;
+      }
+      seen.set(key, node.name);
+    }
+  }
+  return undefined;
+}

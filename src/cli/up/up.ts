@@ -1,0 +1,256 @@
+/**
+ * Brings up what `swarm.yaml` names, and leaves what is up already:
+ *
+ *     probe all --> none is there: create the first --> start those that are there, together, since only
+ *     a majority of them can elect a leader --> join the others, one after the other
+ *
+ * Each step is a command on the machine of the node; one that failed can be run again.
+ */
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+
+import { z } from 'zod';
+
+import { NodeError } from '../../../nodes/errors.js';
+import { ExitError } from '../failure.js';
+import type { NodeSpec, SwarmSpec } from './file.js';
+import { commandFor, wordsFor } from './machine.js';
+import type { Runner } from './machine.js';
+
+/** What was done for a node. */
+type Done = 'created' | 'joined' | 'started' | 'was running';
+
+export interface UpReport {
+  readonly swarmId: string;
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly did: Done;
+  }[];
+  /** The file with the tokens. */
+  readonly tokens: string;
+}
+
+const PROBE_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 180_000;
+const PROBES_AT_A_TIME = 8;
+
+const probeSchema = z.object({
+  node: z.object({ swarmId: z.string(), nodeId: z.number(), address: z.string() }).nullable(),
+  running: z.boolean(),
+});
+type Probe = z.infer<typeof probeSchema>;
+
+const createdSchema = z.object({
+  swarmId: z.string(),
+  address: z.string(),
+  joinToken: z.string(),
+  clientToken: z.string(),
+});
+const readySchema = z.object({ address: z.string() });
+
+const tokensSchema = z.object({
+  version: z.literal(1),
+  swarmId: z.string(),
+  joinToken: z.string(),
+  clientToken: z.string(),
+});
+type Tokens = z.infer<typeof tokensSchema>;
+
+/** Throws `ExitError` that names the node and what its machine said; what was done until then stays. */
+export async function bringUp(
+  spec: SwarmSpec,
+  run: Runner,
+  tell: (line: string) => void,
+): Promise<UpReport> {
+  const up = new Up(spec, run, tell);
+  return up.run();
+}
+
+class Up {
+  readonly #did = new Map<string, { did: Done; address: string }>();
+
+  constructor(
+    readonly spec: SwarmSpec,
+    readonly runner: Runner,
+    readonly tell: (line: string) => void,
+  ) {}
+
+  async run(): Promise<UpReport> {
+    const { nodes, tokens } = this.spec;
+    const probes = await this.#probeAll();
+    const swarmIds = new Set([...probes.values()].map(({ node }) => node?.swarmId ?? ''));
+    swarmIds.delete('');
+    if (swarmIds.size > 1) {
+      throw new ExitError(
+        1,
+        `error: the directories belong to different swarms (${[...swarmIds].join(', ')}). ` +
+          'Nothing was done',
+      );
+    }
+    let [swarmId] = swarmIds;
+    swarmId ??= await this.#create();
+    for (const [node, probe] of probes) {
+      if (probe.node !== null && probe.running) this.#note(node, 'was running', probe.node.address);
+    }
+    const stopped = [...probes].filter(([, { node, running }]) => node !== null && !running);
+    await Promise.all(stopped.map(([node]) => this.#start(node)));
+    for (const node of nodes) {
+      if (!this.#did.has(node.name)) await this.#join(node, swarmId);
+    }
+    await this.#setVoters();
+    const report = nodes.map(({ name }) => ({ name, ...this.#did.get(name)! }));
+    return { swarmId, nodes: report, tokens };
+  }
+
+  /** Asked for each time: who was told by hand meanwhile is told again what the file says. */
+  async #setVoters(): Promise<void> {
+    const { voters, nodes } = this.spec;
+    const [first] = nodes;
+    if (voters === undefined || first === undefined) return;
+    const args = ['swarm', 'set-voters', String(voters), '--data', first.directory, '--json'];
+    await this.#must(first, commandFor(first, args), PROBE_TIMEOUT_MS, undefined);
+  }
+
+  async #probeAll(): Promise<Map<NodeSpec, Probe>> {
+    const probes = new Map<NodeSpec, Probe>();
+    for (const node of this.spec.nodes) probes.set(node, { node: null, running: false });
+    const left = [...this.spec.nodes];
+    const prober = async (): Promise<void> => {
+      for (let node = left.shift(); node !== undefined; node = left.shift()) {
+        const args = ['node', 'probe', '--data', node.directory, '--json'];
+        probes.set(node, await this.#ask(node, args, probeSchema, PROBE_TIMEOUT_MS));
+      }
+    };
+    await Promise.all(Array.from({ length: PROBES_AT_A_TIME }, prober));
+    return probes;
+  }
+
+  async #create(): Promise<string> {
+    const [first] = this.spec.nodes;
+    if (first === undefined) throw new ExitError(1, 'error: no nodes');
+    const { from } = this.spec;
+    const place = ['--data', first.directory, ...placeOf(first)];
+    const source = from === undefined ? [] : ['--from', from];
+    const args = ['swarm', 'init', '--json', ...place, ...source];
+    const created = await this.#ask(first, args, createdSchema, START_TIMEOUT_MS);
+    const { swarmId, joinToken, clientToken } = created;
+    await writeTokens(this.spec.tokens, { version: 1, swarmId, joinToken, clientToken });
+    this.tell(`created swarm ${swarmId} on ${first.name}; its tokens are in ${this.spec.tokens}`);
+    await this.#start(first, 'created');
+    return swarmId;
+  }
+
+  async #start(node: NodeSpec, did: Done = 'started'): Promise<void> {
+    await this.#startWith(node, [], did, undefined);
+  }
+
+  async #join(node: NodeSpec, swarmId: string): Promise<void> {
+    const { joinToken } = await readTokens(this.spec.tokens, swarmId);
+    const through = [...this.#did.values()][0];
+    if (through === undefined) throw new ExitError(1, 'error: no node of the swarm is up');
+    const args = [...placeOf(node), '--join', through.address, '--token-stdin'];
+    await this.#startWith(node, args, 'joined', joinToken);
+  }
+
+  async #startWith(
+    node: NodeSpec,
+    more: readonly string[],
+    did: Done,
+    stdin: string | undefined,
+  ): Promise<void> {
+    const zone = node.zone === undefined ? [] : ['--zone', node.zone];
+    const head = ['node', 'start', '--data', node.directory, '--json', ...zone, ...more];
+    const { start } = node;
+    if (start === undefined) {
+      const args = [...head, '--detach'];
+      const { address } = await this.#ask(node, args, readySchema, START_TIMEOUT_MS, stdin);
+      this.#note(node, did, address);
+      return;
+    }
+    if (more.length > 0) {
+      await this.#ask(node, [...head, '--prepare'], readySchema, START_TIMEOUT_MS, stdin);
+    }
+    await this.#must(node, wordsFor(node, start), START_TIMEOUT_MS, undefined);
+    const probe = ['node', 'probe', '--data', node.directory, '--json'];
+    const found = await this.#ask(node, probe, probeSchema, PROBE_TIMEOUT_MS);
+    this.#note(node, did, found.node?.address ?? node.listen);
+  }
+
+  #note(node: NodeSpec, did: Done, address: string): void {
+    this.#did.set(node.name, { did, address });
+    this.tell(`${node.name}: ${did} (${address})`);
+  }
+
+  async #ask<T>(
+    node: NodeSpec,
+    args: readonly string[],
+    schema: z.ZodType<T>,
+    timeoutMs: number,
+    stdin?: string,
+  ): Promise<T> {
+    const text = await this.#must(node, commandFor(node, args), timeoutMs, stdin);
+    const line = text.trim().split('\n').at(-1) ?? '';
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      value = undefined;
+    }
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    const said = `${args.slice(0, 2).join(' ')} there answered in another form than here`;
+    throw new ExitError(1, `error: ${node.name}: ${said}; is it of another release?`);
+  }
+
+  async #must(
+    node: NodeSpec,
+    argv: readonly string[],
+    timeoutMs: number,
+    stdin: string | undefined,
+  ): Promise<string> {
+    const options = stdin === undefined ? { timeoutMs } : { timeoutMs, stdin };
+    const { code, stdout, stderr } = await this.runner(argv, options).catch((error: unknown) => {
+      throw new ExitError(1, `error: ${node.name}: cannot run ${argv[0]}: ${String(error)}`);
+    });
+    if (code === 0) return stdout;
+    const why = stderr.trim().split('\n').slice(-5).join('\n  ');
+    throw new ExitError(1, `error: ${node.name}: code ${code}: ${why}`);
+  }
+}
+
+function placeOf({ listen, advertise }: NodeSpec): string[] {
+  return ['--listen', listen, ...(advertise === undefined ? [] : ['--advertise', advertise])];
+}
+
+async function writeTokens(path: string, tokens: Tokens): Promise<void> {
+  const unfinished = `${path}.unfinished`;
+  await rm(unfinished, { force: true });
+  const text = `${JSON.stringify(tokens, null, 2)}\n`;
+  await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', flush: true });
+  await rename(unfinished, path);
+}
+
+async function readTokens(path: string, swarmId: string): Promise<Tokens> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const token = process.env['AGENTIC_FLOW_TOKEN'];
+  if (text === undefined) {
+    if (token !== undefined) return { version: 1, swarmId, joinToken: token, clientToken: '' };
+    throw new ExitError(
+      1,
+      `error: ${path} is missing, and nobody can join without the join token: restore the file, or ` +
+        'give the token in AGENTIC_FLOW_TOKEN',
+    );
+  }
+  let parsed: ReturnType<typeof tokensSchema.safeParse>;
+  try {
+    parsed = tokensSchema.safeParse(JSON.parse(text));
+  } catch {
+    throw new NodeError('malformed', `${path} is no JSON`);
+  }
+  if (!parsed.success) throw new NodeError('malformed', `${path} does not hold tokens`);
+  if (parsed.data.swarmId === swarmId) return parsed.data;
+  throw new NodeError(
+    'other-swarm',
+    `${path} has the tokens of swarm ${parsed.data.swarmId}, and the nodes are of ${swarmId}`,
+  );
+}

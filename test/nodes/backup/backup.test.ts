@@ -1,0 +1,151 @@
+/** A backup through a member that is played by the test; every byte of the file counts. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { decodeAbout, decodeEnd, encodeEnd } from '../../../nodes/backup/format.js';
+import { checkBackup, countRows } from '../../../nodes/backup/read.js';
+import { takeBackup } from '../../../nodes/backup/take.js';
+import { newControlState } from '../../../nodes/control-plane/state.js';
+import { PreparedSnapshots } from '../../../nodes/snapshots/prepared.js';
+import { packPrepared, parsePrepare, parseRead } from '../../../nodes/snapshots/messages.js';
+import type { SourceCall } from '../../../nodes/snapshots/sources.js';
+import { encodeControlState } from '../../../nodes/wire/state-codec.js';
+import { RandomStream } from '../../../sim/world/random.js';
+import { RpcError } from '../../../transport/rpc/rpc.js';
+import { State, scratch, seedOf, someRecords } from '../snapshots/support.js';
+
+const random = new RandomStream(seedOf('backup'), 'backup');
+const about = {
+  swarmId: 'swarm',
+  nodeId: 3,
+  index: 10,
+  swarmVersion: 2,
+  takenAtMs: 1_700_000_000_000,
+  release: '2.0.0',
+} as const;
+
+/** A member that gives backups; `fail` may make a call fail or change its answer. */
+function memberWith(
+  bytes: number,
+  fail: (method: string, answer: unknown) => unknown = (_method, answer) => answer,
+): SourceCall {
+  const state = new State(someRecords(bytes, random), 10);
+  const control = newControlState({
+    swarmId: 'swarm',
+    joinTokenHash: 'j',
+    clientTokenHash: 'c',
+    swarmVersion: 2,
+    peerId: 'p',
+    host: 'h',
+    port: 1,
+  });
+  const prepared = new PreparedSnapshots({
+    directory: scratch('outgoing'),
+    view: () => ({ ...state.view(), controlState: encodeControlState(control) }),
+    appliedIndex: () => state.index,
+    bytesPerSecondMax: 0,
+    log: () => undefined,
+    now: () => performance.now(),
+  });
+  return async (_nodeId, method, payload) => {
+    if (method === 'swarm.backupBegin') {
+      return { swarmId: 'swarm', nodeId: 3, swarmVersion: 2, appliedIndex: 10 };
+    }
+    if (method === 'raft.snapshotPrepare') {
+      return packPrepared(await prepared.prepare(parsePrepare(payload)));
+    }
+    return fail(method, await prepared.read(parseRead(payload)));
+  };
+}
+
+async function taken(path: string, call: SourceCall, signal = AbortSignal.timeout(20_000)) {
+  return takeBackup({ call, path, release: '2.0.0', now: () => about.takenAtMs, signal });
+}
+
+const never = new AbortController().signal;
+
+describe('the end of a backup', () => {
+  it('has the bytes of version 1', () => {
+    const trailer = Buffer.from('trailer');
+    const bytes = encodeEnd(trailer, about);
+    const text =
+      '{"swarmId":"swarm","nodeId":3,"index":10,"swarmVersion":2,' +
+      '"takenAtMs":1700000000000,"release":"2.0.0"}';
+    expect(bytes.toString('latin1', 0, text.length)).toBe(text);
+    const end = bytes.subarray(text.length);
+    expect(end.toString('hex')).toBe(
+      '414632424b55500a0100000066000000' +
+        '04d13944e703e747460c7488bc9718886f32020b56087dadb5d6d0866940e7df',
+    );
+    const { aboutBytes } = decodeEnd('f', end);
+    expect(aboutBytes).toBe(text.length);
+    expect(decodeAbout('f', trailer, bytes.subarray(0, text.length), end)).toEqual(about);
+  });
+
+  it('of a later version is refused with what to do', () => {
+    const end = encodeEnd(Buffer.alloc(0), about).subarray(-48);
+    end.writeUInt32LE(2, 8);
+    expect(() => decodeEnd('f', end)).toThrow(/version 2.*use the release that took it/);
+  });
+});
+
+describe('a backup', () => {
+  it('holds what the member gave, and counts it', async () => {
+    const path = scratch('backup');
+    expect((await taken(path, memberWith(3_000_000))).about).toEqual(about);
+    const checked = await checkBackup(path, never);
+    expect(checked.about).toEqual(about);
+    expect(checked.control.swarmId).toBe('swarm');
+    expect(countRows(path, checked).get('patterns')).toBeGreaterThan(100);
+  });
+
+  it('is refused when any one byte of it is changed, or its end is missing', async () => {
+    const path = scratch('backup');
+    await taken(path, memberWith(1_500));
+    const whole = readFileSync(path);
+    const damaged = scratch('damaged');
+    const ends = Array.from({ length: 400 }, (_, i) => whole.length - 1 - i);
+    const others = Array.from({ length: 200 }, () => random.integer(0, whole.length - 1));
+    for (const at of [...ends, ...others]) {
+      const bytes = Buffer.from(whole);
+      bytes[at] = bytes[at]! ^ (1 << random.integer(0, 7));
+      writeFileSync(damaged, bytes);
+      await expect(checkBackup(damaged, never), `byte ${at}`).rejects.toThrow(
+        /cannot be used|damaged at byte|cut off|use the release/,
+      );
+    }
+    for (let length = 0; length < whole.length; length += 997) {
+      writeFileSync(damaged, whole.subarray(0, length));
+      await expect(checkBackup(damaged, never)).rejects.toThrow(/cannot be used|cut off/);
+    }
+  });
+
+  it('is whole though reads fail or bring other bytes now and then', async () => {
+    const path = scratch('backup');
+    let reads = 0;
+    const call = memberWith(2_000_000, (_method, answer) => {
+      reads += 1;
+      if (reads % 5 === 3) throw new RpcError('deadline-exceeded', 'late');
+      // Not the manifest, which is read first and by itself.
+      if (reads % 7 !== 6) return answer;
+      const bytes = Buffer.from(answer as Uint8Array);
+      bytes[0] = bytes[0]! ^ 1;
+      return new Uint8Array(bytes);
+    });
+    await taken(path, call);
+    await checkBackup(path, never);
+    expect(reads).toBeGreaterThan(8);
+  });
+
+  it('that fails or is given up leaves no file', async () => {
+    const path = scratch('backup');
+    const gone = memberWith(2_000_000, () => {
+      throw new RpcError('unavailable', 'gone');
+    });
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('interrupted')), 300);
+    await expect(taken(path, gone, stop.signal)).rejects.toThrow(/gone|interrupted/);
+    expect([existsSync(path), existsSync(`${path}.unfinished`)]).toEqual([false, false]);
+  });
+});
