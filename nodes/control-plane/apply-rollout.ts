@@ -31,7 +31,7 @@ type RolloutChange = Extract<
   { type: 'startRollout' | 'finishStep' | 'abortRollout' | 'raiseVersion' } | RolloutCommand
 >;
 
-/** Applies one entry; refused, it has changed nothing. */
+/** Applies one entry; refused, it has changed nothing but the clock. */
 export function applyRollout(
   state: ControlState,
   index: number,
@@ -51,6 +51,8 @@ function changed(
   rollout: Rollout,
   command: Exclude<RolloutChange, StartRollout>,
 ): RolloutRefusal | null {
+  // What begins by an entry begins at the time of it, not when the clock was told last.
+  if ('nowMs' in command && command.nowMs !== undefined) tellTime(state, command.nowMs);
   const nowMs = state.clockMs;
   switch (command.type) {
     case 'finishStep':
@@ -78,8 +80,7 @@ function changed(
     case 'raiseVersion':
       return raise(rollout, nowMs);
     case 'closeWindow':
-      tellTime(state, command.nowMs);
-      return closeWindow(rollout, command, state.clockMs);
+      return closeWindow(rollout, command, nowMs);
   }
 }
 

@@ -82,10 +82,17 @@ export type Command =
       readonly step: RolloutStep;
       readonly epoch: number;
       readonly detail: JsonObject;
+      /** The time of the leader, since a soak begins by it; from version 5 on. */
+      readonly nowMs?: number;
     }
   | { readonly type: 'abortRollout'; readonly rolloutId: number; readonly reason: string }
   /** Every node has switched: from here on the swarm is of the new version. */
-  | { readonly type: 'raiseVersion'; readonly rolloutId: number }
+  | {
+      readonly type: 'raiseVersion';
+      readonly rolloutId: number;
+      /** The time of the leader, since the rollback window begins by it; from version 5 on. */
+      readonly nowMs?: number;
+    }
   | RolloutCommand
   | MembershipCommand
   /** The time, told when nothing else has told it and sessions may expire. */
@@ -100,7 +107,12 @@ export type Command =
 /** What command version 5 added for rollouts. `epoch` is that of the rollout where nothing else is said. */
 export type RolloutCommand =
   /** By the leader: the time of a scheduled rollout has come. */
-  | { readonly type: 'beginRollout'; readonly rolloutId: number; readonly epoch: number }
+  | {
+      readonly type: 'beginRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly nowMs?: number;
+    }
   | {
       readonly type: 'pauseRollout' | 'rollbackRollout';
       readonly rolloutId: number;
@@ -108,7 +120,12 @@ export type RolloutCommand =
       readonly reason: string;
     }
   /** Also starts a scheduled one at once. */
-  | { readonly type: 'resumeRollout'; readonly rolloutId: number; readonly epoch: number }
+  | {
+      readonly type: 'resumeRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly nowMs?: number;
+    }
   | {
       readonly type: 'throttleRollout';
       readonly rolloutId: number;

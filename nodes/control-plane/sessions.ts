@@ -22,7 +22,7 @@ import {
   SESSION_WINDOW,
 } from './limits.js';
 import { done, refused } from './results.js';
-import type { ControlState, Session } from './state.js';
+import { ROLLOUT_COMMAND_VERSION, type ControlState, type Session } from './state.js';
 
 export type SessionWrite = Extract<Command, { type: 'memory' }>;
 type OpenSession = Extract<Command, { type: 'openSession' }>;
@@ -72,6 +72,11 @@ export function withTime(command: Command, state: ControlState, nowMs: number): 
     case 'memory':
       // A client of the previous release has one write on its way at a time.
       return { ...command, awaitedFrom: command.awaitedFrom ?? command.sequence, nowMs };
+    case 'finishStep':
+    case 'beginRollout':
+    case 'resumeRollout':
+    case 'raiseVersion':
+      return state.commandVersion < ROLLOUT_COMMAND_VERSION ? command : { ...command, nowMs };
     default:
       return command;
   }

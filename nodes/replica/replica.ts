@@ -422,7 +422,7 @@ export class Replica {
     const refusal =
       upkeep.type === 'membership'
         ? this.#raft.step({ type: 'proposeConfChange', change: upkeep.change })
-        : this.#raft.step({ type: 'propose', data: [this.#codec.encode(upkeep.command)] });
+        : this.#raft.step({ type: 'propose', data: [this.encode(upkeep.command)] });
     if (refusal !== undefined) return;
     this.#upkeep = { term: status.term, index: this.#raft.lastIndex };
   }

@@ -33,7 +33,13 @@ import {
   ZONE_LENGTH_MAX,
 } from './limits.js';
 import { membershipFields, readMembershipCommand } from './membership-codec.js';
-import { KINDS_5, readRolloutCommand, rolloutCommandFields } from './rollout-codec.js';
+import {
+  KINDS_5,
+  readRolloutCommand,
+  readTime,
+  rolloutCommandFields,
+  timeFields,
+} from './rollout-codec.js';
 
 const KINDS = [
   'addMember',
@@ -146,12 +152,13 @@ function commandFields(
     }
     case 'finishStep': {
       const { rolloutId, nodeId, step, epoch, detail } = command;
-      return ['finishStep', rolloutId, nodeId, step, epoch, JSON.stringify(detail)];
+      const report = ['finishStep', rolloutId, nodeId, step, epoch, JSON.stringify(detail)];
+      return [...report, ...timeFields(command)];
     }
     case 'abortRollout':
       return ['abortRollout', command.rolloutId, command.reason];
     case 'raiseVersion':
-      return ['raiseVersion', command.rolloutId];
+      return ['raiseVersion', command.rolloutId, ...timeFields(command)];
   }
 }
 
@@ -238,6 +245,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
         step: fields.oneOf('step', stepsOf('engine', 'forward')),
         epoch: fields.count('epoch'),
         detail: fields.json('detail', DETAIL_LENGTH_MAX),
+        ...readTime(fields),
       };
     case 'abortRollout':
       return {
@@ -246,7 +254,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
         reason: fields.string('reason', REASON_LENGTH_MAX),
       };
     case 'raiseVersion':
-      return { type: kind, rolloutId: fields.count('rolloutId') };
+      return { type: kind, rolloutId: fields.count('rolloutId'), ...readTime(fields) };
   }
 }
 

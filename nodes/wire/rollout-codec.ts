@@ -35,6 +35,7 @@ export function rolloutCommandFields(command: RolloutCommand | StartRollout): un
       return [planFields(command.plan), command.digest, command.startedAtMs, command.after ?? 0];
     case 'beginRollout':
     case 'resumeRollout':
+      return [command.rolloutId, command.epoch, ...timeFields(command)];
     case 'finalizeRollout':
       return [command.rolloutId, command.epoch];
     case 'pauseRollout':
@@ -53,6 +54,15 @@ export function rolloutCommandFields(command: RolloutCommand | StartRollout): un
     case 'closeWindow':
       return [command.rolloutId, command.epoch, command.nowMs, command.early];
   }
+}
+
+/** The time of the leader, at the end of what it proposes; nothing before the leader has it. */
+export function timeFields({ nowMs }: { readonly nowMs?: number }): number[] {
+  return nowMs === undefined ? [] : [nowMs];
+}
+
+export function readTime(fields: Fields): { readonly nowMs?: number } {
+  return fields.isAtEnd ? {} : { nowMs: fields.count('nowMs') };
 }
 
 /** Reads them; each kind with its fields in the order of `rolloutCommandFields`. */
@@ -94,6 +104,7 @@ export function readRolloutCommand(
   switch (kind) {
     case 'beginRollout':
     case 'resumeRollout':
+      return { type: kind, rolloutId, epoch, ...readTime(fields) };
     case 'finalizeRollout':
       return { type: kind, rolloutId, epoch };
     case 'pauseRollout':

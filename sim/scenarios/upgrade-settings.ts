@@ -9,7 +9,7 @@ import type { RandomStream } from '../world/index.js';
 import { readSwarmSettings } from './swarm-world.js';
 import type { SwarmSettings } from './swarm-world.js';
 
-export const UPGRADE_NODES_MAX = 101;
+const UPGRADE_NODES_MAX = 101;
 export const FIRST_RELEASE = 'first';
 const SECOND_RELEASE = 'second';
 
@@ -31,7 +31,7 @@ export const HITS = [
 export type Hit = (typeof HITS)[number];
 
 /** Where in a rollout something happens: a step of a node on its way, or a status of the whole. */
-export const MOMENTS = [
+const MOMENTS = [
   ...new Set([...stepsOf('engine', 'forward'), ...stepsOf('release', 'forward')]),
   'finalizing',
   'finalized',

@@ -185,8 +185,8 @@ const SWARM: readonly SimMutant[] = [
     bug: null,
     name: 'more nodes become unavailable than the plan says',
     file: 'nodes/rollout/turns.ts',
-    source: 'return Math.max(0, limits.maxUnavailable - nodes.filter(isUnavailable).length);',
-    replacement: 'return nodes.length + limits.maxUnavailable;',
+    source: 'return Math.max(0, Math.min(limits.maxUnavailable, most) -',
+    replacement: 'return Math.max(0, most + nodes.length -',
     scenario: 'rolling-upgrade',
   },
   {

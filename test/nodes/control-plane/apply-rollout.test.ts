@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { applyControl, dropMember } from '../../../nodes/control-plane/apply.js';
 import type { ControlCommand } from '../../../nodes/control-plane/apply.js';
 import { FEATURES, isOpen } from '../../../nodes/control-plane/features.js';
-import { isClockDue } from '../../../nodes/control-plane/sessions.js';
+import { isClockDue, withTime } from '../../../nodes/control-plane/sessions.js';
 import type { ControlState } from '../../../nodes/control-plane/state.js';
 import { nextUpkeep } from '../../../nodes/replica/upkeep.js';
 import { rolloutUpkeep } from '../../../nodes/replica/rollout-upkeep.js';
 import { formerPlan, makePlan } from '../../../nodes/rollout/plan.js';
 import type { PlanOptions } from '../../../nodes/rollout/plan.js';
+import type { RolloutNode } from '../../../nodes/rollout/state.js';
 import type { RolloutRefusal } from '../../../nodes/rollout/transitions.js';
 import { isUnavailable } from '../../../nodes/rollout/turns.js';
 import { FROM, RolloutWorld, TO, swarmOf } from './rollout-world.js';
@@ -282,6 +283,35 @@ describe('a leader', () => {
     expect(world.rollout.status).toBe('switched');
   });
 
+  it('tells its time with what begins a soak, however long the clock was not told', () => {
+    const world = worldOf(1, { soakMs: 1_000 });
+    const node = (): RolloutNode => world.rollout.nodes[0] as RolloutNode;
+    while (node().step !== 'soak') {
+      const { nodeId, step, epoch } = node();
+      const report = {
+        type: 'finishStep',
+        rolloutId: world.rollout.id,
+        nodeId,
+        step,
+        epoch,
+      } as const;
+      const timed = withTime({ ...report, detail: {} }, world.state, 60_000);
+      expect(world.apply(timed as ControlCommand)).toBe(true);
+    }
+    expect(node().sinceMs).toBe(60_000);
+    world.apply({ type: 'advanceClock', nowMs: 60_999 });
+    expect(world.upkeep(0)).toBe(false);
+    world.apply({ type: 'advanceClock', nowMs: 61_000 });
+    expect(world.upkeep(0)).toBe(true);
+  });
+
+  it('tells no time to a swarm of which a member may not read it', () => {
+    const state = swarmOf(1);
+    const report = { type: 'raiseVersion', rolloutId: 9 } as const;
+    expect(withTime(report, { ...state, commandVersion: 4 }, 7)).toEqual(report);
+    expect(withTime(report, state, 7)).toEqual({ ...report, nowMs: 7 });
+  });
+
   it('leaves finalization to an operator when the plan says so', () => {
     const world = worldOf(1, { autoFinalize: false });
     finishAll(world);
@@ -309,6 +339,7 @@ describe('a leader', () => {
       role: 'leader',
       transferTarget: 0,
       confState: { voters: [1], votersOutgoing: [], learners: [] },
+      progress: new Map(),
     } as unknown as Parameters<typeof nextUpkeep>[1];
     expect(nextUpkeep(state, raft, 0, 0, () => 0)).toMatchObject({
       command: { type: 'raiseCommandVersion', version: 5 },

@@ -66,12 +66,14 @@ const GOLDEN: [Command, string][] = [
       '79206d6f72652e90a1640100',
   ],
   [{ type: 'beginRollout', ...AT }, '9405ac626567696e526f6c6c6f75740902'],
+  [{ type: 'beginRollout', ...AT, nowMs: 7 }, '9505ac626567696e526f6c6c6f7574090207'],
   [{ type: 'pauseRollout', ...AT, reason: 'why' }, '9505ac7061757365526f6c6c6f75740902a3776879'],
   [
     { type: 'rollbackRollout', ...AT, reason: 'why' },
     '9505af726f6c6c6261636b526f6c6c6f75740902a3776879',
   ],
   [{ type: 'resumeRollout', ...AT }, '9405ad726573756d65526f6c6c6f75740902'],
+  [{ type: 'resumeRollout', ...AT, nowMs: 7 }, '9505ad726573756d65526f6c6c6f7574090207'],
   [
     { type: 'throttleRollout', ...AT, maxUnavailable: 2, soakMs: 500 },
     '9605af7468726f74746c65526f6c6c6f7574090202cd01f4',
@@ -94,6 +96,11 @@ const GOLDEN: [Command, string][] = [
     { type: 'finishStep', rolloutId: 9, nodeId: 2, step: 'soak', epoch: 1, detail: {} },
     '9701aa66696e697368537465700902a4736f616b01a27b7d',
   ],
+  [
+    { type: 'finishStep', rolloutId: 9, nodeId: 2, step: 'soak', epoch: 1, detail: {}, nowMs: 7 },
+    '9801aa66696e697368537465700902a4736f616b01a27b7d07',
+  ],
+  [{ type: 'raiseVersion', rolloutId: 9, nowMs: 7 }, '9401ac726169736556657273696f6e0907'],
   [
     { type: 'raiseCommandVersion', version: 5, nowMs: 7 },
     '9402b37261697365436f6d6d616e6456657273696f6e0507',
@@ -118,14 +125,14 @@ function stateOf(): ControlState {
 }
 
 const GOLDEN_STATE =
-  '9b05a173a16aa1630102919b01a170a16801a76a6f696e696e67a27631c205a172c3a17a909f07a664696765' +
+  '9c05a173a16aa1630102919b01a170a16801a76a6f696e696e67a27631c205a172c3a17a909f07a664696765' +
   '73749f02a772656c65617365a466726f6da2746f9293a466726f6da1660593a2746fa1740592910191020001' +
   '0000c3cd03e8c091d96b54686520656e64206f662074686520726f6c6c6261636b2077696e646f772c203120' +
   '732061667465722066696e616c697a6174696f6e3a2066726f6d207468657265206f6e20776861742066726f' +
   '6d2063616e6e6f742072656164206d6179206265207772697474656e2e90ab726f6c6c696e674261636b0392' +
   '9601a4646f6e65a7666f72776172640700b17b2273746570223a2272656a6f696e227d9602a6636f72646f6e' +
   'a46261636b0800b17b2273746570223a2272656a6f696e227d01000001000090a3776879aa726f6c6c656442' +
-  '61636b00ce0036ee80';
+  '61636b00ce0036ee809505cd7530909090';
 
 describe('entries of version 5', () => {
   it.each(GOLDEN)('%o have their golden bytes', (command, golden) => {
