@@ -86,6 +86,7 @@ export class Driver {
       this.#reads.ask();
       this.#wake();
     }, TICK_MS);
+    this.#guard(() => this.#replica.campaignIfAlone());
     this.#wake();
   }
 

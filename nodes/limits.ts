@@ -55,3 +55,8 @@ export const VECTORS_TIMEOUT_MS = 2_000;
 export const CATCH_UP_BYTES_MAX = 1024 * 1024;
 /** How often a node that has not caught up asks the members it knew who the others are. */
 export const LEARN_INTERVAL_MS = 1_000;
+/** How long the node before this one, which hands over, may keep the port, and how often it is tried. */
+export const PORT_WAIT_MS = 5_000;
+export const PORT_RETRY_MS = 2;
+/** How long the connections of a node that hands over may still be busy. */
+export const HAND_OVER_GRACE_MS = 100;

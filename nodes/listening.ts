@@ -1,11 +1,16 @@
 import { join } from 'node:path';
 
 import type { Identity } from '../transport/identity/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { listenRpc } from '../transport/rpc/index.js';
 import type { ListenOptions } from '../transport/rpc/index.js';
+import { RpcError } from '../transport/rpc/rpc.js';
+import type { PeerEndpoint } from '../transport/rpc/rpc.js';
 import { DiskSessionStore, TicketKeys } from '../transport/tickets/index.js';
 import type { DataPaths } from './data-directory.js';
 import { messageOf } from './errors.js';
-import { CONNECTION_SETTINGS } from './limits.js';
+import { CONNECTION_SETTINGS, PORT_RETRY_MS } from './limits.js';
 
 /**
  * How a node speaks to its peers, whoever it is. Ticket keys and sessions lie in its data directory,
@@ -33,4 +38,21 @@ export function listenOptions(
     onRefusal: ({ remoteHost, remotePort, reason }) =>
       log(`refused ${remoteHost}:${remotePort}: ${reason}`),
   };
+}
+
+/**
+ * Opens the endpoint of a node. With `portWaitMs` above 0 the process before this one may hold the
+ * port for so long still.
+ */
+export async function listen(options: ListenOptions, portWaitMs: number): Promise<PeerEndpoint> {
+  const deadlineMs = performance.now() + portWaitMs;
+  for (;;) {
+    try {
+      return await listenRpc(options);
+    } catch (error) {
+      const isTaken = error instanceof RpcError && error.reason === 'address-in-use';
+      if (!isTaken || performance.now() >= deadlineMs) throw error;
+      await sleep(PORT_RETRY_MS);
+    }
+  }
 }

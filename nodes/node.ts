@@ -6,13 +6,12 @@ import { decodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
-import { listenRpc } from '../transport/rpc/index.js';
 import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
-import { COMMAND_VERSION, memberByPeerId } from './control-plane/state.js';
-import type { ControlState, Member, MemberStatus } from './control-plane/state.js';
+import { memberByPeerId } from './control-plane/state.js';
+import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity, writeNodeFile } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
@@ -20,8 +19,9 @@ import { NodeError, messageOf, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
-  GOODBYE_TIMEOUT_MS,
+  HAND_OVER_GRACE_MS,
   LEARN_INTERVAL_MS,
+  PORT_WAIT_MS,
 } from './limits.js';
 import { BringUp } from './migration/bring-up.js';
 import { RolloutExecutor } from './migration/executor.js';
@@ -30,7 +30,7 @@ import { fetchVectors } from './migration/peer-vectors.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
-import { listenOptions } from './listening.js';
+import { listen, listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
 import type { Replica } from './replica/replica.js';
@@ -41,7 +41,10 @@ import { nodeServices } from './service/services.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
-import { VersionNotice } from './version-notice.js';
+import { sayGoodbye } from './goodbye.js';
+import { ReleaseWatch } from './release/watch.js';
+import { VersionNotice, isKnown, toldOf } from './version-notice.js';
+import { warm } from './warm.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
 
@@ -51,8 +54,16 @@ export interface NodeOptions extends PartsOptions {
   readonly embedder?: Embedder;
   /** Builds of the program between which a rollout can move this node. */
   readonly releases?: Releases;
+  /** The node takes the place of another process, which keeps the port until this is called. */
+  readonly directoryOpened?: () => void;
   /** Of one snapshot that others read from this node, or it from others; without: no limit. */
   readonly snapshotBytesPerSecondMax?: number;
+}
+
+/** The process that takes the place of a node. */
+export interface Successor {
+  /** The directory is free; resolves when the successor has opened it and wants the port. */
+  opensDirectory(): Promise<void>;
 }
 
 /** How often a node looks whether the others know its version. */
@@ -77,6 +88,7 @@ export class SwarmNode {
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
   #sweep: ExpirySweep | undefined;
+  readonly #watch: ReleaseWatch;
   #ready = false;
   #stopping = false;
   #failed = false;
@@ -90,6 +102,7 @@ export class SwarmNode {
     let node: SwarmNode | undefined;
     try {
       node = new SwarmNode(options, parts);
+      options.directoryOpened?.();
       await node.#listen();
       await node.#join();
       return node;
@@ -134,6 +147,13 @@ export class SwarmNode {
       ...(options.releases?.steps === undefined ? {} : { releaseSteps: options.releases.steps }),
       v2Files: engines.v2Files,
       submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
+    });
+    this.#watch = new ReleaseWatch({
+      nodeId: file.nodeId,
+      releases: options.releases,
+      control: () => this.control,
+      submit: (command) => this.submit(command, FORWARD_TIMEOUT_MS),
+      log: options.log,
     });
   }
 
@@ -208,17 +228,27 @@ export class SwarmNode {
     return this.file.members.find((one) => one.peerId === peerId)?.nodeId;
   }
 
-  /** Hands leadership over, ends running requests, says that it left, and stops. */
-  async stop(): Promise<void> {
+  /**
+   * Hands leadership over, ends running requests, and stops; says that it left, unless a successor
+   * takes its place.
+   */
+  async stop(successor?: Successor): Promise<void> {
     if (this.#stopping) return;
     this.#options.log('draining: leadership moves away, running requests end');
+    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
+    // It answers while somebody else is on the way to lead.
+    if (successor !== undefined) {
+      await this.executor.stop();
+      await this.#handOverBefore(deadlineMs);
+    }
     this.#stopping = true;
     await this.executor.stop();
-    const deadlineMs = performance.now() + DRAIN_TIMEOUT_MS;
     await this.#handOverBefore(deadlineMs);
-    while (this.#running > 0 && performance.now() < deadlineMs) await pause(10);
-    if (this.control.members.size > 1) await this.#sayGoodbye();
-    await this.#close();
+    while (this.#running > 0 && performance.now() < deadlineMs) await pause(2);
+    if (this.control.members.size > 1 && successor === undefined) {
+      await sayGoodbye(() => this.#setStatus('left'), this.#options.log);
+    }
+    await this.#close(successor);
   }
 
   async #listen(): Promise<void> {
@@ -232,7 +262,8 @@ export class SwarmNode {
     this.#lanes = nodeLanes(handlers, options.onHandlerError);
     const { host, port } = this.file.listen;
     const { methods } = this.#lanes;
-    this.#endpoint = await listenRpc({ ...options, host, port, handlers, methods });
+    const portWaitMs = this.#options.directoryOpened === undefined ? 0 : PORT_WAIT_MS;
+    this.#endpoint = await listen({ ...options, host, port, handlers, methods }, portWaitMs);
     const unreachable = (nodeId: number): void => this.driver.reportUnreachable(nodeId);
     this.#peers = new Peers(this.file.nodeId, this.#endpoint, unreachable);
     this.#updatePeers();
@@ -241,7 +272,9 @@ export class SwarmNode {
   async #join(): Promise<void> {
     this.driver.start();
     this.#sweep = new ExpirySweep(sweepPorts(this, this.#options.log));
-    const notice = new VersionNotice(this.replica, () => this.#setStatus('up'));
+    const notice = new VersionNotice(this.file.nodeId, this.replica, this.releases, () =>
+      this.#setStatus('up'),
+    );
     this.#noticing = setInterval(() => {
       if (this.#ready && !this.#stopping) notice.poke();
     }, NOTICE_INTERVAL_MS);
@@ -250,7 +283,7 @@ export class SwarmNode {
     }, 5_000);
     const learning = setInterval(() => void this.#learnMembers(), LEARN_INTERVAL_MS);
     try {
-      await Promise.all([this.driver.readBarrier(), this.#warm()]);
+      await Promise.all([this.driver.readBarrier(), warm(this.embedder, this.#options.log)]);
       // A leader has answered and the log is here, unless it still gives no vote.
       if (this.#powerCut.suspect && !this.replica.status().isAmnesiac) await this.#powerCut.trust();
       this.#ready = true;
@@ -289,41 +322,14 @@ export class SwarmNode {
     }
   }
 
-  /** A node that serves before its model is loaded would let its first clients wait for that. */
-  async #warm(): Promise<void> {
-    try {
-      await this.embedder.embed(['warm']);
-    } catch (error) {
-      this.#options.log(`the embedding model does not start: ${messageOf(error)}`);
-    }
-  }
-
-  /** The new leader may not be known yet; without one at all the others see a node that is gone. */
-  async #sayGoodbye(): Promise<void> {
-    const deadlineMs = performance.now() + GOODBYE_TIMEOUT_MS;
-    for (;;) {
-      try {
-        await this.#setStatus('left');
-        return;
-      } catch (error) {
-        if (performance.now() < deadlineMs) {
-          await pause(50);
-          continue;
-        }
-        this.#options.log(`could not say goodbye: ${messageOf(error)}`);
-        return;
-      }
-    }
-  }
-
   async #setStatus(status: MemberStatus): Promise<void> {
     const { nodeId, advertise } = this.file;
     const member = this.control.members.get(nodeId);
     if (member === undefined) return;
     const { host, port } = advertise;
-    const told = { nodeId, status, host, port, commandVersion: COMMAND_VERSION };
-    if (Object.entries(told).every(([key, value]) => member[key as keyof Member] === value)) return;
-    await this.submit({ type: 'setMember', ...told }, 2_000);
+    const told = { status, host, port, ...toldOf(this.control, this.releases) };
+    if (isKnown(member, told)) return;
+    await this.submit({ type: 'setMember', nodeId, ...told }, 2_000);
   }
 
   #send(message: Message): void {
@@ -340,6 +346,7 @@ export class SwarmNode {
       return;
     }
     this.executor.poke();
+    this.#watch.poke();
     this.bringUp.poke();
     this.#settle();
     this.#remembering = this.#remembering.then(() => this.#rememberMembers());
@@ -397,7 +404,7 @@ export class SwarmNode {
     this.#options.failed(error);
   }
 
-  async #close(): Promise<void> {
+  async #close(successor?: Successor): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#noticing);
     const swept = this.#sweep?.stop();
@@ -408,14 +415,22 @@ export class SwarmNode {
     await swept;
     await this.#settling;
     await this.#remembering;
-    this.#peers?.close();
-    this.#lanes?.close();
-    await this.#endpoint?.close(500);
-    await this.embedder.close();
+    if (successor === undefined) await this.#leave(500);
     this.engines.close();
     await this.#store.close();
     if (!this.#failed) await this.#powerCut.remove().catch(() => undefined);
     this.#lock.release();
+    if (successor === undefined) return;
+    // Packets to a port that nobody has are lost, and whoever sent them waits a second to try again.
+    await successor.opensDirectory();
+    await this.#leave(HAND_OVER_GRACE_MS);
+  }
+
+  async #leave(graceMs: number): Promise<void> {
+    this.#peers?.close();
+    this.#lanes?.close();
+    await this.#endpoint?.close(graceMs);
+    await this.embedder.close();
   }
 }
 

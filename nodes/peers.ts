@@ -39,7 +39,7 @@ interface Waiting {
 interface Link {
   address: PeerAddress;
   connection: RpcConnection | undefined;
-  /** The one that a member with a lower id dialled, once it has greeted on it. */
+  /** The one that the member dialled, once it has greeted on it. */
   dialled: RpcConnection | undefined;
   dialing: Promise<RpcConnection> | undefined;
   /** Messages of this turn of the event loop; they leave together. */
@@ -134,8 +134,8 @@ export class Peers {
     if (this.#closed || this.#links.get(message.to) !== link) return;
     const bytes = encodeMessage(message);
     const options = { inOrder: keepsOrder(message) };
-    const connection = link.dialled?.isOpen === true ? link.dialled : link.connection;
-    if (connection?.isOpen === true) {
+    const connection = this.#openConnection(link, message.to < this.#nodeId);
+    if (connection !== undefined) {
       if (connection.notify('raft.message', bytes, options)) return;
     } else if (this.#isReachable(link) && link.waiting.length < MESSAGES_WAITING_MAX) {
       link.waiting.push({ bytes, options });
@@ -143,6 +143,15 @@ export class Peers {
       return;
     }
     this.#unreachable(message.to);
+  }
+
+  /**
+   * The other connection serves when the one that is preferred is not open: the first packet of a dial
+   * to a member that restarts may be lost, and is sent again only after a second.
+   */
+  #openConnection({ connection, dialled }: Link, isDialledPreferred: boolean) {
+    const order = isDialledPreferred ? [dialled, connection] : [connection, dialled];
+    return order.find((each) => each?.isOpen === true);
   }
 
   /** Calls a method of a member; fails with `unavailable` when it cannot be reached in time. */
@@ -155,8 +164,7 @@ export class Peers {
   ): Promise<unknown> {
     const link = this.#links.get(nodeId);
     if (link === undefined) throw new RpcError('unavailable', `node ${nodeId} is no known member`);
-    const connection =
-      link.connection?.isOpen === true ? link.connection : await this.#dial(nodeId, link);
+    const connection = this.#openConnection(link, false) ?? (await this.#dial(nodeId, link));
     return connection.call(method, payload, { ...options, timeoutMs });
   }
 
@@ -167,7 +175,7 @@ export class Peers {
   greeted(nodeId: number, incarnation: string, connection: RpcConnection): void {
     const link = this.#links.get(nodeId);
     if (link === undefined) return;
-    if (nodeId < this.#nodeId) link.dialled = connection;
+    link.dialled = connection;
     if (link.incarnation === incarnation) return;
     const restarted = link.incarnation !== undefined;
     link.incarnation = incarnation;

@@ -11,6 +11,8 @@ export interface Releases {
   find(name: string): Promise<ReleaseName | undefined>;
   /** Missing where no supervisor can exchange the process. */
   readonly steps?: ReleaseSteps;
+  /** No rollout can go back any more: the release before is not needed. */
+  readonly settle?: () => void;
 }
 
 /** What can exchange the process of a node; a supervisor offers it. */

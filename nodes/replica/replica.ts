@@ -176,6 +176,14 @@ export class Replica {
     return undefined;
   }
 
+  /** For the start: the only voter need not wait for a leader to be silent. */
+  campaignIfAlone(): void {
+    const { id, confState } = this.#raft.status();
+    const { voters, votersOutgoing } = confState;
+    if (voters.length !== 1 || voters[0] !== id || votersOutgoing.length > 0) return;
+    this.#raft.step({ type: 'campaign' });
+  }
+
   /** Asks for a point in the log from which a linearizable read may be served (thesis 6.4). */
   readIndex(context: string, nowMs?: number): RaftRefusal | undefined {
     const input = { type: 'readIndex', context } as const;

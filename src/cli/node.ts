@@ -1,8 +1,12 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { prepareNode } from '../../nodes/create.js';
 import { SwarmNode } from '../../nodes/node.js';
+import { releaseFiles } from '../../nodes/release/files.js';
+import { ownRelease } from '../../nodes/release/identity.js';
+import { knownReleases } from '../../nodes/release/steps.js';
+import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import {
   formatPeerAddress,
   parseHostPort,
@@ -10,6 +14,7 @@ import {
 } from '../../transport/identity/index.js';
 import { messageFor } from './failure.js';
 import { numberOf } from './number.js';
+import { SUPERVISE_FLAG, runSupervised, supervise } from './supervised.js';
 
 /** Below, single blocks would take longer than their calls may. */
 const BYTES_PER_SECOND_MIN = 65_536;
@@ -23,6 +28,8 @@ interface StartFlags {
   readonly leaseReads?: boolean;
   readonly distrustDisk?: boolean;
   readonly snapshotBytesPerSecond?: number;
+  readonly supervise?: boolean;
+  readonly supervised?: boolean;
   readonly json?: boolean;
 }
 
@@ -44,6 +51,8 @@ export function addNodeCommands(program: Command): void {
       'what the transfer of one snapshot may take of the network, in or out',
       bytesPerSecond,
     )
+    .option(SUPERVISE_FLAG, 'start the node again when it dies, and let it change its release')
+    .addOption(new Option(SUPERVISED_FLAG).hideHelp())
     .option('--json', 'print events as JSON lines')
     .addHelpText(
       'after',
@@ -55,6 +64,15 @@ export function addNodeCommands(program: Command): void {
 }
 
 async function start(flags: StartFlags): Promise<void> {
+  const options = {
+    log,
+    leaseReads: flags.leaseReads === true,
+    distrustDisk: flags.distrustDisk === true,
+    ...(flags.snapshotBytesPerSecond === undefined
+      ? {}
+      : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
+  };
+  if (flags.supervised === true) return runSupervised(flags.data, options);
   const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'];
   const paths = await prepareNode({
     directory: flags.data,
@@ -64,15 +82,13 @@ async function start(flags: StartFlags): Promise<void> {
     ...(flags.join === undefined ? {} : { peer: parsePeerAddress(flags.join) }),
     ...(token === undefined ? {} : { token }),
   });
+  if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
   const stopped = stopSignal();
+  const releases = knownReleases(releaseFiles(paths.root), await ownRelease());
   const starting = SwarmNode.start({
+    ...options,
     paths,
-    log,
-    leaseReads: flags.leaseReads === true,
-    distrustDisk: flags.distrustDisk === true,
-    ...(flags.snapshotBytesPerSecond === undefined
-      ? {}
-      : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
+    releases,
     failed: (error) => {
       process.stderr.write(
         `error: the node stops: ${messageFor(error)}\n` +

@@ -9,6 +9,7 @@ import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
 import { addNodeCommands } from './node.js';
 import { addRecoverCommand } from './recover.js';
+import { addReleaseCommands } from './release.js';
 import { addRolloutCommands } from './rollout.js';
 import { addSimCommands } from './sim.js';
 import { addStoreCommands } from './store.js';
@@ -30,6 +31,7 @@ export function buildProgram(): Command {
   addMemoryCommands(program);
   addStoreCommands(program);
   addRolloutCommands(program);
+  addReleaseCommands(program);
   addMigrateCommand(program);
   addMcpCommands(program);
   addRecoverCommand(program);

@@ -1,16 +1,26 @@
 import { describe, expect, it } from 'vitest';
 
-import { COMMAND_VERSION, emptyControlState } from '../../nodes/control-plane/state.js';
+import { COMMAND_VERSION, newControlState } from '../../nodes/control-plane/state.js';
 import type { RaftStatus } from '../../consensus/raft/index.js';
+import type { Releases } from '../../nodes/migration/release-steps.js';
 import { VersionNotice } from '../../nodes/version-notice.js';
 
 /** A replica of which only leader, term and state are looked at, and what was said in it. */
-function noticing() {
-  const control = emptyControlState();
+function noticing(releases?: Releases) {
+  const control = newControlState({
+    swarmId: 'swarm',
+    joinTokenHash: '',
+    clientTokenHash: '',
+    swarmVersion: 2,
+    peerId: 'peer',
+    host: '127.0.0.1',
+    port: 1,
+  });
+  control.commandVersion = 4;
   const at = { term: 1, leader: 1, fails: false };
   const said: number[] = [];
   const replica = { control, status: () => ({ ...at }) as unknown as RaftStatus };
-  const notice = new VersionNotice(replica, async () => {
+  const notice = new VersionNotice(1, replica, releases, async () => {
     if (at.fails) throw new Error('the leader does not answer');
     said.push(at.term);
   });
@@ -44,5 +54,20 @@ describe('the notice of the command version', () => {
     control.commandVersion = COMMAND_VERSION;
     notice.poke();
     expect(said).toEqual([]);
+  });
+
+  it('is given when the swarm can keep the release and does not know it', () => {
+    const running = { name: '2.1.0+abc', digest: '', commandVersion: COMMAND_VERSION };
+    const { notice, control, said } = noticing({ running, find: async () => undefined });
+    notice.poke();
+    expect(said).toEqual([1]);
+    control.commandVersion = COMMAND_VERSION;
+    notice.poke();
+    notice.poke();
+    expect(said).toEqual([1, 1]);
+    const member = control.members.get(1);
+    if (member !== undefined) member.release = running.name;
+    notice.poke();
+    expect(said).toEqual([1, 1]);
   });
 });

@@ -1,0 +1,191 @@
+/** The releases that a data directory may run. */
+import { execFile } from 'node:child_process';
+import { mkdir, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+import { z } from 'zod';
+
+import { NodeError, messageOf } from '../errors.js';
+import { StorageError, lockDirectory } from '../storage/index.js';
+import { makeSupervisorFolder, readRecord, readReleases, writeReleases } from './files.js';
+import type { KnownRelease, ReleaseFiles } from './files.js';
+import { MAIN_FILE, identify, ownFolder, ownRelease } from './identity.js';
+import type { Release } from './identity.js';
+import { LOCK_RETRY_MS, PROBE_BYTES_MAX, PROBE_TIMEOUT_MS, RELEASES_MAX } from './limits.js';
+import { CHANNEL_VERSION } from './messages.js';
+
+const LOCK_TIMEOUT_MS = 5_000;
+
+const probeAnswer = z.object({
+  name: z.string().min(1).max(200),
+  digest: z.string().length(64),
+  commandVersion: z.number().int().positive(),
+  channelVersion: z.number().int(),
+});
+
+/** What `release probe` prints of this release. */
+export async function probe(): Promise<Release & { readonly channelVersion: number }> {
+  return { ...(await ownRelease()), channelVersion: CHANNEL_VERSION };
+}
+
+/**
+ * Adds the release in a folder, after it has been run once and said what it is.
+ * @throws NodeError `refused` when the folder holds none, or one that does not run here.
+ */
+export async function addRelease(files: ReleaseFiles, folder: string): Promise<KnownRelease> {
+  const path = await realpath(folder).catch((error: unknown) => {
+    throw new NodeError('refused', `${folder} cannot be used: ${messageOf(error)}`, error);
+  });
+  const identity = await identify(path);
+  const said = await askRelease(path);
+  if (said.digest !== identity.digest) {
+    throw new NodeError(
+      'refused',
+      `the files of ${path} change meanwhile; try again when they are whole`,
+    );
+  }
+  if (said.channelVersion !== CHANNEL_VERSION) {
+    throw new NodeError(
+      'refused',
+      `${said.name} speaks version ${said.channelVersion} with its supervisor, this release speaks ` +
+        `version ${CHANNEL_VERSION}; add it with a release that speaks both`,
+    );
+  }
+  return register(files, { ...said, path });
+}
+
+/** Adds the release that this process runs. */
+export async function addOwnRelease(files: ReleaseFiles): Promise<KnownRelease> {
+  return register(files, { ...(await ownRelease()), path: await realpath(ownFolder()) });
+}
+
+async function register(
+  files: ReleaseFiles,
+  { name, digest, commandVersion, path }: Release & { readonly path: string },
+): Promise<KnownRelease> {
+  return withRegistry(files, async (known) => {
+    const found = known.find((one) => one.name === name);
+    if (found !== undefined && found.digest !== digest) {
+      throw new NodeError('refused', `another release is known as ${name} (${found.digest})`);
+    }
+    if (found?.path === path) return { releases: known, result: found };
+    const added = { name, digest, commandVersion, path, addedAtMs: Date.now() };
+    // In one folder is one release: what was there before cannot be started any more.
+    const others = known.filter((one) => one.name !== name && one.path !== path);
+    if (others.length >= RELEASES_MAX) {
+      throw new NodeError('refused', `${RELEASES_MAX} releases are known; remove one first`);
+    }
+    return { releases: [...others, added], result: added };
+  });
+}
+
+/** Forgets a release; its files stay. */
+export async function removeRelease(files: ReleaseFiles, name: string): Promise<KnownRelease> {
+  return withRegistry(files, async (known) => {
+    const found = known.find((one) => one.name === name);
+    if (found === undefined) throw unknownRelease(files, name, known);
+    const record = await readRecord(files);
+    if (record?.current === name) {
+      throw new NodeError(
+        'refused',
+        `${name} is the release that runs here; switch to another first`,
+      );
+    }
+    if (record?.fallback === name) {
+      throw new NodeError('refused', `the node may have to go back to ${name}; it is needed still`);
+    }
+    return { releases: known.filter((one) => one !== found), result: found };
+  });
+}
+
+export async function findRelease(files: ReleaseFiles, name: string): Promise<KnownRelease> {
+  const known = await readReleases(files);
+  const found = known.find((one) => one.name === name);
+  if (found === undefined) throw unknownRelease(files, name, known);
+  return found;
+}
+
+function unknownRelease(
+  files: ReleaseFiles,
+  name: string,
+  known: readonly KnownRelease[],
+): NodeError {
+  const names = known.map((one) => one.name).join(', ');
+  return new NodeError(
+    'refused',
+    `${files.root} knows no release ${name} (but ${names === '' ? 'none' : names}); add it with ` +
+      `'agentic-flow release add PATH --data ${files.root}'`,
+  );
+}
+
+/** One process at a time changes the list. */
+async function withRegistry<T>(
+  files: ReleaseFiles,
+  change: (known: KnownRelease[]) => Promise<{ releases: KnownRelease[]; result: T }>,
+): Promise<T> {
+  await makeSupervisorFolder(files);
+  await mkdir(files.registryLock, { recursive: true });
+  const deadlineMs = performance.now() + LOCK_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const lock = lockDirectory(files.registryLock);
+      try {
+        const known = await readReleases(files);
+        const { releases, result } = await change(known);
+        if (releases !== known) await writeReleases(files, releases);
+        return result;
+      } finally {
+        lock.release();
+      }
+    } catch (error) {
+      const isBusy = error instanceof StorageError && error.code === 'locked';
+      if (!isBusy || performance.now() > deadlineMs) throw error;
+      await sleep(LOCK_RETRY_MS);
+    }
+  }
+}
+
+/**
+ * Runs the command line of a release so far that it says what it is. A rehearsal runs a node of it, in
+ * a directory of its own.
+ * @throws NodeError `refused` when it cannot do that here.
+ */
+export async function askRelease(
+  folder: string,
+  { isRehearsal = false, signal }: { isRehearsal?: boolean; signal?: AbortSignal } = {},
+): Promise<z.infer<typeof probeAnswer>> {
+  const rehearse = isRehearsal ? ['--rehearse'] : [];
+  const args = [join(folder, MAIN_FILE), 'release', 'probe', '--json', ...rehearse];
+  let stdout: string;
+  try {
+    ({ stdout } = await promisify(execFile)(process.execPath, args, {
+      timeout: PROBE_TIMEOUT_MS,
+      maxBuffer: PROBE_BYTES_MAX,
+      killSignal: 'SIGKILL',
+      ...(signal === undefined ? {} : { signal }),
+    }));
+  } catch (error) {
+    throw new NodeError(
+      'refused',
+      `the release in ${folder} does not run here: ${lastLine(error)}`,
+      error,
+    );
+  }
+  try {
+    return probeAnswer.parse(JSON.parse(stdout));
+  } catch (error) {
+    throw new NodeError(
+      'refused',
+      `the release in ${folder} does not say what it is: ${messageOf(error).slice(0, 500)}`,
+    );
+  }
+}
+
+/** Of what a command printed before it failed. */
+function lastLine(error: unknown): string {
+  const printed = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
+  const text = printed === '' ? messageOf(error) : (printed.split('\n').at(-1) ?? '');
+  return text.slice(0, 500);
+}

@@ -1,0 +1,106 @@
+/** What a supervisor knows, what can happen to it, and what it asks for; `machine.ts` has the steps. */
+import type { ReleaseRecord, RolloutStepId } from './files.js';
+
+type Stage = 'warming' | 'waiting' | 'starting' | 'ready' | 'draining';
+
+export interface Child {
+  readonly id: number;
+  readonly release: string;
+  readonly stage: Stage;
+  /** Since when it serves; 0 before. */
+  readonly readyAtMs: number;
+  /** What it said of its end before it ended. */
+  readonly failure: { readonly reason: string; readonly isFinal: boolean } | null;
+}
+
+export interface HandOver {
+  readonly requestId: string;
+  readonly to: string;
+  /** The step of a rollout that asks for it; null when an operator does. */
+  readonly rollout: RolloutStepId | null;
+}
+
+/** One that is under way. */
+export interface RunningHandOver extends HandOver {
+  /** To the release that was the fallback: then nothing is kept to go to instead. */
+  readonly isBack: boolean;
+}
+
+type Due = 'warm' | 'ready' | 'drain' | 'restart' | 'stop';
+
+export interface Supervision {
+  readonly record: ReleaseRecord;
+  readonly main: Child | null;
+  readonly standby: Child | null;
+  /** The process before the main child: it has let go of the directory and keeps the port. */
+  readonly leavingId: number | null;
+  readonly handOver: RunningHandOver | null;
+  readonly isStopping: boolean;
+  /** Deaths since a child last served for a while. */
+  readonly crashes: number;
+  /** All of them, for whoever watches the node. */
+  readonly restarts: number;
+  readonly due: { readonly what: Due; readonly atMs: number } | null;
+  readonly lastId: number;
+}
+
+export type Input =
+  | { readonly type: 'start' }
+  /** The child has loaded everything that it may before it has the directory. */
+  | { readonly type: 'standby'; readonly id: number; readonly release: string }
+  | { readonly type: 'ready'; readonly id: number }
+  | {
+      readonly type: 'failed';
+      readonly id: number;
+      readonly reason: string;
+      readonly isFinal: boolean;
+    }
+  /** The child has opened the directory and wants the port. */
+  | { readonly type: 'opened'; readonly id: number }
+  /** The child has let go of the directory. */
+  | { readonly type: 'released'; readonly id: number }
+  | { readonly type: 'exited'; readonly id: number; readonly how: string }
+  | ({ readonly type: 'handOver' } & HandOver)
+  /** Nothing may take the place of the current release any more. */
+  | { readonly type: 'settle'; readonly id: number }
+  | { readonly type: 'stop' }
+  | { readonly type: 'time' };
+
+export type Effect =
+  | { readonly type: 'write'; readonly record: ReleaseRecord }
+  | { readonly type: 'spawn'; readonly id: number; readonly release: string }
+  | { readonly type: 'go'; readonly id: number }
+  | { readonly type: 'drain'; readonly id: number; readonly isHandOver: boolean }
+  /** It may let go of the port, and ends. */
+  | { readonly type: 'leave'; readonly id: number }
+  | { readonly type: 'kill'; readonly id: number }
+  | { readonly type: 'serving'; readonly id: number }
+  | {
+      readonly type: 'answer';
+      readonly requestId: string;
+      readonly problem: string | null;
+      /** Another try later may go well. */
+      readonly isPassing: boolean;
+    }
+  | { readonly type: 'exit'; readonly problem: string | null }
+  | { readonly type: 'log'; readonly message: string };
+
+export interface Step {
+  readonly state: Supervision;
+  readonly effects: readonly Effect[];
+}
+
+export function initialSupervision(record: ReleaseRecord): Supervision {
+  return {
+    record,
+    main: null,
+    standby: null,
+    leavingId: null,
+    handOver: null,
+    isStopping: false,
+    crashes: 0,
+    restarts: 0,
+    due: null,
+    lastId: 0,
+  };
+}
