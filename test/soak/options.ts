@@ -52,7 +52,7 @@ interface Given {
   readonly keep: boolean;
 }
 
-function integer(name: string, min: number, max: number): (text: string) => number {
+export function integer(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;

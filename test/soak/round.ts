@@ -43,6 +43,8 @@ export interface Round {
 export interface RoundPorts extends FaultPorts {
   readonly options: SoakOptions;
   readonly scope: Scope;
+  /** Whether requests may fail, since a quorum is missing now and then. */
+  readonly toleratesFailures?: boolean;
   /** What each kind leads to, and what it comes back to. */
   readonly ends: Readonly<
     Record<'engine' | 'release', { readonly from: string; readonly to: string }>
@@ -111,7 +113,8 @@ export async function runRound(
     partitions: faults.done.filter(({ kind }) => kind === 'partition'),
     echoMicroseconds: limits.faultEchoMs * 1_000,
   };
-  const judged = judge(load.operations, nodes, turns, faults);
+  const mayFail = ports.toleratesFailures === true;
+  const judged = judge(load.operations, nodes, turns, faults, mayFail);
   return {
     round: {
       round,
@@ -152,6 +155,7 @@ function judge(
   nodes: readonly NodeObservation[],
   turns: readonly Turn[],
   faults: Faults,
+  mayFail: boolean,
 ): Judged {
   const broken: string[] = [];
   const tell = (what: string, examples: readonly string[]): void => {
@@ -163,7 +167,7 @@ function judge(
   const failed = operations.filter(({ error }) => error !== null);
   tell(
     'requests failed',
-    failed.map((each) => {
+    (mayFail ? [] : failed).map((each) => {
       const tookMs = Math.round((each.returnMicroseconds - each.callMicroseconds) / 1_000);
       return `${each.kind} ${each.id} after ${tookMs} ms: ${each.error ?? ''}`;
     }),

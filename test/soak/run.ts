@@ -31,6 +31,12 @@ export interface RunPorts {
   readonly directory: string;
   readonly scope: Scope;
   readonly say: (line: string) => void;
+  /** Of the nodes, by their names. */
+  readonly env?: (name: string) => Readonly<Record<string, string>>;
+  /** As in the options of the swarm. */
+  readonly revives?: boolean;
+  /** As in the ports of a round. */
+  readonly toleratesFailures?: boolean;
 }
 
 export interface RunFacts {
@@ -66,14 +72,26 @@ async function startSwarm({
   ground,
   directory,
   scope,
+  env = () => ({}),
+  revives = false,
 }: RunPorts): Promise<{ swarm: SoakSwarm; client: SwarmClient }> {
   const written = join(directory, 'generated');
   const source = join(directory, 'v1');
   generateV1Installation(written, { memories: options.memories, seed: options.seed });
   settleDatabase(written);
   copyDatabase(written, source);
+  const program = copyPackage(join(directory, 'release-a'));
   const isSupervised = options.kinds.includes('release');
-  const settings = { ground, directory, source, nodes: options.nodes, isSupervised };
+  const settings = {
+    ground,
+    directory,
+    program,
+    source,
+    nodes: options.nodes,
+    isSupervised,
+    env,
+    revives,
+  };
   const swarm = await scope.guard(
     SoakSwarm.start(settings, (created) => {
       scope.onEnd(() => created.stop());
@@ -116,7 +134,7 @@ async function endsOf(
 ): Promise<RoundPorts['ends']> {
   const engine = { from: 'v1', to: 'v2' };
   if (!options.kinds.includes('release')) return { engine, release: { from: '', to: '' } };
-  const folder = join(directory, 'release');
+  const folder = join(directory, 'release-b');
   copyPackage(folder, COPY_VERSION);
   let to = '';
   for (const node of swarm.nodes) {

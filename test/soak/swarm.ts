@@ -2,7 +2,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { z } from 'zod';
 
@@ -13,8 +12,6 @@ import { askSupervisor } from '../../nodes/release/control-socket.js';
 import { releaseFiles } from '../../nodes/release/files.js';
 import type { Ground } from './ground.js';
 import { limits } from './limits.js';
-
-export const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 const createdSchema = z.object({
   address: z.string(),
@@ -51,12 +48,16 @@ export type Victim = 'node' | 'supervisor' | 'machine';
 export interface SwarmOptions {
   readonly ground: Ground;
   readonly directory: string;
+  /** `main.js` of the release that the nodes run at first. */
+  readonly program: string;
   /** v1 installation that the swarm begins with. */
   readonly source: string;
   readonly nodes: number;
   readonly isSupervised: boolean;
   /** Added to the environment of a node, by its name. */
   readonly env?: (name: string) => Readonly<Record<string, string>>;
+  /** Whether a process that was ended by SIGKILL is started again instead of failing the run. */
+  readonly revives?: boolean;
 }
 
 export class SoakSwarm {
@@ -84,7 +85,7 @@ export class SoakSwarm {
     mkdirSync(join(directory, 'logs'), { recursive: true });
     const init = ['swarm', 'init', '--data', join(directory, 'n1'), '--from', source, '--json'];
     const args = [...init, ...(await ground.addressOf('n1'))];
-    const printed = await runToEnd('swarm init', COMMAND, args, ground.prefixOf('n1'));
+    const printed = await runToEnd('swarm init', options.program, args, ground.prefixOf('n1'));
     const created = createdSchema.parse(JSON.parse(printed));
     const swarm = new SoakSwarm(options, created.clientToken);
     onCreated(swarm);
@@ -166,6 +167,12 @@ export class SoakSwarm {
     for (const child of this.#children) child.signal('SIGKILL');
   }
 
+  /** It may be killed again before it serves; whoever ends it then starts it again. */
+  async #revive(name: string): Promise<void> {
+    await sleep(limits.restartDelayMs);
+    if (!this.#isStopping) await this.#start(name, []).catch(() => undefined);
+  }
+
   #nodeOf(nodeId: number): Running {
     const node = this.#nodes.get(nodeId);
     if (node === undefined) throw new DemoError('timeout', `there is no node ${nodeId}`);
@@ -191,18 +198,20 @@ export class SoakSwarm {
   }
 
   async #start(name: string, extra: readonly string[]): Promise<void> {
-    const { directory, ground, isSupervised, env, nodes } = this.#options;
+    const { directory, ground, isSupervised, env, nodes, program } = this.#options;
     const data = join(directory, name);
     const supervise = isSupervised ? ['--supervise'] : [];
     const args = ['node', 'start', '--data', data, '--json', ...supervise, ...extra];
     const log = join(directory, 'logs', `${name}.log`);
     const launch = { prefix: ground.prefixOf(name), env: env?.(name) ?? {} };
-    const child = new Child(name, COMMAND, args, log, launch);
+    const child = new Child(name, program, args, log, launch);
     this.#children.add(child);
     void child.exited.then((exit) => {
-      if (!this.#isStopping && this.#children.has(child)) {
-        this.#failing.reject(child.deathError(exit));
-      }
+      if (this.#isStopping || !this.#children.has(child)) return;
+      this.#children.delete(child);
+      const isRevived = this.#options.revives === true && exit.signal === 'SIGKILL';
+      if (isRevived) void this.#revive(name);
+      else this.#failing.reject(child.deathError(exit));
     });
     const { nodeId, peerId, address } = await child.line(readReady, limits.startTimeoutMs);
     if (nodeId > nodes) throw new DemoError('timeout', `${name} is node ${nodeId} of ${nodes}`);
