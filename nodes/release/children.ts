@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { MAIN_FILE } from './identity.js';
 import { EXIT_LIMIT_MS, PINGS_UNANSWERED_MAX, PING_INTERVAL_MS } from './limits.js';
-import { fromChild } from './messages.js';
+import { STANDBY_VARIABLE, fromChild } from './messages.js';
 import type { FromChild, FromSupervisor } from './messages.js';
 
 export interface ChildEvents {
@@ -30,8 +30,10 @@ export class Children {
   }
 
   /** Starts the command line of a release in `folder`. */
-  start(id: number, folder: string, args: readonly string[]): void {
+  start(id: number, folder: string, args: readonly string[], isStandby: boolean): void {
     const child = fork(join(folder, MAIN_FILE), args, {
+      // Not an argument, which a release that does not know it would refuse.
+      env: { ...process.env, [STANDBY_VARIABLE]: isStandby ? '1' : '' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const pinging = setInterval(() => this.#ping(id), PING_INTERVAL_MS);

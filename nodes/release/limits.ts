@@ -28,6 +28,8 @@ export const PING_INTERVAL_MS = 1_000;
 export const PINGS_UNANSWERED_MAX = 30;
 /** How long the process of a supervisor that died may hold the directory before it is killed. */
 export const ORPHAN_GRACE_MS = 10_000;
+/** How long one that is no such process may take to let go of it. */
+export const STRANGER_GRACE_MS = 1_000;
 export const LOCK_RETRY_MS = 20;
 /** One request or answer of the control socket, and how many may be open. */
 export const CONTROL_LINE_BYTES_MAX = 64 * 1024;

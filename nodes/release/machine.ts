@@ -88,7 +88,7 @@ function startMain(state: Supervision, nowMs: number): Step {
       lastId: id,
       due: { what: 'warm', atMs: nowMs + WARM_TIMEOUT_MS },
     },
-    effects: [...left.effects, { type: 'spawn', id, release }],
+    effects: [...left.effects, { type: 'spawn', id, release, isStandby: false }],
   };
 }
 
@@ -196,8 +196,10 @@ function withFailure(
 
 function onReleased(state: Supervision, id: number, nowMs: number): Step {
   const { main, standby } = state;
-  if (main?.id !== id || main.stage !== 'draining' || state.isStopping) return same(state);
-  return standby === null ? same(state) : go({ ...state, leavingId: id }, standby, nowMs);
+  if (main?.id !== id || main.stage !== 'draining') return same(state);
+  if (standby !== null) return go({ ...state, leavingId: id }, standby, nowMs);
+  // Nobody will open the directory for whom it would have to keep the port.
+  return { state, effects: [{ type: 'leave', id }] };
 }
 
 function letLeave(state: Supervision, effects: readonly Effect[]): Step {
@@ -302,7 +304,7 @@ function onHandOver(state: Supervision, input: HandOver, nowMs: number): Step {
       lastId: id,
       due: { what: 'warm', atMs: nowMs + WARM_TIMEOUT_MS },
     },
-    effects: [{ type: 'spawn', id, release: to }],
+    effects: [{ type: 'spawn', id, release: to, isStandby: true }],
   };
 }
 

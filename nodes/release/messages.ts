@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { REASON_CHARACTERS_MAX } from './limits.js';
 
 export const CHANNEL_VERSION = 1;
+/** Set in the environment of a process that has time to warm before it gets the directory. */
+export const STANDBY_VARIABLE = 'AGENTIC_FLOW_STANDBY';
 
 const rolloutStep = z.object({
   id: z.number().int().positive(),

@@ -6,12 +6,15 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { StorageError, lockDirectory } from '../storage/index.js';
-import { LOCK_RETRY_MS, ORPHAN_GRACE_MS } from './limits.js';
+import { LOCK_RETRY_MS, ORPHAN_GRACE_MS, STRANGER_GRACE_MS } from './limits.js';
 
 /** Argument by which a supervised process is known. */
 export const SUPERVISED_FLAG = '--supervised';
 
-/** Resolves when the directory is free, or held by somebody who is no orphan. */
+/**
+ * Resolves when the directory is free.
+ * @throws StorageError `locked` when somebody holds it who is no orphan, or cannot be ended.
+ */
 export async function endOrphan(root: string, log: (message: string) => void): Promise<void> {
   const deadlineMs = performance.now() + ORPHAN_GRACE_MS;
   let isKilled = false;
@@ -19,13 +22,16 @@ export async function endOrphan(root: string, log: (message: string) => void): P
     const holder = holderOf(root);
     if (holder === 'free') return;
     if (holder === undefined || !(await isSupervised(holder, root))) {
-      // It may be one that ended this moment, or is not ours to end; starting will tell.
-      if (performance.now() > deadlineMs) return;
+      // It may be one that ends this moment; otherwise it is not ours to end.
+      if (performance.now() > deadlineMs - ORPHAN_GRACE_MS + STRANGER_GRACE_MS) {
+        lockDirectory(root).release();
+      }
     } else if (performance.now() > deadlineMs && !isKilled) {
       log(`process ${holder} of a supervisor that is gone holds ${root} still; it is killed`);
       process.kill(holder, 'SIGKILL');
       isKilled = true;
     } else if (performance.now() > deadlineMs + ORPHAN_GRACE_MS) {
+      lockDirectory(root).release();
       return;
     }
     await sleep(LOCK_RETRY_MS);

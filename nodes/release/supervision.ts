@@ -68,7 +68,13 @@ export type Input =
 
 export type Effect =
   | { readonly type: 'write'; readonly record: ReleaseRecord }
-  | { readonly type: 'spawn'; readonly id: number; readonly release: string }
+  | {
+      readonly type: 'spawn';
+      readonly id: number;
+      readonly release: string;
+      /** There is time to warm, since another process serves meanwhile. */
+      readonly isStandby: boolean;
+    }
   | { readonly type: 'go'; readonly id: number }
   | { readonly type: 'drain'; readonly id: number; readonly isHandOver: boolean }
   /** It may let go of the port, and ends. */

@@ -101,6 +101,7 @@ export class Supervisor {
     });
     // The process of a supervisor that was killed drains as soon as it notices; meanwhile this warms.
     this.#orphan = endOrphan(files.root, options.log);
+    this.#orphan.catch(() => undefined);
   }
 
   /** Drains the node and ends it; `ended` resolves then. */
@@ -144,7 +145,7 @@ export class Supervisor {
       case 'write':
         return writeRecord(this.#files, effect.record);
       case 'spawn':
-        return this.#spawn(effect.id, effect.release);
+        return this.#spawn(effect);
       case 'go':
         await this.#orphan;
         this.#children.tell(effect.id, {
@@ -173,11 +174,11 @@ export class Supervisor {
     }
   }
 
-  async #spawn(id: number, release: string): Promise<void> {
+  async #spawn({ id, release, isStandby }: Extract<Effect, { type: 'spawn' }>): Promise<void> {
     try {
       const { path } = await findRelease(this.#files, release);
       this.#options.log(`starting release ${release} from ${path}`);
-      this.#children.start(id, path, this.#options.args);
+      this.#children.start(id, path, this.#options.args, isStandby);
     } catch (error) {
       this.#post({ type: 'exited', id, how: messageOf(error) });
     }

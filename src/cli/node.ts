@@ -74,6 +74,8 @@ async function start(flags: StartFlags): Promise<void> {
   };
   if (flags.supervised === true) return runSupervised(flags.data, options);
   const token = flags.token ?? process.env['AGENTIC_FLOW_TOKEN'];
+  const own = ownRelease();
+  own.catch(() => undefined);
   const paths = await prepareNode({
     directory: flags.data,
     log,
@@ -84,7 +86,7 @@ async function start(flags: StartFlags): Promise<void> {
   });
   if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
   const stopped = stopSignal();
-  const releases = knownReleases(releaseFiles(paths.root), await ownRelease());
+  const releases = knownReleases(releaseFiles(paths.root), await own);
   const starting = SwarmNode.start({
     ...options,
     paths,

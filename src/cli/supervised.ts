@@ -7,6 +7,7 @@ import { ownRelease } from '../../nodes/release/identity.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import { rehearse } from '../../nodes/release/rehearsal.js';
 import { releaseFiles } from '../../nodes/release/files.js';
+import { STANDBY_VARIABLE } from '../../nodes/release/messages.js';
 import { supervisedReleases } from '../../nodes/release/steps.js';
 import { SupervisedChild } from '../../nodes/release/supervised.js';
 import { Supervisor } from '../../nodes/release/supervisor.js';
@@ -15,7 +16,7 @@ import { warm } from '../../nodes/warm.js';
 import { formatPeerAddress } from '../../transport/identity/index.js';
 import { createMiniLmEmbedder } from '../memory/index.js';
 import { dataPaths } from '../../nodes/data-directory.js';
-import { ExitError, messageFor } from './failure.js';
+import { messageFor } from './failure.js';
 
 export const SUPERVISE_FLAG = '--supervise';
 /** What the supervisor does before it starts a process; a process has the directory and goes on. */
@@ -38,9 +39,10 @@ export async function supervise(
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const problem = await supervisor.ended;
-  if (problem !== null) throw new ExitError(1, `error: the supervisor stops: ${problem}`);
-  log('stopped');
-  process.exit(0);
+  if (problem === null) log('stopped');
+  else process.stderr.write(`error: the supervisor stops: ${problem}\n`);
+  // A process that is left drains when it sees the channel close.
+  process.exit(problem === null ? 0 : 1);
 }
 
 function readyLine({ nodeId, address, release }: Serving): string {
@@ -83,8 +85,11 @@ export async function runSupervised(
     return process.exit(1);
   };
   try {
-    const [release] = await Promise.all([ownRelease(), warm(embedder, options.log)]);
-    await rehearse(embedder);
+    const release = await ownRelease();
+    if (process.env[STANDBY_VARIABLE] === '1') {
+      await warm(embedder, options.log);
+      await rehearse(embedder);
+    }
     await supervisor.standby(release);
     const { failed } = await supervisor.go;
     isStarted = true;

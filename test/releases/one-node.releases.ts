@@ -1,45 +1,48 @@
 /** One supervised node: what an operator does with it, and what it does by itself. */
 import { statSync } from 'node:fs';
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { NodeProcess, run } from '../e2e/support/processes.js';
 import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
-import { add, killNow, recordOf, socketOf, statusOf, untilServing, use } from './supervised.js';
+import {
+  add,
+  killNow,
+  recordOf,
+  socketOf,
+  startSupervised,
+  statusOf,
+  untilServing,
+  use,
+} from './supervised.js';
+import { Writes } from './writes.js';
+
+const started: NodeProcess[] = [];
 
 async function supervised() {
   const created = await initSwarm();
-  const node = await NodeProcess.start(['--data', created.directory, '--supervise']);
+  const node = await startSupervised(['--data', created.directory]);
+  started.push(node);
   const { main } = await untilServing(created.directory);
   return { ...created, node, first: main?.release ?? '' };
 }
 
 describe('a supervised node', () => {
+  afterEach(async () => {
+    for (const node of started.splice(0)) await node.terminate();
+  });
+
   it('hands over to another release, and back, without a lost answer', async () => {
     const { directory, first, node, ...created } = await supervised();
     const second = await add(directory, copyBuild('second'));
-    const client = await connectTo(created);
-    await client.insert({ id: 'kept', content: 'written under the first release' });
-    let isOver = false;
-    const failures: unknown[] = [];
-    let answers = 0;
-    const reading = (async () => {
-      while (!isOver) {
-        const { memory } = await client.get('kept').catch((error: unknown) => {
-          failures.push(error);
-          return { memory: null };
-        });
-        if (memory !== null) answers += 1;
-      }
-    })();
+    const writes = new Writes(await connectTo(created));
     await use(directory, second);
     expect((await statusOf(directory)).main?.release).toBe(second);
     await use(directory, first);
-    isOver = true;
-    await reading;
-    expect(failures).toEqual([]);
-    expect(answers).toBeGreaterThan(10);
+    expect(await writes.lost()).toEqual([]);
+    expect(writes.failures).toEqual([]);
+    expect(writes.acknowledged.length).toBeGreaterThan(10);
     expect(await recordOf(directory)).toMatchObject({ current: first, fallback: null });
     expect(statSync(socketOf(directory)).mode & 0o777).toBe(0o600);
     const { code } = await node.terminate();
@@ -83,6 +86,15 @@ describe('a supervised node', () => {
     expect(later.main?.release).toBe(dying);
     const client = await connectTo(created);
     expect((await client.status()).serving).toBe(true);
+  });
+
+  it('does not take a directory that a node without a supervisor uses', async () => {
+    const { directory } = await initSwarm();
+    started.push(await NodeProcess.start(['--data', directory]));
+    const { code, stderr } = await run(['node', 'start', '--data', directory, '--supervise']);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${directory} is in use by process ${started[0]?.pid}`);
+    expect(started[0]?.isRunning).toBe(true);
   });
 
   it('has one supervisor, and says so', async () => {

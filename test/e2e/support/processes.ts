@@ -33,6 +33,8 @@ export interface SpawnOptions {
   /** Greatest size of a file that the process may write, in units of `ulimit -f`. */
   readonly fileSizeLimit?: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** The command line of another build. */
+  readonly command?: string;
 }
 
 /** How a command ended, and what it said. */
@@ -43,7 +45,7 @@ export interface Finished {
 }
 
 function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
-  const script = options.asNobody === true ? AS_NOBODY : COMMAND;
+  const script = options.command ?? (options.asNobody === true ? AS_NOBODY : COMMAND);
   // Optimizing the code of the embedding model takes each process longer than using it here would.
   const command = [process.execPath, '--liftoff-only', script, ...args];
   const limited =
@@ -146,8 +148,8 @@ export class NodeProcess {
     return !this.#ended;
   }
 
-  async ready(): Promise<Ready> {
-    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<Ready> {
+    const deadlineMs = performance.now() + timeoutMs;
     while (this.#ready === undefined) {
       if (this.#ended) throw new Error(`the node ended before it served: ${this.#stderr}`);
       if (performance.now() > deadlineMs) throw new Error(`not ready in time: ${this.#stderr}`);

@@ -50,6 +50,19 @@ describe('a supervisor', () => {
     expect(environment.processes.has(before)).toBe(false);
   });
 
+  it('does not keep the port for a standby that has died', () => {
+    const environment = running();
+    const before = mainId(environment);
+    handOver(environment, SECOND, rollout);
+    environment.goOn(before + 1);
+    environment.end(before + 1, 'it ended by SIGKILL');
+    environment.goOn(before);
+    expect(environment.processes.has(before)).toBe(false);
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release: FIRST, stage: 'ready' });
+    expect(environment.nowMs).toBe(0);
+  });
+
   it('goes on as it was when the other release does not come up to be a standby', () => {
     const environment = running();
     const before = mainId(environment);

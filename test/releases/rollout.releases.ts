@@ -1,0 +1,111 @@
+/** Rollouts from one build to another on three supervised nodes. */
+import { expect, it } from 'vitest';
+
+import { run } from '../e2e/support/processes.js';
+import { until } from '../e2e/support/swarm.js';
+import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
+import { add, killNow, recordOf, startSupervised, statusOf, untilServing } from './supervised.js';
+import { endSwarm, startSwarm } from './swarm.js';
+import type { SupervisedSwarm } from './swarm.js';
+import { Writes } from './writes.js';
+
+const TEN_MINUTES = 600_000;
+
+async function addEverywhere({ directories }: SupervisedSwarm, folder: string): Promise<string> {
+  const names = await Promise.all(directories.map((each) => add(each, folder)));
+  return names[0] ?? '';
+}
+
+async function rollout({ directories }: SupervisedSwarm, ...args: string[]) {
+  const finished = await run(['rollout', ...args, '--data', directories[0] ?? '']);
+  return { ...finished, said: finished.stdout + finished.stderr };
+}
+
+async function untilStatus({ client }: SupervisedSwarm, wanted: readonly string[]): Promise<void> {
+  await until(
+    `the rollout is ${wanted.join(' or ')}`,
+    async () => {
+      const { rollout: now } = await client.status({ deadlineMs: 30_000 });
+      return now !== null && wanted.includes(now.status);
+    },
+    TEN_MINUTES,
+  );
+}
+
+async function expectRelease({ directories }: SupervisedSwarm, release: string): Promise<void> {
+  for (const directory of directories) {
+    const { main } = await untilServing(directory, release);
+    expect(main?.release).toBe(release);
+    expect((await recordOf(directory)).current).toBe(release);
+  }
+}
+
+/** Every write was answered, and is there. */
+async function expectKept(writes: Writes): Promise<void> {
+  expect(await writes.lost()).toEqual([]);
+  expect(writes.failures).toEqual([]);
+  expect(writes.acknowledged.length).toBeGreaterThan(0);
+}
+
+it('rolls forward, is final, and rolls back in its window; every write is answered', async () => {
+  const swarm = await startSwarm(3);
+  const second = await addEverywhere(swarm, copyBuild('second'));
+  const writes = new Writes(swarm.client);
+  const started = await rollout(swarm, 'start', second, '--soak', '1s', '--no-wait');
+  expect(started.code, started.said).toBe(0);
+  await untilStatus(swarm, ['finalized']);
+  await expectRelease(swarm, second);
+  expect((await recordOf(swarm.directories[0] ?? '')).fallback).toBe(swarm.first);
+  const back = await rollout(swarm, 'rollback', '--no-wait');
+  expect(back.code, back.said).toBe(0);
+  await untilStatus(swarm, ['rolledBack']);
+  await expectRelease(swarm, swarm.first);
+  await expectKept(writes);
+  await endSwarm(swarm);
+});
+
+it('a build that cannot start, or dies at once or later, is gone without a human', async () => {
+  const swarm = await startSwarm(3);
+  const builds = {
+    standby: DIES_AS_STANDBY,
+    directory: DIES_WITH_DIRECTORY,
+    later: diesAfter(700),
+  };
+  const writes = new Writes(swarm.client);
+  for (const [name, additions] of Object.entries(builds)) {
+    const broken = await addEverywhere(swarm, copyBuild(name, additions));
+    const started = await rollout(swarm, 'start', broken, '--soak', '60s', '--no-wait');
+    expect(started.code, started.said).toBe(0);
+    await untilStatus(swarm, ['aborted', 'rolledBack']);
+    await expectRelease(swarm, swarm.first);
+  }
+  await expectKept(writes);
+  await endSwarm(swarm);
+});
+
+it('goes on when the node that switches and its supervisor are killed', async () => {
+  const swarm = await startSwarm(3);
+  const second = await addEverywhere(swarm, copyBuild('second'));
+  const writes = new Writes(swarm.client);
+  const started = await rollout(swarm, 'start', second, '--soak', '0s', '--no-wait');
+  expect(started.code, started.said).toBe(0);
+  const at = await until(
+    'a standby warms',
+    async () => {
+      for (const [index, directory] of swarm.directories.entries()) {
+        const { standby } = await statusOf(directory);
+        if (standby !== null) return { index, directory };
+      }
+      return undefined;
+    },
+    TEN_MINUTES,
+  );
+  const { main } = await statusOf(at.directory);
+  killNow(main?.pid);
+  await swarm.supervisors[at.index]?.kill();
+  swarm.supervisors[at.index] = await startSupervised(['--data', at.directory]);
+  await untilStatus(swarm, ['finalized']);
+  await expectRelease(swarm, second);
+  await expectKept(writes);
+  await endSwarm(swarm);
+});
