@@ -85,7 +85,8 @@ function changed(
 
 function applyStart(state: ControlState, index: number, command: StartRollout): CommandResult {
   const { plan, digest, startedAtMs } = command;
-  const refusal = startRefusal(state, plan);
+  const isLate = plan.form === 2 && (command.after ?? 0) !== (state.rollout?.id ?? 0);
+  const refusal = startRefusal(state, plan) ?? (isLate ? 'plan-outdated' : null);
   if (refusal !== null) return refused(index, refusal);
   state.rollout = startRollout(index, plan, digest, startedAtMs, state.clockMs);
   return done(index, index);

@@ -64,6 +64,11 @@ export type Command =
       readonly plan: RolloutPlan;
       readonly digest: string;
       readonly startedAtMs: number;
+      /**
+       * Id of the rollout before it, 0 for the first one; missing in version 1. A late copy would start
+       * again what was aborted meanwhile.
+       */
+      readonly after?: number;
     }
   | {
       readonly type: 'finishStep';

@@ -42,6 +42,7 @@ export class BringUp {
   #building: Building | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isHeld = false;
+  #toldEngine: EngineVersion | undefined;
   #stopped = false;
   /** What is being built, and how far it is; empty when nothing is. */
   progress = '';
@@ -52,6 +53,7 @@ export class BringUp {
 
   /** Looks at what is missing; begins to build it, or gives up what nobody wants. Cheap. */
   poke(): void {
+    this.#tellEngine();
     const wanted = this.#stopped || this.#isHeld ? undefined : this.#missing();
     const building = this.#building;
     if (building !== undefined) {
@@ -88,6 +90,15 @@ export class BringUp {
     clearTimeout(this.#retry);
     this.#building?.abort.abort(givenUp());
     await this.#building?.ended;
+  }
+
+  /** For the log of the node: where it went over, or back. */
+  #tellEngine(): void {
+    const { engines, replica, log } = this.#ports;
+    const engine = engines.activeVersion(replica.control);
+    if (engine === this.#toldEngine) return;
+    this.#toldEngine = engine;
+    log(`from log index ${replica.appliedIndex} on this node answers from ${engine}`);
   }
 
   /** The one that answers comes first. */

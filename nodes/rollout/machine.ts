@@ -251,7 +251,12 @@ export function halt(
     return 'not-your-turn';
   }
   if (node.epoch !== nodeEpoch) return 'stale-epoch';
-  if (guards.action === 'pause') return pause(rollout, { epoch: rollout.epoch, reason }, nowMs);
+  if (guards.action === 'pause') {
+    const held = pause(rollout, { epoch: rollout.epoch, reason }, nowMs);
+    // A second word about the same state of the node must not pause what was resumed since.
+    if (held === null) moveTo(rollout, node, node.step, node.direction, nowMs);
+    return held;
+  }
   goBack(rollout, { goal: 'rolledBack', reason, first: nodeId }, nowMs);
   return null;
 }

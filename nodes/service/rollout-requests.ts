@@ -33,7 +33,10 @@ const guards = z
 
 const plan = {
   /** `v2`, or the name of a release. */
-  to: z.string().min(1).max(RELEASE_NAME_LENGTH_MAX),
+  to: z
+    .string()
+    .max(RELEASE_NAME_LENGTH_MAX)
+    .regex(/^(v2$|\d+\.\d+\.\d+)/, 'must be v2 or the name of a release'),
   canaries: z.number().int().min(0).max(PLAN_NODES_MAX).optional(),
   batchSize: nodes.optional(),
   maxUnavailable: nodes.optional(),

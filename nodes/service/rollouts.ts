@@ -16,7 +16,8 @@ import type { PlanOptions } from '../rollout/plan.js';
 import { hasEnded } from '../rollout/state.js';
 import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import type { RolloutEvent } from '../rollout/transitions.js';
-import { applied, refusalText } from './handlers.js';
+import { applied } from './handlers.js';
+import { refusalText } from './refusals.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 import type { ChangeRequest, PlanRequest } from './rollout-requests.js';
 
@@ -143,7 +144,8 @@ async function start(
     throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
   }
   const startedAtMs = Date.now();
-  return submitted(node, { type: 'startRollout', plan, digest, startedAtMs }, timeoutMs);
+  const after = node.control.rollout?.id ?? 0;
+  return submitted(node, { type: 'startRollout', plan, digest, startedAtMs, after }, timeoutMs);
 }
 
 async function abort(node: SwarmNode, timeoutMs: number): Promise<object> {

@@ -1,5 +1,5 @@
 /** Answers of a node: what the handlers ask for, read off the parts of the node. */
-import type { ModelVector } from '../../src/memory/engine.js';
+import type { MemoryEngine, ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
@@ -27,7 +27,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
         : null,
     submitHere: (bytes) => node.driver.propose(decodeCommand(bytes)),
     readBarrier: (signal) => node.driver.readBarrier(signal),
-    activeEngine: () => node.engines.active(node.engines.activeVersion(node.control)),
+    activeEngine: () => activeEngine(node),
     vectorsByTextHash: (hashes) =>
       node.engines.v2?.vectorsByTextHash(hashes) ?? hashes.map(() => undefined),
     embed: (text) => embed(node, text),
@@ -80,6 +80,14 @@ async function submitUnlessLeaderChanges(
     if (now !== leader && now !== 0) throw new ProposalError('leader-changed');
   }
   return answer;
+}
+
+/** A rollback may have come while a request waited, on a node that has still to build its v1 store. */
+function activeEngine(node: SwarmNode): MemoryEngine {
+  const version = node.engines.activeVersion(node.control);
+  const engine = node.engines.engine(version);
+  if (engine !== undefined) return engine;
+  throw new RpcError('unavailable', `the ${version} store of this node is not open yet`);
 }
 
 async function embed(node: SwarmNode, text: string): Promise<ModelVector> {

@@ -32,7 +32,7 @@ type StartRollout = Extract<Command, { type: 'startRollout' }>;
 export function rolloutCommandFields(command: RolloutCommand | StartRollout): unknown[] {
   switch (command.type) {
     case 'startRollout':
-      return [planFields(command.plan), command.digest, command.startedAtMs];
+      return [planFields(command.plan), command.digest, command.startedAtMs, command.after ?? 0];
     case 'beginRollout':
     case 'resumeRollout':
     case 'finalizeRollout':
@@ -66,6 +66,7 @@ export function readRolloutCommand(
       plan: readPlan(fields.fields('plan')),
       digest: fields.string('digest', DIGEST_LENGTH_MAX),
       startedAtMs: fields.count('startedAtMs'),
+      after: fields.count('after'),
     };
   }
   const rolloutId = fields.count('rolloutId');

@@ -208,7 +208,9 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   #startRollout(from: string, request: number): void {
     const members = [...this.replica.control.members.values()];
     const plan = makePlan(members, this.replica.status().leader, { rollbackWindowMs: 0 });
-    this.#propose(from, request, { type: 'startRollout', plan, digest: 'd', startedAtMs: 1 });
+    const after = this.replica.control.rollout?.id ?? 0;
+    const command = { type: 'startRollout', plan, digest: 'd', startedAtMs: 1, after } as const;
+    this.#propose(from, request, command);
   }
 
   /** Hands out everything there is to do; as in production, nothing waits for the disk here. */

@@ -5,7 +5,7 @@ import type { Rollout, SwarmClient } from '../client/index.js';
 import { rolloutLines, statusLine, stepText } from './rollout-text.js';
 import type { RolloutContext } from './rollout-text.js';
 
-export interface Output {
+interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;

@@ -40,6 +40,8 @@ import { EXPIRY_TABLE, expiredIds, putExpiry, withNeededExpiry } from './expiry.
 import { changeOf, MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
 import { pageOfMemories } from './memory-pages.js';
+import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
+import { nextTurn } from './pace.js';
 import { RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
@@ -283,6 +285,13 @@ export class V1Engine implements MemoryEngine {
     return rows.map(([to, relation, weight]) => {
       return { from: id, to: textOf(to), relation: textOf(relation), weight: Number(weight) };
     });
+  }
+
+  /** All of it at once, but before anybody waits: a rollback makes an engine answer that was only fed. */
+  async prepareSearch(): Promise<void> {
+    await nextTurn();
+    const values = new Float32Array(MODEL_DIMENSIONS).fill(1);
+    this.#search.search({ text: 'any', vector: { model: MODEL_NAME, values }, limit: 1 });
   }
 
   search(query: SearchQuery): SearchHit[] {

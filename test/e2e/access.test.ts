@@ -23,6 +23,7 @@ const CLIENT_METHODS = [
   'swarm.remove',
   'rollout.plan',
   'rollout.start',
+  'rollout.change',
   'memory.insert',
   'memory.addEdge',
   'memory.delete',

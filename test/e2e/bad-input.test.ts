@@ -78,7 +78,7 @@ describe('commands', () => {
       ['swarm', 'remove', 'first'],
       [/node-id/, /first/],
     ],
-    [['rollout', 'start', 'v3'], [/moved to v2, not to 'v3'/]],
+    [['rollout', 'start', 'v3'], [/moved to v2 or to a release such as .*, not to 'v3'/]],
     [['migrate', 'v3'], [/migrated to v2, not to 'v3'/]],
   ] as [string[], RegExp[]][])('%j', async (args, patterns) => {
     await expectFailure(args, patterns);

@@ -1,5 +1,5 @@
 /** A swarm from a v1 installation, used and moved to v2 with the commands that a user types. */
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { Rollout, RolloutPlan, SwarmClient, SwarmStatus } from '../../src/client/index.js';
 import type { Memory, SearchHit } from '../../src/memory/engine.js';
@@ -7,6 +7,9 @@ import { contentsOf, v1Installation } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
 import { settled, Swarm, until } from './support/swarm.js';
 import { expectEverywhere } from './support/writers.js';
+
+// Every node embeds and compares; with other work on the machine that takes its time.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const MEMORIES = 20;
 const CONTENT = 'the readiness probe of the payments service fails after a cold start';
@@ -149,7 +152,7 @@ async function allButLastDone(): Promise<void> {
       const steps = rollout?.nodes.map(({ step }) => step) ?? [];
       return steps.slice(0, -1).every((step) => step === 'done') && steps.at(-1) !== 'pending';
     },
-    50_000,
+    150_000,
   );
 }
 
@@ -169,64 +172,64 @@ describe('a rollout', () => {
     expect(await client.rolloutStatus()).toBeNull();
   });
 
+  it('goes back to v1 everywhere when it is aborted in the middle, and loses nothing', async () => {
+    const start = ['rollout', 'start', 'v2', '--no-wait', ...PLAN, ...data(1)];
+    const { rollout } = await runJson<{ rollout: Rollout }>(start);
+    // Its last node is away, so that the middle lasts as long as this takes.
+    const last = rollout.nodes.at(-1)?.nodeId ?? 0;
+    await swarm.member(last).process.kill();
+    for (let i = 0; i < 10; i += 1) {
+      await client.insert({ id: `during-${i}`, content: `written during ${i}` });
+      written.set(`during-${i}`, `written during ${i}`);
+    }
+    await allButLastDone();
+    // On engines of both versions.
+    await client.delete('during-0');
+    written.delete('during-0');
+    const [here] = swarm.members.filter(({ nodeId }) => nodeId !== last);
+    const between = await client.status({ only: here?.peerId ?? '' });
+    expect(between).toMatchObject({ swarmVersion: 1, engine: 'v2' });
+    const abort = ['rollout', 'abort', ...swarm.through(here?.nodeId ?? 0)];
+    const aborted = await runJson<{ rollout: Rollout }>(abort);
+    await swarm.restart(last);
+    await settled(swarm, client);
+    expect(aborted.rollout.status).toBe('aborted');
+    const status = await client.status();
+    expect(status.swarmVersion).toBe(1);
+    for (const member of status.members) {
+      expect(member).toMatchObject({ engine: 'v1', cordoned: false, status: 'up' });
+    }
+    await expectEverywhere(swarm, client, written);
+    for (const { peerId } of swarm.members) {
+      const { engine, counts } = await client.counts({ only: peerId });
+      expect(engine).toBe('v1');
+      expect(counts.memories).toBe(MEMORIES + written.size);
+    }
+  });
+
   it(
-    'goes back to v1 everywhere when it is aborted in the middle, and loses nothing',
-    { timeout: 120_000 },
+    'runs once, as it was planned, and ends with every node on v2',
+    { timeout: 180_000 },
     async () => {
-      const start = ['rollout', 'start', 'v2', '--no-wait', ...PLAN, ...data(1)];
-      const { rollout } = await runJson<{ rollout: Rollout }>(start);
-      // Its last node is away, so that the middle lasts as long as this takes.
-      const last = rollout.nodes.at(-1)?.nodeId ?? 0;
-      await swarm.member(last).process.kill();
-      for (let i = 0; i < 10; i += 1) {
-        await client.insert({ id: `during-${i}`, content: `written during ${i}` });
-        written.set(`during-${i}`, `written during ${i}`);
-      }
-      await allButLastDone();
-      // On engines of both versions.
-      await client.delete('during-0');
-      written.delete('during-0');
-      const [here] = swarm.members.filter(({ nodeId }) => nodeId !== last);
-      const between = await client.status({ only: here?.peerId ?? '' });
-      expect(between).toMatchObject({ swarmVersion: 1, engine: 'v2' });
-      const abort = ['rollout', 'abort', ...swarm.through(here?.nodeId ?? 0)];
-      const aborted = await runJson<{ rollout: Rollout }>(abort);
-      await swarm.restart(last);
-      await settled(swarm, client);
-      expect(aborted.rollout.status).toBe('aborted');
-      const status = await client.status();
-      expect(status.swarmVersion).toBe(1);
-      for (const member of status.members) {
-        expect(member).toMatchObject({ engine: 'v1', cordoned: false, status: 'up' });
-      }
-      await expectEverywhere(swarm, client, written);
-      for (const { peerId } of swarm.members) {
-        const { engine, counts } = await client.counts({ only: peerId });
-        expect(engine).toBe('v1');
-        expect(counts.memories).toBe(MEMORIES + written.size);
-      }
+      const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
+      const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
+      expect(text.stdout).toContain(plan.digest);
+      const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
+      const running = run([...start, ...swarm.through(1)], { timeoutMs: 120_000 });
+      await until('the rollout runs', async () => {
+        return (await client.rolloutStatus())?.status === 'running';
+      });
+      const again = await run(['rollout', 'start', 'v2', ...data(2)]);
+      expect(again.code).toBe(1);
+      expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
+      const started = await running;
+      expect(started.stderr).toMatch(/switch|validate|stage/);
+      expect(started.code).toBe(0);
+      const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
+      expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
+      expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
     },
   );
-
-  it('runs once, as it was planned, and ends with every node on v2', async () => {
-    const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
-    const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
-    expect(text.stdout).toContain(plan.digest);
-    const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
-    const running = run([...start, ...swarm.through(1)]);
-    await until('the rollout runs', async () => {
-      return (await client.rolloutStatus())?.status === 'running';
-    });
-    const again = await run(['rollout', 'start', 'v2', ...data(2)]);
-    expect(again.code).toBe(1);
-    expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
-    const started = await running;
-    expect(started.stderr).toMatch(/switch|validate|stage/);
-    expect(started.code).toBe(0);
-    const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
-    expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
-    expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
-  });
 
   it('leaves version 2 behind, with the same memories on every node', async () => {
     await settled(swarm, client);

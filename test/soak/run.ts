@@ -82,6 +82,7 @@ async function startSwarm({
   copyDatabase(written, source);
   const program = copyPackage(join(directory, 'release-a'));
   const isSupervised = options.kinds.includes('release');
+  if (isSupervised) copyPackage(join(directory, 'release-b'), COPY_VERSION);
   const settings = {
     ground,
     directory,
@@ -135,7 +136,6 @@ async function endsOf(
   const engine = { from: 'v1', to: 'v2' };
   if (!options.kinds.includes('release')) return { engine, release: { from: '', to: '' } };
   const folder = join(directory, 'release-b');
-  copyPackage(folder, COPY_VERSION);
   let to = '';
   for (const node of swarm.nodes) {
     to = (await scope.guard(addRelease(releaseFiles(node.directory), folder))).name;

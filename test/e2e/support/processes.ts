@@ -35,6 +35,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The command line of another build. */
   readonly command?: string;
+  /** A command that follows what a swarm does may need longer than most. */
+  readonly timeoutMs?: number;
 }
 
 /** How a command ended, and what it said. */
@@ -70,7 +72,7 @@ export async function run(args: readonly string[], options: SpawnOptions = {}): 
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const late = setTimeout(() => child.kill('SIGKILL'), RUN_TIMEOUT_MS);
+  const late = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? RUN_TIMEOUT_MS);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
