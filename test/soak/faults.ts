@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Random } from '../../examples/rolling-migration/random.js';
 import type { FaultAction } from '../../sim/nemesis/index.js';
+import { CRASHES_MAX, CRASH_MEMORY_MS } from '../../nodes/release/limits.js';
 import type { SwarmClient } from '../../src/client/index.js';
 import type { Ground } from './ground.js';
 import { limits } from './limits.js';
@@ -16,6 +17,8 @@ export interface Fault {
   readonly kind: FaultClass;
   /** As a person reads it: `kill node 3 (leader)`. */
   readonly what: string;
+  /** Whose process was killed; 0 for a cut. */
+  readonly nodeId: number;
   readonly fromMicroseconds: number;
   /** When the node served again, or the network was whole. */
   readonly toMicroseconds: number;
@@ -86,7 +89,11 @@ export class Faults {
     const { swarm, say } = this.#ports;
     const leader = await this.#leader();
     const aims = this.#options.kill === 'leader' || this.#random.next() < 0.3;
-    const node = aims ? leader : this.#random.pick(swarm.nodes);
+    const spared = this.#crashing();
+    const nodes = swarm.nodes.filter(({ nodeId }) => !spared.has(nodeId));
+    if (nodes.length === 0) return;
+    const chosen = aims ? leader : this.#random.pick(nodes);
+    const node = chosen === undefined || spared.has(chosen.nodeId) ? undefined : chosen;
     if (node === undefined) return;
     const victims: readonly Victim[] = swarm.isSupervised
       ? ['node', 'node', 'supervisor', 'machine']
@@ -98,7 +105,19 @@ export class Faults {
     const fromMicroseconds = now();
     await swarm.killAndRestart(node.nodeId, victim);
     await this.#untilServing(node);
-    this.done.push({ kind: 'kill', what, fromMicroseconds, toMicroseconds: now() });
+    const { nodeId } = node;
+    this.done.push({ kind: 'kill', what, nodeId, fromMicroseconds, toMicroseconds: now() });
+  }
+
+  /** A supervisor rightly gives a release up that dies once more: those nodes are left alone for a while. */
+  #crashing(): ReadonlySet<number> {
+    const sinceMicroseconds = now() - CRASH_MEMORY_MS * 1_000;
+    const recent = this.done.filter((fault) => fault.fromMicroseconds >= sinceMicroseconds);
+    const times = (nodeId: number): number =>
+      recent.filter((fault) => fault.nodeId === nodeId).length;
+    const { nodes } = this.#ports.swarm;
+    const ids = nodes.map(({ nodeId }) => nodeId);
+    return new Set(ids.filter((nodeId) => times(nodeId) >= CRASHES_MAX - 1));
   }
 
   async #cut(): Promise<void> {
@@ -111,7 +130,8 @@ export class Faults {
     await sleep(limits.partitionMinMs + this.#random.below(limits.partitionSpanMs));
     await ground.apply({ kind: 'heal' });
     const toMicroseconds = now();
-    this.done.push({ kind: 'partition', what: action.kind, fromMicroseconds, toMicroseconds });
+    const span = { fromMicroseconds, toMicroseconds };
+    this.done.push({ kind: 'partition', what: action.kind, nodeId: 0, ...span });
     for (const node of swarm.nodes) await this.#untilServing(node);
   }
 

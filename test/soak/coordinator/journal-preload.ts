@@ -11,9 +11,8 @@ import { isMainThread } from 'node:worker_threads';
 
 import type * as ReplicaModule from '../../../nodes/replica/replica.js';
 import type * as CodecModule from '../../../nodes/wire/command-codec.js';
-import type { Rollout } from '../../../nodes/rollout/state.js';
-import { journalVariables, recordOf, viewOf } from './journal.js';
-import type { JournalRecord, RolloutView } from './journal.js';
+import { journalVariables, recordsOf, viewOf } from './journal.js';
+import type { JournalRecord } from './journal.js';
 
 const journal = process.env[journalVariables.file];
 const marks = process.env[journalVariables.marks];
@@ -40,7 +39,7 @@ async function record(path: string): Promise<void> {
     const commands = entries.flatMap(({ type, index, data }) =>
       type === 'confChange' || data.length === 0 ? [] : [{ index, command: decodeCommand(data) }],
     );
-    waiting.set(this, recordsOf(commands, before, this.control.rollout));
+    waiting.set(this, recordsOf(commands, before, viewOf(this.control.rollout)));
     return batch;
   };
   Replica.prototype.finishApply = function (outcomes) {
@@ -53,19 +52,6 @@ async function record(path: string): Promise<void> {
     }
     return applied;
   };
-}
-
-function recordsOf(
-  commands: readonly Parameters<typeof recordOf>[0][],
-  before: RolloutView,
-  rollout: Rollout | null,
-): JournalRecord[] {
-  const after = viewOf(rollout);
-  const seen = new Set<string>();
-  return commands.flatMap((command) => {
-    const found = recordOf(command, before, after, seen);
-    return found === undefined ? [] : [found];
-  });
 }
 
 /** Whether nobody was killed for this entry yet. */

@@ -19,6 +19,8 @@ export interface JournalRecord {
   readonly rolloutId: number;
   /** False for a late copy, which changes nothing. */
   readonly isEffective: boolean;
+  /** Whether no other entry of a rollout was applied with it: else what it did cannot be told for sure. */
+  readonly isAlone: boolean;
 }
 
 /** What of a rollout tells whether an entry had an effect. */
@@ -55,25 +57,33 @@ const KINDS: ReadonlySet<Command['type']> = new Set([
   'closeWindow',
 ]);
 
-/**
- * The record of an entry; undefined when it is none of a rollout. Entries that are applied together have one
- * view before and one after all of them; `seen` tells a copy in the same batch.
- */
-export function recordOf(
-  { index, command }: { readonly index: number; readonly command: Command },
+export interface LoggedEntry {
+  readonly index: number;
+  readonly command: Command;
+}
+
+/** The records of entries that were applied together, with one view before and one after all of them. */
+export function recordsOf(
+  entries: readonly LoggedEntry[],
   before: RolloutView,
   after: RolloutView,
-  seen: Set<string>,
-): JournalRecord | undefined {
-  if (!KINDS.has(command.type)) return undefined;
+): JournalRecord[] {
+  const own = entries.filter(({ command }) => KINDS.has(command.type));
+  return own.map((entry) => recordOf(entry, before, after, own.length === 1));
+}
+
+function recordOf(
+  { index, command }: LoggedEntry,
+  before: RolloutView,
+  after: RolloutView,
+  isAlone: boolean,
+): JournalRecord {
   const nodeId = 'nodeId' in command ? command.nodeId : 0;
   const step = command.type === 'finishStep' ? command.step : '';
   const direction = before.nodes.get(nodeId)?.direction ?? '';
   const rolloutId = 'rolloutId' in command ? command.rolloutId : index;
-  const key = `${command.type} ${nodeId} ${'epoch' in command ? command.epoch : ''}`;
-  const isEffective = !seen.has(key) && hadEffect(command, before, after);
-  seen.add(key);
-  return { index, type: command.type, nodeId, step, direction, rolloutId, isEffective };
+  const isEffective = hadEffect(command, before, after);
+  return { index, type: command.type, nodeId, step, direction, rolloutId, isEffective, isAlone };
 }
 
 function hadEffect(command: Command, before: RolloutView, after: RolloutView): boolean {
@@ -94,13 +104,18 @@ export interface JournalVerdict {
   readonly entries: number;
   /** Of them those that changed nothing: copies of what was proposed twice. */
   readonly copies: number;
+  /** Entries that every node applied together with others, so that what they did is not known. */
+  readonly unclear: number;
   /** Steps that nodes have finished. */
   readonly steps: number;
   /** A sentence for each thing that must not be. */
   readonly broken: readonly string[];
 }
 
-/** `journals`: of each node, by its name; a node that was started again has written entries again. */
+/**
+ * `journals`: of each node, by its name. A node that was started again has written entries again, many of them
+ * applied together; what an entry did is taken from whoever applied it alone.
+ */
 export function judgeJournals(
   journals: ReadonlyMap<string, readonly JournalRecord[]>,
 ): JournalVerdict {
@@ -109,8 +124,8 @@ export function judgeJournals(
   for (const [name, records] of journals) {
     for (const each of records) {
       const known = byIndex.get(each.index);
-      if (known === undefined) byIndex.set(each.index, each);
-      else if (JSON.stringify(known) !== JSON.stringify(each)) {
+      if (known === undefined || (each.isAlone && !known.isAlone)) byIndex.set(each.index, each);
+      else if (each.isAlone && JSON.stringify(known) !== JSON.stringify(each)) {
         broken.push(
           `${name} applied ${JSON.stringify(each)}, another node ${JSON.stringify(known)}`,
         );
@@ -120,12 +135,14 @@ export function judgeJournals(
   const all = [...byIndex.values()].sort((a, b) => a.index - b.index);
   const steps = new Map<string, number>();
   for (const each of all) {
-    if (!each.isEffective || each.type !== 'finishStep') continue;
+    if (!each.isAlone || !each.isEffective || each.type !== 'finishStep') continue;
     const key = `step ${each.step} (${each.direction}) of node ${each.nodeId} in rollout ${each.rolloutId}`;
     const first = steps.get(key);
     if (first === undefined) steps.set(key, each.index);
     else broken.push(`${key} had its effect at entry ${first} and at entry ${each.index}`);
   }
-  const copies = all.filter(({ isEffective }) => !isEffective).length;
-  return { entries: all.length, copies, steps: steps.size, broken };
+  const known = all.filter(({ isAlone }) => isAlone);
+  const copies = known.filter(({ isEffective }) => !isEffective).length;
+  const unclear = all.length - known.length;
+  return { entries: all.length, copies, unclear, steps: steps.size, broken };
 }

@@ -13,6 +13,7 @@ import { Command, Option } from 'commander';
 import { DemoError } from '../../../examples/rolling-migration/demo-error.js';
 import { Scope } from '../../../examples/rolling-migration/scope.js';
 import { Loopback } from '../ground.js';
+import { limits } from '../limits.js';
 import { integer, parseSoakOptions } from '../options.js';
 import type { SoakOptions } from '../options.js';
 import { formatReport, buildReport } from '../report.js';
@@ -112,15 +113,17 @@ async function main(): Promise<number> {
     const seconds = (performance.now() - startedMs) / 1_000;
     const report = buildReport({ options, ...facts, seconds, broken: facts.broken });
     const few = kills < verdict.entries ? ` (several entries were applied together)` : '';
-    const broken = [...report.broken, ...verdict.broken];
+    const shown = verdict.broken.slice(0, limits.examplesMax);
+    const broken = [...report.broken, ...shown];
     if (kills === 0) broken.push('Nobody was killed, so nothing was shown.');
     process.stdout.write(
       `${formatReport({ ...report, broken })}\n` +
         `${verdict.entries} entries of rollouts, ${verdict.copies} of them copies that changed ` +
-        `nothing; the leader was killed after ${kills}${few}; ${verdict.steps} steps, each once.\n`,
+        `nothing, ${verdict.unclear} of unknown effect; the leader was killed after ${kills}${few}; ` +
+        `${verdict.steps} steps, each once.\n`,
     );
     if (asked.json !== undefined) {
-      const text = JSON.stringify({ ...report, ...verdict, kills, broken }, null, 2);
+      const text = JSON.stringify({ ...report, journal: verdict, kills, broken }, null, 2);
       writeFileSync(asked.json, `${text}\n`);
     }
     return broken.length === 0 ? 0 : 1;
