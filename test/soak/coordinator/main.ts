@@ -117,7 +117,7 @@ async function main(): Promise<number> {
     const broken = [...report.broken, ...shown];
     if (kills === 0) broken.push('Nobody was killed, so nothing was shown.');
     process.stdout.write(
-      `${formatReport({ ...report, broken })}\n` +
+      `${formatReport({ ...report, goals: [], broken })}\n` +
         `${verdict.entries} entries of rollouts, ${verdict.copies} of them copies that changed ` +
         `nothing, ${verdict.unclear} of unknown effect; the leader was killed after ${kills}${few}; ` +
         `${verdict.steps} steps, each once.\n`,
