@@ -110,8 +110,13 @@ export class EtcdCluster implements Cluster {
     }
   }
 
-  async kill(position: number): Promise<void> {
-    await this.#members[position]!.process?.kill();
+  /** Where each process serves clients. */
+  get clientPorts(): readonly number[] {
+    return this.#members.map(({ clientPort }) => clientPort);
+  }
+
+  async kill(position: number, signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    await this.#members[position]!.process?.kill(signal);
     this.#toEach[position]?.close();
     this.#toEach[position] = undefined;
   }

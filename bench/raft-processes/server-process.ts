@@ -54,8 +54,8 @@ export class ServerProcess {
     throw new Error(`${this.#process.spawnfile} ${what}: ${this.#said}`);
   }
 
-  kill(): Promise<void> {
-    this.#process.kill('SIGKILL');
+  kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
+    this.#process.kill(signal);
     return this.#exited;
   }
 

@@ -15,6 +15,14 @@ export interface ChildExit {
   readonly signal: string | null;
 }
 
+/** How a process is started when it is not started just so. */
+export interface Launch {
+  /** A command that runs the command after it: `ip netns exec NAME`. */
+  readonly prefix?: readonly string[];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A Node process that runs one script; both of its outputs are logged to a file. */
 export class Child {
   /** As it is called in errors. */
@@ -26,11 +34,19 @@ export class Child {
   readonly #lines: string[] = [];
   readonly #watchers = new Set<(line: string) => void>();
 
-  constructor(name: string, script: string, args: readonly string[], logPath: string) {
+  constructor(
+    name: string,
+    script: string,
+    args: readonly string[],
+    logPath: string,
+    { prefix = [], env = {} }: Launch = {},
+  ) {
     this.name = name;
     this.#logPath = logPath;
-    this.#process = spawn(process.execPath, [script, ...args], {
+    const [program = process.execPath, ...rest] = [...prefix, process.execPath, script, ...args];
+    this.#process = spawn(program, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     this.#follow(this.#process.stdout, (line) => {
       for (const watch of this.#watchers) watch(line);
@@ -108,8 +124,10 @@ export async function runToEnd(
   name: string,
   script: string,
   args: readonly string[],
+  prefix: readonly string[] = [],
 ): Promise<string> {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [program = process.execPath, ...rest] = [...prefix, process.execPath, script, ...args];
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   let complaint = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -35,6 +35,8 @@ export const limits = {
   /** Operations in one message of the load process. */
   operationsPerMessageMax: 2_000,
   flushMs: 500,
+  /** Of the measurement of how long the load process itself is held up. */
+  stallResolutionMs: 5,
   /** Model steps of the linearizability check. */
   checkerStepsMax: 50_000_000,
   /** Local reads under way on one node during verification. */

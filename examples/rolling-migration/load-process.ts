@@ -22,6 +22,7 @@ export class LoadProcess {
   readonly #waiting = new Set<() => void>();
   readonly #ended: Promise<void>;
   #complaint = '';
+  #stallMs = 0;
   readonly #failing = deferredFailure();
 
   constructor(start: Omit<Extract<LoadCommand, { type: 'start' }>, 'type'>) {
@@ -47,6 +48,11 @@ export class LoadProcess {
       });
     });
     this.#send({ type: 'start', ...start });
+  }
+
+  /** The longest time for which the load process itself was held up; known when it has stopped. */
+  get stallMs(): number {
+    return this.#stallMs;
   }
 
   /** Resolves once the clients run. */
@@ -96,6 +102,7 @@ export class LoadProcess {
       );
       return;
     }
+    if (message.type === 'stopped') this.#stallMs = message.stallMs;
     const name = message.type === 'marked' ? message.name : message.type;
     this.#moments.set(name, message.microseconds);
     for (const wake of this.#waiting) wake();

@@ -14,6 +14,8 @@ export type LoadCommand =
       readonly thinkMs: number;
       /** Ids of memories that v1 already held; they are read and linked, never overwritten. */
       readonly sourceIds: readonly string[];
+      /** Begins the ids that are written; `demo` when it is left out. */
+      readonly prefix?: string;
     }
   /** Now is a moment to remember, on the clock of the load process. */
   | { readonly type: 'mark'; readonly name: 'rollout' | 'after' }
@@ -23,5 +25,10 @@ export type LoadMessage =
   | { readonly type: 'started'; readonly microseconds: number }
   | { readonly type: 'operations'; readonly operations: readonly Operation[] }
   | { readonly type: 'marked'; readonly name: 'rollout' | 'after'; readonly microseconds: number }
-  | { readonly type: 'stopped'; readonly microseconds: number }
+  | {
+      readonly type: 'stopped';
+      readonly microseconds: number;
+      /** The longest time for which this process itself was held up, in milliseconds. */
+      readonly stallMs: number;
+    }
   | { readonly type: 'failed'; readonly message: string };

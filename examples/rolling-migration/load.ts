@@ -3,6 +3,8 @@
  * would. It records every request and sends the record to the demo, which judges it.
  */
 
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
 import { SwarmClient } from '../../src/client/index.js';
 import type { Operation } from './history.js';
 import { limits } from './limits.js';
@@ -37,13 +39,16 @@ class Load {
 
   async run(): Promise<void> {
     const flush = setInterval(() => this.#flush(), limits.flushMs);
+    const delay = monitorEventLoopDelay({ resolution: limits.stallResolutionMs });
+    delay.enable();
     send({ type: 'started', microseconds: now() });
     const clients = Array.from({ length: this.#start.clients }, (_each, at) => this.#loop(at));
     await Promise.all(clients);
     clearInterval(flush);
     const microseconds = now();
     this.#flush();
-    send({ type: 'stopped', microseconds });
+    delay.disable();
+    send({ type: 'stopped', microseconds, stallMs: delay.max / 1e6 });
   }
 
   stop(): void {
@@ -52,7 +57,8 @@ class Load {
 
   /** One client: the next request leaves when the last one was answered. */
   async #loop(client: number): Promise<void> {
-    const script = new ClientScript(client, this.#start.seed, this.#start.sourceIds);
+    const { seed, sourceIds, prefix } = this.#start;
+    const script = new ClientScript(client, seed, sourceIds, prefix);
     for (let turn = client; !this.#stopping; turn += 1) {
       const request = script.next();
       const callMicroseconds = now();

@@ -29,7 +29,7 @@ export async function observeBaseline(
 /** Reads every memory and edge of v1 and of the load from one node, once it applied `index`. */
 export async function observeNode(
   client: SwarmClient,
-  node: ClusterNode,
+  node: Pick<ClusterNode, 'nodeId' | 'peerId'>,
   rows: SourceRows,
   operations: readonly Operation[],
   index: number,
@@ -52,7 +52,11 @@ export async function observeNode(
   return { nodeId, engine, swarmVersion, counts, contents, edges };
 }
 
-async function applied(client: SwarmClient, node: ClusterNode, index: number): Promise<void> {
+async function applied(
+  client: SwarmClient,
+  node: Pick<ClusterNode, 'nodeId' | 'peerId'>,
+  index: number,
+): Promise<void> {
   const deadlineMs = performance.now() + limits.catchUpTimeoutMs;
   for (;;) {
     const { appliedIndex } = await client.counts({ only: node.peerId });

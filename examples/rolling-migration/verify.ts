@@ -58,7 +58,7 @@ export function verify(
 ): Verification {
   const writes = operations.filter((each) => each.kind === 'insert' || each.kind === 'addEdge');
   const acknowledged = writes.filter((each) => each.error === null);
-  const losses = [...lostInserts(writes, nodes), ...lostEdges(writes, nodes)];
+  const losses = lostWrites(writes, nodes);
   const memoriesFound = baseline.rows.memoryIds.filter((id) =>
     nodes.every((node) => holdsMemory(node, id, baseline.contents.get(id))),
   );
@@ -86,13 +86,22 @@ export function verify(
   };
 }
 
-interface Loss {
+/** What losses are looked for in. */
+type Held = Pick<NodeObservation, 'nodeId' | 'contents' | 'edges'>;
+
+/** An acknowledged write that a node does not hold, nor anything written after it. */
+export interface Loss {
   readonly write: Operation;
   readonly sentence: string;
 }
 
+/** Every acknowledged write that some node has lost. */
+export function lostWrites(writes: readonly Operation[], nodes: readonly Held[]): Loss[] {
+  return [...lostInserts(writes, nodes), ...lostEdges(writes, nodes)];
+}
+
 /** The last acknowledged write of an id, by log index, must be what each node holds. */
-function lostInserts(writes: readonly Operation[], nodes: readonly NodeObservation[]): Loss[] {
+function lostInserts(writes: readonly Operation[], nodes: readonly Held[]): Loss[] {
   const losses: Loss[] = [];
   for (const [id, own] of byId(writes.filter((each) => each.kind === 'insert'))) {
     const written: WrittenMemory[] = own.map((each) => ({
@@ -118,7 +127,7 @@ function lostInserts(writes: readonly Operation[], nodes: readonly NodeObservati
 }
 
 /** Edges are replaced by the same ends and relation, so the last acknowledged weight counts. */
-function lostEdges(writes: readonly Operation[], nodes: readonly NodeObservation[]): Loss[] {
+function lostEdges(writes: readonly Operation[], nodes: readonly Held[]): Loss[] {
   const losses: Loss[] = [];
   const edges = new Map<string, Operation[]>();
   for (const write of writes) {
@@ -230,7 +239,7 @@ function holdsMemory(node: NodeObservation, id: string, content: string | undefi
 }
 
 function holdsEdge(
-  node: NodeObservation,
+  node: Held,
   edge: Pick<Edge, 'from' | 'to' | 'relation'>,
   weights: readonly number[],
 ): boolean {

@@ -16,9 +16,13 @@ export type Request =
     };
 
 /** Ids that all clients overwrite and read: where a stale or lost write would show. */
-export const SHARED_IDS: readonly string[] = Array.from({ length: 24 }, (_each, at) => {
-  return `demo-shared-${String(at).padStart(2, '0')}`;
-});
+export const SHARED_IDS: readonly string[] = sharedIds('demo');
+
+function sharedIds(prefix: string): string[] {
+  return Array.from({ length: 24 }, (_each, at) => {
+    return `${prefix}-shared-${String(at).padStart(2, '0')}`;
+  });
+}
 
 /** Shares of a hundred requests. */
 const MIX: readonly (readonly [OperationKind, number])[] = [
@@ -38,10 +42,15 @@ export class ClientScript {
   readonly #client: number;
   readonly #random: Random;
   readonly #sourceIds: readonly string[];
+  readonly #prefix: string;
+  readonly #shared: readonly string[];
   readonly #own: string[] = [];
   #written = 0;
 
-  constructor(client: number, seed: number, sourceIds: readonly string[]) {
+  /** `prefix` begins the ids that are written, so that several loads do not meet. */
+  constructor(client: number, seed: number, sourceIds: readonly string[], prefix = 'demo') {
+    this.#prefix = prefix;
+    this.#shared = sharedIds(prefix);
     this.#client = client;
     this.#random = new Random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(client + 1, 0x85ebca6b));
     this.#sourceIds = sourceIds;
@@ -70,7 +79,7 @@ export class ClientScript {
 
   /** The insert was answered: its id may be linked from now on. */
   acknowledged(id: string): void {
-    if (!SHARED_IDS.includes(id)) this.#own.push(id);
+    if (!this.#shared.includes(id)) this.#own.push(id);
   }
 
   #kind(): OperationKind {
@@ -84,19 +93,19 @@ export class ClientScript {
 
   #readable(): string {
     const roll = this.#random.next();
-    if (roll < 0.6) return this.#random.pick(SHARED_IDS);
+    if (roll < 0.6) return this.#random.pick(this.#shared);
     if (roll < 0.8 && this.#own.length > 0) return this.#random.pick(this.#own);
     return this.#sourceIds.length > 0
       ? this.#random.pick(this.#sourceIds)
-      : this.#random.pick(SHARED_IDS);
+      : this.#random.pick(this.#shared);
   }
 
   #insert(): Request {
     this.#written += 1;
     const shared = this.#random.next() < 0.5;
     const id = shared
-      ? this.#random.pick(SHARED_IDS)
-      : `demo-c${String(this.#client).padStart(2, '0')}-${this.#written}`;
+      ? this.#random.pick(this.#shared)
+      : `${this.#prefix}-c${String(this.#client).padStart(2, '0')}-${this.#written}`;
     // Unique, so that a get tells which write it saw.
     const content = `${this.#sentence()} (${this.#client}.${this.#written})`;
     return { kind: 'insert', id, content };
