@@ -193,13 +193,18 @@ export class StoreFile {
     this.#position.setMeta(OWNER_KEY, lastIndex);
     // Nobody asks for the outcomes of a batch again.
     database.run(`DELETE FROM ${OUTCOMES_TABLE} WHERE log_index <= ?`, lastIndex);
+    // The engine has forgotten when memories of before expired; the last command of each one counts.
+    const expiries = new Map<string, number | null>();
     for (const { command } of changes) {
       if (!('id' in command)) continue;
-      putExpiry(database, command.id, this.#expiries.get(command) ?? undefined);
+      expiries.set(command.id, this.#expiries.get(command) ?? null);
       if (command.type === 'insertMemory' && command.vector !== null && this.#model === null) {
         const { model, values } = command.vector;
         this.#setModel({ model, dimensions: values.length });
       }
+    }
+    for (const [id, expiresAtMs] of expiries) {
+      if (expiresAtMs !== null) putExpiry(database, id, expiresAtMs);
     }
   }
 }
