@@ -1,4 +1,5 @@
 /** The v2 store: records and edges in SQLite, vectors searched in memory. */
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { embeddingText } from './command.js';
 import type { Database } from './database.js';
@@ -20,8 +21,9 @@ import { isStorableName } from './exact-row.js';
 import { expiredIds, withNeededExpiry } from './expiry.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
+import { putLogPath } from './put-log-path.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
-import { isDamage, isOperational } from './errors.js';
+import { isDamage, isOperational, MemoryError } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { pageOfMemories } from './memory-pages.js';
@@ -56,9 +58,13 @@ import { isMuch } from './cache-file.js';
 /**
  * Opens a v2 store; `create` makes an empty one where none is. Throws `not-found`, `not-a-database`,
  * `newer-version`, `damaged`, `read-only`, `locked`; `invalid` where the environment asks for a build
- * of the vector index that is not there.
+ * of the vector index that is not there, and for a file of which a crash left puts in their log.
  */
 export function openV2Engine(path: string, options: { create?: boolean } = {}): V2Engine {
+  if (existsSync(putLogPath(path))) {
+    const sentence = `${putLogPath(path)} may have records that ${path} has not; open it as a store once`;
+    throw new MemoryError('invalid', sentence, path);
+  }
   const database = openV2File(path, options);
   try {
     return new V2Engine(database);
