@@ -31,6 +31,7 @@ import { Pace } from './pace.js';
 import { type RankedHit, RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
+import { finish } from './steps.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
   countV2,
@@ -383,11 +384,11 @@ export class V2Engine implements MemoryEngine {
     for (const graph of settledGraphs(vectors)) {
       this.#snapshots.save(graph.graph, this.#label(graph, index));
     }
-    this.#forgetChanges(index);
+    finish(this.#forgetChanges(index));
   }
 
-  #forgetChanges(index: number): void {
-    this.#journal.forget(this.#texts?.forgettable(index) ?? index);
+  #forgetChanges(index: number): Generator<undefined, void> {
+    return this.#journal.forget(this.#texts?.forgettable(index) ?? index);
   }
 
   sync(): void {
