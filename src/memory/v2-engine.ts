@@ -45,6 +45,7 @@ import {
   v2MemoriesIn,
   v2Quarantined,
   v2Records,
+  VECTORS_BY_TEXT,
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
 import { emptyGraphIndexes, type GraphIndexes, loadVectors, vectorOf } from './v2-vectors.js';
@@ -68,6 +69,8 @@ export function openV2Engine(path: string, options: { create?: boolean } = {}): 
   }
   const database = openV2File(path, options);
   try {
+    // Peers ask a node for vectors by their texts; a store has nobody who does.
+    database.exec(VECTORS_BY_TEXT);
     return new V2Engine(database);
   } catch (error) {
     database.close();

@@ -7,7 +7,7 @@ import { MemoryError } from '../errors.js';
 import { createExpiry, EXPIRY_TABLE, expiredIds, putExpiry } from '../expiry.js';
 import { LogPosition, OUTCOMES_TABLE } from '../log-position.js';
 import { V2Engine } from '../v2-engine.js';
-import { openV2File } from '../v2-file.js';
+import { NO_VECTORS_BY_TEXT, openV2File } from '../v2-file.js';
 import { StoreLock } from './lock.js';
 import type { PutLogState } from './put-log.js';
 
@@ -184,6 +184,7 @@ export class StoreFile {
       );
     }
     createStoreTables(database);
+    database.exec(NO_VECTORS_BY_TEXT);
     // What somebody else wrote may be another memory of the same id, which nobody said expires.
     if (isForeign) database.exec(`DELETE FROM ${EXPIRY_TABLE}`);
     if (owned !== appliedIndex) this.#position.setMeta(OWNER_KEY, appliedIndex);
