@@ -16,8 +16,8 @@ export const LOGGED_AT_ONCE_BYTES_MAX = 4_194_304;
 export const UNAPPLIED_BYTES_MAX = 16_777_216;
 export const UNAPPLIED_PUTS_MAX = 10_000;
 /** The file follows when nothing was put for so long, with so many puts a transaction. */
-export const UNAPPLIED_REST_MS = 20;
-export const APPLIED_AT_ONCE_PUTS = 512;
+export const UNAPPLIED_REST_MS = 250;
+export const APPLIED_AT_ONCE_PUTS = 256;
 
 /** Calls that the thread has at a time, or twice the operations of a batch if those are more; */
 export const CALLS_UNDER_WAY_MAX = 256;
