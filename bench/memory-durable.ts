@@ -11,14 +11,19 @@ import { missingPackage } from './vectors/peers.js';
 
 const recordsPerBatch = 100;
 const batchesUsual = 20;
-const own = 'v2-engine';
+/** So many times the batches of a burst go on and on; what a store puts off, it then has to do. */
+const sustainedTimes = 10;
+const linkedBatches = 40;
 const childUrl = new URL('./durable/child.js', import.meta.url);
 
 /**
  * Batches of 100 records with vectors of 384 dimensions, each acknowledged before the next is handed
  * over, with the setting of each store that makes what was acknowledged survive. `syncs` are the
  * calls of fsync, fdatasync and their like a batch, counted by strace in a run of its own: a store
- * with less than one has acknowledged what a power cut takes.
+ * with less than one has acknowledged what a power cut takes. `inserts`: a burst of 20 batches until the last is
+ * acknowledged; `read` is how long it then takes to read the last record back, and `batch-cpu` has the
+ * processor time until then. `sustained`: ten times as many, until the last is read back. `link-cpu`: what
+ * it takes after that, once, until searches find all by a graph; nobody builds one when inserting.
  */
 export function memoryDurableBench(
   batches = batchesUsual,
@@ -35,17 +40,25 @@ export function memoryDurableBench(
   return {
     description: 'durable inserts a second of records with vectors, ours and others, syncs counted',
     roundsDefault: 5,
-    metrics: { inserts: 'a second', 'batch-cpu': 'CPU ms', syncs: 'a batch' },
+    metrics: {
+      inserts: 'a second',
+      read: 'ms',
+      'batch-cpu': 'CPU ms',
+      sustained: 'a second',
+      'link-cpu': 'CPU ms a batch',
+      syncs: 'a batch',
+    },
     subjects: stores,
-    ratios: present
-      .filter((peer) => peer !== own)
-      .map((peer) => ({
-        metric: 'inserts',
-        subject: own,
-        peer,
-        isOptional: true,
-        ...(peer === 'zvec' ? { goal: 1 } : {}),
-      })),
+    ratios: ['store', 'v2-engine'].flatMap((subject) =>
+      ['inserts', 'sustained'].flatMap((metric) =>
+        present
+          .filter((peer) => peer !== subject && present.includes(subject))
+          .map((peer) => {
+            const goal = peer === 'zvec' && metric === 'inserts' ? { goal: 1 } : {};
+            return { metric, subject, peer, isOptional: true, ...goal };
+          }),
+      ),
+    ),
     absent,
     notes: () => [
       ...(problem === undefined ? [] : [`${problem}.`]),
@@ -61,6 +74,7 @@ class StoreSubject {
   #folder = '';
   #child: Child | undefined;
   #syncs: number | undefined;
+  #linkCpuMs: number | undefined;
 
   constructor(name: string, batches: number, isCounting: boolean) {
     this.name = name;
@@ -80,14 +94,33 @@ class StoreSubject {
     }
     this.#child = new Child(childUrl, [this.name, measured]);
     await this.#child.ask();
+    await this.#measureLinks();
+  }
+
+  /** In a store of its own, with more vectors than any of them compares one by one. */
+  async #measureLinks(): Promise<void> {
+    const folder = join(this.#folder, 'linked');
+    mkdirSync(folder);
+    const child = new Child(childUrl, [this.name, folder]);
+    await child.ask();
+    const batches = linkedBatches;
+    const request: Request = { batches, records: recordsPerBatch, isLinking: true };
+    const { linkCpuSeconds } = (await child.ask(request)) as Inserted;
+    if (linkCpuSeconds !== undefined) this.#linkCpuMs = (linkCpuSeconds * 1000) / batches;
+    child.close();
   }
 
   async run(): Promise<Measurements> {
     const request: Request = { batches: this.#batches, records: recordsPerBatch };
-    const { seconds, cpuSeconds } = (await this.#child!.ask(request)) as Inserted;
+    const burst = (await this.#child!.ask(request)) as Inserted;
+    const batches = this.#batches * sustainedTimes;
+    const sustained = (await this.#child!.ask({ ...request, batches })) as Inserted;
     return {
-      inserts: (this.#batches * recordsPerBatch) / seconds,
-      'batch-cpu': (cpuSeconds * 1000) / this.#batches,
+      inserts: (this.#batches * recordsPerBatch) / burst.seconds,
+      read: (burst.readSeconds - burst.seconds) * 1000,
+      'batch-cpu': (burst.cpuSeconds * 1000) / this.#batches,
+      sustained: (batches * recordsPerBatch) / sustained.readSeconds,
+      ...(this.#linkCpuMs === undefined ? {} : { 'link-cpu': this.#linkCpuMs }),
       ...(this.#syncs === undefined ? {} : { syncs: this.#syncs }),
     };
   }

@@ -263,9 +263,24 @@ static napi_value map(napi_env env, napi_callback_info info) {
     return refuse(env, "part, file and start are numbers");
   }
   const bool isMapped = mapPart(call.held, part, (int)file, (u64)start);
-  if (isMapped && part == 1) restartScratch(call.held);
   call.report();
   return call.answerBoolean(isMapped);
+}
+
+// moveOriginals(index, file, start, step): the originals lie in the file after the last step, which has them
+// as they are. Steps from 0 on, as long as it answers true; the index must not change in between.
+static napi_value moveToFile(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  u32 file, step;
+  double start = 0;
+  if (!call.idle()) return refuse(env, NOT_IDLE);
+  if (!call.number(1, &file) || !call.number(3, &step) ||
+      napi_get_value_double(env, call.values[2], &start) != napi_ok || !(start >= 0 && start < 1e15)) {
+    return refuse(env, "file, start and step are numbers");
+  }
+  const bool isMore = moveOriginals(call.held, (int)file, (u64)start, step);
+  call.report();
+  return call.answerBoolean(isMore);
 }
 
 // useScratch(index, file): whether originals go to this file from here on. For an empty index.
@@ -374,6 +389,7 @@ NAPI_MODULE_INIT() {
                    {"search", search},   {"describe", describe},
                    {"read", read},       {"write", write},
                    {"beginImport", beginImport}, {"map", map},
+                   {"moveOriginals", moveToFile},
                    {"useScratch", takeScratch},
                    {"sum", sum},         {"checkImport", checkImport},
                    {"finishImport", finishImport},

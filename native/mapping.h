@@ -32,22 +32,33 @@ static Extent extentOf(const Held* held, u32 part) {
   return {each, numbers[SLOT_COUNT], each * CHUNK_SLOTS};
 }
 
-// Puts a file in the place of the memory of a part, as far as there are slots. False: it has to be
-// written piece by piece.
-static bool mapPart(Held* held, u32 part, int file, u64 start) {
-  const Extent extent = extentOf(held, part);
+// Whether the part can lie in a file from a place on.
+static bool isMappable(const Extent& extent, int file, u64 start) {
   const u64 page = (u64)sysconf(_SC_PAGESIZE);
   const u64 partBytes = extent.slots * extent.each;
   struct stat status;
   // Small chunks come from the heap, where no file can lie.
   if (start % page != 0 || partBytes == 0 || extent.chunkBytes < MAPPED_BYTES_LEAST) return false;
   if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) return false;
-  if ((u64)status.st_size < start + partBytes) return false;
+  return (u64)status.st_size >= start + partBytes;
+}
+
+// Whole pages of a chunk that begins at a place of its part.
+static u64 pagesAt(const Extent& extent, u64 at) {
+  const u64 page = (u64)sysconf(_SC_PAGESIZE);
+  const u64 left = extent.slots * extent.each - at;
+  return left < extent.chunkBytes ? (left + page - 1) / page * page : extent.chunkBytes;
+}
+
+// Puts a file in the place of the memory of a part, as far as there are slots. False: it has to be
+// written piece by piece.
+static bool mapPart(Held* held, u32 part, int file, u64 start) {
+  const Extent extent = extentOf(held, part);
+  if (!isMappable(extent, file, start)) return false;
+  const u64 partBytes = extent.slots * extent.each;
   for (u64 at = 0; at < partBytes; at += extent.chunkBytes) {
     void* memory = held->kernel->chunk(held->index, part, (u32)(at / extent.chunkBytes));
-    const u64 left = partBytes - at;
-    const u64 bytes = left < extent.chunkBytes ? (left + page - 1) / page * page : extent.chunkBytes;
-    if (memory == nullptr || !mapFile(memory, bytes, file, start + at)) return false;
+    if (memory == nullptr || !mapFile(memory, pagesAt(extent, at), file, start + at)) return false;
   }
   held->mappedBytes[part] = (long long)partBytes;
   return true;
@@ -116,19 +127,39 @@ static bool useScratch(Held* held, int file) {
   return held->scratch >= 0;
 }
 
-// The originals lie in another file now: the scratch file is empty again.
-static void restartScratch(Held* held) {
-  if (held->scratch < 0) return;
-  // No memory of the index refers to it any more but what is behind the last whole page.
+// Moves originals into a file that has them as they are, and then empties the scratch file, a chunk a step:
+// to let go of the pages of all of them at once takes milliseconds. True if there is another step.
+static bool moveOriginals(Held* held, int file, u64 start, u32 step) {
   const Extent extent = extentOf(held, 1);
-  const u64 page = (u64)sysconf(_SC_PAGESIZE);
-  const u64 kept = (extent.slots * extent.each + page - 1) / page * page;
-  if (fallocate(held->scratch, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)kept) != 0) return;
-  held->spilledBytes = kept;
+  if (!isMappable(extent, file, start)) return false;
+  const u64 partBytes = extent.slots * extent.each;
+  const u64 chunks = (partBytes + extent.chunkBytes - 1) / extent.chunkBytes;
+  if (step < chunks) {
+    const u64 at = step * extent.chunkBytes;
+    void* memory = held->kernel->chunk(held->index, 1, step);
+    if (memory == nullptr) return false;
+    const u64 bytes = pagesAt(extent, at);
+    // What cannot be mapped lies in memory.
+    if (!mapFile(memory, bytes, file, start + at)) {
+      const u64 left = partBytes - at < bytes ? partBytes - at : bytes;
+      if (pread(file, memory, left, (off_t)(start + at)) != (ssize_t)left) abort();
+    }
+    if (step + 1 == chunks) held->mappedBytes[1] = (long long)partBytes;
+    return step + 1 < chunks || held->scratch >= 0;
+  }
+  if (held->scratch < 0 || step >= 2 * chunks) return false;
+  // No memory of the index refers to it any more but what is behind the last whole page.
+  const u64 at = (step - chunks) * extent.chunkBytes;
+  const u64 bytes = pagesAt(extent, at);
+  const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+  if (fallocate(held->scratch, hole, (off_t)at, (off_t)bytes) != 0) return false;
+  if (step + 1 < 2 * chunks) return true;
+  held->spilledBytes = at + bytes;
+  return false;
 }
 #else
 static bool mapPart(Held*, u32, int, u64) { return false; }
 static void spill(Held*) {}
 static bool useScratch(Held*, int) { return false; }
-static void restartScratch(Held*) {}
+static bool moveOriginals(Held*, int, u64, u32) { return false; }
 #endif

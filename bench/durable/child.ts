@@ -12,14 +12,20 @@ const [, , name = '', folder = '', batches] = process.argv;
 const random = new RandomStream(1, 'durable inserts');
 let records = 0;
 
+/** Of the clock, until the last batch was acknowledged and until its last record was read back. */
 export interface Inserted {
   readonly seconds: number;
+  readonly readSeconds: number;
+  /** Until it was read back. */
   readonly cpuSeconds: number;
+  /** Until searches find all by a graph, after that. */
+  readonly linkCpuSeconds?: number;
 }
 
 export interface Request {
   readonly batches: number;
   readonly records: number;
+  readonly isLinking?: boolean;
 }
 
 function draw(count: number): StoredRecord[] {
@@ -37,8 +43,20 @@ async function insert(store: DurableStore, request: Request): Promise<Inserted> 
   const startedMs = performance.now();
   for (const batch of drawn) await store.insert(batch);
   const seconds = (performance.now() - startedMs) / 1000;
+  if (!(await store.has(records))) throw new Error(`record ${records} cannot be read back`);
+  const readSeconds = (performance.now() - startedMs) / 1000;
+  const cpuSeconds = cpuSecondsSince(before);
+  if (request.isLinking !== true || store.link === undefined) {
+    return { seconds, readSeconds, cpuSeconds };
+  }
+  const beforeLinks = process.cpuUsage();
+  await store.link();
+  return { seconds, readSeconds, cpuSeconds, linkCpuSeconds: cpuSecondsSince(beforeLinks) };
+}
+
+function cpuSecondsSince(before: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(before);
-  return { seconds, cpuSeconds: (user + system) / 1e6 };
+  return (user + system) / 1e6;
 }
 
 const store = await STORES[name]!.open(folder);

@@ -1,5 +1,6 @@
 /** Stores that take batches of records with vectors, each with its own way to be durable. */
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openMemoryStore, openV2Engine } from '../../src/memory/index.js';
 import { bytesOfVector } from '../../src/memory/vector-bytes.js';
 import { BUILD_BREADTH, NEIGHBOURS } from '../vectors/measured-index.js';
@@ -8,6 +9,7 @@ import { peersRequire } from '../vectors/peers.js';
 import { databaseWith, sqliteVecPath } from '../vectors/sqlite-peers.js';
 
 export const DIMENSIONS = 384;
+const LINK_POLL_MS = 20;
 
 export interface StoredRecord {
   readonly id: number;
@@ -18,6 +20,10 @@ export interface StoredRecord {
 export interface DurableStore {
   /** Ends when the store says that the batch is written: what its user would wait for. */
   insert(batch: readonly StoredRecord[]): void | Promise<void>;
+  /** Whether a record is read back by its id. */
+  has(id: number): boolean | Promise<boolean>;
+  /** Ends when searches find all vectors by a graph. */
+  link?(): void | Promise<void>;
 }
 
 export interface StoreKind {
@@ -68,6 +74,11 @@ function own(folder: string): DurableStore {
       if (outcomes.some((outcome) => outcome !== 'ok')) throw new Error('an insert was refused');
       engine.sync();
     },
+    has: (id) => engine.get(String(id)) !== undefined,
+    link: async () => {
+      await engine.prepareSearch();
+      while (engine.vectorCounts()?.scanned !== 0) await delay(LINK_POLL_MS);
+    },
   };
 }
 
@@ -80,6 +91,11 @@ async function ownStore(folder: string): Promise<DurableStore> {
           return { id: String(id), content, vector: { model: 'bench', values: vector } };
         }),
       );
+    },
+    has: async (id) => (await store.get(String(id))) !== null,
+    link: async () => {
+      await store.search({ vector: new Float32Array(DIMENSIONS).fill(1), limit: 1 });
+      while ((await store.stats()).index?.scanned !== 0) await delay(LINK_POLL_MS);
     },
   };
 }
@@ -111,6 +127,8 @@ function zvec(folder: string): DurableStore {
       );
       if (written.some(({ ok }) => !ok)) throw new Error('an insert was refused');
     },
+    has: (id) => String(id) in collection.fetchSync([String(id)]),
+    link: () => collection.optimizeSync(),
   };
 }
 
@@ -128,6 +146,7 @@ async function lance(folder: string): Promise<DurableStore> {
       if (table === undefined) table = await database.createTable('t', data);
       else await table.add(data);
     },
+    has: async (id) => (await table?.countRows(`id = ${id}`)) === 1,
   };
 }
 
@@ -138,6 +157,7 @@ function sqliteVec(folder: string): DurableStore {
   database.exec(`CREATE VIRTUAL TABLE v USING vec0(e float[${DIMENSIONS}] distance_metric=cosine)`);
   const record = database.prepare('INSERT INTO records (id, content) VALUES (?, ?)');
   const vector = database.prepare('INSERT INTO v (rowid, e) VALUES (?, ?)');
+  const found = database.prepare('SELECT rowid FROM v WHERE rowid = ?');
   return {
     insert: (batch) => {
       database.exec('BEGIN');
@@ -147,5 +167,6 @@ function sqliteVec(folder: string): DurableStore {
       }
       database.exec('COMMIT');
     },
+    has: (id) => found.get(BigInt(id)) !== undefined,
   };
 }

@@ -18,6 +18,7 @@ interface ZvecCollection {
   insertSync(documents: readonly object[]): readonly { readonly ok: boolean }[];
   optimizeSync(): void;
   querySync(query: object): readonly { readonly id: string }[];
+  fetchSync(ids: readonly string[]): Readonly<Record<string, object>>;
   closeSync(): void;
 }
 
@@ -197,6 +198,7 @@ interface LanceDatabase {
 export interface LanceTable {
   add(rows: object): Promise<unknown>;
   createIndex(column: string, options: object): Promise<void>;
+  countRows(filter: string): Promise<number>;
   query(): LanceQuery;
 }
 

@@ -92,15 +92,16 @@ async function check(file: string, flags: StoreFlags): Promise<void> {
 
 async function repair(file: string, flags: StoreFlags): Promise<void> {
   const report = await watched('rows', (options) => repairStore(file, options));
-  const { saved, lost, lostIds, kept } = report;
+  const { saved, lost, lostIds, kept, keptLog } = report;
   const tables = ['records', 'vectors', 'edges', 'others'] as const;
   const lines = tables.map((table) => {
     return `${table.padEnd(8)} ${saved[table]} saved, ${lost[table] ?? 'an unknown number'} lost`;
   });
   if (lostIds.length > 0) lines.push(`lost records, the first ones: ${lostIds.join(', ')}`);
   lines.push(kept === null ? 'it was whole and is as it was' : `the old file is ${kept}`);
+  if (keptLog !== null) lines.push(`the old log of puts, which was damaged, is ${keptLog}`);
   print(flags.json, report, lines.join('\n'));
-  if (tables.some((table) => lost[table] !== 0)) throw new ExitError(2);
+  if (keptLog !== null || tables.some((table) => lost[table] !== 0)) throw new ExitError(2);
 }
 
 async function compact(file: string, flags: StoreFlags): Promise<void> {

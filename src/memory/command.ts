@@ -1,5 +1,5 @@
 /** Which commands an engine takes, and the text of a memory that is embedded and searched. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { JsonObject, MemoryCommand } from './engine.js';
 import { isExpiry } from './expiry.js';
@@ -59,7 +59,15 @@ function vectorProblem(values: Float32Array): string | undefined {
   if (values.length === 0 || values.length > VECTOR_DIMENSIONS_MAX) {
     return `the vector has ${values.length} components`;
   }
-  return values.every(Number.isFinite) ? undefined : 'the vector holds a value that is no number';
+  return isFinite(values) ? undefined : 'the vector holds a value that is no number';
+}
+
+/** A loop: `every` calls a function for each component. */
+function isFinite(values: Float32Array): boolean {
+  for (let at = 0; at < values.length; at += 1) {
+    if (!Number.isFinite(values[at] as number)) return false;
+  }
+  return true;
 }
 
 /**
@@ -77,5 +85,5 @@ export function embeddingText(content: string, metadata: JsonObject): string {
 
 /** SHA-256 of a text's UTF-8 in hexadecimal: the name by which nodes ask each other for its vector. */
 export function textHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }

@@ -5,7 +5,7 @@
  * file (or its -shm) in this process drops them. So nothing here opens these two by itself; the -wal
  * file carries no locks and may be opened to be synced.
  */
-import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -41,7 +41,8 @@ export class Database {
   readonly #statements = new Map<string, Statement>();
   readonly #iterated = new Map<Statement, RowIterator>();
   #checkpoints: Checkpoints | undefined;
-  #isFolderSynced = false;
+  /** Of the write-ahead log, once it was synced. */
+  #log: number | undefined;
 
   private constructor(path: string, connection: InstanceType<typeof DatabaseSync>) {
     this.path = path;
@@ -164,11 +165,22 @@ export class Database {
 
   /** Everything committed so far survives a power cut when this returns. */
   syncLog(): void {
-    syncFile(`${this.path}-wal`, 'may-be-missing');
-    // The log keeps its name for as long as this connection is open.
-    if (!this.#isFolderSynced) syncFile(dirname(this.path), 'must-exist');
-    this.#isFolderSynced = true;
+    if (this.#log === undefined) this.#openLog();
+    else this.#guard(() => fdatasyncSync(this.#log!));
     if (this.#checkpoints === undefined) this.checkpoint();
+  }
+
+  /** The log keeps its name for as long as this connection is open; it is missing before the first commit. */
+  #openLog(): void {
+    const path = `${this.path}-wal`;
+    syncFile(path, 'may-be-missing');
+    syncFile(dirname(this.path), 'must-exist');
+    if (existsSync(path)) this.#log = this.#guard(() => openSync(path, 'r'));
+  }
+
+  #closeLog(): void {
+    if (this.#log !== undefined) closeSync(this.#log);
+    this.#log = undefined;
   }
 
   /**
@@ -179,6 +191,7 @@ export class Database {
   close(): void {
     if (!this.#connection.isOpen) return;
     this.#checkpoints?.stop();
+    this.#closeLog();
     // A transaction, or a statement in the middle of its rows, would hold its snapshot until then.
     for (const rows of this.#iterated.values()) rows.return?.();
     if (this.#connection.isTransaction) this.#guard(() => this.#connection.exec('ROLLBACK'));
@@ -205,6 +218,7 @@ export class Database {
   /** Leaves write-ahead logging: afterwards the file alone is the whole database. */
   useSingleFile(): void {
     this.#checkpoints?.stop();
+    this.#closeLog();
     this.exec('PRAGMA journal_mode = DELETE');
   }
 

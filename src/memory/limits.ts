@@ -31,6 +31,8 @@ export const UPKEEP_SLICE_MAX_MS = 2;
 export const UPKEEP_REST_MS = 2;
 /** Vectors read from the store at once while the index is built. */
 export const VECTORS_PER_STEP = 64;
+/** Changes that are in a snapshot now and leave the journal in one transaction. */
+export const FORGOTTEN_PER_STEP = 512;
 /** Changed vectors from which on a snapshot is written, */
 export const SNAPSHOT_CHANGES_MIN = 1000;
 /** or the part of all vectors that changed, whichever is more. */

@@ -1,4 +1,5 @@
 /** The v2 store: records and edges in SQLite, vectors searched in memory. */
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { embeddingText } from './command.js';
 import type { Database } from './database.js';
@@ -20,8 +21,9 @@ import { isStorableName } from './exact-row.js';
 import { expiredIds, withNeededExpiry } from './expiry.js';
 import { MemoryGraph } from './graph/index.js';
 import { LogPosition } from './log-position.js';
+import { putLogPath } from './put-log-path.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
-import { isDamage, isOperational } from './errors.js';
+import { isDamage, isOperational, MemoryError } from './errors.js';
 import type { GraphVectorIndex } from './graph-vector-index.js';
 import { detectSimd, type Rung } from './index/rung.js';
 import { pageOfMemories } from './memory-pages.js';
@@ -29,6 +31,7 @@ import { Pace } from './pace.js';
 import { type RankedHit, RankedSearch } from './ranked-search.js';
 import type { TrainingExample } from './rerank/training-example.js';
 import { SearchIndex, type SearchSource } from './search-index.js';
+import { finish } from './steps.js';
 import { type DumpReader, StoreDump } from './store-dump.js';
 import {
   countV2,
@@ -42,6 +45,7 @@ import {
   v2MemoriesIn,
   v2Quarantined,
   v2Records,
+  VECTORS_BY_TEXT,
 } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
 import { emptyGraphIndexes, type GraphIndexes, loadVectors, vectorOf } from './v2-vectors.js';
@@ -56,11 +60,17 @@ import { isMuch } from './cache-file.js';
 /**
  * Opens a v2 store; `create` makes an empty one where none is. Throws `not-found`, `not-a-database`,
  * `newer-version`, `damaged`, `read-only`, `locked`; `invalid` where the environment asks for a build
- * of the vector index that is not there.
+ * of the vector index that is not there, and for a file of which a crash left puts in their log.
  */
 export function openV2Engine(path: string, options: { create?: boolean } = {}): V2Engine {
+  if (existsSync(putLogPath(path))) {
+    const sentence = `${putLogPath(path)} may have records that ${path} has not; open it as a store once`;
+    throw new MemoryError('invalid', sentence, path);
+  }
   const database = openV2File(path, options);
   try {
+    // Peers ask a node for vectors by their texts; a store has nobody who does.
+    database.exec(VECTORS_BY_TEXT);
     return new V2Engine(database);
   } catch (error) {
     database.close();
@@ -377,11 +387,11 @@ export class V2Engine implements MemoryEngine {
     for (const graph of settledGraphs(vectors)) {
       this.#snapshots.save(graph.graph, this.#label(graph, index));
     }
-    this.#forgetChanges(index);
+    finish(this.#forgetChanges(index));
   }
 
-  #forgetChanges(index: number): void {
-    this.#journal.forget(this.#texts?.forgettable(index) ?? index);
+  #forgetChanges(index: number): Generator<undefined, void> {
+    return this.#journal.forget(this.#texts?.forgettable(index) ?? index);
   }
 
   sync(): void {

@@ -39,7 +39,6 @@ const TABLES = `
     created_at_ms INTEGER NOT NULL, unparsable INTEGER NOT NULL, v1_row BLOB);
   CREATE TABLE vectors (id TEXT PRIMARY KEY, model TEXT NOT NULL, text_hash TEXT NOT NULL,
     vector BLOB NOT NULL);
-  CREATE INDEX vectors_by_text ON vectors (text_hash);
   CREATE TABLE edges (seq INTEGER PRIMARY KEY, from_id TEXT NOT NULL, to_id TEXT NOT NULL,
     relation TEXT NOT NULL, weight REAL NOT NULL, created_at_ms INTEGER NOT NULL, v1_row BLOB,
     UNIQUE (from_id, to_id, relation));
@@ -51,6 +50,11 @@ const TABLES = `
     from_id TEXT, to_id TEXT, relation TEXT, row BLOB NOT NULL);
   CREATE INDEX quarantine_by_from ON quarantine (from_id);
   CREATE INDEX quarantine_by_to ON quarantine (to_id);`;
+
+/** An index that costs an insert a page of its own: hashes have no order. */
+const VECTORS_BY_TEXT_NAME = 'vectors_by_text';
+export const VECTORS_BY_TEXT = `CREATE INDEX IF NOT EXISTS ${VECTORS_BY_TEXT_NAME} ON vectors (text_hash)`;
+export const NO_VECTORS_BY_TEXT = `DROP INDEX IF EXISTS ${VECTORS_BY_TEXT_NAME}`;
 
 /** How a v2 file is opened. */
 export interface V2FileOptions {
@@ -86,6 +90,7 @@ export function openV2File(path: string, options: V2FileOptions = {}): Database 
 function createTables(database: Database): void {
   database.transaction(() => {
     database.exec(TABLES);
+    database.exec(VECTORS_BY_TEXT);
     createBookkeeping(database);
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     database.exec(`PRAGMA user_version = ${FORMAT_VERSION}`);

@@ -28,6 +28,13 @@ import { V1_TABLES } from './v1-schema.js';
 import { bodyOf, contentOf } from './v2-file.js';
 import { bytesOfVector } from './vector-bytes.js';
 
+/** Whether tables have rows that are empty in most stores; for each insert something is looked up in them. */
+interface RareRows {
+  readonly kept: boolean;
+  readonly quarantined: boolean;
+  readonly expiring: boolean;
+}
+
 /** Writes into a v2 file; the caller owns the transaction. */
 export class V2Writer {
   readonly #database: Database;
@@ -39,11 +46,14 @@ export class V2Writer {
 
   /** What commands did to the graph since `beginChanges`, also edges that an insert released. */
   #changes: GraphChange[] | undefined;
+  /** As of the first insert of a batch: no command but an insert that expires adds such a row. */
+  #rare: RareRows | undefined;
 
-  /** Begins a new list of what commands do to the graph; it fills as they are applied. */
+  /** Begins a batch, with a new list of what commands do to the graph; it fills as they are applied. */
   beginChanges(): readonly GraphChange[] {
     const changes: GraphChange[] = [];
     this.#changes = changes;
+    this.#rare = undefined;
     return changes;
   }
 
@@ -77,12 +87,22 @@ export class V2Writer {
     const { id, content, metadata, vector, timestampMs } = command;
     this.#changes?.push({ type: 'addNode', id });
     this.#putRecord(id, bodyOf(command), timestampMs, false, null);
-    putExpiry(this.#database, id, command.expiresAtMs);
+    const rare = (this.#rare ??= this.#rareRows());
+    if (command.expiresAtMs !== undefined) this.#rare = { ...rare, expiring: true };
+    if (this.#rare.expiring) putExpiry(this.#database, id, command.expiresAtMs);
     this.putVector(id, textHash(embeddingText(content, metadata)), vector);
     // v1 would now hold another embedding, which a dump computes from the command.
-    this.#forgetV1Embedding(id);
-    this.#release(id);
+    if (rare.kept) this.#forgetV1Embedding(id);
+    if (rare.quarantined) this.#release(id);
     return 'ok';
+  }
+
+  #rareRows(): RareRows {
+    const [kept, quarantined, expiring] = this.#database.get(
+      `SELECT EXISTS (SELECT 1 FROM kept_rows), EXISTS (SELECT 1 FROM quarantine),
+         EXISTS (SELECT 1 FROM ${EXPIRY_TABLE})`,
+    )!;
+    return { kept: kept === 1, quarantined: quarantined === 1, expiring: expiring === 1 };
   }
 
   #addEdge({ from, to, relation, weight, timestampMs }: AddEdge): ApplyOutcome {

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Database } from './database.js';
+import { FORGOTTEN_PER_STEP } from './limits.js';
 import { LogPosition } from './log-position.js';
 
 const CHANGES_TABLE = 'agentic_flow_vector_changes';
@@ -74,11 +75,23 @@ export class VectorJournal {
     return this.#database.number(sql, index);
   }
 
-  /** Nobody asks for what changed up to this index any more. */
-  forget(index: number): void {
-    this.#database.transaction(() => {
-      this.#database.run(`DELETE FROM ${CHANGES_TABLE} WHERE log_index <= ?`, index);
-      this.#position.setMeta(FROM_KEY, index);
-    });
+  /**
+   * Nobody asks for what changed up to this index any more. Its rows go in steps of one transaction each;
+   * those that are left when somebody stops go with the next index.
+   */
+  *forget(index: number): Generator<undefined, void> {
+    this.#database.transaction(() => this.#position.setMeta(FROM_KEY, index));
+    for (let after = ''; ;) {
+      const last = this.#database.get(
+        `SELECT max(id) FROM (SELECT id FROM ${CHANGES_TABLE} WHERE id > ? ORDER BY id LIMIT ?)`,
+        after,
+        FORGOTTEN_PER_STEP,
+      )?.[0];
+      if (typeof last !== 'string') return;
+      const sql = `DELETE FROM ${CHANGES_TABLE} WHERE id > ? AND id <= ? AND log_index <= ?`;
+      this.#database.transaction(() => this.#database.run(sql, after, last, index));
+      after = last;
+      yield;
+    }
   }
 }

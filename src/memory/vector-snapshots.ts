@@ -9,7 +9,8 @@ import { isUseless, removeCache } from './cache-file.js';
 import { isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
 import { saveSnapshot, saveSnapshotInPieces } from './index/snapshot-file.js';
-import { openSnapshotInSteps, useSnapshot } from './index/snapshot-reader.js';
+import { openSnapshotInSteps, useSnapshotInSteps } from './index/snapshot-reader.js';
+import { nextTurn } from './pace.js';
 
 /** What a snapshot says of itself, as JSON in its label. */
 export interface SnapshotLabel {
@@ -45,7 +46,10 @@ export class VectorSnapshots {
     const path = this.#pathOf(label.key);
     await saveSnapshotInPieces(graph, path, text, signal);
     signal.throwIfAborted();
-    useSnapshot(graph, path);
+    for (const _ of useSnapshotInSteps(graph, path)) {
+      await nextTurn();
+      signal.throwIfAborted();
+    }
   }
 
   /** The graphs that were saved of this content within a range of log indexes, in steps. */

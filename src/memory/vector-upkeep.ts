@@ -9,6 +9,7 @@ import type { GraphVectorIndex } from './graph-vector-index.js';
 import { UPKEEP_REST_MS, UPKEEP_SLICE_MAX_MS } from './limits.js';
 import { isDamage, isOperational } from './errors.js';
 import type { HnswIndex } from './index/hnsw-index.js';
+import { nextTurn } from './pace.js';
 import type { GraphIndexes } from './v2-vectors.js';
 import { isMuch } from './cache-file.js';
 
@@ -17,8 +18,8 @@ export interface UpkeepOptions {
   readonly indexes: () => GraphIndexes | undefined;
   /** Writes a graph beside the store, as it is at a log index. */
   readonly save: (graph: SettledGraph, appliedIndex: number, signal: AbortSignal) => Promise<void>;
-  /** All graphs have been saved as they were at this log index. */
-  readonly onSaved: (appliedIndex: number) => void;
+  /** All graphs have been saved as they were at this log index; what follows from that, in steps. */
+  readonly onSaved: (appliedIndex: number) => Generator<undefined, void>;
   /** A graph is not what its snapshot was; it is of no use any more. */
   readonly onDamaged: () => void;
   readonly appliedIndex: () => number;
@@ -76,7 +77,12 @@ export class VectorUpkeep {
     const changes = this.#changes;
     try {
       for (const graph of graphs) await save(graph, index, saving.signal);
-      if (!saving.signal.aborted) onSaved(index);
+      if (saving.signal.aborted) return;
+      for (const { owner } of graphs) owner.thaw();
+      for (const _ of onSaved(index)) {
+        await nextTurn();
+        if (this.#isStopped) return;
+      }
     } catch (error) {
       // It is a cache: without it the next start takes longer.
       if (saving.signal.aborted) return;

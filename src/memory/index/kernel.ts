@@ -51,8 +51,11 @@ export interface ImportedFile {
 export interface Kernel {
   /** Originals go to this file from here on instead of memory, where that can be. For an empty index. */
   useScratch(file: OpenFile): void;
-  /** The file has all originals as they are, from `start` on: they may lie there from here on. */
-  useOriginals(file: OpenFile, start: number): void;
+  /**
+   * The file has all originals as they are, from `start` on: they may lie there from here on. In steps from 0
+   * on, as long as it answers true; between two of them the index may be searched.
+   */
+  useOriginals(file: OpenFile, start: number, step: number): boolean;
   /** Stores a vector, found from now on by scanning. `key` decides its level. Answers its slot. */
   add(values: Float32Array, key: number): number;
   /** Links up to so many stored vectors into the graph. Answers how many are left. */

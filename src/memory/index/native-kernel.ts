@@ -31,6 +31,7 @@ export interface Addon {
   beginImport(handle: Handle, slots: number, rows: number, hasSums: number): number;
   useScratch(handle: Handle, file: number): boolean;
   map(handle: Handle, part: number, file: number, start: number): boolean;
+  moveOriginals(handle: Handle, file: number, start: number, step: number): boolean;
   write(handle: Handle, part: number, from: number, count: number, bytes: Uint8Array): number;
   sum(handle: Handle, ...sum: Parameters<Kernel['sum']>): number;
   checkImport(handle: Handle, steps: number): number;
@@ -119,8 +120,8 @@ export class NativeKernel implements Kernel {
     this.#addon.useScratch(this.#handle, file.descriptor);
   }
 
-  useOriginals(file: OpenFile, start: number): void {
-    this.#addon.map(this.#handle, PART.originals, file.descriptor, start);
+  useOriginals(file: OpenFile, start: number, step: number): boolean {
+    return this.#addon.moveOriginals(this.#handle, file.descriptor, start, step);
   }
 
   /** A mapping does not need the file, and of the scratch file the addon has a descriptor of its own. */

@@ -248,6 +248,11 @@ class SnapshotReader {
  * of memory are let go. The index must not have changed in between. Throws what `openSnapshot` throws.
  */
 export function useSnapshot(index: HnswIndex, path: string): void {
+  finish(useSnapshotInSteps(index, path));
+}
+
+/** The same in steps, between which the index may be searched; whoever stops before the last leaves it whole. */
+export function* useSnapshotInSteps(index: HnswIndex, path: string): Generator<undefined, void> {
   let file: OpenFile | undefined;
   const { kernel } = index.parts();
   try {
@@ -259,7 +264,8 @@ export function useSnapshot(index: HnswIndex, path: string): void {
     if (typeof header === 'string' || header.slotCount !== counts.slotCount) {
       throw damaged(path, 'it is not what was written');
     }
-    kernel.useOriginals(file, layOut(header, counts).sections.originals.start);
+    const { start } = layOut(header, counts).sections.originals;
+    for (let step = 0; kernel.useOriginals(file, start, step); step += 1) yield;
   } catch (error) {
     throw translateError(error, path);
   } finally {

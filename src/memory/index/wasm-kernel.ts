@@ -252,8 +252,9 @@ export class WasmKernel implements Kernel {
     if (this.#exports.keepOutside(this.#index) >= 0) this.#outside.file = new OriginalsFile(file);
   }
 
-  useOriginals(file: OpenFile, start: number): void {
+  useOriginals(file: OpenFile, start: number): boolean {
     this.#outside.file?.use(file, start);
+    return false;
   }
 
   /** Originals are read one by one when they are needed. */

@@ -12,6 +12,8 @@ import { checkFormat, contentOf } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import { EXAMPLES_MAX, INTEGRITY_MESSAGES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { EXPIRY_TABLE } from '../expiry.js';
+import { checkPutLog } from './put-log.js';
+import { PUT_LOG_KEY } from './store-file.js';
 
 export type ProblemKind =
   /** What `PRAGMA integrity_check` says of pages and indexes. */
@@ -34,6 +36,8 @@ export type ProblemKind =
   | 'edge-weight'
   /** An expiry without its record. */
   | 'expiry-without-record'
+  /** A log of puts that is none, or another store's. */
+  | 'put-log'
   /** A file of the index of vectors or words that cannot be used; it is made anew. */
   | 'snapshot';
 
@@ -93,6 +97,7 @@ class Check {
     this.#try(() => this.#vectors(counts.records, total));
     this.#try(() => this.#edges());
     this.#try(() => this.#expiries());
+    this.#try(() => this.#putLog());
     const snapshots = this.#snapshots();
     const problems = [...this.#problems].map(([kind, found]) => ({ kind, ...found }));
     const { path } = database;
@@ -180,6 +185,17 @@ class Check {
       `SELECT id FROM ${EXPIRY_TABLE} e WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.id = e.id)`,
     );
     for (const [id] of rows) this.#found('expiry-without-record', String(id));
+  }
+
+  /** Its entries are read when the store is opened. */
+  #putLog(): void {
+    const name = this.#database.get(`SELECT value FROM ${META_TABLE} WHERE key = ?`, PUT_LOG_KEY);
+    try {
+      checkPutLog(this.#database.path, name === undefined ? undefined : String(name[0]));
+    } catch (error) {
+      if (!(error instanceof MemoryError)) throw error;
+      this.#found('put-log', error.message);
+    }
   }
 
   #snapshots(): number {

@@ -1,6 +1,7 @@
 /** A store in its thread, or in that of a program that cannot wait: the file, the writes that wait, what expires, and the answers to calls. */
 import type { MemoryCommand, SearchQuery } from '../engine.js';
 import type { ModelVector } from '../engine.js';
+import { MemoryError } from '../errors.js';
 import { compactInSlices, type Compaction } from './compact.js';
 import { Exports } from './exports.js';
 import { GroupCommit } from './group-commit.js';
@@ -14,7 +15,18 @@ import {
   type PageQuery,
   someKeys,
 } from './listing.js';
-import { commandOf, keysOf, type Operation } from './operations.js';
+import { DeferredPuts } from './deferred-puts.js';
+import {
+  commandOf,
+  countOf,
+  isPacked,
+  keysOf,
+  type Operation,
+  operationsOf,
+  type Write,
+} from './operations.js';
+import { unpackPuts } from './packed-puts.js';
+import { type LoggedPuts, readPutLog, removePutLog } from './put-log.js';
 import { statsOf } from './stats.js';
 import { StoreFile, type StoreModel } from './store-file.js';
 import { Sweep } from './sweep.js';
@@ -36,34 +48,71 @@ export type HostCalls = {
   ) => Awaitable<Awaited<ReturnType<ThreadCalls[Name]>>>;
 };
 
-/** What tests replace. */
 export interface HostParts {
+  /** Puts are acknowledged once a log of their own has them; `file` is then behind what was acknowledged. */
+  readonly logsPuts?: boolean;
+  /** What tests replace: the clock, */
   readonly nowMs?: () => number;
-  /** Makes everything committed survive a power cut. */
+  /** what makes everything committed survive a power cut, */
   readonly sync?: () => Promise<void>;
+  /** and how long nothing may have been put until the file follows the log of puts. */
+  readonly restMs?: number;
+}
+
+/** Operations, and when they were accepted. */
+interface AcceptedOperations {
+  readonly operations: readonly Operation[];
+  readonly nowMs: number;
 }
 
 export class StoreHost {
   readonly #file: StoreFile;
   readonly #log: WalSync;
-  readonly #commit: GroupCommit<readonly Operation[], boolean[]>;
+  readonly #commit: GroupCommit<Write, boolean[]>;
+  readonly #puts: DeferredPuts | undefined;
+  /** The file has something that the disk need not have, and that is in no log of puts. */
+  #isWalDirty = false;
   readonly #sweep: Sweep;
   readonly #exports: Exports;
   readonly #nowMs: () => number;
   #ready: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(settings: ThreadSettings, { nowMs = Date.now, sync }: HostParts = {}) {
+  constructor(
+    settings: ThreadSettings,
+    { nowMs = Date.now, sync, logsPuts, restMs }: HostParts = {},
+  ) {
     this.#file = StoreFile.open(settings.path, settings);
     this.#nowMs = nowMs;
     this.#log = new WalSync(this.#file.database);
+    try {
+      this.#replay();
+    } catch (error) {
+      this.#log.close();
+      this.#file.close();
+      throw error;
+    }
+    if (logsPuts === true) {
+      this.#puts = new DeferredPuts(this.#file, {
+        apply: (entries) => {
+          this.#applyPuts(entries);
+          this.#sweep.wake();
+        },
+        wal: this.#log,
+        restMs,
+      });
+    }
     this.#commit = new GroupCommit({
       operationsMax: settings.batchOperations,
       delayMs: settings.batchDelayMs,
       commit: (writes) => this.#write(writes),
-      sync: sync ?? (() => this.#log.sync()),
+      sync: sync ?? (() => this.#sync()),
     });
-    this.#sweep = new Sweep(this.#file, nowMs, () => this.#commit.refusal === undefined);
+    this.#sweep = new Sweep(this.#file, {
+      nowMs,
+      canWrite: () => this.#commit.refusal === undefined,
+      prepare: () => this.#puts?.applyAll(),
+    });
     this.#exports = new Exports(settings.path, nowMs);
   }
 
@@ -90,13 +139,15 @@ export class StoreHost {
   }
 
   readonly calls: HostCalls = {
-    write: (operations) => this.#commit.add(operations, operations.length),
-    flush: () => this.#commit.flush(),
-    get: (key, withVector) => this.#get(key, withVector),
-    list: (query) => this.#list(query),
-    namespaces: () => countNamespaces(this.#file, this.#nowMs()),
-    deleteNamespace: (namespace, context) => this.#deleteNamespace(namespace, context),
-    search: (query) => this.#search(query),
+    write: (write) => this.#commit.add(write, countOf(write)),
+    flush: () => this.#flush(),
+    settle: () => this.#puts?.settle(),
+    get: (key, withVector) => this.#settled(() => this.#get(key, withVector)),
+    list: (query) => this.#settled(() => this.#list(query)),
+    namespaces: () => this.#settled(() => countNamespaces(this.#file, this.#nowMs())),
+    deleteNamespace: (namespace, context) =>
+      this.#settled(() => this.#deleteNamespace(namespace, context)),
+    search: (query) => this.#settled(() => this.#search(query)),
     neighbours: (key, options, { signal }) =>
       this.#graph((graph) => graph.neighbours(key, { ...options, signal })),
     kHops: (key, options, { signal }) =>
@@ -107,9 +158,9 @@ export class StoreHost {
       this.#graph((graph) => graph.traverse(key, { ...options, signal })),
     query: (text, parameters, { signal }) =>
       this.#graph((graph) => graph.query(text, { parameters, signal })),
-    stats: () => statsOf(this.#file, this.#commit.counts, this.#nowMs()),
-    compact: (context) => this.#compact(context),
-    openExport: () => this.#exports.open(),
+    stats: () => this.#settled(() => statsOf(this.#file, this.#commit.counts, this.#nowMs())),
+    compact: (context) => this.#settled(() => this.#compact(context)),
+    openExport: () => this.#settled(() => this.#exports.open()),
     exportPage: (number) => this.#exports.page(number),
     closeExport: (number) => this.#exports.close(number),
     close: () => this.close(),
@@ -118,7 +169,11 @@ export class StoreHost {
   /** Writes what waits, then lets go of the file. */
   async close(): Promise<void> {
     await this.#commit.flush();
-    this.closeNow();
+    try {
+      if (!this.#isClosed) this.#puts?.close();
+    } finally {
+      this.closeNow();
+    }
   }
 
   /** Lets go of the file; what waits was never acknowledged, and is not written. */
@@ -127,27 +182,94 @@ export class StoreHost {
     this.#isClosed = true;
     this.#sweep.stop();
     this.#exports.closeAll();
+    this.#puts?.closeNow();
     this.#log.close();
     this.#file.close();
   }
 
-  /** One transaction; true for each operation that found what it is about. */
-  #write(writes: readonly (readonly Operation[])[]): boolean[][] {
+  /** Puts that a crash left in their log. */
+  #replay(): void {
+    const { path, putLog } = this.#file;
+    const left = readPutLog(path, putLog);
+    if (left === undefined) return;
+    if (left.isDamaged) {
+      const sentence = `the log of puts of ${path} is damaged; repair the store, which keeps what it can`;
+      throw new MemoryError('damaged', sentence, path);
+    }
+    for (const entry of left.entries) this.#applyPuts([entry]);
+    this.#log.syncNow();
+    removePutLog(path);
+  }
+
+  /** One transaction, or an entry of the log of puts; true for each operation that found what it is about. */
+  #write(writes: readonly Write[]): boolean[][] {
     const nowMs = this.#nowMs();
-    const expiries = new Map<MemoryCommand, number | null>();
-    // What has expired is not there any more for what comes now.
-    const keys = new Set(writes.flatMap((operations) => operations.flatMap(keysOf)));
-    const gone = [...keys].filter((key) => this.#file.isExpired(key, nowMs));
-    const deletes = gone.map((key) => commandOf({ type: 'delete', key }, nowMs));
-    const commands = writes.flat().map((operation) => {
-      const command = commandOf(operation, nowMs);
-      if (operation.type === 'put') expiries.set(command, operation.expiresAtMs);
-      return command;
-    });
-    const outcomes = this.#file.apply([...deletes, ...commands], expiries);
+    const puts = writes.filter(isPacked);
+    if (puts.length === writes.length && this.#puts?.takes(puts) === true) {
+      this.#puts.append(puts, nowMs);
+      return puts.map(({ count }) => Array.from({ length: count }, () => true));
+    }
+    this.#puts?.applyAll();
+    const operations = writes.map(operationsOf);
+    const outcomes = this.#apply([{ operations: operations.flat(), nowMs }]);
+    this.#isWalDirty = true;
     this.#sweep.wake();
-    let at = deletes.length;
-    return writes.map((operations) => operations.map(() => outcomes[at++] === 'ok'));
+    let at = 0;
+    return operations.map((some) => some.map(() => outcomes[at++] as boolean));
+  }
+
+  async #sync(): Promise<void> {
+    const wal = this.#isWalDirty ? this.#log.sync() : undefined;
+    this.#isWalDirty = false;
+    await Promise.all([wal, this.#puts?.sync()]);
+  }
+
+  #applyPuts(entries: readonly LoggedPuts[]): void {
+    const accepted = entries.map(({ blocks, acceptedMs }) => {
+      return { operations: blocks.flatMap(unpackPuts), nowMs: acceptedMs };
+    });
+    this.#apply(accepted, entries.at(-1)?.sequence);
+  }
+
+  /** One transaction; true for each operation that found what it is about. */
+  #apply(accepted: readonly AcceptedOperations[], putSequence?: number): boolean[] {
+    const expiries = new Map<MemoryCommand, number | null>();
+    const asked = new Set<MemoryCommand>();
+    /** Of those put before in this transaction. */
+    const expiryOf = new Map<string, number | null>();
+    const commands = accepted.flatMap(({ operations, nowMs }) => {
+      const isExpired = (key: string): boolean => {
+        const expiresAtMs = expiryOf.get(key);
+        if (expiresAtMs === undefined) return this.#file.isExpired(key, nowMs);
+        return expiresAtMs !== null && expiresAtMs <= nowMs;
+      };
+      // What has expired is not there any more for what comes now.
+      const gone = [...new Set(operations.flatMap(keysOf))].filter(isExpired);
+      const deletes = gone.map((key) => commandOf({ type: 'delete', key }, nowMs));
+      const wanted = operations.map((operation) => {
+        const command = commandOf(operation, nowMs);
+        asked.add(command);
+        if (operation.type === 'put') {
+          expiries.set(command, operation.expiresAtMs);
+          expiryOf.set(operation.key, operation.expiresAtMs);
+        }
+        return command;
+      });
+      return [...deletes, ...wanted];
+    });
+    const outcomes = this.#file.apply(commands, expiries, putSequence);
+    return outcomes.filter((_, at) => asked.has(commands[at]!)).map((outcome) => outcome === 'ok');
+  }
+
+  /** Runs what reads the file once that has everything that was acknowledged. */
+  async #settled<T>(read: () => Awaitable<T>): Promise<T> {
+    await this.#puts?.settle();
+    return read();
+  }
+
+  async #flush(): Promise<void> {
+    await this.#commit.flush();
+    await this.#puts?.settle();
   }
 
   #get(key: string, withVector: boolean): StoredMemory | null {
@@ -190,6 +312,7 @@ export class StoreHost {
   }
 
   async #graph<T>(ask: (graph: StoreFile['engine']['graph']) => Promise<T>): Promise<T> {
+    await this.#puts?.settle();
     await this.#sweep.finish();
     return ask(this.#file.engine.graph);
   }

@@ -7,6 +7,18 @@ export const BATCH_DELAY_MS = 100;
 export const BATCH_OPERATIONS_MAX = 10_000;
 export const BATCH_DELAY_MAX_MS = 60_000;
 
+/** Longest log of puts, and bytes from which on it is begun anew as soon as the file has what is in it; */
+export const PUT_LOG_BYTES_MAX = 67_108_864;
+export const PUT_LOG_ANEW_BYTES = 1_048_576;
+/** puts of more bytes at once go into the file without it. */
+export const LOGGED_AT_ONCE_BYTES_MAX = 4_194_304;
+/** Bytes and puts that are in the log and not in the file: a read first waits for them. */
+export const UNAPPLIED_BYTES_MAX = 16_777_216;
+export const UNAPPLIED_PUTS_MAX = 10_000;
+/** The file follows when nothing was put for so long, with so many puts a transaction. */
+export const UNAPPLIED_REST_MS = 250;
+export const APPLIED_AT_ONCE_PUTS = 256;
+
 /** Calls that the thread has at a time, or twice the operations of a batch if those are more; */
 export const CALLS_UNDER_WAY_MAX = 256;
 /** calls that wait or are under way, from one more on they are refused, */

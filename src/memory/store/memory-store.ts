@@ -19,7 +19,8 @@ import {
   WAITING_CHARACTERS_MAX,
 } from './limits.js';
 import type { ListOrder, NamespaceCount } from './listing.js';
-import type { Operation, PutOperation } from './operations.js';
+import { isPacked, type Operation, type PutOperation, type Write } from './operations.js';
+import { packPuts } from './packed-puts.js';
 import {
   checkedRange,
   checkedVector,
@@ -187,7 +188,13 @@ export class MemoryStore {
     const vectors = records.map(({ vector }) => {
       return vector === undefined || vector === null ? vector : this.#checkedVector(vector);
     });
-    await this.#write(characters, () => this.#withVectors(puts, vectors));
+    const isEmbedding = vectors.includes(undefined);
+    // The caller may change its arrays as soon as this returns; packed is copied.
+    const held = isEmbedding ? vectors.map(copied) : vectors;
+    await this.#write(characters, () => {
+      if (isEmbedding) return this.#withVectors(puts, held).then(packPuts);
+      return packPuts(puts.map((put, at) => ({ ...put, vector: held[at] ?? null })));
+    });
   }
 
   /** Null if there is none, or it has expired. */
@@ -301,6 +308,7 @@ export class MemoryStore {
 
   /** Looks for damage, on another thread; see `checkStore`. */
   async check(options: TransferOptions = {}): Promise<CheckReport> {
+    await this.#settle();
     return checkStore(this.path, options);
   }
 
@@ -309,6 +317,7 @@ export class MemoryStore {
     to: string,
     options: TransferOptions & { readonly overwrite?: boolean } = {},
   ): Promise<BackupReport> {
+    await this.#settle();
     return backupStore(this.path, to, options);
   }
 
@@ -337,22 +346,25 @@ export class MemoryStore {
     await this.#ownEmbedder?.close();
   }
 
+  /** Another connection to the file sees what was acknowledged. */
+  async #settle(): Promise<void> {
+    await this.#thread.admit(0, async () => this.#thread.call('settle', []));
+  }
+
   async #close(): Promise<void> {
     await this.#turn;
     await this.#thread.close();
     await this.#ownEmbedder?.close();
   }
 
-  async #write(
-    characters: number,
-    prepare: () => readonly Operation[] | Promise<readonly Operation[]>,
-  ): Promise<boolean[]> {
+  async #write(characters: number, prepare: () => Write | Promise<Write>): Promise<boolean[]> {
     return this.#thread.admit(characters, async () => {
       const prepared = Promise.resolve(prepare());
       const sent = this.#turn.then(async () => {
-        const operations = await prepared;
+        const write = await prepared;
+        const transfer = isPacked(write) ? [write.block.buffer] : [];
         // Handed over, not answered: the next one need not wait for the disk.
-        return { answer: this.#thread.call('write', [operations]) };
+        return { answer: this.#thread.call('write', [write], { transfer }) };
       });
       this.#turn = sent.catch(() => undefined);
       prepared.catch(() => undefined);
@@ -394,7 +406,9 @@ export class MemoryStore {
 
   async #queryVector({ vector, mode }: StoreQuery, text: string): Promise<ModelVector | null> {
     if (vector === null) return null;
-    if (vector !== undefined) return checkedVector(vector, this.#model, this.#modelName);
+    if (vector !== undefined) {
+      return copied(checkedVector(vector, this.#model, this.#modelName));
+    }
     if (text === '' || mode === 'text') return null;
     const embedder = this.#usedEmbedder();
     if (embedder === null) return null;
@@ -417,4 +431,9 @@ export class MemoryStore {
     this.#embedder = own;
     return own;
   }
+}
+
+function copied<Vector extends ModelVector | null | undefined>(vector: Vector): Vector {
+  if (vector === null || vector === undefined) return vector;
+  return { ...vector, values: vector.values.slice() };
 }

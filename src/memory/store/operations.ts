@@ -1,5 +1,6 @@
 /** What a caller asks the thread of a store to write, and what comes of it. */
 import type { JsonObject, MemoryCommand, ModelVector } from '../engine.js';
+import { type PackedPuts, unpackPuts } from './packed-puts.js';
 
 export interface PutOperation {
   readonly type: 'put';
@@ -33,6 +34,21 @@ interface UnlinkOperation {
 }
 
 export type Operation = PutOperation | DeleteOperation | LinkOperation | UnlinkOperation;
+
+/** What one call writes: puts alone, or anything. */
+export type Write = PackedPuts | readonly Operation[];
+
+export function isPacked(write: Write): write is PackedPuts {
+  return 'block' in write;
+}
+
+export function countOf(write: Write): number {
+  return isPacked(write) ? write.count : write.length;
+}
+
+export function operationsOf(write: Write): readonly Operation[] {
+  return isPacked(write) ? unpackPuts(write.block) : write;
+}
 
 /** The memories that an operation is about. */
 export function keysOf(operation: Operation): readonly string[] {

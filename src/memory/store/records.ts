@@ -117,7 +117,7 @@ function metadataText(metadata: unknown, id: string): string {
   return json;
 }
 
-/** A vector that a store with this model takes. Throws `invalid`. */
+/** A vector that a store with this model takes; it may be a view of what is given. Throws `invalid`. */
 export function checkedVector(
   vector: ModelVector | ArrayLike<number>,
   model: StoreModel | null,
@@ -138,7 +138,7 @@ export function checkedVector(
         `of ${model.dimensions} components of ${JSON.stringify(model.model)}; a store has one model`,
     );
   }
-  const values = Float32Array.from(given);
+  const values = given instanceof Float32Array ? given : Float32Array.from(given);
   const probe = {
     type: 'insertMemory',
     id: 'a',

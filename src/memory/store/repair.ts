@@ -10,19 +10,31 @@ import { Database, type SqlValue, syncFile } from '../database.js';
 import { assert, MemoryError, translateError } from '../errors.js';
 import { LogPosition, META_TABLE } from '../log-position.js';
 import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
+import { putLogPath } from '../put-log-path.js';
 import { V2Engine } from '../v2-engine.js';
 import { checkFormat, contentOf, openV2File } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
-import { checkFile, isSnapshotOf, type Progress } from './check.js';
+import { checkFile, type CheckReport, isSnapshotOf, type Progress } from './check.js';
 import { EXAMPLES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { StoreLock } from './lock.js';
+import { type PutLogState, readPutLog, replacePutLog } from './put-log.js';
 import { salvageRows } from './salvage.js';
-import { createStoreTables, DIMENSIONS_KEY, MODEL_KEY, OWNER_KEY } from './store-file.js';
+import {
+  createStoreTables,
+  DIMENSIONS_KEY,
+  MODEL_KEY,
+  OWNER_KEY,
+  PUT_LOG_KEY,
+  putLogOf,
+  PUTS_APPLIED_KEY,
+} from './store-file.js';
 
 export interface RepairReport {
   readonly path: string;
   /** Null: it was whole and stays as it is. */
   readonly kept: string | null;
+  /** A log of puts that had damage, under its new name; what could be read of it is still to come. */
+  readonly keptLog: string | null;
   readonly saved: RowCounts;
   /** As far as an index or a count still names them; null where neither can be read. */
   readonly lost: { readonly [Table in keyof RowCounts]: number | null };
@@ -42,18 +54,9 @@ export function repairFile(path: string, progress: Progress): RepairReport {
   const lock = existsSync(path) ? StoreLock.take(path) : undefined;
   try {
     const before = checkFile(path, progress);
-    if (before.isWhole) {
-      const { records, vectors, edges } = before;
-      const none = { records: 0, vectors: 0, edges: 0, others: 0 };
-      return {
-        path,
-        kept: null,
-        saved: { records, vectors, edges, others: 0 },
-        lost: none,
-        lostIds: [],
-      };
-    }
-    return repairDamaged(path, progress);
+    const isWhole = before.problems.every(({ kind }) => kind === 'put-log');
+    const report = isWhole ? wholeReport(before) : repairDamaged(path, progress);
+    return { ...report, keptLog: repairPutLog(path) };
   } catch (error) {
     throw translateError(error, path);
   } finally {
@@ -61,7 +64,49 @@ export function repairFile(path: string, progress: Progress): RepairReport {
   }
 }
 
-function repairDamaged(path: string, progress: Progress): RepairReport {
+type FileReport = Omit<RepairReport, 'keptLog'>;
+
+function wholeReport({ path, records, vectors, edges }: CheckReport): FileReport {
+  const none = { records: 0, vectors: 0, edges: 0, others: 0 };
+  const saved = { records, vectors, edges, others: 0 };
+  return { path, kept: null, saved, lost: none, lostIds: [] };
+}
+
+/** What can be read of a damaged log is in it for the next opening; the old one's new name. */
+function repairPutLog(path: string): string | null {
+  const log = putLogPath(path);
+  if (!existsSync(log)) return null;
+  const database = Database.open(path, { readOnly: true });
+  try {
+    const state = putLogOf(new LogPosition(database));
+    if (isSoundLog(path, state)) return null;
+    const kept = freeName(`${log}.damaged`);
+    const entries = readPutLog(path, state, { salvage: true })?.entries ?? [];
+    if (state === undefined || entries.length === 0) renameSync(log, kept);
+    else replacePutLog(path, state, entries, kept);
+    return kept;
+  } finally {
+    database.close();
+  }
+}
+
+function isSoundLog(path: string, state: PutLogState | undefined): boolean {
+  try {
+    return readPutLog(path, state)?.isDamaged !== true;
+  } catch (error) {
+    const isDamaged = error instanceof MemoryError && /^(damaged|invalid)$/.test(error.code);
+    if (!isDamaged) throw error;
+    return false;
+  }
+}
+
+function freeName(wanted: string): string {
+  let name = wanted;
+  for (let number = 2; existsSync(name); number += 1) name = `${wanted}-${number}`;
+  return name;
+}
+
+function repairDamaged(path: string, progress: Progress): FileReport {
   const temporary = `${path}.repaired`;
   removeFile(temporary);
   const damaged = Database.open(path, { readOnly: true });
@@ -91,8 +136,7 @@ function removeFile(path: string): void {
  * its log. Snapshots of the old one are of no use.
  */
 function exchange(path: string, temporary: string): string {
-  let kept = `${path}.damaged`;
-  for (let number = 2; existsSync(kept); number += 1) kept = `${path}.damaged-${number}`;
+  const kept = freeName(`${path}.damaged`);
   linkSync(path, kept);
   if (existsSync(`${path}-wal`)) linkSync(`${path}-wal`, `${kept}-wal`);
   syncFile(dirname(path), 'must-exist');
@@ -261,6 +305,9 @@ class Repair {
     const index = Number.isSafeInteger(applied) && applied >= 0 ? applied : 0;
     position.setAppliedIndex(index);
     if (meta.size === 0 || meta.has(OWNER_KEY)) position.setMeta(OWNER_KEY, index);
+    for (const key of [PUT_LOG_KEY, PUTS_APPLIED_KEY]) {
+      if (meta.has(key)) position.setMeta(key, meta.get(key)!);
+    }
   }
 
   /** Model and bytes of a vector, where the old store tells. */

@@ -7,13 +7,17 @@ import { MemoryError } from '../errors.js';
 import { createExpiry, EXPIRY_TABLE, expiredIds, putExpiry } from '../expiry.js';
 import { LogPosition, OUTCOMES_TABLE } from '../log-position.js';
 import { V2Engine } from '../v2-engine.js';
-import { openV2File } from '../v2-file.js';
+import { NO_VECTORS_BY_TEXT, openV2File } from '../v2-file.js';
 import { StoreLock } from './lock.js';
+import type { PutLogState } from './put-log.js';
 
 /** Log index up to which this store wrote the file itself. */
 export const OWNER_KEY = 'store_index';
 export const MODEL_KEY = 'store_model';
 export const DIMENSIONS_KEY = 'store_dimensions';
+/** Name of the log of puts, and the last entry of it that is in the file; see `put-log.ts`. */
+export const PUT_LOG_KEY = 'store_put_log';
+export const PUTS_APPLIED_KEY = 'store_puts_applied';
 
 /** The model of a store's vectors; a store has one. */
 export interface StoreModel {
@@ -36,6 +40,13 @@ export function createStoreTables(database: Database): void {
   );
 }
 
+/** What a file says of its log of puts, if it ever had one. */
+export function putLogOf(position: LogPosition): PutLogState | undefined {
+  const name = position.meta(PUT_LOG_KEY);
+  const applied = position.meta(PUTS_APPLIED_KEY);
+  return typeof name === 'string' && typeof applied === 'number' ? { name, applied } : undefined;
+}
+
 export class StoreFile {
   readonly path: string;
   readonly database: Database;
@@ -45,6 +56,8 @@ export class StoreFile {
   #model: StoreModel | null = null;
   /** When the inserted memories of the batch under way expire. */
   #expiries: ReadonlyMap<MemoryCommand, number | null> = new Map();
+  /** Last entry of the log of puts that the batch under way has. */
+  #puts: number | undefined;
   /** First instant at which something expires; undefined until it is looked up. */
   #nextExpiryMs: number | undefined;
 
@@ -92,13 +105,29 @@ export class StoreFile {
     return this.#model;
   }
 
-  /** One transaction that the disk need not have yet; the outcome of each command. */
+  get putLog(): PutLogState | undefined {
+    return putLogOf(this.#position);
+  }
+
+  setPutLog({ name, applied }: PutLogState): void {
+    this.database.transaction(() => {
+      this.#position.setMeta(PUT_LOG_KEY, name);
+      this.#position.setMeta(PUTS_APPLIED_KEY, applied);
+    });
+  }
+
+  /**
+   * One transaction that the disk need not have yet; the outcome of each command. `puts`: it has the log of
+   * puts up to this entry.
+   */
   apply(
     commands: readonly MemoryCommand[],
     expiries: ReadonlyMap<MemoryCommand, number | null> = new Map(),
+    puts?: number,
   ): ApplyOutcome[] {
     const index = this.engine.appliedIndex + 1;
     this.#expiries = expiries;
+    this.#puts = puts;
     this.#nextExpiryMs = undefined;
     return this.engine.apply(
       commands.map((command) => ({ index, command })),
@@ -155,6 +184,7 @@ export class StoreFile {
       );
     }
     createStoreTables(database);
+    database.exec(NO_VECTORS_BY_TEXT);
     // What somebody else wrote may be another memory of the same id, which nobody said expires.
     if (isForeign) database.exec(`DELETE FROM ${EXPIRY_TABLE}`);
     if (owned !== appliedIndex) this.#position.setMeta(OWNER_KEY, appliedIndex);
@@ -191,15 +221,21 @@ export class StoreFile {
   #beforeCommit(changes: readonly LoggedCommand[], lastIndex: number): void {
     const { database } = this;
     this.#position.setMeta(OWNER_KEY, lastIndex);
+    if (this.#puts !== undefined) this.#position.setMeta(PUTS_APPLIED_KEY, this.#puts);
     // Nobody asks for the outcomes of a batch again.
     database.run(`DELETE FROM ${OUTCOMES_TABLE} WHERE log_index <= ?`, lastIndex);
+    // The engine has forgotten when memories of before expired; the last command of each one counts.
+    const expiries = new Map<string, number | null>();
     for (const { command } of changes) {
       if (!('id' in command)) continue;
-      putExpiry(database, command.id, this.#expiries.get(command) ?? undefined);
+      expiries.set(command.id, this.#expiries.get(command) ?? null);
       if (command.type === 'insertMemory' && command.vector !== null && this.#model === null) {
         const { model, values } = command.vector;
         this.#setModel({ model, dimensions: values.length });
       }
+    }
+    for (const [id, expiresAtMs] of expiries) {
+      if (expiresAtMs !== null) putExpiry(database, id, expiresAtMs);
     }
   }
 }

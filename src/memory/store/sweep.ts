@@ -5,27 +5,35 @@ import { SWEEP_INTERVAL_MAX_MS, SWEEP_RECORDS_MAX } from './limits.js';
 import type { StoreFile } from './store-file.js';
 import { nextTurn } from '../pace.js';
 
+export interface SweepOptions {
+  readonly nowMs: () => number;
+  readonly canWrite: () => boolean;
+  /** Brings what was accepted before into the file. */
+  readonly prepare: () => void;
+}
+
 export class Sweep {
   readonly #file: StoreFile;
-  readonly #nowMs: () => number;
-  readonly #canWrite: () => boolean;
+  readonly #options: SweepOptions;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(file: StoreFile, nowMs: () => number, canWrite: () => boolean) {
+  constructor(file: StoreFile, options: SweepOptions) {
     this.#file = file;
-    this.#nowMs = nowMs;
-    this.#canWrite = canWrite;
+    this.#options = options;
     this.wake();
   }
 
   /** Something may expire earlier than was known. */
   wake(): void {
     clearTimeout(this.#timer);
-    if (this.#isStopped || !this.#canWrite()) return;
+    if (this.#isStopped || !this.#options.canWrite()) return;
     const { nextExpiryMs } = this.#file;
     if (nextExpiryMs === Infinity) return;
-    const waitMs = Math.min(SWEEP_INTERVAL_MAX_MS, Math.max(0, nextExpiryMs - this.#nowMs()));
+    const waitMs = Math.min(
+      SWEEP_INTERVAL_MAX_MS,
+      Math.max(0, nextExpiryMs - this.#options.nowMs()),
+    );
     this.#timer = setTimeout(() => void this.#turn(), waitMs);
     this.#timer.unref();
   }
@@ -58,8 +66,9 @@ export class Sweep {
    * put anew is deleted. No sync: after a power cut it has expired all the same.
    */
   #step(): boolean {
-    if (!this.#canWrite()) return false;
-    const timestampMs = this.#nowMs();
+    if (!this.#options.canWrite()) return false;
+    this.#options.prepare();
+    const timestampMs = this.#options.nowMs();
     const keys = this.#file.expired(timestampMs, SWEEP_RECORDS_MAX);
     if (keys.length === 0) return false;
     const commands = keys.map((id): MemoryCommand => ({ type: 'deleteMemory', id, timestampMs }));

@@ -16,7 +16,7 @@ import type {
 } from '../graph/index.js';
 import type { Compaction } from './compact.js';
 import type { NamespaceCount, Page, PageQuery } from './listing.js';
-import type { Operation } from './operations.js';
+import type { Write } from './operations.js';
 import type { StoreModel } from './store-file.js';
 import type { ThreadStats } from './stats.js';
 
@@ -40,8 +40,11 @@ export interface CallContext {
 
 /** The calls that the thread answers; each has a context as its last argument there. */
 export interface ThreadCalls {
-  write(operations: readonly Operation[]): Promise<boolean[]>;
+  write(write: Write): Promise<boolean[]>;
+  /** Writes what waits now; all of it is in the file itself, too. */
   flush(): Promise<void>;
+  /** Everything that was acknowledged is in the file itself, too. */
+  settle(): Promise<void> | undefined;
   get(key: string, withVector: boolean): StoredMemory | null;
   list(query: PageQuery): Page;
   namespaces(): NamespaceCount[];

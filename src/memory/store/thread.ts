@@ -24,6 +24,8 @@ import {
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Handed over without a copy; the caller has them no more. */
+  readonly transfer?: readonly ArrayBuffer[];
 }
 
 interface Call extends CallOptions {
@@ -157,7 +159,7 @@ export class StoreThread {
       this.#underWay.set(request.call, call);
       signal?.addEventListener('abort', call.cancel, { once: true });
       try {
-        this.#send(request);
+        this.#send(request, call.transfer);
       } catch (error) {
         // A function, say, among the parameters of a query.
         this.#underWay.delete(request.call);
@@ -171,8 +173,8 @@ export class StoreThread {
     else this.#worker.unref();
   }
 
-  #send(request: Request): void {
-    this.#worker.postMessage(request, []);
+  #send(request: Request, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transfer);
   }
 
   #take(answer: CallAnswer): void {

@@ -16,7 +16,7 @@ const send = (answer: Answer): void => port.postMessage(answer);
 
 function openHost(): StoreHost | undefined {
   try {
-    const host = new StoreHost(workerData as ThreadSettings);
+    const host = new StoreHost(workerData as ThreadSettings, { logsPuts: true });
     send({ type: 'opened', model: host.model });
     return host;
   } catch (error) {

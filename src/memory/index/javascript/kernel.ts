@@ -128,8 +128,9 @@ export class JavaScriptKernel implements Kernel {
     if (this.#arena.slotCount === 0) this.#arena.keepOutside(new OriginalsFile(file));
   }
 
-  useOriginals(file: OpenFile, start: number): void {
+  useOriginals(file: OpenFile, start: number): boolean {
     this.#arena.outside?.use(file, start);
+    return false;
   }
 
   get keepsFiles(): boolean {

@@ -21,11 +21,14 @@ export interface KillRounds {
   readonly records: number;
 }
 
-/** Settings of group commit in turn: as asked, one sync a write, and whatever has come. */
+/** Settings of group commit in turn: as asked, one sync a write, and whatever has come; and what is written. */
 const SETTINGS = [
-  ['100', '100'],
-  ['1', '0'],
-  ['100', '0'],
+  ['100', '100', 'linked'],
+  ['1', '0', 'linked'],
+  ['100', '0', 'alone'],
+  ['100', '0', 'linked'],
+  ['100', '100', 'alone'],
+  ['1', '0', 'alone'],
 ] as const;
 
 /** Throws a sentence with the first record that is not as it was acknowledged. */
@@ -39,16 +42,21 @@ export async function killRounds(
   let records = 0;
   const put = new Map<number, number>();
   const deleted = new Map<number, Set<number>>();
+  /** Writers of which the last was put without an edge. */
+  const alone = new Set<number>();
   for (let round = 1; round <= rounds; round += 1) {
     const setting = SETTINGS[round % SETTINGS.length]!;
     const told = await killedAfter(path, setting, 5 + random() * 400);
     for (const line of told) {
-      const [writer, number] = line.split(' ').map(Number) as [number, number];
+      const [writer, number] = line.split(' ', 2).map(Number) as [number, number];
       acknowledged += 1;
-      if (number > 0) put.set(writer, Math.max(put.get(writer) ?? 0, number));
-      else deleted.set(writer, (deleted.get(writer) ?? new Set()).add(-number));
+      if (number > 0) {
+        put.set(writer, Math.max(put.get(writer) ?? 0, number));
+        if (line.endsWith('alone')) alone.add(writer);
+        else alone.delete(writer);
+      } else deleted.set(writer, (deleted.get(writer) ?? new Set()).add(-number));
     }
-    records = await checkStore(path, put, deleted);
+    records = await checkStore(path, { put, deleted, alone });
     onRound(round);
   }
   return { rounds, acknowledged, records };
@@ -57,7 +65,7 @@ export async function killRounds(
 /** Whole lines that the process had told when it was killed. */
 async function killedAfter(
   path: string,
-  setting: readonly [string, string],
+  setting: readonly string[],
   waitMs: number,
 ): Promise<string[]> {
   const child = spawn(
@@ -75,11 +83,13 @@ async function killedAfter(
   return told.split('\n').slice(1, -1);
 }
 
-async function checkStore(
-  path: string,
-  put: ReadonlyMap<number, number>,
-  deleted: ReadonlyMap<number, ReadonlySet<number>>,
-): Promise<number> {
+interface Acknowledged {
+  readonly put: ReadonlyMap<number, number>;
+  readonly deleted: ReadonlyMap<number, ReadonlySet<number>>;
+  readonly alone: ReadonlySet<number>;
+}
+
+async function checkStore(path: string, { put, deleted, alone }: Acknowledged): Promise<number> {
   const store = await openMemoryStore(path, { embedder: null, create: false });
   try {
     const report = await store.check();
@@ -106,7 +116,7 @@ async function checkStore(
         const isWhole = content === `content ${number}` && metadata['number'] === number;
         if (!isWhole) throw new Error(`${name(number)} is half there`);
       }
-      await checkLast(store, writer, last);
+      await checkLast(store, writer, last, alone.has(writer));
     }
     return (await store.stats()).records;
   } finally {
@@ -119,6 +129,7 @@ async function checkLast(
   store: Awaited<ReturnType<typeof openMemoryStore>>,
   writer: number,
   last: number,
+  isAlone: boolean,
 ): Promise<void> {
   const namespace = `writer ${writer}`;
   const vector = killVector(writer, last);
@@ -130,7 +141,7 @@ async function checkLast(
   if (hit?.id !== String(last)) {
     throw new Error(`the vector of ${last} of ${namespace} finds ${hit?.id}, with ${hit?.score}`);
   }
-  if (last === 1 || (last - 1) % 10 === 5) return;
+  if (isAlone || last === 1 || (last - 1) % 10 === 5) return;
   const { neighbours } = await store.graph.neighbours(String(last), {
     namespace,
     direction: 'out',
