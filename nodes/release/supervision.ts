@@ -110,3 +110,24 @@ export function initialSupervision(record: ReleaseRecord): Supervision {
     lastId: 0,
   };
 }
+
+/**
+ * The record that a supervisor begins with. The files of a release may have been replaced in their folder, which
+ * then holds another one: what is known no more cannot be started. The release before takes its place, else
+ * the one that the supervisor itself is of.
+ */
+export function startableRecord(
+  record: ReleaseRecord,
+  own: string,
+  known: ReadonlySet<string>,
+): ReleaseRecord {
+  const { current, rollout } = record;
+  const fallback = record.fallback !== null && known.has(record.fallback) ? record.fallback : null;
+  if (known.has(current)) {
+    // A trial without a way back is none.
+    return { ...record, fallback, isTrial: record.isTrial && fallback !== null };
+  }
+  const reason = `the files of release ${current} were replaced`;
+  const failed = { release: current, reason, rollout };
+  return { ...record, current: fallback ?? own, fallback: null, isTrial: false, failed };
+}

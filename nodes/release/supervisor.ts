@@ -9,14 +9,20 @@ import type { DirectoryLock } from '../storage/index.js';
 import { Children } from './children.js';
 import { ControlSocket } from './control-socket.js';
 import type { ControlRequest } from './control-socket.js';
-import { makeSupervisorFolder, readRecord, releaseFiles, writeRecord } from './files.js';
+import {
+  makeSupervisorFolder,
+  readRecord,
+  readReleases,
+  releaseFiles,
+  writeRecord,
+} from './files.js';
 import type { ReleaseFiles, ReleaseRecord } from './files.js';
 import { step } from './machine.js';
 import { CHANNEL_VERSION } from './messages.js';
 import type { FromChild } from './messages.js';
 import { endOrphan } from './orphan.js';
 import { addOwnRelease, findRelease } from './registry.js';
-import { initialSupervision } from './supervision.js';
+import { initialSupervision, startableRecord } from './supervision.js';
 import type { Child, Effect, Input, Supervision } from './supervision.js';
 
 /** What a child says when it serves. */
@@ -70,8 +76,12 @@ export class Supervisor {
     try {
       const own = await addOwnRelease(files);
       const found = await readRecord(files);
-      const record = found ?? firstRecord(own.name);
-      if (found === undefined) await writeRecord(files, record);
+      const known = new Set((await readReleases(files)).map(({ name }) => name));
+      const record = startableRecord(found ?? firstRecord(own.name), own.name, known);
+      if (found !== undefined && found.current !== record.current) {
+        options.log(`${record.failed?.reason ?? ''}; ${record.current} runs now`);
+      }
+      await writeRecord(files, record);
       const supervisor = new Supervisor(options, files, lock, record);
       supervisor.#control = await ControlSocket.listen(files.socket, (asked) =>
         supervisor.#handle(asked),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 
 import { CRASHES_MAX } from '../../../nodes/release/limits.js';
+import { startableRecord } from '../../../nodes/release/supervision.js';
 import { BROKEN, Environment, FIRST, SECOND, firstRecord } from './environment.js';
 
 const rollout = { id: 7, epoch: 3 };
@@ -19,6 +20,42 @@ function mainId({ state }: Environment): number {
 function handOver(environment: Environment, to: string, step: typeof rollout | null = null): void {
   environment.input({ type: 'handOver', requestId: 'r', to, rollout: step });
 }
+
+describe('the record that a supervisor begins with', () => {
+  const known = new Set([FIRST, SECOND]);
+
+  it('is the one on the disk while its releases are known', () => {
+    const record = { ...firstRecord(SECOND), fallback: FIRST, isTrial: true, rollout };
+    expect(startableRecord(record, FIRST, known)).toEqual(record);
+  });
+
+  it('names the release before when the files of the current one were replaced', () => {
+    const record = { ...firstRecord('gone'), fallback: FIRST, isTrial: true, rollout };
+    expect(startableRecord(record, SECOND, known)).toMatchObject({
+      current: FIRST,
+      fallback: null,
+      isTrial: false,
+      failed: { release: 'gone', reason: 'the files of release gone were replaced', rollout },
+    });
+  });
+
+  it('names the release of the supervisor when there is no other', () => {
+    const record = { ...firstRecord('gone'), fallback: 'gone too' };
+    expect(startableRecord(record, SECOND, known)).toMatchObject({
+      current: SECOND,
+      fallback: null,
+    });
+  });
+
+  it('is no trial when the way back is gone', () => {
+    const record = { ...firstRecord(SECOND), fallback: 'gone', isTrial: true };
+    expect(startableRecord(record, FIRST, known)).toMatchObject({
+      current: SECOND,
+      fallback: null,
+      isTrial: false,
+    });
+  });
+});
 
 describe('a supervisor', () => {
   it('starts what the record says', () => {
