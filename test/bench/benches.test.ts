@@ -136,7 +136,7 @@ describe('the benches measure, in small,', () => {
     const result = await runBench(transportBench(30, names), 1);
     const calls = ['calls-alone', 'calls-64-in-flight'].flatMap((name) => {
       return [name, `${name}-p50`, `${name}-p99`, `${name}-cpu`];
-    }, 120_000);
+    });
     const bulk = ['bulk-1-stream', 'bulk-8-streams'];
     const handshakes = ['handshakes-cold', 'handshakes-resumed'];
     expectMeasured(result, {
@@ -147,7 +147,7 @@ describe('the benches measure, in small,', () => {
       'node:dgram': calls,
     });
     expect(result.ratios.filter(({ goal }) => goal !== undefined)).toHaveLength(7);
-  });
+  }, 120_000);
 
   it('memory-engines: both engines, and texts that no cache knows', async () => {
     const texts: string[] = [];
