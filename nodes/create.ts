@@ -26,6 +26,7 @@ import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
+import { ZONE_LENGTH_MAX } from './wire/limits.js';
 import { encodeControlState } from './wire/state-codec.js';
 
 export interface HostPort {
@@ -194,6 +195,7 @@ export async function prepareNode(options: {
 }): Promise<DataPaths> {
   const paths = dataPaths(options.directory);
   const { listen, peer, token } = options;
+  requireZone(options.zone);
   const file = await findNodeFile(paths);
   if (file === undefined) {
     if (peer === undefined) return paths;
@@ -270,6 +272,15 @@ export function nodeFileOf(
   const { listen, advertise, zone } = place;
   const told = zone === undefined ? {} : { zone };
   return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, ...told, members };
+}
+
+function requireZone(zone = ''): void {
+  if (zone.length <= ZONE_LENGTH_MAX) return;
+  throw new NodeError(
+    'refused',
+    `a zone has at most ${ZONE_LENGTH_MAX} characters, and the given one has ${zone.length}; give a ` +
+      'shorter name. Nothing was changed',
+  );
 }
 
 /** Others have to reach the address: it must name one host and one port. */

@@ -127,7 +127,15 @@ function parseNodeFile(text: string, path: string): NodeFile {
   throw new NodeError('directory', `${path} is damaged: ${z.prettifyError(parsed.error)}`);
 }
 
+/** Fails, with the file as it was, when the next start would call it damaged. */
 export async function writeNodeFile(paths: DataPaths, file: NodeFile): Promise<void> {
+  const parsed = nodeFile.safeParse(file);
+  if (!parsed.success) {
+    throw new NodeError(
+      'refused',
+      `${paths.nodeFile} cannot hold this: ${z.prettifyError(parsed.error)}. It was not changed`,
+    );
+  }
   const text = `${JSON.stringify(file, null, 2)}\n`;
   await atomicWriteFile(paths.nodeFile, new TextEncoder().encode(text));
 }

@@ -111,13 +111,21 @@ export class Driver {
     this.#wake();
   }
 
-  /** Proposes on this node, which must lead. Resolves when the command is applied here. */
+  /**
+   * Proposes on this node, which must lead. Resolves when the command is applied here; rejects with
+   * `malformed` when it could not be read from the log.
+   */
   propose(command: Command): Promise<CommandResult> {
     if (this.#stopped) return Promise.reject(new ProposalError('stopping'));
     if (this.#proposals.size >= PROPOSALS_MAX) {
       return Promise.reject(new ProposalError('overloaded'));
     }
-    const bytes = this.#replica.encode(command);
+    let bytes: Uint8Array;
+    try {
+      bytes = this.#replica.encode(command);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     // It would be refused, and with it all that are proposed in the same turn.
     if (bytes.length > ENTRY_DATA_BYTES_MAX) {
       return Promise.reject(new ProposalError('overloaded'));

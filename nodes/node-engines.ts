@@ -151,10 +151,13 @@ function versionsIn(control: ControlState): EngineVersion[] {
   return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
 }
 
-/** A v1 file that does not open may be built anew, but not over what lies there. */
+/**
+ * A v1 file that does not open may be built anew, but not over what lies there. One without tables is
+ * what a power cut leaves of a file that was being built: it opens, at index 0.
+ */
 function openSpare(path: string, isSpare: boolean): MemoryEngine {
   try {
-    return openV1Engine(path);
+    return openV1Engine(path, { create: isSpare });
   } catch (error) {
     if (!isSpare) throw error;
     throw new NodeError(

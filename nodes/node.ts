@@ -2,6 +2,8 @@
  * One node: a process with a data directory, an endpoint, a replica and engines. This file puts the
  * parts together and brings them up and down; what they do stands in their own files.
  */
+import { setTimeout as pause } from 'node:timers/promises';
+
 import { decodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
@@ -44,7 +46,7 @@ import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.
 import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
 import { sayGoodbye } from './goodbye.js';
 import { ReleaseWatch } from './release/watch.js';
-import { VersionNotice, isKnown, toldOf } from './version-notice.js';
+import { VersionNotice, isKnown, tellSwarm, toldOf } from './version-notice.js';
 import { warm } from './warm.js';
 import { encodeCommand } from './wire/command-codec.js';
 import { parseCommandResult, parseMembers } from './wire/result-codec.js';
@@ -337,7 +339,8 @@ export class SwarmNode {
     const zone = this.file.zone ?? member.zone;
     const told = { status, host, port, ...toldOf(this.control, this.releases, zone) };
     if (isKnown(member, told)) return;
-    await this.submit({ type: 'setMember', nodeId, ...told }, 2_000);
+    const submit = (command: Command): Promise<CommandResult> => this.submit(command, 2_000);
+    await tellSwarm({ type: 'setMember', nodeId, ...told }, submit, this.#options.log);
   }
 
   #send(message: Message): void {
@@ -443,8 +446,4 @@ export class SwarmNode {
     await this.#endpoint?.close(graceMs);
     await this.embedder.close();
   }
-}
-
-async function pause(milliseconds: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -4,10 +4,12 @@
  * release drops what it does not know when it passes a command on, so it is said once in each term and
  * version, and not more often: a swarm of two releases does not fill its log with it.
  */
+import type { Command, CommandResult } from './control-plane/command.js';
 import { COMMAND_VERSION, ROLLOUT_COMMAND_VERSION } from './control-plane/state.js';
 import type { ControlState, Member } from './control-plane/state.js';
 import type { Releases } from './migration/release-steps.js';
 import type { Replica } from './replica/replica.js';
+import { refusalText } from './service/refusals.js';
 
 export type Told = Partial<Pick<Member, 'commandVersion' | 'release' | 'supervised' | 'zone'>>;
 
@@ -26,6 +28,17 @@ export function toldOf(
 /** Whether the state says the same already. */
 export function isKnown(member: Member, told: Partial<Member>): boolean {
   return Object.entries(told).every(([key, value]) => member[key as keyof Member] === value);
+}
+
+/** Says it, and logs what the swarm has against it: a node that is fenced out is told nothing else. */
+export async function tellSwarm(
+  command: Extract<Command, { type: 'setMember' }>,
+  submit: (command: Command) => Promise<CommandResult>,
+  log: (message: string) => void,
+): Promise<void> {
+  const result = await submit(command);
+  if (result.ok) return;
+  log(`the swarm refuses this node as it is (${result.refusal}): ${refusalText(result.refusal)}`);
 }
 
 export class VersionNotice {

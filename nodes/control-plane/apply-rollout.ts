@@ -112,8 +112,8 @@ export function startRefusal(state: ControlState, plan: RolloutPlan): RolloutRef
   if (plan.kind === 'engine') {
     return members.every(({ engine }) => engine === plan.from) ? null : 'plan-outdated';
   }
-  const areOnSource = members.every(({ release }) => release === plan.from);
-  if (!areOnSource) return 'plan-outdated';
+  if (new Set(members.map(({ release }) => release)).size > 1) return 'mixed-releases';
+  if (members[0]?.release !== plan.from) return 'plan-outdated';
   const readsLog = (plan.release?.to.commandVersion ?? 0) >= commandVersion;
   if (!readsLog) return 'release-too-old';
   return members.every(({ supervised }) => supervised) ? null : 'not-supervised';

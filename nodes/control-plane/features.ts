@@ -17,7 +17,10 @@ export const FEATURES = {
   deletes: { version: 3, what: 'deletes' },
   expiry: { version: 4, what: 'expiry of memories' },
   rollouts: { version: 5, what: 'rollouts with batches, guards and a rollback window' },
-  placement: { version: 5, what: 'drained, leaving or replaced members' },
+  placement: {
+    version: 5,
+    what: 'number of voters, drained, leaving or replaced members, or new tokens',
+  },
   releases: { version: 5, what: 'rollouts of releases' },
 } as const satisfies Record<string, Feature>;
 

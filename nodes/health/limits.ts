@@ -59,3 +59,5 @@ export const DIFFERENCE_LENGTH_MAX = 400;
 export const IDLE_MS = 250;
 /** Members that have not switched and whose reports are compared with. */
 export const REPORTED_REFERENCES_MAX = 16;
+/** Characters of the error of a member that does not report: it says what it likes. */
+export const MISSING_LENGTH_MAX = 200;

@@ -23,6 +23,7 @@ import { Comparisons } from './comparisons.js';
 import { figuresOf } from './figures.js';
 import {
   IDLE_MS,
+  MISSING_LENGTH_MAX,
   PROBED_MAX,
   PROBES_MIN,
   REFERENCES_MAX,
@@ -241,7 +242,7 @@ export class HealthWatch {
       const figures = this.#records.figuresOf(report, committed);
       return { ...rest, missing: '', figures };
     } catch (error) {
-      return { ...rest, missing: messageOf(error), figures: null };
+      return { ...rest, missing: messageOf(error).slice(0, MISSING_LENGTH_MAX), figures: null };
     }
   }
 

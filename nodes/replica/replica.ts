@@ -158,10 +158,13 @@ export class Replica {
     return this.proposeAll([{ request, bytes: this.encode(command) }]);
   }
 
-  /** The bytes of a command, for `proposeAll`. */
+  /** The bytes of a command, for `proposeAll`. Throws `malformed` when no member could read them. */
   encode(command: Command): Uint8Array {
     const timed = withTime(command, this.#control, this.#clock.nowMs(this.#control.clockMs));
-    return this.#codec.encode(timed);
+    const bytes = this.#codec.encode(timed);
+    // What cannot be read would stop every member, and again after each start. Writes are bounded before.
+    if (command.type !== 'memory') this.#codec.decode(bytes);
+    return bytes;
   }
 
   /** Proposes commands together, all or none; each is answered by its own request. */

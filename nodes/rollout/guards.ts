@@ -7,6 +7,7 @@
  * What is missing is never healthy. Errors and latencies count against what those members show that have
  * not switched, so that a swarm that is slow as a whole blames nobody.
  */
+import { HALT_REASON_LENGTH_MAX } from './limits.js';
 import type { Guards } from './state.js';
 
 /** Failed requests of a window below which nobody is blamed for errors: one or two are chance. */
@@ -233,7 +234,8 @@ export function haltOf(
     const windows = streaks.get(nodeId) ?? 0;
     if (status !== 'unhealthy' || windows < guards.windows) continue;
     const texts = alarms.map(({ kind, text }) => `${kind}: ${text}`).join('; ');
-    return { nodeId, reason: `node ${nodeId} is unhealthy since ${windows} windows: ${texts}` };
+    const reason = `node ${nodeId} is unhealthy since ${windows} windows: ${texts}`;
+    return { nodeId, reason: reason.slice(0, HALT_REASON_LENGTH_MAX) };
   }
   return undefined;
 }

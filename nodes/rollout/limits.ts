@@ -25,3 +25,5 @@ export const GUARDS_DEFAULT: Guards = {
   restartsMax: 1,
   action: 'rollback',
 };
+/** Characters of the reason of a halt; the errors in it come from elsewhere. Log entries take 4,096. */
+export const HALT_REASON_LENGTH_MAX = 4_000;

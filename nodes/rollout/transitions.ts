@@ -46,6 +46,8 @@ export type RolloutRefusal =
   | 'invalid-limits'
   | 'invalid-plan'
   | 'plan-outdated'
+  /** Members run different releases: there is none that a rollout could begin with, or go back to. */
+  | 'mixed-releases'
   | 'already-v2'
   | 'not-supervised'
   /** A rollout of a release before this one takes reports of steps and an abort, no more. */

@@ -3,6 +3,7 @@ import type { SwarmNode } from '../node.js';
 import { isUnwanted } from '../control-plane/membership.js';
 import { applied } from './handlers.js';
 import type { OperatorPorts } from './operator-handlers.js';
+import { requireFeature } from './required-feature.js';
 
 export function operatorServices(node: SwarmNode): OperatorPorts {
   return {
@@ -16,6 +17,8 @@ export function operatorServices(node: SwarmNode): OperatorPorts {
     snapshotRead: (payload) => node.snapshots.read(payload),
     voterGoneAfterMs: () => node.control.placement.goneAfterMs,
     changeMembership: async (command, timeoutMs) => {
+      // Refused when it is applied it would be in the log already, and older members could not read it.
+      requireFeature(node, 'placement');
       applied(await node.submit(command, timeoutMs));
       await node.driver.readBarrier();
       return wishes(node);

@@ -26,6 +26,8 @@ const ROLLOUT_REFUSALS = {
     'at least one node has to be allowed to be unavailable, of a release fewer than half of all, and ' +
     'a soak is 7 days at most',
   'invalid-plan': 'the plan is not one that can be carried out; plan again',
+  'mixed-releases':
+    'the members run different releases; start all of them with one release first, then plan again',
   'not-supervised': 'a member runs without a supervisor, which cannot exchange its release',
   'former-rollout':
     'the rollout was started by a release before this one; it can be aborted, and ends by itself',

@@ -3,7 +3,7 @@ import type { MemoryEngine, ModelVector } from '../../src/memory/engine.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { Command, CommandResult } from '../control-plane/command.js';
 import { SESSION_WINDOW } from '../control-plane/limits.js';
-import { FEATURES, type FeatureName, isOpen } from '../control-plane/features.js';
+import { isOpen } from '../control-plane/features.js';
 import { memberByPeerId } from '../control-plane/state.js';
 import { encodeReport } from '../health/report.js';
 import { swarmHealth } from '../health/swarm-health.js';
@@ -14,6 +14,7 @@ import type { Access } from './access.js';
 import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
 import { operatorServices, placed, wishes } from './operator-services.js';
+import { requireFeature } from './required-feature.js';
 import { described, progressOf, rolloutServices } from './rollouts.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
@@ -194,16 +195,6 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** Fails while the swarm writes commands of a version before, since a member reads no later one. */
-function requireFeature(node: SwarmNode, name: FeatureName): void {
-  if (isOpen(node.control, name)) return;
-  throw refusal(
-    'release-too-old',
-    `a member of this swarm runs a release that knows no ${FEATURES[name].what}; upgrade all ` +
-      'members first',
-  );
 }
 
 function refusal(reason: string, message: string): RpcError {

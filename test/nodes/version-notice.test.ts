@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { COMMAND_VERSION, newControlState } from '../../nodes/control-plane/state.js';
 import type { RaftStatus } from '../../consensus/raft/index.js';
 import type { Releases } from '../../nodes/migration/release-steps.js';
-import { VersionNotice } from '../../nodes/version-notice.js';
+import { VersionNotice, tellSwarm } from '../../nodes/version-notice.js';
 
 /** A replica of which only leader, term and state are looked at, and what was said in it. */
 function noticing(releases?: Releases, zone?: string) {
@@ -26,6 +26,34 @@ function noticing(releases?: Releases, zone?: string) {
   });
   return { notice, control, at, said };
 }
+
+describe('what a node says of itself', () => {
+  const said = { type: 'setMember', nodeId: 1, status: 'up', host: 'h', port: 1 } as const;
+
+  it('is logged with the reason when the swarm refuses it', async () => {
+    const logged: string[] = [];
+    const fenced = { ok: false, index: 7, refusal: 'fenced' } as const;
+    await tellSwarm(
+      said,
+      async () => fenced,
+      (message) => logged.push(message),
+    );
+    expect(logged).toEqual([
+      'the swarm refuses this node as it is (fenced): the node runs what the swarm has left behind; ' +
+        'start it with the current release',
+    ]);
+  });
+
+  it('is not logged when the swarm takes it', async () => {
+    const logged: string[] = [];
+    await tellSwarm(
+      said,
+      async () => ({ ok: true, index: 7, value: 0 }),
+      (message) => logged.push(message),
+    );
+    expect(logged).toEqual([]);
+  });
+});
 
 describe('the notice of the command version', () => {
   it('is given once in a term, to whoever leads', () => {

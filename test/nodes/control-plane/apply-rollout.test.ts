@@ -60,10 +60,19 @@ describe('a start', () => {
       'not-supervised',
     ],
     [
-      'while a member runs another release',
+      'while a member runs another release than the others',
       (state) => {
         state.members.get(2)!.release = 'other';
         return startOf(state, RELEASE);
+      },
+      'mixed-releases',
+    ],
+    [
+      'when all members have moved to another release since it was planned',
+      (state) => {
+        const start = startOf(state, RELEASE);
+        for (const member of state.members.values()) member.release = 'other';
+        return start;
       },
       'plan-outdated',
     ],

@@ -35,6 +35,17 @@ describe('the driver', () => {
     expect(syncs - syncsBefore).toBeLessThan(5);
   });
 
+  it('proposes nothing that nobody could read from the log, and goes on', async () => {
+    const leader = await trio.leader();
+    const reason = 'x'.repeat(5_000);
+    const refused = leader.driver.propose({ type: 'abortRollout', rolloutId: 1, reason });
+    await expect(refused).rejects.toMatchObject({
+      code: 'malformed',
+      message: 'command: reason must be at most 4096 characters',
+    });
+    expect((await leader.driver.propose(OPEN_SESSION)).ok).toBe(true);
+  });
+
   it('acknowledges nothing before the disk has it', async () => {
     const leader = await trio.leader();
     for (const position of [0, 1, 2]) hang(position);

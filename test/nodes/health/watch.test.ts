@@ -109,6 +109,11 @@ const troubles: readonly [string, RegExp, (swarm: Swarm) => void][] = [
     (swarm) => void swarm.reports.set(1, new Error('it is gone')),
   ],
   [
+    'tells an error that is longer than an entry of the log may be',
+    /missing: no metrics: e{200}$/,
+    (swarm) => void swarm.reports.set(1, new Error('e'.repeat(10_000))),
+  ],
+  [
     'fails probes',
     /errors: \d+ of \d+ probes failed.*it is broken/,
     (swarm) => {

@@ -196,6 +196,24 @@ describe('in the window', () => {
     expectBoth(node, 40);
   });
 
+  it('a v1 file that a power cut left empty while it was built is built again', async () => {
+    const node = await world();
+    node.loseV1();
+    writeFileSync(node.paths.v1Store, '');
+    node.restart(node.appliedIndex);
+    expect(node.lines[0]).toMatch(/is at log index 0 and the log begins at 40; it is built anew/);
+    await node.built();
+    expectBoth(node, 40);
+  });
+
+  it('an empty v1 file is no store to start from when there is no v2 store', async () => {
+    const node = await world();
+    node.loseV1();
+    await node.engines.v2Files.discard();
+    writeFileSync(node.paths.v1Store, '');
+    expect(() => node.restart(node.appliedIndex)).toThrow(/holds no table/);
+  });
+
   it('a v1 file that is no store is left where it is, and the start says what to do', async () => {
     const node = await world();
     node.loseV1();

@@ -19,6 +19,7 @@ import type {
 } from '../../../nodes/rollout/guards.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
 import type { Guards } from '../../../nodes/rollout/state.js';
+import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 
 const MEBIBYTE = 1_048_576;
 const NONE: RequestFigures = { requests: 0, faults: 0, tailMs: null };
@@ -344,6 +345,16 @@ describe('windows in a row', () => {
       nodeId: 1,
       reason: 'node 1 is unhealthy since 2 windows: slow: it is slow',
     });
+  });
+
+  it('halts for a reason that a log entry takes, however long the errors are', () => {
+    const alarms = [{ kind: 'missing' as const, text: 'x'.repeat(10_000) }];
+    const verdicts = [{ nodeId: 1, status: 'unhealthy' as const, alarms }];
+    const halt = haltOf(guards, after('unhealthy', 'unhealthy'), verdicts);
+    const command = { rolloutId: 1, nodeId: 1, nodeEpoch: 1, reason: halt?.reason ?? '' };
+    const bytes = encodeCommand({ type: 'haltRollout', ...command });
+    expect(decodeCommand(bytes)).toMatchObject(command);
+    expect(command.reason).toContain('windows: missing: xxx');
   });
 
   it('does not halt in a window that is not unhealthy itself', () => {
