@@ -26,6 +26,7 @@ import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
+import { ZONE_LENGTH_MAX } from './wire/limits.js';
 import { encodeControlState } from './wire/state-codec.js';
 
 export interface HostPort {
@@ -194,6 +195,7 @@ export async function prepareNode(options: {
 }): Promise<DataPaths> {
   const paths = dataPaths(options.directory);
   const { listen, peer, token } = options;
+  requireZone(options.zone);
   const file = await findNodeFile(paths);
   if (file === undefined) {
     if (peer === undefined) return paths;
@@ -217,6 +219,15 @@ export async function prepareNode(options: {
     await writeNodeFile(paths, { ...file, listen: listen ?? file.listen, advertise, ...told });
   }
   return paths;
+}
+
+/** Before anything is written or asked: a node that said more would be refused by its own directory. */
+function requireZone(zone: string | undefined): void {
+  if (zone === undefined || zone.length <= ZONE_LENGTH_MAX) return;
+  throw new NodeError(
+    'refused',
+    `the zone has ${zone.length} characters; give one of at most ${ZONE_LENGTH_MAX}. Nothing was changed`,
+  );
 }
 
 async function requireSameSwarm(

@@ -127,7 +127,13 @@ function parseNodeFile(text: string, path: string): NodeFile {
   throw new NodeError('directory', `${path} is damaged: ${z.prettifyError(parsed.error)}`);
 }
 
+/** Throws `NodeError` of code `refused` when `readNodeFile` would call the file damaged. */
 export async function writeNodeFile(paths: DataPaths, file: NodeFile): Promise<void> {
+  const parsed = nodeFile.safeParse(file);
+  if (!parsed.success) {
+    const why = z.prettifyError(parsed.error);
+    throw new NodeError('refused', `${paths.nodeFile} stays as it is, since it would say: ${why}`);
+  }
   const text = `${JSON.stringify(file, null, 2)}\n`;
   await atomicWriteFile(paths.nodeFile, new TextEncoder().encode(text));
 }
