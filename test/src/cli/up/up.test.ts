@@ -1,11 +1,12 @@
 /** What `swarm up` asks of which machine, with machines that are played by the test. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { parseSwarmFile } from '../../../../src/cli/up/file.js';
+import { parseSwarmFile, readSwarmFile } from '../../../../src/cli/up/file.js';
 import { commandFor, quoted } from '../../../../src/cli/up/machine.js';
 import type { Ran, Runner } from '../../../../src/cli/up/machine.js';
 import { bringUp } from '../../../../src/cli/up/up.js';
@@ -147,6 +148,24 @@ describe('swarm up', () => {
 });
 
 describe('the file of a swarm', () => {
+  it('is a regular file of bounded size, or refused before it is read', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of ['/dev/zero', pipe, folder]) {
+      await expect(readSwarmFile(path)).rejects.toThrow(
+        `error: ${path} cannot be read: it is no regular file. Nothing was done`,
+      );
+    }
+    const path = join(folder, 'large.yaml');
+    writeFileSync(path, Buffer.alloc(1024 * 1024 + 1, '#'));
+    await expect(readSwarmFile(path)).rejects.toThrow('it is larger than 1048576 bytes');
+    await expect(readSwarmFile(join(folder, 'none'))).rejects.toThrow(
+      /none cannot be read: ENOENT/,
+    );
+    writeFileSync(path, TEXT);
+    expect((await readSwarmFile(path)).nodes).toHaveLength(3);
+  });
+
   const bad: readonly (readonly [string, string, string])[] = [
     ['another version', 'version: 2\nnodes: []', 'version'],
     ['a key that nobody knows', `${TEXT}\nnode: []`, 'Unrecognized key'],
