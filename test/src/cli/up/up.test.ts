@@ -1,6 +1,15 @@
 /** What `swarm up` asks of which machine, with machines that are played by the test. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -120,6 +129,7 @@ describe('swarm up', () => {
   });
 
   it('goes on where it failed when it is run again', async () => {
+    rmSync(spec().tokens);
     const machines = new Machines();
     machines.failing = /data\/b.*--join/;
     const failed = bringUp(spec(), machines.run, () => undefined);
@@ -144,6 +154,78 @@ describe('swarm up', () => {
         : ran;
     };
     await expect(bringUp(spec(), run, () => undefined)).rejects.toThrow('different swarms');
+  });
+});
+
+describe('the tokens of a new swarm', () => {
+  const silent = (): void => undefined;
+
+  /** A swarm file in a folder of its own. */
+  function place(name: string, tokens = 'tokens.json') {
+    const own = join(folder, name);
+    mkdirSync(own);
+    const text = TEXT.replace('tokens: tokens.json', `tokens: ${tokens}`);
+    const file = parseSwarmFile(text, join(own, 'swarm.yaml'));
+    return { file, path: file.tokens, unfinished: `${file.tokens}.unfinished` };
+  }
+
+  it('have a place before it is created', async () => {
+    const { file } = place('no-folder', 'missing/tokens.json');
+    const machines = new Machines();
+    await expect(bringUp(file, machines.run, silent)).rejects.toThrow(
+      /cannot be kept in .*missing\/tokens\.json.*Nothing was done/,
+    );
+    expect(machines.lines).toEqual([]);
+  });
+
+  it('do not replace those of another one, be they finished or not', async () => {
+    const { file, path, unfinished } = place('other');
+    for (const kept of [path, unfinished]) {
+      writeFileSync(kept, 'of another swarm');
+      const machines = new Machines();
+      await expect(bringUp(file, machines.run, silent)).rejects.toThrow(/Is a disk not mounted/);
+      expect(machines.lines).toEqual([]);
+      expect(readFileSync(kept, 'utf8')).toBe('of another swarm');
+      rmSync(kept);
+    }
+  });
+
+  it('leave nothing behind when it was not created, and are for the owner only', async () => {
+    const { file, path, unfinished } = place('again');
+    const machines = new Machines();
+    machines.failing = /swarm init/;
+    await expect(bringUp(file, machines.run, silent)).rejects.toThrow('why it failed');
+    expect([existsSync(path), existsSync(unfinished)]).toEqual([false, false]);
+    machines.failing = /$^/;
+    // As a run leaves it that was killed while it created the swarm.
+    writeFileSync(unfinished, '', { mode: 0o644 });
+    expect((await bringUp(file, machines.run, silent)).tokens).toBe(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(existsSync(unfinished)).toBe(false);
+  });
+
+  it('that are missing later are told, and found again where a killed run left them', async () => {
+    const { file, path, unfinished } = place('later');
+    const machines = new Machines();
+    await bringUp(file, machines.run, silent);
+    renameSync(path, unfinished);
+    expect((await bringUp(file, machines.run, silent)).tokens).toBe(path);
+    rmSync(path);
+    const told: string[] = [];
+    const report = await bringUp(file, machines.run, (line) => told.push(line));
+    expect(report.tokens).toBe(null);
+    expect(told.join()).toMatch(/tokens\.json is missing.*swarm rotate-token join --data DIR/);
+  });
+
+  it('that cannot be written once it is there: says how to make others', async () => {
+    const { file, path } = place('lost');
+    const machines = new Machines();
+    const run: Runner = async (argv, options) => {
+      if (argv.join(' ').includes('swarm init')) mkdirSync(path);
+      return machines.run(argv, options);
+    };
+    const failed = bringUp(file, run, silent);
+    await expect(failed).rejects.toThrow(/swarm-1 is created.*rotate-token client --data DIR/);
   });
 });
 
