@@ -10,7 +10,7 @@ import { ClientError } from '../client/index.js';
 import type { SwarmClient } from '../client/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
-import { ExitError } from './failure.js';
+import { ExitError, messageFor } from './failure.js';
 import { numberOf } from './number.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
@@ -169,12 +169,31 @@ async function until(
 
 async function rotateToken(which: 'client' | 'join', flags: Flags): Promise<void> {
   await withClient(flags, async (client) => {
-    const token = newToken(which === 'join' ? 'afj' : 'afc');
-    await client.membership.setToken(which, hashToken(token));
+    const token = await rotatedToken(client, which);
     const text = [
       `the ${which} token is now ${token}`,
       'It is shown this once; the swarm keeps only its hash. The one before is valid no more.',
     ].join('\n');
     print(flags.json, { which, token }, text);
   });
+}
+
+/** The new token. Throws `ExitError` with it when nobody knows whether the swarm has taken it. */
+export async function rotatedToken(
+  client: Pick<SwarmClient, 'membership'>,
+  which: 'client' | 'join',
+): Promise<string> {
+  const token = newToken(which === 'join' ? 'afj' : 'afc');
+  try {
+    await client.membership.setToken(which, hashToken(token));
+    return token;
+  } catch (error) {
+    // Whatever the code: an attempt whose answer was lost may have made the next one a stranger's.
+    throw new ExitError(
+      1,
+      `error: ${messageFor(error)}\n` +
+        `The swarm may have taken the new token before its answer was lost. If it refuses the ${which} ` +
+        `token from before, the token is ${token}, which is shown this once`,
+    );
+  }
 }
