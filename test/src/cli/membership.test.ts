@@ -1,11 +1,63 @@
 /** What the commands that change members say when the swarm did not do it, or did not answer. */
 import { describe, expect, it } from 'vitest';
 
-import { rotatedToken } from '../../../src/cli/membership.js';
-import type { ExitError } from '../../../src/cli/failure.js';
+import { drained, rotatedToken } from '../../../src/cli/membership.js';
+import { ExitError } from '../../../src/cli/failure.js';
 import { ClientError } from '../../../src/client/index.js';
 import type { SwarmClient } from '../../../src/client/index.js';
 import { hashToken } from '../../../nodes/service/access.js';
+
+interface Told {
+  readonly leader: number;
+  readonly members: readonly {
+    nodeId: number;
+    voter: boolean;
+    cordoned: boolean;
+    status: string;
+  }[];
+}
+
+/** A swarm that tells one state after the other, and the last one for ever. */
+function swarmOf(states: readonly Told[]): SwarmClient {
+  const left = [...states];
+  const client = {
+    membership: { drain: async () => undefined },
+    status: async () => (left.length > 1 ? left.shift() : left[0]),
+  };
+  return client as unknown as SwarmClient;
+}
+
+/** Member 1 is the one that is drained, which clients see as cordoned. */
+const member = (nodeId: number, voter = true) => ({
+  nodeId,
+  voter,
+  cordoned: nodeId === 1,
+  status: 'up',
+});
+
+describe('swarm drain', () => {
+  it('fails when the member leads on, since nobody else can', async () => {
+    const failed = drained(swarmOf([{ leader: 1, members: [member(1)] }]), 1, 1);
+    await expect(failed).rejects.toThrow(ExitError);
+    await expect(failed).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringContaining('node 1 still leads, since nobody else can'),
+    });
+  });
+
+  it('succeeds when another leads, be the vote gone or not', async () => {
+    const before = { leader: 1, members: [member(1), member(2)] };
+    const after = { leader: 2, members: [member(1, false), member(2)] };
+    expect(await drained(swarmOf([before, after]), 1, 5)).toEqual({
+      nodeId: 1,
+      drained: true,
+      leader: 2,
+      voter: false,
+    });
+    const voting = { leader: 2, members: [member(1), member(2)] };
+    expect(await drained(swarmOf([voting]), 1, 5)).toMatchObject({ leader: 2, voter: true });
+  });
+});
 
 describe('swarm rotate-token', () => {
   /** A swarm that takes the token, and answers or does not. */
