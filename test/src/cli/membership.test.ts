@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { drained, rotatedToken } from '../../../src/cli/membership.js';
 import { ExitError } from '../../../src/cli/failure.js';
+import { buildProgram } from '../../../src/cli/program.js';
 import { ClientError } from '../../../src/client/index.js';
 import type { SwarmClient } from '../../../src/client/index.js';
 import { hashToken } from '../../../nodes/service/access.js';
@@ -88,4 +89,12 @@ describe('swarm rotate-token', () => {
     expect(token).toMatch(/^afc_/);
     expect(hashes).toEqual([hashToken(token)]);
   });
+});
+
+it('rollout pause does not promise that cordoned nodes stand still', () => {
+  const rollout = buildProgram().commands.find((one) => one.name() === 'rollout');
+  const pause = rollout?.commands.find((one) => one.name() === 'pause');
+  expect(pause?.description()).toBe(
+    'Let no further node begin; those that are cordoned end what they began',
+  );
 });
