@@ -221,6 +221,15 @@ export async function prepareNode(options: {
   return paths;
 }
 
+/** Before anything is written or asked: a node that said more would be refused by its own directory. */
+function requireZone(zone: string | undefined): void {
+  if (zone === undefined || zone.length <= ZONE_LENGTH_MAX) return;
+  throw new NodeError(
+    'refused',
+    `the zone has ${zone.length} characters; give one of at most ${ZONE_LENGTH_MAX}. Nothing was changed`,
+  );
+}
+
 async function requireSameSwarm(
   paths: DataPaths,
   file: NodeFile,

@@ -1,7 +1,7 @@
 /** Reads a backup: what it says about itself, and everything in it, checked byte by byte. */
-import { open, stat } from 'node:fs/promises';
-
-import { NodeError } from '../errors.js';
+import { NodeError, messageOf } from '../errors.js';
+import { openRegularFile } from '../regular-file.js';
+import type { RegularFile } from '../regular-file.js';
 import { readExactly } from '../snapshots/build.js';
 import { SnapshotContent } from '../snapshots/content.js';
 import { TRAILER_BYTES } from '../snapshots/format.js';
@@ -59,10 +59,9 @@ export function countRows(path: string, { description }: CheckedBackup): Map<str
 async function readAbout(
   path: string,
 ): Promise<{ about: BackupAbout; digest: string; snapshotBytes: number }> {
-  const size = await sizeOf(path);
-  const file = await open(path, 'r');
+  const { file, bytes } = await opened(path);
   try {
-    const endAt = size - END_BYTES;
+    const endAt = bytes - END_BYTES;
     const end = endAt < 0 ? undefined : await readExactly(file, endAt, END_BYTES);
     const { aboutBytes, digest } = decodeEnd(path, end ?? Buffer.alloc(0));
     const aboutAt = endAt - aboutBytes;
@@ -77,10 +76,12 @@ async function readAbout(
   }
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function opened(path: string): Promise<RegularFile> {
   try {
-    return (await stat(path)).size;
+    return await openRegularFile(path);
   } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (!isMissing) throw malformed(path, messageOf(error));
     throw new NodeError('no-node', `there is no backup at ${path}`, error);
   }
 }

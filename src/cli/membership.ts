@@ -10,7 +10,7 @@ import { ClientError } from '../client/index.js';
 import type { SwarmClient } from '../client/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
-import { ExitError } from './failure.js';
+import { ExitError, messageFor } from './failure.js';
 import { numberOf } from './number.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
@@ -94,25 +94,36 @@ async function setVoters(wanted: number, flags: Flags & { goneAfter?: number }):
 
 async function drain(nodeId: number, flags: WaitFlags): Promise<void> {
   await withClient(flags, async (client) => {
-    await client.membership.drain(nodeId, true);
-    const isDone = async (): Promise<boolean> => {
-      const { leader, members } = await client.status();
-      const others = members.some((one) => one.voter && !one.cordoned && one.status === 'up');
-      return leader !== 0 && (leader !== nodeId || !others);
-    };
-    await until(
-      flags.wait,
-      `node ${nodeId} still leads; it is drained as soon as another can`,
-      isDone,
-    );
-    const { leader, members } = await client.status();
-    const member = members.find((one) => one.nodeId === nodeId);
-    const voter = member?.voter === true;
+    const result = await drained(client, nodeId, flags.wait);
+    const { leader, voter } = result;
     const vote = voter ? 'it keeps its vote until another member can take it' : 'it does not vote';
-    const lead = leader === nodeId ? 'it leads, since nobody else can' : `node ${leader} leads`;
-    const result = { nodeId, drained: true, leader, voter };
-    print(flags.json, result, `node ${nodeId} is drained: ${lead}, ${vote}`);
+    print(flags.json, result, `node ${nodeId} is drained: node ${leader} leads, ${vote}`);
   });
+}
+
+/** Throws `ExitError` when the member leads on: its machine must not be worked on yet. */
+export async function drained(
+  client: Pick<SwarmClient, 'membership' | 'status'>,
+  nodeId: number,
+  seconds: number,
+): Promise<{ nodeId: number; drained: true; leader: number; voter: boolean }> {
+  await client.membership.drain(nodeId, true);
+  const isDone = async (): Promise<boolean> => {
+    const { leader, members } = await client.status();
+    const others = members.some((one) => one.voter && !one.cordoned && one.status === 'up');
+    return leader !== 0 && (leader !== nodeId || !others);
+  };
+  await until(seconds, `node ${nodeId} still leads; it is drained as soon as another can`, isDone);
+  const { leader, members } = await client.status();
+  if (leader === nodeId) {
+    throw new ExitError(
+      1,
+      `node ${nodeId} still leads, since nobody else can. The wish is kept: it is drained as soon as ` +
+        'another voter serves; look at `swarm status`',
+    );
+  }
+  const voter = members.find((one) => one.nodeId === nodeId)?.voter === true;
+  return { nodeId, drained: true, leader, voter };
 }
 
 async function undrain(nodeId: number, flags: Flags): Promise<void> {
@@ -169,12 +180,31 @@ async function until(
 
 async function rotateToken(which: 'client' | 'join', flags: Flags): Promise<void> {
   await withClient(flags, async (client) => {
-    const token = newToken(which === 'join' ? 'afj' : 'afc');
-    await client.membership.setToken(which, hashToken(token));
+    const token = await rotatedToken(client, which);
     const text = [
       `the ${which} token is now ${token}`,
       'It is shown this once; the swarm keeps only its hash. The one before is valid no more.',
     ].join('\n');
     print(flags.json, { which, token }, text);
   });
+}
+
+/** The new token. Throws `ExitError` with it when nobody knows whether the swarm has taken it. */
+export async function rotatedToken(
+  client: Pick<SwarmClient, 'membership'>,
+  which: 'client' | 'join',
+): Promise<string> {
+  const token = newToken(which === 'join' ? 'afj' : 'afc');
+  try {
+    await client.membership.setToken(which, hashToken(token));
+    return token;
+  } catch (error) {
+    // Whatever the code: an attempt whose answer was lost may have made the next one a stranger's.
+    throw new ExitError(
+      1,
+      `error: ${messageFor(error)}\n` +
+        `The swarm may have taken the new token before its answer was lost. If it refuses the ${which} ` +
+        `token from before, the token is ${token}, which is shown this once`,
+    );
+  }
 }

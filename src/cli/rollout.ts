@@ -42,7 +42,7 @@ export function addRolloutCommands(program: Command): void {
     .option('--watch', 'go on until it has ended')
     .option('--interval <time>', 'between two looks (default: 500ms)', durationMsOf)
     .action(status);
-  add('pause', 'Let no node begin a step; what is served stays as it is')
+  add('pause', 'Let no further node begin; those that are cordoned end what they began')
     .option('--reason <text>', 'told by `rollout status`')
     .action((flags: Flags & { reason?: string }) =>
       change(flags, { action: 'pause', ...reasonOf(flags) }),

@@ -23,8 +23,9 @@ export function addUpCommand(swarm: Command): void {
 async function up(flags: { readonly file: string; readonly json?: boolean }): Promise<void> {
   const spec = await readSwarmFile(flags.file);
   const report = await bringUp(spec, runProcess, tell);
+  const tokens = report.tokens === null ? 'tokens are missing' : `tokens in ${report.tokens}`;
   const text = [
-    `swarm ${report.swarmId}  tokens in ${report.tokens}`,
+    `swarm ${report.swarmId}  ${tokens}`,
     ...report.nodes.map(
       ({ name, address, did }) => `  ${name.padEnd(16)} ${did.padEnd(12)} ${address}`,
     ),

@@ -1,10 +1,12 @@
 /** `swarm.yaml`: which nodes a swarm has, and how each is reached. Read without trust. */
-import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 
 import { parse } from 'yaml';
 import { z } from 'zod';
 
+import { messageOf } from '../../../nodes/errors.js';
+import { openRegularFile } from '../../../nodes/regular-file.js';
+import { readExactly } from '../../../nodes/snapshots/build.js';
 import { parseHostPort } from '../../../transport/identity/index.js';
 import { ExitError } from '../failure.js';
 
@@ -57,13 +59,23 @@ export interface SwarmSpec extends z.infer<typeof fileSchema> {
 
 /** Throws `ExitError` that names the file, the place in it and what may stand there. */
 export async function readSwarmFile(path: string): Promise<SwarmSpec> {
-  let text: string;
+  return parseSwarmFile(await readText(path), path);
+}
+
+async function readText(path: string): Promise<string> {
   try {
-    text = await readFile(path, 'utf8');
+    const { file, bytes } = await openRegularFile(path);
+    try {
+      if (bytes > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
+      const text = await readExactly(file, 0, bytes);
+      if (text === undefined) throw new Error('it became shorter meanwhile');
+      return text.toString('utf8');
+    } finally {
+      await file.close();
+    }
   } catch (error) {
-    throw new ExitError(1, `error: ${path} cannot be read: ${String(error)}`);
+    throw new ExitError(1, `error: ${path} cannot be read: ${messageOf(error)}. Nothing was done`);
   }
-  return parseSwarmFile(text, path);
 }
 
 /** Relative paths in it are relative to the folder of the file, for nodes of this machine. */
@@ -71,7 +83,6 @@ export function parseSwarmFile(text: string, path: string): SwarmSpec {
   const fail = (what: string): never => {
     throw new ExitError(1, `error: ${path}: ${what}. Nothing was done`);
   };
-  if (text.length > FILE_BYTES_MAX) fail(`it is larger than ${FILE_BYTES_MAX} bytes`);
   let value: unknown;
   try {
     value = parse(text);

@@ -6,15 +6,20 @@
  *
  * Each step is a command on the machine of the node; one that failed can be run again.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-
 import { z } from 'zod';
 
-import { NodeError } from '../../../nodes/errors.js';
 import { ExitError } from '../failure.js';
 import type { NodeSpec, SwarmSpec } from './file.js';
 import { commandFor, wordsFor } from './machine.js';
 import type { Runner } from './machine.js';
+import {
+  NEW_TOKENS,
+  findTokens,
+  readTokens,
+  releaseTokens,
+  reserveTokens,
+  writeTokens,
+} from './tokens.js';
 
 /** What was done for a node. */
 type Done = 'created' | 'joined' | 'started' | 'was running';
@@ -26,8 +31,8 @@ export interface UpReport {
     readonly address: string;
     readonly did: Done;
   }[];
-  /** The file with the tokens. */
-  readonly tokens: string;
+  /** The file with the tokens; null when it is missing. */
+  readonly tokens: string | null;
 }
 
 const PROBE_TIMEOUT_MS = 30_000;
@@ -47,14 +52,6 @@ const createdSchema = z.object({
   clientToken: z.string(),
 });
 const readySchema = z.object({ address: z.string() });
-
-const tokensSchema = z.object({
-  version: z.literal(1),
-  swarmId: z.string(),
-  joinToken: z.string(),
-  clientToken: z.string(),
-});
-type Tokens = z.infer<typeof tokensSchema>;
 
 /** Throws `ExitError` that names the node and what its machine said; what was done until then stays. */
 export async function bringUp(
@@ -99,7 +96,9 @@ class Up {
     }
     await this.#setVoters();
     const report = nodes.map(({ name }) => ({ name, ...this.#did.get(name)! }));
-    return { swarmId, nodes: report, tokens };
+    if (await findTokens(tokens)) return { swarmId, nodes: report, tokens };
+    this.tell(`${tokens} is missing: restore it, as clients and new nodes need it. ${NEW_TOKENS}`);
+    return { swarmId, nodes: report, tokens: null };
   }
 
   /** Asked for each time: who was told by hand meanwhile is told again what the file says. */
@@ -132,7 +131,13 @@ class Up {
     const place = ['--data', first.directory, ...placeOf(first)];
     const source = from === undefined ? [] : ['--from', from];
     const args = ['swarm', 'init', '--json', ...place, ...source];
-    const created = await this.#ask(first, args, createdSchema, START_TIMEOUT_MS);
+    await reserveTokens(this.spec.tokens);
+    const created = await this.#ask(first, args, createdSchema, START_TIMEOUT_MS).catch(
+      async (error: unknown) => {
+        await releaseTokens(this.spec.tokens);
+        throw error;
+      },
+    );
     const { swarmId, joinToken, clientToken } = created;
     await writeTokens(this.spec.tokens, { version: 1, swarmId, joinToken, clientToken });
     this.tell(`created swarm ${swarmId} on ${first.name}; its tokens are in ${this.spec.tokens}`);
@@ -145,6 +150,7 @@ class Up {
   }
 
   async #join(node: NodeSpec, swarmId: string): Promise<void> {
+    await findTokens(this.spec.tokens);
     const { joinToken } = await readTokens(this.spec.tokens, swarmId);
     const through = [...this.#did.values()][0];
     if (through === undefined) throw new ExitError(1, 'error: no node of the swarm is up');
@@ -220,37 +226,4 @@ class Up {
 
 function placeOf({ listen, advertise }: NodeSpec): string[] {
   return ['--listen', listen, ...(advertise === undefined ? [] : ['--advertise', advertise])];
-}
-
-async function writeTokens(path: string, tokens: Tokens): Promise<void> {
-  const unfinished = `${path}.unfinished`;
-  await rm(unfinished, { force: true });
-  const text = `${JSON.stringify(tokens, null, 2)}\n`;
-  await writeFile(unfinished, text, { mode: 0o600, flag: 'wx', flush: true });
-  await rename(unfinished, path);
-}
-
-async function readTokens(path: string, swarmId: string): Promise<Tokens> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  const token = process.env['AGENTIC_FLOW_TOKEN'];
-  if (text === undefined) {
-    if (token !== undefined) return { version: 1, swarmId, joinToken: token, clientToken: '' };
-    throw new ExitError(
-      1,
-      `error: ${path} is missing, and nobody can join without the join token: restore the file, or ` +
-        'give the token in AGENTIC_FLOW_TOKEN',
-    );
-  }
-  let parsed: ReturnType<typeof tokensSchema.safeParse>;
-  try {
-    parsed = tokensSchema.safeParse(JSON.parse(text));
-  } catch {
-    throw new NodeError('malformed', `${path} is no JSON`);
-  }
-  if (!parsed.success) throw new NodeError('malformed', `${path} does not hold tokens`);
-  if (parsed.data.swarmId === swarmId) return parsed.data;
-  throw new NodeError(
-    'other-swarm',
-    `${path} has the tokens of swarm ${parsed.data.swarmId}, and the nodes are of ${swarmId}`,
-  );
 }

@@ -1,5 +1,6 @@
 /** A backup through a member that is played by the test; every byte of the file counts. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
@@ -119,6 +120,20 @@ describe('a backup', () => {
       writeFileSync(damaged, whole.subarray(0, length));
       await expect(checkBackup(damaged, never)).rejects.toThrow(/cannot be used|cut off/);
     }
+  });
+
+  it('is a regular file, or refused with its name and without waiting for a writer', async () => {
+    const folder = scratch('folder');
+    mkdirSync(folder);
+    const pipe = scratch('pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [folder, pipe, '/dev/zero']) {
+      await expect(checkBackup(path, never)).rejects.toThrow(
+        `the backup ${path} cannot be used: it is no regular file`,
+      );
+    }
+    const missing = scratch('missing');
+    await expect(checkBackup(missing, never)).rejects.toThrow(`there is no backup at ${missing}`);
   });
 
   it('is whole though reads fail or bring other bytes now and then', async () => {

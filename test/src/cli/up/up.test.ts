@@ -1,11 +1,21 @@
 /** What `swarm up` asks of which machine, with machines that are played by the test. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { parseSwarmFile } from '../../../../src/cli/up/file.js';
+import { parseSwarmFile, readSwarmFile } from '../../../../src/cli/up/file.js';
 import { commandFor, quoted } from '../../../../src/cli/up/machine.js';
 import type { Ran, Runner } from '../../../../src/cli/up/machine.js';
 import { bringUp } from '../../../../src/cli/up/up.js';
@@ -119,6 +129,7 @@ describe('swarm up', () => {
   });
 
   it('goes on where it failed when it is run again', async () => {
+    rmSync(spec().tokens);
     const machines = new Machines();
     machines.failing = /data\/b.*--join/;
     const failed = bringUp(spec(), machines.run, () => undefined);
@@ -146,7 +157,97 @@ describe('swarm up', () => {
   });
 });
 
+describe('the tokens of a new swarm', () => {
+  const silent = (): void => undefined;
+
+  /** A swarm file in a folder of its own. */
+  function place(name: string, tokens = 'tokens.json') {
+    const own = join(folder, name);
+    mkdirSync(own);
+    const text = TEXT.replace('tokens: tokens.json', `tokens: ${tokens}`);
+    const file = parseSwarmFile(text, join(own, 'swarm.yaml'));
+    return { file, path: file.tokens, unfinished: `${file.tokens}.unfinished` };
+  }
+
+  it('have a place before it is created', async () => {
+    const { file } = place('no-folder', 'missing/tokens.json');
+    const machines = new Machines();
+    await expect(bringUp(file, machines.run, silent)).rejects.toThrow(
+      /cannot be kept in .*missing\/tokens\.json.*Nothing was done/,
+    );
+    expect(machines.lines).toEqual([]);
+  });
+
+  it('do not replace those of another one, be they finished or not', async () => {
+    const { file, path, unfinished } = place('other');
+    for (const kept of [path, unfinished]) {
+      writeFileSync(kept, 'of another swarm');
+      const machines = new Machines();
+      await expect(bringUp(file, machines.run, silent)).rejects.toThrow(/Is a disk not mounted/);
+      expect(machines.lines).toEqual([]);
+      expect(readFileSync(kept, 'utf8')).toBe('of another swarm');
+      rmSync(kept);
+    }
+  });
+
+  it('leave nothing behind when it was not created, and are for the owner only', async () => {
+    const { file, path, unfinished } = place('again');
+    const machines = new Machines();
+    machines.failing = /swarm init/;
+    await expect(bringUp(file, machines.run, silent)).rejects.toThrow('why it failed');
+    expect([existsSync(path), existsSync(unfinished)]).toEqual([false, false]);
+    machines.failing = /$^/;
+    // As a run leaves it that was killed while it created the swarm.
+    writeFileSync(unfinished, '', { mode: 0o644 });
+    expect((await bringUp(file, machines.run, silent)).tokens).toBe(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(existsSync(unfinished)).toBe(false);
+  });
+
+  it('that are missing later are told, and found again where a killed run left them', async () => {
+    const { file, path, unfinished } = place('later');
+    const machines = new Machines();
+    await bringUp(file, machines.run, silent);
+    renameSync(path, unfinished);
+    expect((await bringUp(file, machines.run, silent)).tokens).toBe(path);
+    rmSync(path);
+    const told: string[] = [];
+    const report = await bringUp(file, machines.run, (line) => told.push(line));
+    expect(report.tokens).toBe(null);
+    expect(told.join()).toMatch(/tokens\.json is missing.*swarm rotate-token join --data DIR/);
+  });
+
+  it('that cannot be written once it is there: says how to make others', async () => {
+    const { file, path } = place('lost');
+    const machines = new Machines();
+    const run: Runner = async (argv, options) => {
+      if (argv.join(' ').includes('swarm init')) mkdirSync(path);
+      return machines.run(argv, options);
+    };
+    const failed = bringUp(file, run, silent);
+    await expect(failed).rejects.toThrow(/swarm-1 is created.*rotate-token client --data DIR/);
+  });
+});
+
 describe('the file of a swarm', () => {
+  it('is a regular file of bounded size, or refused before it is read', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of ['/dev/zero', pipe, folder]) {
+      await expect(readSwarmFile(path)).rejects.toThrow(
+        `error: ${path} cannot be read: it is no regular file. Nothing was done`,
+      );
+    }
+    const path = join(folder, 'large.yaml');
+    writeFileSync(path, Buffer.alloc(1024 * 1024 + 1, '#'));
+    await expect(readSwarmFile(path)).rejects.toThrow('it is larger than 1048576 bytes');
+    await expect(readSwarmFile(join(folder, 'none'))).rejects.toThrow(
+      /none cannot be read: ENOENT/,
+    );
+    writeFileSync(path, TEXT);
+    expect((await readSwarmFile(path)).nodes).toHaveLength(3);
+  });
+
   const bad: readonly (readonly [string, string, string])[] = [
     ['another version', 'version: 2\nnodes: []', 'version'],
     ['a key that nobody knows', `${TEXT}\nnode: []`, 'Unrecognized key'],
