@@ -222,11 +222,12 @@ export async function prepareNode(options: {
 }
 
 /** Before anything is written or asked: a node that said more would be refused by its own directory. */
-function requireZone(zone: string | undefined): void {
-  if (zone === undefined || zone.length <= ZONE_LENGTH_MAX) return;
+function requireZone(zone = ''): void {
+  if (zone.length <= ZONE_LENGTH_MAX) return;
   throw new NodeError(
     'refused',
-    `the zone has ${zone.length} characters; give one of at most ${ZONE_LENGTH_MAX}. Nothing was changed`,
+    `a zone has at most ${ZONE_LENGTH_MAX} characters, and the given one has ${zone.length}; give a ` +
+      'shorter name. Nothing was changed',
   );
 }
 
@@ -281,15 +282,6 @@ export function nodeFileOf(
   const { listen, advertise, zone } = place;
   const told = zone === undefined ? {} : { zone };
   return { formatVersion: 1, swarmId, nodeId, peerId, listen, advertise, ...told, members };
-}
-
-function requireZone(zone = ''): void {
-  if (zone.length <= ZONE_LENGTH_MAX) return;
-  throw new NodeError(
-    'refused',
-    `a zone has at most ${ZONE_LENGTH_MAX} characters, and the given one has ${zone.length}; give a ` +
-      'shorter name. Nothing was changed',
-  );
 }
 
 /** Others have to reach the address: it must name one host and one port. */
