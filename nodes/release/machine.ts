@@ -234,7 +234,7 @@ function onStandbyExited(state: Supervision, standby: Child, how: string): Step 
   // While the main child drains it is awaited; then the one before is started again.
   if (main.stage === 'draining') return same(without);
   const reason = standby.failure?.reason ?? how;
-  const failed = { release: standby.release, reason, rollout: handOver.rollout };
+  const failed = failureOf(standby.release, reason, handOver.rollout);
   const record: ReleaseRecord = { ...state.record, failed };
   return {
     state: { ...without, record, handOver: null, due: null },
@@ -242,11 +242,20 @@ function onStandbyExited(state: Supervision, standby: Child, how: string): Step 
   };
 }
 
+/** A supervisor that starts again refuses a record with a longer reason. */
+function failureOf(
+  release: string,
+  reason: string,
+  rollout: ReleaseRecord['rollout'],
+): ReleaseRecord['failed'] {
+  return { release, reason: reason.slice(0, REASON_CHARACTERS_MAX), rollout };
+}
+
 /** Goes back to the release before, durably. */
 function giveUp(state: Supervision, reason: string, nowMs: number): Step {
   const { record, handOver } = state;
   assert(record.fallback !== null, 'a release that is given up has a fallback');
-  const failed = { release: record.current, reason, rollout: record.rollout };
+  const failed = failureOf(record.current, reason, record.rollout);
   const back: ReleaseRecord = {
     ...record,
     current: record.fallback,

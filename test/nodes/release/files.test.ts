@@ -16,7 +16,7 @@ import {
   writeReleases,
 } from '../../../nodes/release/files.js';
 import { identify, ownFolder, ownRelease } from '../../../nodes/release/identity.js';
-import { FILE_BYTES_MAX } from '../../../nodes/release/limits.js';
+import { FILE_BYTES_MAX, REASON_CHARACTERS_MAX } from '../../../nodes/release/limits.js';
 import { fromChild, fromSupervisor } from '../../../nodes/release/messages.js';
 import { addRelease, removeRelease } from '../../../nodes/release/registry.js';
 import { firstRecord } from './environment.js';
@@ -101,6 +101,16 @@ describe('the files of releases', () => {
     const releases = [known('2.1.0+abc', '/some/where')];
     await writeReleases(files, releases);
     expect(await readReleases(files)).toEqual(releases);
+  });
+
+  it('hold as much of a reason as is read again', async () => {
+    const files = releaseFiles(folder());
+    const reason = 'x'.repeat(REASON_CHARACTERS_MAX + 1);
+    await writeRecord(files, {
+      ...firstRecord(),
+      failed: { release: 'b', reason, rollout: null },
+    });
+    expect((await readRecord(files))?.failed?.reason).toBe(reason.slice(1));
   });
 
   /** The bytes of version 1: what is on disks has to be read by every later release. */
