@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+
+import { requireJoinable } from '../../../nodes/service/joining.js';
+import { parseRequest, requests } from '../../../nodes/service/requests.js';
+import type { RolloutStatus } from '../../../nodes/rollout/state.js';
+import { swarmOf } from '../control-plane/rollout-world.js';
+import { IN_STATUS, RELEASE, started } from '../rollout/rollouts.js';
+
+const { commandVersion } = RELEASE.to;
+
+/** A swarm whose last rollout, to the release `to`, is in this status. */
+function swarmIn(status: RolloutStatus | undefined): ReturnType<typeof swarmOf> {
+  const state = swarmOf(2);
+  state.rollout = status === undefined ? null : IN_STATUS[status]();
+  return state;
+}
+
+describe('a node that joins', () => {
+  it.each(['finalizing', 'finalized'] satisfies RolloutStatus[])(
+    'has to run the release of a rollout that is %s',
+    (status) => {
+      const state = swarmIn(status);
+      requireJoinable(state, { commandVersion, release: 'to' });
+      for (const release of ['from', undefined]) {
+        expect(() => requireJoinable(state, { commandVersion, release })).toThrow(
+          expect.objectContaining({
+            code: 'refused',
+            reason: 'fenced',
+            message: expect.stringContaining('join with to'),
+          }),
+        );
+      }
+    },
+  );
+
+  it.each([undefined, 'running', 'completed', 'rolledBack'] satisfies (
+    RolloutStatus | undefined
+  )[])('may run any release when the last rollout is %s', (status) => {
+    for (const release of ['to', 'from', undefined]) {
+      requireJoinable(swarmIn(status), { commandVersion, release });
+    }
+  });
+
+  it('need not say its release after a rollout of engines', () => {
+    const state = swarmOf(2);
+    state.rollout = started(2);
+    state.rollout.status = 'finalized';
+    requireJoinable(state, { commandVersion: state.commandVersion });
+  });
+
+  it('has to read what the swarm writes', () => {
+    const state = swarmOf(1);
+    const old = { commandVersion: state.commandVersion - 1, release: 'to' };
+    expect(() => requireJoinable(state, old)).toThrow(
+      expect.objectContaining({ reason: 'release-too-old' }),
+    );
+  });
+
+  it('says its release, or is of one before that did not', () => {
+    const request = { token: 'afj_x', host: '127.0.0.1', port: 7_000, commandVersion };
+    expect(parseRequest(requests.join, request)).toEqual(request);
+    const saying = { ...request, release: '2.1.0+ab' };
+    expect(parseRequest(requests.join, saying)).toEqual(saying);
+    for (const release of ['', 'x'.repeat(10_000), 7]) {
+      expect(() => parseRequest(requests.join, { ...request, release })).toThrow('release');
+    }
+  });
+});
