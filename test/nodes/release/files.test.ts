@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,12 +40,18 @@ function folder(): string {
   return path;
 }
 
+const MAIN = join('/', 'dist', 'src', 'cli', 'main.js');
+const IDENTITY = join(ownFolder(), 'dist', 'nodes', 'release', 'identity.js');
+
 /** The least that counts as a build. */
-function build(main = 'process.exit(1);\n'): string {
+function build(main = 'process.exit(1);\n', type = 'commonjs'): string {
   const path = folder();
   mkdirSync(join(path, 'dist', 'src', 'cli'), { recursive: true });
   mkdirSync(join(path, 'dist', 'test'));
-  writeFileSync(join(path, 'package.json'), '{"name":"agentic-flow","version":"2.1.0"}');
+  writeFileSync(
+    join(path, 'package.json'),
+    `{"name":"agentic-flow","version":"2.1.0","type":"${type}"}`,
+  );
   writeFileSync(join(path, 'dist', 'src', 'cli', 'main.js'), main);
   return path;
 }
@@ -76,6 +90,15 @@ describe('the identity of a release', () => {
     const path = build();
     writeFileSync(join(path, 'package.json'), text);
     await expect(identify(path)).rejects.toThrow(sentence);
+  });
+
+  it.each(['dist', 'native'])('is not given to what has a link below %s', async (below) => {
+    const path = build();
+    const elsewhere = join(folder(), 'elsewhere.js');
+    writeFileSync(elsewhere, '');
+    mkdirSync(join(path, below, 'deep'), { recursive: true });
+    symlinkSync(elsewhere, join(path, below, 'deep', 'linked.js'));
+    await expect(identify(path)).rejects.toThrow(`${below}/deep/linked.js is no regular file`);
   });
 
   it('is not given to what was not built', async () => {
@@ -165,6 +188,31 @@ describe('the releases that a node knows', () => {
     await expect(removeRelease(files, 'four')).rejects.toThrow('knows no release four (but one,');
     await removeRelease(files, 'three');
     expect((await readReleases(files)).map(({ name }) => name)).toEqual(['one', 'two']);
+  });
+});
+
+describe('a release that was built again in its folder', () => {
+  it('is not added while the one before runs from there, or may have to run again', async () => {
+    const files = releaseFiles(folder());
+    const rebuilt = build(
+      `import { identify } from ${JSON.stringify(IDENTITY)};
+       const said = { ...(await identify(process.argv[1].replace(${JSON.stringify(MAIN)}, ''))) };
+       console.log(JSON.stringify({ ...said, commandVersion: 5, channelVersion: 1 }));`,
+      'module',
+    );
+    const before = known('before', rebuilt);
+    await writeReleases(files, [before]);
+    for (const record of [
+      firstRecord('before'),
+      { ...firstRecord('other'), fallback: 'before' },
+    ] as const) {
+      await writeRecord(files, record);
+      await expect(addRelease(files, rebuilt)).rejects.toThrow('before is needed still');
+      expect(await readReleases(files)).toEqual([before]);
+    }
+    await writeRecord(files, firstRecord('other'));
+    const added = await addRelease(files, rebuilt);
+    expect(await readReleases(files)).toEqual([added]);
   });
 });
 
