@@ -13,6 +13,9 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
+import { NodeError } from '../../../nodes/errors.js';
+import { StorageError } from '../../../nodes/storage/index.js';
+import { RpcError } from '../../../transport/rpc/rpc.js';
 import { ControlSocket, askSupervisor } from '../../../nodes/release/control-socket.js';
 import type { ControlRequest } from '../../../nodes/release/control-socket.js';
 import {
@@ -26,6 +29,7 @@ import {
 import { identify, ownFolder, ownRelease } from '../../../nodes/release/identity.js';
 import { FILE_BYTES_MAX, REASON_CHARACTERS_MAX } from '../../../nodes/release/limits.js';
 import { fromChild, fromSupervisor } from '../../../nodes/release/messages.js';
+import { SupervisedChild } from '../../../nodes/release/supervised.js';
 import { addRelease, removeRelease } from '../../../nodes/release/registry.js';
 import { firstRecord } from './environment.js';
 
@@ -270,6 +274,34 @@ describe('the control socket', () => {
 });
 
 describe('messages between a supervisor and its processes', () => {
+  it('say whether any release would have ended so', async () => {
+    const sent: unknown[] = [];
+    const child = new SupervisedChild({
+      connected: true,
+      send: (message, done) => {
+        sent.push(message);
+        done?.(null);
+        return true;
+      },
+      on: () => undefined,
+      once: () => undefined,
+    });
+    await child.failed(new RpcError('unavailable', 'taken', { reason: 'address-in-use' }), false);
+    await child.failed(new StorageError('disk-full', 'full', { path: '/p' }), false);
+    await child.failed(new Error('it', { cause: new StorageError('locked', 'l', {}) }), false);
+    await child.failed(new NodeError('refused', 'it is broken'), false);
+    const heard = sent.map((message) => fromChild.parse(message));
+    expect(heard.map((each) => 'isOfPlace' in each && each.isOfPlace)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    // A release before does not say it.
+    const former = { type: 'failed', reason: 'why', isFinal: false };
+    expect(fromChild.parse(former)).toEqual({ ...former, isOfPlace: false });
+  });
+
   it('are passed over when their type is not known, and may have more fields', () => {
     expect(fromChild.safeParse({ type: 'sing' }).success).toBe(false);
     expect(fromSupervisor.safeParse('drain').success).toBe(false);

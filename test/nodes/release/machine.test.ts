@@ -156,6 +156,25 @@ describe('a supervisor', () => {
     expect(environment.record.failed?.reason).toContain('SIGSEGV');
   });
 
+  it('does not blame a release for what any release would end of', () => {
+    const environment = running();
+    handOver(environment, SECOND, rollout);
+    environment.settle();
+    const die = (isOfPlace: boolean): void => {
+      const id = mainId(environment);
+      environment.input({ type: 'failed', id, reason: 'why', isFinal: false, isOfPlace });
+      environment.end(id, 'it ended with code 1');
+      environment.settle();
+    };
+    for (let death = 1; death <= 3 * CRASHES_MAX; death += 1) die(true);
+    expect(environment.record).toMatchObject({ current: SECOND, fallback: FIRST, failed: null });
+    expect(environment.nowMs).toBeGreaterThan(10_000);
+    for (let death = 1; death < CRASHES_MAX; death += 1) die(false);
+    expect(environment.record.current).toBe(SECOND);
+    die(false);
+    expect(environment.record).toMatchObject({ current: FIRST, failed: { release: SECOND } });
+  });
+
   it('keeps no reason that its record cannot hold', () => {
     const reason = 'x'.repeat(REASON_CHARACTERS_MAX * 2);
     const environment = running();
