@@ -30,7 +30,7 @@ const FAILURES_OF_PLACE = new Set<unknown>([
 ]);
 
 /** Whether any release would fail so here: of its port, its disk, or who else has the directory. */
-export function isOfPlace(error: unknown): boolean {
+function isOfPlace(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
   return FAILURES_OF_PLACE.has(code) || FAILURES_OF_PLACE.has(reason) || isOfPlace(error.cause);
