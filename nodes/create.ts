@@ -24,6 +24,7 @@ import {
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
+import { ownRelease } from './release/identity.js';
 import { hashToken } from './service/access.js';
 import { RaftLogStore } from './storage/index.js';
 import { ZONE_LENGTH_MAX } from './wire/limits.js';
@@ -167,7 +168,9 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
         ...(options.zone === undefined ? {} : { zone: options.zone }),
         ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
       };
-      const request = { token: options.token, ...options.advertise, commandVersion, ...place };
+      const { name: release } = await ownRelease();
+      const head = { token: options.token, ...options.advertise, commandVersion };
+      const request = { ...head, ...place, release };
       const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
       const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
       await store.close();

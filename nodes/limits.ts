@@ -49,6 +49,8 @@ export const GOODBYE_TIMEOUT_MS = 2_000;
 /** Tries of one rollout step before the rollout is aborted. */
 export const STEP_ATTEMPTS_MAX = 5;
 export const STEP_RETRY_MS = 500;
+/** Between tries of a step that has no other end, and that another try alone will not mend. */
+export const STEP_RETRY_MAX_MS = 30_000;
 /** How long a store that could not be built waits for the next try. */
 export const BRING_UP_RETRY_MS = 1_000;
 export const VECTORS_TIMEOUT_MS = 2_000;

@@ -12,7 +12,12 @@ import type { Command, CommandResult } from '../control-plane/command.js';
 import { COMMAND_VERSION } from '../control-plane/state.js';
 import type { Driver } from '../driver.js';
 import { NodeError, messageOf } from '../errors.js';
-import { DRAIN_TIMEOUT_MS, STEP_ATTEMPTS_MAX, STEP_RETRY_MS } from '../limits.js';
+import {
+  DRAIN_TIMEOUT_MS,
+  STEP_ATTEMPTS_MAX,
+  STEP_RETRY_MAX_MS,
+  STEP_RETRY_MS,
+} from '../limits.js';
 import { unfencedNodes } from '../rollout/finalizing.js';
 import { nodesWithSteps } from '../rollout/machine.js';
 import type { Rollout, RolloutNode } from '../rollout/state.js';
@@ -151,6 +156,8 @@ export class RolloutExecutor {
     try {
       for (let attempt = 1; ; attempt += 1) {
         try {
+          // It may have waited for this try, and the rollout has moved on.
+          signal.throwIfAborted();
           log(head);
           const detail = await duty.carryOut(signal);
           signal.throwIfAborted();
@@ -161,7 +168,7 @@ export class RolloutExecutor {
           log(`${head} failed (attempt ${attempt}): ${messageOf(error)}`);
           this.progress = `attempt ${attempt} failed: ${messageOf(error)}`;
           if (duty.givenUp === undefined || (attempt < STEP_ATTEMPTS_MAX && !isFinal(error))) {
-            await pause(STEP_RETRY_MS, signal);
+            await pause(isFinal(error) ? finalRetryMs(attempt) : STEP_RETRY_MS, signal);
             continue;
           }
           await this.#report(duty.givenUp(messageOf(error)), signal);
@@ -255,6 +262,11 @@ const REASON_CHARACTERS_MAX = 4_000;
 function isFinal(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error)) return false;
   return error.code === 'refused' || error.code === 'disk-full' || error.code === 'read-only';
+}
+
+/** What another try will not mend an operator has to, and is not waited for in a hurry. */
+function finalRetryMs(attempt: number): number {
+  return Math.min(STEP_RETRY_MS * 2 ** (attempt - 1), STEP_RETRY_MAX_MS);
 }
 
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

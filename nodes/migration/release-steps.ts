@@ -26,6 +26,8 @@ export interface ReleaseSteps {
    * sees itself running the release and finishes the step.
    */
   switchTo(release: string, rolloutId: number, epoch: number): Promise<void>;
+  /** @throws NodeError `refused` when the files of that release are not here, with what to do. */
+  requireStartable(release: ReleaseName): Promise<void>;
 }
 
 type NodeStep = Pick<RolloutNode, 'step' | 'epoch' | 'direction'> & { readonly rollout: Rollout };
@@ -54,9 +56,31 @@ export async function carryOutReleaseStep(
     case 'validate':
       return steps.validate(plan, signal);
     case 'switch':
-      await steps.switchTo(wanted, rollout.id, epoch);
+      await (direction === 'forward'
+        ? steps.switchTo(wanted, rollout.id, epoch)
+        : switchBack(wanted, rollout.id, epoch, steps));
       throw new NodeError('stopped', `the hand-over to ${wanted} did not take place`);
     default:
       throw new NodeError('refused', `a release has nothing to do in step ${step}`);
+  }
+}
+
+/** A way back has no other end than this release: whoever looks has to hear what it waits for. */
+async function switchBack(
+  wanted: string,
+  rolloutId: number,
+  epoch: number,
+  steps: ReleaseSteps,
+): Promise<void> {
+  try {
+    await steps.switchTo(wanted, rolloutId, epoch);
+  } catch (error) {
+    if (!(error instanceof NodeError) || error.code !== 'refused') throw error;
+    throw new NodeError(
+      'refused',
+      `${error.message}. The rollout goes back until ${wanted} starts here: on this node, put the build in ` +
+        "its folder again, or give another one with 'agentic-flow release add PATH'",
+      error,
+    );
   }
 }

@@ -110,7 +110,10 @@ export async function readRecord(files: ReleaseFiles): Promise<ReleaseRecord | u
 }
 
 export async function writeRecord(files: ReleaseFiles, record: ReleaseRecord): Promise<void> {
-  await writeJson(files.record, { formatVersion: FORMAT_VERSION, ...record });
+  // What is written has to be read again, and a reason may be the words of another process.
+  const failed = record.failed === null ? null : { ...record.failed };
+  if (failed !== null) failed.reason = failed.reason.slice(0, REASON_CHARACTERS_MAX);
+  await writeJson(files.record, { formatVersion: FORMAT_VERSION, ...record, failed });
 }
 
 export async function readReleases(files: ReleaseFiles): Promise<KnownRelease[]> {

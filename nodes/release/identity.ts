@@ -104,8 +104,9 @@ async function filesOf(folder: string, below: string): Promise<string[]> {
       const name = slashes(relative(folder, path));
       if (SKIPPED.has(name)) continue;
       if (entry.isDirectory()) waiting.push(path);
-      else if (entry.isFile() && !SKIPPED_ENDINGS.some((each) => name.endsWith(each)))
-        found.push(name);
+      // What a link leads to could change and leave the digest as it was.
+      else if (!entry.isFile()) throw notBuilt(folder, `${name} is no regular file`);
+      else if (!SKIPPED_ENDINGS.some((each) => name.endsWith(each))) found.push(name);
     }
     if (found.length > RELEASE_FILES_MAX) break;
   }

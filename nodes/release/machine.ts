@@ -178,7 +178,7 @@ function onReady(state: Supervision, id: number, nowMs: number): Step {
   const settled: ReleaseRecord = { ...record, isTrial: false, fallback, failed: null };
   const answers = handOver === null ? [] : [answer(handOver, null)];
   return {
-    state: { ...ready, record: settled, handOver: null, crashes: 0 },
+    state: { ...ready, record: settled, handOver: null, crashes: 0, faults: 0 },
     effects: [{ type: 'write', record: settled }, serving, ...answers],
   };
 }
@@ -186,9 +186,10 @@ function onReady(state: Supervision, id: number, nowMs: number): Step {
 function withFailure(
   state: Supervision,
   id: number,
-  { reason, isFinal }: { readonly reason: string; readonly isFinal: boolean },
+  said: { readonly reason: string; readonly isFinal: boolean; readonly isOfPlace?: boolean },
 ): Supervision {
-  const failure = { reason: reason.slice(0, REASON_CHARACTERS_MAX), isFinal };
+  const { isFinal, isOfPlace = false } = said;
+  const failure = { reason: said.reason.slice(0, REASON_CHARACTERS_MAX), isFinal, isOfPlace };
   const marked = (child: Child | null): Child | null =>
     child?.id === id ? { ...child, failure } : child;
   return { ...state, main: marked(state.main), standby: marked(state.standby) };
@@ -234,7 +235,7 @@ function onStandbyExited(state: Supervision, standby: Child, how: string): Step 
   // While the main child drains it is awaited; then the one before is started again.
   if (main.stage === 'draining') return same(without);
   const reason = standby.failure?.reason ?? how;
-  const failed = { release: standby.release, reason, rollout: handOver.rollout };
+  const failed = failureOf(standby.release, reason, handOver.rollout);
   const record: ReleaseRecord = { ...state.record, failed };
   return {
     state: { ...without, record, handOver: null, due: null },
@@ -242,11 +243,20 @@ function onStandbyExited(state: Supervision, standby: Child, how: string): Step 
   };
 }
 
+/** A supervisor that starts again refuses a record with a longer reason. */
+function failureOf(
+  release: string,
+  reason: string,
+  rollout: ReleaseRecord['rollout'],
+): ReleaseRecord['failed'] {
+  return { release, reason: reason.slice(0, REASON_CHARACTERS_MAX), rollout };
+}
+
 /** Goes back to the release before, durably. */
 function giveUp(state: Supervision, reason: string, nowMs: number): Step {
   const { record, handOver } = state;
   assert(record.fallback !== null, 'a release that is given up has a fallback');
-  const failed = { release: record.current, reason, rollout: record.rollout };
+  const failed = failureOf(record.current, reason, record.rollout);
   const back: ReleaseRecord = {
     ...record,
     current: record.fallback,
@@ -261,29 +271,32 @@ function giveUp(state: Supervision, reason: string, nowMs: number): Step {
     ...(handOver === null ? [] : [answer(handOver, `${record.current}: ${reason}`)]),
   ];
   const standby = state.standby === null ? [] : [kill(state.standby)];
-  const next = { ...state, record: back, handOver: null, standby: null, crashes: 0 };
+  const next = { ...state, record: back, handOver: null, standby: null, crashes: 0, faults: 0 };
   return after([...before, ...standby], startMain(next, nowMs));
 }
 
 function onCrash(state: Supervision, main: Child, reason: string, nowMs: number): Step {
   const servedMs = main.readyAtMs === 0 ? 0 : nowMs - main.readyAtMs;
-  const crashes = (servedMs >= CRASH_MEMORY_MS ? 0 : state.crashes) + 1;
-  const counted = { ...state, crashes, restarts: state.restarts + 1 };
+  const before = servedMs >= CRASH_MEMORY_MS ? { crashes: 0, faults: 0 } : state;
+  const crashes = before.crashes + 1;
+  // The release before would find the same port taken, and the same disk full.
+  const faults = before.faults + (main.failure?.isOfPlace === true ? 0 : 1);
+  const counted = { ...state, crashes, faults, restarts: state.restarts + 1 };
   const { handOver, standby } = state;
   const cancelled: Effect[] = [
     ...(standby === null ? [] : [kill(standby)]),
     ...(handOver === null ? [] : [answer(handOver, `the node died meanwhile: ${reason}`, true)]),
   ];
   const alone = { ...counted, handOver: null, standby: null };
-  if (state.record.fallback !== null && crashes >= CRASHES_MAX) {
-    return after(cancelled, giveUp(alone, `died ${crashes} times: ${reason}`, nowMs));
+  if (state.record.fallback !== null && faults >= CRASHES_MAX) {
+    return after(cancelled, giveUp(alone, `died ${faults} times: ${reason}`, nowMs));
   }
   const delayMs =
     crashes === 1 ? 0 : Math.min(RESTART_DELAY_MIN_MS * 2 ** (crashes - 2), RESTART_DELAY_MAX_MS);
   const message = `the node ended (${reason}); it is started again in ${delayMs} ms`;
-  const before: Effect[] = [...cancelled, { type: 'log', message }];
-  if (delayMs === 0) return after(before, startMain(alone, nowMs));
-  return { state: { ...alone, due: { what: 'restart', atMs: nowMs + delayMs } }, effects: before };
+  const logged: Effect[] = [...cancelled, { type: 'log', message }];
+  if (delayMs === 0) return after(logged, startMain(alone, nowMs));
+  return { state: { ...alone, due: { what: 'restart', atMs: nowMs + delayMs } }, effects: logged };
 }
 
 function onHandOver(state: Supervision, input: HandOver, nowMs: number): Step {

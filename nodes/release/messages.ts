@@ -28,7 +28,13 @@ export const fromChild = z.discriminatedUnion('type', [
   /** Everything is loaded that may be before the directory is taken. */
   z.object({ type: z.literal('standby'), version: z.number().int(), release }),
   z.object({ type: z.literal('ready'), nodeId: z.number().int(), peerId: name, address: name }),
-  z.object({ type: z.literal('failed'), reason: text, isFinal: z.boolean() }),
+  z.object({
+    type: z.literal('failed'),
+    reason: text,
+    isFinal: z.boolean(),
+    /** Any release would end so: the port is taken, the disk is full, the directory is locked. */
+    isOfPlace: z.boolean().default(false),
+  }),
   /** The directory is open here; the process before may let go of the port. */
   z.object({ type: z.literal('opened') }),
   /** The directory is free; the port is not yet, in a hand-over. */

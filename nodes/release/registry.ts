@@ -59,17 +59,19 @@ export async function addRelease(files: ReleaseFiles, folder: string): Promise<K
         `version ${CHANNEL_VERSION}; add it with a release that speaks both`,
     );
   }
-  return register(files, { ...said, path });
+  return register(files, { ...said, path }, true);
 }
 
 /** Adds the release that this process runs. */
 export async function addOwnRelease(files: ReleaseFiles): Promise<KnownRelease> {
-  return register(files, { ...(await ownRelease()), path: await realpath(ownFolder()) });
+  // Its files are there already: what was there before is lost, and the record is mended for that.
+  return register(files, { ...(await ownRelease()), path: await realpath(ownFolder()) }, false);
 }
 
 async function register(
   files: ReleaseFiles,
   { name, digest, commandVersion, path }: Release & { readonly path: string },
+  keepsNeeded: boolean,
 ): Promise<KnownRelease> {
   return withRegistry(files, async (known) => {
     const found = known.find((one) => one.name === name);
@@ -78,6 +80,7 @@ async function register(
     }
     if (found?.path === path) return { releases: known, result: found };
     const added = { name, digest, commandVersion, path, addedAtMs: Date.now() };
+    if (keepsNeeded) await requireNotNeeded(files, known, name, path);
     // In one folder is one release: what was there before cannot be started any more.
     const others = known.filter((one) => one.name !== name && one.path !== path);
     if (others.length >= RELEASES_MAX) {
@@ -85,6 +88,28 @@ async function register(
     }
     return { releases: [...others, added], result: added };
   });
+}
+
+/** The entry of a release that runs, or may have to, is not dropped for another in its folder. */
+async function requireNotNeeded(
+  files: ReleaseFiles,
+  known: readonly KnownRelease[],
+  name: string,
+  path: string,
+): Promise<void> {
+  const record = await readRecord(files);
+  const needed = known.find(
+    (one) =>
+      one.path === path &&
+      one.name !== name &&
+      (one.name === record?.current || one.name === record?.fallback),
+  );
+  if (needed === undefined) return;
+  throw new NodeError(
+    'refused',
+    `${path} holds ${name} now, and ${needed.name} is needed still: it runs here, or the node may have to ` +
+      `go back to it. Bring back its files, and give ${name} a folder of its own`,
+  );
 }
 
 /** Forgets a release; its files stay. */

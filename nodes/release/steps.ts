@@ -1,5 +1,5 @@
 /** What a rollout needs of the releases on this machine, and of the supervisor. */
-import { NodeError } from '../errors.js';
+import { NodeError, messageOf } from '../errors.js';
 import type { Releases, ReleaseSteps } from '../migration/release-steps.js';
 import type { ReleaseName, RolloutPlan } from '../rollout/state.js';
 import { readReleases } from './files.js';
@@ -93,10 +93,26 @@ class SupervisedSteps implements ReleaseSteps {
     await this.#options.supervisor.handOver(release, { id: rolloutId, epoch });
   }
 
-  /** The release that the plan names, with the very files. */
+  async requireStartable(release: ReleaseName): Promise<void> {
+    try {
+      await this.#withFiles(release);
+    } catch (error) {
+      throw new NodeError(
+        'refused',
+        `this node cannot go back to ${release.name}: ${messageOf(error)}. First put that build back ` +
+          "here, with 'agentic-flow release add PATH'",
+        error,
+      );
+    }
+  }
+
   async #staged({ release }: RolloutPlan): Promise<KnownRelease> {
     if (release === null) throw new NodeError('refused', 'the plan names no release');
-    const { name, digest } = release.to;
+    return this.#withFiles(release.to);
+  }
+
+  /** A release that a plan names, with the very files. */
+  async #withFiles({ name, digest }: ReleaseName): Promise<KnownRelease> {
     const found = await findRelease(this.#options.files, name);
     const now = await identify(found.path);
     if (found.digest === digest && now.digest === digest) return found;

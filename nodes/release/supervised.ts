@@ -21,6 +21,21 @@ interface Channel {
   once(event: 'disconnect', listener: () => void): unknown;
 }
 
+const FAILURES_OF_PLACE = new Set<unknown>([
+  'address-in-use',
+  'address-unavailable',
+  'disk-full',
+  'locked',
+  'read-only',
+]);
+
+/** Whether any release would fail so here: of its port, its disk, or who else has the directory. */
+function isOfPlace(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
+  return FAILURES_OF_PLACE.has(code) || FAILURES_OF_PLACE.has(reason) || isOfPlace(error.cause);
+}
+
 export class SupervisedChild {
   readonly #channel: Channel;
   readonly #waiting = new Map<number, (answer: Answer) => void>();
@@ -65,7 +80,7 @@ export class SupervisedChild {
   /** `isFinal`: starting again would not help. */
   failed(error: unknown, isFinal: boolean): Promise<void> {
     const reason = messageOf(error).slice(0, REASON_CHARACTERS_MAX);
-    return this.#say({ type: 'failed', reason, isFinal });
+    return this.#say({ type: 'failed', reason, isFinal, isOfPlace: isOfPlace(error) });
   }
 
   /** This process has opened the directory, and wants the port. */

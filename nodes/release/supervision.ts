@@ -3,6 +3,14 @@ import type { ReleaseRecord, RolloutStepId } from './files.js';
 
 type Stage = 'warming' | 'waiting' | 'starting' | 'ready' | 'draining';
 
+interface Failure {
+  readonly reason: string;
+  /** Starting again is of no use. */
+  readonly isFinal: boolean;
+  /** Any release would end so. */
+  readonly isOfPlace: boolean;
+}
+
 export interface Child {
   readonly id: number;
   readonly release: string;
@@ -10,7 +18,7 @@ export interface Child {
   /** Since when it serves; 0 before. */
   readonly readyAtMs: number;
   /** What it said of its end before it ended. */
-  readonly failure: { readonly reason: string; readonly isFinal: boolean } | null;
+  readonly failure: Failure | null;
 }
 
 export interface HandOver {
@@ -38,6 +46,8 @@ export interface Supervision {
   readonly isStopping: boolean;
   /** Deaths since a child last served for a while. */
   readonly crashes: number;
+  /** Those of them that the release may be to blame for. */
+  readonly faults: number;
   /** All of them, for whoever watches the node. */
   readonly restarts: number;
   readonly due: { readonly what: Due; readonly atMs: number } | null;
@@ -54,6 +64,7 @@ export type Input =
       readonly id: number;
       readonly reason: string;
       readonly isFinal: boolean;
+      readonly isOfPlace?: boolean;
     }
   /** The child has opened the directory and wants the port. */
   | { readonly type: 'opened'; readonly id: number }
@@ -105,6 +116,7 @@ export function initialSupervision(record: ReleaseRecord): Supervision {
     handOver: null,
     isStopping: false,
     crashes: 0,
+    faults: 0,
     restarts: 0,
     due: null,
     lastId: 0,

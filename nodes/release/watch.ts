@@ -1,7 +1,7 @@
 /**
  * Looks whether this process runs what the rollout says. Its supervisor may have given the new release
  * up after it had switched: the swarm has to hear of that, and the rollout goes back or pauses, as its
- * guards say. And tells the supervisor when the release before is not needed any more.
+ * guards say, unless it is final. And tells the supervisor when the release before is not needed any more.
  */
 import type { Command, CommandResult } from '../control-plane/command.js';
 import type { ControlState } from '../control-plane/state.js';
@@ -41,16 +41,41 @@ export class ReleaseWatch {
       return;
     }
     this.#isSettled = false;
-    const complaint = this.#complaint(rollout, releases.running.name);
+    const { name } = releases.running;
+    if (!this.#isReverted(rollout, name)) return;
+    if (rollout.status === 'finalized') {
+      this.#tell(rollout.plan.to, name);
+      return;
+    }
+    const complaint = this.#complaint(rollout, name);
     if (complaint !== undefined) void this.#complain(complaint);
+  }
+
+  /** Whether this node has switched, and runs something else than it switched to. */
+  #isReverted({ plan, nodes }: Rollout, running: string): boolean {
+    const { nodeId } = this.#ports;
+    // One that joined while the window was open has switched from nothing.
+    if (!plan.batches.some((batch) => batch.includes(nodeId))) return false;
+    const node = nodes.find((one) => one.nodeId === nodeId);
+    return node?.direction === 'forward' && SWITCHED.has(node.step) && running !== plan.to;
+  }
+
+  /** After finalization nothing goes back by itself: clients may rely on the new release by then. */
+  #tell(to: string, running: string): void {
+    const words =
+      `rollout: this node runs ${running} again: its supervisor gave ${to} up. The rollout is final, and ` +
+      `nothing goes back by itself: 'agentic-flow release use ${to}' on this node, or 'agentic-flow ` +
+      `rollout rollback'`;
+    if (words === this.#said) return;
+    this.#said = words;
+    this.#ports.log(words);
   }
 
   #complaint(rollout: Rollout, running: string): Command | undefined {
     const { nodeId } = this.#ports;
     const { id: rolloutId, plan, status, epoch } = rollout;
     const node = rollout.nodes.find((one) => one.nodeId === nodeId);
-    const isWrong = node?.direction === 'forward' && SWITCHED.has(node.step) && running !== plan.to;
-    if (!isWrong || status === 'rollingBack' || status === 'paused') return undefined;
+    if (node === undefined || status === 'rollingBack' || status === 'paused') return undefined;
     const reason = `node ${nodeId} runs ${running} again: its supervisor gave ${plan.to} up`;
     if (plan.guards === null) return { type: 'rollbackRollout', rolloutId, epoch, reason };
     return { type: 'haltRollout', rolloutId, nodeId, nodeEpoch: node.epoch, reason };

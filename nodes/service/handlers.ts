@@ -72,6 +72,8 @@ export interface JoiningPeer {
   readonly zone?: string | undefined;
   /** The member whose place it takes when it has caught up. */
   readonly replaces?: number | undefined;
+  /** The name of the release that it runs; missing when that does not say it. */
+  readonly release?: string | undefined;
 }
 
 export function nodeHandlers(ports: ServicePorts): Handlers {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { isHost } from '../../transport/identity/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import { RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
 import { isJsonObject, jsonDepth } from '../wire/fields.js';
 import {
   CONTENT_LENGTH_MAX,
@@ -100,6 +101,8 @@ export const requests = {
     zone: z.string().max(ZONE_LENGTH_MAX).optional(),
     /** The member whose place it takes when it has caught up. */
     replaces: count.min(1).optional(),
+    /** The name of the release that the new node runs. */
+    release: z.string().min(1).max(RELEASE_NAME_LENGTH_MAX).optional(),
   }),
   session: z.object({ session: count.min(1) }),
   insert: z.object({

@@ -154,6 +154,7 @@ async function start(
 async function abort(node: SwarmNode, timeoutMs: number): Promise<object> {
   const rollout = await lastRollout(node);
   requireTaken(rollout, 'abort');
+  await requireWayBack(node, rollout);
   const reason = 'aborted by an operator';
   return submitted(node, { type: 'abortRollout', rolloutId: rollout.id, reason }, timeoutMs);
 }
@@ -161,7 +162,18 @@ async function abort(node: SwarmNode, timeoutMs: number): Promise<object> {
 async function changed(node: SwarmNode, change: ChangeRequest, timeoutMs: number): Promise<object> {
   const rollout = await lastRollout(node);
   requireTaken(rollout, change.action);
+  if (change.action === 'rollback') await requireWayBack(node, rollout);
   return submitted(node, commandOf(rollout, change), timeoutMs);
+}
+
+/** A node that cannot start the release before goes back for ever; what this node can see, it says first. */
+export async function requireWayBack(
+  { releases }: Pick<SwarmNode, 'releases'>,
+  { plan }: Rollout,
+): Promise<void> {
+  const from = plan.release?.from;
+  if (from === undefined || releases?.running.name === from.name) return;
+  await releases?.steps?.requireStartable(from);
 }
 
 /** Says at once, and with what it is now, why the rollout cannot be changed so. */

@@ -13,6 +13,7 @@ import { decodeCommand } from '../wire/command-codec.js';
 import type { Access } from './access.js';
 import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
+import { requireJoinable } from './joining.js';
 import { operatorServices, placed, wishes } from './operator-services.js';
 import { requireFeature } from './required-feature.js';
 import { described, progressOf, rolloutServices } from './rollouts.js';
@@ -159,16 +160,12 @@ function status(node: SwarmNode): object {
 
 async function admitPeer(
   node: SwarmNode,
-  { peerId, host, port, commandVersion, zone, replaces }: JoiningPeer,
+  { peerId, host, port, commandVersion, release, zone, replaces }: JoiningPeer,
   timeoutMs: number,
 ): Promise<object> {
-  if (commandVersion < node.control.commandVersion) {
-    throw refusal(
-      'release-too-old',
-      'the members of this swarm write their log in a form that the release of the new node does ' +
-        'not read; join with the release of the members',
-    );
-  }
+  // Whether the swarm has left the release of the new node behind is not for an old state to say.
+  await node.driver.readBarrier();
+  requireJoinable(node.control, { commandVersion, release });
   if (replaces !== undefined) requireFeature(node, 'placement');
   const place = {
     ...(zone === undefined ? {} : { zone }),

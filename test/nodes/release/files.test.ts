@@ -1,10 +1,21 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
+import { NodeError } from '../../../nodes/errors.js';
+import { StorageError } from '../../../nodes/storage/index.js';
+import { RpcError } from '../../../transport/rpc/rpc.js';
 import { ControlSocket, askSupervisor } from '../../../nodes/release/control-socket.js';
 import type { ControlRequest } from '../../../nodes/release/control-socket.js';
 import {
@@ -16,8 +27,9 @@ import {
   writeReleases,
 } from '../../../nodes/release/files.js';
 import { identify, ownFolder, ownRelease } from '../../../nodes/release/identity.js';
-import { FILE_BYTES_MAX } from '../../../nodes/release/limits.js';
+import { FILE_BYTES_MAX, REASON_CHARACTERS_MAX } from '../../../nodes/release/limits.js';
 import { fromChild, fromSupervisor } from '../../../nodes/release/messages.js';
+import { SupervisedChild } from '../../../nodes/release/supervised.js';
 import { addRelease, removeRelease } from '../../../nodes/release/registry.js';
 import { firstRecord } from './environment.js';
 
@@ -32,12 +44,18 @@ function folder(): string {
   return path;
 }
 
+const MAIN = join('/', 'dist', 'src', 'cli', 'main.js');
+const IDENTITY = join(ownFolder(), 'dist', 'nodes', 'release', 'identity.js');
+
 /** The least that counts as a build. */
-function build(main = 'process.exit(1);\n'): string {
+function build(main = 'process.exit(1);\n', type = 'commonjs'): string {
   const path = folder();
   mkdirSync(join(path, 'dist', 'src', 'cli'), { recursive: true });
   mkdirSync(join(path, 'dist', 'test'));
-  writeFileSync(join(path, 'package.json'), '{"name":"agentic-flow","version":"2.1.0"}');
+  writeFileSync(
+    join(path, 'package.json'),
+    `{"name":"agentic-flow","version":"2.1.0","type":"${type}"}`,
+  );
   writeFileSync(join(path, 'dist', 'src', 'cli', 'main.js'), main);
   return path;
 }
@@ -78,6 +96,15 @@ describe('the identity of a release', () => {
     await expect(identify(path)).rejects.toThrow(sentence);
   });
 
+  it.each(['dist', 'native'])('is not given to what has a link below %s', async (below) => {
+    const path = build();
+    const elsewhere = join(folder(), 'elsewhere.js');
+    writeFileSync(elsewhere, '');
+    mkdirSync(join(path, below, 'deep'), { recursive: true });
+    symlinkSync(elsewhere, join(path, below, 'deep', 'linked.js'));
+    await expect(identify(path)).rejects.toThrow(`${below}/deep/linked.js is no regular file`);
+  });
+
   it('is not given to what was not built', async () => {
     const path = build();
     rmSync(join(path, 'dist', 'src', 'cli', 'main.js'));
@@ -101,6 +128,16 @@ describe('the files of releases', () => {
     const releases = [known('2.1.0+abc', '/some/where')];
     await writeReleases(files, releases);
     expect(await readReleases(files)).toEqual(releases);
+  });
+
+  it('hold as much of a reason as is read again', async () => {
+    const files = releaseFiles(folder());
+    const reason = 'x'.repeat(REASON_CHARACTERS_MAX + 1);
+    await writeRecord(files, {
+      ...firstRecord(),
+      failed: { release: 'b', reason, rollout: null },
+    });
+    expect((await readRecord(files))?.failed?.reason).toBe(reason.slice(1));
   });
 
   /** The bytes of version 1: what is on disks has to be read by every later release. */
@@ -158,6 +195,31 @@ describe('the releases that a node knows', () => {
   });
 });
 
+describe('a release that was built again in its folder', () => {
+  it('is not added while the one before runs from there, or may have to run again', async () => {
+    const files = releaseFiles(folder());
+    const rebuilt = build(
+      `import { identify } from ${JSON.stringify(IDENTITY)};
+       const said = { ...(await identify(process.argv[1].replace(${JSON.stringify(MAIN)}, ''))) };
+       console.log(JSON.stringify({ ...said, commandVersion: 5, channelVersion: 1 }));`,
+      'module',
+    );
+    const before = known('before', rebuilt);
+    await writeReleases(files, [before]);
+    for (const record of [
+      firstRecord('before'),
+      { ...firstRecord('other'), fallback: 'before' },
+    ] as const) {
+      await writeRecord(files, record);
+      await expect(addRelease(files, rebuilt)).rejects.toThrow('before is needed still');
+      expect(await readReleases(files)).toEqual([before]);
+    }
+    await writeRecord(files, firstRecord('other'));
+    const added = await addRelease(files, rebuilt);
+    expect(await readReleases(files)).toEqual([added]);
+  });
+});
+
 describe('the control socket', () => {
   async function listening(directory: string, handle: (asked: ControlRequest) => Promise<unknown>) {
     const files = releaseFiles(directory);
@@ -212,6 +274,34 @@ describe('the control socket', () => {
 });
 
 describe('messages between a supervisor and its processes', () => {
+  it('say whether any release would have ended so', async () => {
+    const sent: unknown[] = [];
+    const child = new SupervisedChild({
+      connected: true,
+      send: (message, done) => {
+        sent.push(message);
+        done?.(null);
+        return true;
+      },
+      on: () => undefined,
+      once: () => undefined,
+    });
+    await child.failed(new RpcError('unavailable', 'taken', { reason: 'address-in-use' }), false);
+    await child.failed(new StorageError('disk-full', 'full', { path: '/p' }), false);
+    await child.failed(new Error('it', { cause: new StorageError('locked', 'l', {}) }), false);
+    await child.failed(new NodeError('refused', 'it is broken'), false);
+    const heard = sent.map((message) => fromChild.parse(message));
+    expect(heard.map((each) => 'isOfPlace' in each && each.isOfPlace)).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    // A release before does not say it.
+    const former = { type: 'failed', reason: 'why', isFinal: false };
+    expect(fromChild.parse(former)).toEqual({ ...former, isOfPlace: false });
+  });
+
   it('are passed over when their type is not known, and may have more fields', () => {
     expect(fromChild.safeParse({ type: 'sing' }).success).toBe(false);
     expect(fromSupervisor.safeParse('drain').success).toBe(false);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 
-import { CRASHES_MAX } from '../../../nodes/release/limits.js';
+import { CRASHES_MAX, REASON_CHARACTERS_MAX } from '../../../nodes/release/limits.js';
 import { startableRecord } from '../../../nodes/release/supervision.js';
 import { BROKEN, Environment, FIRST, SECOND, firstRecord } from './environment.js';
 
@@ -154,6 +154,42 @@ describe('a supervisor', () => {
     }
     expect(environment.record).toMatchObject({ current: FIRST, fallback: null });
     expect(environment.record.failed?.reason).toContain('SIGSEGV');
+  });
+
+  it('does not blame a release for what any release would end of', () => {
+    const environment = running();
+    handOver(environment, SECOND, rollout);
+    environment.settle();
+    const die = (isOfPlace: boolean): void => {
+      const id = mainId(environment);
+      environment.input({ type: 'failed', id, reason: 'why', isFinal: false, isOfPlace });
+      environment.end(id, 'it ended with code 1');
+      environment.settle();
+    };
+    for (let death = 1; death <= 3 * CRASHES_MAX; death += 1) die(true);
+    expect(environment.record).toMatchObject({ current: SECOND, fallback: FIRST, failed: null });
+    expect(environment.nowMs).toBeGreaterThan(10_000);
+    for (let death = 1; death < CRASHES_MAX; death += 1) die(false);
+    expect(environment.record.current).toBe(SECOND);
+    die(false);
+    expect(environment.record).toMatchObject({ current: FIRST, failed: { release: SECOND } });
+  });
+
+  it('keeps no reason that its record cannot hold', () => {
+    const reason = 'x'.repeat(REASON_CHARACTERS_MAX * 2);
+    const environment = running();
+    handOver(environment, SECOND, rollout);
+    environment.end(mainId(environment) + 1, reason);
+    expect(environment.record.failed?.reason).toHaveLength(REASON_CHARACTERS_MAX);
+    handOver(environment, SECOND, rollout);
+    environment.settle();
+    for (let death = 1; death <= CRASHES_MAX; death += 1) {
+      environment.input({ type: 'failed', id: mainId(environment), reason, isFinal: false });
+      environment.end(mainId(environment), 'it ended with code 1');
+      environment.settle();
+    }
+    expect(environment.record).toMatchObject({ current: FIRST, failed: { release: SECOND } });
+    expect(environment.record.failed?.reason).toHaveLength(REASON_CHARACTERS_MAX);
   });
 
   it('starts a release again for ever when there is none to fall back to, ever later', () => {
