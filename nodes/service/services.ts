@@ -193,7 +193,3 @@ async function untilDropped(node: SwarmNode, nodeId: number, timeoutMs: number):
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
-
-function refusal(reason: string, message: string): RpcError {
-  return new RpcError('refused', message, { reason });
-}
