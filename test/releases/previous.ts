@@ -1,8 +1,9 @@
 /**
  * The build before this one, made from the commit in `previous.json`. It is kept in the folder for
- * temporary files, so that it is built once a machine.
+ * temporary files, so that it is built once for a checkout.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -25,7 +26,9 @@ export function previousBuild(): string {
   const text = readFileSync(join(PACKAGE, 'test', 'releases', 'previous.json'), 'utf8');
   const { commit } = JSON.parse(text) as { commit: string };
   const builds = join(tmpdir(), 'agentic-flow-builds');
-  const folder = join(builds, commit);
+  // It is linked to the modules of this very checkout, and useless once that is gone.
+  const checkout = createHash('sha256').update(PACKAGE).digest('hex').slice(0, 12);
+  const folder = join(builds, `${commit}-${checkout}`);
   if (existsSync(folder)) return folder;
   mkdirSync(builds, { recursive: true });
   const unfinished = mkdtempSync(join(builds, 'unfinished-'));
