@@ -158,7 +158,8 @@ class Run {
     // What hits at a step comes when the step does; more nodes take longer until then.
     const patience = 60 * SECOND + nodes * 4 * SECOND + hitLastsMs * 1_000;
     if (hit === '') this.#isHealed = true;
-    const settled = (): boolean => this.#isSettled();
+    // What has hit is to be over as well: nodes that are cut off hold less than the others.
+    const settled = (): boolean => this.#isSettled() && (this.#isHealed || !this.#hasHit);
     this.#advance(healedAt + patience, settled);
     const what = 'the rollout ends after everything healed';
     require(settled(), 'liveness', `${what}: ${this.#describe()}`);

@@ -19,7 +19,12 @@ export type SwarmMessage =
       readonly command: Command;
     }
   | { readonly kind: 'get'; readonly request: number; readonly id: string }
-  | { readonly kind: 'start-rollout'; readonly request: number }
+  | {
+      readonly kind: 'start-rollout';
+      readonly request: number;
+      /** The rollout that was the last one when it was said; of the node that is asked when left out. */
+      readonly after?: number;
+    }
   | { readonly kind: 'abort-rollout'; readonly request: number }
   | { readonly kind: 'result'; readonly request: number; readonly result: CommandResult }
   | { readonly kind: 'value'; readonly request: number; readonly content: string | null }

@@ -160,7 +160,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
         this.#get(from, message.request, message.id);
         break;
       case 'start-rollout':
-        this.#startRollout(from, message.request);
+        this.#startRollout(from, message);
         break;
       case 'abort-rollout': {
         const rolloutId = this.replica.control.rollout?.id ?? 0;
@@ -222,11 +222,14 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     this.#reads.set(context, { name: from, request, id });
   }
 
-  #startRollout(from: string, request: number): void {
+  #startRollout(
+    from: string,
+    { request, after: last }: Extract<SwarmMessage, { kind: 'start-rollout' }>,
+  ): void {
     const members = [...this.replica.control.members.values()];
     const options = this.#options.planOptions ?? { rollbackWindowMs: 0 };
     const plan = makePlan(members, this.replica.status().leader, options);
-    const after = this.replica.control.rollout?.id ?? 0;
+    const after = last ?? this.replica.control.rollout?.id ?? 0;
     const command = { type: 'startRollout', plan, digest: 'd', startedAtMs: 1, after } as const;
     this.#propose(from, request, command);
   }

@@ -94,7 +94,8 @@ class Operator implements Process<SwarmMessage> {
     if (isDone()) return;
     const seen = this.#pick();
     const { rollout } = seen.replica.control;
-    if (rollout === null) this.#send({ kind: 'start-rollout', request: 0 });
+    // The first and only one: a word that comes late, or what a node knew before it crashed, starts none.
+    if (rollout === null) this.#send({ kind: 'start-rollout', request: 0, after: 0 });
     else for (const command of this.#commands(rollout)) this.#propose(command);
     this.#context.setTimer(ASK_MICROSECONDS, 'operate');
   }
