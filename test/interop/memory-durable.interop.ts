@@ -17,7 +17,10 @@ it('measures stores, and counts that ours and the one of SQLite sync each batch'
       rows.map(({ metric }) => metric),
       name,
     ).toEqual([
-      ...['inserts', 'read', 'batch-cpu', 'sustained'],
+      'inserts',
+      'read',
+      'batch-cpu',
+      'sustained',
       ...(linking.includes(name) ? ['link-cpu'] : []),
       ...(isCounting ? ['syncs'] : []),
     ]);
