@@ -30,17 +30,21 @@ export interface VictimReport {
   readonly refused?: string;
 }
 
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 60_000;
+/** What one look may count for: a machine that stood still was not waited for. */
+const LOOK_MS_MAX = 100;
 
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Looks often until `isTrue`; false when it never was. */
 export async function waitFor(isTrue: () => boolean, timeoutMs: number): Promise<boolean> {
-  const startedAt = performance.now();
+  let waitedMs = 0;
   while (!isTrue()) {
-    if (performance.now() - startedAt > timeoutMs) return false;
+    if (waitedMs > timeoutMs) return false;
+    const lookedAt = performance.now();
     await sleep(5);
+    waitedMs += Math.min(LOOK_MS_MAX, performance.now() - lookedAt);
   }
   return true;
 }
@@ -67,11 +71,13 @@ export class Victim {
 
   static async start(options: VictimOptions = {}): Promise<Victim> {
     const victim = new Victim(options);
-    if (!(await waitFor(() => victim.residentBytes > 0, START_MS_MAX))) {
-      victim.kill();
-      throw new Error('the victim did not start');
-    }
-    return victim;
+    const isOver = (): boolean => victim.residentBytes > 0 || victim.exit !== undefined;
+    await waitFor(isOver, START_MS_MAX);
+    if (victim.residentBytes > 0) return victim;
+    victim.kill();
+    const { code, signal } = victim.exit ?? {};
+    const how = victim.exit ? `it ended with ${code ?? signal}` : `not in ${START_MS_MAX} ms`;
+    throw new Error(`the victim did not start: ${how}`);
   }
 
   /** How long its event loop has stood still. */
