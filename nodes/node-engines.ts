@@ -111,7 +111,7 @@ export class NodeEngines extends Engines {
     if (!versions.includes('v2')) {
       // A v2 store beside v1 rows of another index is built again by the rollout.
       this.remove('v2');
-      await this.v2Files.discard();
+      await this.v2Files.discardStores();
     }
     for (const version of versions) {
       if (this.engine(version) === undefined) this.add(await this.#create(version));

@@ -34,9 +34,17 @@ export async function ensureStaged(context: StagingContext): Promise<void> {
     current.close();
     return;
   }
-  await files.discard();
+  await files.discardStores();
   const source = engines.active('v1');
-  await stageV2({ source, path: files.next(), embedder, fetchVectors, signal, onProgress });
+  await stageV2({
+    source,
+    path: files.next(),
+    embedder,
+    fetchVectors,
+    madeVectors: files.madeVectors,
+    signal,
+    onProgress,
+  });
 }
 
 /**

@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { removeMadeVectors } from '../../src/memory/index.js';
+
 const STORE_NAME = /^memory-(\d+)\.db$/;
 const ANY_NAME = /^memory-(\d+)\.db/;
 
@@ -31,8 +33,19 @@ export class V2Files {
     return this.#path(this.#lastNumber);
   }
 
-  /** Removes every store, finished or not. None may be open. */
+  /** Where a staging keeps the vectors that it has made, until its store is finished. */
+  get madeVectors(): string {
+    return join(this.directory, 'made-vectors.db');
+  }
+
+  /** Removes every store, finished or not, and what was made for one. None may be open. */
   async discard(): Promise<void> {
+    await this.discardStores();
+    removeMadeVectors(this.madeVectors);
+  }
+
+  /** Removes every store, finished or not. None may be open. */
+  async discardStores(): Promise<void> {
     if (!existsSync(this.directory)) return;
     this.#lastNumber = Math.max(this.#lastNumber, ...this.#numbers(ANY_NAME));
     for (const name of readdirSync(this.directory)) {

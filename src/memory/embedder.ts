@@ -7,6 +7,7 @@ import {
   EMBEDDING_THREADS_MAX,
   EMBEDDING_WORKERS_MAX,
   QUEUED_TEXTS_MAX,
+  URGED_BATCH_TEXTS_MAX,
   WORKER_BATCH_CHARACTERS_MAX,
   WORKER_BATCH_TEXTS_MAX,
 } from './limits.js';
@@ -14,6 +15,7 @@ import { ModelWorker, type Priority, type Request } from './minilm/model-worker.
 import { forcedRuntime, type RuntimeName } from './minilm/runtime.js';
 import type { WorkerAnswer, WorkerSettings } from './minilm/worker.js';
 import { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
+import { Overtaking } from './overtaking.js';
 
 export interface MiniLmOptions {
   /** Worker threads, each with the model in its memory (300 to 450 MB). Default 1. */
@@ -48,6 +50,7 @@ export class MiniLmEmbedder implements Embedder {
   readonly #workerUrl: URL;
   #workersMax: number;
   readonly #queues: Record<Priority, Request[]> = { interactive: [], background: [] };
+  readonly #overtaking = new Overtaking();
   /** Recent texts, the oldest first. */
   readonly #cache = new Map<string, Float32Array>();
   readonly #workers = new Set<ModelWorker>();
@@ -127,7 +130,10 @@ export class MiniLmEmbedder implements Embedder {
 
   #nextBatch(): Request[] {
     const { interactive, background } = this.#queues;
-    const queue = interactive.length > 0 ? interactive : background;
+    const priority = this.#overtaking.next(interactive.length, background.length);
+    const queue = this.#queues[priority];
+    const isUrged = priority === 'background' && interactive.length > 0;
+    const textsMax = isUrged ? URGED_BATCH_TEXTS_MAX : WORKER_BATCH_TEXTS_MAX;
     let count = 0;
     let characters = 0;
     for (const { text, isRetried } of queue) {
@@ -136,7 +142,7 @@ export class MiniLmEmbedder implements Embedder {
       characters += Math.min(text.length, WORKER_BATCH_CHARACTERS_MAX);
       if (count > 0 && characters > WORKER_BATCH_CHARACTERS_MAX) break;
       count += 1;
-      if (count === WORKER_BATCH_TEXTS_MAX) break;
+      if (count === textsMax) break;
     }
     return queue.splice(0, count);
   }

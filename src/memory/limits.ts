@@ -94,6 +94,10 @@ export const PADDING_TOKENS_MAX = 16;
  */
 export const WORKER_BATCH_TEXTS_MAX = 16;
 export const WORKER_BATCH_CHARACTERS_MAX = 640;
+/** Batches of interactive texts that go before background texts that wait, one after the other. */
+export const OVERTAKEN_BATCHES_MAX = 4;
+/** Background texts in a batch for which interactive ones have to wait. */
+export const URGED_BATCH_TEXTS_MAX = 4;
 /** Most workers of an embedder, and most threads of each. */
 export const EMBEDDING_WORKERS_MAX = 64;
 export const EMBEDDING_THREADS_MAX = 64;

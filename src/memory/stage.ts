@@ -8,6 +8,7 @@ import type { Embedder, EngineDump, MemoryCounts, MemoryEngine } from './engine.
 import { assert, translateError } from './errors.js';
 import { STAGE_EMBEDDINGS_PER_ROUND } from './limits.js';
 import { LogPosition } from './log-position.js';
+import { MadeVectors } from './made-vectors.js';
 import { Pace } from './pace.js';
 import { countV2, memoryOf, openV2File } from './v2-file.js';
 import { V2Writer } from './v2-writer.js';
@@ -28,6 +29,8 @@ export interface StageOptions {
   readonly embedder: Embedder;
   /** Asks peers for vectors by the SHA-256 of the text, in hexadecimal; may fail. */
   readonly fetchVectors?: (textHashes: string[]) => Promise<readonly (Float32Array | undefined)[]>;
+  /** A file for the vectors made so far, for the case that this staging is killed; removed at the end. */
+  readonly madeVectors?: string;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -36,7 +39,7 @@ export interface StageResult {
   /** The store holds everything up to this index; the log goes on from the next. */
   readonly appliedIndex: number;
   readonly counts: MemoryCounts;
-  /** Memories embedded here. */
+  /** Memories embedded here, by this call. */
   readonly embedded: number;
   /** Memories whose vector a peer had. */
   readonly fetched: number;
@@ -53,13 +56,15 @@ export async function stageV2(options: StageOptions): Promise<StageResult> {
   const pace = new Pace(signal);
   signal?.throwIfAborted();
   removeStore(staging);
+  const { madeVectors, embedder } = options;
+  const made = madeVectors === undefined ? undefined : new MadeVectors(madeVectors, embedder.model);
   let database: Database | undefined;
   try {
     database = openV2File(staging, { create: true });
     // A crash throws the file away, so nothing needs the disk before the end.
     database.exec('PRAGMA synchronous = OFF');
     const appliedIndex = await copyRows(database, source, pace, options);
-    const { embedded, fetched } = await addVectors(database, pace, options);
+    const { embedded, fetched } = await addVectors(database, pace, options, made);
     const counts = countV2(database);
     database.exec('PRAGMA synchronous = FULL');
     database.useSingleFile();
@@ -68,9 +73,11 @@ export async function stageV2(options: StageOptions): Promise<StageResult> {
     syncFile(staging, 'must-exist');
     renameSync(staging, path);
     syncFile(dirname(path), 'must-exist');
+    made?.remove();
     return { appliedIndex, counts, embedded, fetched };
   } catch (error) {
     database?.close();
+    made?.close();
     removeStore(staging);
     throw translateError(error, staging);
   }
@@ -153,6 +160,7 @@ async function addVectors(
   database: Database,
   pace: Pace,
   { embedder, fetchVectors, onProgress, signal }: StageOptions,
+  earlier: MadeVectors | undefined,
 ): Promise<{ embedded: number; fetched: number }> {
   const total = database.number(`SELECT count(*) FROM records`);
   let fetched = 0;
@@ -164,12 +172,15 @@ async function addVectors(
     if (missing.length === 0) break;
     const hashes = [...new Set(missing.map(({ hash }) => hash))];
     const known = new Map(
-      hashes.map((hash) => [hash, storedVector(database, hash, embedder.model)]),
+      hashes.map((hash) => [
+        hash,
+        storedVector(database, hash, embedder.model) ?? usable(earlier?.get(hash), embedder),
+      ]),
     );
     const unknown = hashes.filter((hash) => known.get(hash) === undefined);
     const told = await fetchQuietly(fetchVectors, unknown);
     for (const [i, hash] of unknown.entries()) {
-      if (isUsable(told[i], embedder.dimensions)) known.set(hash, told[i]);
+      known.set(hash, usable(told[i], embedder));
     }
     const asked = unknown.filter((hash) => known.get(hash) === undefined);
     const texts = new Map(missing.map(({ hash, text }) => [hash, text]));
@@ -178,6 +189,7 @@ async function addVectors(
       'background',
     );
     for (const [i, hash] of asked.entries()) known.set(hash, made[i]);
+    earlier?.put(asked.flatMap((hash, i) => (made[i] === undefined ? [] : [[hash, made[i]]])));
     embedded += missing.filter(({ hash }) => asked.includes(hash)).length;
     fetched += missing.filter(({ hash }) => unknown.includes(hash) && !asked.includes(hash)).length;
     storeVectors(database, missing, known, embedder.model);
@@ -229,8 +241,12 @@ async function fetchQuietly(
   }
 }
 
-function isUsable(vector: Float32Array | undefined, dimensions: number): boolean {
-  return vector?.length === dimensions && vector.every(Number.isFinite);
+/** What came from elsewhere, if it can be a vector of the model. */
+function usable(
+  vector: Float32Array | undefined,
+  { dimensions }: Embedder,
+): Float32Array | undefined {
+  return vector?.length === dimensions && vector.every(Number.isFinite) ? vector : undefined;
 }
 
 function storeVectors(

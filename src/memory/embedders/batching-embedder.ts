@@ -2,6 +2,7 @@
 import type { Embedder } from '../engine.js';
 import { MemoryError } from '../errors.js';
 import { NAME_CHARACTERS_MAX, QUEUED_TEXTS_MAX, VECTOR_DIMENSIONS_MAX } from '../limits.js';
+import { Overtaking } from '../overtaking.js';
 import { BATCH_TEXTS, BATCH_TEXTS_MAX, CALLS_UNDER_WAY, CALLS_UNDER_WAY_MAX } from './limits.js';
 
 /** Computes a vector for each text, in their order. `signal` is aborted when the embedder closes. */
@@ -47,6 +48,7 @@ class BatchingEmbedder implements Embedder {
   readonly #callsMax: number;
   readonly #interactive: Request[] = [];
   readonly #background: Request[] = [];
+  readonly #overtaking = new Overtaking();
   readonly #closing = new AbortController();
   readonly #calls = new Set<Promise<void>>();
 
@@ -87,9 +89,15 @@ class BatchingEmbedder implements Embedder {
     await Promise.all(this.#calls);
   }
 
+  #nextQueue(): Request[] {
+    const [interactive, background] = [this.#interactive, this.#background];
+    const next = this.#overtaking.next(interactive.length, background.length);
+    return next === 'interactive' ? interactive : background;
+  }
+
   #pump(): void {
     while (this.#calls.size < this.#callsMax) {
-      const queue = this.#interactive.length > 0 ? this.#interactive : this.#background;
+      const queue = this.#nextQueue();
       const batch = queue.splice(0, this.#batchTexts);
       if (batch.length === 0) return;
       const call = this.#call(batch).finally(() => {

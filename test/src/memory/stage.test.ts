@@ -139,6 +139,44 @@ describe('staging', () => {
     source.close();
   });
 
+  it('makes no vector again that one that failed had made, whatever became of their file', async () => {
+    const source = generated(100);
+    const path = scratch('v2.db');
+    const madeVectors = scratch('made-vectors.db');
+    const all = 100;
+    const failing = fakeEmbedder();
+    const embed = failing.embed;
+    let batches = 0;
+    const breaks = {
+      ...failing,
+      embed: async (texts: readonly string[]) => {
+        if (++batches > 2) throw new Error('killed');
+        return embed(texts);
+      },
+    };
+    await expect(stageV2({ source, path, embedder: breaks, madeVectors })).rejects.toThrow(
+      'killed',
+    );
+    const made = failing.texts.length;
+    expect(made).toBeGreaterThan(0);
+    const rest = fakeEmbedder();
+    const result = await stageV2({ source, path, embedder: rest, madeVectors });
+    expect(result.embedded).toBe(all - made);
+    expect(rest.texts.filter((text) => failing.texts.includes(text))).toEqual([]);
+    expect(existsSync(madeVectors)).toBe(false);
+    const v2 = openV2Engine(path);
+    const report = await validateStores(source, v2, { sampleQueries: 20, embedder: rest });
+    expect(report).toMatchObject({ ok: true, queriesFound: 20 });
+    v2.close();
+
+    writeFileSync(madeVectors, 'this is no cache of vectors'.repeat(1_000));
+    const other = scratch('other.db');
+    const again = await stageV2({ source, path: other, embedder: fakeEmbedder(), madeVectors });
+    expect(again.embedded).toBe(all);
+    expect(existsSync(madeVectors)).toBe(false);
+    source.close();
+  });
+
   it('lets the event loop through', async () => {
     const source = generated(1500);
     const gapsMs: number[] = [];

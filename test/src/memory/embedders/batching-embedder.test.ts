@@ -24,6 +24,29 @@ describe('an embedder of a function', () => {
     expect(calls).toEqual([['b1', 'b2'], ['i1'], ['b3', 'b4'], ['b5']]);
   });
 
+  it('gets background texts done beside a program that never stops asking', async () => {
+    const calls: (readonly string[])[] = [];
+    // What still waits when it is closed fails.
+    const ask = (text: string): void => void embedder.embed([text]).catch(() => undefined);
+    const embedder = createEmbedder({
+      model,
+      dimensions: 1,
+      batchTexts: 1,
+      callsUnderWay: 1,
+      embed: async (texts) => {
+        calls.push(texts);
+        await Promise.resolve();
+        // The next one waits before this one is answered.
+        if (calls.length < 100) ask(`i${calls.length}`);
+        return texts.map(() => [1]);
+      },
+    });
+    ask('i0');
+    await embedder.embed(['b1', 'b2'], 'background');
+    expect(calls.indexOf(calls.find(([text]) => text === 'b2')!)).toBeLessThan(20);
+    await embedder.close();
+  });
+
   it('has no more calls under way than it was told', async () => {
     let running = 0;
     let most = 0;
