@@ -14,6 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 
 import { RpcError } from '../../transport/rpc/rpc.js';
+import type { TokenBucket } from '../../transport/token-bucket.js';
 import { NodeError } from '../errors.js';
 import { requireDiskReserve, writeAll } from '../snapshots/build.js';
 import { encodeTrailer, manifestBytes } from '../snapshots/format.js';
@@ -23,6 +24,7 @@ import {
   READ_BACKOFF_MS_MIN,
   READ_TIMEOUT_MS_MIN,
 } from '../snapshots/limits.js';
+import { readBucket } from '../snapshots/reading.js';
 import { Sources } from '../snapshots/sources.js';
 import type { Source, SourceCall } from '../snapshots/sources.js';
 import { nodeDisk } from '../storage/disk.js';
@@ -50,6 +52,8 @@ const BEGIN_TIMEOUT_MS = 10_000;
 /** How long a member may have other snapshots to write or to give before it begins with this one. */
 const BUSY_MS_MAX = 60_000;
 const READ_TRIES_MAX = 6;
+/** Longest sleep of a reader: another may have failed meanwhile. */
+const TURN_MS_MAX = 1_000;
 
 const beginAnswer = z.object({
   swarmId: z.string().min(1),
@@ -124,11 +128,14 @@ async function readBlocks(
   const { blocks, contentBytes } = manifest.description;
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
+  // As fast as the member wants to be read, which serves the swarm meanwhile.
+  const bucket = readBucket(source.bytesPerSecondMax, performance.now());
   let [next, bytes] = [0, 0];
   const reader = async (): Promise<void> => {
     while (next < blocks) {
       const block = next;
       next += 1;
+      await inTurn(bucket, manifest.length(block), either, sleep);
       const content = await readBlock(sources, source, manifest, block, either, sleep);
       await writeAll(file, content, manifest.offset(block));
       bytes += content.length;
@@ -141,6 +148,21 @@ async function readBlocks(
   // The file stays open until the last one has ended.
   await Promise.all(readers);
   either.throwIfAborted();
+}
+
+/** Until so many bytes may be read. */
+async function inTurn(
+  bucket: TokenBucket | undefined,
+  length: number,
+  signal: AbortSignal,
+  sleep: (milliseconds: number) => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const pauseMs = bucket?.take(performance.now(), length) ?? 0;
+    if (pauseMs === 0) return;
+    await sleep(Math.min(pauseMs, TURN_MS_MAX));
+  }
 }
 
 async function readBlock(

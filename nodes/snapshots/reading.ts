@@ -111,10 +111,7 @@ export class BlockReading {
     this.#counters = counters;
     this.#times = times;
     this.#timeoutMs = times.readTimeoutMsMin;
-    if (bytesPerSecondMax > 0) {
-      const burst = Math.max(BLOCK_BYTES_MAX, bytesPerSecondMax / 10);
-      this.#bucket = new TokenBucket(bytesPerSecondMax, burst, ports.now());
-    }
+    this.#bucket = readBucket(bytesPerSecondMax, ports.now());
   }
 
   /** Rejects only when the disk of this node fails. No read is under way when it has settled. */
@@ -252,4 +249,11 @@ function isFinal(error: unknown): boolean {
   const { code, reason } = error;
   if (code === 'refused') return reason === 'snapshot-unknown';
   return ['malformed', 'permission-denied', 'unauthenticated', 'unknown-method'].includes(code);
+}
+
+/** Holds reads of blocks to a rate; undefined for 0, which is none. One block is always let through at once. */
+export function readBucket(bytesPerSecondMax: number, nowMs: number): TokenBucket | undefined {
+  if (bytesPerSecondMax <= 0) return undefined;
+  const burst = Math.max(BLOCK_BYTES_MAX, bytesPerSecondMax / 10);
+  return new TokenBucket(bytesPerSecondMax, burst, nowMs);
 }

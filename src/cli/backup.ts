@@ -13,7 +13,7 @@ import { print, targetOf, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { interruptible } from './interruptible.js';
 import { progressLine } from './progress-line.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../version.js';
 
 interface JsonFlag {
   readonly json?: boolean;

@@ -12,7 +12,7 @@ import { addRolloutCommands } from './rollout.js';
 import { addSimCommands } from './sim.js';
 import { addStoreCommands } from './store.js';
 import { addSwarmCommands } from './swarm.js';
-import { packageVersion } from './version.js';
+import { packageVersion } from '../version.js';
 
 export function buildProgram(): Command {
   const program = new Command('agentic-flow')

@@ -83,7 +83,12 @@ async function check(file: string, flags: StoreFlags): Promise<void> {
   const lines = report.problems.flatMap(({ kind, count, examples }) => {
     return [`${kind}: ${count}`, ...examples.map((example) => `  ${example}`)];
   });
-  const { records, edges, vectors } = report;
+  const { records, edges, vectors, leftPuts } = report;
+  if (leftPuts !== null && leftPuts > 0) {
+    lines.push(
+      `${leftPuts} puts of a program that was killed come into the file when it is opened`,
+    );
+  }
   const counts = `${records} records, ${edges} edges, ${vectors} vectors`;
   const verdict = report.isWhole ? 'whole' : 'NOT WHOLE; see `store repair --help`';
   print(flags.json, report, [...lines, `${counts}: ${verdict}`].join('\n'));

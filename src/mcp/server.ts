@@ -1,6 +1,5 @@
 /** The protocol's side of the tools: what lists them, and what calls them. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   type CallToolResult,
   ProtocolError,
@@ -10,6 +9,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { CompatError } from '../compat/index.js';
 import { MemoryError } from '../memory/index.js';
+import { packageVersion } from '../version.js';
 import { CallMetrics } from './call-metrics.js';
 import { type Catalogue, catalogueOf } from './catalogue.js';
 import type { Answer } from './context.js';
@@ -137,10 +137,4 @@ function messageOf(error: unknown): string {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`internal error ${number}: ${detail}\n`);
   return `the server failed (${number}); its standard error says how`;
-}
-
-function packageVersion(): string {
-  // dist/src/mcp/server.js lies three folders below the package.
-  const file = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return String((JSON.parse(file) as { version?: unknown }).version ?? 'unknown');
 }

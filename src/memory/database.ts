@@ -5,7 +5,7 @@
  * file (or its -shm) in this process drops them. So nothing here opens these two by itself; the -wal
  * file carries no locks and may be opened to be synced.
  */
-import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -271,4 +271,9 @@ export function syncFile(path: string, missing: 'may-be-missing' | 'must-exist')
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Removes a database that nobody has open, with what SQLite has beside it. */
+export function removeDatabase(path: string): void {
+  for (const end of ['', '-journal', '-wal', '-shm']) rmSync(path + end, { force: true });
 }

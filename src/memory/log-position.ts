@@ -65,6 +65,10 @@ export class LogPosition {
     );
   }
 
+  deleteMeta(key: string): void {
+    this.#database.run(`DELETE FROM ${META_TABLE} WHERE key = ?`, key);
+  }
+
   get appliedIndex(): number {
     const index = this.meta('applied_index') ?? 0;
     if (typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {

@@ -44,6 +44,14 @@ export class VectorJournal {
     this.#position.setMeta(INDEX_KEY, index);
   }
 
+  /**
+   * A copy of the file goes its own way: the engine that opens it first names its content anew. Otherwise
+   * snapshots of the original, where the copy takes its place, would be taken for the copy's.
+   */
+  static rename(database: Database): void {
+    new LogPosition(database).deleteMeta(INDEX_KEY);
+  }
+
   /** Snapshots of an index before this one cannot be followed up any more. */
   get from(): number {
     return Number(this.#position.meta(FROM_KEY));

@@ -1,9 +1,8 @@
 /** One v1 installation to a v2 store beside it: analysis, backup, data, configuration, validation. */
-import { existsSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmdirSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 
-import { syncFile } from '../memory/database.js';
 import type { Embedder } from '../memory/index.js';
 import type { StoreLock } from '../memory/store/lock.js';
 import { databaseHash, type V1Store } from '../v1/index.js';
@@ -28,6 +27,7 @@ import { carryLateRows } from './late-rows.js';
 import { lockDirectory } from './lock.js';
 import { realDirectory, stagedFiles, v2Files } from './files.js';
 import { type Manifest, readManifest, writeManifest } from './manifest.js';
+import { placeFile } from './place-store.js';
 import { lookThrough, withReadings } from './readings.js';
 import type { MigrationReport, PhaseName } from './report.js';
 import { ReportBuilder } from './report-builder.js';
@@ -319,12 +319,11 @@ class Migration {
 
   /** Each step can be done again. */
   #finish(state: MigrationState) {
-    const { store, archive, folder, work } = this.#files;
+    const { store, archive, work } = this.#files;
     refuseForeignStore(this.#directory, { ...state, step: 'finish' });
     const staged = stagedFiles(this.#directory);
-    if (existsSync(staged.store)) renameSync(staged.store, store);
-    if (existsSync(staged.archive)) renameSync(staged.archive, archive);
-    syncFile(folder, 'must-exist');
+    placeFile(staged.store, store);
+    placeFile(staged.archive, archive);
     const { mode, home, backup, sources, changed, added } = state;
     const migratedAt = new Date().toISOString();
     writeManifest(this.#directory, { mode, home, backup, sources, changed, added, migratedAt });

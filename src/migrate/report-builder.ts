@@ -95,6 +95,17 @@ export class ReportBuilder {
     this.#draft.tables = data.tables;
     this.#draft.quarantined = data.quarantined;
     this.#draft.quarantinedCount = data.quarantinedCount;
+    this.#referred(data.references);
+  }
+
+  /** Their rows arrived: only the edge that they ask for has no end. */
+  #referred(references: DataReport['references']): void {
+    const problems = references
+      .filter(({ refused }) => refused > 0)
+      .map(({ store, table, column, refused }) => {
+        return `${store} ${table}: ${column} of ${refused} rows leads to no memory; v1_references of the archive lists them`;
+      });
+    this.noticed({ problems });
   }
 
   /** What an archive keeps of a migration before. */
@@ -138,6 +149,7 @@ export class ReportBuilder {
   late({ added, report }: Pick<LateRows, 'added' | 'report'>): void {
     this.#draft.lateRows = added;
     if (report === undefined) return;
+    this.#referred(report.references);
     // It counts all rows of the stores that it read.
     const tables = new Map([...this.#draft.tables, ...report.tables].map((t) => [keyOf(t), t]));
     const isRead = new Set(report.tables.map(({ store }) => store));

@@ -1,6 +1,8 @@
 /** Back to v1, with a report like that of a migration. */
 import { existsSync, rmSync } from 'node:fs';
 
+import { memoryError } from '../memory/errors.js';
+import { bringInLeftPuts } from '../memory/store/left-puts.js';
 import { StoreLock } from '../memory/store/lock.js';
 import { hashFile } from './backup/copy.js';
 import { type Backup, BackupError, findBackups, readBackup, rollBack } from './backup/index.js';
@@ -8,7 +10,7 @@ import { readJournal } from './backup/journal.js';
 import { exportSince } from './data/index.js';
 import { MigrationError } from './errors.js';
 import { lockDirectory } from './lock.js';
-import { realDirectory, v2Files } from './files.js';
+import { realDirectory, stagedFiles, v2Files } from './files.js';
 import { readManifest } from './manifest.js';
 import type { MigrationProgress } from './migrate.js';
 import type { MigrationReport } from './report.js';
@@ -80,7 +82,7 @@ async function restore(
   { backup: given, keepBackup, signal, onProgress }: RollbackDirectoryOptions,
   report: ReportBuilder,
 ) {
-  const { store, archive } = v2Files(directory);
+  const { store } = v2Files(directory);
   const done = readManifest(directory) ?? readState(directory);
   const backup = given ?? done?.backup;
   if (backup === undefined) refuseToUndoV1(directory);
@@ -100,22 +102,40 @@ async function restore(
       ...(backup === undefined ? {} : { backup }),
       ...(done === undefined ? {} : { home: done.home, own: done.changed, added: done.added }),
       ...(signal === undefined ? {} : { signal }),
-      exportSince: async (to) => {
-        // A migration that was killed has nothing that users could have written to.
-        return existsSync(store) && existsSync(archive) ? exportSince({ store, archive, to }) : 0;
-      },
+      exportSince: (to) => exportStore(directory, held, to),
+      onExportFailure: archiveOf(directory) === undefined ? 'keep-store' : 'stop',
       onProgress: ({ done: count, total }) =>
         onProgress?.({ phase: 'rollback', done: count, total }),
     });
     if (result.keptBackup) report.backedUp(result.backup);
     report.exported(result.exported?.path, result.exported?.records ?? 0);
     const aside = result.setAside.length;
-    const kept = aside === 0 ? '' : `, ${aside} files that v1 changed since are in ${result.since}`;
+    const kept =
+      aside === 0 ? '' : `, ${aside} files that came or changed since are in ${result.since}`;
     return { value: undefined, detail: `${result.restored.length} files given back${kept}` };
   } finally {
     held?.release();
     if (held !== undefined) rmSync(`${store}-lock`, { force: true });
   }
+}
+
+/** What was written to the store since; a migration that was killed before it had its place has none. */
+async function exportStore(
+  directory: string,
+  held: StoreLock | undefined,
+  to: string,
+): Promise<number> {
+  const { store, archive: place } = v2Files(directory);
+  if (!existsSync(store)) return 0;
+  const archive = archiveOf(directory);
+  if (archive === undefined) throw memoryError('not-found', place);
+  bringInLeftPuts(store, held);
+  return exportSince({ store, archive, to });
+}
+
+/** A migration that was killed while it gave its files their places has not moved the archive yet. */
+function archiveOf(directory: string): string | undefined {
+  return [v2Files(directory).archive, stagedFiles(directory).archive].find(existsSync);
 }
 
 /**

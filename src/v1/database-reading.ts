@@ -13,7 +13,7 @@ import {
 import { lostRows } from './lost-rows.js';
 import type { OpenCopy } from './open-copy.js';
 import { OrphanRows } from './orphan-rows.js';
-import type { LostRows, V1Reading, V1Row, V1Store } from './rows.js';
+import type { ForeignKey, LostRows, V1Reading, V1Row, V1Store } from './rows.js';
 
 export class DatabaseReading implements V1Reading {
   readonly store: V1Store;
@@ -38,6 +38,27 @@ export class DatabaseReading implements V1Reading {
 
   columns(table: string): readonly string[] {
     return this.#tables.get(table)?.columns ?? [];
+  }
+
+  foreignKeys(name: string): readonly ForeignKey[] {
+    if (this.#database === undefined || !this.#tables.has(name)) return [];
+    const found = new Map<unknown, { column: string; table: string; to: SqlValue }[]>();
+    for (const [id, column, table, to = null] of foreignKeyRows(this.#database, name)) {
+      const parts = found.get(id) ?? [];
+      found.set(id, [...parts, { column: String(column), table: String(table), to }]);
+    }
+    const keys = [...found.values()].flatMap(([first, ...others]): ForeignKey[] => {
+      if (first === undefined || others.length > 0) return [];
+      const { column, table, to } = first;
+      const other = this.tables.find((each) => each.toLowerCase() === table.toLowerCase());
+      const key = this.#tables.get(other ?? '')?.key ?? [];
+      const isKey = key.length === 1 && (to === null || sameName(key[0]?.name, String(to)));
+      const own = this.columns(name).find((each) => sameName(each, column));
+      return isKey && other !== undefined && own !== undefined
+        ? [{ column: own, table: other }]
+        : [];
+    });
+    return keys.sort((a, b) => (a.column < b.column ? -1 : 1));
   }
 
   *rows(name: string): IterableIterator<V1Row> {
@@ -121,6 +142,22 @@ export class DatabaseReading implements V1Reading {
     this.#database?.close();
     this.#dispose();
   }
+}
+
+/** None where the schema is damaged. */
+function foreignKeyRows(database: Database, table: string): SqlValue[][] {
+  try {
+    const sql = 'SELECT id, "from", "table", "to" FROM pragma_foreign_key_list(?) ORDER BY id, seq';
+    return database.all(sql, table);
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return [];
+  }
+}
+
+/** SQLite does not tell upper from lower case in names. */
+function sameName(a: string | undefined, b: string): boolean {
+  return a?.toLowerCase() === b.toLowerCase();
 }
 
 function judgeOf(database: Database): (link: Link) => boolean {

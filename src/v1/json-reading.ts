@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { translateFileError, V1Error } from './errors.js';
 import { dataItems, type JsonItem, memoryItems, metricsItems, sessionItems } from './json-rows.js';
 import { COPY_TRIES_MS, COPY_SETTLE_MS, FINDINGS_MAX, JSON_BYTES_MAX } from './limits.js';
-import type { LostRows, StoreFormat, V1Reading, V1Row, V1Store } from './rows.js';
+import type { ForeignKey, LostRows, StoreFormat, V1Reading, V1Row, V1Store } from './rows.js';
 
 export type JsonFormat = Extract<StoreFormat, `${string}-json`>;
 
@@ -81,6 +81,10 @@ export class JsonReading implements V1Reading {
     if (this.#format === 'session-json') return sessionItems(this.#bytes, stem);
     if (this.#format === 'metrics-json') return metricsItems(this.#bytes, stem);
     return stem.endsWith('-data') ? dataItems(this.#bytes) : memoryItems(this.#bytes);
+  }
+
+  foreignKeys(): readonly ForeignKey[] {
+    return [];
   }
 
   columns(table: string): readonly string[] {

@@ -58,12 +58,21 @@ export interface LostRows {
   readonly reason: string;
 }
 
+/** A column that names a row of another table, as the schema of v1 says. */
+export interface ForeignKey {
+  readonly column: string;
+  /** The other table; the column holds the one column of its primary key. */
+  readonly table: string;
+}
+
 /** A store whose throwaway copy is open. */
 export interface V1Reading {
   readonly store: V1Store;
   /** With unknown tables; without SQLite's own, views and shadow tables. */
   readonly tables: readonly string[];
   columns(table: string): readonly string[];
+  /** Those of one column; in the order of the columns' names. */
+  foreignKeys(table: string): readonly ForeignKey[];
   /** Streams with the memory of one row; reads around damage. */
   rows(table: string): IterableIterator<V1Row>;
   /** Complete after the rows of all tables were read to the end. */

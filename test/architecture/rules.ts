@@ -39,7 +39,7 @@ const libraryFolders = [
   'v1',
 ].map((name) => `src/${name}`);
 
-const topOfSource = ['src/chaos', 'src/cli', 'src/mcp', 'src/index.ts'];
+const topOfSource = ['src/chaos', 'src/cli', 'src/mcp', 'src/version.ts', 'src/index.ts'];
 
 /** Which parts each part may import. Parts that are not named here may import everything. */
 const mayImport: ReadonlyMap<string, readonly string[]> = new Map([

@@ -4,10 +4,12 @@
  *     reserve `FILE.unfinished`, empty --> create the swarm --> fill it --> give it its name
  */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { z } from 'zod';
 
 import { NodeError, messageOf } from '../../../nodes/errors.js';
+import { nodeDisk } from '../../../nodes/storage/disk.js';
 import { ExitError } from '../failure.js';
 
 const tokensSchema = z.object({
@@ -54,7 +56,7 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
   const text = `${JSON.stringify(tokens, null, 2)}\n`;
   try {
     await writeUnfinished(path, text);
-    await rename(unfinished(path), path);
+    await giveName(path);
   } catch (error) {
     throw new ExitError(
       1,
@@ -74,7 +76,7 @@ export async function findTokens(path: string): Promise<boolean> {
   if ((await sizeOf(path)) !== undefined) return true;
   const left = await readFile(unfinished(path), 'utf8').catch(() => '');
   if (parsed(left) === undefined) return false;
-  await rename(unfinished(path), path);
+  await giveName(path);
   return true;
 }
 
@@ -97,6 +99,12 @@ export async function readTokens(path: string, swarmId: string): Promise<Tokens>
     'other-swarm',
     `${path} has the tokens of swarm ${tokens.swarmId}, and the nodes are of ${swarmId}`,
   );
+}
+
+/** A power cut does not take the name back. */
+async function giveName(path: string): Promise<void> {
+  await rename(unfinished(path), path);
+  await nodeDisk.syncDirectory(dirname(path));
 }
 
 /** Always a file of its own: one that is there could have another mode, or be a link. */

@@ -1,19 +1,22 @@
 /** Whether a store's file is whole, and whether its rows fit together. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { embeddingText, textHash } from '../command.js';
 import { Database } from '../database.js';
 import { MemoryError } from '../errors.js';
 import { openSnapshot } from '../index/snapshot-reader.js';
-import { META_TABLE } from '../log-position.js';
+import { LogPosition, META_TABLE } from '../log-position.js';
 import { parseMemoryKey } from '../memory-key.js';
+import { putLogPath } from '../put-log-path.js';
 import { openTextIndex } from '../text/text-file.js';
 import { checkFormat, contentOf } from '../v2-file.js';
 import { vectorOfBytes } from '../vector-bytes.js';
 import { EXAMPLES_MAX, INTEGRITY_MESSAGES_MAX, ROWS_BETWEEN_PROGRESS } from './limits.js';
 import { EXPIRY_TABLE } from '../expiry.js';
-import { checkPutLog } from './put-log.js';
-import { PUT_LOG_KEY } from './store-file.js';
+import { StoreLock } from './lock.js';
+import { unpackPuts } from './packed-puts.js';
+import { checkPutLog, type PutLogState, readPutLog } from './put-log.js';
+import { PUT_LOG_KEY, putLogOf } from './store-file.js';
 
 export type ProblemKind =
   /** What `PRAGMA integrity_check` says of pages and indexes. */
@@ -57,8 +60,14 @@ export interface CheckReport {
   readonly edges: number;
   readonly vectors: number;
   readonly snapshots: number;
+  /**
+   * Acknowledged puts that a crash left in the log of the store: the next opening brings them into the file.
+   * Null where the store is open, or its lock cannot be taken.
+   */
+  readonly leftPuts: number | null;
 }
 
+/** Told how far a job is. What it throws ends the job, which then leaves nothing half done. */
 export type Progress = (done: number, total: number) => void;
 
 /** Reads everything, on a connection of its own. */
@@ -74,6 +83,8 @@ export function checkFile(path: string, progress: Progress): CheckReport {
 class Check {
   readonly #database: Database;
   readonly #progress: Progress;
+  #done = 0;
+  #total = 0;
   readonly #problems = new Map<ProblemKind, { count: number; examples: string[] }>();
 
   constructor(database: Database, progress: Progress) {
@@ -92,16 +103,17 @@ class Check {
       counts.edges = this.#count('edges');
       counts.vectors = this.#count('vectors');
     });
-    const total = counts.records + counts.vectors;
-    this.#try(() => this.#records(total));
-    this.#try(() => this.#vectors(counts.records, total));
+    this.#total = counts.records + counts.vectors + counts.edges;
+    this.#try(() => this.#records());
+    this.#try(() => this.#vectors());
     this.#try(() => this.#edges());
     this.#try(() => this.#expiries());
-    this.#try(() => this.#putLog());
+    this.#putLog();
+    const leftPuts = this.#leftPuts();
     const snapshots = this.#snapshots();
     const problems = [...this.#problems].map(([kind, found]) => ({ kind, ...found }));
     const { path } = database;
-    return { path, isWhole: problems.length === 0, problems, ...counts, snapshots };
+    return { path, isWhole: problems.length === 0, problems, ...counts, snapshots, leftPuts };
   }
 
   #found(kind: ProblemKind, example: string, count = 1): void {
@@ -111,8 +123,14 @@ class Check {
     if (found.examples.length < EXAMPLES_MAX) found.examples.push(example.slice(0, 200));
   }
 
+  #step(): void {
+    this.#done += 1;
+    if (this.#done % ROWS_BETWEEN_PROGRESS === 0) this.#progress(this.#done, this.#total);
+  }
+
   /** Damage ends one part of the check, not all of it. */
   #try(part: () => void): void {
+    this.#progress(this.#done, this.#total);
     try {
       part();
     } catch (error) {
@@ -130,17 +148,15 @@ class Check {
     for (const [message] of rows) if (message !== 'ok') this.#found('integrity', String(message));
   }
 
-  #records(total: number): void {
-    let done = 0;
+  #records(): void {
     for (const [id, body] of this.#database.iterate('SELECT id, body FROM records ORDER BY seq')) {
       if (contentOf(body) === undefined) this.#found('unreadable-record', String(id));
       if (parseMemoryKey(String(id)) === undefined) this.#found('foreign-id', String(id));
-      done += 1;
-      if (done % ROWS_BETWEEN_PROGRESS === 0) this.#progress(done, total);
+      this.#step();
     }
   }
 
-  #vectors(before: number, total: number): void {
+  #vectors(): void {
     const meta = (key: string): unknown =>
       this.#database.get(`SELECT value FROM ${META_TABLE} WHERE key = ?`, key)?.[0];
     const [model, dimensions] = [meta('store_model'), meta('store_dimensions')];
@@ -148,7 +164,6 @@ class Check {
       `SELECT v.id, v.model, v.text_hash, v.vector, r.body FROM vectors v
        LEFT JOIN records r ON r.id = v.id ORDER BY v.rowid`,
     );
-    let done = before;
     for (const [key, of, hash, bytes, body = null] of rows) {
       const id = String(key);
       const values = bytes instanceof Uint8Array ? vectorOfBytes(bytes) : new Float32Array();
@@ -160,8 +175,7 @@ class Check {
       else if (parts !== undefined && textHash(embeddingText(parts[0], parts[1])) !== hash) {
         this.#found('vector-of-another-text', id);
       }
-      done += 1;
-      if (done % ROWS_BETWEEN_PROGRESS === 0) this.#progress(done, total);
+      this.#step();
     }
   }
 
@@ -175,6 +189,7 @@ class Check {
       if (hasEnds !== 1) this.#found('edge-without-record', name);
       const isWeight = typeof weight === 'number' && weight >= 0 && weight <= 1;
       if (!isWeight) this.#found('edge-weight', name);
+      this.#step();
     }
   }
 
@@ -187,14 +202,45 @@ class Check {
     for (const [id] of rows) this.#found('expiry-without-record', String(id));
   }
 
-  /** Its entries are read when the store is opened. */
+  /** Whether its beginning is one. */
   #putLog(): void {
-    const name = this.#database.get(`SELECT value FROM ${META_TABLE} WHERE key = ?`, PUT_LOG_KEY);
+    this.#try(() => {
+      const name = this.#database.get(`SELECT value FROM ${META_TABLE} WHERE key = ?`, PUT_LOG_KEY);
+      this.#tryLog(() => {
+        checkPutLog(this.#database.path, name === undefined ? undefined : String(name[0]));
+      });
+    });
+  }
+
+  /** Its entries, where nobody writes them at this moment. */
+  #leftPuts(): number | null {
+    const { path } = this.#database;
+    if (!existsSync(putLogPath(path))) return 0;
+    const lock = lockIfFree(path);
+    if (lock === undefined) return null;
+    let puts = 0;
     try {
-      checkPutLog(this.#database.path, name === undefined ? undefined : String(name[0]));
+      this.#tryLog(() => {
+        const left = readPutLog(path, putLogIn(path));
+        if (left?.isDamaged === true) {
+          this.#found('put-log', `${putLogPath(path)} has damage between its entries`);
+        }
+        for (const { blocks } of left?.entries ?? []) {
+          for (const block of blocks) puts += unpackPuts(block).length;
+        }
+      });
+    } finally {
+      lock.release();
+    }
+    return puts;
+  }
+
+  #tryLog(part: () => void): void {
+    try {
+      part();
     } catch (error) {
       if (!(error instanceof MemoryError)) throw error;
-      this.#found('put-log', error.message);
+      if ((this.#problems.get('put-log')?.count ?? 0) === 0) this.#found('put-log', error.message);
     }
   }
 
@@ -203,6 +249,7 @@ class Check {
     const folder = dirname(path);
     const names = readdirSync(folder).filter((name) => isSnapshotOf(path, name));
     for (const name of names) {
+      this.#progress(this.#done, this.#total);
       const file = join(folder, name);
       try {
         if (name.endsWith('-text')) openTextIndex(file);
@@ -214,6 +261,25 @@ class Check {
       }
     }
     return names.length;
+  }
+}
+
+function lockIfFree(path: string): StoreLock | undefined {
+  try {
+    return StoreLock.take(path);
+  } catch (error) {
+    if (!(error instanceof MemoryError) || !/^(?:locked|read-only)$/.test(error.code)) throw error;
+    return undefined;
+  }
+}
+
+/** What the file says of its log now, not when the check began. */
+function putLogIn(path: string): PutLogState | undefined {
+  const database = Database.open(path, { readOnly: true });
+  try {
+    return putLogOf(new LogPosition(database));
+  } finally {
+    database.close();
   }
 }
 

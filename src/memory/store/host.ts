@@ -16,6 +16,7 @@ import {
   someKeys,
 } from './listing.js';
 import { DeferredPuts } from './deferred-puts.js';
+import type { StoreLock } from './lock.js';
 import {
   commandOf,
   countOf,
@@ -57,6 +58,8 @@ export interface HostParts {
   readonly sync?: () => Promise<void>;
   /** and how long nothing may have been put until the file follows the log of puts. */
   readonly restMs?: number;
+  /** The lock of the store, where the caller has it and keeps it. */
+  readonly lock?: StoreLock;
 }
 
 /** Operations, and when they were accepted. */
@@ -80,9 +83,9 @@ export class StoreHost {
 
   constructor(
     settings: ThreadSettings,
-    { nowMs = Date.now, sync, logsPuts, restMs }: HostParts = {},
+    { nowMs = Date.now, sync, logsPuts, restMs, lock }: HostParts = {},
   ) {
-    this.#file = StoreFile.open(settings.path, settings);
+    this.#file = StoreFile.open(settings.path, settings, lock);
     this.#nowMs = nowMs;
     this.#log = new WalSync(this.#file.database);
     try {

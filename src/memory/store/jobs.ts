@@ -1,6 +1,7 @@
 /** Long work on a store's file on a thread of its own: neither the caller nor the store waits for it. */
-import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import { removeDatabase } from '../database.js';
 import { MemoryError, memoryError } from '../errors.js';
 import type { CheckReport } from './check.js';
 import type { RepairReport } from './repair.js';
@@ -24,6 +25,13 @@ interface Jobs {
 export type Job = {
   [Name in keyof Jobs]: { name: Name; args: Parameters<Jobs[Name]> };
 }[keyof Jobs];
+
+/** What a job's thread is given. */
+export interface JobSettings {
+  readonly job: Job;
+  /** One integer that is shared: not 0 once nobody wants the job any more. */
+  readonly stop: Int32Array<SharedArrayBuffer>;
+}
 
 export type JobAnswer =
   | { readonly type: 'progress'; readonly done: number; readonly total: number }
@@ -64,8 +72,13 @@ export async function backupStore(
   try {
     return await run({ name: 'backup', args: [from, to] }, options);
   } finally {
-    for (const end of ['', '-journal', '-wal', '-shm']) rmSync(`${to}.new${end}`, { force: true });
+    removeDatabase(unfinishedBackup(to));
   }
+}
+
+/** What a backup is called until it is whole. */
+export function unfinishedBackup(to: string): string {
+  return `${to}.new`;
 }
 
 /**
@@ -80,29 +93,38 @@ export async function repairStore(
   return run({ name: 'repair', args: [path] }, options);
 }
 
+/**
+ * Settles when the thread has ended, with its files closed. A job that nobody wants any more ends itself, as
+ * soon as SQLite lets it: a thread that is terminated within the SQLite binding takes the process with it, and
+ * leaves its locks and half a file.
+ */
 async function run<Name extends keyof Jobs>(
   job: { name: Name; args: Parameters<Jobs[Name]> },
   { signal, onProgress }: TransferOptions,
 ): Promise<ReturnType<Jobs[Name]>> {
   signal?.throwIfAborted();
-  const worker = new Worker(new URL('job-worker.js', import.meta.url), { workerData: job });
-  const stop = (): void => void worker.terminate();
-  signal?.addEventListener('abort', stop, { once: true });
+  const stop = new Int32Array(new SharedArrayBuffer(4));
+  const settings = { job, stop };
+  const worker = new Worker(new URL('job-worker.js', import.meta.url), { workerData: settings });
+  const abort = (): void => void Atomics.store(stop, 0, 1);
+  signal?.addEventListener('abort', abort, { once: true });
   try {
     return await new Promise((resolve, reject) => {
+      const sentence = `the thread of ${job.name} ended before it was done`;
+      let end = (): void => reject(new MemoryError('closed', sentence));
       worker.on('message', (answer: JobAnswer) => {
         if (answer.type === 'progress') onProgress?.(answer.done, answer.total);
-        else if (answer.type === 'done') resolve(answer.value as ReturnType<Jobs[Name]>);
-        else reject(receivedError(answer.error));
+        else if (answer.type === 'done')
+          end = () => resolve(answer.value as ReturnType<Jobs[Name]>);
+        else end = () => reject(receivedError(answer.error));
       });
-      worker.on('error', reject);
-      worker.once('exit', () => {
-        const sentence = `the thread of ${job.name} ended before it was done`;
-        reject(signal?.aborted === true ? signal.reason : new MemoryError('closed', sentence));
-      });
+      worker.on('error', (error) => (end = () => reject(error)));
+      worker.once('exit', () => end());
     });
+  } catch (error) {
+    throw signal?.aborted === true ? signal.reason : error;
   } finally {
-    signal?.removeEventListener('abort', stop);
+    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -6,7 +6,7 @@ import { EXPIRY_TABLE } from '../expiry.js';
 import { existsSync, linkSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { commandProblem, embeddingText, textHash } from '../command.js';
-import { Database, type SqlValue, syncFile } from '../database.js';
+import { Database, removeDatabase, type SqlValue, syncFile } from '../database.js';
 import { assert, MemoryError, translateError } from '../errors.js';
 import { LogPosition, META_TABLE } from '../log-position.js';
 import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
@@ -108,7 +108,7 @@ function freeName(wanted: string): string {
 
 function repairDamaged(path: string, progress: Progress): FileReport {
   const temporary = `${path}.repaired`;
-  removeFile(temporary);
+  removeDatabase(temporary);
   const damaged = Database.open(path, { readOnly: true });
   try {
     checkFormat(damaged);
@@ -120,15 +120,11 @@ function repairDamaged(path: string, progress: Progress): FileReport {
     damaged.close();
     return { ...report, path, kept: exchange(path, temporary) };
   } catch (error) {
-    removeFile(temporary);
+    removeDatabase(temporary);
     throw error;
   } finally {
     damaged.close();
   }
-}
-
-function removeFile(path: string): void {
-  for (const end of ['', '-journal', '-wal', '-shm']) rmSync(path + end, { force: true });
 }
 
 /**

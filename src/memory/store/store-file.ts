@@ -51,7 +51,8 @@ export class StoreFile {
   readonly path: string;
   readonly database: Database;
   readonly engine: V2Engine;
-  readonly #lock: StoreLock;
+  /** Undefined: the one who opened it has the lock. */
+  readonly #lock: StoreLock | undefined;
   readonly #position: LogPosition;
   #model: StoreModel | null = null;
   /** When the inserted memories of the batch under way expire. */
@@ -61,7 +62,7 @@ export class StoreFile {
   /** First instant at which something expires; undefined until it is looked up. */
   #nextExpiryMs: number | undefined;
 
-  private constructor(database: Database, lock: StoreLock, adopt: boolean) {
+  private constructor(database: Database, lock: StoreLock | undefined, adopt: boolean) {
     this.path = database.path;
     this.database = database;
     this.#lock = lock;
@@ -78,13 +79,16 @@ export class StoreFile {
     }
   }
 
-  /** Throws what `openV2Engine` throws, `locked`, and `invalid` for a file that has to be adopted. */
-  static open(path: string, { create, adopt }: StoreFileOptions): StoreFile {
+  /**
+   * `held`: the lock, where the caller has it and keeps it. Throws what `openV2Engine` throws, `locked`, and
+   * `invalid` for a file that has to be adopted.
+   */
+  static open(path: string, { create, adopt }: StoreFileOptions, held?: StoreLock): StoreFile {
     if (!create && !existsSync(path)) {
       const sentence = `${path} does not exist; check the path`;
       throw new MemoryError('not-found', sentence, path);
     }
-    const lock = StoreLock.take(path);
+    const lock = held === undefined ? StoreLock.take(path) : undefined;
     try {
       const database = openV2File(path, { create, shrinks: true });
       try {
@@ -96,7 +100,7 @@ export class StoreFile {
         throw error;
       }
     } catch (error) {
-      lock.release();
+      lock?.release();
       throw error;
     }
   }
@@ -166,7 +170,7 @@ export class StoreFile {
     try {
       this.engine.close();
     } finally {
-      this.#lock.release();
+      this.#lock?.release();
     }
   }
 

@@ -182,7 +182,9 @@ class Rollback {
 
   async run(): Promise<RollbackReport> {
     if (!this.#resumed) writeJournal(this.#backup.path, this.#journal, this.#disk);
-    if (this.#journal.phase === 'export') await this.#export();
+    // Also where that was done before an interruption: nothing of v2 is removed yet, and a program may have
+    // written to the store since.
+    if (this.#journal.phase === 'export' || this.#journal.phase === 'restore') await this.#export();
     if (this.#journal.phase === 'restore') {
       await this.#restore.contents();
       this.#advance('remove');
@@ -232,12 +234,16 @@ class Rollback {
     this.#advance('restore', { exported, keepStore: exported === null });
   }
 
-  /** As if the rollback had not been begun. */
+  /** As if the rollback had not been begun, unless files were given back already. */
   #stopped(error: unknown): BackupError {
-    const { directory, since } = this.#journal;
+    const { directory, since, phase } = this.#journal;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (phase === 'restore') {
+      const sentence = `what was written since the migration of ${directory} cannot be exported (${reason}); remove the cause and go on with --rollback`;
+      return new BackupError('export-failed', sentence, directory, error);
+    }
     if (readdirSync(since).length === 0) this.#disk.rmdir(since);
     removeJournal(this.#backup.path, this.#disk);
-    const reason = error instanceof Error ? error.message : String(error);
     const sentence = `what was written since the migration of ${directory} cannot be exported (${reason}); nothing was changed`;
     return new BackupError('export-failed', sentence, directory, error);
   }

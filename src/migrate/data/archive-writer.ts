@@ -7,8 +7,9 @@ import {
   ARCHIVE_TABLES,
   ARCHIVE_VERSION,
   checkArchive,
+  REFERENCES_TABLE,
 } from './archive.js';
-import type { Outcome } from './contract.js';
+import type { Outcome, Reason } from './contract.js';
 import { PAGE_CACHE_KIB } from './limits.js';
 import { archiveKey } from './names.js';
 import type { Refused } from './placements/placement.js';
@@ -47,6 +48,34 @@ export interface TargetLine {
   readonly made: string | null;
 }
 
+/** A line of a row that became a record. */
+export interface MemoryLine {
+  readonly seq: number;
+  /** As the archive has it. */
+  readonly rowKey: string;
+  readonly target: string;
+  readonly row: SqlValue;
+}
+
+/** A foreign key of a row: where it stands, */
+export interface ReferencePlace {
+  readonly store: number;
+  readonly table: string;
+  /** As the archive has it. */
+  readonly rowKey: string;
+  readonly column: string;
+}
+
+/** and what became of it. */
+export interface ReferenceLine extends ReferencePlace {
+  /** Key of the row that it names. */
+  readonly value: string;
+  readonly outcome: 'edge' | 'quarantined';
+  readonly target: string | null;
+  readonly reason: Reason | null;
+  readonly sentence: string | null;
+}
+
 export class ArchiveWriter {
   readonly database: Database;
   /** Lines that were added or replaced since somebody emptied it; undefined: nobody asks. */
@@ -74,6 +103,7 @@ export class ArchiveWriter {
         checkArchive(database);
         database.useWriteAheadLog();
       }
+      database.transaction(() => database.exec(REFERENCES_TABLE));
       database.exec(`PRAGMA cache_size = -${PAGE_CACHE_KIB}`);
       return new ArchiveWriter(database);
     } catch (error) {
@@ -178,7 +208,7 @@ export class ArchiveWriter {
       this.database.exec(
         `DROP INDEX IF EXISTS v1_rows_by_key; DROP INDEX IF EXISTS v1_rows_by_target;
          DROP INDEX IF EXISTS v1_rows_quarantined;
-         DELETE FROM v1_rows; DELETE FROM v1_stores; DELETE FROM v1_lost`,
+         DELETE FROM v1_rows; DELETE FROM v1_stores; DELETE FROM v1_lost; DELETE FROM v1_references`,
       );
     });
     this.#lastSeq = 0;
@@ -202,6 +232,56 @@ export class ArchiveWriter {
       ...line,
     );
     this.#lastSeq = Math.max(this.#lastSeq, Number(line[0]));
+  }
+
+  /** Rows of a table that became records, the next ones behind a line. */
+  memoryLines(store: number, table: string, after: number, limit: number): MemoryLine[] {
+    // In the order of the lines without sorting those of the whole table.
+    const rows = this.database.all(
+      `SELECT seq, row_key, target, row FROM v1_rows NOT INDEXED
+       WHERE seq > ? AND store = ? AND table_name = ? AND outcome = 'memory' ORDER BY seq LIMIT ?`,
+      after,
+      store,
+      table,
+      limit,
+    );
+    return rows.map(([seq, rowKey, target, row = null]) => {
+      return { seq: Number(seq), rowKey: String(rowKey), target: String(target), row };
+    });
+  }
+
+  /** Undefined if nothing is known of it. */
+  reference(place: ReferencePlace): ReferenceLine | undefined {
+    const found = this.database.get(
+      `SELECT value, outcome, target, reason, detail FROM v1_references ${AT_PLACE}`,
+      ...valuesOf(place),
+    );
+    if (found === undefined) return undefined;
+    const [value, outcome, target = null, reason = null, sentence = null] = found;
+    return {
+      ...place,
+      value: String(value),
+      outcome: outcome as ReferenceLine['outcome'],
+      target: target as string | null,
+      reason: reason as Reason | null,
+      sentence: sentence as string | null,
+    };
+  }
+
+  setReference({ value, outcome, target, reason, sentence, ...place }: ReferenceLine): void {
+    this.database.run(
+      'INSERT OR REPLACE INTO v1_references VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...valuesOf(place),
+      value,
+      outcome,
+      target,
+      reason,
+      sentence,
+    );
+  }
+
+  removeReference(place: ReferencePlace): void {
+    this.database.run(`DELETE FROM v1_references ${AT_PLACE}`, ...valuesOf(place));
   }
 
   /** Once all memories are in: edges and vectors look for them by their keys. */
@@ -236,6 +316,12 @@ export class ArchiveWriter {
   close(): void {
     this.database.close();
   }
+}
+
+const AT_PLACE = 'WHERE store = ? AND table_name = ? AND row_key = ? AND column_name = ?';
+
+function valuesOf({ store, table, rowKey, column }: ReferencePlace): SqlValue[] {
+  return [store, table, rowKey, column];
 }
 
 /** What a line says of a row: from its outcome to the row itself. */

@@ -25,6 +25,33 @@ export const ARCHIVE_TABLES = `
   CREATE TABLE v1_lost (store INTEGER NOT NULL, table_name TEXT NOT NULL, count INTEGER NOT NULL,
     reason TEXT NOT NULL);`;
 
+/**
+ * Rows that name another one by a foreign key, as edges or with the reason why not. Archives of releases before
+ * have no such table.
+ */
+export const REFERENCES_TABLE = `
+  CREATE TABLE IF NOT EXISTS v1_references (store INTEGER NOT NULL, table_name TEXT NOT NULL,
+    row_key TEXT NOT NULL, column_name TEXT NOT NULL, value TEXT NOT NULL, outcome TEXT NOT NULL,
+    target TEXT, reason TEXT, detail TEXT, PRIMARY KEY (store, table_name, row_key, column_name))
+    WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS v1_references_by_target ON v1_references (target);`;
+
+/** Whether an archive has the table of references. */
+export function hasReferences(database: Database): boolean {
+  const sql = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'v1_references'`;
+  return database.get(sql) !== undefined;
+}
+
+/** A foreign key of v1 that became no edge. */
+export interface RefusedReference {
+  readonly store: string;
+  readonly table: string;
+  readonly key: string;
+  readonly column: string;
+  readonly reason: Reason;
+  readonly sentence: string;
+}
+
 /** A row of v1 in the archive. */
 export interface ArchivedRow {
   readonly seq: number;
@@ -182,6 +209,26 @@ export class Archive {
         store: names.get(Number(store)) ?? '',
         table: String(table),
         key: keyOfArchive(String(key)),
+        reason: String(reason) as Reason,
+        sentence: String(sentence),
+      };
+    }
+  }
+
+  /** Foreign keys of v1 that lead nowhere; the rows that have them arrived all the same. */
+  *refusedReferences(): IterableIterator<RefusedReference> {
+    if (!hasReferences(this.#database)) return;
+    const names = this.#names();
+    const rows = this.#database.iterate(
+      `SELECT store, table_name, row_key, column_name, reason, detail FROM v1_references
+       WHERE outcome = 'quarantined' ORDER BY store, table_name, column_name, row_key`,
+    );
+    for (const [store, table, key, column, reason, sentence] of rows) {
+      yield {
+        store: names.get(Number(store)) ?? '',
+        table: String(table),
+        key: keyOfArchive(String(key)),
+        column: String(column),
         reason: String(reason) as Reason,
         sentence: String(sentence),
       };

@@ -23,6 +23,7 @@ export type Reason =
   | 'link-twice'
   | 'vector-without-memory'
   | 'no-text'
+  | 'too-long'
   | 'changed-on-both-sides';
 
 export interface DataProgress {
@@ -69,11 +70,23 @@ export interface QuarantinedEntry {
   readonly sentence: string;
 }
 
+/** Foreign keys of one column of a table. */
+export interface ReferenceReport {
+  readonly store: string;
+  readonly table: string;
+  readonly column: string;
+  /** Rows whose key became an edge, */
+  readonly edges: number;
+  /** and those whose key leads to no memory; the archive names them. */
+  readonly refused: number;
+}
+
 export interface DataReport {
   readonly tables: readonly TableReport[];
   /** The first `QUARANTINED_LISTED_MAX`; all of them are in the archive. */
   readonly quarantined: readonly QuarantinedEntry[];
   readonly quarantinedCount: number;
+  readonly references: readonly ReferenceReport[];
   /** Records and edges of the store afterwards. */
   readonly records: number;
   readonly edges: number;

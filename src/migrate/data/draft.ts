@@ -3,10 +3,10 @@
  * as one: the archive first, then the store with the number of the archive's last row, so that what a
  * killed run left is cut back to the same row in both.
  */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Database, syncFile } from '../../memory/database.js';
+import { type Database, removeDatabase, syncFile } from '../../memory/database.js';
 import { assert, isOperational, MemoryError, translateError } from '../../memory/errors.js';
 import { textOf } from '../../memory/exact-row.js';
 import { LogPosition, META_TABLE } from '../../memory/log-position.js';
@@ -198,10 +198,6 @@ export function intoOneFile(database: Database): void {
 export function syncDraft(work: string): void {
   for (const name of [STORE_NAME, ARCHIVE_NAME]) syncFile(join(work, name), 'must-exist');
   syncFile(work, 'must-exist');
-}
-
-export function removeDatabase(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true });
 }
 
 /** Bytes of a file, 0 if it is not there. */

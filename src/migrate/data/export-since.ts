@@ -1,13 +1,14 @@
 /** What was written to a store since it was migrated, as a file that `store import` takes. */
-import { Database } from '../../memory/database.js';
+import { Database, type SqlValue } from '../../memory/database.js';
 import { translateError } from '../../memory/errors.js';
 import { parseMemoryKey } from '../../memory/memory-key.js';
 import { replaceFile } from '../../memory/replace-file.js';
 import { edgeLine, endLine, headerLine, recordLine } from '../../memory/store/json-lines.js';
 import { EXPIRY_TABLE } from '../../memory/expiry.js';
 import { checkFormat, memoryOf } from '../../memory/v2-file.js';
-import { checkArchive } from './archive.js';
+import { checkArchive, hasReferences } from './archive.js';
 import { edgeTarget } from './names.js';
+import { REFERENCE_WEIGHT } from './references.js';
 import { recordHash } from './store-writer.js';
 
 export interface ExportSinceOptions {
@@ -39,6 +40,24 @@ export async function exportSince({ store, archive, to }: ExportSinceOptions): P
     }
   } catch (error) {
     throw translateError(error, to);
+  } finally {
+    made.close();
+  }
+}
+
+/** How many records and edges that would be. Throws what the files throw. */
+export function countWrittenSince({ store, archive }: Omit<ExportSinceOptions, 'to'>): number {
+  const made = Database.open(archive, { readOnly: true });
+  try {
+    checkArchive(made);
+    const database = Database.open(store, { readOnly: true });
+    try {
+      checkFormat(database);
+      const { records, edges } = countSince(database, made);
+      return records + edges;
+    } finally {
+      database.close();
+    }
   } finally {
     made.close();
   }
@@ -87,7 +106,7 @@ function* edgesSince(database: Database, archive: Database): Generator<string> {
   const rows = database.iterate('SELECT from_id, to_id, relation, weight FROM edges ORDER BY seq');
   for (const [from, to, relation, weight] of rows) {
     const target = edgeTarget(String(from), String(to), String(relation));
-    if (isAsMade(archive, target, String(weight))) continue;
+    if (isAsMade(archive, target, String(weight)) || isReference(archive, target, weight)) continue;
     yield edgeLine(placeOf(String(from)), placeOf(String(to)), String(relation), Number(weight));
   }
 }
@@ -95,6 +114,13 @@ function* edgesSince(database: Database, archive: Database): Generator<string> {
 function isAsMade(archive: Database, target: string, made: string): boolean {
   const sql = 'SELECT 1 FROM v1_rows WHERE target = ? AND made = ? LIMIT 1';
   return archive.get(sql, target, made) !== undefined;
+}
+
+/** An edge that a foreign key of v1 became, as it was made. */
+function isReference(archive: Database, target: string, weight: SqlValue | undefined): boolean {
+  if (weight !== REFERENCE_WEIGHT || !hasReferences(archive)) return false;
+  const sql = `SELECT 1 FROM v1_references WHERE target = ? AND outcome = 'edge' LIMIT 1`;
+  return archive.get(sql, target) !== undefined;
 }
 
 function placeOf(key: string): { namespace: string; name: string } {

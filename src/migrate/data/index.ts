@@ -6,10 +6,11 @@ export {
   type ArchivedStore,
   type ArchiveFilter,
   openArchive,
+  type RefusedReference,
 } from './archive.js';
 export type * from './contract.js';
 export { ARCHIVE_NAME, STORE_NAME } from '../files.js';
-export { exportSince } from './export-since.js';
+export { countWrittenSince, exportSince } from './export-since.js';
 export { addLateRows, type LateOptions } from './late-rows.js';
 export { migrateData } from './migrate-data.js';
 export { edgeOfTarget, edgeTarget } from './names.js';

@@ -4,6 +4,7 @@ import { openSync, closeSync, fsyncSync } from 'node:fs';
 import { MemoryError, translateError } from '../../memory/errors.js';
 import { LogPosition } from '../../memory/log-position.js';
 import { Pace } from '../../memory/pace.js';
+import { bringInLeftPuts } from '../../memory/store/left-puts.js';
 import { StoreLock } from '../../memory/store/lock.js';
 import {
   createStoreTables,
@@ -21,7 +22,9 @@ import { LateRowWriter } from './late-row-writer.js';
 import { COMMIT_MS, ROWS_PER_COMMIT } from './limits.js';
 import { lostOf } from './migrate-data.js';
 import { Rate } from './rate.js';
+import { writeReferences } from './references.js';
 import { reportOf } from './report.js';
+import { RowWriter, type Source } from './row-writer.js';
 import { countedRows, hashed, sourcesOf, turnsOf } from './sources.js';
 import { PENDING_TABLE, StoreWriter } from './store-writer.js';
 
@@ -42,6 +45,7 @@ export interface LateOptions extends DataOptions {
 export async function addLateRows(options: LateOptions): Promise<DataReport> {
   const lock = StoreLock.take(options.store);
   try {
+    bringInLeftPuts(options.store, lock);
     return await new LateRun(options).run();
   } catch (error) {
     throw translateError(error, options.store);
@@ -99,10 +103,11 @@ class LateRun {
         }
       }
       this.#commit();
+      const changed = await this.#references(sources, nowMs);
       rate.end(this.#rows);
       const rowsMs = performance.now() - startedMs;
       const counts = await embedPending({ ...this.#options, store: this.#store, step: 'late' });
-      this.#finish(this.#late > 0 || counts.embedded + counts.reused > 0);
+      this.#finish(this.#late + changed > 0 || counts.embedded + counts.reused > 0);
       this.#archive.finish(lostOf(sources));
       const report = reportOf(this.#archive.database, this.#store, sources);
       const totalMs = performance.now() - startedMs;
@@ -116,6 +121,20 @@ class LateRun {
     } finally {
       this.#close();
     }
+  }
+
+  /** Edges of foreign keys. An archive of a release before has none: then those of all rows are made. */
+  #references(sources: readonly Source[], nowMs: number): Promise<number> {
+    const writer = new StoreWriter(this.#store);
+    const rows = new RowWriter(writer, this.#archive, nowMs);
+    return writeReferences(sources, {
+      store: this.#store,
+      archive: this.#archive,
+      writer,
+      rows,
+      isInUse: true,
+      pace: this.#pace,
+    });
   }
 
   /** A store has one model. */

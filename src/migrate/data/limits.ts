@@ -5,6 +5,8 @@ export const QUARANTINED_LISTED_MAX = 200;
 /** A transaction on the files ends after so many rows, or so long. */
 export const ROWS_PER_COMMIT = 5000;
 export const COMMIT_MS = 1000;
+/** Rows whose references are written in one transaction. */
+export const REFERENCES_PER_COMMIT = 500;
 /** Vectors held in memory before they are written, and how long they are held. */
 export const VECTORS_PER_COMMIT = 256;
 export const VECTORS_COMMIT_MS = 2000;

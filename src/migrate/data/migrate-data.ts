@@ -1,14 +1,16 @@
 /** The data phase: rows of v1 into a store and an archive, then vectors for what is searched. */
 import { createHash, type Hash } from 'node:crypto';
 
+import { removeDatabase } from '../../memory/database.js';
 import { translateError } from '../../memory/errors.js';
 import { Pace } from '../../memory/pace.js';
 import type { LostRows } from '../../v1/rows.js';
 import type { DataOptions, DataReport } from './contract.js';
-import { Draft, type DraftState, removeDatabase, syncDraft } from './draft.js';
+import { Draft, type DraftState, syncDraft } from './draft.js';
 import { embedPending } from './embed.js';
 import { KeptVectors, VectorCandidates } from './kept-vectors.js';
 import { Rate } from './rate.js';
+import { writeReferences } from './references.js';
 import { reportOf } from './report.js';
 import { RowWriter, type Source } from './row-writer.js';
 import { countedRows, hashed, sourcesOf, turnsOf } from './sources.js';
@@ -28,6 +30,7 @@ export async function migrateData(options: DataOptions): Promise<DataReport> {
   try {
     const { draft, state, sources } = await writeRows(Draft.open(work), options);
     try {
+      await draftReferences(draft, state, sources, options);
       const rowsMs = performance.now() - startedMs;
       draft.store.transaction(() => draft.setState({ ...state, phase: 'embed' }));
       const kept = await KeptVectors.judge(draft.store, draft.archive.database, options);
@@ -50,6 +53,19 @@ export async function migrateData(options: DataOptions): Promise<DataReport> {
   } catch (error) {
     throw translateError(error, work);
   }
+}
+
+/** Edges of foreign keys; what a run before has of them is written again. */
+export async function draftReferences(
+  { store, archive }: Draft,
+  { nowMs }: DraftState,
+  sources: readonly Source[],
+  { signal }: DataOptions,
+): Promise<void> {
+  const writer = new StoreWriter(store);
+  const rows = new RowWriter(writer, archive, nowMs);
+  const pace = new Pace(signal);
+  await writeReferences(sources, { store, archive, writer, rows, isInUse: false, pace });
 }
 
 function namesOf(counts: { embedded: number; kept: number; reused: number }): {

@@ -11,7 +11,7 @@ import type { DataOptions, PlanReport } from './contract.js';
 import { ARCHIVE_NAME, STORE_NAME } from '../files.js';
 import { bytesOf, Draft } from './draft.js';
 import { PLAN_SAMPLE_TEXTS } from './limits.js';
-import { writeRows } from './migrate-data.js';
+import { draftReferences, writeRows } from './migrate-data.js';
 import { reportOf } from './report.js';
 import { PENDING_TABLE } from './store-writer.js';
 
@@ -45,9 +45,11 @@ async function planIn(
   startedMs: number,
 ): Promise<PlanReport> {
   const { embedder } = options;
-  const { draft, sources } = await writeRows(Draft.open(folder), { ...options, work: folder });
+  const written = await writeRows(Draft.open(folder), { ...options, work: folder });
+  const { draft, state, sources } = written;
   try {
     const { archive, store } = draft;
+    await draftReferences(draft, state, sources, options);
     const rows = (performance.now() - startedMs) / 1000;
     const textsToEmbed = await distinctTexts(store, options);
     const embedRate = await sampledRate(store, options);

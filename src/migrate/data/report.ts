@@ -1,14 +1,14 @@
 /** What a migration did, read from the archive that it wrote. */
 import type { Database } from '../../memory/database.js';
 import { Archive } from './archive.js';
-import type { DataReport, TableReport } from './contract.js';
+import type { DataReport, ReferenceReport, TableReport } from './contract.js';
 import { QUARANTINED_LISTED_MAX } from './limits.js';
 import { outcomeText } from './placements/index.js';
 import type { Source } from './row-writer.js';
 
 type Counted = Pick<
   DataReport,
-  'tables' | 'quarantined' | 'quarantinedCount' | 'records' | 'edges'
+  'tables' | 'quarantined' | 'quarantinedCount' | 'references' | 'records' | 'edges'
 >;
 
 export function reportOf(archive: Database, store: Database, sources: readonly Source[]): Counted {
@@ -22,9 +22,24 @@ export function reportOf(archive: Database, store: Database, sources: readonly S
     tables,
     quarantined,
     quarantinedCount: tables.reduce((sum, table) => sum + table.quarantined, 0),
+    references: referencesOf(archive, sources),
     records: store.number('SELECT count(*) FROM records'),
     edges: store.number('SELECT count(*) FROM edges'),
   };
+}
+
+function referencesOf(archive: Database, sources: readonly Source[]): ReferenceReport[] {
+  const rows = archive.all(
+    `SELECT store, table_name, column_name, sum(outcome = 'edge'), sum(outcome <> 'edge')
+     FROM v1_references GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+  );
+  return rows.flatMap(([number, table, column, edges, refused]): ReferenceReport[] => {
+    const source = sources.find((each) => each.number === number);
+    if (source === undefined) return [];
+    const counts = { edges: Number(edges), refused: Number(refused) };
+    const store = source.reading.store.name;
+    return [{ store, table: String(table), column: String(column), ...counts }];
+  });
 }
 
 /** Every table of every store, also those without a row. */

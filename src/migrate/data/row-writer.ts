@@ -105,8 +105,8 @@ export class RowWriter {
         "drawn by v1's consolidate(), which compared the bytes of the embeddings, not their values";
       return { reason: 'link-from-faulty-consolidation', sentence };
     }
-    const from = this.#targetOf(source, placement.from, row);
-    const to = this.#targetOf(source, placement.to, row);
+    const from = this.targetOf(source, placement.from, row);
+    const to = this.targetOf(source, placement.to, row);
     if (from === undefined || to === undefined) {
       const missing = [from === undefined ? start : [], to === undefined ? end : []].flat();
       const names = [...new Set(missing)].map((name) => JSON.stringify(name.slice(0, 200)));
@@ -124,14 +124,15 @@ export class RowWriter {
   }
 
   #vector(source: Source, placement: VectorTable, { row }: HashedRow): Fate {
-    const target = this.#targetOf(source, placement.of, row);
+    const target = this.targetOf(source, placement.of, row);
     if (target !== undefined) return { outcome: 'vector', target };
     const name = nameIn(row, placement.of.column) ?? '';
     const sentence = `the embedding of ${JSON.stringify(name.slice(0, 200))}, which is no memory`;
     return { outcome: 'quarantined', refused: { reason: 'vector-without-memory', sentence } };
   }
 
-  #targetOf(source: Source, end: EndColumn, row: Row): string | undefined {
+  /** Key of the record that the column names; undefined if there is none. */
+  targetOf(source: Source, end: EndColumn, row: Row): string | undefined {
     const name = nameIn(row, end.column);
     if (name === undefined) return undefined;
     const type = end.type === undefined ? '' : textOf(row[end.type.column]);
@@ -165,7 +166,7 @@ function isOddKey(name: string): boolean {
 }
 
 /** A column as the key of another row; undefined for what is none. */
-function nameIn(row: Row, column: string): string | undefined {
+export function nameIn(row: Row, column: string): string | undefined {
   const value = row[column];
   const isName =
     typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint';

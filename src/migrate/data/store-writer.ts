@@ -97,6 +97,12 @@ export class StoreWriter {
     );
   }
 
+  /** Undefined if there is no such record. */
+  createdAtOf(key: string): number | undefined {
+    const row = this.#database.get('SELECT created_at_ms FROM records WHERE id = ?', key);
+    return row === undefined ? undefined : Number(row[0]);
+  }
+
   /** Text of the record; undefined if there is none. */
   contentOf(key: string): string | undefined {
     const row = this.#database.get('SELECT body FROM records WHERE id = ?', key);

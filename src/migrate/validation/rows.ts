@@ -139,6 +139,11 @@ class RowComparison {
     );
     const held = this.#database.number('SELECT count(*) FROM v2.edges');
     if (held < edges) this.#differences.push(`${edges} edges should be in the store, ${held} are`);
+    const references = this.#database.number(
+      `SELECT count(*) FROM main.v1_references r WHERE r.outcome = 'edge' AND NOT EXISTS (SELECT 1 FROM v2.edges e
+       WHERE json_array(e.from_id, e.to_id, e.relation) = r.target AND e.from_id = json_extract(r.target, '$[0]'))`,
+    );
+    if (references > 0) this.#differences.push(`${references} edges of foreign keys are not there`);
     const silent = this.#database.number(
       `SELECT count(*) FROM main.v1_rows WHERE outcome = 'quarantined' AND (reason IS NULL OR reason = '')`,
     );

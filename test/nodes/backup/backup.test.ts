@@ -30,6 +30,7 @@ const about = {
 function memberWith(
   bytes: number,
   fail: (method: string, answer: unknown) => unknown = (_method, answer) => answer,
+  bytesPerSecondMax = 0,
 ): SourceCall {
   const state = new State(someRecords(bytes, random), 10);
   const control = newControlState({
@@ -45,7 +46,7 @@ function memberWith(
     directory: scratch('outgoing'),
     view: () => ({ ...state.view(), controlState: encodeControlState(control) }),
     appliedIndex: () => state.index,
-    bytesPerSecondMax: 0,
+    bytesPerSecondMax,
     log: () => undefined,
     now: () => performance.now(),
   });
@@ -151,6 +152,19 @@ describe('a backup', () => {
     await taken(path, call);
     await checkBackup(path, never);
     expect(reads).toBeGreaterThan(8);
+  });
+
+  it('is read no faster than the member wants', async () => {
+    const path = scratch('backup');
+    const rate = 2_000_000;
+    const startedMs = performance.now();
+    const { fileBytes } = await taken(path, memberWith(2_500_000, undefined, rate));
+    const atOnceBytes = 512 * 1024;
+    // At least so long: what is more than one block waits for its turn.
+    const leastMs = ((2_500_000 - atOnceBytes) / rate) * 1_000;
+    expect(fileBytes).toBeGreaterThan(2_500_000);
+    expect(performance.now() - startedMs).toBeGreaterThan(leastMs);
+    await checkBackup(path, never);
   });
 
   it('that fails or is given up leaves no file', async () => {

@@ -288,3 +288,26 @@ describe('the JSON stores of v1', () => {
     ]);
   });
 });
+
+describe('foreign keys', () => {
+  it('are those of one column that name a row by its key, with the names as the tables have them', async () => {
+    const path = makeDatabase(
+      join(folder('keys'), 'store.db'),
+      `PRAGMA foreign_keys = OFF;
+       CREATE TABLE Parent (ID INTEGER PRIMARY KEY, code TEXT UNIQUE);
+       CREATE TABLE pairs (a INTEGER, b INTEGER, PRIMARY KEY (a, b));
+       CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent(id),
+         other_id INTEGER REFERENCES PARENT, by_code TEXT REFERENCES parent(code),
+         gone_id INTEGER REFERENCES nowhere(id), a INTEGER, b INTEGER,
+         FOREIGN KEY (a, b) REFERENCES pairs (a, b));
+       INSERT INTO child VALUES (1, 2, 3, 'x', 4, 5, 6)`,
+    );
+    const opened = await reading(path);
+    expect(opened.foreignKeys('child')).toEqual([
+      { column: 'other_id', table: 'Parent' },
+      { column: 'parent_id', table: 'Parent' },
+    ]);
+    expect(opened.foreignKeys('Parent')).toEqual([]);
+    expect(opened.foreignKeys('none')).toEqual([]);
+  });
+});

@@ -1,7 +1,11 @@
 /** A row of v1 as the record that it becomes. */
 import type { JsonObject } from '../../../memory/engine.js';
 import { type Row, textOf } from '../../../memory/exact-row.js';
-import { TIMESTAMP_MAX_MS } from '../../../memory/limits.js';
+import {
+  CONTENT_CHARACTERS_MAX,
+  METADATA_CHARACTERS_MAX,
+  TIMESTAMP_MAX_MS,
+} from '../../../memory/limits.js';
 import type { V1Row } from '../../../v1/rows.js';
 import { carriedId, carriedNamespace } from '../names.js';
 import type { MemoryTable, Placed, ReadParts, Refused } from './placement.js';
@@ -43,14 +47,22 @@ export function placeMemory(table: Table, { key, row }: V1Row): Placed | Refused
     const sentence = 'the vector has no text with it, so no other model can make it again';
     return { reason: 'no-text', sentence };
   }
+  if (parts.content.length > CONTENT_CHARACTERS_MAX) {
+    return tooLong(`the text has ${parts.content.length} characters`, CONTENT_CHARACTERS_MAX);
+  }
   const namespace = namespaceOf(table, row);
   const original = placement.id === undefined ? key : idOf(row[placement.id], key);
   const id = carriedId(namespace.carried, original);
   const renamed: [string, string][] = [];
   if (id !== original) renamed.push(['v1_id', original]);
   if (namespace.carried !== namespace.original) renamed.push(['v1_namespace', namespace.original]);
-  const metadata: JsonObject =
-    renamed.length === 0 ? parts.metadata : { ...parts.metadata, ...Object.fromEntries(renamed) };
+  const metadata = shortened(
+    renamed.length === 0 ? parts.metadata : { ...parts.metadata, ...Object.fromEntries(renamed) },
+    placement,
+  );
+  if (metadata === undefined) {
+    return tooLong('the columns beside the text have more characters', METADATA_CHARACTERS_MAX);
+  }
   const { expires, created = [] } = placement;
   const createdAtMs =
     parts.createdAtMs ??
@@ -65,6 +77,24 @@ export function placeMemory(table: Table, { key, row }: V1Row): Placed | Refused
     isEmbedded: parts.isEmbedded ?? placement.isEmbedded ?? false,
     isUnparsable: parts.isUnparsable ?? false,
   };
+}
+
+/** What no store takes could be exported and never be imported again. */
+function tooLong(what: string, most: number): Refused {
+  const sentence = `${what}, and a memory has at most ${most}; divide it and put the parts, the archive has all of it`;
+  return { reason: 'too-long', sentence };
+}
+
+/** Long metadata go without the columns that the text is made of; undefined if that is too long as well. */
+function shortened(metadata: JsonObject, { content }: MemoryTable): JsonObject | undefined {
+  if (isCarried(metadata)) return metadata;
+  const rest = Object.entries(metadata).filter(([name]) => !content.includes(name));
+  const short = Object.fromEntries(rest);
+  return isCarried(short) ? short : undefined;
+}
+
+function isCarried(metadata: JsonObject): boolean {
+  return JSON.stringify(metadata).length <= METADATA_CHARACTERS_MAX;
 }
 
 function readColumns(placement: MemoryTable, row: Row): ReadParts {

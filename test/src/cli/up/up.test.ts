@@ -11,10 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 
+import { nodeDisk } from '../../../../nodes/storage/disk.js';
 import { parseSwarmFile, readSwarmFile } from '../../../../src/cli/up/file.js';
 import { commandFor, quoted } from '../../../../src/cli/up/machine.js';
 import type { Ran, Runner } from '../../../../src/cli/up/machine.js';
@@ -202,6 +203,25 @@ describe('the tokens of a new swarm', () => {
     expect((await bringUp(file, machines.run, silent)).tokens).toBe(path);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(existsSync(unfinished)).toBe(false);
+  });
+
+  it('keep their name through a power cut', async () => {
+    const { file, path, unfinished } = place('durable');
+    const machines = new Machines();
+    const synced: string[] = [];
+    const sync = vi.spyOn(nodeDisk, 'syncDirectory').mockImplementation(async (directory) => {
+      // Once the file has its name.
+      if (existsSync(path)) synced.push(directory);
+    });
+    try {
+      await bringUp(file, machines.run, silent);
+      expect(synced).toEqual([dirname(path)]);
+      renameSync(path, unfinished);
+      await bringUp(file, machines.run, silent);
+      expect(synced).toEqual([dirname(path), dirname(path)]);
+    } finally {
+      sync.mockRestore();
+    }
   });
 
   it('that are missing later are told, and found again where a killed run left them', async () => {

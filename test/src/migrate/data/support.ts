@@ -6,6 +6,7 @@ export interface TableRows {
   readonly columns?: readonly string[];
   /** Column whose value is the key; the place of the row unless given. */
   readonly key?: string | readonly string[];
+  readonly foreignKeys?: ReturnType<V1Reading['foreignKeys']>;
   readonly rows: readonly Row[];
 }
 
@@ -36,6 +37,7 @@ export function memoryReading(
     store,
     tables: Object.keys(tables),
     columns: (table) => tables[table]?.columns ?? Object.keys(tables[table]?.rows[0] ?? {}),
+    foreignKeys: (table) => tables[table]?.foreignKeys ?? [],
     *rows(table): IterableIterator<V1Row> {
       const { rows: all = [], key } = tables[table] ?? {};
       for (const [at, row] of all.entries()) {
