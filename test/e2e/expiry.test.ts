@@ -1,5 +1,4 @@
 /** Memories that expire, in a swarm of processes: hidden at once, deleted by the leader everywhere. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -7,6 +6,7 @@ import type { NamedMemory, SwarmClient } from '../../src/client/index.js';
 import { v1Installation } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
 import { Swarm } from './support/swarm.js';
+import { sleep } from '../waiting.js';
 
 let swarm: Swarm;
 let client: SwarmClient;
@@ -114,5 +114,5 @@ describe('a memory with a time of expiry', () => {
     await sleep(expiresAt - Date.now());
     expect((await client.get('later')).memory).toBeNull();
     await untilEachHas(1);
-  }, 120_000);
+  });
 });

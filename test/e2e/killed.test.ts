@@ -1,13 +1,13 @@
 /** Nodes that die or leave while clients write: nothing that was acknowledged is lost. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { Random } from '../../examples/rolling-migration/random.js';
 import type { SwarmClient } from '../../src/client/index.js';
 import { v1Installation } from './support/directories.js';
-import { Swarm, until } from './support/swarm.js';
+import { Swarm } from './support/swarm.js';
 import { expectEverywhere, Writers } from './support/writers.js';
+import { sleep, until } from '../waiting.js';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
 console.log(`SEED=${SEED}`);

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import type { PeerAddress } from '../../../transport/rpc/rpc.js';
-import { sleep } from '../../transport/rpc/pair.js';
 import type { Methods } from './group-process.js';
+import { sleep } from '../../waiting.js';
 
 const SCRIPT = fileURLToPath(new URL('group-process.js', import.meta.url));
 const NODES = [1, 2, 3];
@@ -162,5 +162,5 @@ describe('fifty groups on three processes', () => {
       }),
     );
     await expectSilence(nodes);
-  }, 120_000);
+  });
 });

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { afterEach, describe, expect, it } from 'vitest';
 
 import type { Command } from '../../../nodes/control-plane/command.js';
@@ -9,6 +7,7 @@ import { HealthWatch } from '../../../nodes/health/watch.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
 import type { Guards, Rollout, RolloutStep } from '../../../nodes/rollout/state.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
+import { sleep } from '../../waiting.js';
 
 const WINDOW_MS = 400;
 const guards: Guards = { ...GUARDS_DEFAULT, windowMs: WINDOW_MS, diskFreeBytesMin: 0 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionTimer } from '../../../transport/quic/quiche/connection-timer.js';
-import { sleep } from '../rpc/pair.js';
+import { sleep } from '../../waiting.js';
 
 /** Something that is due at a time, and what the timer did about it. */
 class Due {

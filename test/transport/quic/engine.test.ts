@@ -6,9 +6,10 @@ import { HALF_OPEN_CONNECTIONS_MAX } from '../../../transport/quic/limits.js';
 import { openQuicheEngine, type Stream } from '../../../transport/quic/index.js';
 import type { QuicheConnection } from '../../../transport/quic/quiche/quiche-connection.js';
 import { loadNative } from '../../../transport/quic/quiche/native.js';
-import { rejection, sleep, until } from '../rpc/pair.js';
+import { rejection } from '../rpc/pair.js';
 import { bidirectional, connected, handler, openEngine } from './engines.js';
 import { initials } from './initials.js';
+import { sleep, until } from '../../waiting.js';
 
 const MB = 1024 * 1024;
 
@@ -102,7 +103,7 @@ describe('a stream', () => {
     await sleep(100);
     expect(received).toBe(0);
     seen[0]?.resume();
-    await until(() => received === 1, 1_000);
+    await until(() => received === 1);
   });
 
   it('says when it has been drained', async () => {

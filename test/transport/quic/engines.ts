@@ -8,7 +8,7 @@ import {
   type Stream,
   type StreamHandler,
 } from '../../../transport/quic/index.js';
-import { until } from '../rpc/pair.js';
+import { until } from '../../waiting.js';
 
 const open: Engine[] = [];
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ACK_DELAY_MS } from '../../../transport/quic/limits.js';
-import { pair, sleep } from '../rpc/pair.js';
-
-const WITHIN = { timeoutMs: 5_000 };
+import { pair } from '../rpc/pair.js';
+import { WITHIN, sleep } from '../../waiting.js';
 
 describe('an acknowledgement', () => {
   it('travels with the next call and its answer: about one packet each way a call', async () => {

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createIdentity, peerIdFromCertificate } from '../../../transport/identity/index.js';
 import type { Connection, Engine, EngineOptions, Stream } from '../../../transport/quic/index.js';
-import { sleep, until } from '../rpc/pair.js';
 import { handler, openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
+import { sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const LONG_HEADER = 0x80;

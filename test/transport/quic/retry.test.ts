@@ -8,11 +8,11 @@ import {
   RETRY_TOKEN_MS_MAX,
 } from '../../../transport/quic/limits.js';
 import { RetryTokens } from '../../../transport/quic/quiche/retry.js';
-import { sleep, until } from '../rpc/pair.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { initials } from './initials.js';
 import { StalledClients } from './stalled-clients.js';
 import { UdpRelay } from './udp-relay.js';
+import { sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const RETRY = 3;

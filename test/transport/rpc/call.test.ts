@@ -5,9 +5,8 @@ import { CALLS_WAITING_MAX, HANDLERS_RUNNING_MAX } from '../../../transport/rpc/
 import { RpcError, type RpcConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL, WELCOME_METHOD, encodeNotification } from '../../../transport/rpc/wire.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { listen, pair, rejection, sleep, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { listen, pair, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 describe('a call', () => {
   it('gets the answer of the handler, with the payload and the peer that is proven', async () => {
@@ -240,7 +239,7 @@ describe('cancelling', () => {
       code: 'cancelled',
       cause: { message: 'no longer needed' },
     });
-    await until(() => aborted !== undefined, 1_000);
+    await until(() => aborted !== undefined);
     expect(aborted).toMatchObject({ code: 'cancelled' });
   });
 

@@ -17,9 +17,9 @@ import {
 import { encodeFrame } from '../../../transport/rpc/codec.js';
 import { handler } from '../quic/engines.js';
 import { fuzz } from '../seed.js';
-import { sleep, until } from './pair.js';
 
 import { announced, answerTo, call, free, head, servedBeside } from './misbehaving.js';
+import { sleep, until } from '../../waiting.js';
 
 describe('a caller', () => {
   const metadata = Object.fromEntries(

@@ -6,9 +6,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { listenRpc } from '../../../transport/rpc/index.js';
 import type { CloseInfo, PeerAddress } from '../../../transport/rpc/rpc.js';
-import { addressOf, listen, pair, rejection, sleep, until } from './pair.js';
+import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 5_000 };
 const PEER_PROCESS = fileURLToPath(new URL('./peer-process.js', import.meta.url));
 
 const children: ChildProcess[] = [];

@@ -17,8 +17,9 @@ import {
 import { EARLY_STREAMS_MAX } from '../../../transport/webtransport/limits.js';
 import { head } from '../http3/pair.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { listen, rejection, sleep, until } from '../rpc/pair.js';
+import { listen, rejection } from '../rpc/pair.js';
 import { connect, serve, type TestServer } from './pair.js';
+import { sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const SETTINGS = new Map([[0x33, 1]]);

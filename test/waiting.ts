@@ -1,0 +1,49 @@
+/** How tests wait: for a condition, and so long that only what never comes about fails. */
+import { setTimeout as sleepFor } from 'node:timers/promises';
+
+/** Only a failure waits so long. Below the limit of a test, so that what was waited for is told. */
+export const PATIENCE_MS = 180_000;
+/** For calls and dials that are to succeed: none fails because the machine is slow. */
+export const WITHIN = { timeoutMs: 60_000 } as const;
+const BEAT_MS = 50;
+const LOOK_EVERY_MS = 10;
+
+/** Lets time pass that is itself the point: for a condition there is `until`. */
+export const sleep = async (ms: number): Promise<void> => {
+  await sleepFor(ms);
+};
+
+type Look<Found> = () => Found | Promise<Found>;
+type Nothing = undefined | null | false;
+
+/**
+ * Looks until something is found that is not nothing, and returns it; fails with what was waited
+ * for. Time counts by beats of this process: one that stood still, or hardly ran, has not waited.
+ */
+export async function until<Found>(
+  what: string | Look<Found>,
+  look: Look<Found> = what as Look<Found>,
+  patienceMs = PATIENCE_MS,
+): Promise<Exclude<Found, Nothing>> {
+  let leftMs = patienceMs;
+  let giveUp = (): void => undefined;
+  const isLate = new Promise<never>((_, reject) => {
+    giveUp = () => reject(new Error(`in vain waited for ${patienceMs} ms until ${what}`));
+  });
+  isLate.catch(() => undefined);
+  const beat = setInterval(() => {
+    leftMs -= BEAT_MS;
+    if (leftMs <= 0) giveUp();
+  }, BEAT_MS);
+  try {
+    for (;;) {
+      const found = await Promise.race([look(), isLate]);
+      if (found !== undefined && found !== null && found !== false) {
+        return found as Exclude<Found, Nothing>;
+      }
+      await Promise.race([sleep(LOOK_EVERY_MS), isLate]);
+    }
+  } finally {
+    clearInterval(beat);
+  }
+}
