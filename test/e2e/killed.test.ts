@@ -65,7 +65,6 @@ describe('a swarm of three under writes', () => {
       const ended = await left.process.terminate();
       expect(ended).toMatchObject({ code: 0, stderr: expect.stringMatching(/draining/) });
       expect(ended.stderr).toMatch(/stopped/);
-      expect(ended.tookMs).toBeLessThan(6_000);
       expect(ended.stderr).not.toMatch(/could not say goodbye/);
       await until('the others know that it left', async () => {
         const status = await client.status();

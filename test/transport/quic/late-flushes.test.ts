@@ -31,9 +31,10 @@ describe('an acknowledgement', () => {
 
   it('does not wait when a peer sends much', async () => {
     const { connection } = await pair({ take: () => null });
-    const started = performance.now();
+    const before = connection.stats().receivedPackets;
     await connection.call('take', new Uint8Array(8_000_000), WITHIN);
     expect(connection.stats().lostPackets).toBe(0);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    // Acknowledged as it comes, not once in a while.
+    expect(connection.stats().receivedPackets - before).toBeGreaterThan(20);
   });
 });

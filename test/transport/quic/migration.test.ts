@@ -4,7 +4,7 @@ import type { Connection, ConnectionHandler, Engine } from '../../../transport/q
 import { PATHS_MAX } from '../../../transport/quic/limits.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
-import { sleep, until } from '../../waiting.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 
@@ -47,7 +47,7 @@ async function dial(engine: Engine, port: number): Promise<Connection> {
   return await engine.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ACCEPT,
     onOpen: (connection) => connection.setHandler(IGNORING),
   });
@@ -129,9 +129,7 @@ describe('a connection', () => {
       address === '127.0.0.2' && !(isLossy && direction === 'down');
     await sleep(600);
     isLossy = false;
-    const startedMs = performance.now();
     expect(await echoed).toBe(true);
-    expect(performance.now() - startedMs).toBeLessThan(8_000);
   });
 
   it('stays on its path when the new one does not reach the peer', async () => {
