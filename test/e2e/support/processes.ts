@@ -1,5 +1,5 @@
 /** Runs the commands of the product as processes of their own, and ends every one of them. */
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { afterAll } from 'vitest';
 import { sleep, until } from '../../waiting.js';
 
 const COMMAND = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+const WARM = fileURLToPath(new URL('./warm-main.js', import.meta.url));
 const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
 
 const running = new Set<ChildProcess>();
@@ -75,6 +76,37 @@ export async function run(args: readonly string[], options: SpawnOptions = {}): 
     child.kill('SIGKILL');
     throw error;
   }
+}
+
+let warm: ChildProcess | undefined;
+let warmTurn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a command to its end in a process that has run others, one at a time: most of what a command
+ * costs is the start of its process. For many commands whose answers are the point.
+ */
+export function runWarm(args: readonly string[]): Promise<Finished> {
+  const turn = warmTurn.then(async () => {
+    const child = (warm ??= startWarm());
+    let finished: Finished | undefined;
+    child.once('message', (message) => (finished = message as Finished));
+    child.send(args);
+    return until(`${args.join(' ')} has ended`, () => {
+      if (!running.has(child)) throw new Error(`${args.join(' ')} ended its process`);
+      return finished;
+    });
+  });
+  warmTurn = turn.catch(() => undefined);
+  return turn;
+}
+
+function startWarm(): ChildProcess {
+  const env = { ...process.env };
+  delete env['AGENTIC_FLOW_TOKEN'];
+  const child = fork(WARM, [], { env, execArgv: ['--liftoff-only'], stdio: 'inherit' });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  return child;
 }
 
 /** Runs a command that must succeed, and reads the one JSON object that it prints. */

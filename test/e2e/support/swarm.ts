@@ -6,7 +6,7 @@ import { SwarmClient } from '../../../src/client/index.js';
 import type { SwarmStatus } from '../../../src/client/index.js';
 import { parsePeerAddress } from '../../../transport/identity/index.js';
 import { freePort, scratch } from './directories.js';
-import { NodeProcess, runJson } from './processes.js';
+import { NodeProcess, runWarm } from './processes.js';
 import type { Ready, SpawnOptions } from './processes.js';
 import { until } from '../../waiting.js';
 
@@ -37,7 +37,9 @@ export async function initSwarm(
   const listen = `127.0.0.1:${await freePort()}`;
   const source = from === undefined ? [] : ['--from', from];
   const args = ['swarm', 'init', '--data', directory, '--listen', listen, ...source];
-  return { ...(await runJson<Created>(args)), directory };
+  const { code, stdout, stderr } = await runWarm([...args, '--json']);
+  if (code !== 0) throw new Error(`no swarm was created: ${stderr}`);
+  return { ...(JSON.parse(stdout) as Created), directory };
 }
 
 /** A client of a swarm, by the addresses of some of its members; closed after the tests. */

@@ -23,7 +23,7 @@ export async function dial(
   const client = await clientEngine.connect({
     host: serverEngine.host,
     port: serverEngine.port,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     authenticate: () => ACCEPT,
     onOpen,
   });

@@ -113,7 +113,7 @@ describe('a connection', () => {
       },
     });
     const [given, before, after] = (await connection.call('left', null, {
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
     })) as [number, number, number];
     expect(given).toBe(5_000);
     expect(before).toBeLessThanOrEqual(5_000);

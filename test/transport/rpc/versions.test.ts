@@ -93,7 +93,7 @@ describe('the hello', () => {
     const connection = await engine.connect({
       host: server.host,
       port: server.port,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
@@ -125,7 +125,7 @@ describe('the hello', () => {
     const connection = await engine.connect({
       host: server.host,
       port: server.port,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

@@ -49,7 +49,7 @@ export async function connect(
     port: server.engine.port,
     path: '/session',
     serverCertificateHashes: [server.hash],
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     ...options,
   });
 }
