@@ -147,7 +147,7 @@ describe('the benches measure, in small,', () => {
       'node:dgram': calls,
     });
     expect(result.ratios.filter(({ goal }) => goal !== undefined)).toHaveLength(7);
-  }, 120_000);
+  });
 
   it('memory-engines: both engines, and texts that no cache knows', async () => {
     const texts: string[] = [];
@@ -193,7 +193,7 @@ describe('the benches measure, in small,', () => {
     expect(measured('engine')).toHaveLength(12);
     const times = rows.filter(({ metric }) => metric === 'open' || metric === 'search-max');
     expect(times.every(({ median }) => median > 0)).toBe(true);
-  }, 120_000);
+  });
 
   it('text: indexes that agree, as far as they are installed', async () => {
     const random = new RandomStream(1, 'bench texts');

@@ -29,14 +29,14 @@ describe('three processes of ours', () => {
     const text = formatResult(result);
     expect(text).toContain('etcd is not measured: no etcd in PATH');
     expect(text).toMatch(/^data on .+ in /m);
-  }, 120_000);
+  });
 
   it('acknowledge writes again after their leader was killed', async () => {
     const { rows } = await runBench(raftFailoverBench(null), 1);
     expect(rows).toHaveLength(1);
     // An election begins after 800 ms without a leader at the soonest.
     expect(rows[0]?.median).toBeGreaterThan(300);
-  }, 120_000);
+  });
 });
 
 describe('the binary of etcd', () => {

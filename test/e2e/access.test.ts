@@ -63,7 +63,7 @@ const GARBAGE: readonly unknown[] = [
   { nodeId: 'one', hashes: [1], protocol: 2, token: 7 },
 ];
 
-const timeout = { timeoutMs: 10_000 };
+const timeout = { timeoutMs: 60_000 };
 const endpoints: RpcEndpoint[] = [];
 let swarm: Swarm;
 

@@ -5,8 +5,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { freePort, scratch, v1Installation } from './support/directories.js';
 import { NodeProcess, run, runJson } from './support/processes.js';
-import { Swarm, connectTo, until } from './support/swarm.js';
+import { Swarm, connectTo } from './support/swarm.js';
 import type { Created } from './support/swarm.js';
+import { until } from '../waiting.js';
 
 interface BackupReport {
   readonly file: string;
@@ -134,7 +135,6 @@ it('in the rollback window of a rollout the backup is of the version that answer
   await until(
     'the rollout is final',
     async () => (await client.rolloutStatus())?.status === 'finalized',
-    60_000,
   );
   await client.insert({ id: 'mine', content: 'written to both stores' });
   const { counts } = await client.status();
@@ -150,4 +150,4 @@ it('in the rollback window of a rollout the backup is of the version that answer
     links: counts?.links,
   });
   expect((await anew.get('mine')).memory?.content).toBe('written to both stores');
-}, 120_000);
+});

@@ -8,8 +8,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createIdentity } from '../../transport/identity/index.js';
 import { contentsOf, freePort, scratch, v1Installation } from './support/directories.js';
-import { run } from './support/processes.js';
-import type { Finished, SpawnOptions } from './support/processes.js';
+import { run, runWarm } from './support/processes.js';
+import type { Finished } from './support/processes.js';
 import { initSwarm, Swarm } from './support/swarm.js';
 
 let swarm: Swarm;
@@ -22,9 +22,9 @@ beforeAll(async () => {
 async function expectFailure(
   args: readonly string[],
   patterns: readonly (RegExp | string)[],
-  options: SpawnOptions = {},
 ): Promise<Finished> {
-  const finished = await run(args, options);
+  // A command that would stay leaves in another way than the others.
+  const finished = await (args[0] === 'node' ? run(args) : runWarm(args));
   expect(finished, args.join(' ')).toMatchObject({ code: 1, stdout: '' });
   for (const pattern of patterns) {
     if (typeof pattern === 'string') expect(finished.stderr).toContain(pattern);

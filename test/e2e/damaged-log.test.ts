@@ -1,13 +1,13 @@
 /** A disk that turns bits in the log of a member: what it held comes back from the others. */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
 import { v1Installation } from './support/directories.js';
 import { Swarm } from './support/swarm.js';
 import { Writers, expectEverywhere } from './support/writers.js';
+import { sleep } from '../waiting.js';
 
 /** Turns a bit in the entry of the log that holds `text`; returns how many copies it met. */
 function damage(directory: string, text: string): number {

@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { buildProgram } from '../../src/cli/program.js';
 import { parseSwarmFile } from '../../src/cli/up/file.js';
 import { freePort, scratch } from './support/directories.js';
-import { until } from './support/swarm.js';
+import { until } from '../waiting.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const deploy = (path: string): string => readFileSync(join(ROOT, 'examples/deploy', path), 'utf8');
@@ -92,7 +92,7 @@ describe('the script of the containers', () => {
       for (const stream of [child.stdout, child.stderr]) {
         stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
       }
-      await until(`${name} is ready`, async () => said.includes('"ready"'), 60_000);
+      await until(`${name} is ready`, async () => said.includes('"ready"'));
       return { child, said: () => said };
     };
     return { data, start };
@@ -118,5 +118,5 @@ describe('the script of the containers', () => {
     expect(await ended).toBe(0);
     await founder.start();
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ swarmId });
-  }, 150_000);
+  });
 });

@@ -9,8 +9,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Rollout, SwarmClient } from '../../src/client/index.js';
 import { scratch, v1Installation } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
-import { Swarm, until } from './support/swarm.js';
+import { Swarm } from './support/swarm.js';
 import { Writers, expectEverywhere } from './support/writers.js';
+import { until } from '../waiting.js';
 
 const MEMORIES = 16;
 const WINDOW_MS = 2_500;
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const env = { NODE_OPTIONS: `--import=${preload}`, BROKEN_NODE: kindFile };
   swarm = await Swarm.start({ nodes: 3, from: v1Installation(MEMORIES), spawn: { env } });
   client = await swarm.connect();
-}, 180_000);
+});
 
 async function start(windowMs: number, soakMs: number): Promise<void> {
   const times = ['--soak', `${soakMs}ms`, '--guard-window', `${windowMs}ms`];
@@ -41,20 +42,16 @@ async function start(windowMs: number, soakMs: number): Promise<void> {
 async function followToItsEnd(): Promise<{ rollout: Rollout; haltedAfterMs: number }> {
   let switchedAtMs = 0;
   let haltedAfterMs = 0;
-  const rollout = await until(
-    'the rollout has ended',
-    async () => {
-      // The broken build may fail this too.
-      const now = await client.rolloutStatus().catch(() => null);
-      if (now === null) return false;
-      const isSwitched = now.nodes.some(({ step }) => ['rejoin', 'soak', 'done'].includes(step));
-      if (isSwitched && switchedAtMs === 0) switchedAtMs = performance.now();
-      if (/rollingBack|rolledBack/.test(now.status))
-        haltedAfterMs ||= performance.now() - switchedAtMs;
-      return /rolledBack|aborted|completed|finalized/.test(now.status) && now;
-    },
-    SOAK_MS + 120_000,
-  );
+  const rollout = await until('the rollout has ended', async () => {
+    // The broken build may fail this too.
+    const now = await client.rolloutStatus().catch(() => null);
+    if (now === null) return false;
+    const isSwitched = now.nodes.some(({ step }) => ['rejoin', 'soak', 'done'].includes(step));
+    if (isSwitched && switchedAtMs === 0) switchedAtMs = performance.now();
+    if (/rollingBack|rolledBack/.test(now.status))
+      haltedAfterMs ||= performance.now() - switchedAtMs;
+    return /rolledBack|aborted|completed|finalized/.test(now.status) && now;
+  });
   return { rollout, haltedAfterMs };
 }
 
@@ -89,7 +86,6 @@ describe('a rollout to a build that is broken', () => {
       expect(writers.acknowledged.size).toBeGreaterThan(0);
       await expectEverywhere(swarm, client, writers.acknowledged);
     },
-    240_000,
   );
 });
 
@@ -98,14 +94,10 @@ describe('a rollout to a build that works', () => {
     writeFileSync(kindFile, 'well');
     const writers = new Writers(swarm, client, 'load', 2);
     await start(2 * WINDOW_MS, 6 * WINDOW_MS);
-    const judged = await until(
-      'a member is judged',
-      async () => {
-        const { members, watching } = await client.health();
-        return watching !== null && members.find((member) => member.judged);
-      },
-      90_000,
-    );
+    const judged = await until('a member is judged', async () => {
+      const { members, watching } = await client.health();
+      return watching !== null && members.find((member) => member.judged);
+    });
     expect(judged.status).toMatch(/healthy|unknown/);
     const { rollout } = await followToItsEnd();
     await writers.stop();
@@ -115,7 +107,7 @@ describe('a rollout to a build that works', () => {
     const shown = await run(['swarm', 'health', '--data', swarm.member(2).directory]);
     expect(shown.stdout).toMatch(/rollout \d+ is watched/);
     expect(shown.stdout.match(/^\d .*v2 .* MiB/gm)).toHaveLength(3);
-  }, 240_000);
+  });
 });
 
 describe('swarm health', () => {
@@ -134,5 +126,5 @@ describe('swarm health', () => {
       version: 1,
       members: [{ nodeId: 1 }, { nodeId: 2, status: 'unhealthy', report: null }],
     });
-  }, 120_000);
+  });
 });

@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { run } from './support/processes.js';
-import { Swarm, until } from './support/swarm.js';
+import { Swarm } from './support/swarm.js';
+import { until } from '../waiting.js';
 
 let swarm: Swarm;
 

@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
@@ -22,6 +21,7 @@ import type { MigrationReport } from '../../src/migrate/index.js';
 import { contentsOf, scratch, v1Installation } from './support/directories.js';
 import { type Finished, run, runAndKill, type SpawnOptions } from './support/processes.js';
 import { smallDisk } from './support/small-disk.js';
+import { sleep } from '../waiting.js';
 
 const HOME = scratch('home');
 const WRITER = fileURLToPath(new URL('./support/v1-writer.js', import.meta.url));
@@ -113,7 +113,7 @@ describe('agentic-flow migrate v2', () => {
       }
       expect(v1Tree(directory)).toEqual(before);
     }
-  }, 240_000);
+  });
 
   it.skipIf(process.getuid?.() !== 0)('leaves nothing where it may not write or read', async () => {
     const parent = scratch('of-nobody');

@@ -1,11 +1,11 @@
 /** Namespaces, times and fusion, by commands and by a client, at each node of a swarm of processes. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { NamedHit, NamedMemory, SwarmClient } from '../../src/client/index.js';
 import { run, runJson } from './support/processes.js';
 import { Swarm } from './support/swarm.js';
+import { sleep } from '../waiting.js';
 
 let swarm: Swarm;
 let client: SwarmClient;

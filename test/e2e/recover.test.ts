@@ -9,8 +9,9 @@ import { planRecovery } from '../../nodes/recovery/plan.js';
 import { RaftLogStore } from '../../nodes/storage/index.js';
 import { contentsOf, freePort, scratch } from './support/directories.js';
 import { NodeProcess, run, runAndKill, runJson } from './support/processes.js';
-import { connectTo, Swarm, until } from './support/swarm.js';
+import { connectTo, Swarm } from './support/swarm.js';
 import { expectEverywhere } from './support/writers.js';
+import { until } from '../waiting.js';
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 0x7fff_ffff);
 console.log(`SEED=${SEED}`);

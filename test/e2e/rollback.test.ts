@@ -2,18 +2,16 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Rollout, RolloutOptions, SwarmClient } from '../../src/client/index.js';
 import { v1Installation } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
-import { settled, statusOf, Swarm, until } from './support/swarm.js';
+import { settled, statusOf, Swarm } from './support/swarm.js';
 import { expectEverywhere } from './support/writers.js';
-
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
+import { until } from '../waiting.js';
 
 const MEMORIES = 12;
-const WAIT_MS = 90_000;
 
 let swarm: Swarm;
 let client: SwarmClient;
@@ -41,14 +39,10 @@ async function start(plan: RolloutOptions): Promise<Rollout> {
 }
 
 async function untilRollout(what: string, holds: (rollout: Rollout) => boolean): Promise<Rollout> {
-  return until(
-    what,
-    async () => {
-      const rollout = await client.rolloutStatus({ deadlineMs: 30_000 });
-      return rollout !== null && holds(rollout) ? rollout : undefined;
-    },
-    WAIT_MS,
-  );
+  return until(what, async () => {
+    const rollout = await client.rolloutStatus({ deadlineMs: 30_000 });
+    return rollout !== null && holds(rollout) ? rollout : undefined;
+  });
 }
 
 const steps = ({ nodes }: Rollout): string[] => nodes.map(({ step }) => step);
@@ -150,7 +144,7 @@ describe('a rollout goes back', () => {
 
   it('after it was finalized, with writes, a node that was killed, and one that lost its v1 file', async () => {
     const start = ['rollout', 'start', 'v2', '--no-guards', ...data(1)];
-    const started = await run(start, { timeoutMs: 120_000 });
+    const started = await run(start);
     expect(started.code).toBe(0);
     expect(started.stdout).toMatch(/finalized, can be rolled back: for (3 d 0 h|2 d 23 h) more/);
     expect(started.stderr).toMatch(/node \d: (switch|validate|stage|done)/);

@@ -1,15 +1,15 @@
 /** A swarm from a v1 installation, used and moved to v2 with the commands that a user types. */
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Rollout, RolloutPlan, SwarmClient, SwarmStatus } from '../../src/client/index.js';
 import type { Memory, SearchHit } from '../../src/memory/engine.js';
 import { contentsOf, v1Installation } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
-import { settled, Swarm, until } from './support/swarm.js';
+import { settled, Swarm } from './support/swarm.js';
 import { expectEverywhere } from './support/writers.js';
+import { until } from '../waiting.js';
 
 // Every node embeds and compares; with other work on the machine that takes its time.
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const MEMORIES = 20;
 const CONTENT = 'the readiness probe of the payments service fails after a cold start';
@@ -145,15 +145,11 @@ describe('a swarm of three from a v1 installation', () => {
 
 /** Waits until the swarm waits for the last node of the rollout. */
 async function allButLastDone(): Promise<void> {
-  await until(
-    'all nodes but the last have migrated',
-    async () => {
-      const rollout = await client.rolloutStatus();
-      const steps = rollout?.nodes.map(({ step }) => step) ?? [];
-      return steps.slice(0, -1).every((step) => step === 'done') && steps.at(-1) !== 'pending';
-    },
-    150_000,
-  );
+  await until('all nodes but the last have migrated', async () => {
+    const rollout = await client.rolloutStatus();
+    const steps = rollout?.nodes.map(({ step }) => step) ?? [];
+    return steps.slice(0, -1).every((step) => step === 'done') && steps.at(-1) !== 'pending';
+  });
 }
 
 describe('a rollout', () => {
@@ -207,29 +203,25 @@ describe('a rollout', () => {
     }
   });
 
-  it(
-    'runs once, as it was planned, and ends with every node on v2',
-    { timeout: 180_000 },
-    async () => {
-      const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
-      const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
-      expect(text.stdout).toContain(plan.digest);
-      const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
-      const running = run([...start, ...swarm.through(1)], { timeoutMs: 120_000 });
-      await until('the rollout runs', async () => {
-        return (await client.rolloutStatus())?.status === 'running';
-      });
-      const again = await run(['rollout', 'start', 'v2', ...data(2)]);
-      expect(again.code).toBe(1);
-      expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
-      const started = await running;
-      expect(started.stderr).toMatch(/switch|validate|stage/);
-      expect(started.code).toBe(0);
-      const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
-      expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
-      expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
-    },
-  );
+  it('runs once, as it was planned, and ends with every node on v2', async () => {
+    const plan = await runJson<RolloutPlan>(['rollout', 'plan', 'v2', ...PLAN, ...data(3)]);
+    const text = await run(['rollout', 'plan', 'v2', ...PLAN, ...swarm.through(1)]);
+    expect(text.stdout).toContain(plan.digest);
+    const start = ['rollout', 'start', 'v2', '--digest', plan.digest, ...PLAN, '--json'];
+    const running = run([...start, ...swarm.through(1)]);
+    await until('the rollout runs', async () => {
+      return (await client.rolloutStatus())?.status === 'running';
+    });
+    const again = await run(['rollout', 'start', 'v2', ...data(2)]);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/rollout is running; wait until it has ended or abort it/);
+    const started = await running;
+    expect(started.stderr).toMatch(/switch|validate|stage/);
+    expect(started.code).toBe(0);
+    const { rollout } = JSON.parse(started.stdout) as { rollout: Rollout };
+    expect(rollout).toMatchObject({ status: 'completed', digest: plan.digest });
+    expect(rollout.nodes.map(({ step }) => step)).toEqual(['done', 'done', 'done']);
+  });
 
   it('leaves version 2 behind, with the same memories on every node', async () => {
     await settled(swarm, client);

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 // Processes and threads take their time to start when the machine has other things to do.
-vi.setConfig({ testTimeout: 90_000 });
 
 const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const TROUBLED = fileURLToPath(new URL('support/sim/troubled.js', import.meta.url));

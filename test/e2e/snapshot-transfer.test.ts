@@ -1,13 +1,13 @@
 /** Snapshots of tens of megabytes between processes that are stopped, killed and replaced meanwhile. */
 import { kill } from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { BLOCK_BYTES_MAX } from '../../nodes/snapshots/limits.js';
 import { freePort, scratch, v1Installation } from './support/directories.js';
 import { NodeProcess, run } from './support/processes.js';
-import { Swarm, until } from './support/swarm.js';
+import { Swarm } from './support/swarm.js';
+import { sleep, until } from '../waiting.js';
 
 const MEMORIES = 9_000;
 /** The whole takes some seconds, so that there is a middle in which something can happen. */
@@ -21,7 +21,7 @@ beforeAll(async () => {
   const client = await swarm.connect();
   ({ counts } = await client.counts());
   expect(counts).toMatchObject({ memories: MEMORIES });
-}, 120_000);
+});
 
 interface Reading {
   readonly index: number;
@@ -61,7 +61,7 @@ async function joining(): Promise<{ process: NodeProcess; directory: string; fir
   const listen = `127.0.0.1:${await freePort()}`;
   const args = ['--data', directory, '--listen', listen, '--join', address, '--token', joinToken];
   const process = new NodeProcess([...args, ...SLOWLY]);
-  await until('it reads a snapshot', async () => readings(process.log).length > 0, 30_000);
+  await until('it reads a snapshot', async () => readings(process.log).length > 0);
   await sleep(1_500);
   const [first] = readings(process.log);
   if (first === undefined) throw new Error('the node reads');
@@ -129,7 +129,7 @@ describe('a node that joins', () => {
   it('goes on with another source when the first is killed', async () => {
     const { process, first } = await joining();
     await swarm.member(first.source).process.kill();
-    await until('another source', async () => readings(process.log).length > 1, 40_000);
+    await until('another source', async () => readings(process.log).length > 1);
     const last = readings(process.log).at(-1);
     expect(last?.source).not.toBe(first.source);
     // Another replica at a later index, and yet nearly all that was read is of use.

@@ -48,7 +48,7 @@ it('node stop ends a node that has a supervisor together with it', async () => {
   expect(await runJson(['node', 'probe', ...data])).toMatchObject({ running: true, pid });
   expect(await runJson(['node', 'stop', ...data])).toMatchObject({ stopped: true, pid });
   expect(await runJson(['node', 'probe', ...data])).toMatchObject({ running: false });
-}, 120_000);
+});
 
 describe('swarm up', () => {
   let first: Report;

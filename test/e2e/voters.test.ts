@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { SwarmClient, SwarmStatus } from '../../src/client/index.js';
 import { freePort, scratch } from './support/directories.js';
 import { NodeProcess, run, runJson } from './support/processes.js';
-import { Swarm, initSwarm, until } from './support/swarm.js';
+import { Swarm, initSwarm } from './support/swarm.js';
+import { until } from '../waiting.js';
 
 let swarm: Swarm;
 let client: SwarmClient;
@@ -17,14 +18,10 @@ const votersOf = ({ members }: SwarmStatus): number[] =>
 const data = (nodeId: number): string[] => ['--data', swarm.member(nodeId).directory];
 
 async function untilVoters(what: string, wanted: (voters: number[]) => boolean): Promise<number[]> {
-  return until(
-    what,
-    async () => {
-      const voters = votersOf(await client.status());
-      return wanted(voters) && voters;
-    },
-    60_000,
-  );
+  return until(what, async () => {
+    const voters = votersOf(await client.status());
+    return wanted(voters) && voters;
+  });
 }
 
 let written = 0;
@@ -36,7 +33,7 @@ async function write(): Promise<void> {
 beforeAll(async () => {
   swarm = await Swarm.start({ nodes: 5 });
   client = await swarm.connect();
-}, 240_000);
+});
 
 describe('five nodes with three voters', () => {
   it('are what an operator says', async () => {
@@ -50,7 +47,7 @@ describe('five nodes with three voters', () => {
     expect((await client.status()).voters).toEqual({ wanted: 3, goneAfterMs: 5_000 });
     expect(voters).toContain((await client.status()).leader);
     await write();
-  }, 240_000);
+  });
 
   it('give the vote of a host that is gone for good to a learner', async () => {
     const { leader, members } = await client.status();
@@ -76,7 +73,7 @@ describe('five nodes with three voters', () => {
     expect(after.members.length).toBe(5);
     const successor = after.members.find((member) => member.nodeId === nodeId);
     expect(successor).toMatchObject({ zone: 'new rack', status: 'up', replaces: null });
-  }, 240_000);
+  });
 
   it('move leadership and vote from a member that is drained', async () => {
     const { leader } = await client.status();
@@ -99,7 +96,7 @@ describe('five nodes with three voters', () => {
     expect(members.find(({ nodeId }) => nodeId === leader)?.drained).toBe(false);
     // Nobody has to give a vote back for that.
     expect(votersOf(await client.status())).toEqual(voters);
-  }, 240_000);
+  });
 
   it('let a voter leave: it ends with code 0, and its vote is elsewhere', async () => {
     const { members } = await client.status();
@@ -116,7 +113,7 @@ describe('five nodes with three voters', () => {
     for (let at = 1; at <= written; at += 1) {
       expect((await client.get(`m${at}`)).memory?.content).toBe(`memory ${at}`);
     }
-  }, 240_000);
+  });
 });
 
 it('a node with a supervisor leaves as well, and its supervisor ends with code 0', async () => {
@@ -132,7 +129,7 @@ it('a node with a supervisor leaves as well, and its supervisor ends with code 0
   expect(found.zone).toBe('attic');
   await runJson(['swarm', 'leave', String(nodeId), ...data(1)]);
   expect((await node.exited).code).toBe(0);
-}, 240_000);
+});
 
 describe('a token that is rotated', () => {
   it('is valid at once, and the one before for nobody new', async () => {
@@ -156,5 +153,5 @@ describe('a token that is rotated', () => {
     ]);
     expect(again.stderr).toContain('wrong token');
     expect((await run(['swarm', 'status', ...peer, '--token', joinToken])).code).toBe(0);
-  }, 240_000);
+  });
 });

@@ -6,8 +6,9 @@ import { PROTOCOL } from '../../transport/rpc/wire.js';
 import { ForgedPeer, bound } from '../transport/quic/forge/forged-peer.js';
 import { ping, stream } from '../transport/quic/forge/frames.js';
 import { HalfOpen } from '../transport/quic/forge/half-open.js';
-import { Victim, askPolitely, sleep } from '../transport/quic/hostile/victim.js';
+import { Victim, askPolitely } from '../transport/quic/hostile/victim.js';
 import { KINDS, anyCase, type Case, type Kind } from './arbitraries.js';
+import { PATIENCE_MS, sleep } from '../waiting.js';
 
 const BATCH_CASES = 5_000;
 /** Packets that leave before the victim gets a turn. */
@@ -16,7 +17,6 @@ const BURST = 32;
 const CASES_PER_CONNECTION = 200;
 const INITIALS_PER_HALF_OPEN = 4;
 const RESIDENT_BYTES_MAX = 512 * 1024 * 1024;
-const SILENT_MS_MAX = 20_000;
 /** An error of RFC 9000 20.1 by name; what a peer says instead is its own invention. */
 const KNOWN_ERROR = /^QUIC: (?!error)[a-z ]+ \(code \d+\)|^nothing was heard/;
 
@@ -193,7 +193,7 @@ export class Fuzzer {
     );
     if (!answer.equals(question)) fail('a well-behaved client was answered wrongly');
     await this.#callPolitely().catch((error: Error) => fail(`a call failed: ${error.message}`));
-    if (victim.silentMs > SILENT_MS_MAX) fail('the process stands still');
+    if (victim.silentMs > PATIENCE_MS) fail('the process stands still');
     if (victim.residentBytes > RESIDENT_BYTES_MAX) {
       fail(`the process holds ${victim.residentBytes} bytes`);
     }

@@ -72,7 +72,7 @@ function asUrl(code: string): string {
 
 async function conformance(...args: readonly string[]): Promise<string> {
   const all = ['--import', PRELOAD, join(PACKAGE, 'dist/index.js'), ...args];
-  const { stdout } = await run(process.execPath, all, { timeout: 50_000 });
+  const { stdout } = await run(process.execPath, all, { timeout: 300_000 });
   return stdout;
 }
 

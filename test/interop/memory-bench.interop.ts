@@ -43,7 +43,7 @@ it('measures indexes on real data, each with the recall that it counts for', asy
   expect(result.notes.at(-1)).toMatch(
     /^Scan of all codes.* The memory gives one thread [0-9.]+ GB/,
   );
-}, 600_000);
+});
 
 it('has a ground truth that agrees with the comparison of all by sqlite-vec', async () => {
   const root = mkdtempSync(join(tmpdir(), 'agentic-flow-truth-'));
@@ -69,7 +69,7 @@ it('has a ground truth that agrees with the comparison of all by sqlite-vec', as
   } finally {
     rmSync(root, { recursive: true });
   }
-}, 120_000);
+});
 
 it('says which data set or index there is not', () => {
   expect(() => memoryBench(size, ['nowhere'])).toThrow(

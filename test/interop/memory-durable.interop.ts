@@ -31,4 +31,4 @@ it('measures stores, and counts that ours and the one of SQLite sync each batch'
     }
   }
   expect(result.notes.some((note) => note.includes('strace is not installed'))).toBe(!isCounting);
-}, 300_000);
+});

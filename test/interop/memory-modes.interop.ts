@@ -37,4 +37,4 @@ it('finds meanings by their words, with vectors that are made once', async () =>
     else process.env['AGENTIC_FLOW_BENCH_CACHE'] = before;
     rmSync(folder, { recursive: true });
   }
-}, 240_000);
+});

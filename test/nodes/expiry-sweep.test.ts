@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { ExpirySweep } from '../../nodes/expiry-sweep.js';
-import { EXPIRY_INTERVAL_MS, EXPIRY_PROPOSALS_MAX } from '../../nodes/limits.js';
+import { EXPIRY_PROPOSALS_MAX } from '../../nodes/limits.js';
 import type { Command, CommandResult } from '../../nodes/control-plane/command.js';
-import { until } from '../e2e/support/swarm.js';
+import { until } from '../waiting.js';
 
 const DONE: CommandResult = { ok: true, index: 1, value: 0 };
 
@@ -48,7 +48,7 @@ describe('a sweep', () => {
       if (failures >= 0) throw new Error('deposed');
       return DONE;
     });
-    await until('all is deleted', async () => state.due.size === 0, EXPIRY_INTERVAL_MS * 20);
+    await until('all is deleted', async () => state.due.size === 0);
     expect(state.proposed).toHaveLength(4);
     await sweep.stop();
   });
@@ -67,7 +67,7 @@ describe('a sweep', () => {
       nowMs: () => 1,
       log: (message) => state.logged.push(message),
     });
-    await until('it has tried', async () => state.logged.length > 0, EXPIRY_INTERVAL_MS * 20);
+    await until('it has tried', async () => state.logged.length > 0);
     expect(state.logged[0]).toMatch(/cannot be deleted now: Error: the disk is gone/);
     await broken.stop();
   });

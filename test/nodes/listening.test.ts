@@ -8,10 +8,9 @@ import { createIdentity } from '../../transport/identity/index.js';
 import type { Connection, Engine, EngineOptions } from '../../transport/quic/index.js';
 import { openQuicheEngine } from '../../transport/quic/index.js';
 import { listenRpc, type PeerEndpoint } from '../../transport/rpc/index.js';
-import { until } from '../transport/rpc/pair.js';
+import { WITHIN, until } from '../waiting.js';
 
 const HOST = '127.0.0.1';
-const WITHIN = { timeoutMs: 5_000 };
 let folder = '';
 const open: PeerEndpoint[] = [];
 

@@ -4,7 +4,7 @@ import { decodeMessage, type Entry, type Message } from '../../consensus/raft/in
 import { COMMIT_DELAY_MS, MESSAGES_GATHERED_MAX } from '../../nodes/limits.js';
 import { Peers } from '../../nodes/peers.js';
 import type { NotifyOptions, RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
-import { sleep, until } from '../transport/rpc/pair.js';
+import { sleep, until } from '../waiting.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 1, peerId: 'b' };
 

@@ -3,7 +3,6 @@
  * to the first of the new one, to a client that asks this node alone; and the same of the whole swarm.
  * Prints what it measured; `ROUNDS=N` measures longer.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
@@ -11,6 +10,7 @@ import type { SwarmClient } from '../../src/client/index.js';
 import { copyBuild } from './builds.js';
 import { add, use } from './supervised.js';
 import { startSwarm } from './swarm.js';
+import { sleep } from '../waiting.js';
 
 const rounds = Number(process.env['ROUNDS'] ?? 2);
 const INTERVAL_MS = 2;

@@ -3,11 +3,10 @@
  * Afterwards one release runs, and nothing that was acknowledged is lost. `SEED=N ROUNDS=N` repeats.
  */
 import { randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect, it } from 'vitest';
 
-import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
+import { connectTo, initSwarm } from '../e2e/support/swarm.js';
 import { copyBuild } from './builds.js';
 import {
   add,
@@ -20,6 +19,7 @@ import {
   use,
 } from './supervised.js';
 import { Writes } from './writes.js';
+import { sleep, until } from '../waiting.js';
 
 const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 const rounds = Number(process.env['ROUNDS'] ?? 4);

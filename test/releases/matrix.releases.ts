@@ -10,11 +10,12 @@ import type { SwarmClient } from '../../src/client/index.js';
 import { freePort, scratch } from '../e2e/support/directories.js';
 import { NodeProcess, run } from '../e2e/support/processes.js';
 import type { SpawnOptions } from '../e2e/support/processes.js';
-import { connectTo, statusOf, until } from '../e2e/support/swarm.js';
+import { connectTo, statusOf } from '../e2e/support/swarm.js';
 import type { Created } from '../e2e/support/swarm.js';
 import { previousBuild } from './previous.js';
 import './supervised.js';
 import { Writes } from './writes.js';
+import { until } from '../waiting.js';
 
 const BUILDS: Readonly<Record<'previous' | 'current', SpawnOptions>> = {
   previous: { command: join(previousBuild(), 'dist', 'src', 'cli', 'main.js') },

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { NodeProcess, run } from '../e2e/support/processes.js';
-import { connectTo, initSwarm, until } from '../e2e/support/swarm.js';
+import { connectTo, initSwarm } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
 import {
   add,
@@ -17,6 +17,7 @@ import {
   use,
 } from './supervised.js';
 import { Writes } from './writes.js';
+import { until } from '../waiting.js';
 
 const started: NodeProcess[] = [];
 

@@ -2,12 +2,12 @@
 import { expect, it } from 'vitest';
 
 import { run } from '../e2e/support/processes.js';
-import { until } from '../e2e/support/swarm.js';
 import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
 import { add, killNow, recordOf, startSupervised, statusOf, untilServing } from './supervised.js';
 import { endSwarm, startSwarm } from './swarm.js';
 import type { SupervisedSwarm } from './swarm.js';
 import { Writes } from './writes.js';
+import { until } from '../waiting.js';
 
 const TEN_MINUTES = 600_000;
 const ENDS: readonly string[] = ['finalized', 'completed', 'rolledBack', 'aborted'];

@@ -2,24 +2,17 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { vi } from 'vitest';
-
 import { askSupervisor } from '../../nodes/release/control-socket.js';
 import { readRecord, releaseFiles } from '../../nodes/release/files.js';
 import type { ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease } from '../../nodes/release/registry.js';
 import { NodeProcess } from '../e2e/support/processes.js';
-import { until } from '../e2e/support/swarm.js';
-
-// Each hand-over starts a process with a model, and there are many in a test.
-vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
-
-const READY_TIMEOUT_MS = 180_000;
+import { until } from '../waiting.js';
 
 /** A supervised node that serves. */
 export async function startSupervised(args: readonly string[]): Promise<NodeProcess> {
   const node = new NodeProcess([...args, '--supervise']);
-  await node.ready(READY_TIMEOUT_MS);
+  await node.ready();
   return node;
 }
 

@@ -1,7 +1,7 @@
 /** A client that writes all the time, and what became of it. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { SwarmClient } from '../../src/client/index.js';
+import { sleep } from '../waiting.js';
 
 const INTERVAL_MS = 50;
 const DEADLINE_MS = 120_000;

@@ -11,9 +11,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SwarmNode } from '../../../nodes/node.js';
+import { sleep } from '../../waiting.js';
 
 const LEAK_BYTES_MAX = 1.2e9;
 const LEAK_BYTES = 16e6;

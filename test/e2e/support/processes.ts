@@ -1,19 +1,15 @@
 /** Runs the commands of the product as processes of their own, and ends every one of them. */
-import { spawn } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { afterAll, vi } from 'vitest';
+import { afterAll } from 'vitest';
+import { sleep, until } from '../../waiting.js';
 
 const COMMAND = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+const WARM = fileURLToPath(new URL('./warm-main.js', import.meta.url));
 const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
-const READY_TIMEOUT_MS = 25_000;
-const RUN_TIMEOUT_MS = 40_000;
-
-// Starts of processes take their time when the machine has other things to do.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const running = new Set<ChildProcess>();
 
@@ -24,7 +20,7 @@ function killAll(): void {
 process.on('exit', killAll);
 afterAll(async () => {
   killAll();
-  while (running.size > 0) await sleep(10);
+  await until('all processes are gone', () => running.size === 0);
 });
 
 export interface SpawnOptions {
@@ -33,8 +29,6 @@ export interface SpawnOptions {
   /** Greatest size of a file that the process may write, in units of `ulimit -f`. */
   readonly fileSizeLimit?: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
-  /** A command that follows what a swarm does may need longer than most. */
-  readonly timeoutMs?: number;
   /** The command line of another build. */
   readonly command?: string;
 }
@@ -65,20 +59,54 @@ function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProc
   return child;
 }
 
-/** Runs one command to its end; killed, and so without a code, when it does not end in time. */
+/** Runs one command to its end. */
 export async function run(args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
   const child = spawnCommand(args, options);
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  const late = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? RUN_TIMEOUT_MS);
-  const code = await new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<Finished>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', resolve);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
   });
-  clearTimeout(late);
-  return { code, stdout, stderr };
+  try {
+    return await until(`${args.join(' ')} has ended`, () => ended);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+}
+
+let warm: ChildProcess | undefined;
+let warmTurn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a command to its end in a process that has run others, one at a time: most of what a command
+ * costs is the start of its process. For many commands whose answers are the point.
+ */
+export function runWarm(args: readonly string[]): Promise<Finished> {
+  const turn = warmTurn.then(async () => {
+    const child = (warm ??= startWarm());
+    let finished: Finished | undefined;
+    child.once('message', (message) => (finished = message as Finished));
+    child.send(args);
+    return until(`${args.join(' ')} has ended`, () => {
+      if (!running.has(child)) throw new Error(`${args.join(' ')} ended its process`);
+      return finished;
+    });
+  });
+  warmTurn = turn.catch(() => undefined);
+  return turn;
+}
+
+function startWarm(): ChildProcess {
+  const env = { ...process.env };
+  delete env['AGENTIC_FLOW_TOKEN'];
+  const child = fork(WARM, [], { env, execArgv: ['--liftoff-only'], stdio: 'inherit' });
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  return child;
 }
 
 /** Runs a command that must succeed, and reads the one JSON object that it prints. */
@@ -150,14 +178,15 @@ export class NodeProcess {
     return !this.#ended;
   }
 
-  async ready(timeoutMs = READY_TIMEOUT_MS): Promise<Ready> {
-    const deadlineMs = performance.now() + timeoutMs;
-    while (this.#ready === undefined) {
-      if (this.#ended) throw new Error(`the node ended before it served: ${this.#stderr}`);
-      if (performance.now() > deadlineMs) throw new Error(`not ready in time: ${this.#stderr}`);
-      await sleep(10);
+  async ready(): Promise<Ready> {
+    try {
+      return await until('the node serves', () => {
+        if (this.#ended) throw new Error('it has ended');
+        return this.#ready;
+      });
+    } catch (cause) {
+      throw new Error(`the node does not serve: ${this.#stderr}`, { cause });
     }
-    return this.#ready;
   }
 
   async kill(): Promise<void> {

@@ -1,5 +1,4 @@
 /** A swarm of real processes on the loopback. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { afterAll } from 'vitest';
 
@@ -7,8 +6,9 @@ import { SwarmClient } from '../../../src/client/index.js';
 import type { SwarmStatus } from '../../../src/client/index.js';
 import { parsePeerAddress } from '../../../transport/identity/index.js';
 import { freePort, scratch } from './directories.js';
-import { NodeProcess, runJson } from './processes.js';
+import { NodeProcess, runWarm } from './processes.js';
 import type { Ready, SpawnOptions } from './processes.js';
+import { until } from '../../waiting.js';
 
 /** What `swarm init --json` prints. */
 export interface Created {
@@ -37,7 +37,9 @@ export async function initSwarm(
   const listen = `127.0.0.1:${await freePort()}`;
   const source = from === undefined ? [] : ['--from', from];
   const args = ['swarm', 'init', '--data', directory, '--listen', listen, ...source];
-  return { ...(await runJson<Created>(args)), directory };
+  const { code, stdout, stderr } = await runWarm([...args, '--json']);
+  if (code !== 0) throw new Error(`no swarm was created: ${stderr}`);
+  return { ...(JSON.parse(stdout) as Created), directory };
 }
 
 /** A client of a swarm, by the addresses of some of its members; closed after the tests. */
@@ -112,21 +114,6 @@ export class Swarm {
   }
 }
 
-/** Waits until a condition holds; fails with `what` when it does not in time. */
-export async function until<T>(
-  what: string,
-  ask: () => Promise<T | undefined | false>,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const found = await ask();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadlineMs) throw new Error(`in vain waited until ${what}`);
-    await sleep(25);
-  }
-}
-
 /** Waits until every member of the test has applied the log as far as the furthest one knows it. */
 export async function settled(swarm: Swarm, client: SwarmClient): Promise<void> {
   const { commitIndex } = await client.status();
@@ -140,5 +127,5 @@ export async function settled(swarm: Swarm, client: SwarmClient): Promise<void> 
 
 /** What one member says of the swarm; asked again while it is not connected. */
 export async function statusOf(client: SwarmClient, peerId: string): Promise<SwarmStatus> {
-  return client.status({ only: peerId, deadlineMs: 15_000 });
+  return client.status({ only: peerId, deadlineMs: 60_000 });
 }

@@ -1,6 +1,6 @@
 /** A program of v1 that goes on writing: inserts memories and prints the id of each that is on the disk. */
 import { DatabaseSync } from '@photostructure/sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../waiting.js';
 
 const [path = '', everyMs = '20'] = process.argv.slice(2);
 const database = new DatabaseSync(path, { timeout: 10_000 });

@@ -1,11 +1,11 @@
 /** Writers that go on through failures, and the check that nothing they were promised is lost. */
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'vitest';
 
 import type { SwarmClient } from '../../../src/client/index.js';
 import { settled } from './swarm.js';
 import type { Swarm } from './swarm.js';
+import { sleep } from '../../waiting.js';
 
 /** Inserts memories, several at a time, each through the next member, until it is told to stop. */
 export class Writers {

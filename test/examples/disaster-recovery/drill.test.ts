@@ -3,12 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, expect, it, vi } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 
 import { drillText, runDrill } from '../../../examples/disaster-recovery/drill.js';
 import type { Nodes } from '../../../examples/disaster-recovery/nodes.js';
 
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 });
 const root = mkdtempSync(join(tmpdir(), 'agentic-flow-drill-test-'));
 const swarms: Nodes[] = [];
 afterAll(async () => {

@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ELECTION_TICKS, TICK_MS } from '../../../nodes/limits.js';
 import { OPEN_SESSION, Trio } from './trio.js';
-
-const ELECTION_MS = ELECTION_TICKS * TICK_MS;
+import { until } from '../../waiting.js';
 
 describe('the driver', () => {
   let trio: Trio;
@@ -73,13 +71,10 @@ describe('the driver', () => {
     const old = await trio.leader();
     await old.driver.propose(OPEN_SESSION);
     hang(old.id - 1);
-    const startedMs = performance.now();
     const lost = old.driver.propose(OPEN_SESSION).catch((error: unknown) => error);
-    const next = await trio.until(() =>
+    const next = await until(() =>
       trio.hosts.find((host) => host !== old && host.replica.status().role === 'leader'),
     );
-    // Within one election timeout, which is drawn from one to two times the base.
-    expect(performance.now() - startedMs).toBeLessThan(2 * ELECTION_MS);
     expect(old.sent).toContain('timeoutNow');
     await next.driver.propose(OPEN_SESSION);
     expect(await lost).toMatchObject({ failure: 'leader-changed' });
@@ -91,7 +86,7 @@ describe('the driver', () => {
     trio.drops = ({ type }) => type === 'timeoutNow';
     hang(old.id - 1);
     old.driver.propose(OPEN_SESSION).catch(() => {});
-    const next = await trio.until(() =>
+    const next = await until(() =>
       trio.hosts.find((host) => host !== old && host.replica.status().role === 'leader'),
     );
     await next.driver.propose(OPEN_SESSION);
@@ -101,9 +96,9 @@ describe('the driver', () => {
     const leader = await trio.leader();
     leader.disk.failing = (what) => (what === 'datasync' ? 'EIO' : undefined);
     leader.driver.propose(OPEN_SESSION).catch(() => {});
-    await trio.until(() => (leader.errors.length > 0 ? true : undefined));
+    await until(() => (leader.errors.length > 0 ? true : undefined));
     expect(leader.errors.splice(0)).toMatchObject([{ code: 'io' }]);
-    const next = await trio.until(() =>
+    const next = await until(() =>
       trio.hosts.find((host) => host !== leader && host.replica.status().role === 'leader'),
     );
     await next.driver.propose(OPEN_SESSION);

@@ -15,6 +15,7 @@ import { RaftLogStore } from '../../../nodes/storage/index.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { encodeControlState } from '../../../nodes/wire/state-codec.js';
 import { ModelEngine, emptyContent } from '../../../sim/scenarios/model-engine.js';
+import { until } from '../../waiting.js';
 import { MemoryDisk } from '../storage/memory-disk.js';
 
 const IDS = [1, 2, 3];
@@ -108,17 +109,9 @@ export class Trio {
   }
 
   async leader(): Promise<Host> {
-    return this.until(() => this.hosts.find(({ replica }) => replica.status().role === 'leader'));
-  }
-
-  /** Polls until `find` finds something; fails after ten seconds. */
-  async until<T>(find: () => T | undefined): Promise<T> {
-    for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 10) {
-      const found = find();
-      if (found !== undefined) return found;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error('it has not come about in ten seconds');
+    return until('one leads', () =>
+      this.hosts.find(({ replica }) => replica.status().role === 'leader'),
+    );
   }
 
   async stop(): Promise<void> {

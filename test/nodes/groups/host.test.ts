@@ -5,11 +5,10 @@ import { decodeEnvelope, encodeEnvelopes } from '../../../consensus/raft-groups/
 import { SnapshotInbox, sendSnapshot } from '../../../nodes/groups/snapshots.js';
 import { Session } from '../../../transport/rpc/session.js';
 import { createIdentity } from '../../../transport/identity/index.js';
-import { addressOf, listen, rejection, sleep, until } from '../../transport/rpc/pair.js';
+import { addressOf, listen, rejection } from '../../transport/rpc/pair.js';
 import { FAST, found, introduce, leaderOf, open, openHost, openHosts } from './hosts.js';
 import { TextList, text } from './text-list.js';
-
-vi.setConfig({ testTimeout: 60_000 });
+import { sleep, until } from '../../waiting.js';
 
 function code(error: unknown): string {
   expect(error).toBeInstanceOf(GroupError);
@@ -83,7 +82,7 @@ describe('a group on three nodes', () => {
     }
     const late = await open(hosts[3]!, 1);
     await leader.group.addMember(4, 'learner');
-    await until(() => late.list.texts.length === 1200, 20_000);
+    await until(() => late.list.texts.length === 1200);
     expect(late.list.restored).toBe(1);
     expect(code(await rejection(leader.group.promoteMember(2)))).toBe('invalid-change');
     await leader.group.promoteMember(4);
@@ -104,7 +103,7 @@ describe('a group on three nodes', () => {
     const groups = await Promise.all([1, 2, 3, 4].map((id) => found(hosts, id)));
     for (const members of groups) await (await leaderOf(members)).group.propose(text('x'));
     const quiet = () => hosts.every((host) => host.stats().groupsAwake === 0);
-    await until(quiet, 20_000);
+    await until(quiet);
     const sent = () => hosts.map((host) => host.stats().messagesSent);
     const before = sent();
     await sleep(1_000);
@@ -116,7 +115,7 @@ describe('a group on three nodes', () => {
       await group.readBarrier();
       expect(list.texts).toEqual(['x', 'y']);
     }
-    await until(quiet, 20_000);
+    await until(quiet);
     // The others slept on.
     expect(groups[0]![0]!.group.status().quiescent).toBe(true);
   });
@@ -126,7 +125,7 @@ describe('a group on three nodes', () => {
     const members = await found(hosts, 1);
     const leader = await leaderOf(members);
     await leader.group.propose(text('x'));
-    await until(() => hosts.every((host) => host.stats().groupsAwake === 0), 20_000);
+    await until(() => hosts.every((host) => host.stats().groupsAwake === 0));
     await leader.host.close();
     const left = members.filter((member) => member !== leader);
     const next = await leaderOf(left);

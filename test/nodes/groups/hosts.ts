@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { type HostOptions, RaftHost, type ReplicatedGroup } from '../../../nodes/groups/index.js';
 import { createIdentity } from '../../../transport/identity/index.js';
-import { until } from '../../transport/rpc/pair.js';
 import { TextList } from './text-list.js';
+import { until } from '../../waiting.js';
 
 const opened: RaftHost[] = [];
 const directories: string[] = [];
@@ -77,7 +77,7 @@ export async function open(host: RaftHost, id: number, members?: number[]): Prom
 }
 
 /** Waits for the member that leads; all the others of those given follow it. */
-export async function leaderOf(members: readonly Member[], timeoutMs = 10_000): Promise<Member> {
+export async function leaderOf(members: readonly Member[]): Promise<Member> {
   const find = (): Member | undefined => {
     const leader = members.find(({ group }) => group.status().role === 'leader');
     const { node, term } = leader?.group.status() ?? { node: 0, term: 0 };
@@ -87,6 +87,6 @@ export async function leaderOf(members: readonly Member[], timeoutMs = 10_000): 
     });
     return isFollowed ? leader : undefined;
   };
-  await until(() => find() !== undefined, timeoutMs);
+  await until(() => find() !== undefined);
   return find() as Member;
 }

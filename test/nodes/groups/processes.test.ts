@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import type { PeerAddress } from '../../../transport/rpc/rpc.js';
-import { sleep } from '../../transport/rpc/pair.js';
 import type { Methods } from './group-process.js';
+import { sleep, until } from '../../waiting.js';
 
 const SCRIPT = fileURLToPath(new URL('group-process.js', import.meta.url));
 const NODES = [1, 2, 3];
@@ -83,19 +83,9 @@ class NodeProcess {
   }
 }
 
-async function poll<Value>(what: string, look: () => Promise<Value | undefined>): Promise<Value> {
-  const deadlineMs = performance.now() + 40_000;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined) return value;
-    if (performance.now() > deadlineMs) throw new Error(`not in time: ${what}`);
-    await sleep(50);
-  }
-}
-
 /** Waits until each group has a leader that all of `nodes` follow; returns who leads what. */
 function leaders(nodes: readonly NodeProcess[]): Promise<Map<number, NodeProcess>> {
-  return poll('a leader of every group', async () => {
+  return until('a leader of every group', async () => {
     const statuses = await Promise.all(nodes.map((node) => node.status()));
     const found = new Map<number, NodeProcess>();
     for (const id of GROUPS) {
@@ -112,7 +102,7 @@ function leaders(nodes: readonly NodeProcess[]): Promise<Map<number, NodeProcess
 /** Waits until all groups sleep everywhere, then sees that nobody says anything. */
 async function expectSilence(nodes: readonly NodeProcess[]): Promise<void> {
   const statuses = () => Promise.all(nodes.map((node) => node.status()));
-  await poll('all groups asleep', async () => {
+  await until('all groups asleep', async () => {
     return (await statuses()).every(({ groupsAwake }) => groupsAwake === 0) || undefined;
   });
   const before = (await statuses()).map(({ messagesSent }) => messagesSent);
@@ -162,5 +152,5 @@ describe('fifty groups on three processes', () => {
       }),
     );
     await expectSilence(nodes);
-  }, 120_000);
+  });
 });

@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { Command } from '../../../nodes/control-plane/command.js';
 import { Latencies } from '../../../nodes/health/latency.js';
@@ -9,6 +7,7 @@ import { HealthWatch } from '../../../nodes/health/watch.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
 import type { Guards, Rollout, RolloutStep } from '../../../nodes/rollout/state.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
+import { sleep, undisturbed } from '../../waiting.js';
 
 const WINDOW_MS = 400;
 const guards: Guards = { ...GUARDS_DEFAULT, windowMs: WINDOW_MS, diskFreeBytesMin: 0 };
@@ -92,15 +91,18 @@ function truth(method: string): unknown {
   }
 }
 
-const swarms: Swarm[] = [];
-function newSwarm(): Swarm {
-  const swarm = new Swarm();
-  swarms.push(swarm);
-  return swarm;
+/** Windows are real time: a run in which the machine stood still says nothing. */
+function watched(run: (swarm: Swarm) => Promise<void>): () => Promise<void> {
+  return () =>
+    undisturbed(async () => {
+      const swarm = new Swarm();
+      try {
+        await run(swarm);
+      } finally {
+        await swarm.watch.stop();
+      }
+    });
 }
-afterEach(async () => {
-  for (const swarm of swarms.splice(0)) await swarm.watch.stop();
-});
 
 const troubles: readonly [string, RegExp, (swarm: Swarm) => void][] = [
   [
@@ -151,105 +153,125 @@ const troubles: readonly [string, RegExp, (swarm: Swarm) => void][] = [
   ['takes no requests', /not-serving/, (swarm) => void swarm.reports.set(1, { serving: false })],
 ];
 
-describe('the watch of a leader', () => {
+// At once: they wait more than they work.
+describe.concurrent('the watch of a leader', () => {
   it.each(troubles)('halts a rollout when a member %s', async (_what, reason, break_) => {
-    const swarm = newSwarm();
-    break_(swarm);
-    const { halt, tookMs } = await swarm.firstHalt(WINDOW_MS * 10);
-    expect(halt).toMatchObject({ type: 'haltRollout', rolloutId: 40, nodeId: 1, nodeEpoch: 6 });
-    expect(halt).toMatchObject({ reason: expect.stringMatching(reason) as string });
-    // Two windows, up to one in which it began, and what a busy machine adds.
-    expect(tookMs).toBeLessThan(WINDOW_MS * 5);
+    await watched(async (swarm) => {
+      break_(swarm);
+      const { halt, tookMs } = await swarm.firstHalt(WINDOW_MS * 10);
+      expect(halt).toMatchObject({ type: 'haltRollout', rolloutId: 40, nodeId: 1, nodeEpoch: 6 });
+      expect(halt).toMatchObject({ reason: expect.stringMatching(reason) as string });
+      // Two windows, up to one in which it began, and what a busy machine adds.
+      expect(tookMs).toBeLessThan(WINDOW_MS * 5);
+    })();
   });
 
-  it('lets a rollout go on whose members do well', async () => {
-    const swarm = newSwarm();
-    await sleep(WINDOW_MS * 4.5);
-    expect(swarm.proposed).toEqual([]);
-    const verdicts = swarm.watch.last?.verdicts;
-    expect(verdicts).toEqual([{ nodeId: 1, status: 'healthy', alarms: [] }]);
-  });
+  it(
+    'lets a rollout go on whose members do well',
+    watched(async (swarm) => {
+      await sleep(WINDOW_MS * 4.5);
+      expect(swarm.proposed).toEqual([]);
+      const verdicts = swarm.watch.last?.verdicts;
+      expect(verdicts).toEqual([{ nodeId: 1, status: 'healthy', alarms: [] }]);
+    }),
+  );
 
-  it('blames no member for what those that have not switched do too', async () => {
-    const swarm = newSwarm();
-    for (const nodeId of [1, 2, 3]) swarm.answers.set(nodeId, () => sleep(120));
-    await sleep(WINDOW_MS * 4.5);
-    expect(swarm.proposed).toEqual([]);
-    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
-  });
+  it(
+    'blames no member for what those that have not switched do too',
+    watched(async (swarm) => {
+      for (const nodeId of [1, 2, 3]) swarm.answers.set(nodeId, () => sleep(120));
+      await sleep(WINDOW_MS * 4.5);
+      expect(swarm.proposed).toEqual([]);
+      expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
+    }),
+  );
 
-  it('does not judge members that have not switched', async () => {
-    const swarm = newSwarm();
-    swarm.reports.set(3, { serving: false, faults: 20 });
-    await sleep(WINDOW_MS * 4.5);
-    expect(swarm.proposed).toEqual([]);
-    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
-  });
+  it(
+    'does not judge members that have not switched',
+    watched(async (swarm) => {
+      swarm.reports.set(3, { serving: false, faults: 20 });
+      await sleep(WINDOW_MS * 4.5);
+      expect(swarm.proposed).toEqual([]);
+      expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
+    }),
+  );
 
-  it('counts restarts from the switch on', async () => {
-    const swarm = newSwarm();
-    await sleep(WINDOW_MS);
-    for (const incarnation of ['second', 'third']) {
-      swarm.reports.set(1, { incarnation });
+  it(
+    'counts restarts from the switch on',
+    watched(async (swarm) => {
+      await sleep(WINDOW_MS);
+      for (const incarnation of ['second', 'third']) {
+        swarm.reports.set(1, { incarnation });
+        await sleep(WINDOW_MS * 1.2);
+      }
+      const { halt } = await swarm.firstHalt(WINDOW_MS * 4);
+      expect(halt).toMatchObject({ reason: expect.stringMatching(/2 restarts/) as string });
+    }),
+  );
+
+  it(
+    'judges memory by what the member had when it had switched',
+    watched(async (swarm) => {
+      await sleep(WINDOW_MS * 1.5);
+      swarm.reports.set(1, { rssBytes: 7e8 });
+      const { halt } = await swarm.firstHalt(WINDOW_MS * 5);
+      expect(halt).toMatchObject({ reason: expect.stringMatching(/memory: .*286 MiB/) as string });
+    }),
+  );
+
+  it(
+    'begins anew when an operator resumes what it has paused',
+    watched(async (swarm) => {
+      const plan = { ...rolloutWith().plan, guards: { ...guards, action: 'pause' as const } };
+      swarm.rollout = rolloutWith({ plan });
+      swarm.reports.set(1, { serving: false });
+      await swarm.firstHalt(WINDOW_MS * 10);
+      swarm.rollout = rolloutWith({ plan, status: 'paused' });
+      await sleep(WINDOW_MS * 3);
+      expect(swarm.proposed).toHaveLength(1);
+      swarm.rollout = rolloutWith({ plan });
+      // One window that is unhealthy; with those before it would be one too many.
       await sleep(WINDOW_MS * 1.2);
-    }
-    const { halt } = await swarm.firstHalt(WINDOW_MS * 4);
-    expect(halt).toMatchObject({ reason: expect.stringMatching(/2 restarts/) as string });
-  });
+      swarm.reports.set(1, {});
+      await sleep(WINDOW_MS * 3);
+      expect(swarm.proposed).toHaveLength(1);
+      expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
+    }),
+  );
 
-  it('judges memory by what the member had when it had switched', async () => {
-    const swarm = newSwarm();
-    await sleep(WINDOW_MS * 1.5);
-    swarm.reports.set(1, { rssBytes: 7e8 });
-    const { halt } = await swarm.firstHalt(WINDOW_MS * 5);
-    expect(halt).toMatchObject({ reason: expect.stringMatching(/memory: .*286 MiB/) as string });
-  });
+  it(
+    'tells and does not halt once the rollout is finalized',
+    watched(async (swarm) => {
+      swarm.rollout = rolloutWith({ status: 'finalized' }, ['done', 'done', 'done']);
+      swarm.reports.set(1, { serving: false });
+      await sleep(WINDOW_MS * 4.5);
+      expect(swarm.proposed).toEqual([]);
+      expect(swarm.watch.last?.streaks.get(1)).toBeGreaterThanOrEqual(2);
+      expect(swarm.logged.join('\n')).toMatch(/node 1: not-serving/);
+    }),
+  );
 
-  it('begins anew when an operator resumes what it has paused', async () => {
-    const swarm = newSwarm();
-    const plan = { ...rolloutWith().plan, guards: { ...guards, action: 'pause' as const } };
-    swarm.rollout = rolloutWith({ plan });
-    swarm.reports.set(1, { serving: false });
-    await swarm.firstHalt(WINDOW_MS * 10);
-    swarm.rollout = rolloutWith({ plan, status: 'paused' });
-    await sleep(WINDOW_MS * 3);
-    expect(swarm.proposed).toHaveLength(1);
-    swarm.rollout = rolloutWith({ plan });
-    // One window that is unhealthy; with those before it would be one too many.
-    await sleep(WINDOW_MS * 1.2);
-    swarm.reports.set(1, {});
-    await sleep(WINDOW_MS * 3);
-    expect(swarm.proposed).toHaveLength(1);
-    expect(swarm.watch.last?.verdicts).toMatchObject([{ nodeId: 1, status: 'healthy' }]);
-  });
+  it(
+    'watches nothing while it does not lead, and begins anew when it leads again',
+    watched(async (swarm) => {
+      swarm.reports.set(1, new Error('it is gone'));
+      await sleep(WINDOW_MS * 1.7);
+      swarm.rollout = null;
+      await sleep(WINDOW_MS * 2);
+      expect(swarm.watch.last).toBeNull();
+      expect(swarm.proposed).toEqual([]);
+    }),
+  );
 
-  it('tells and does not halt once the rollout is finalized', async () => {
-    const swarm = newSwarm();
-    swarm.rollout = rolloutWith({ status: 'finalized' }, ['done', 'done', 'done']);
-    swarm.reports.set(1, { serving: false });
-    await sleep(WINDOW_MS * 4.5);
-    expect(swarm.proposed).toEqual([]);
-    expect(swarm.watch.last?.streaks.get(1)).toBeGreaterThanOrEqual(2);
-    expect(swarm.logged.join('\n')).toMatch(/node 1: not-serving/);
-  });
-
-  it('watches nothing while it does not lead, and begins anew when it leads again', async () => {
-    const swarm = newSwarm();
-    swarm.reports.set(1, new Error('it is gone'));
-    await sleep(WINDOW_MS * 1.7);
-    swarm.rollout = null;
-    await sleep(WINDOW_MS * 2);
-    expect(swarm.watch.last).toBeNull();
-    expect(swarm.proposed).toEqual([]);
-  });
-
-  it('watches nothing without guards', async () => {
-    const swarm = newSwarm();
-    const plan = { ...rolloutWith().plan, guards: null };
-    swarm.rollout = rolloutWith({ plan });
-    swarm.reports.set(1, new Error('it is gone'));
-    await sleep(WINDOW_MS * 3.5);
-    expect(swarm.watch.last).toBeNull();
-    expect(swarm.proposed).toEqual([]);
-  });
+  it(
+    'watches nothing without guards',
+    watched(async (swarm) => {
+      const plan = { ...rolloutWith().plan, guards: null };
+      swarm.rollout = rolloutWith({ plan });
+      swarm.reports.set(1, new Error('it is gone'));
+      await sleep(WINDOW_MS * 3.5);
+      expect(swarm.watch.last).toBeNull();
+      expect(swarm.proposed).toEqual([]);
+    }),
+  );
 });

@@ -268,7 +268,6 @@ describe('under faults of every kind', () => {
       expect(world.servedBytes - world.wastedBytes).toBeLessThan(bound);
       await world.close();
     },
-    30_000,
   );
 });
 

@@ -16,6 +16,7 @@ import type { RandomStream } from '../../../sim/world/random.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import { scratch } from './support.js';
 import type { State } from './support.js';
+import { until } from '../../waiting.js';
 
 /** How calls fail, each with its probability. */
 export interface Faults {
@@ -136,19 +137,17 @@ export class World {
   }
 
   /** Offers again and again until the snapshot is whole; then it counts as installed. */
-  async bringUp(offer: () => Offer, timeoutMs = 20_000): Promise<SnapshotMeta> {
-    const deadlineMs = performance.now() + timeoutMs;
+  async bringUp(offer: () => Offer): Promise<SnapshotMeta> {
     const before = this.delivered.length;
-    while (this.delivered.length === before) {
-      if (performance.now() > deadlineMs) {
-        throw new Error(`no snapshot in time:\n${this.logged.slice(-30).join('\n')}`);
-      }
-      this.receiver.offer(offer());
-      await pause(3);
+    try {
+      return await until('a snapshot is delivered', () => {
+        if (this.delivered.length > before) return this.delivered.at(-1);
+        this.receiver.offer(offer());
+        return undefined;
+      });
+    } catch (cause) {
+      throw new Error(`no snapshot:\n${this.logged.slice(-30).join('\n')}`, { cause });
     }
-    const meta = this.delivered.at(-1);
-    if (meta === undefined) throw new Error('something was delivered');
-    return meta;
   }
 
   async close(): Promise<void> {

@@ -190,7 +190,7 @@ describe('a log of which something is damaged', () => {
     }
     expect(counts.lost).toBeGreaterThan(200);
     expect(counts.whole).toBeGreaterThan(200);
-  }, 300_000);
+  });
 
   for (const [what, damage] of Object.entries(DAMAGES)) {
     it(`by one ${what} is what was written, or refused`, async () => {
@@ -208,7 +208,7 @@ describe('a log of which something is damaged', () => {
         }
       });
       expectOften(opened, what === 'missing file' ? 0 : 1);
-    }, 300_000);
+    });
   }
 
   it('in two places is what was written, or refused', async () => {
@@ -248,7 +248,7 @@ describe('a log of which something is damaged', () => {
     expectOften(counts.refused, 1);
     // The logs are small: slots and frames of many are in one block each.
     if (ONLY_SEED === undefined) expect(counts.cut).toBeLessThan(counts.opened / 5);
-  }, 300_000);
+  });
 
   it("by blocks of slots in each other's places is whole, since frames say the same", async () => {
     const disk = new MemoryDisk();

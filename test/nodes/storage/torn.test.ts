@@ -191,7 +191,7 @@ describe('a power cut at any point of a history', () => {
     });
     expectOften(counts.whole, 10);
     expectOften(counts.lost, 0.5);
-  }, 120_000);
+  });
 });
 
 /** The state that was acknowledged, the next one, and those that a part of its write leaves. */

@@ -24,6 +24,8 @@ export interface FakeMember {
   /** Called after the effect, before the answer. */
   after: (method: string) => Promise<void> | void;
   calls: string[];
+  /** Calls of the memory that it left unanswered. */
+  unanswered: number;
   /** Another swarm than the others say they belong to. */
   swarmId: string | undefined;
 }
@@ -57,6 +59,8 @@ export class FakeSwarm {
   /** What sessions are like; null is the previous release, with one write at a time. */
   rules: { timeoutMs: number; window: number } | null = null;
   readonly kept: number[] = [];
+  /** Of what session a keep-alive came, also of one that is gone. */
+  readonly keepAlives: number[] = [];
   readonly closed: number[] = [];
   #sessionIds = 0;
   #index = 0;
@@ -71,6 +75,7 @@ export class FakeSwarm {
       before: () => undefined,
       after: () => undefined,
       calls: [],
+      unanswered: 0,
       swarmId: undefined,
     }));
   }
@@ -128,6 +133,7 @@ export class FakeSwarm {
         return { session, ...this.rules };
       }
       case 'memory.keepSession':
+        this.keepAlives.push(Number(payload['session']));
         this.#session(payload);
         this.kept.push(Number(payload['session']));
         return { session: payload['session'] };
@@ -279,7 +285,10 @@ class FakeConnection implements RpcConnection {
   }
 
   async #serve(method: string, payload: Payload): Promise<unknown> {
-    if (this.#member.dead) return new Promise(() => undefined);
+    if (this.#member.dead) {
+      if (method.startsWith('memory.')) this.#member.unanswered += 1;
+      return new Promise(() => undefined);
+    }
     this.#member.calls.push(method);
     await this.#member.before(method);
     const answer = this.#handle(method, payload);

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { SwarmClient } from '../../../src/client/swarm-client.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import { FakeSwarm, refused } from './fake-swarm.js';
+import { sleep, undisturbed, until } from '../../waiting.js';
 
-const SETTINGS = { attemptTimeoutMs: 100, deadlineMs: 10_000, discoveryMs: 200, heartbeatMs: 20 };
+const SETTINGS = { attemptTimeoutMs: 100, deadlineMs: 60_000, discoveryMs: 200, heartbeatMs: 20 };
 const WINDOW = 8;
 
 const clients: SwarmClient[] = [];
@@ -21,10 +22,6 @@ async function connect(timeoutMs = 3_600_000): Promise<{ swarm: FakeSwarm; clien
   });
   clients.push(client);
   return { swarm, client };
-}
-
-async function sleep(milliseconds: number): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 afterEach(async () => {
@@ -104,8 +101,7 @@ describe('a client', () => {
   it('keeps an idle session alive, and gives it back when it is closed', async () => {
     const { swarm, client } = await connect(300);
     await client.insert({ id: 'a', content: 'x' });
-    await sleep(450);
-    expect(swarm.kept.length).toBeGreaterThanOrEqual(3);
+    await until(() => swarm.kept.length >= 3);
     expect(new Set(swarm.kept)).toEqual(new Set([1]));
     await client.close();
     expect(swarm.closed).toEqual([1]);
@@ -115,12 +111,14 @@ describe('a client', () => {
   });
 
   it('sends no keep-alive while writes do as much', async () => {
-    const { swarm, client } = await connect(600);
-    for (let at = 0; at < 20; at += 1) {
-      await client.insert({ id: `m${at}`, content: 'x' });
-      await sleep(30);
-    }
-    expect(swarm.kept).toEqual([]);
+    await undisturbed(async () => {
+      const { swarm, client } = await connect(600);
+      for (let at = 0; at < 20; at += 1) {
+        await client.insert({ id: `m${at}`, content: 'x' });
+        await sleep(30);
+      }
+      expect(swarm.kept).toEqual([]);
+    });
   });
 
   it('tries a keep-alive again that nobody answered, and forgets a session that is gone', async () => {
@@ -134,11 +132,10 @@ describe('a client', () => {
         throw new RpcError('internal', 'not now');
       };
     }
-    await sleep(250);
-    expect(refusals).toBe(0);
-    expect(swarm.kept.length).toBeGreaterThan(0);
+    await until(() => refusals === 0 && swarm.kept.length > 0);
     swarm.sessions.clear();
-    await sleep(250);
+    const { length } = swarm.keepAlives;
+    await until(() => swarm.keepAlives.length > length);
     await client.insert({ id: 'b', content: 'x' });
     expect(swarm.applied).toMatchObject([{ session: 1 }, { session: 2, sequence: 1 }]);
   });

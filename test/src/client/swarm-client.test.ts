@@ -4,11 +4,12 @@ import type { ClientSettings } from '../../../src/client/settings.js';
 import { SwarmClient } from '../../../src/client/swarm-client.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import { FakeSwarm, refused } from './fake-swarm.js';
+import { until } from '../../waiting.js';
 
 const FAST: Partial<ClientSettings> = {
   attemptTimeoutMs: 100,
-  deadlineMs: 10_000,
-  connectDeadlineMs: 300,
+  deadlineMs: 60_000,
+  connectDeadlineMs: 60_000,
   discoveryMs: 200,
   handshakeTimeoutMs: 200,
   heartbeatMs: 20,
@@ -29,14 +30,6 @@ async function connect(
   });
   clients.push(client);
   return client;
-}
-
-/** Waits for what a background task brings about. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition() && tries < 200; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  expect(condition()).toBe(true);
 }
 
 afterEach(async () => {
@@ -61,7 +54,8 @@ describe('connecting', () => {
   it('lists every seed with its reason when none answers', async () => {
     const swarm = new FakeSwarm(2);
     for (const member of swarm.members) member.dead = true;
-    await expect(connect(swarm, { seeds: [1, 2] })).rejects.toMatchObject({
+    const settings = { connectDeadlineMs: 300 };
+    await expect(connect(swarm, { seeds: [1, 2], settings })).rejects.toMatchObject({
       code: 'no-seed-reachable',
       message: expect.stringMatching(/127.0.0.1:9001#peer1: .+\n.*127.0.0.1:9002#peer2: .+/),
     });
@@ -69,13 +63,12 @@ describe('connecting', () => {
 
   it('says that the token is wrong, at once', async () => {
     const swarm = new FakeSwarm(2);
-    const start = performance.now();
-    const settings = { connectDeadlineMs: 10_000 };
+    // Who tried again would do so for longer than a test may take.
+    const settings = { connectDeadlineMs: 3_600_000 };
     await expect(connect(swarm, { token: 'guess', settings })).rejects.toMatchObject({
       code: 'permission-denied',
       message: expect.stringContaining('does not accept this token'),
     });
-    expect(performance.now() - start).toBeLessThan(5_000);
   });
 
   it('says that another peer answers', async () => {
@@ -139,15 +132,16 @@ describe('requests', () => {
 
   it('fall over when the wanted member is dead, and return to it when it is back', async () => {
     const swarm = new FakeSwarm(3);
-    const client = await connect(swarm, { settings: { attemptTimeoutMs: 600 } });
+    const client = await connect(swarm, { settings: { attemptTimeoutMs: 100 } });
     swarm.member(2).dead = true;
     const slow = await client.get('a', { through: 'peer2' });
     expect(slow.servedBy).not.toBe('peer2');
     // By now the member is known to be dead: nobody waits for it again.
     await until(() => !client.connected.includes('peer2'));
-    const start = performance.now();
+    const { unanswered } = swarm.member(2);
+    expect(unanswered).toBeGreaterThan(0);
     await client.get('a', { through: 'peer2' });
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(swarm.member(2).unanswered).toBe(unanswered);
     swarm.member(2).dead = false;
     await until(() => client.connected.includes('peer2'));
     expect((await client.get('a', { through: 'peer2' })).servedBy).toBe('peer2');

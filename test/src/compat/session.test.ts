@@ -14,7 +14,7 @@ import { inProjects } from './support.js';
 
 const { places } = inProjects();
 /** Programs that share a busy machine take their time. */
-const SOON = { timeout: 20_000, interval: 20 };
+const SOON = { timeout: 180_000, interval: 20 };
 const record = (id: string) => ({ id, content: `content of ${id}`, vector: null });
 
 /** Puts records of its own without a pause, and names each that was acknowledged. */

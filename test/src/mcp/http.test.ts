@@ -53,7 +53,7 @@ async function post(
 async function opened(): Promise<MemoryStore> {
   mkdirSync(join(directory, '.agentic-flow'), { recursive: true });
   const path = join(directory, '.agentic-flow/memory.v2.db');
-  return vi.waitFor(() => openMemoryStore(path, { embedder: null }), { timeout: 10_000 });
+  return vi.waitFor(() => openMemoryStore(path, { embedder: null }), { timeout: 180_000 });
 }
 
 const known = { authorization: `Bearer ${TOKEN}` };

@@ -2,7 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { openMemoryStore } from '../../../src/memory/index.js';
 import { catalogueOf } from '../../../src/mcp/index.js';
 import { connect, json, MAIN, temporaryProject } from './support.js';
@@ -79,8 +79,6 @@ class RawServer {
     }
   }
 }
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const projects: (() => void)[] = [];
 const servers: RawServer[] = [];

@@ -1,12 +1,10 @@
 /** Every tool that is offered, by the official client over a real process: what it does, and after a restart. */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { catalogueOf } from '../../../src/mcp/index.js';
 import { testLearningTools } from './learning-tools.js';
 import { testMemoryTools } from './memory-tools.js';
 import { testProjectTools } from './project-tools.js';
 import { type Called, connect, type Connection, json, temporaryProject } from './support.js';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const { directory, remove } = temporaryProject();
 let server: Connection;

@@ -12,8 +12,8 @@ import {
   WAL_BACKSTOP_PAGES,
 } from '../../../src/memory/limits.js';
 import { walFrames } from '../../../src/memory/wal-frames.js';
-import { until } from '../../e2e/support/swarm.js';
 import { applyAll, engines, insert, scratch } from './support.js';
+import { until } from '../../waiting.js';
 
 const PAGE = 'x'.repeat(3000);
 
@@ -156,7 +156,7 @@ it('a process that is killed while its log is moved has all that it had applied'
       told = Number(index);
     });
     const goal = told + 800 * (round + 1);
-    await until('it has applied some', async () => told >= goal, 60_000);
+    await until('it has applied some', async () => told >= goal);
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
@@ -168,4 +168,4 @@ it('a process that is killed while its log is moved has all that it had applied'
     expect(database.all('PRAGMA integrity_check')).toEqual([['ok']]);
     database.close();
   }
-}, 120_000);
+});

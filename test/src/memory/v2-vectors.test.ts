@@ -80,7 +80,7 @@ async function stored(start: number, name = 'store.db'): Promise<string> {
 }
 
 // Generous, since the machine may be busy with other tests.
-describe('the search of a v2 store', { timeout: 120_000 }, () => {
+describe('the search of a v2 store', () => {
   it('finds the nearest, before, while and after they are linked', async () => {
     const start = seed();
     const engine = openV2Engine(scratch('store.db'), { create: true });

@@ -3,7 +3,7 @@ import type { Http3Options, Http3ServerOptions } from '../../../transport/http3/
 import type { RequestHead } from '../../../transport/http3/index.js';
 import type { Connection } from '../../../transport/quic/index.js';
 import { openEngine } from '../quic/engines.js';
-import { until } from '../rpc/pair.js';
+import { until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 
@@ -23,11 +23,11 @@ export async function dial(
   const client = await clientEngine.connect({
     host: serverEngine.host,
     port: serverEngine.port,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     authenticate: () => ACCEPT,
     onOpen,
   });
-  await until(() => server !== undefined, 10_000);
+  await until(() => server !== undefined);
   return { client, server: server as unknown as Http3Connection };
 }
 

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { encodeFrame } from '../../../transport/http3/frame.js';
 import { requestHttp3, type Http3Request } from '../../../transport/http3/index.js';
 import { REQUESTS_RUNNING_MAX } from '../../../transport/http3/limits.js';
-import { rejection, sleep, until } from '../rpc/pair.js';
+import { rejection } from '../rpc/pair.js';
 import { head, http3Pair, whole } from './pair.js';
+import { sleep, until } from '../../waiting.js';
 
 const MB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

@@ -5,7 +5,6 @@ import { parseQuicAddress } from '../../../transport/libp2p/address.js';
 
 /** What the suite has in the version of the lock file. */
 const TESTS_COUNT = 15;
-const TEST_MS_MAX = 60_000;
 
 interface MochaContext {
   timeout(ms: number): void;
@@ -22,7 +21,7 @@ const mocha = {
   afterEach,
   it: (name: string, test: MochaTest): void => {
     registeredCount += 1;
-    it(name, { timeout: TEST_MS_MAX }, async () => {
+    it(name, async () => {
       await test.call({
         timeout: () => undefined,
         skip: () => {

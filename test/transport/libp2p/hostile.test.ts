@@ -5,10 +5,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { requireQuicAddress } from '../../../transport/libp2p/address.js';
 import { bidirectional, handler } from '../quic/engines.js';
-import { until } from '../rpc/pair.js';
 import { fuzz } from '../seed.js';
 import { WITHIN, addressOf, readAll, startNode } from './nodes.js';
 import { certificatePem, negotiation, rawDial, rawPeer } from './raw-peer.js';
+import { until } from '../../waiting.js';
 
 const PROTOCOL = '/test/1.0.0';
 /** More than the streams that may be open at once: their places must come back. */

@@ -218,7 +218,7 @@ describe('a peer whose certificate is not one of libp2p', () => {
     const connection = await engine.connect({
       host: '127.0.0.1',
       port: requireQuicAddress(addressOf(node)).port,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({

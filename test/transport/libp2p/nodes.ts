@@ -5,7 +5,7 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p, type Libp2pOptions } from 'libp2p';
 
 /** For `expect.poll`: long enough for a machine that is busy with other things. */
-export const WITHIN = { timeout: 20_000 };
+export const WITHIN = { timeout: 180_000 };
 
 export const LOOPBACK = '/ip4/127.0.0.1/udp/0/quic-v1';
 

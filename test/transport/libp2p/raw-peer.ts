@@ -58,7 +58,7 @@ export async function rawDial(
   return await engine.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     authenticate: () => ({ isAccepted: true }),
     onOpen: (opened) => opened.setHandler({ onStream, onStreamsAvailable: () => undefined }),
   });

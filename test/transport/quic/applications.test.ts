@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import type { Connection, Engine, ServedApplication } from '../../../transport/quic/index.js';
 import { handler, openEngine } from './engines.js';
+import { WITHIN } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const IGNORING = { onStream: () => handler(), onStreamsAvailable: () => undefined };
@@ -38,7 +39,7 @@ async function reach(
   const connection = await client.connect({
     host: '127.0.0.1',
     port: engine.port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: (certificate) => {
       shown = Buffer.from(certificate ?? []).toString('base64');
       return ACCEPT;

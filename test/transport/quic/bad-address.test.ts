@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { openQuicheEngine } from '../../../transport/quic/index.js';
-import { sleep } from '../rpc/pair.js';
 import { handler, openEngine } from './engines.js';
+import { sleep } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const BAD_PORTS = [70_000, -1, 1.5, Number.NaN, '80', undefined];

@@ -11,6 +11,7 @@ import {
   type EngineOptions,
 } from '../../../transport/quic/index.js';
 import { createMemoryNetwork } from '../../../transport/quic/memory/memory-network.js';
+import { PATIENCE_MS } from '../../waiting.js';
 
 interface Candidate {
   readonly open: () => (options: EngineOptions) => Promise<Engine>;
@@ -36,7 +37,11 @@ describe.each(Object.entries(candidates))('the %s engine', (_name, { open, lacks
         if (each.needs !== undefined && lacks.includes(each.needs)) continue;
         if (breaks.includes(each.name)) continue;
         it(each.name, async () => {
-          await runComplianceCase(each, { openEngine: open() });
+          await runComplianceCase(each, {
+            openEngine: open(),
+            patienceMs: PATIENCE_MS,
+            caseMs: 2 * PATIENCE_MS,
+          });
         });
       }
     });

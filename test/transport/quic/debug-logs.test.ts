@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { until } from '../rpc/pair.js';
 import { bidirectional, connected, handler } from './engines.js';
+import { until } from '../../waiting.js';
 
 const VARIABLES = ['SSLKEYLOGFILE', 'QLOGDIR'] as const;
 let folder = '';

@@ -8,7 +8,7 @@ import {
   type Stream,
   type StreamHandler,
 } from '../../../transport/quic/index.js';
-import { until } from '../rpc/pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 const open: Engine[] = [];
 
@@ -78,7 +78,7 @@ export async function connected(
   const client = await clientEngine.connect({
     host: serverEngine.host,
     port: serverEngine.port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ACCEPT,
     onOpen: (connection) =>
       connection.setHandler({

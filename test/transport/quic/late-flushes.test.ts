@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ACK_DELAY_MS } from '../../../transport/quic/limits.js';
-import { pair, sleep } from '../rpc/pair.js';
-
-const WITHIN = { timeoutMs: 5_000 };
+import { pair } from '../rpc/pair.js';
+import { WITHIN, sleep } from '../../waiting.js';
 
 describe('an acknowledgement', () => {
   it('travels with the next call and its answer: about one packet each way a call', async () => {
@@ -32,9 +31,10 @@ describe('an acknowledgement', () => {
 
   it('does not wait when a peer sends much', async () => {
     const { connection } = await pair({ take: () => null });
-    const started = performance.now();
+    const before = connection.stats().receivedPackets;
     await connection.call('take', new Uint8Array(8_000_000), WITHIN);
     expect(connection.stats().lostPackets).toBe(0);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    // Acknowledged as it comes, not once in a while.
+    expect(connection.stats().receivedPackets - before).toBeGreaterThan(20);
   });
 });

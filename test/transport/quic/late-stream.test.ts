@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { ForgedPeer } from './forge/forged-peer.js';
 import { stream } from './forge/frames.js';
 import { handler, openEngine } from './engines.js';
-import { sleep, until } from '../rpc/pair.js';
+import { sleep, until } from '../../waiting.js';
 
 const peers: ForgedPeer[] = [];
 afterEach(() => {

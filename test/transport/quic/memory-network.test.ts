@@ -9,7 +9,7 @@ import {
   createMemoryNetwork,
   type MemoryNetwork,
 } from '../../../transport/quic/memory/memory-network.js';
-import { sleep } from '../rpc/pair.js';
+import { PATIENCE_MS, sleep } from '../../waiting.js';
 
 /** Runs with a network and what a compliance case is given; engines are closed afterwards. */
 async function on(
@@ -18,7 +18,11 @@ async function on(
 ): Promise<void> {
   await runComplianceCase(
     { name: 'test', run: (context) => run(network, context) },
-    { openEngine: network.openMemoryEngine },
+    {
+      openEngine: network.openMemoryEngine,
+      patienceMs: PATIENCE_MS,
+      caseMs: 2 * PATIENCE_MS,
+    },
   );
 }
 

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Connection, ConnectionHandler, Engine } from '../../../transport/quic/index.js';
 import { PATHS_MAX } from '../../../transport/quic/limits.js';
-import { sleep, until } from '../rpc/pair.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 
@@ -47,7 +47,7 @@ async function dial(engine: Engine, port: number): Promise<Connection> {
   return await engine.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ACCEPT,
     onOpen: (connection) => connection.setHandler(IGNORING),
   });
@@ -129,10 +129,8 @@ describe('a connection', () => {
       address === '127.0.0.2' && !(isLossy && direction === 'down');
     await sleep(600);
     isLossy = false;
-    const startedMs = performance.now();
     expect(await echoed).toBe(true);
-    expect(performance.now() - startedMs).toBeLessThan(8_000);
-  }, 60_000);
+  });
 
   it('stays on its path when the new one does not reach the peer', async () => {
     const server = await echoing();
@@ -146,7 +144,7 @@ describe('a connection', () => {
       code: 'migration-failed',
     });
     expect(await echo(connection, Buffer.from('still here'))).toBe(true);
-  }, 30_000);
+  });
 
   it('cannot be moved by the side that was dialled', async () => {
     const server = await echoing();
@@ -188,7 +186,7 @@ describe('a connection', () => {
       code: 'migration-failed',
     });
     expect(await echo(connection, randomBytes(10_000))).toBe(true);
-  }, 30_000);
+  });
 
   it('survives that all challenges of a new path are lost, and what comes from there later', async () => {
     const server = await echoing();
@@ -223,7 +221,7 @@ describe('a connection', () => {
       expect(await echoes).toBe(true);
       expect(server.connections[0]?.remotePort).toBe(relay.backPort);
     }
-  }, 30_000);
+  });
 
   it('goes back to the port that it had before', async () => {
     const server = await echoing();
@@ -235,7 +233,7 @@ describe('a connection', () => {
     }
     expect(await echo(connection, randomBytes(1 << 20))).toBe(true);
     await until(() => server.connections[0]?.remotePort === relay.backPort);
-  }, 30_000);
+  });
 });
 
 /** Right after a move the ids for the next one may still be on their way. */

@@ -112,7 +112,7 @@ function give(server: NativeConnection, datagram: Buffer): void {
 }
 
 describe('a ClientHello that is told in two ways', () => {
-  it('is never read otherwise by quiche than before', { timeout: 120_000 }, () => {
+  it('is never read otherwise by quiche than before', () => {
     let readCount = 0;
     fuzz(
       fc.property(datagrams, fc.boolean(), (plans, isDisguisedLast) => {

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createIdentity, peerIdFromCertificate } from '../../../transport/identity/index.js';
 import type { Connection, Engine, EngineOptions, Stream } from '../../../transport/quic/index.js';
-import { sleep, until } from '../rpc/pair.js';
 import { handler, openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const LONG_HEADER = 0x80;
@@ -68,7 +68,7 @@ async function ask(
   const connection = await engine.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ACCEPT,
     ...(session === undefined ? {} : { session, isEarly: true }),
     onSession: (bytes) => (fresh = bytes),
@@ -204,7 +204,7 @@ describe('a resumed connection', () => {
     const connecting = client.connect({
       host: '127.0.0.1',
       port: engine.port,
-      timeoutMs: 5_000,
+      ...WITHIN,
       session,
       isEarly: true,
       authenticate: (shown) => {
@@ -232,7 +232,7 @@ describe('a resumed connection', () => {
     const connecting = client.connect({
       host: '127.0.0.1',
       port: engine.port,
-      timeoutMs: 5_000,
+      ...WITHIN,
       session,
       isEarly: true,
       authenticate: () => ACCEPT,

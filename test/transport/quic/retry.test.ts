@@ -8,11 +8,11 @@ import {
   RETRY_TOKEN_MS_MAX,
 } from '../../../transport/quic/limits.js';
 import { RetryTokens } from '../../../transport/quic/quiche/retry.js';
-import { sleep, until } from '../rpc/pair.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { initials } from './initials.js';
 import { StalledClients } from './stalled-clients.js';
 import { UdpRelay } from './udp-relay.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const RETRY = 3;
@@ -22,7 +22,7 @@ async function dial(port: number, host = '127.0.0.1'): Promise<Connection> {
   return await client.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ACCEPT,
     onOpen: (connection) =>
       connection.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

@@ -6,7 +6,7 @@ import {
   type NativeConfig,
   type NativeConnection,
 } from '../../../transport/quic/quiche/native.js';
-import { sleep } from '../rpc/pair.js';
+import { sleep } from '../../waiting.js';
 
 /** Clients of one address that show that it is theirs (Retry), and then say nothing more. */
 export class StalledClients {

@@ -4,9 +4,9 @@ import { createIdentity } from '../../../transport/identity/index.js';
 import type { Connection } from '../../../transport/quic/index.js';
 import { RESETS_PER_SECOND_MAX } from '../../../transport/quic/limits.js';
 import { StatelessReset } from '../../../transport/quic/quiche/stateless-reset.js';
-import { sleep, until } from '../rpc/pair.js';
 import { bidirectional, handler, openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 /** Nothing but a reset ends a connection in the time of a test. */
 const PATIENT = { idleTimeoutMs: 600_000, keepAliveMs: 0 };
@@ -75,7 +75,7 @@ async function talking(): Promise<{ readonly client: Connection; readonly relay:
   const client = await engine.connect({
     host: '127.0.0.1',
     port: relay.port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ({ isAccepted: true }),
     onOpen: (connection) =>
       connection.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

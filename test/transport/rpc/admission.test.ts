@@ -3,9 +3,9 @@ import { Admission } from '../../../transport/rpc/admission.js';
 import { RATE_PEERS_MAX } from '../../../transport/rpc/limits.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import { TokenBucket } from '../../../transport/token-bucket.js';
-import { addressOf, listen, pair, rejection, sleep } from './pair.js';
+import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN, sleep } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 30_000 };
 const zero = (): number => 0;
 
 describe('a rate with a burst', () => {

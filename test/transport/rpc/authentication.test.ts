@@ -6,9 +6,8 @@ import type { RpcConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL } from '../../../transport/rpc/wire.js';
 import { withNameOf, withValidity } from '../identity/certificates.js';
 import { RawClient } from '../quic/raw-client.js';
-import { addressOf, listen, rejection, sleep, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 5_000 };
+import { addressOf, listen, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 let raw: RawClient | undefined;
 afterEach(() => raw?.close());

@@ -5,9 +5,8 @@ import { CALLS_WAITING_MAX, HANDLERS_RUNNING_MAX } from '../../../transport/rpc/
 import { RpcError, type RpcConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL, WELCOME_METHOD, encodeNotification } from '../../../transport/rpc/wire.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { listen, pair, rejection, sleep, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { listen, pair, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 describe('a call', () => {
   it('gets the answer of the handler, with the payload and the peer that is proven', async () => {
@@ -202,11 +201,10 @@ describe('a deadline', () => {
 
   it('does not wait for a handler that ignores its signal', async () => {
     const { connection } = await pair({ hang: () => new Promise(() => undefined) });
-    const startedAt = performance.now();
+    // It never ends: who waited for it would not, either.
     expect(await rejection(connection.call('hang', null, { timeoutMs: 50 }))).toMatchObject({
       code: 'deadline-exceeded',
     });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])(
@@ -240,7 +238,7 @@ describe('cancelling', () => {
       code: 'cancelled',
       cause: { message: 'no longer needed' },
     });
-    await until(() => aborted !== undefined, 1_000);
+    await until(() => aborted !== undefined);
     expect(aborted).toMatchObject({ code: 'cancelled' });
   });
 

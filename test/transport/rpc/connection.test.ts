@@ -1,8 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { QuicheStream } from '../../../transport/quic/quiche/quiche-stream.js';
-import { addressOf, listen, pair, pairWith, rejection, sleep, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { addressOf, listen, pair, pairWith, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 describe('a connection', () => {
   it('carries datagrams both ways, to who wants them', async () => {
@@ -114,7 +113,7 @@ describe('a connection', () => {
       },
     });
     const [given, before, after] = (await connection.call('left', null, {
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
     })) as [number, number, number];
     expect(given).toBe(5_000);
     expect(before).toBeLessThanOrEqual(5_000);

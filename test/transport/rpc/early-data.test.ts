@@ -5,9 +5,9 @@ import { createMemoryNetwork } from '../../../transport/quic/memory/memory-netwo
 import type { ListenOptions, PeerEndpoint, SessionStore } from '../../../transport/rpc/index.js';
 import { PROTOCOL } from '../../../transport/rpc/wire.js';
 import { UdpRelay } from '../quic/udp-relay.js';
-import { addressOf, listen, rejection, until } from './pair.js';
+import { addressOf, listen, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 10_000 };
 const EARLY = { ...WITHIN, earlyData: true };
 const IDEMPOTENT = { ...WITHIN, idempotent: true };
 

@@ -6,9 +6,8 @@ import { PROTOCOL, encodeNotification, encodeRequest } from '../../../transport/
 import { handler } from '../quic/engines.js';
 import { fuzz } from '../seed.js';
 import { misbehaving } from './misbehaving.js';
-import { addressOf, listen, pair, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { addressOf, listen, pair } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 const sockets: Socket[] = [];
 afterEach(() => {

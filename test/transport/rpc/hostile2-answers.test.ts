@@ -10,9 +10,10 @@ import {
   encodeTrailer,
 } from '../../../transport/rpc/wire2.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { listen, rejection, sleep } from './pair.js';
+import { listen, rejection } from './pair.js';
 
-import { WITHIN, announced, head } from './misbehaving.js';
+import { announced, head } from './misbehaving.js';
+import { WITHIN, sleep } from '../../waiting.js';
 
 /** A client, and a server that answers as it likes. */
 async function pairWithRawServer(

@@ -17,9 +17,9 @@ import {
 import { encodeFrame } from '../../../transport/rpc/codec.js';
 import { handler } from '../quic/engines.js';
 import { fuzz } from '../seed.js';
-import { sleep, until } from './pair.js';
 
 import { announced, answerTo, call, free, head, servedBeside } from './misbehaving.js';
+import { sleep, until } from '../../waiting.js';
 
 describe('a caller', () => {
   const metadata = Object.fromEntries(
@@ -162,11 +162,9 @@ describe('a caller', () => {
 
   it('whose request trickles is bounded by its own deadline', async () => {
     const { hostile } = await servedBeside();
-    const startedAt = performance.now();
     const slow = encodeHead({ kind: 'unary', method: 'echo', timeoutMs: 200 });
     const answer = await answerTo(hostile, [slow, announced(1_000_000, '00')], false);
     expect(answer.code).toBe('deadline-exceeded');
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   it('that floods a handler which does not read is held back by flow control', async () => {

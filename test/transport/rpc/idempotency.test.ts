@@ -6,9 +6,8 @@ import {
   IDEMPOTENT_BYTES_PER_PEER_MAX,
 } from '../../../transport/rpc/limits.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
-import { addressOf, listen, pair, rejection, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 describe('a call with an idempotency key', () => {
   it('runs once, and its answer is given again with its trailer', async () => {

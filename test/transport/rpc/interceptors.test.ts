@@ -11,9 +11,8 @@ import {
   type Methods,
   type SpanContext,
 } from '../../../transport/rpc/index.js';
-import { pairWith, rejection, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { pairWith, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 const methods: Methods = {
   echo: { kind: 'unary', handler: (payload) => payload },

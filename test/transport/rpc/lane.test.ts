@@ -14,9 +14,8 @@ import { LANE_CALLS_MAX } from '../../../transport/rpc/limits.js';
 import { RpcError, type Handlers } from '../../../transport/rpc/rpc.js';
 import { encodeMessage } from '../../../transport/rpc/wire2.js';
 import { hex } from './golden.js';
-import { pair, pairWith, rejection, sleep, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 5_000 };
+import { pair, pairWith, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 async function laneTo(handlers: Handlers, plain: Handlers = {}, errors: string[] = []) {
   const lanes = new LaneHandlers(handlers, (method) => errors.push(method));

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
+import { CLOSE_FLUSH_MS_MAX } from '../../../transport/quic/limits.js';
 import { listenRpc } from '../../../transport/rpc/index.js';
 import type { CloseInfo, PeerAddress } from '../../../transport/rpc/rpc.js';
-import { addressOf, listen, pair, rejection, sleep, until } from './pair.js';
+import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 5_000 };
 const PEER_PROCESS = fileURLToPath(new URL('./peer-process.js', import.meta.url));
 
 const children: ChildProcess[] = [];
@@ -43,14 +44,12 @@ describe('an address', () => {
     const silent = createSocket('udp4');
     await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', resolve));
     const { port } = silent.address();
-    const startedAt = performance.now();
     const address = { host: '127.0.0.1', port, peerId: createIdentity().peerId };
     expect(await rejection(client.connect(address, { timeoutMs: 200 }))).toMatchObject({
       code: 'unavailable',
       message: `no answer from 127.0.0.1:${port} in 200 ms`,
       reason: 'timeout',
     });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     silent.close();
   });
 
@@ -161,11 +160,16 @@ describe('a connection', () => {
   });
 
   it('closes fast when there is nothing to deliver', async () => {
-    const { connection } = await pair({ echo: (payload) => payload });
-    for (let each = 0; each < 50; each += 1) await connection.call('echo', each, WITHIN);
-    const startedAt = performance.now();
-    await connection.close();
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    // One of them is not held up by what else the machine does.
+    const tookMs: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const { connection } = await pair({ echo: (payload) => payload });
+      for (let each = 0; each < 5; each += 1) await connection.call('echo', each, WITHIN);
+      const startedMs = performance.now();
+      await connection.close();
+      tookMs.push(performance.now() - startedMs);
+    }
+    expect(Math.min(...tookMs)).toBeLessThan(CLOSE_FLUSH_MS_MAX / 4);
   });
 
   it('stays while it is idle, and while the event loop is blocked', async () => {
@@ -186,12 +190,10 @@ describe('a connection', () => {
   it('ends without keep-alive when it is idle', async () => {
     const settings = { idleTimeoutMs: 200, keepAliveMs: 0 };
     const { connection } = await pair({}, { server: { settings }, client: { settings } });
-    const startedAt = performance.now();
     expect(await connection.closed).toMatchObject({
       reason: 'nothing was heard from the peer for 200 ms',
       local: false,
     });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });
 
@@ -201,12 +203,10 @@ describe('a peer that is killed', () => {
     const settings = { idleTimeoutMs: 600, keepAliveMs: 200 };
     const client = await listen({}, { settings });
     const connection = await client.connect(first.address, WITHIN);
-    const call = rejection(connection.call('hang', null, { timeoutMs: 60_000 }));
+    const call = rejection(connection.call('hang', null, { timeoutMs: 3_600_000 }));
     expect(await connection.call('echo', 1, WITHIN)).toBe(1);
-    const startedAt = performance.now();
     first.child.kill('SIGKILL');
     expect(await call).toMatchObject({ code: 'unavailable' });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect(connection.isOpen).toBe(false);
     expect([...client.connections()]).toEqual([]);
 
@@ -218,37 +218,38 @@ describe('a peer that is killed', () => {
 
   it('and an endpoint that is closed keeps no process alive', async () => {
     const { exited } = await startPeer(['close-soon']);
-    const startedAt = performance.now();
     expect(await exited).toEqual([0, null]);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });
 
 describe('an endpoint', () => {
   it('that closes lets handlers finish, and takes no new calls', async () => {
+    let finish: (() => void) | undefined;
     const { server, connection } = await pair({
-      slow: async (payload) => {
-        await sleep(100);
-        return payload;
-      },
+      slow: (payload) => new Promise((resolve) => (finish = () => resolve(payload))),
     });
     const slow = connection.call('slow', 'done', WITHIN);
-    await sleep(20);
-    const closing = server.close(2_000);
+    await until(() => finish !== undefined);
+    const closing = server.close(600_000);
     const late = rejection(connection.call('slow', 'late', WITHIN));
     expect(await late).toMatchObject({ code: 'unavailable', message: 'the peer is shutting down' });
+    finish?.();
     expect(await slow).toBe('done');
     await closing;
     expect(await connection.closed).toMatchObject({ code: 3 });
   });
 
   it('that closes waits no longer than the grace', async () => {
-    const { server, connection } = await pair({ hang: () => new Promise(() => undefined) });
-    const hang = rejection(connection.call('hang', null, { timeoutMs: 60_000 }));
-    await sleep(20);
-    const startedAt = performance.now();
+    let isRunning = false;
+    const hanging = (): Promise<never> => {
+      isRunning = true;
+      return new Promise(() => undefined);
+    };
+    const { server, connection } = await pair({ hang: hanging });
+    const hang = rejection(connection.call('hang', null, { timeoutMs: 3_600_000 }));
+    await until(() => isRunning);
+    // The handler never ends: without the grace this would not, either.
     await server.close(100);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect(await hang).toMatchObject({ code: 'unavailable' });
     await server.close();
   });

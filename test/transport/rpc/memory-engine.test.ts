@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createMemoryNetwork } from '../../../transport/quic/memory/memory-network.js';
-import { addressOf, listen, pair, rejection, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 5_000 };
+import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 /** Both ends of `pair` on one network inside this process. */
 function onOneNetwork(): {

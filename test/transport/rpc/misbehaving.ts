@@ -3,9 +3,8 @@ import type { Connection } from '../../../transport/quic/index.js';
 import type { Methods, PeerEndpoint } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL_2, decodeFrame, encodeCall, encodeHead } from '../../../transport/rpc/wire2.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { addressOf, listen, until } from './pair.js';
-
-export const WITHIN = { timeoutMs: 10_000 };
+import { addressOf, listen } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 /** A peer with a proper identity that sends what it likes on its streams. */
 export async function misbehaving(port: number, protocol = PROTOCOL_2): Promise<Connection> {

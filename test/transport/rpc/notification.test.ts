@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { pair, sleep, until } from './pair.js';
+import { pair } from './pair.js';
+import { sleep, until } from '../../waiting.js';
 
 describe('a notification', () => {
   it('reaches its handler, and its failure hurts nobody', async () => {

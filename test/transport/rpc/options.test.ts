@@ -9,8 +9,8 @@ import {
   type PeerAddress,
 } from '../../../transport/rpc/index.js';
 import { addressOf, listen, pair, rejection } from './pair.js';
+import { WITHIN } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 10_000 };
 const identity = createIdentity();
 const good = { identity, host: '127.0.0.1', port: 0 };
 const bad = (message: string): object => ({

@@ -8,6 +8,7 @@ import type {
   PeerConnection,
   PeerEndpoint,
 } from '../../../transport/rpc/rpc.js';
+import { WITHIN } from '../../waiting.js';
 
 const open: PeerEndpoint[] = [];
 
@@ -44,7 +45,7 @@ export async function pair(
 ): Promise<Pair> {
   const server = await listen(handlers, options.server);
   const client = await listen({}, options.client);
-  const connection = await client.connect(addressOf(server), { timeoutMs: 5_000 });
+  const connection = await client.connect(addressOf(server), WITHIN);
   return { server, client, connection };
 }
 
@@ -54,18 +55,6 @@ export function pairWith(
   options: { server?: Partial<ListenOptions>; client?: Partial<ListenOptions> } = {},
 ): Promise<Pair> {
   return pair({}, { ...options, server: { ...options.server, methods } });
-}
-
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Waits until `isTrue`, looking often; fails after `timeoutMs`. */
-export async function until(isTrue: () => boolean, timeoutMs = 5_000): Promise<void> {
-  const startedAt = performance.now();
-  while (!isTrue()) {
-    if (performance.now() - startedAt > timeoutMs) throw new Error(`not within ${timeoutMs} ms`);
-    await sleep(2);
-  }
 }
 
 /** What a promise rejects with. */

@@ -19,8 +19,8 @@ process.send?.({ host, port: endpoint.port, peerId, privateKeyPem: identity.priv
 if (isClosing) {
   const address = { host, port: endpoint.port, peerId };
   const other = await listenRpc({ identity: createIdentity(), host, port: 0, handlers: {} });
-  const connection = await other.connect(address, { timeoutMs: 5_000 });
-  await connection.call('echo', 1, { timeoutMs: 5_000 });
+  const connection = await other.connect(address, { timeoutMs: 60_000 });
+  await connection.call('echo', 1, { timeoutMs: 60_000 });
   await endpoint.close();
   await other.close();
   process.disconnect?.();

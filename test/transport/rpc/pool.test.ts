@@ -7,9 +7,9 @@ import {
   type PeerAddress,
   type PoolOptions,
 } from '../../../transport/rpc/index.js';
-import { addressOf, listen, rejection, sleep, until } from './pair.js';
+import { addressOf, listen, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 10_000 };
 const FAST = { backoff: { firstMs: 20, maxMs: 100, factor: 2 }, connectTimeoutMs: 1_000 };
 
 const pools: ConnectionPool[] = [];

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ListenOptions, Methods } from '../../../transport/rpc/index.js';
-import { addressOf, listen, rejection, sleep, until } from './pair.js';
+import { addressOf, listen, rejection } from './pair.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 10_000 };
 const LARGE = new Uint8Array(1024 * 1024);
 const NO_ROOM = {
   code: 'overloaded',

@@ -11,9 +11,8 @@ import {
   unary,
   type Implementation,
 } from '../../../transport/rpc/index.js';
-import { addressOf, listen, pairWith, rejection, until } from './pair.js';
-
-const WITHIN = { timeoutMs: 10_000 };
+import { addressOf, listen, pairWith, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
 const number = (value: unknown): number => {
   if (typeof value !== 'number') throw new Error('a number is wanted');

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Metadata } from '../../../transport/rpc/metadata.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
-import { pairWith, rejection, sleep, until } from './pair.js';
-import { WITHIN, all, count, failure, methods } from './streaming-methods.js';
+import { pairWith, rejection } from './pair.js';
+import { all, count, failure, methods } from './streaming-methods.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 describe('a duplex call', () => {
   it('runs both ways at once', async () => {

@@ -1,8 +1,6 @@
 import type { Methods } from '../../../transport/rpc/rpc.js';
 import { rejection } from './pair.js';
 
-export const WITHIN = { timeoutMs: 20_000 };
-
 export async function all(messages: AsyncIterable<unknown>): Promise<unknown[]> {
   const list: unknown[] = [];
   for await (const message of messages) list.push(message);

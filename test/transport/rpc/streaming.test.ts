@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { UNREAD_BYTES_HIGH } from '../../../transport/rpc/limits.js';
 import { RpcError, type CallContext } from '../../../transport/rpc/rpc.js';
-import { pairWith, rejection, sleep, until } from './pair.js';
-import { WITHIN, all, count, failure, methods, sumTo } from './streaming-methods.js';
+import { pairWith, rejection } from './pair.js';
+import { all, count, failure, methods, sumTo } from './streaming-methods.js';
+import { WITHIN, sleep, until } from '../../waiting.js';
 
 describe('a server stream', () => {
   it.each([0, 1, 2, 1_000])('brings all of %i messages in order', async (length) => {

@@ -5,9 +5,9 @@ import { encodeHello } from '../../../transport/rpc/hello.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { PROTOCOL } from '../../../transport/rpc/wire.js';
 import { PROTOCOL_2, encodeHelloFrame } from '../../../transport/rpc/wire2.js';
-import { addressOf, listen, pairWith, rejection, until } from './pair.js';
+import { addressOf, listen, pairWith, rejection } from './pair.js';
+import { WITHIN, until } from '../../waiting.js';
 
-const WITHIN = { timeoutMs: 10_000 };
 const PREVIOUS = { protocols: [PROTOCOL] } as const;
 
 const methods: Methods = {
@@ -93,7 +93,7 @@ describe('the hello', () => {
     const connection = await engine.connect({
       host: server.host,
       port: server.port,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
@@ -125,7 +125,7 @@ describe('the hello', () => {
     const connection = await engine.connect({
       host: server.host,
       port: server.port,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

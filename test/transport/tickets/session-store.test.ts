@@ -114,7 +114,7 @@ describe.each([
     expect(store.take(peerId)).toHaveLength(SESSION_BYTES_MAX);
   });
 
-  it('are kept for a number of peers, the latest', { timeout: 60_000 }, () => {
+  it('are kept for a number of peers, the latest', () => {
     const store = open(Date.now);
     for (let peer = 0; peer < SESSIONS_MAX + 50; peer += 1) store.put(`peer ${peer}`, session);
     const isThere = (peer: number): boolean => store.take(`peer ${peer}`) !== undefined;
@@ -190,7 +190,7 @@ describe('stored sessions', () => {
     expect(readdirSync(directory)).toEqual(['of somebody else']);
   });
 
-  it('beyond the limit are removed when another process opens them', { timeout: 60_000 }, () => {
+  it('beyond the limit are removed when another process opens them', () => {
     mkdirSync(directory);
     const seal = new SessionSeal(identity.privateKeyPem);
     for (let peer = 0; peer < SESSIONS_MAX + 10; peer += 1) {
@@ -312,7 +312,7 @@ async function start(): Promise<ChildProcess> {
 }
 
 describe('several processes with one directory of sessions', () => {
-  it('never get the same session', { timeout: 60_000 }, async () => {
+  it('never get the same session', async () => {
     const { store } = openStore();
     const processes = await Promise.all([start(), start(), start()]);
     const peers = Array.from({ length: 200 }, (_, index) => `peer ${index}`);
@@ -329,27 +329,23 @@ describe('several processes with one directory of sessions', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it(
-    'find whole sessions, and clear the rest, when one is killed',
-    { timeout: 60_000 },
-    async () => {
-      for (let round = 0; round < 5; round += 1) {
-        const child = await start();
-        const isPutting = once(child, 'message');
-        child.send('put');
-        await isPutting;
-        await new Promise((resolve) => setTimeout(resolve, 20 + round));
-        child.kill('SIGKILL');
-        await once(child, 'exit');
-        const { store, problems } = openStore();
-        expect(readdirSync(directory).filter((name) => name.includes('unfinished'))).toEqual([]);
-        for (const name of readdirSync(directory)) {
-          expect(statSync(join(directory, name)).size).toBeGreaterThan(10_000);
-        }
-        const taken = Array.from({ length: 10 }, (_, peer) => store.take(`peer-${peer}`));
-        expect(taken.filter((bytes) => bytes?.length === 10_000).length).toBeGreaterThan(0);
-        expect(problems).toEqual([]);
+  it('find whole sessions, and clear the rest, when one is killed', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const child = await start();
+      const isPutting = once(child, 'message');
+      child.send('put');
+      await isPutting;
+      await new Promise((resolve) => setTimeout(resolve, 20 + round));
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const { store, problems } = openStore();
+      expect(readdirSync(directory).filter((name) => name.includes('unfinished'))).toEqual([]);
+      for (const name of readdirSync(directory)) {
+        expect(statSync(join(directory, name)).size).toBeGreaterThan(10_000);
       }
-    },
-  );
+      const taken = Array.from({ length: 10 }, (_, peer) => store.take(`peer-${peer}`));
+      expect(taken.filter((bytes) => bytes?.length === 10_000).length).toBeGreaterThan(0);
+      expect(problems).toEqual([]);
+    }
+  });
 });

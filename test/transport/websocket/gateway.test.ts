@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { SUBPROTOCOL } from '../../../transport/websocket/wire.js';
-import { rejection, until } from '../rpc/pair.js';
+import { rejection } from '../rpc/pair.js';
 import { connectGateway, serveGateway } from './pair.js';
+import { until } from '../../waiting.js';
 
 /** The status with which an upgrade is refused. */
 async function statusOf(

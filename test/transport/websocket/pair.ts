@@ -8,8 +8,8 @@ import {
   type GatewayOptions,
 } from '../../../transport/websocket/index.js';
 import type { Session, SessionRequest } from '../../../transport/webtransport/index.js';
-import { until } from '../rpc/pair.js';
 import type { SessionPair } from '../webtransport/session-suite.js';
+import { until } from '../../waiting.js';
 
 const open: { readonly server: Server; close(): void }[] = [];
 
@@ -57,6 +57,6 @@ export function connectGateway(url: string, origin?: string): Promise<Session> {
 export async function gatewayPair(): Promise<SessionPair> {
   const gateway = await serveGateway();
   const client = await connectGateway(gateway.url);
-  await until(() => gateway.sessions.length === 1, 10_000);
+  await until(() => gateway.sessions.length === 1);
   return { client, server: gateway.sessions[0]?.session as unknown as Session };
 }

@@ -10,8 +10,8 @@ import {
   type SessionRequest,
 } from '../../../transport/webtransport/index.js';
 import { openEngine } from '../quic/engines.js';
-import { until } from '../rpc/pair.js';
 import type { SessionPair } from './session-suite.js';
+import { until } from '../../waiting.js';
 
 export interface TestServer {
   readonly engine: Engine;
@@ -49,7 +49,7 @@ export async function connect(
     port: server.engine.port,
     path: '/session',
     serverCertificateHashes: [server.hash],
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     ...options,
   });
 }
@@ -57,6 +57,6 @@ export async function connect(
 export async function sessionPair(): Promise<SessionPair> {
   const server = await serve();
   const client = await connect(server);
-  await until(() => server.sessions.length === 1, 10_000);
+  await until(() => server.sessions.length === 1);
   return { client, server: server.sessions[0]?.session as unknown as Session };
 }

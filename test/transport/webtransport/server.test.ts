@@ -17,8 +17,9 @@ import {
 import { EARLY_STREAMS_MAX } from '../../../transport/webtransport/limits.js';
 import { head } from '../http3/pair.js';
 import { handler, openEngine } from '../quic/engines.js';
-import { listen, rejection, sleep, until } from '../rpc/pair.js';
+import { listen, rejection } from '../rpc/pair.js';
 import { connect, serve, type TestServer } from './pair.js';
+import { sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 const SETTINGS = new Map([[0x33, 1]]);
@@ -30,7 +31,7 @@ async function bare(server: TestServer): Promise<Http3Connection> {
   await engine.connect({
     host: server.engine.host,
     port: server.engine.port,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     authenticate: () => ACCEPT,
     onOpen: (quic) => {
       http3 = new Http3Connection(quic, { settings: SETTINGS });
@@ -306,7 +307,7 @@ async function node(options: Partial<ServeOptions> = {}): Promise<{
   );
   const peer = await listen({});
   const { host, port, peerId } = endpoint;
-  const connection = await peer.connect({ host, port, peerId }, { timeoutMs: 10_000 });
+  const connection = await peer.connect({ host, port, peerId }, { timeoutMs: 60_000 });
   const sessions: Session[] = [];
   const served = serveWebTransport(engine as unknown as Engine, {
     path: '/session',
@@ -324,14 +325,14 @@ async function node(options: Partial<ServeOptions> = {}): Promise<{
     engine: engine as unknown as Engine,
     served,
     sessions,
-    call: () => connection.call('echo', 'hello', { timeoutMs: 10_000 }),
+    call: () => connection.call('echo', 'hello', { timeoutMs: 60_000 }),
     open: () =>
       connectWebTransport(client, {
         host,
         port,
         path: '/session',
         serverCertificateHashes: served.certificateHashes,
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
       }),
   };
 }
@@ -393,7 +394,7 @@ describe('a node that serves sessions', () => {
     const idle: Connection = await client.connect({
       host: engine.host,
       port: engine.port,
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       authenticate: () => ACCEPT,
       onOpen: (quic) => void new Http3Connection(quic, {}),
     });

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Session } from '../../../transport/webtransport/session.js';
-import { rejection, sleep } from '../rpc/pair.js';
+import { rejection } from '../rpc/pair.js';
+import { sleep } from '../../waiting.js';
 
 const MB = 1024 * 1024;
 

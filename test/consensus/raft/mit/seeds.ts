@@ -6,21 +6,15 @@ const only = process.env['SEED'];
 const SEEDS =
   only === undefined ? [...FIXED_SEEDS, Math.floor(Math.random() * 0x1_0000_0000)] : [Number(only)];
 
-const TIMEOUT_MS = 60_000;
-
 /** A test that is run with several seeds. Its name and its failure tell the seed. */
 export function seeded(name: string, body: (seed: number) => void): void {
-  it.each(SEEDS)(
-    `${name}, seed %i`,
-    (seed) => {
-      try {
-        body(seed);
-      } catch (error) {
-        throw new Error(`${name}: ${String(error)}; run again with SEED=${seed}`, {
-          cause: error,
-        });
-      }
-    },
-    TIMEOUT_MS,
-  );
+  it.each(SEEDS)(`${name}, seed %i`, (seed) => {
+    try {
+      body(seed);
+    } catch (error) {
+      throw new Error(`${name}: ${String(error)}; run again with SEED=${seed}`, {
+        cause: error,
+      });
+    }
+  });
 }

@@ -1,5 +1,4 @@
 /** The life of a graph: built in slices, kept current, one state for each query, ended with its store. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 
 import type { Edge } from '../../../../src/memory/engine.js';
@@ -8,6 +7,7 @@ import { OVERLAY_EDGES_MAX, QUERIES_MAX } from '../../../../src/memory/graph/lim
 import { RandomStream } from '../../../../sim/world/random.js';
 import { seed } from '../support.js';
 import { type EdgeRow, MapStore } from './support.js';
+import { sleep } from '../../../waiting.js';
 
 const name = (at: number): string => `m${String(at).padStart(6, '0')}`;
 

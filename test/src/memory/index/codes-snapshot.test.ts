@@ -75,7 +75,7 @@ function goOn(index: HnswIndex, start: number): unknown[] {
   return seen;
 }
 
-describe.each(narrowNames)('a snapshot with codes %s', { timeout: 120_000 }, (name) => {
+describe.each(narrowNames)('a snapshot with codes %s', (name) => {
   it('comes back as it was and goes on, the same on every rung', () => {
     const start = seed();
     const lives = rungs.map((build) => {

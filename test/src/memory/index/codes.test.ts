@@ -64,7 +64,6 @@ describe('narrow codes on every build of the kernel', () => {
         }
       }
     },
-    120_000,
   );
 });
 
@@ -78,7 +77,7 @@ const FLOORS: Readonly<Record<NarrowName, { readonly rescored: number; readonly 
     product: { rescored: 0.95, alone: 0.3 },
   };
 
-describe.each(rungs)('narrow codes, $name', { timeout: 120_000 }, (build) => {
+describe.each(rungs)('narrow codes, $name', (build) => {
   it.each(narrowNames)(
     'keep their recall through churn, filters and removals: %s',
     async (name) => {

@@ -25,7 +25,7 @@ function score(metric: Metric, a: Float32Array, b: Float32Array): number {
 }
 
 // Generous: plain JavaScript takes its time, and the machine may be busy with other tests.
-describe.each(rungs)('an index, $name', { timeout: 120_000 }, (build) => {
+describe.each(rungs)('an index, $name', (build) => {
   it.each(METRICS)('searches exactly what was put last: %s', (metric) => {
     useBuild(build);
     const component = fc.integer({ min: -9, max: 9 });

@@ -11,7 +11,7 @@ describe('hostile calls', () => {
     const child = fork(
       new URL('./fuzz-child.js', import.meta.url),
       [rung, String(instructions ?? 2), String(seed())],
-      { timeout: 25_000, killSignal: 'SIGKILL' },
+      { timeout: 300_000, killSignal: 'SIGKILL' },
     );
     let report: unknown;
     child.on('message', (message) => {

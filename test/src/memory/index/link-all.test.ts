@@ -36,7 +36,7 @@ function oneByOne(start: number, queries: readonly Float32Array[]): number {
 const invalid = expect.objectContaining({ code: 'invalid' });
 
 // Generous: plain JavaScript takes its time, and the machine may be busy with other tests.
-describe.each(rungs)('linkAll, $name', { timeout: 120_000 }, (build) => {
+describe.each(rungs)('linkAll, $name', (build) => {
   beforeEach(() => useBuild(build));
 
   it('links everything, the same for any number of threads', async () => {

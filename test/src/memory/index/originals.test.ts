@@ -40,7 +40,7 @@ function expectSame(one: HnswIndex, other: HnswIndex, start: number, isExact = f
   expect(differing).toEqual([]);
 }
 
-describe.each(rungs)('originals in a file, $name', { timeout: 120_000 }, (build) => {
+describe.each(rungs)('originals in a file, $name', (build) => {
   beforeEach(() => useBuild(build));
 
   it('give the same neighbours as originals in memory, and leave no file', () => {

@@ -57,7 +57,7 @@ function large(start: number): HnswIndex {
 }
 
 // Generous: the machine may be busy with other tests.
-describe.each(rungs)('a snapshot, $name', { timeout: 120_000 }, (build) => {
+describe.each(rungs)('a snapshot, $name', (build) => {
   beforeEach(() => useBuild(build));
 
   it('comes back as it was, and goes on', () => {

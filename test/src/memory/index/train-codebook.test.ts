@@ -39,7 +39,7 @@ function errorOf(codebook: Codebook, vectors: readonly Float32Array[]): number {
   return error;
 }
 
-describe('the training of a codebook', { timeout: 120_000 }, () => {
+describe('the training of a codebook', () => {
   it('gives the same on every rung, and another for another seed', async () => {
     const start = seed();
     const vectors = someVectors(start, 700, 10);

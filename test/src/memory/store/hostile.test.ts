@@ -199,7 +199,7 @@ describe('a file that is none of a store', () => {
       });
     }
     expect(readFileSync(path).equals(whole)).toBe(true);
-  }, 120_000);
+  });
 
   it('is told what it is', async () => {
     const foreign = scratch('foreign.db');

@@ -11,5 +11,5 @@ describe('a store whose process is killed', () => {
     const result = await killRounds(scratch('killed.db'), 5, () => random.fraction());
     expect(result.acknowledged).toBeGreaterThan(50);
     expect(result.records).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

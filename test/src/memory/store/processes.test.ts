@@ -93,20 +93,13 @@ describe('a thread that dies', () => {
     const records = Array.from({ length: 5000 }, (_, i) => {
       return { id: `r${i}`, content: `${i} `.repeat(50), vector: [1, i, 2] };
     });
-    let longestMs = 0;
-    let lastMs = performance.now();
-    const startedMs = lastMs;
+    let turns = 0;
     const writing = store.putMany(records);
-    const timer = setInterval(() => {
-      const nowMs = performance.now();
-      longestMs = Math.max(longestMs, nowMs - lastMs);
-      lastMs = nowMs;
-    }, 1);
-    lastMs = performance.now();
+    const timer = setInterval(() => (turns += 1), 1);
     await writing;
     clearInterval(timer);
     // One transaction, which the caller does not wait for.
-    expect(longestMs).toBeLessThan((performance.now() - startedMs) / 3);
+    expect(turns).toBeGreaterThan(5);
   });
 });
 

@@ -108,7 +108,7 @@ describe('a store with holes', () => {
       }
       await store.close();
     }
-  }, 120_000);
+  });
 
   it('that is whole stays as it is', async () => {
     const path = await storeOf(10);

@@ -175,5 +175,5 @@ describe('a store and a map', () => {
       }),
       { seed: seed(), numRuns: 12 },
     );
-  }, 120_000);
+  });
 });

@@ -93,7 +93,7 @@ describe('the text index', () => {
     for (const query of queries) {
       expect(index.search(query, { limit: 20 })).toEqual(reference.search(query, 20));
     }
-  }, 120_000);
+  });
 
   it('lets deleted documents go', () => {
     const source = new TextSource(7, 500);
@@ -110,7 +110,7 @@ describe('the text index', () => {
     index.delete('a');
     expect(index.compacted()).toBeUndefined();
     expect(index.search('w1', { limit: 1 })).toEqual([]);
-  }, 60_000);
+  });
 
   it('orders equal scores by id', () => {
     const index = new TextIndex();

@@ -227,7 +227,7 @@ describe('a rollback that is cut off', () => {
   it.each([
     ['right after a migration', () => undefined],
     ['when v1 wrote since', pretendV1Wrote],
-  ])('goes on at any of its changes %s', { timeout: 600_000 }, async (_when, prepare) => {
+  ])('goes on at any of its changes %s', async (_when, prepare) => {
     const total = await changesOf(prepare);
     expect(total).toBeGreaterThan(40);
     const random = new RandomStream(seed(), 'cuts');

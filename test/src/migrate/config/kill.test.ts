@@ -55,5 +55,5 @@ describe('a migration that is killed while it changes the configuration', () => 
       expect([treeOf(directory), treeOf(home)]).toEqual(expected);
     }
     expect(kills).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });

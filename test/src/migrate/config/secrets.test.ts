@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { usedMs } from '../../../waiting.js';
 
 import { maskJson } from '../../../../src/migrate/config/mask-json.js';
 import { maskText, Scrubber } from '../../../../src/migrate/config/scrub.js';
@@ -95,7 +96,7 @@ describe('secrets', () => {
   });
 
   it('are found in linear time', () => {
-    const start = performance.now();
+    const start = usedMs();
     for (const piece of [
       'a="',
       '--token ',
@@ -107,7 +108,7 @@ describe('secrets', () => {
     ]) {
       maskText(piece.repeat(50_000));
     }
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(usedMs() - start).toBeLessThan(10_000);
   });
 });
 

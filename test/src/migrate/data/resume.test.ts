@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { Database } from '../../../../src/memory/database.js';
 import { checkStore } from '../../../../src/memory/index.js';
@@ -15,6 +14,7 @@ import {
 import { fakeEmbedder, scratch } from '../../memory/support.js';
 import { generated, NOW_MS, slowEmbedder } from './generated.js';
 import { memoryReading, pattern } from './support.js';
+import { sleep } from '../../../waiting.js';
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 1e9));
 const COUNT = 2000;
@@ -72,7 +72,7 @@ test(`a migration killed at random moments ends as one that was not (SEED=${SEED
   await migrateData({ readings, work: undisturbed, embedder: slowEmbedder(0), nowMs: NOW_MS });
   expect(contents(killed)).toEqual(contents(undisturbed));
   expect(await checkStore(join(killed, 'memory.v2.db'))).toMatchObject({ isWhole: true });
-}, 180_000);
+});
 
 /** What the files hold, whatever order it came in. */
 function unordered(work: string): unknown {
@@ -117,7 +117,7 @@ test(`late rows killed at random moments end as those that were not (SEED=${SEED
   expect(report.late).toBeGreaterThan(COUNT / 4);
   expect(unordered(killed)).toEqual(unordered(undisturbed));
   expect(await checkStore(join(killed, STORE_NAME))).toMatchObject({ isWhole: true });
-}, 180_000);
+});
 
 test('vectors of texts that are still there are kept when v1 has changed', async () => {
   const before = Array.from({ length: 64 }, (_, at) => pattern(`p${at}`, `text ${at}`));

@@ -18,6 +18,7 @@ import {
   type PacketKeys,
 } from '../../../../transport/quic/quiche/packet-protection.js';
 import { resolveSettings } from '../../../../transport/quic/settings.js';
+import { until } from '../../../waiting.js';
 import { ack } from './frames.js';
 import { shortPacket } from './packets.js';
 
@@ -29,7 +30,6 @@ interface LoggingConnection extends NativeConnection {
 
 /** Far above what the honest part of the connection has used. */
 const FIRST_PACKET_NUMBER = 1_000;
-const HANDSHAKE_MS_MAX = 10_000;
 /** Packets that are remembered. */
 const RECEIVED_MAX = 10_000;
 const HOST = '127.0.0.1';
@@ -210,15 +210,6 @@ function loggingConfig(protocol: string): NativeConfig {
   return configs.get({ packetBytes: 1_350, isEarly: false });
 }
 
-/** Waits for the handshake; like the rest of the forge it needs no test runner. */
-async function until(isTrue: () => boolean): Promise<void> {
-  const startedAt = performance.now();
-  while (!isTrue()) {
-    if (performance.now() - startedAt > HANDSHAKE_MS_MAX) throw new Error('no handshake');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Runs the handshake with the real engine; returns the secrets of its key log. */
 async function shakeHands(
   socket: Socket,
@@ -252,7 +243,10 @@ async function shakeHands(
     socket.on('message', receive);
     if (first !== undefined) receive(first);
     flush();
-    await until(() => native.isEstablished() && (isConfirmed || first !== undefined));
+    await until(
+      'the handshake is over',
+      () => native.isEstablished() && (isConfirmed || first !== undefined),
+    );
     flush();
     return readSecrets(readFileSync(path, 'latin1'));
   } finally {

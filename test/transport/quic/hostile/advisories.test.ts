@@ -13,7 +13,8 @@ import {
   retiredIds,
   streamGaps,
 } from './attacks.js';
-import { Victim, askPolitely, sleep, waitFor, type VictimOptions } from './victim.js';
+import { Victim, askPolitely, type VictimOptions } from './victim.js';
+import { PATIENCE_MS, sleep, until } from '../../../waiting.js';
 
 // Each advisory that was published for quiche since 0.18.0 and concerns what we use, as an attack on
 // an engine in a process of its own: without the guards it succeeds, with them the connection of the
@@ -21,9 +22,9 @@ import { Victim, askPolitely, sleep, waitFor, type VictimOptions } from './victi
 
 const MB = 1024 * 1024;
 const NO_GUARDS: Guards = { handshake: false, inspection: false, paths: false };
-const PACKETS_MAX = 60_000;
+/** Most of them are lost when the victim hardly runs. */
+const PACKETS_MAX = 1_000_000;
 const LOOPING_MS = 3_000;
-const WITHIN = 100_000;
 
 const victims: Victim[] = [];
 const peers: ForgedPeer[] = [];
@@ -83,70 +84,54 @@ const FLOODS: readonly {
 ];
 
 describe.each(FLOODS)('$name', ({ flood, growthBytes, code }) => {
-  it(
-    'without a guard: memory grows',
-    async () => {
-      const [victim, peer] = await attacked({ guards: NO_GUARDS });
-      const before = victim.residentBytes;
-      const hasGrown = (): boolean => victim.residentBytes - before > growthBytes;
-      await flood(peer, PACKETS_MAX, hasGrown);
-      expect(await waitFor(hasGrown, 5_000)).toBe(true);
-      expect(victim.closed).toEqual([]);
-    },
-    WITHIN,
-  );
+  it('without a guard: memory grows', async () => {
+    const [victim, peer] = await attacked({ guards: NO_GUARDS });
+    const before = victim.residentBytes;
+    const hasGrown = (): boolean => victim.residentBytes - before > growthBytes;
+    await flood(peer, PACKETS_MAX, hasGrown);
+    await until(hasGrown);
+    expect(victim.closed).toEqual([]);
+  });
 
-  it(
-    'guarded: the connection ends with a code, others are served',
-    async () => {
-      const [victim, peer] = await attacked({});
-      await flood(peer, PACKETS_MAX, () => victim.closed.length > 0);
-      expect(await waitFor(() => victim.closed.length > 0, 5_000)).toBe(true);
-      expect(victim.closed[0]).toMatchObject({ kind: 'transport', code, local: true });
-      // Its last packet may be lost in the flood.
-      const told = peer.framesOf('close')[0]?.code ?? code;
-      expect(told).toBe(code);
-      await expectServes(victim);
-    },
-    WITHIN,
-  );
+  it('guarded: the connection ends with a code, others are served', async () => {
+    const [victim, peer] = await attacked({});
+    await flood(peer, PACKETS_MAX, () => victim.closed.length > 0);
+    await until(() => victim.closed.length > 0);
+    expect(victim.closed[0]).toMatchObject({ kind: 'transport', code, local: true });
+    // Its last packet may be lost in the flood.
+    const told = peer.framesOf('close')[0]?.code ?? code;
+    expect(told).toBe(code);
+    await expectServes(victim);
+  });
 });
 
 describe.each([
   { where: 'from a new address', attack: retireLoop },
   { where: 'on a second path', attack: retireLoopOnSecondPath },
 ])('CVE-2025-7054, an endless loop in send, $where', ({ attack }) => {
-  it(
-    'without a guard: one packet stops the whole process',
-    async () => {
-      const [victim, peer] = await attacked({ guards: NO_GUARDS });
-      await attack(peer);
-      expect(await waitFor(() => victim.silentMs > LOOPING_MS, 30_000)).toBe(true);
-      // Not late: stopped.
-      const heard = victim.silentMs;
-      await sleep(LOOPING_MS);
-      expect(victim.silentMs).toBeGreaterThan(heard);
-    },
-    WITHIN,
-  );
+  it('without a guard: one packet stops the whole process', async () => {
+    const [victim, peer] = await attacked({ guards: NO_GUARDS });
+    await attack(peer);
+    await until(() => victim.silentMs > LOOPING_MS);
+    // Not late: stopped.
+    const heard = victim.silentMs;
+    await sleep(LOOPING_MS);
+    expect(victim.silentMs).toBeGreaterThan(heard);
+  });
 
-  it(
-    'guarded: the connection ends, others are served',
-    async () => {
-      const [victim, peer] = await attacked({});
-      await attack(peer);
-      expect(await waitFor(() => victim.closed.length > 0, 20_000)).toBe(true);
-      expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0a, local: true });
-      await expectServes(victim);
-    },
-    WITHIN,
-  );
+  it('guarded: the connection ends, others are served', async () => {
+    const [victim, peer] = await attacked({});
+    await attack(peer);
+    await until(() => victim.closed.length > 0);
+    expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0a, local: true });
+    await expectServes(victim);
+  });
 });
 
 it('the peer is told the code', async () => {
   const [, peer] = await attacked({});
   await retireLoop(peer);
-  expect(await waitFor(() => peer.isClosedByPeer, 20_000)).toBe(true);
+  await until(() => peer.isClosedByPeer);
   expect(peer.framesOf('close')[0]).toMatchObject({ code: 0x0a, isApplication: false });
 });
 
@@ -164,66 +149,46 @@ it('CVE-2025-7054: once a peer has made this side retire an id, it may have no s
 });
 
 describe('CVE-2025-4821, acknowledgements of packets that were never sent', () => {
-  it(
-    'without a guard: the congestion window grows without a reason',
-    async () => {
-      const options: VictimOptions = { isPouring: true, congestionControl: 'cubic' };
-      const [victim, peer] = await attacked({ ...options, guards: NO_GUARDS });
-      const hasGrown = (): boolean => (victim.stats?.congestionWindowBytes ?? 0) > 8 * MB;
-      await inventedAcks(peer, () => hasGrown() || victim.silentMs > 20_000);
-      expect(hasGrown()).toBe(true);
-    },
-    WITHIN,
-  );
+  it('without a guard: the congestion window grows without a reason', async () => {
+    const options: VictimOptions = { isPouring: true, congestionControl: 'cubic' };
+    const [victim, peer] = await attacked({ ...options, guards: NO_GUARDS });
+    const hasGrown = (): boolean => (victim.stats?.congestionWindowBytes ?? 0) > 8 * MB;
+    await inventedAcks(peer, () => hasGrown() || victim.silentMs > PATIENCE_MS);
+    expect(hasGrown()).toBe(true);
+  });
 
-  it(
-    'guarded: the connection ends with the first of them that is looked at',
-    async () => {
-      const [victim, peer] = await attacked({ isPouring: true, congestionControl: 'cubic' });
-      await inventedAcks(peer, () => victim.closed.length > 0 || victim.silentMs > 20_000);
-      expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0a, local: true });
-    },
-    WITHIN,
-  );
+  it('guarded: the connection ends with the first of them that is looked at', async () => {
+    const [victim, peer] = await attacked({ isPouring: true, congestionControl: 'cubic' });
+    await inventedAcks(peer, () => victim.closed.length > 0 || victim.silentMs > PATIENCE_MS);
+    expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0a, local: true });
+  });
 });
 
 describe('CVE-2025-4820, acknowledgements of packets that did not come', () => {
-  it(
-    'without a guard: the victim goes on sending',
-    async () => {
-      const options: VictimOptions = { isPouring: true, congestionControl: 'bbr' };
-      const [victim, peer] = await attacked({ ...options, guards: NO_GUARDS });
-      const sentBytes = (): number => victim.stats?.sentBytes ?? 0;
-      await optimisticAcks(peer, () => sentBytes() > 256 * MB || victim.silentMs > 20_000);
-      expect(sentBytes()).toBeGreaterThan(256 * MB);
-    },
-    WITHIN,
-  );
+  it('without a guard: the victim goes on sending', async () => {
+    const options: VictimOptions = { isPouring: true, congestionControl: 'bbr' };
+    const [victim, peer] = await attacked({ ...options, guards: NO_GUARDS });
+    const sentBytes = (): number => victim.stats?.sentBytes ?? 0;
+    await optimisticAcks(peer, () => sentBytes() > 256 * MB || victim.silentMs > PATIENCE_MS);
+    expect(sentBytes()).toBeGreaterThan(256 * MB);
+  });
 
-  it(
-    'guarded: a packet that was held back shows it',
-    async () => {
-      const [victim, peer] = await attacked({ isPouring: true, congestionControl: 'cubic' });
-      await optimisticAcks(peer, () => victim.closed.length > 0 || victim.silentMs > 20_000);
-      expect(victim.closed[0]).toMatchObject({
-        kind: 'transport',
-        code: 0x0a,
-        reason: expect.stringContaining('held back') as unknown,
-      });
-    },
-    WITHIN,
-  );
+  it('guarded: a packet that was held back shows it', async () => {
+    const [victim, peer] = await attacked({ isPouring: true, congestionControl: 'cubic' });
+    await optimisticAcks(peer, () => victim.closed.length > 0 || victim.silentMs > PATIENCE_MS);
+    expect(victim.closed[0]).toMatchObject({
+      kind: 'transport',
+      code: 0x0a,
+      reason: expect.stringContaining('held back') as unknown,
+    });
+  });
 });
 
-it(
-  'CVE-2026-12707: packets from ever new addresses leave nothing behind',
-  async () => {
-    const [victim, peer] = await attacked({});
-    const before = victim.residentBytes;
-    await changingPorts(peer, 20_000);
-    await sleep(1_500);
-    expect(victim.residentBytes - before).toBeLessThan(24 * MB);
-    await expectServes(victim);
-  },
-  WITHIN,
-);
+it('CVE-2026-12707: packets from ever new addresses leave nothing behind', async () => {
+  const [victim, peer] = await attacked({});
+  const before = victim.residentBytes;
+  await changingPorts(peer, 20_000);
+  await sleep(1_500);
+  expect(victim.residentBytes - before).toBeLessThan(24 * MB);
+  await expectServes(victim);
+});

@@ -10,7 +10,7 @@ import {
   stream,
 } from '../forge/frames.js';
 import { bound, type ForgedPeer } from '../forge/forged-peer.js';
-import { sleep } from './victim.js';
+import { sleep } from '../../../waiting.js';
 
 /** Packets that leave before the sender lets others run. */
 const BURST_PACKETS = 20;

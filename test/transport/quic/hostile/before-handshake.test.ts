@@ -3,10 +3,12 @@ import { crypto } from '../forge/frames.js';
 import { ForgedPeer, bound } from '../forge/forged-peer.js';
 import { HalfOpen } from '../forge/half-open.js';
 import { cryptoFrames } from './attacks.js';
-import { Victim, askPolitely, sleep, waitFor, type VictimOptions } from './victim.js';
+import { Victim, askPolitely, type VictimOptions } from './victim.js';
+import { sleep, until } from '../../../waiting.js';
 
 const MB = 1024 * 1024;
-const WITHIN = 60_000;
+/** Most of them are lost when the victim hardly runs. */
+const PACKETS_MAX = 1_000_000;
 const victims: Victim[] = [];
 afterEach(() => {
   for (const victim of victims.splice(0)) victim.kill();
@@ -24,7 +26,7 @@ async function floodInitials(victim: Victim, isEnough: () => boolean): Promise<v
   const halfOpen = new HalfOpen(socket, victim.port);
   halfOpen.begin();
   let offset = 10_000;
-  for (let sent = 0; sent < 20_000 && !isEnough(); sent += 1) {
+  for (let sent = 0; sent < PACKETS_MAX && !isEnough(); sent += 1) {
     halfOpen.send(Array.from({ length: 150 }, () => crypto((offset += 3), Buffer.of(1))));
     if (sent % 10 === 0) await sleep(1);
   }
@@ -32,64 +34,48 @@ async function floodInitials(victim: Victim, isEnough: () => boolean): Promise<v
 }
 
 describe('CVE-2024-1765 before the handshake is over', () => {
-  it(
-    'without a guard: memory grows',
-    async () => {
-      const victim = await start({ guards: { handshake: false } });
-      const before = victim.residentBytes;
-      const hasGrown = (): boolean => victim.residentBytes - before > 48 * MB;
-      await floodInitials(victim, hasGrown);
-      expect(await waitFor(hasGrown, 3_000)).toBe(true);
-    },
-    WITHIN,
-  );
+  it('without a guard: memory grows', async () => {
+    const victim = await start({ guards: { handshake: false } });
+    const before = victim.residentBytes;
+    const hasGrown = (): boolean => victim.residentBytes - before > 48 * MB;
+    await floodInitials(victim, hasGrown);
+    await until(hasGrown);
+  });
 
-  it(
-    'guarded: the connection ends after 32 KB',
-    async () => {
-      const victim = await start({});
-      await floodInitials(victim, () => victim.refused.length > 0);
-      expect(await waitFor(() => victim.refused.length > 0, 5_000)).toBe(true);
-      expect(victim.refused[0]).toContain('too much before the end of the handshake');
-      expect((await askPolitely(victim.port, Buffer.from('x'))).toString()).toBe('x');
-    },
-    WITHIN,
-  );
+  it('guarded: the connection ends after 32 KB', async () => {
+    const victim = await start({});
+    await floodInitials(victim, () => victim.refused.length > 0);
+    await until(() => victim.refused.length > 0);
+    expect(victim.refused[0]).toContain('too much before the end of the handshake');
+    expect((await askPolitely(victim.port, Buffer.from('x'))).toString()).toBe('x');
+  });
 });
 
-it(
-  'a flood of beginnings is bounded, and does not keep others out',
-  async () => {
-    const victim = await start({});
-    const before = victim.residentBytes;
-    const socket = await bound();
-    for (let sent = 0; sent < 2_000; sent += 1) {
-      new HalfOpen(socket, victim.port).begin();
-      if (sent % 20 === 0) await sleep(1);
-    }
-    socket.close();
-    expect(victim.residentBytes - before).toBeLessThan(64 * MB);
-    expect((await askPolitely(victim.port, Buffer.from('x'))).toString()).toBe('x');
-  },
-  WITHIN,
-);
+it('a flood of beginnings is bounded, and does not keep others out', async () => {
+  const victim = await start({});
+  const before = victim.residentBytes;
+  const socket = await bound();
+  for (let sent = 0; sent < 2_000; sent += 1) {
+    new HalfOpen(socket, victim.port).begin();
+    if (sent % 20 === 0) await sleep(1);
+  }
+  socket.close();
+  expect(victim.residentBytes - before).toBeLessThan(64 * MB);
+  expect((await askPolitely(victim.port, Buffer.from('x'))).toString()).toBe('x');
+});
 
 describe('a hostile server', () => {
-  it(
-    'may send its client session tickets, and not more',
-    async () => {
-      const { port, peer } = await ForgedPeer.listen();
-      const victim = await start({ dial: port });
-      const server = await peer;
-      await sleep(200);
-      server.send([crypto(10_000, Buffer.alloc(1_000))]);
-      await sleep(200);
-      expect(victim.closed).toEqual([]);
-      await cryptoFrames(server, 60_000, () => victim.closed.length > 0);
-      expect(await waitFor(() => victim.closed.length > 0, 5_000)).toBe(true);
-      expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0d, local: true });
-      server.close();
-    },
-    WITHIN,
-  );
+  it('may send its client session tickets, and not more', async () => {
+    const { port, peer } = await ForgedPeer.listen();
+    const victim = await start({ dial: port });
+    const server = await peer;
+    await sleep(200);
+    server.send([crypto(10_000, Buffer.alloc(1_000))]);
+    await sleep(200);
+    expect(victim.closed).toEqual([]);
+    await cryptoFrames(server, PACKETS_MAX, () => victim.closed.length > 0);
+    await until(() => victim.closed.length > 0);
+    expect(victim.closed[0]).toMatchObject({ kind: 'transport', code: 0x0d, local: true });
+    server.close();
+  });
 });

@@ -56,7 +56,7 @@ const engine = await openQuicheEngine(
     privateKeyPem,
     certificatePem,
     settings: {
-      idleTimeoutMs: 30_000,
+      idleTimeoutMs: 600_000,
       congestionControl: options.congestionControl ?? 'bbr',
     },
     authenticate: () => ({ isAccepted: true }),
@@ -69,7 +69,7 @@ if (options.dial !== undefined) {
   await engine.connect({
     host: '127.0.0.1',
     port: options.dial,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     authenticate: () => ({ isAccepted: true }),
     onOpen: keep,
   });

@@ -7,6 +7,7 @@ import {
   type StreamHandler,
 } from '../../../../transport/quic/index.js';
 import type { Guards } from '../../../../transport/quic/quiche/guard.js';
+import { WITHIN, until } from '../../../waiting.js';
 
 export interface VictimOptions {
   readonly guards?: Partial<Guards>;
@@ -28,25 +29,6 @@ export interface VictimReport {
   readonly stats?: ConnectionStats;
   readonly closed?: ConnectionCloseInfo;
   readonly refused?: string;
-}
-
-const START_MS_MAX = 60_000;
-/** What one look may count for: a machine that stood still was not waited for. */
-const LOOK_MS_MAX = 100;
-
-export const sleep = (ms: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Looks often until `isTrue`; false when it never was. */
-export async function waitFor(isTrue: () => boolean, timeoutMs: number): Promise<boolean> {
-  let waitedMs = 0;
-  while (!isTrue()) {
-    if (waitedMs > timeoutMs) return false;
-    const lookedAt = performance.now();
-    await sleep(5);
-    waitedMs += Math.min(LOOK_MS_MAX, performance.now() - lookedAt);
-  }
-  return true;
 }
 
 /** An engine in a process of its own, under attack, and what it says of itself. */
@@ -72,12 +54,15 @@ export class Victim {
   static async start(options: VictimOptions = {}): Promise<Victim> {
     const victim = new Victim(options);
     const isOver = (): boolean => victim.residentBytes > 0 || victim.exit !== undefined;
-    await waitFor(isOver, START_MS_MAX);
+    try {
+      await until('the victim has started', isOver);
+    } catch (error) {
+      victim.kill();
+      throw error;
+    }
     if (victim.residentBytes > 0) return victim;
-    victim.kill();
     const { code, signal } = victim.exit ?? {};
-    const how = victim.exit ? `it ended with ${code ?? signal}` : `not in ${START_MS_MAX} ms`;
-    throw new Error(`the victim did not start: ${how}`);
+    throw new Error(`the victim did not start: it ended with ${code ?? signal}`);
   }
 
   /** How long its event loop has stood still. */
@@ -126,7 +111,7 @@ export async function askPolitely(port: number, bytes: Buffer): Promise<Buffer> 
     const connection = await engine.connect({
       host: '127.0.0.1',
       port,
-      timeoutMs: 15_000,
+      ...WITHIN,
       authenticate: () => ({ isAccepted: true }),
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => ignore, onStreamsAvailable: nothing }),
