@@ -1,5 +1,6 @@
 import type { Bench } from './harness.js';
 import { embeddingsBench } from './embeddings.js';
+import { gossipBench } from './gossip.js';
 import { graphBench } from './graph.js';
 import { healthBench } from './health.js';
 import { idlePeersBench } from './idle-peers.js';
@@ -37,6 +38,7 @@ export interface BenchSizes {
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   embeddings: () => embeddingsBench(),
+  gossip: () => gossipBench(),
   graph: () => graphBench(),
   health: () => healthBench(),
   'idle-peers': () => idlePeersBench(),

@@ -9,15 +9,15 @@ import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
 import type { LaneHandlers } from '../transport/rpc/index.js';
-import type { PeerAddress, RpcEndpoint } from '../transport/rpc/rpc.js';
+import type { PeerAddress, PeerEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
 import { memberByPeerId } from './control-plane/state.js';
 import type { ControlState, MemberStatus } from './control-plane/state.js';
-import { readIdentity, writeNodeFile } from './data-directory.js';
+import { readIdentity } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
-import { departure, messageOf, noMemberNotice } from './errors.js';
+import { departure, noMemberNotice } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
@@ -32,10 +32,12 @@ import { fetchVectors } from './migration/peer-vectors.js';
 import type { NodeEngines } from './node-engines.js';
 import { closeParts, openParts } from './node-parts.js';
 import type { Parts, PartsOptions } from './node-parts.js';
+import { NodeGossip } from './gossip/node-gossip.js';
 import { NodeHealth } from './health/node-health.js';
 import { listen, listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
+import { rememberMembers } from './remembered-members.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
 import { nodeHandlers } from './service/handlers.js';
@@ -87,7 +89,8 @@ export class SwarmNode {
   readonly #lock: DirectoryLock;
   readonly #store: RaftLogStore;
   readonly #powerCut: PowerCutMark;
-  #endpoint!: RpcEndpoint;
+  #endpoint!: PeerEndpoint;
+  #gossip!: NodeGossip;
   #lanes: LaneHandlers | undefined;
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
@@ -166,6 +169,10 @@ export class SwarmNode {
 
   get peers(): Peers {
     return this.#peers;
+  }
+
+  get gossip(): NodeGossip {
+    return this.#gossip;
   }
 
   get releases(): Releases | undefined {
@@ -254,6 +261,7 @@ export class SwarmNode {
     while (this.#running > 0 && performance.now() < deadlineMs) await pause(2);
     if (this.control.members.size > 1 && successor === undefined) {
       await sayGoodbye(() => this.#setStatus('left'), this.#options.log);
+      await this.#gossip.leave();
     }
     await this.#close(successor);
   }
@@ -265,7 +273,13 @@ export class SwarmNode {
     );
     const { paths, log } = this.#options;
     const handlers = this.health.measure(nodeHandlers(nodeServices(this, access)));
-    const options = listenOptions(paths, await readIdentity(paths), log);
+    const identity = await readIdentity(paths);
+    const release = this.releases?.running.name ?? '';
+    this.#gossip = new NodeGossip(this, { identity, release, log });
+    this.replica.livenessOf = (nodeId) => this.#gossip.livenessOf(nodeId);
+    const onDatagram = ({ peerId }: { readonly peerId: string }, bytes: Uint8Array): void =>
+      this.#gossip.receive(peerId, 'datagram', bytes);
+    const options = { ...listenOptions(paths, identity, log), onDatagram };
     this.#lanes = nodeLanes(handlers, options.onHandlerError);
     const { host, port } = this.file.listen;
     const { methods } = this.#lanes;
@@ -361,7 +375,9 @@ export class SwarmNode {
     this.#watch.poke();
     this.bringUp.poke();
     this.#settle();
-    this.#remembering = this.#remembering.then(() => this.#rememberMembers());
+    const remember = (): Promise<void> =>
+      rememberMembers(this.#options.paths, this.file, this.control, this.#options.log);
+    this.#remembering = this.#remembering.then(remember);
   }
 
   #settle(): void {
@@ -382,24 +398,7 @@ export class SwarmNode {
       if (nodeId !== this.file.nodeId) addresses.set(nodeId, { peerId, host, port });
     }
     this.#peers.update(addresses);
-  }
-
-  /** For the next start: a node must know whom to believe before its log tells it. */
-  async #rememberMembers(): Promise<void> {
-    const members = [...this.control.members.values()].map(({ nodeId, peerId, host, port }) => ({
-      nodeId,
-      peerId,
-      host,
-      port,
-    }));
-    if (members.length === 0) return;
-    if (JSON.stringify(members) === JSON.stringify(this.file.members)) return;
-    this.file.members.splice(0, this.file.members.length, ...members);
-    try {
-      await writeNodeFile(this.#options.paths, this.file);
-    } catch (error) {
-      this.#options.log(`cannot write ${this.#options.paths.nodeFile}: ${messageOf(error)}`);
-    }
+    this.#gossip.updateMembers(this.#ready);
   }
 
   async #handOverBefore(deadlineMs: number): Promise<void> {
@@ -441,6 +440,7 @@ export class SwarmNode {
   }
 
   async #leave(graceMs: number): Promise<void> {
+    this.#gossip?.stop();
     this.#peers?.close();
     this.#lanes?.close();
     await this.#endpoint?.close(graceMs);

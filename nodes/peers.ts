@@ -17,8 +17,8 @@ import type {
   CallOptions,
   NotifyOptions,
   PeerAddress,
-  RpcConnection,
-  RpcEndpoint,
+  PeerConnection,
+  PeerEndpoint,
 } from '../transport/rpc/rpc.js';
 import { coalesce, isCommitOnly } from './coalesce.js';
 import {
@@ -38,10 +38,10 @@ interface Waiting {
 
 interface Link {
   address: PeerAddress;
-  connection: RpcConnection | undefined;
+  connection: PeerConnection | undefined;
   /** The one that the member dialled, once it has greeted on it. */
-  dialled: RpcConnection | undefined;
-  dialing: Promise<RpcConnection> | undefined;
+  dialled: PeerConnection | undefined;
+  dialing: Promise<PeerConnection> | undefined;
   /** Messages of this turn of the event loop; they leave together. */
   gathered: Message[];
   /** `#onGathered` is about to run. */
@@ -66,7 +66,7 @@ export interface LinkState {
 
 export class Peers {
   readonly #nodeId: number;
-  readonly #endpoint: RpcEndpoint;
+  readonly #endpoint: PeerEndpoint;
   readonly #links = new Map<number, Link>();
   readonly #unreachable: (nodeId: number) => void;
   readonly #keeper: NodeJS.Timeout;
@@ -74,7 +74,7 @@ export class Peers {
   readonly #incarnation = randomUUID();
   #closed = false;
 
-  constructor(nodeId: number, endpoint: RpcEndpoint, unreachable: (nodeId: number) => void) {
+  constructor(nodeId: number, endpoint: PeerEndpoint, unreachable: (nodeId: number) => void) {
     this.#nodeId = nodeId;
     this.#endpoint = endpoint;
     this.#unreachable = unreachable;
@@ -169,10 +169,24 @@ export class Peers {
   }
 
   /**
+   * Tells a member something at most once, over the connection that messages of the consensus take;
+   * without one it is dropped, and one is dialled for what comes after.
+   */
+  tell(nodeId: number, via: 'datagram' | 'stream', method: string, bytes: Uint8Array): void {
+    const link = this.#links.get(nodeId);
+    if (link === undefined || this.#closed) return;
+    const connection = this.#openConnection(link, nodeId < this.#nodeId);
+    if (connection === undefined) {
+      if (this.#isReachable(link)) this.#dial(nodeId, link).catch(() => undefined);
+    } else if (via === 'datagram') connection.sendDatagram(bytes);
+    else connection.notify(method, bytes);
+  }
+
+  /**
    * A member has dialled this node by `connection` and named its process. After a restart the
    * connection to the process before is dead, though nothing says so until it times out.
    */
-  greeted(nodeId: number, incarnation: string, connection: RpcConnection): void {
+  greeted(nodeId: number, incarnation: string, connection: PeerConnection): void {
     const link = this.#links.get(nodeId);
     if (link === undefined) return;
     link.dialled = connection;
@@ -216,7 +230,7 @@ export class Peers {
     return link.dialing !== undefined || performance.now() >= link.retryAtMs;
   }
 
-  #dial(nodeId: number, link: Link): Promise<RpcConnection> {
+  #dial(nodeId: number, link: Link): Promise<PeerConnection> {
     if (link.dialing !== undefined) return link.dialing;
     if (!this.#isReachable(link)) {
       return Promise.reject(
@@ -230,7 +244,7 @@ export class Peers {
     return dialing;
   }
 
-  async #connect(nodeId: number, link: Link): Promise<RpcConnection> {
+  async #connect(nodeId: number, link: Link): Promise<PeerConnection> {
     try {
       const connection = await this.#endpoint.connect(link.address, { timeoutMs: DIAL_TIMEOUT_MS });
       if (this.#closed || this.#links.get(nodeId) !== link) {

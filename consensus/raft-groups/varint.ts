@@ -55,11 +55,24 @@ export class ByteWriter {
   }
 }
 
-/** Reads what `ByteWriter` wrote; throws `GroupsError` `bad-encoding` for everything else. */
+/** Reads what `ByteWriter` wrote; throws what `refuse` makes of the reason for everything else. */
 export class ByteReader {
   #at = 0;
 
-  constructor(private readonly bytes: Uint8Array) {}
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly refuse: (what: string) => Error = bad,
+  ) {}
+
+  /** Bytes read so far. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** A view of the bytes read since then. */
+  since(start: number): Uint8Array {
+    return this.bytes.subarray(start, this.#at);
+  }
 
   get left(): number {
     return this.bytes.length - this.#at;
@@ -67,7 +80,7 @@ export class ByteReader {
 
   u8(): number {
     const value = this.bytes[this.#at];
-    if (value === undefined) throw bad('they end too early');
+    if (value === undefined) throw this.refuse('they end too early');
     this.#at += 1;
     return value;
   }
@@ -80,23 +93,23 @@ export class ByteReader {
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         // Each number has one form.
-        if (byte === 0 && count > 1) throw bad('an integer is longer than it must be');
+        if (byte === 0 && count > 1) throw this.refuse('an integer is longer than it must be');
         if (!Number.isSafeInteger(value)) break;
         return value;
       }
       scale *= 0x80;
     }
-    throw bad('an integer is greater than 2^53-1');
+    throw this.refuse('an integer is greater than 2^53-1');
   }
 
   /** A view into the bytes, not a copy. */
   raw(count: number): Uint8Array {
-    if (count > this.left) throw bad('they end too early');
+    if (count > this.left) throw this.refuse('they end too early');
     this.#at += count;
     return this.bytes.subarray(this.#at - count, this.#at);
   }
 
   end(): void {
-    if (this.left !== 0) throw bad(`${this.left} bytes are left over`);
+    if (this.left !== 0) throw this.refuse(`${this.left} bytes are left over`);
   }
 }

@@ -32,6 +32,7 @@ import { isUnwanted } from '../control-plane/membership.js';
 import { admitWrite, withTime } from '../control-plane/sessions.js';
 import type { ControlState } from '../control-plane/state.js';
 import { Silence } from './silence.js';
+import type { Liveness } from './silence.js';
 import { nextUpkeep } from './upkeep.js';
 
 /** Turns commands into the bytes of log entries and back; the driver brings it. */
@@ -95,6 +96,8 @@ export class Replica {
   /** Term and index of the last entry that this leader proposed for upkeep. */
   #upkeep = { term: 0, index: 0 };
   readonly #silence = new Silence();
+  /** What is known by gossip of who is alive; nothing until it is set. */
+  livenessOf: ((nodeId: number) => Liveness | undefined) | undefined;
   readonly #clock: LeaderClock;
   readonly #time: TimeSource;
 
@@ -411,7 +414,7 @@ export class Replica {
     if (!this.#raft.isLeader) return;
     const status = this.#raft.status();
     const nowMs = this.#clock.nowMs(this.#control.clockMs);
-    this.#silence.note(status, nowMs);
+    this.#silence.note(status, nowMs, this.livenessOf);
     // What was proposed before has to be applied before the state can tell what is still missing.
     if (this.#upkeep.term === status.term && this.#upkeep.index > this.#appliedIndex) return;
     const silentMs = (nodeId: number): number => this.#silence.of(nodeId);

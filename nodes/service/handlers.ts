@@ -57,6 +57,7 @@ export interface ServicePorts extends OperatorPorts, RolloutPorts {
   admitPeer(peer: JoiningPeer, timeoutMs: number): Promise<object>;
   removePeer(nodeId: number, timeoutMs: number): Promise<object>;
   greeted(connection: PeerConnection, incarnation: string): void;
+  receiveGossip(peerId: string, bytes: Uint8Array): void;
   receiveRaft(peerId: string, bytes: Uint8Array): void;
   snapshotOffer(peerId: string, payload: unknown): unknown;
   snapshotChunk(payload: unknown): Promise<void>;
@@ -217,6 +218,10 @@ function memberHandlers(ports: ServicePorts): Handlers {
   return {
     'raft.message': forMembers(ports, (payload, { connection }) => {
       ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
+      return null;
+    }),
+    'gossip.message': forMembers(ports, (payload, { connection }) => {
+      ports.receiveGossip(connection.peerId, bytesOf('a message of gossip', payload));
       return null;
     }),
     'raft.snapshotOffer': forMembers(ports, (payload, { connection }) =>

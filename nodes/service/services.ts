@@ -54,6 +54,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
       if (nodeId !== undefined) node.peers.greeted(nodeId, incarnation, connection);
     },
     receiveRaft: (peerId, bytes) => node.receiveRaft(peerId, bytes),
+    receiveGossip: (peerId, bytes) => node.gossip.receive(peerId, 'stream', bytes),
     snapshotOffer: (peerId, payload) => node.snapshots.offer(peerId, payload),
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
@@ -129,6 +130,7 @@ function members(node: SwarmNode): object[] {
       zone: member.zone,
       voter: confState.voters.includes(member.nodeId),
       reachable: self || heard === true,
+      gossip: node.gossip.statusOf(member.nodeId),
       ...placed(node, member.nodeId),
     };
   });

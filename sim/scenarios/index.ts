@@ -1,5 +1,6 @@
 /** The scenarios that come with the package. */
 import type { Scenario } from '../explore/scenario.js';
+import { gossip } from '../gossip/scenario.js';
 import { raftRegisters } from '../raft/index.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
 import { rollingMigration } from './rolling-migration.js';
@@ -12,4 +13,5 @@ export const scenarios: readonly Scenario[] = [
   clientSessions,
   calmSessions,
   raftRegisters,
+  gossip,
 ];

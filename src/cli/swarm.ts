@@ -111,7 +111,7 @@ function statusText(status: SwarmStatus): string {
     `swarm ${status.swarmId}  version ${status.swarmVersion}  term ${status.term}  ` +
       `applied ${status.appliedIndex}`,
     '',
-    'node  role      engine  status    reach  address',
+    'node  role      engine  status    reach  gossip   address',
     ...status.members.map((member) => memberLine(member, status.leader)),
   ];
   const { counts, rollout } = status;
@@ -135,6 +135,7 @@ function memberLine(member: Member, leader: number): string {
     member.engine.padEnd(6),
     standing(member).padEnd(8),
     (member.reachable ? 'yes' : 'no').padEnd(5),
+    (member.gossip?.status ?? 'unknown').padEnd(7),
     formatPeerAddress(member),
     ...(member.zone === '' ? [] : [`zone ${member.zone}`]),
     ...(member.replaces === null ? [] : [`replaces ${member.replaces}`]),

@@ -33,6 +33,18 @@ const edgeSchema = z.object({
   weight: z.number(),
 });
 
+const gossipSchema = z.object({
+  /** `unknown`: nothing was heard of it; it may run a release without gossip. */
+  status: z.enum(['unknown', 'alive', 'suspect', 'dead', 'left']),
+  /** For so long. */
+  forMs: z.number(),
+  /** What it says of itself. */
+  metadata: z
+    .object({ release: z.string(), zone: z.string(), started: z.number() })
+    .nullable()
+    .default(null),
+});
+
 const memberSchema = z.object({
   nodeId: indexSchema,
   peerId: z.string(),
@@ -44,6 +56,8 @@ const memberSchema = z.object({
   voter: z.boolean(),
   /** As far as the member that answered knows. */
   reachable: z.boolean().default(true),
+  /** What the member that answered holds of it by gossip; null from a release without it. */
+  gossip: gossipSchema.nullable().default(null),
   /** The release that it runs; empty while that is not known. */
   release: z.string().default(''),
   /** Whether a supervisor can exchange its release. */

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { decodeMessage, type Entry, type Message } from '../../consensus/raft/index.js';
 import { COMMIT_DELAY_MS, MESSAGES_GATHERED_MAX } from '../../nodes/limits.js';
 import { Peers } from '../../nodes/peers.js';
-import type { NotifyOptions, RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
+import type { NotifyOptions, PeerConnection, PeerEndpoint } from '../../transport/rpc/rpc.js';
 import { sleep, until } from '../waiting.js';
 
 const ADDRESS = { host: '127.0.0.1', port: 1, peerId: 'b' };
@@ -32,7 +32,7 @@ let peers: Peers | undefined;
 afterEach(() => peers?.close());
 
 interface FakeConnection {
-  readonly connection: RpcConnection;
+  readonly connection: PeerConnection;
   /** What went over it, as `index+entries@commit`, in messages. */
   readonly sent: string[];
   /** Types of the messages that were to leave in order. */
@@ -59,14 +59,14 @@ function fakeConnection(): FakeConnection {
     close: async () => {
       isOpen = false;
     },
-  } as unknown as RpcConnection;
+  } as unknown as PeerConnection;
   return { connection, sent, inOrder, closed: () => !isOpen };
 }
 
 /** Member 2, connected to a node with the id `own`. */
 async function connected(own = 1): Promise<FakeConnection> {
   const fake = fakeConnection();
-  const endpoint = { connect: async () => fake.connection } as unknown as RpcEndpoint;
+  const endpoint = { connect: async () => fake.connection } as unknown as PeerEndpoint;
   peers = new Peers(own, endpoint, () => undefined);
   peers.update(new Map([[2, ADDRESS]]));
   await until(() => peers?.state(2).connected === true);

@@ -27,4 +27,22 @@ describe('silence', () => {
     silence.note(status(2, { 2: false, 3: false }), 9_100);
     expect([silence.of(2), silence.of(3)]).toEqual([0, 0]);
   });
+
+  it('is none of a member that gossip knows to be alive, though the leader does not reach it', () => {
+    const silence = new Silence();
+    silence.note(status(1, { 2: false, 3: false }), 0);
+    silence.note(status(1, { 2: false, 3: false }), 5_000, (nodeId) =>
+      nodeId === 2 ? { isAlive: true } : undefined,
+    );
+    expect([silence.of(2), silence.of(3)]).toEqual([0, 5_000]);
+  });
+
+  it('of one that gossip knows to be dead has begun before the leader was elected', () => {
+    const silence = new Silence();
+    const dead = (): { isAlive: false; forMs: number } => ({ isAlive: false, forMs: 7_000 });
+    silence.note(status(2, { 2: false, 3: true }), 1_000, dead);
+    silence.note(status(2, { 2: false, 3: true }), 1_500, dead);
+    // Whom the leader hears is not dead, whatever others say.
+    expect([silence.of(2), silence.of(3)]).toEqual([7_500, 0]);
+  });
 });
