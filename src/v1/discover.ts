@@ -1,5 +1,13 @@
 /** Finds every store and configuration file of a v1 installation, without changing anything. */
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
 
@@ -153,6 +161,7 @@ class Search {
   /** Whether there is such a file, seen for the first time, that may be followed. */
   #isNew(path: string): boolean {
     const identity = identityOf(path);
+    if (identity === undefined) this.#noteBrokenLink(path);
     if (identity === undefined || this.#seen.has(identity.inode)) return false;
     const isNamed = this.#environment.databases.some((named) => named.path === path);
     const isAllowed = isNamed || this.#realRoots.some((root) => isInside(identity.real, root));
@@ -163,6 +172,19 @@ class Search {
     }
     this.#seen.add(identity.inode);
     return true;
+  }
+
+  /** Where v1 had its memory, on a disk that is not mounted perhaps. */
+  #noteBrokenLink(path: string): void {
+    let target: string;
+    try {
+      target = readlinkSync(path);
+    } catch {
+      // It is no link, or not there, as most of these are.
+      return;
+    }
+    const sentence = `${this.#nameOf(path)} is a link to ${target}, which is no file`;
+    if (!this.problems.includes(sentence)) this.problems.push(sentence);
   }
 
   configs(): V1ConfigFile[] {

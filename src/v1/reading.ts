@@ -94,6 +94,10 @@ export async function examineStore(
     findings: ['the file has 0 bytes'],
   };
   if (bytes === 0 && walBytes === 0) return base;
+  // SQLite itself takes a file of one byte for one of none: nothing would be missed.
+  if (bytes === 1 && walBytes === 0 && !isJsonFormat(format)) {
+    return { ...base, state: 'damaged', findings: ['the file was cut off behind its first byte'] };
+  }
   try {
     return isJsonFormat(format) ? await examineJson(base) : await examineDatabase(base, folder);
   } catch (error) {

@@ -1,9 +1,10 @@
 /** Long work on a store's file on a thread of its own: neither the caller nor the store waits for it. */
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { removeDatabase } from '../database.js';
 import { MemoryError, memoryError } from '../errors.js';
 import type { CheckReport } from './check.js';
+import { refuseOwnFile } from './own-files.js';
 import type { RepairReport } from './repair.js';
 import { receivedError, type SentError } from './thread-messages.js';
 import type { TransferOptions } from './transfer.js';
@@ -60,14 +61,10 @@ export async function backupStore(
   options: TransferOptions & { readonly overwrite?: boolean } = {},
 ): Promise<BackupReport> {
   if (!existsSync(from)) throw memoryError('not-found', from);
-  if (existsSync(to)) {
-    const isSame = realpathSync(to) === realpathSync(from);
-    if (isSame || options.overwrite !== true) {
-      const what = isSame
-        ? 'is the store itself'
-        : 'is there already; choose another name or overwrite it';
-      throw new MemoryError('invalid', `${to} ${what}`, to);
-    }
+  refuseOwnFile(from, to);
+  if (existsSync(to) && options.overwrite !== true) {
+    const sentence = `${to} is there already; choose another name or overwrite it`;
+    throw new MemoryError('invalid', sentence, to);
   }
   try {
     return await run({ name: 'backup', args: [from, to] }, options);

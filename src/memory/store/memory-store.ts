@@ -20,6 +20,7 @@ import {
 } from './limits.js';
 import type { ListOrder, NamespaceCount } from './listing.js';
 import { isPacked, type Operation, type PutOperation, type Write } from './operations.js';
+import { refuseOwnFile } from './own-files.js';
 import { packPuts } from './packed-puts.js';
 import {
   checkedRange,
@@ -323,6 +324,7 @@ export class MemoryStore {
 
   /** Writes all records and edges, as they are at one moment, as JSON Lines to a file or stream. */
   async exportTo(target: ExportTarget, options: TransferOptions = {}): Promise<TransferCounts> {
+    if (typeof target === 'string') refuseOwnFile(this.path, target);
     return exportStore(this.#thread, this.#model, target, options);
   }
 

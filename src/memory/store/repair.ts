@@ -82,8 +82,12 @@ function repairPutLog(path: string): string | null {
     if (isSoundLog(path, state)) return null;
     const kept = freeName(`${log}.damaged`);
     const entries = readPutLog(path, state, { salvage: true })?.entries ?? [];
-    if (state === undefined || entries.length === 0) renameSync(log, kept);
-    else replacePutLog(path, state, entries, kept);
+    if (state === undefined || entries.length === 0) {
+      renameSync(log, kept);
+      syncFile(dirname(log), 'must-exist');
+    } else {
+      replacePutLog(path, state, entries, kept);
+    }
     return kept;
   } finally {
     database.close();
@@ -134,10 +138,12 @@ function repairDamaged(path: string, progress: Progress): FileReport {
 function exchange(path: string, temporary: string): string {
   const kept = freeName(`${path}.damaged`);
   linkSync(path, kept);
-  if (existsSync(`${path}-wal`)) linkSync(`${path}-wal`, `${kept}-wal`);
+  // Whatever log the old one has would be played into the new one.
+  for (const end of ['-wal', '-journal']) {
+    if (existsSync(path + end)) linkSync(path + end, kept + end);
+  }
   syncFile(dirname(path), 'must-exist');
-  rmSync(`${path}-wal`, { force: true });
-  rmSync(`${path}-shm`, { force: true });
+  for (const end of ['-wal', '-journal', '-shm']) rmSync(path + end, { force: true });
   renameSync(temporary, path);
   syncFile(dirname(path), 'must-exist');
   for (const name of readdirSync(dirname(path))) {

@@ -159,6 +159,19 @@ describe('a v1 installation', () => {
     ]);
   });
 
+  it('tells a link that leads nowhere, and a file of which one byte is left', async () => {
+    const { directory, home } = project();
+    makeDatabase(join(directory, '.swarm', 'other.db'), A);
+    symlinkSync('gone.db', join(directory, '.swarm', 'memory.db'));
+    write(join(directory, '.hive-mind', 'hive.db'), 'S');
+    const found = await discoverInstallation(directory, { home, env: {} });
+    expect(found.problems).toContain('.swarm/memory.db is a link to gone.db, which is no file');
+    expect(found.stores.map(({ name, state }) => [name, state])).toEqual([
+      ['.hive-mind/hive.db', 'damaged'],
+      ['.swarm/other.db', 'ok'],
+    ]);
+  });
+
   it('is not every project', async () => {
     const { directory, home } = project();
     const discover = () => discoverInstallation(directory, { home, env: {} });

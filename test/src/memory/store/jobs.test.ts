@@ -1,5 +1,5 @@
 /** Jobs on the file of a store that are given up at any moment, and backups that take the place of another store. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -180,5 +180,21 @@ describe('a backup in the place of another store', () => {
     };
     expect(await idsOf(copy)).toHaveLength(20);
     expect(name(copy)).not.toBe(name(from));
+  });
+});
+
+describe('an export or a backup', () => {
+  it('is written over no file of its store, under whatever name', async () => {
+    const path = await storeOf(20);
+    const link = scratch('link.db');
+    symlinkSync(path, link);
+    const store = await openStore(path);
+    for (const target of [path, link, `${path}-wal`, `${path}-puts`, `${path}-lock`]) {
+      const isOwn = memoryError('invalid', /is the store itself|is a file of the store/);
+      await expect(store.exportTo(target), target).rejects.toThrow(isOwn);
+      await expect(store.backup(target, { overwrite: true }), target).rejects.toThrow(isOwn);
+    }
+    await store.close();
+    expect(await checkStore(path)).toMatchObject({ isWhole: true, records: 20 });
   });
 });
