@@ -19,7 +19,7 @@ export interface PlacementMember {
   readonly zone: string;
   readonly isVoter: boolean;
   readonly isLeader: boolean;
-  /** It has said that it serves. */
+  /** It has said that it serves, and is not cordoned. */
   readonly serves: boolean;
   /** It should not vote while others can: drained, leaving, or being removed. */
   readonly isUnwanted: boolean;

@@ -131,7 +131,7 @@ function placementMembers(
 ): PlacementMember[] {
   const { confState, progress, commit, id } = raft;
   const voters = new Set(confState.voters);
-  return [...control.members.values()].map(({ nodeId, status, zone }) => {
+  return [...control.members.values()].map(({ nodeId, status, zone, cordoned }) => {
     const known = progress.get(nodeId);
     const isReplicated = known !== undefined && known.state === 'replicate';
     return {
@@ -139,8 +139,8 @@ function placementMembers(
       zone,
       isVoter: voters.has(nodeId),
       isLeader: nodeId === id,
-      // `joining` members have not said yet that they serve.
-      serves: status === 'up',
+      // `joining` members have not said yet that they serve; the process of a cordoned one may stop.
+      serves: status === 'up' && !cordoned,
       isUnwanted: isUnwanted(control, nodeId),
       lagEntries: isReplicated ? Math.max(0, commit - known.match) : Infinity,
       silentMs: silentMs(nodeId),

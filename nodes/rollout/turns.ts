@@ -22,9 +22,13 @@ export function hasSwitched({ direction, step }: RolloutNode): boolean {
     : step !== 'pending' && step !== 'removed';
 }
 
+function isOver({ step }: RolloutNode): boolean {
+  return step === 'done' || step === 'removed';
+}
+
 /** The nodes that are left are done; with none left there is nothing to go on with. */
 export function allNodesDone({ nodes }: Rollout): boolean {
-  return nodes.every(({ step }) => step === 'done' || step === 'removed');
+  return nodes.every(isOver);
 }
 
 /** Moves a node on; every transition of a node goes through here. */
@@ -79,19 +83,31 @@ export function freeTurns({ nodes, limits, plan }: Rollout): number {
 }
 
 /** What has not begun of the first batch that is not over. */
-function waitingInBatch({ plan, nodes }: Rollout): RolloutNode[] {
-  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
-  for (const batch of plan.batches) {
-    const members = batch.map((nodeId) => byId.get(nodeId)).filter((node) => node !== undefined);
-    if (members.every(({ step }) => step === 'done' || step === 'removed')) continue;
-    return members.filter(({ step }) => step === 'pending');
-  }
-  return [];
+function waitingInBatch(rollout: Rollout): RolloutNode[] {
+  const members = batchesOf(rollout).find((batch) => !batch.every(isOver)) ?? [];
+  return members.filter(({ step }) => step === 'pending');
 }
 
-/** Who switched last goes back first. */
-function waitingToGoBack({ nodes }: Rollout): RolloutNode[] {
-  return nodes
+/**
+ * What has not begun of the last batch that is not back; in it, who switched last goes first. Of a
+ * release a batch has so many voters as can stop together, whichever way it goes.
+ */
+function waitingToGoBack(rollout: Rollout): RolloutNode[] {
+  const { plan, nodes } = rollout;
+  const planned = new Set(plan.batches.flat());
+  // Who joined while the window was open is in no batch: one after the other, before them all.
+  const joined = nodes.filter(({ nodeId }) => !planned.has(nodeId)).map((node) => [node]);
+  const members =
+    [...batchesOf(rollout), ...joined].findLast((batch) => batch.some(hasSwitched)) ?? [];
+  return members
     .filter((node) => node.direction === 'forward' && !isUnavailable(node) && hasSwitched(node))
     .reverse();
+}
+
+/** The nodes of each batch, in the order of the plan. */
+function batchesOf({ plan, nodes }: Rollout): RolloutNode[][] {
+  const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+  return plan.batches.map((batch) =>
+    batch.map((nodeId) => byId.get(nodeId)).filter((node) => node !== undefined),
+  );
 }

@@ -44,8 +44,8 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a batch begins while nodes of the one before soak',
     file: turns,
-    source: "if (members.every(({ step }) => step === 'done' || step === 'removed')) continue;",
-    replacement: "if (members.every(({ step }) => step !== 'pending')) continue;",
+    source: '.find((batch) => !batch.every(isOver))',
+    replacement: ".find((batch) => batch.some(({ step }) => step === 'pending'))",
     test: random,
   },
   {
@@ -125,6 +125,14 @@ const rows: readonly FileMutant[] = [
     source: "|| step === 'soak' || step === 'done'\n",
     replacement: "|| step === 'soak'\n",
     test: random,
+  },
+  {
+    bug: 'a batch goes back while nodes of the one after it do',
+    file: turns,
+    source:
+      '[...batchesOf(rollout), ...joined].findLast((batch) => batch.some(hasSwitched)) ?? [];',
+    replacement: 'joined.length < 0 ? [] : [...nodes];',
+    test: ofMachine,
   },
   {
     bug: 'a way back leaves acknowledgements of the fence behind',

@@ -144,6 +144,16 @@ describe('a swarm of 100', () => {
     expect(world.settle()).toEqual([]);
   });
 
+  it('makes nobody a voter who is cordoned, as long as that lasts', () => {
+    const world = new World(10, ['']);
+    for (const member of world.control.members.values()) member.cordoned = member.nodeId !== 7;
+    world.settle();
+    expect(world.voters).toEqual([1, 7]);
+    for (const member of world.control.members.values()) member.cordoned = false;
+    world.settle();
+    expect(world.voters).toHaveLength(5);
+  });
+
   it('follows the number that is wanted, up and down', () => {
     const world = new World(100, ZONES);
     world.settle();

@@ -15,7 +15,7 @@ import {
   throttle,
 } from '../../../nodes/rollout/machine.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
-import { formerPlan } from '../../../nodes/rollout/plan.js';
+import { formerPlan, makePlan } from '../../../nodes/rollout/plan.js';
 import { raise } from '../../../nodes/rollout/finalizing.js';
 import type { Rollout, RolloutStep } from '../../../nodes/rollout/state.js';
 import type { RolloutRefusal } from '../../../nodes/rollout/transitions.js';
@@ -253,7 +253,7 @@ describe('a way back', () => {
     expect(rollout.status).toBe('rolledBack');
   });
 
-  it('takes as many nodes at a time as may be unavailable, the last ones first', () => {
+  it('takes as many nodes of a batch at a time as may be unavailable, the last batch first', () => {
     const rollout = started(5, { release: RELEASE, batchSize: 2 });
     bringTo(rollout, 1, 'done');
     bringTo(rollout, 2, 'done');
@@ -262,9 +262,26 @@ describe('a way back', () => {
     abort(rollout, 'why', 0);
     expect(steps(rollout)).toBe('done done cordon< drain< pending<');
     bringTo(rollout, 4, 'pending');
-    expect(steps(rollout)).toBe('done cordon< cordon< pending< pending<');
+    expect(steps(rollout)).toBe('done done cordon< pending< pending<');
+    bringTo(rollout, 3, 'pending');
+    expect(steps(rollout)).toBe('cordon< cordon< pending< pending< pending<');
     finishAll(rollout);
     expect(rollout.status).toBe('aborted');
+  });
+
+  it('of a release stops no more voters together than the way there', () => {
+    const members = [1, 2, 3, 4, 5, 6, 7].map((nodeId) => ({ nodeId, voter: nodeId <= 3 }));
+    const plan = makePlan(members, 0, { release: RELEASE, batchSize: 3 });
+    expect(plan.batches).toEqual([[1, 4, 5], [2, 6, 7], [3]]);
+    const rollout = startRollout(7, plan, 'digest', 1, 0);
+    finishAll(rollout);
+    rollBack(rollout, { epoch: rollout.epoch, reason: '' }, 0);
+    expect(busy(rollout)).toEqual([3]);
+    bringTo(rollout, 3, 'pending');
+    expect(busy(rollout)).toEqual([2, 6, 7]);
+    bringTo(rollout, 6, 'pending');
+    bringTo(rollout, 7, 'pending');
+    expect(busy(rollout)).toEqual([2]);
   });
 
   it('waits for a node that is down, until it comes or is removed', () => {
