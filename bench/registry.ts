@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
 import { graphBench } from './graph.js';
 import { healthBench } from './health.js';
@@ -36,6 +37,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),
   graph: () => graphBench(),
   health: () => healthBench(),
