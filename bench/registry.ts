@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
 import { gossipBench } from './gossip.js';
 import { graphBench } from './graph.js';
@@ -37,6 +38,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),
   gossip: () => gossipBench(),
   graph: () => graphBench(),

@@ -17,7 +17,7 @@
  * A signature is over `DOMAIN`, the name of the swarm preceded by its length, and all bytes of the
  * record or claim before the signature.
  */
-import { ByteReader, ByteWriter } from '../raft-groups/varint.js';
+import { ByteReader, ByteWriter } from '../varint.js';
 import { GossipError } from './error.js';
 import {
   DATAGRAM_BYTES_MAX,

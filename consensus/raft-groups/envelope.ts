@@ -1,6 +1,6 @@
 /**
  * What one node says to another one in a round, in the name of all groups that both are in. Bytes of
- * version 1; integers are those of `varint.ts` unless their size is named:
+ * version 1; integers are those of `../varint.ts` unless their size is named:
  *
  *     envelope  version u8, from, to, count, beats, count, messages
  *     beat      head u8 (2 * mark + 1 if it is an answer), group, term, commit unless it is an
@@ -23,7 +23,8 @@ import {
   parseMark,
 } from '../raft/index.js';
 import { ENVELOPE_BYTES_MAX, ENVELOPE_BYTES_TARGET, ENVELOPE_ITEMS_MAX } from './limits.js';
-import { ByteReader, ByteWriter, bad } from './varint.js';
+import { ByteReader, ByteWriter } from '../varint.js';
+import { GroupsError } from './error.js';
 
 /** Identifier of a group, 1 to 2^53-1, the same on all its members. */
 export type GroupId = number;
@@ -46,6 +47,11 @@ export interface EncodedEnvelope {
   readonly to: NodeId;
   readonly bytes: Uint8Array;
   readonly messages: readonly GroupMessage[];
+}
+
+/** The error for bytes that are no envelope. */
+function bad(what: string): GroupsError {
+  return new GroupsError('bad-encoding', `envelope bytes: ${what}`);
 }
 
 const VERSION = 1;
@@ -212,7 +218,7 @@ function readCount(reader: ByteReader, itemBytesMin: number): number {
 /** Decodes an envelope of any peer. Throws a `GroupsError` with code `bad-encoding`. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > ENVELOPE_BYTES_MAX) throw bad('an envelope is too large');
-  const reader = new ByteReader(bytes);
+  const reader = new ByteReader(bytes, bad);
   const version = reader.u8();
   if (version !== VERSION) throw bad(`version ${version} is not known`);
   const from = reader.varint();

@@ -27,6 +27,7 @@ const coreFolders = [
 /** The libraries of src, which know nobody above; the rest of src sits on top. */
 const libraryFolders = [
   'client',
+  'documents',
   'compat',
   'memory',
   'migrate',

@@ -32,6 +32,15 @@ const oracles: Readonly<Record<string, Oracle>> = {
       return runEtcdRaftOracle(path);
     },
   },
+  crdt: {
+    description:
+      'editing traces of josephg/editing-traces, sequential or concurrent: a file or a folder; each is ' +
+      'replayed through shared documents and their network, and compared with endContent',
+    run: async (path) => {
+      const { runCrdtOracle } = await import('./crdt.js');
+      return runCrdtOracle(path);
+    },
+  },
   v1: {
     description:
       'v1 installations below a folder: each is copied, migrated, checked against expected.json ' +

@@ -1,12 +1,5 @@
 /** Unsigned integers of 0 to 2^53-1 in groups of seven bits, the lowest first (LEB128). */
-import { GroupsError } from './error.js';
-
 const BYTES_MAX = 8;
-
-/** The error for bytes that are no envelope. */
-export function bad(what: string): GroupsError {
-  return new GroupsError('bad-encoding', `envelope bytes: ${what}`);
-}
 
 /** Bytes that grow as they are written. */
 export class ByteWriter {
@@ -55,13 +48,13 @@ export class ByteWriter {
   }
 }
 
-/** Reads what `ByteWriter` wrote; throws what `refuse` makes of the reason for everything else. */
+/** Reads what `ByteWriter` wrote; throws what `bad` makes of a sentence for everything else. */
 export class ByteReader {
   #at = 0;
 
   constructor(
     private readonly bytes: Uint8Array,
-    private readonly refuse: (what: string) => Error = bad,
+    private readonly bad: (what: string) => Error,
   ) {}
 
   /** Bytes read so far. */
@@ -80,7 +73,7 @@ export class ByteReader {
 
   u8(): number {
     const value = this.bytes[this.#at];
-    if (value === undefined) throw this.refuse('they end too early');
+    if (value === undefined) throw this.bad('they end too early');
     this.#at += 1;
     return value;
   }
@@ -93,23 +86,23 @@ export class ByteReader {
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         // Each number has one form.
-        if (byte === 0 && count > 1) throw this.refuse('an integer is longer than it must be');
+        if (byte === 0 && count > 1) throw this.bad('an integer is longer than it must be');
         if (!Number.isSafeInteger(value)) break;
         return value;
       }
       scale *= 0x80;
     }
-    throw this.refuse('an integer is greater than 2^53-1');
+    throw this.bad('an integer is greater than 2^53-1');
   }
 
   /** A view into the bytes, not a copy. */
   raw(count: number): Uint8Array {
-    if (count > this.left) throw this.refuse('they end too early');
+    if (count > this.left) throw this.bad('they end too early');
     this.#at += count;
     return this.bytes.subarray(this.#at - count, this.#at);
   }
 
   end(): void {
-    if (this.left !== 0) throw this.refuse(`${this.left} bytes are left over`);
+    if (this.left !== 0) throw this.bad(`${this.left} bytes are left over`);
   }
 }

@@ -1,0 +1,10 @@
+export * from './clock.js';
+export * from './error.js';
+export * from './mutation.js';
+export * from './reading.js';
+export * from './step.js';
+export { Replica, type ReplicaOptions, type Restored } from './replica.js';
+export type { Field, Kind, MapValue, Scalar } from './value.js';
+export { type Dot, type ReplicaId, type VersionVector, covers, includes } from './version.js';
+export { ITEM_ID_BYTES, ItemSet } from './reconcile/item-set.js';
+export { type Found, Reconciler } from './reconcile/reconciler.js';
