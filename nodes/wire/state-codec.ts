@@ -245,6 +245,7 @@ function readFormerRollout(fields: Fields): Rollout {
     windowEndsMs: 0,
     limits: { maxUnavailable: 1, soakMs: 0 },
     notBeforeMs: 0,
+    openUntilMs: 0,
     fenced: [],
     reason: fields.string('reason', REASON_LENGTH_MAX),
     goal: status === 'aborted' ? 'aborted' : 'forward',

@@ -9,6 +9,7 @@ import { readRecord, releaseFiles } from '../../nodes/release/files.js';
 import type { ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease } from '../../nodes/release/registry.js';
 import { NodeProcess } from '../e2e/support/processes.js';
+import type { SpawnOptions } from '../e2e/support/processes.js';
 import { until } from '../e2e/support/swarm.js';
 
 // Each hand-over starts a process with a model, and there are many in a test.
@@ -17,8 +18,11 @@ vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 });
 const READY_TIMEOUT_MS = 180_000;
 
 /** A supervised node that serves. */
-export async function startSupervised(args: readonly string[]): Promise<NodeProcess> {
-  const node = new NodeProcess([...args, '--supervise']);
+export async function startSupervised(
+  args: readonly string[],
+  spawn: SpawnOptions = {},
+): Promise<NodeProcess> {
+  const node = new NodeProcess([...args, '--supervise'], spawn);
   await node.ready(READY_TIMEOUT_MS);
   return node;
 }
