@@ -12,6 +12,7 @@ import type { OtherStore } from '../src/v1/index.js';
 import { listenRpc } from '../transport/rpc/index.js';
 import type { PeerAddress } from '../transport/rpc/rpc.js';
 import type { Identity } from '../transport/identity/index.js';
+import type { TokenKind } from './control-plane/membership.js';
 import { COMMAND_VERSION, newControlState } from './control-plane/state.js';
 import type { ControlState } from './control-plane/state.js';
 import {
@@ -48,10 +49,12 @@ export interface InitOptions {
 export interface NewSwarm {
   readonly swarmId: string;
   readonly peerId: string;
-  /** Admits nodes, and clients too. */
+  /** Admits nodes. */
   readonly joinToken: string;
-  /** Admits clients only. */
+  /** Admits clients to the memories. */
   readonly clientToken: string;
+  /** Admits clients that steer the swarm: rollouts, members, tokens, backups. */
+  readonly operatorToken: string;
   /** Stores and settings of the v1 installation that this release does not carry. */
   readonly notCarried: readonly OtherStore[];
 }
@@ -63,7 +66,7 @@ export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
   const { directory, from, listen, advertise, sessionTimeoutMs } = options;
   requireSpecificAddress(advertise);
   await requireFreePort(listen);
-  const { swarmId, joinToken, clientToken, hashes } = newSecrets();
+  const { swarmId, tokens, hashes } = newSecrets();
   const { identity } = await createDataDirectory(directory, async (paths, founder) => {
     await createStore(paths, from);
     const control = newControlState({
@@ -79,7 +82,7 @@ export async function initSwarm(options: InitOptions): Promise<NewSwarm> {
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
   const notCarried = from === undefined ? [] : (await inspectV1Directory(from)).others;
-  return { swarmId, peerId: identity.peerId, joinToken, clientToken, notCarried };
+  return { swarmId, peerId: identity.peerId, ...tokens, notCarried };
 }
 
 /** The log that a swarm begins with: one snapshot, of a state in which the founder is alone. */
@@ -96,10 +99,17 @@ export async function writeFoundingLog(paths: DataPaths, control: ControlState):
 
 /** What only the operator of a new swarm learns, and what its state holds of it. */
 export function newSecrets() {
-  const joinToken = newToken('afj');
-  const clientToken = newToken('afc');
-  const hashes = { joinTokenHash: hashToken(joinToken), clientTokenHash: hashToken(clientToken) };
-  return { swarmId: randomUUID(), joinToken, clientToken, hashes };
+  const tokens = {
+    joinToken: newToken('join'),
+    clientToken: newToken('client'),
+    operatorToken: newToken('operator'),
+  };
+  const hashes = {
+    joinTokenHash: hashToken(tokens.joinToken),
+    clientTokenHash: hashToken(tokens.clientToken),
+    operatorTokenHash: hashToken(tokens.operatorToken),
+  };
+  return { swarmId: randomUUID(), tokens, hashes };
 }
 
 /** The first store, with everything in it counted as applied at the founding index. */
@@ -321,6 +331,7 @@ function wildcard(host: string): string {
   return isIPv6(host) ? '::' : '0.0.0.0';
 }
 
-export function newToken(prefix: 'afj' | 'afc'): string {
-  return `${prefix}_${randomBytes(32).toString('base64url')}`;
+/** A secret that begins with what it is for: `afj_`, `afc_` or `afo_`. */
+export function newToken(kind: TokenKind): string {
+  return `af${kind.slice(0, 1)}_${randomBytes(32).toString('base64url')}`;
 }

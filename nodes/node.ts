@@ -12,7 +12,7 @@ import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, PeerEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
-import { memberByPeerId } from './control-plane/state.js';
+import { memberByPeerId, tokenHashes } from './control-plane/state.js';
 import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
@@ -269,7 +269,7 @@ export class SwarmNode {
   async #listen(): Promise<void> {
     const access = new Access(
       (peerId) => this.isMember(peerId),
-      () => ({ client: this.control.clientTokenHash, join: this.control.joinTokenHash }),
+      () => tokenHashes(this.control),
     );
     const { paths, log } = this.#options;
     const handlers = this.health.measure(nodeHandlers(nodeServices(this, access)));

@@ -21,7 +21,10 @@ const createdSchema = z.object({
   address: z.string(),
   joinToken: z.string(),
   clientToken: z.string(),
+  operatorToken: z.string(),
 });
+
+type Tokens = Pick<z.infer<typeof createdSchema>, 'clientToken' | 'operatorToken'>;
 
 const readySchema = z.object({
   event: z.literal('ready'),
@@ -47,6 +50,7 @@ interface RunningNode extends ClusterNode {
 export class Cluster {
   /** Token for clients. */
   readonly clientToken: string;
+  readonly operatorToken: string;
   readonly #directory: string;
   readonly #nodes = new Map<number, RunningNode>();
   readonly #children = new Set<Child>();
@@ -55,9 +59,10 @@ export class Cluster {
   /** Rejects when a process ends that nobody ended. */
   readonly failure: Promise<never>;
 
-  private constructor(directory: string, clientToken: string) {
+  private constructor(directory: string, tokens: Tokens) {
     this.#directory = directory;
-    this.clientToken = clientToken;
+    this.clientToken = tokens.clientToken;
+    this.operatorToken = tokens.operatorToken;
     this.failure = this.#failing.promise;
   }
 
@@ -81,7 +86,7 @@ export class Cluster {
       '--json',
     ]);
     const created = createdSchema.parse(JSON.parse(printed));
-    const cluster = new Cluster(directory, created.clientToken);
+    const cluster = new Cluster(directory, created);
     onCreated(cluster);
     await cluster.#startNode('node-1', []);
     const join1 = ['--join', created.address, '--token', created.joinToken];

@@ -120,7 +120,7 @@ async function startSwarm(
     }),
   );
   const seeds = cluster.nodes.map((node) => parsePeerAddress(node.address));
-  const client = await SwarmClient.connect({ seeds, token: cluster.clientToken });
+  const client = await SwarmClient.connect({ seeds, token: cluster.operatorToken });
   scope.onEnd(() => client.close());
   await scope.guard(allVoters(client, options.nodes));
   const first = cluster.nodes[0];

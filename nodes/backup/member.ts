@@ -13,7 +13,7 @@ import type { SourceCall } from '../snapshots/sources.js';
 export interface MemberTarget {
   /** Tried in this order; the first that lets the caller in is asked. */
   readonly seeds: readonly PeerAddress[];
-  /** The join token; null for a member, which is known by its identity. */
+  /** The operator token; null for a member, which is known by its identity. */
   readonly token: string | null;
   readonly identity?: Identity;
 }

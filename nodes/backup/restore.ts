@@ -44,7 +44,7 @@ export async function restoreSwarm(
   await requireEmpty(dataPaths(directory).root);
   await requireFreePort(listen);
   const backup = await checkBackup(file, signal);
-  const { swarmId, joinToken, clientToken, hashes } = newSecrets();
+  const { swarmId, tokens, hashes } = newSecrets();
   const { identity } = await createDataDirectory(directory, async (paths, founder) => {
     const control = newControlState({
       swarmId,
@@ -59,7 +59,7 @@ export async function restoreSwarm(
     await writeFoundingLog(paths, control);
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
-  return { swarmId, peerId: identity.peerId, joinToken, clientToken, backup };
+  return { swarmId, peerId: identity.peerId, ...tokens, backup };
 }
 
 async function fillStore(

@@ -5,7 +5,9 @@ import {
   abort,
   begin,
   finishStep,
+  giveUp,
   halt,
+  open,
   pause,
   postpone,
   refusalOf,
@@ -59,6 +61,8 @@ function changed(
       return applyFinishStep(state, rollout, command);
     case 'beginRollout':
       return begin(rollout, command.epoch, nowMs);
+    case 'openRollout':
+      return open(rollout, command, nowMs);
     case 'pauseRollout':
       return pause(rollout, command, nowMs);
     case 'resumeRollout':
@@ -69,6 +73,8 @@ function changed(
       return postpone(rollout, command, nowMs);
     case 'abortRollout':
       return abort(rollout, command.reason, nowMs);
+    case 'giveUpRollout':
+      return giveUp(rollout, command, nowMs);
     case 'rollbackRollout':
       return rollBack(rollout, command, nowMs);
     case 'haltRollout':

@@ -113,6 +113,14 @@ export type RolloutCommand =
       readonly epoch: number;
       readonly nowMs?: number;
     }
+  /** By the leader: a maintenance window opens, or is over; on the replicated clock. */
+  | {
+      readonly type: 'openRollout';
+      readonly rolloutId: number;
+      readonly epoch: number;
+      readonly openUntilMs: number;
+      readonly nowMs?: number;
+    }
   | {
       readonly type: 'pauseRollout' | 'rollbackRollout';
       readonly rolloutId: number;
@@ -140,9 +148,12 @@ export type RolloutCommand =
       readonly epoch: number;
       readonly notBeforeMs: number;
     }
-  /** By the guards: a node that has switched is unhealthy. Does what the plan says. */
+  /**
+   * `haltRollout`: by the guards, a node that has switched is unhealthy; does what the plan says.
+   * `giveUpRollout`: by a node that cannot do its step; takes everything back.
+   */
   | {
-      readonly type: 'haltRollout';
+      readonly type: 'haltRollout' | 'giveUpRollout';
       readonly rolloutId: number;
       readonly nodeId: number;
       readonly nodeEpoch: number;

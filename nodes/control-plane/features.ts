@@ -17,6 +17,7 @@ export const FEATURES = {
   deletes: { version: 3, what: 'deletes' },
   expiry: { version: 4, what: 'expiry of memories' },
   rollouts: { version: 5, what: 'rollouts with batches, guards and a rollback window' },
+  windows: { version: 5, what: 'maintenance windows of rollouts' },
   placement: {
     version: 5,
     what: 'number of voters, drained, leaving or replaced members, or new tokens',

@@ -26,6 +26,9 @@ export interface Placement {
   readonly replaces: Map<number, number>;
 }
 
+/** `operator` is not in every swarm; see `service/access.ts` for what each opens. */
+export type TokenKind = 'client' | 'join' | 'operator';
+
 /** What version 5 added for the membership. */
 export type MembershipCommand =
   | { readonly type: 'setVoters'; readonly wanted: number; readonly goneAfterMs: number }
@@ -35,7 +38,7 @@ export type MembershipCommand =
   | { readonly type: 'replaceMember'; readonly nodeId: number; readonly replaces: number }
   | {
       readonly type: 'setToken';
-      readonly which: 'client' | 'join';
+      readonly which: TokenKind;
       /** SHA-256 of the new token, hexadecimal; the one before is valid no more. */
       readonly hash: string;
     };
@@ -75,6 +78,12 @@ export const MEMBERSHIP_COMMANDS = [
   'setToken',
 ] as const satisfies readonly MembershipCommand['type'][];
 
+const TOKEN_FIELDS = {
+  client: 'clientTokenHash',
+  join: 'joinTokenHash',
+  operator: 'operatorTokenHash',
+} as const satisfies Record<TokenKind, keyof ControlState>;
+
 export function applyMembership(
   state: ControlState,
   index: number,
@@ -90,8 +99,7 @@ export function applyMembership(
       return done(index);
     case 'setToken':
       if (!/^[0-9a-f]{64}$/.test(command.hash)) return refused(index, 'invalid-token');
-      if (command.which === 'client') state.clientTokenHash = command.hash;
-      else state.joinTokenHash = command.hash;
+      state[TOKEN_FIELDS[command.which]] = command.hash;
       return done(index);
     case 'drainMember':
       if (!isStaying(state, command.nodeId)) return refused(index, 'unknown-member');

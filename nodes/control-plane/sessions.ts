@@ -74,6 +74,7 @@ export function withTime(command: Command, state: ControlState, nowMs: number): 
       return { ...command, awaitedFrom: command.awaitedFrom ?? command.sequence, nowMs };
     case 'finishStep':
     case 'beginRollout':
+    case 'openRollout':
     case 'resumeRollout':
     case 'raiseVersion':
       return state.commandVersion < ROLLOUT_COMMAND_VERSION ? command : { ...command, nowMs };

@@ -65,6 +65,8 @@ export interface ControlState {
   /** SHA-256 of the secrets, hexadecimal: the state never holds the secrets themselves. */
   joinTokenHash: string;
   clientTokenHash: string;
+  /** Empty in a swarm of a release before, until it is given one; kept from command version 5 on. */
+  operatorTokenHash: string;
   swarmVersion: 1 | 2;
   /**
    * The version in which commands and states are written: 5 in swarms that this release created. In
@@ -89,6 +91,8 @@ export interface NewSwarm {
   readonly swarmId: string;
   readonly joinTokenHash: string;
   readonly clientTokenHash: string;
+  /** None when left out: the join token counts as one. */
+  readonly operatorTokenHash?: string;
   readonly swarmVersion: 1 | 2;
   readonly peerId: string;
   readonly host: string;
@@ -116,6 +120,7 @@ export function newControlState(swarm: NewSwarm): ControlState {
     swarmId: swarm.swarmId,
     joinTokenHash: swarm.joinTokenHash,
     clientTokenHash: swarm.clientTokenHash,
+    operatorTokenHash: swarm.operatorTokenHash ?? '',
     swarmVersion: swarm.swarmVersion,
     commandVersion: COMMAND_VERSION,
     clockMs: 0,
@@ -134,6 +139,7 @@ export function emptyControlState(): ControlState {
     swarmId: '',
     joinTokenHash: '',
     clientTokenHash: '',
+    operatorTokenHash: '',
     swarmVersion: 1,
     commandVersion: 1,
     clockMs: 0,
@@ -144,6 +150,11 @@ export function emptyControlState(): ControlState {
     rollout: null,
     placement: noPlacement(),
   };
+}
+
+/** SHA-256 of the tokens that a swarm knows; see `service/access.ts` for what each opens. */
+export function tokenHashes({ clientTokenHash, joinTokenHash, operatorTokenHash }: ControlState) {
+  return { client: clientTokenHash, join: joinTokenHash, operator: operatorTokenHash };
 }
 
 export function engineOf(swarmVersion: 1 | 2): EngineVersion {

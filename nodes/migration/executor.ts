@@ -110,18 +110,19 @@ export class RolloutExecutor {
   #step(rollout: Rollout, { step, epoch, direction }: RolloutNode): Duty {
     const { nodeId } = this.#ports;
     const rolloutId = rollout.id;
-    const abortRollout = (failure: string): Command => ({
-      type: 'abortRollout',
-      rolloutId,
-      reason: `node ${nodeId} failed at ${step}: ${failure}`.slice(0, REASON_CHARACTERS_MAX),
-    });
+    const givenUp = (failure: string): Command => {
+      const said = `node ${nodeId} failed at ${step}: ${failure}`.slice(0, REASON_CHARACTERS_MAX);
+      // A rollout of a release before knows no other word than that of an operator.
+      if (rollout.plan.form === 1) return { type: 'abortRollout', rolloutId, reason: said };
+      return { type: 'giveUpRollout', rolloutId, nodeId, nodeEpoch: epoch, reason: said };
+    };
     return {
       key: `${rolloutId} ${step} ${epoch}`,
       name: `${direction === 'back' ? 'back, ' : ''}${step} (epoch ${epoch})`,
       carryOut: (signal) => this.#carryOut(rollout, { step, epoch, direction }, signal),
       done: (detail) => ({ type: 'finishStep', rolloutId, nodeId, step, epoch, detail }),
       // A way back that fails has nowhere else to go: it is tried until it can be done.
-      givenUp: direction === 'back' ? undefined : abortRollout,
+      givenUp: direction === 'back' ? undefined : givenUp,
     };
   }
 

@@ -5,9 +5,17 @@ import type { ControlState } from '../control-plane/state.js';
 import { unfencedNodes } from '../rollout/finalizing.js';
 import type { Rollout } from '../rollout/state.js';
 import { allNodesDone } from '../rollout/turns.js';
+import { openingToSay } from '../rollout/windows.js';
 
-/** `timeOfDayMs` is that of this leader, for schedules; all else goes by the replicated clock. */
-export function rolloutUpkeep(control: ControlState, timeOfDayMs: number): Command | undefined {
+/**
+ * `timeOfDayMs` is that of this leader, for schedules and windows; all else goes by the replicated clock,
+ * which the leader tells as `nowMs`.
+ */
+export function rolloutUpkeep(
+  control: ControlState,
+  nowMs: number,
+  timeOfDayMs: number,
+): Command | undefined {
   const { rollout, clockMs } = control;
   if (rollout === null) return undefined;
   const { id: rolloutId, epoch, plan } = rollout;
@@ -18,7 +26,7 @@ export function rolloutUpkeep(control: ControlState, timeOfDayMs: number): Comma
     case 'running':
       // Of a release before this one: the raised version ends it.
       if (plan.form === 1 && allNodesDone(rollout)) return { type: 'raiseVersion', rolloutId };
-      return endedSoak(rollout, clockMs);
+      return endedSoak(rollout, clockMs) ?? openWindow(rollout, nowMs, timeOfDayMs);
     case 'switched':
       if (!plan.autoFinalize || !areMembersOnTarget(control, rollout)) return undefined;
       return { type: 'finalizeRollout', rolloutId, epoch };
@@ -31,6 +39,14 @@ export function rolloutUpkeep(control: ControlState, timeOfDayMs: number): Comma
     default:
       return undefined;
   }
+}
+
+/** A window opens, is over, or the clocks have drifted apart. */
+function openWindow(rollout: Rollout, nowMs: number, timeOfDayMs: number): Command | undefined {
+  const openUntilMs = openingToSay(rollout, nowMs, timeOfDayMs);
+  if (openUntilMs === undefined) return undefined;
+  const { id: rolloutId, epoch } = rollout;
+  return { type: 'openRollout', rolloutId, epoch, openUntilMs };
 }
 
 function endedSoak(rollout: Rollout, clockMs: number): Command | undefined {

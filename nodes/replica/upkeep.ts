@@ -34,7 +34,8 @@ export function nextUpkeep(
   if (to !== undefined) return { type: 'transfer', to };
   const change = nextMembershipChange(control, raft, silentMs);
   if (change !== undefined) return { type: 'membership', change };
-  const command = nextDeparture(control, raft, silentMs) ?? rolloutUpkeep(control, timeOfDayMs);
+  const command =
+    nextDeparture(control, raft, silentMs) ?? rolloutUpkeep(control, nowMs, timeOfDayMs);
   if (command !== undefined) return { type: 'command', command };
   const members = [...control.members.values()];
   const readByAll = Math.min(...members.map((member) => member.commandVersion), COMMAND_VERSION);

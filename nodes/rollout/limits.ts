@@ -7,6 +7,9 @@ export const ROLLBACK_WINDOW_MS_MAX = 90 * 24 * 3_600_000;
 export const SOAK_MS_MAX = 7 * 24 * 3_600_000;
 /** Nodes of a plan, and so of a batch and of those that may be unavailable. */
 export const PLAN_NODES_MAX = 1_000;
+export const MAINTENANCE_WINDOWS_MAX = 16;
+/** By which the replicated clock may be off the time of day before a leader says the end of a window again. */
+export const WINDOW_DRIFT_MS_MAX = 5_000;
 /** Sentences in each of the lists of a plan, and characters of one. */
 export const SENTENCES_MAX = 256;
 export const SENTENCE_LENGTH_MAX = 1_024;

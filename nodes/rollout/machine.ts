@@ -50,6 +50,7 @@ export function startRollout(
     windowEndsMs: 0,
     limits: { maxUnavailable, soakMs },
     notBeforeMs,
+    openUntilMs: 0,
     fenced: [],
     reason: '',
     goal: 'forward',
@@ -163,6 +164,8 @@ function hold(
     if (node.step === 'cordon') moveTo(rollout, node, 'pending', 'forward', nowMs);
   }
   rollout.reason = reason;
+  // It may be over when it goes on; the leader says so again.
+  rollout.openUntilMs = 0;
   changeStatus(rollout, status);
 }
 
@@ -171,6 +174,21 @@ export function begin(rollout: Rollout, epoch: number, nowMs: number): RolloutRe
   const refusal = refusalAt(rollout, 'begin', epoch);
   if (refusal !== null) return refusal;
   goForward(rollout, nowMs);
+  return null;
+}
+
+/** By the leader: until when nodes may begin, on the replicated clock; 0 when the window is over. */
+export function open(
+  rollout: Rollout,
+  { epoch, openUntilMs }: { readonly epoch: number; readonly openUntilMs: number },
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalAt(rollout, 'open', epoch);
+  if (refusal !== null) return refusal;
+  if (rollout.plan.windows.length === 0) return 'no-windows';
+  rollout.openUntilMs = openUntilMs;
+  rollout.epoch += 1;
+  goOn(rollout, nowMs);
   return null;
 }
 
@@ -220,6 +238,24 @@ export function abort(rollout: Rollout, reason: string, nowMs: number): RolloutR
   return null;
 }
 
+/**
+ * A node cannot do its step: everything goes back. Only a node whose step it is may say so, and only of
+ * the epoch that the step has: one that was removed, or that was late, ends nothing.
+ */
+export function giveUp(
+  rollout: Rollout,
+  { nodeId, nodeEpoch, reason }: Halt,
+  nowMs: number,
+): RolloutRefusal | null {
+  const refusal = refusalOf(rollout, 'giveUp');
+  if (refusal !== null) return refusal;
+  const node = rollout.nodes.find((one) => one.nodeId === nodeId);
+  if (node === undefined || !isUnavailable(node)) return 'not-your-turn';
+  if (node.epoch !== nodeEpoch) return 'stale-epoch';
+  goBack(rollout, { goal: 'aborted', reason }, nowMs);
+  return null;
+}
+
 /** Takes everything back, also when it is final and the window is open. */
 export function rollBack(
   rollout: Rollout,
@@ -234,7 +270,7 @@ export function rollBack(
 
 export interface Halt {
   readonly nodeId: number;
-  /** Of the node when it was found unhealthy: what is told of an earlier state of it counts no more. */
+  /** Of the node when that was found: what is told of an earlier state of it counts no more. */
   readonly nodeEpoch: number;
   readonly reason: string;
 }

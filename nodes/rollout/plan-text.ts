@@ -1,6 +1,7 @@
 /** A plan for people: a numbered tree of everything that it does, and what cannot be undone. */
 import { stepsOf } from './state.js';
 import type { Guards, RolloutPlan, RolloutStep } from './state.js';
+import { windowText } from './windows.js';
 
 const STEP_TEXT: Readonly<
   Record<'engine' | 'release', Readonly<Partial<Record<RolloutStep, string>>>>
@@ -97,6 +98,7 @@ function termsOf(plan: RolloutPlan, timeText: (timeMs: number) => string): strin
   const { notBeforeMs, maxUnavailable, soakMs, guards, release } = plan;
   const lines = [
     notBeforeMs === 0 ? 'begins at once' : `begins at ${timeText(notBeforeMs)}`,
+    ...plan.windows.map((window) => `nodes begin within ${windowText(window)}`),
     `at most ${countOf(maxUnavailable, 'node')} unavailable at a time`,
     soakMs === 0 ? 'no soak' : `each node soaks ${durationText(soakMs)} before the next batch`,
     guards === null ? 'no guards' : guardsText(guards),

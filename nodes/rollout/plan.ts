@@ -4,8 +4,9 @@ import { PLAN_NODES_MAX, ROLLBACK_WINDOW_MS_DEFAULT, SENTENCES_MAX } from './lim
 import { ROLLBACK_WINDOW_MS_MAX, SENTENCE_LENGTH_MAX, SOAK_MS_MAX } from './limits.js';
 import { stepsOf } from './state.js';
 import { unavailableMax } from './turns.js';
-import type { Guards, ReleaseName, RolloutPlan } from './state.js';
+import type { Guards, MaintenanceWindow, ReleaseName, RolloutPlan } from './state.js';
 import { irreversibleSteps } from './plan-text.js';
+import { windowValues, windowsFault } from './windows.js';
 
 export interface PlannableMember {
   readonly nodeId: number;
@@ -27,6 +28,7 @@ export interface PlanOptions {
   readonly soakMs?: number;
   /** Time of day in milliseconds. */
   readonly notBeforeMs?: number;
+  readonly windows?: readonly MaintenanceWindow[];
   readonly autoFinalize?: boolean;
   readonly rollbackWindowMs?: number;
   readonly guards?: Guards | null;
@@ -69,6 +71,7 @@ export function makePlan(
     maxUnavailable,
     soakMs: options.soakMs ?? 0,
     notBeforeMs: options.notBeforeMs ?? 0,
+    windows: options.windows ?? [],
     autoFinalize: options.autoFinalize ?? true,
     rollbackWindowMs: options.rollbackWindowMs ?? ROLLBACK_WINDOW_MS_DEFAULT,
     guards: options.guards ?? null,
@@ -158,6 +161,8 @@ export function planFault(plan: RolloutPlan): string | null {
     const isInRange = Number.isSafeInteger(value) && value >= min && value <= max;
     if (!isInRange) return `${name} must be a whole number from ${min} to ${max}, not ${value}`;
   }
+  const fault = windowsFault(plan.windows);
+  if (fault !== null) return fault;
   const sentences = [...plan.irreversible, ...plan.inexpressible];
   if (sentences.length > 2 * SENTENCES_MAX) return `there are more than ${SENTENCES_MAX} sentences`;
   if (sentences.some(({ length }) => length > SENTENCE_LENGTH_MAX)) return 'a sentence is too long';
@@ -188,6 +193,7 @@ export function formerPlan(order: readonly number[]): RolloutPlan {
     maxUnavailable: 1,
     soakMs: 0,
     notBeforeMs: 0,
+    windows: [],
     autoFinalize: true,
     rollbackWindowMs: 0,
     guards: null,
@@ -204,9 +210,11 @@ export function canonicalPlan(plan: RolloutPlan): string {
     return JSON.stringify(['rollout-plan', 1, plan.from, plan.to, plan.batches.flat(), former]);
   }
   const { kind, from, to, release, batches, canaries, maxUnavailable, soakMs, guards } = plan;
+  // A plan without windows has the bytes that it had before there were any.
+  const windows = plan.windows.map(windowValues);
   return JSON.stringify([
     'rollout-plan',
-    2,
+    windows.length === 0 ? 2 : 3,
     kind,
     from,
     to,
@@ -223,6 +231,7 @@ export function canonicalPlan(plan: RolloutPlan): string {
     plan.inexpressible,
     steps,
     stepsOf(kind, 'back'),
+    ...(windows.length === 0 ? [] : [windows]),
   ]);
 }
 

@@ -112,6 +112,17 @@ export interface Guards {
   readonly action: 'rollback' | 'pause';
 }
 
+/** A time of the week in which nodes may begin; `windows.ts` says more. */
+export interface MaintenanceWindow {
+  /** On which it begins where it is: 1 for Monday to 7, in their order. */
+  readonly days: readonly number[];
+  /** Of the day. */
+  readonly fromMinute: number;
+  readonly lengthMinutes: number;
+  /** East of UTC. */
+  readonly offsetMinutes: number;
+}
+
 export interface RolloutPlan {
   /** 1: of a release before this one; no fence and no window, the raised version ends it. */
   readonly form: 1 | 2;
@@ -131,6 +142,8 @@ export interface RolloutPlan {
   readonly soakMs: number;
   /** Time of day before which nothing begins; 0: at once. */
   readonly notBeforeMs: number;
+  /** Nodes begin only within one of these; none: at any time. */
+  readonly windows: readonly MaintenanceWindow[];
   /** Whether the leader finalizes it when all nodes are done; otherwise an operator does. */
   readonly autoFinalize: boolean;
   /** How long after finalization it can be rolled back, in milliseconds of the replicated clock. */
@@ -180,6 +193,8 @@ export interface Rollout {
   limits: RolloutLimits;
   /** As in the plan, unless it was postponed. */
   notBeforeMs: number;
+  /** On the replicated clock, until when nodes may begin in a plan with windows; 0: not now. */
+  openUntilMs: number;
   /** Ids of the nodes that have acknowledged the fence, in the order in which they did. */
   fenced: number[];
   /** Why it was paused, aborted or rolled back; empty otherwise. */

@@ -4,11 +4,13 @@ import type { RolloutStatus } from './state.js';
 export type RolloutEvent =
   | 'finishStep'
   | 'begin'
+  | 'open'
   | 'pause'
   | 'resume'
   | 'throttle'
   | 'postpone'
   | 'abort'
+  | 'giveUp'
   | 'rollback'
   | 'halt'
   | 'finalize'
@@ -43,6 +45,7 @@ export type RolloutRefusal =
   | 'fenced'
   | 'window-open'
   | 'no-guards'
+  | 'no-windows'
   | 'invalid-limits'
   | 'invalid-plan'
   | 'plan-outdated'
@@ -84,6 +87,15 @@ export const TRANSITIONS: Readonly<Record<RolloutEvent, Row>> = {
     finalized: 'not-scheduled',
     rollingBack: 'not-scheduled',
   },
+  open: {
+    ...ENDED,
+    ...LATE,
+    ...BACK,
+    scheduled: 'rollout-scheduled',
+    running: null,
+    paused: 'rollout-paused',
+    switched: 'not-your-turn',
+  },
   pause: { ...ENDED, ...TAKEN, ...LATE, ...BACK, paused: 'rollout-paused' },
   resume: {
     ...ENDED,
@@ -93,11 +105,12 @@ export const TRANSITIONS: Readonly<Record<RolloutEvent, Row>> = {
     switched: 'not-paused',
     finalizing: 'not-paused',
     finalized: 'not-paused',
-    rollingBack: 'not-paused',
+    rollingBack: 'rollout-rolling-back',
   },
   throttle: { ...ENDED, ...TAKEN, ...LATE, rollingBack: null },
   postpone: { ...ENDED, ...TAKEN, ...LATE, ...BACK },
   abort: { ...ENDED, ...TAKEN, ...LATE, ...BACK },
+  giveUp: { ...ENDED, ...TAKEN, ...LATE, ...BACK, switched: 'not-your-turn' },
   rollback: { ...ENDED, ...TAKEN, ...BACK, finalizing: null, finalized: null },
   halt: { ...ENDED, ...TAKEN, ...BACK, finalizing: null, finalized: null },
   finalize: {

@@ -1,6 +1,7 @@
 /** Whose turn it is: batches, the bound on nodes that are unavailable, and what follows from a step. */
 import { assert } from '../assert.js';
 import { stepsOf } from './state.js';
+import { mayBegin } from './windows.js';
 import type { Rollout, RolloutDirection, RolloutNode, RolloutStep } from './state.js';
 
 const AT_REST: ReadonlySet<RolloutStep> = new Set(['pending', 'soak', 'done', 'removed']);
@@ -63,6 +64,8 @@ export function stepAfter(
 export function beginNodes(rollout: Rollout, nowMs: number): void {
   const { status } = rollout;
   if (status !== 'running' && status !== 'rollingBack') return;
+  // A way back waits for no window.
+  if (status === 'running' && !mayBegin(rollout, nowMs)) return;
   const waiting = status === 'running' ? waitingInBatch(rollout) : waitingToGoBack(rollout);
   const direction = status === 'running' ? 'forward' : 'back';
   for (const node of waiting.slice(0, freeTurns(rollout))) {

@@ -1,4 +1,14 @@
-/** Who may call what: members by their proven identity, clients by the token of the swarm. */
+/**
+ * Who may call what. Members are known by their proven identity; everybody else shows a token:
+ *
+ *   token      what it opens
+ *   client     memories, and looking at the swarm
+ *   operator   that, and what steers the swarm: rollouts, members, tokens, backups
+ *   join       that a node is admitted; as a client it may do what a client may
+ *
+ * A swarm of a release before has no operator token until `swarm rotate-token operator`: until then its
+ * join token counts as one, and its client token steers rollouts, as they did.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 import { RpcError } from '../../transport/rpc/rpc.js';
@@ -9,27 +19,32 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
+/** What the replicated state holds of the tokens. */
+export interface TokenHashes {
+  readonly client: string;
+  readonly join: string;
+  /** Empty in a swarm that has no operator token yet. */
+  readonly operator: string;
+}
+
 export class Access {
   readonly #isMember: (peerId: string) => boolean;
-  readonly #tokenHashes: () => { client: string; join: string };
-  readonly #clients = new WeakSet<RpcConnection>();
-  readonly #operators = new WeakSet<RpcConnection>();
+  readonly #tokenHashes: () => TokenHashes;
+  /** The hash of the token that let it in. */
+  readonly #admitted = new WeakMap<RpcConnection, string>();
 
-  constructor(
-    isMember: (peerId: string) => boolean,
-    tokenHashes: () => { client: string; join: string },
-  ) {
+  constructor(isMember: (peerId: string) => boolean, tokenHashes: () => TokenHashes) {
     this.#isMember = isMember;
     this.#tokenHashes = tokenHashes;
   }
 
-  /** Lets a connection in as a client, or refuses it. A join token opens everything. */
+  /** Lets a connection in as a client, or refuses it. */
   admit(connection: RpcConnection, token: string | null): void {
     if (this.#isMember(connection.peerId)) return;
-    const { client, join } = this.#tokenHashes();
-    if (token !== null && (matches(token, client) || matches(token, join))) {
-      this.#clients.add(connection);
-      if (matches(token, join)) this.#operators.add(connection);
+    const { client, operator, join } = this.#tokenHashes();
+    const hash = [client, operator, join].find((one) => token !== null && matches(token, one));
+    if (hash !== undefined) {
+      this.#admitted.set(connection, hash);
       return;
     }
     throw new RpcError(
@@ -40,13 +55,25 @@ export class Access {
     );
   }
 
-  /** Changes of membership want more than the client token. */
+  /** For what changes members, tokens and rollouts, and for backups, which hold everything. */
   requireOperator(connection: RpcConnection): void {
-    if (this.#operators.has(connection) || this.#isMember(connection.peerId)) return;
+    if (this.#isMember(connection.peerId)) return;
+    const { operator, join } = this.#tokenHashes();
+    // Looked at again for each call: a token that was rotated steers nothing from then on.
+    const hash = this.#admitted.get(connection);
+    if (hash !== undefined && hash === (operator === '' ? join : operator)) return;
+    const wanted = operator === '' ? 'the join token, as there is no operator token yet' : '';
     throw new RpcError(
       'permission-denied',
-      'the client token does not allow this: use the join token, or --data of a node',
+      `this wants the operator token${wanted === '' ? '' : ` (${wanted})`}, and another token was ` +
+        'given: the client token opens memories, the join token admits nodes. Give --token ' +
+        'OPERATOR_TOKEN, or --data of a node on this machine',
     );
+  }
+
+  /** For rollouts, which the client token of a swarm without operator token steers as before. */
+  requireRolloutOperator(connection: RpcConnection): void {
+    if (this.#tokenHashes().operator !== '') this.requireOperator(connection);
   }
 
   requireJoinToken(token: string): void {
@@ -60,7 +87,7 @@ export class Access {
   }
 
   requireClient(connection: RpcConnection): void {
-    if (this.#clients.has(connection) || this.#isMember(connection.peerId)) return;
+    if (this.#admitted.has(connection) || this.#isMember(connection.peerId)) return;
     throw new RpcError('permission-denied', 'say client.hello with a token of this swarm first');
   }
 }

@@ -24,7 +24,7 @@ import { operatorHandlers } from './operator-handlers.js';
 import type { OperatorPorts } from './operator-handlers.js';
 import { refusalText } from './refusals.js';
 import { parseRequest, requests } from './requests.js';
-import { rolloutHandlers } from './rollout-handlers.js';
+import { rolloutChanges, rolloutReads } from './rollout-handlers.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
@@ -81,7 +81,8 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
   return {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
-    ...allForClients(ports, rolloutHandlers(ports)),
+    ...allForClients(ports, rolloutReads(ports)),
+    ...allForClients(ports, forRolloutOperators(ports, rolloutChanges(ports))),
     ...memberHandlers(ports),
     ...forOperators(ports, operatorHandlers(ports)),
   };
@@ -280,7 +281,21 @@ function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): 
   );
 }
 
-/** For whoever holds the join token, and members. */
+function forRolloutOperators(
+  ports: ServicePorts,
+  handlers: Record<string, Handler>,
+): Record<string, Handler> {
+  const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
+    method,
+    (payload, context) => {
+      ports.access.requireRolloutOperator(context.connection);
+      return handler(payload, context);
+    },
+  ]);
+  return Object.fromEntries(checked);
+}
+
+/** For whoever holds the operator token, and members. */
 function forOperators(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
   const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
     method,

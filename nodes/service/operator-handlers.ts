@@ -25,7 +25,7 @@ const shapes = {
   drain: z.object({ nodeId, drained: z.boolean() }),
   leave: z.object({ nodeId }),
   replace: z.object({ nodeId, replaces: nodeId }),
-  token: z.object({ which: z.enum(['client', 'join']), hash: z.string().max(64) }),
+  token: z.object({ which: z.enum(['client', 'join', 'operator']), hash: z.string().max(64) }),
 };
 
 export function operatorHandlers(ports: OperatorPorts): Record<string, Handler> {

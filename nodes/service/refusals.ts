@@ -9,7 +9,9 @@ const ROLLOUT_REFUSALS = {
   'rollout-paused': 'the rollout is paused; resume it first',
   'rollout-finalizing': 'the rollout is being finalized; it can be rolled back',
   'rollout-finalized': 'the rollout is final; it can be rolled back until its window closes',
-  'rollout-rolling-back': 'the rollout is going back already',
+  'rollout-rolling-back':
+    'the rollout is going back, and is not turned round: `rollout status` says what a node waits for, ' +
+    'and goes on by itself once that is mended; when it has ended, start it again',
   'not-scheduled': 'the rollout is not scheduled for later',
   'not-paused': 'the rollout is not paused',
   'not-finalizing': 'the rollout is not being finalized',
@@ -22,6 +24,7 @@ const ROLLOUT_REFUSALS = {
   'window-open':
     'the rollout before this one can still be rolled back; wait until its window closes, or close it',
   'no-guards': 'the plan of the rollout has no guards',
+  'no-windows': 'the plan of the rollout has no maintenance windows',
   'invalid-limits':
     'at least one node has to be allowed to be unavailable, of a release fewer than half of all, and ' +
     'a soak is 7 days at most',

@@ -17,13 +17,24 @@ export interface RolloutPorts {
   rolloutStatus(signal: AbortSignal): Promise<object>;
 }
 
-/** By method; whoever mounts them checks who calls. */
-export function rolloutHandlers(ports: RolloutPorts): Record<string, Handler> {
+/** By method, what changes nothing; whoever mounts them checks who calls. */
+export function rolloutReads(ports: RolloutPorts): Record<string, Handler> {
   return {
     'rollout.plan': (payload) => {
       ports.requireServing();
       return ports.rolloutPlan(parseRequest(rolloutRequests.plan, payload));
     },
+    'rollout.status': (payload, { signal }) => {
+      parseRequest(requests.nothing, payload);
+      ports.requireServing();
+      return ports.rolloutStatus(signal);
+    },
+  };
+}
+
+/** By method, what steers a rollout; whoever mounts them checks that the caller is an operator. */
+export function rolloutChanges(ports: RolloutPorts): Record<string, Handler> {
+  return {
     'rollout.start': (payload, { timeoutMs }) => {
       ports.requireServing();
       return ports.rolloutStart(parseRequest(rolloutRequests.start, payload), timeoutMs);
@@ -36,11 +47,6 @@ export function rolloutHandlers(ports: RolloutPorts): Record<string, Handler> {
     'rollout.change': (payload, { timeoutMs }) => {
       ports.requireServing();
       return ports.rolloutChange(parseRequest(rolloutRequests.change, payload), timeoutMs);
-    },
-    'rollout.status': (payload, { signal }) => {
-      parseRequest(requests.nothing, payload);
-      ports.requireServing();
-      return ports.rolloutStatus(signal);
     },
   };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import {
+  MAINTENANCE_WINDOWS_MAX,
   PLAN_NODES_MAX,
   RELEASE_NAME_LENGTH_MAX,
   ROLLBACK_WINDOW_MS_MAX,
@@ -31,6 +32,14 @@ const guards = z
   })
   .partial();
 
+/** Its bounds are those of `planFault`. */
+const maintenanceWindow = z.strictObject({
+  days: z.array(z.number().int()).max(7),
+  fromMinute: z.number().int(),
+  lengthMinutes: z.number().int(),
+  offsetMinutes: z.number().int(),
+});
+
 const plan = {
   /** `v2`, or the name of a release. */
   to: z
@@ -42,6 +51,7 @@ const plan = {
   maxUnavailable: nodes.optional(),
   soakMs: soakMs.optional(),
   notBeforeMs: timeOfDayMs.optional(),
+  windows: z.array(maintenanceWindow).max(MAINTENANCE_WINDOWS_MAX).optional(),
   autoFinalize: z.boolean().optional(),
   rollbackWindowMs: z.number().int().min(0).max(ROLLBACK_WINDOW_MS_MAX).optional(),
   guards: guards.nullable().optional(),

@@ -18,6 +18,7 @@ import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import type { RolloutEvent } from '../rollout/transitions.js';
 import { applied } from './handlers.js';
 import { refusalText } from './refusals.js';
+import { requireFeature } from './required-feature.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 import type { ChangeRequest, PlanRequest } from './rollout-requests.js';
 
@@ -60,6 +61,7 @@ async function planned(
     ...member,
     voter: confState.voters.includes(member.nodeId),
   }));
+  if (request.windows !== undefined) requireFeature(node, 'windows');
   const plan = isOpen(node.control, 'rollouts')
     ? await planOf(node, members, leader, request)
     : formerPlanFor(request, orderOf(members, leader));

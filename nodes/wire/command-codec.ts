@@ -94,12 +94,14 @@ export function encodeCommand(command: Command): Uint8Array {
       if (command.plan.form === 1) return encode([1, ...commandFields(command)]);
       return encode([5, command.type, ...rolloutCommandFields(command)]);
     case 'beginRollout':
+    case 'openRollout':
     case 'pauseRollout':
     case 'rollbackRollout':
     case 'resumeRollout':
     case 'throttleRollout':
     case 'postponeRollout':
     case 'haltRollout':
+    case 'giveUpRollout':
     case 'finalizeRollout':
     case 'ackFence':
     case 'closeWindow':

@@ -38,7 +38,7 @@ export function readMembershipCommand(
     case 'setToken':
       return {
         type,
-        which: fields.oneOf('which', ['client', 'join']),
+        which: fields.oneOf('which', ['client', 'join', 'operator']),
         hash: fields.string('hash', TOKEN_HASH_LENGTH_MAX),
       };
   }

@@ -1,10 +1,18 @@
 /** Bytes of rollouts and their entries from version 5 on, as parts of a command and of the state. */
 import type { Command, RolloutCommand } from '../control-plane/command.js';
 import { PLAN_NODES_MAX, RELEASE_NAME_LENGTH_MAX } from '../rollout/limits.js';
-import { SENTENCES_MAX, SENTENCE_LENGTH_MAX } from '../rollout/limits.js';
+import { MAINTENANCE_WINDOWS_MAX, SENTENCES_MAX, SENTENCE_LENGTH_MAX } from '../rollout/limits.js';
 import { guardValues, releaseValues } from '../rollout/plan.js';
 import { stepsOf } from '../rollout/state.js';
-import type { Guards, ReleaseName, Rollout, RolloutNode, RolloutPlan } from '../rollout/state.js';
+import type {
+  Guards,
+  MaintenanceWindow,
+  ReleaseName,
+  Rollout,
+  RolloutNode,
+  RolloutPlan,
+} from '../rollout/state.js';
+import { windowValues } from '../rollout/windows.js';
 import type { Fields } from './fields.js';
 import { DETAIL_LENGTH_MAX, NODES_MAX, REASON_LENGTH_MAX } from './limits.js';
 
@@ -15,12 +23,14 @@ const ROLLOUT_NODES_MAX = NODES_MAX + PLAN_NODES_MAX;
 export const KINDS_5 = [
   'startRollout',
   'beginRollout',
+  'openRollout',
   'pauseRollout',
   'rollbackRollout',
   'resumeRollout',
   'throttleRollout',
   'postponeRollout',
   'haltRollout',
+  'giveUpRollout',
   'finalizeRollout',
   'ackFence',
   'closeWindow',
@@ -36,6 +46,8 @@ export function rolloutCommandFields(command: RolloutCommand | StartRollout): un
     case 'beginRollout':
     case 'resumeRollout':
       return [command.rolloutId, command.epoch, ...timeFields(command)];
+    case 'openRollout':
+      return [command.rolloutId, command.epoch, command.openUntilMs, ...timeFields(command)];
     case 'finalizeRollout':
       return [command.rolloutId, command.epoch];
     case 'pauseRollout':
@@ -46,6 +58,7 @@ export function rolloutCommandFields(command: RolloutCommand | StartRollout): un
     case 'postponeRollout':
       return [command.rolloutId, command.epoch, command.notBeforeMs];
     case 'haltRollout':
+    case 'giveUpRollout':
       return [command.rolloutId, command.nodeId, command.nodeEpoch, command.reason];
     case 'ackFence': {
       const { rolloutId, nodeId, epoch, engine, release, commandVersion } = command;
@@ -80,7 +93,7 @@ export function readRolloutCommand(
     };
   }
   const rolloutId = fields.count('rolloutId');
-  if (kind === 'haltRollout') {
+  if (kind === 'haltRollout' || kind === 'giveUpRollout') {
     return {
       type: kind,
       rolloutId,
@@ -105,6 +118,10 @@ export function readRolloutCommand(
     case 'beginRollout':
     case 'resumeRollout':
       return { type: kind, rolloutId, epoch, ...readTime(fields) };
+    case 'openRollout': {
+      const openUntilMs = fields.count('openUntilMs');
+      return { type: kind, rolloutId, epoch, openUntilMs, ...readTime(fields) };
+    }
     case 'finalizeRollout':
       return { type: kind, rolloutId, epoch };
     case 'pauseRollout':
@@ -147,6 +164,8 @@ function planFields(plan: RolloutPlan): unknown[] {
     guards === null ? null : guardValues(guards),
     plan.irreversible,
     plan.inexpressible,
+    // At the end, and only where there are some, so that other plans keep their bytes.
+    ...(plan.windows.length === 0 ? [] : [plan.windows.map(windowValues)]),
   ];
 }
 
@@ -172,6 +191,20 @@ function readPlan(fields: Fields): RolloutPlan {
     guards: fields.nullable((outer) => readGuards(outer.fields('guards'))),
     irreversible: readSentences('irreversible', fields),
     inexpressible: readSentences('inexpressible', fields),
+    windows: fields.isAtEnd
+      ? []
+      : fields.list('windows', MAINTENANCE_WINDOWS_MAX, (list) =>
+          readWindow(list.fields('window')),
+        ),
+  };
+}
+
+function readWindow(fields: Fields): MaintenanceWindow {
+  return {
+    days: fields.list('days', 7, (list) => list.count('day')),
+    fromMinute: fields.count('fromMinute'),
+    lengthMinutes: fields.count('lengthMinutes'),
+    offsetMinutes: fields.integer('offsetMinutes'),
   };
 }
 
@@ -229,6 +262,7 @@ export function rolloutFields(rollout: Rollout): unknown[] {
     rollout.fenced,
     rollout.reason,
     rollout.goal,
+    ...(plan.windows.length === 0 ? [] : [rollout.openUntilMs]),
   ];
 }
 
@@ -259,6 +293,7 @@ export function readRollout(fields: Fields): Rollout {
     fenced: fields.list('fenced', ROLLOUT_NODES_MAX, (list) => list.count('nodeId')),
     reason: fields.string('reason', REASON_LENGTH_MAX),
     goal: fields.oneOf('goal', ['forward', 'rolledBack', 'aborted']),
+    openUntilMs: fields.isAtEnd ? 0 : fields.count('openUntilMs'),
   };
 }
 

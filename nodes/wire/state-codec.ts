@@ -57,8 +57,13 @@ export function encodeControlState(state: ControlState): Uint8Array {
     rollout,
     clockMs,
     sessionTimeoutMs,
-    ...(isOfFive ? [placementFields(state.placement)] : []),
+    ...(isOfFive ? [placementFields(state.placement), ...operatorFields(state)] : []),
   ]);
+}
+
+/** Nothing while there is none, as in swarms of version 4 and less. */
+function operatorFields({ operatorTokenHash }: ControlState): unknown[] {
+  return operatorTokenHash === '' ? [] : [operatorTokenHash];
 }
 
 function encodeMember(member: Member): unknown[] {
@@ -153,6 +158,7 @@ export function decodeControlState(bytes: Uint8Array): ControlState {
     clockMs: version === 1 ? 0 : fields.count('clockMs'),
     sessionTimeoutMs: version === 1 ? SESSION_TIMEOUT_MS_DEFAULT : readTimeout(fields),
     placement: fields.isAtEnd ? noPlacement() : readPlacement(fields.fields('placement')),
+    operatorTokenHash: fields.isAtEnd ? '' : fields.string('operatorTokenHash', 128),
   };
 }
 
@@ -239,6 +245,7 @@ function readFormerRollout(fields: Fields): Rollout {
     windowEndsMs: 0,
     limits: { maxUnavailable: 1, soakMs: 0 },
     notBeforeMs: 0,
+    openUntilMs: 0,
     fenced: [],
     reason: fields.string('reason', REASON_LENGTH_MAX),
     goal: status === 'aborted' ? 'aborted' : 'forward',

@@ -22,6 +22,7 @@ const ORDERS = [
   'throttle',
   'postpone',
   'halt',
+  'late-give-up',
   'abort',
   'rollback',
   'finalize',
@@ -131,6 +132,13 @@ class Operator implements Process<SwarmMessage> {
       case 'postpone': {
         const notBeforeMs = Math.floor(this.#context.nowMicroseconds / 1_000) + 2_000;
         return { type: 'postponeRollout', rolloutId, epoch, notBeforeMs };
+      }
+      case 'late-give-up': {
+        // What a node said of a step that it has no more; it must end nothing.
+        const node = nodes.find(({ step }) => step !== 'pending');
+        if (node === undefined) return undefined;
+        const { nodeId, epoch: now } = node;
+        return { type: 'giveUpRollout', rolloutId, nodeId, nodeEpoch: now - 1, reason };
       }
       case 'halt': {
         const node = nodes.find(({ step }) => step !== 'pending' && step !== 'removed');

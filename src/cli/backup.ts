@@ -9,7 +9,7 @@ import type { CheckedBackup } from '../../nodes/backup/read.js';
 import { restoreSwarm } from '../../nodes/backup/restore.js';
 import { takeBackup } from '../../nodes/backup/take.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
-import { print, targetOf, withConnection } from './connection.js';
+import { print, targetOf, withOperator } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { interruptible } from './interruptible.js';
 import { progressLine } from './progress-line.js';
@@ -27,13 +27,13 @@ interface RestoreFlags extends JsonFlag {
 
 /** `swarm backup | restore | check-backup`. */
 export function addBackupCommands(swarm: Command): void {
-  withConnection(swarm.command('backup'))
+  withOperator(swarm.command('backup'))
     .description('Write everything that a running swarm holds into one file, through one member')
     .argument('<file>', 'where to; must not be there yet')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nWants the join token with --peer, or --data. Every write that was acknowledged before the\n' +
+      '\nWants the operator token with --peer, or --data. Every write that was acknowledged before the\n' +
         'command began is in the file; it is read again and checked before the command ends.',
     )
     .action(backup);
@@ -111,7 +111,7 @@ async function restore(file: string, flags: RestoreFlags): Promise<void> {
     restoreSwarm({ file, directory, listen, advertise, signal }),
   );
   const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
-  const { swarmId, peerId, joinToken, clientToken } = swarm;
+  const { swarmId, peerId, joinToken, clientToken, operatorToken } = swarm;
   const { about, digest } = swarm.backup;
   const text = [
     `swarm ${swarmId} created in ${directory}, from the backup`,
@@ -123,9 +123,12 @@ async function restore(file: string, flags: RestoreFlags): Promise<void> {
     `  agentic-flow node start --data DIR --listen HOST:PORT --join '${address}' --token ${joinToken}`,
     'clients use:',
     `  --peer '${address}' --token ${clientToken}`,
+    'operators use:',
+    `  --peer '${address}' --token ${operatorToken}`,
     '',
     'The tokens are shown this once. Tokens, nodes and sessions of the old swarm are not valid here.',
   ].join('\n');
-  const result = { swarmId, peerId, address, joinToken, clientToken, backup: { ...about, digest } };
+  const tokens = { joinToken, clientToken, operatorToken };
+  const result = { swarmId, peerId, address, ...tokens, backup: { ...about, digest } };
   print(flags.json, result, text);
 }

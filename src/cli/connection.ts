@@ -16,10 +16,19 @@ export interface ConnectionFlags {
 
 /** Adds the options that say which swarm is meant. */
 export function withConnection(command: Command): Command {
+  return withSwarm(command, 'client');
+}
+
+/** The same for what steers a swarm, which the client token does not open. */
+export function withOperator(command: Command): Command {
+  return withSwarm(command, 'operator');
+}
+
+function withSwarm(command: Command, token: 'client' | 'operator'): Command {
   return command
     .option('--data <dir>', 'data directory of a node on this machine (or AGENTIC_FLOW_DATA)')
     .option('--peer <host:port#peerid...>', 'address of one or more members, instead of --data')
-    .option('--token <token>', 'client token of the swarm, with --peer (or AGENTIC_FLOW_TOKEN)');
+    .option('--token <token>', `${token} token of the swarm, with --peer (or AGENTIC_FLOW_TOKEN)`);
 }
 
 /** Runs `work` with a client of the swarm that the flags name, and closes it in any case. */

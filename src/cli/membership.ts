@@ -4,11 +4,12 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import { VOTERS_WANTED } from '../../nodes/control-plane/limits.js';
+import type { TokenKind } from '../../nodes/control-plane/membership.js';
 import { newToken } from '../../nodes/create.js';
 import { hashToken } from '../../nodes/service/access.js';
 import { ClientError } from '../client/index.js';
 import type { SwarmClient } from '../client/index.js';
-import { print, withClient, withConnection } from './connection.js';
+import { print, withClient, withOperator } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError, messageFor } from './failure.js';
 import { numberOf } from './number.js';
@@ -24,30 +25,30 @@ const POLL_MS = 200;
 
 /** `swarm set-voters | drain | undrain | leave | replace | rotate-token`. */
 export function addMembershipCommands(swarm: Command): void {
-  withConnection(swarm.command('set-voters'))
+  withOperator(swarm.command('set-voters'))
     .description('Say how many members vote; all others are learners that hold everything')
     .argument('<n>', `${VOTERS_WANTED.filter((n) => n > 0).join(', ')}, or all`, votersOf)
     .option('--gone-after <seconds>', 'replace a voter that is silent for so long (30)', numberOf)
     .option('--json', 'print one JSON object')
     .action(setVoters);
-  withConnection(swarm.command('drain'))
+  withOperator(swarm.command('drain'))
     .description('Move leadership and vote away from a member, before work on its machine')
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--wait <seconds>', 'how long to wait until it leads no more', numberOf, WAIT_SECONDS)
     .option('--json', 'print one JSON object')
     .action(drain);
-  withConnection(swarm.command('undrain'))
+  withOperator(swarm.command('undrain'))
     .description('Let a member lead and vote again; also takes back `leave`')
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--json', 'print one JSON object')
     .action(undrain);
-  withConnection(swarm.command('leave'))
+  withOperator(swarm.command('leave'))
     .description('Let a member go for good: leadership and vote move, then its process ends')
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--wait <seconds>', 'how long to wait until it is gone', numberOf, WAIT_SECONDS)
     .option('--json', 'print one JSON object')
     .action(leave);
-  withConnection(swarm.command('replace'))
+  withOperator(swarm.command('replace'))
     .description('Let one member take the place of another, which is removed then')
     .argument('<old-id>', 'the member that goes; it may be dead', numberOf)
     .argument('<new-id>', 'the member that stays', numberOf)
@@ -59,14 +60,17 @@ export function addMembershipCommands(swarm: Command): void {
     )
     .option('--json', 'print one JSON object')
     .action(replace);
-  withConnection(swarm.command('rotate-token'))
+  withOperator(swarm.command('rotate-token'))
     .description('Make a new token; the one before is valid no more for who comes from now on')
-    .argument('<which>', 'client or join', whichOf)
+    .argument('[kind]', 'client, join or operator', kindOf)
+    .option('--kind <kind>', 'the same as an option', kindOf)
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nMembers need no token: they are known by their keys. Clients that are connected stay so\n' +
-        'until their connection ends.',
+        'until their connection ends; operators may steer nothing from then on. A swarm of a release\n' +
+        'before has no operator token: its join token counts as one, and its client token steers\n' +
+        'rollouts, until `rotate-token operator` makes one.',
     )
     .action(rotateToken);
 }
@@ -77,9 +81,9 @@ function votersOf(text: string): number {
   throw new InvalidArgumentError('It must be 1, 3, 5, 7 or all.');
 }
 
-function whichOf(text: string): 'client' | 'join' {
-  if (text === 'client' || text === 'join') return text;
-  throw new InvalidArgumentError('It must be client or join.');
+function kindOf(text: string): TokenKind {
+  if (text === 'client' || text === 'join' || text === 'operator') return text;
+  throw new InvalidArgumentError('It must be client, join or operator.');
 }
 
 async function setVoters(wanted: number, flags: Flags & { goneAfter?: number }): Promise<void> {
@@ -178,7 +182,17 @@ async function until(
   }
 }
 
-async function rotateToken(which: 'client' | 'join', flags: Flags): Promise<void> {
+async function rotateToken(
+  argument: TokenKind | undefined,
+  flags: Flags & { readonly kind?: TokenKind },
+): Promise<void> {
+  const which = argument ?? flags.kind;
+  if (which === undefined || (flags.kind ?? which) !== which) {
+    throw new ExitError(
+      1,
+      'error: say which token is to be a new one: client, join or operator. Nothing was changed',
+    );
+  }
   await withClient(flags, async (client) => {
     const token = await rotatedToken(client, which);
     const text = [
@@ -192,9 +206,9 @@ async function rotateToken(which: 'client' | 'join', flags: Flags): Promise<void
 /** The new token. Throws `ExitError` with it when nobody knows whether the swarm has taken it. */
 export async function rotatedToken(
   client: Pick<SwarmClient, 'membership'>,
-  which: 'client' | 'join',
+  which: TokenKind,
 ): Promise<string> {
-  const token = newToken(which === 'join' ? 'afj' : 'afc');
+  const token = newToken(which);
   try {
     await client.membership.setToken(which, hashToken(token));
     return token;

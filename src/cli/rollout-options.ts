@@ -2,7 +2,9 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import type { GuardOptions, RolloutOptions } from '../client/index.js';
+import { messageOf } from '../../nodes/errors.js';
+import { parseWindow } from '../../nodes/rollout/windows.js';
+import type { GuardOptions, MaintenanceWindow, RolloutOptions } from '../client/index.js';
 import { numberOf } from './number.js';
 import { bytesOf, durationMsOf, timeOfDayMsOf } from './quantity.js';
 
@@ -13,6 +15,7 @@ export interface PlanFlags {
   readonly maxUnavailable?: number;
   readonly soak?: number;
   readonly notBefore?: number;
+  readonly window?: readonly MaintenanceWindow[];
   readonly autoFinalize: boolean;
   readonly rollbackWindow?: number;
   readonly guards: boolean;
@@ -41,6 +44,11 @@ export function withPlanOptions(command: Command): Command {
     .option('--max-unavailable <nodes>', 'nodes out of service at once (default: a batch)', whole)
     .option('--soak <time>', 'how long a node serves before the next (default: 15s)', durationMsOf)
     .option('--not-before <time>', 'nothing begins earlier: a date, or +2h', timeOfDayMsOf)
+    .option(
+      '--window <window>',
+      "nodes begin only then, such as 'Mon-Fri 01:00-05:00 UTC'; repeatable",
+      windowOf,
+    )
     .option('--no-auto-finalize', 'wait for `rollout finalize` when all nodes are done')
     .option('--rollback-window <time>', 'for a rollback after the end (default: 72h)', durationMsOf)
     .option('--no-guards', 'do not watch the nodes that have switched')
@@ -77,6 +85,7 @@ export function planOptionsOf(flags: PlanFlags): {
     maxUnavailable: flags.maxUnavailable,
     soakMs: flags.soak,
     notBeforeMs: flags.notBefore,
+    windows: flags.window,
     rollbackWindowMs: flags.rollbackWindow,
     autoFinalize: flags.autoFinalize ? undefined : false,
   });
@@ -101,6 +110,14 @@ export function planOptionsOf(flags: PlanFlags): {
   if (!flags.guards) return { plan: { soakMs: 0, ...given, guards: null }, isDefault };
   const { windowMs = GUARD_WINDOW_MS_DEFAULT, windows = GUARD_WINDOWS_DEFAULT } = guards;
   return { plan: { soakMs: windowMs * (windows + 1), ...given, guards }, isDefault };
+}
+
+function windowOf(text: string, before: readonly MaintenanceWindow[] = []): MaintenanceWindow[] {
+  try {
+    return [...before, parseWindow(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
 }
 
 function whole(text: string): number {

@@ -1,4 +1,5 @@
 /** Rollouts as lines of text. */
+import { nextOpening, openUntil } from '../../nodes/rollout/windows.js';
 import { hasEnded } from '../client/index.js';
 import type { Rollout } from '../client/index.js';
 import { durationText } from './quantity.js';
@@ -41,12 +42,27 @@ export function statusLine(rollout: Rollout, { clockMs }: RolloutContext = {}): 
   if (status === 'scheduled' || (status === 'running' && notBeforeMs > Date.now())) {
     parts.push(`nothing begins before ${new Date(notBeforeMs).toISOString()}`);
   }
+  if (status === 'running') parts.push(...windowParts(rollout, Date.now()));
   if (status === 'finalizing') parts.push(`${fenced.length} of ${nodes.length} nodes fenced`);
   if (status === 'finalized' && clockMs !== undefined) {
     parts.push(`for ${durationText(windowEndsMs - clockMs)} more`);
   }
   if (reason !== '') parts.push(reason);
   return parts.join(': ');
+}
+
+function timeText(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+/** Whether nodes may begin now, by the time of day here. */
+function windowParts({ plan, nodes }: Rollout, timeMs: number): string[] {
+  const windows = plan?.windows ?? [];
+  if (windows.length === 0 || nodes.every(({ step }) => step !== 'pending')) return [];
+  const endMs = openUntil(windows, timeMs);
+  if (endMs !== null) return [`nodes begin until ${timeText(endMs)}`];
+  const nextMs = nextOpening(windows, timeMs);
+  return nextMs === null ? [] : [`no node begins before its window opens at ${timeText(nextMs)}`];
 }
 
 function batchLines(rollout: Rollout, context: RolloutContext): string[] {

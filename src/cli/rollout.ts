@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 
 import { ClientError, hasEnded } from '../client/index.js';
 import type { Rollout, RolloutChange, RolloutRequest, SwarmClient } from '../client/index.js';
-import { print, withClient, withConnection } from './connection.js';
+import { print, withClient, withConnection, withOperator } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
 import { numberOf } from './number.js';
@@ -25,19 +25,21 @@ export function addRolloutCommands(program: Command): void {
     .command('rollout')
     .description('Move a swarm to version 2, or to another release of the program, node by node')
     .addHelpText('after', EXIT_CODES);
-  const add = (name: string, description: string): Command =>
-    withConnection(rollout.command(name))
-      .description(description)
-      .option('--json', 'print one JSON object');
-  const addForward = (name: string, description: string): Command =>
-    withPlanOptions(add(name, description).argument('<version>', 'v2, or a release', versionOf));
+  const add = (name: string, description: string, reach = withOperator): Command =>
+    reach(rollout.command(name)).description(description).option('--json', 'print one JSON object');
+  const addForward = (name: string, description: string, reach = withOperator): Command =>
+    withPlanOptions(
+      add(name, description, reach).argument('<version>', 'v2, or a release', versionOf),
+    );
 
-  addForward('plan', 'Print what a rollout would do, and its digest; changes nothing').action(plan);
+  const planning = 'Print what a rollout would do, and its digest; changes nothing';
+  addForward('plan', planning, withConnection).action(plan);
   addForward('start', 'Start a rollout, and follow it')
     .option('--digest <digest>', 'run only the plan that `rollout plan` printed')
     .option('--no-wait', 'return as soon as the swarm has agreed to start')
     .action(start);
-  add('status', 'Show where each node is; exit code 1 if there has been no rollout')
+  const looking = 'Show where each node is; exit code 1 if there has been no rollout';
+  add('status', looking, withConnection)
     .argument('[version]', 'v2, or a release', versionOf)
     .option('--watch', 'go on until it has ended')
     .option('--interval <time>', 'between two looks (default: 500ms)', durationMsOf)

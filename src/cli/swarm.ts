@@ -9,7 +9,7 @@ import { initSwarm } from '../../nodes/create.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
 import type { Member, SwarmStatus } from '../client/index.js';
 import { addBackupCommands } from './backup.js';
-import { print, withClient, withConnection } from './connection.js';
+import { print, withClient, withConnection, withOperator } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { addMembershipCommands } from './membership.js';
 import { numberOf } from './number.js';
@@ -48,7 +48,7 @@ export function addSwarmCommands(program: Command): void {
     .option('--json', 'print one JSON object')
     .action(status);
   addHealthCommand(swarm);
-  withConnection(swarm.command('remove'))
+  withOperator(swarm.command('remove'))
     .description('Remove a member that will not come back; it loses its vote')
     .argument('<node-id>', 'node id, as `swarm status` shows it', numberOf)
     .option('--json', 'print one JSON object')
@@ -78,7 +78,7 @@ async function init(flags: InitFlags): Promise<void> {
     ...(sessionTimeout === undefined ? {} : { sessionTimeoutMs: sessionTimeout * 1_000 }),
   });
   const address = formatPeerAddress({ ...advertise, peerId: swarm.peerId });
-  const { swarmId, peerId, joinToken, clientToken, notCarried } = swarm;
+  const { swarmId, peerId, joinToken, clientToken, operatorToken, notCarried } = swarm;
   const text = [
     `swarm ${swarmId} created in ${flags.data}`,
     flags.from === undefined ? 'version 2, empty' : `version 1, with the memories of ${flags.from}`,
@@ -89,13 +89,16 @@ async function init(flags: InitFlags): Promise<void> {
     `  agentic-flow node start --data DIR --listen HOST:PORT --join '${address}' --token ${joinToken}`,
     'clients use:',
     `  --peer '${address}' --token ${clientToken}`,
+    'operators (rollouts, members, tokens, backups) use, unless by --data of a node:',
+    `  --peer '${address}' --token ${operatorToken}`,
     '',
     'The tokens are shown this once; the swarm keeps only their hashes.',
     ...(notCarried.length === 0 ? [] : ['', 'Not carried by this release, left where it is:']),
     ...notCarried.map(({ path, kind }) => `  ${path} (${kind})`),
   ].join('\n');
   const stores = notCarried.map(({ path, kind }) => ({ path, kind }));
-  const result = { swarmId, peerId, address, joinToken, clientToken, notCarried: stores };
+  const tokens = { joinToken, clientToken, operatorToken };
+  const result = { swarmId, peerId, address, ...tokens, notCarried: stores };
   print(flags.json, result, text);
 }
 

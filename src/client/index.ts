@@ -16,7 +16,13 @@ export type { ClientErrorCode } from './errors.js';
 export type { RequestOptions } from './requests.js';
 export { hasEnded } from './rollout-answers.js';
 export type { Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
-export type { GuardOptions, RolloutChange, RolloutOptions, RolloutRequest } from './rollouts.js';
+export type {
+  GuardOptions,
+  MaintenanceWindow,
+  RolloutChange,
+  RolloutOptions,
+  RolloutRequest,
+} from './rollouts.js';
 export type { ClientSettings } from './settings.js';
 export { SwarmClient } from './swarm-client.js';
 export type {

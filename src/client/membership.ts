@@ -1,4 +1,4 @@
-/** What operators ask of the members. All of it may be asked twice; it wants the join token. */
+/** What operators ask of the members. All of it may be asked twice; it wants the operator token. */
 import * as answers from './answers.js';
 import type { AnswerSchema } from './answers.js';
 import { ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
@@ -54,7 +54,7 @@ export class Membership {
 
   /** `hash` is the SHA-256 of the new token, hexadecimal: the swarm never learns the token itself. */
   async setToken(
-    which: 'client' | 'join',
+    which: 'client' | 'join' | 'operator',
     hash: string,
     options: RequestOptions = {},
   ): Promise<void> {

@@ -24,6 +24,13 @@ const guardsSchema = z.object({
   action: z.enum(['rollback', 'pause']),
 });
 
+const windowSchema = z.object({
+  days: z.array(count),
+  fromMinute: count,
+  lengthMinutes: count,
+  offsetMinutes: count,
+});
+
 export const rolloutPlanSchema = z.object({
   /** 1: of a release before, and of swarms in which a member still runs one. */
   form: z.union([z.literal(1), z.literal(2)]).default(1),
@@ -36,6 +43,7 @@ export const rolloutPlanSchema = z.object({
   maxUnavailable: count.default(1),
   soakMs: count.default(0),
   notBeforeMs: count.default(0),
+  windows: z.array(windowSchema).default([]),
   autoFinalize: z.boolean().default(true),
   rollbackWindowMs: count.default(0),
   guards: guardsSchema.nullable().default(null),
@@ -95,6 +103,8 @@ export const rolloutSchema = z.object({
     .default({ maxUnavailable: 1, soakMs: 0 }),
   /** Time of day before which nothing new begins; 0: at once. */
   notBeforeMs: count.default(0),
+  /** On the replicated clock, until when nodes may begin in a plan with windows; 0: not now. */
+  openUntilMs: count.default(0),
   fenced: z.array(count).default([]),
   /** Why it was paused, aborted or rolled back; empty while it was not. */
   reason: z.string().default(''),

@@ -29,6 +29,16 @@ export interface GuardOptions {
   readonly action?: 'rollback' | 'pause';
 }
 
+/** A time of the week; `nodes/rollout/windows.ts` has its bounds. */
+export interface MaintenanceWindow {
+  /** On which it begins: 1 for Monday to 7, in their order. */
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly lengthMinutes: number;
+  /** East of UTC. */
+  readonly offsetMinutes: number;
+}
+
 /** What is left out is at the default of the members (`nodes/rollout/plan.ts`). */
 export interface RolloutOptions {
   /** So many batches of one node each come first. */
@@ -40,6 +50,8 @@ export interface RolloutOptions {
   readonly soakMs?: number;
   /** Time of day before which nothing begins. */
   readonly notBeforeMs?: number;
+  /** Nodes begin only within one of these. */
+  readonly windows?: readonly MaintenanceWindow[];
   /** Whether the leader finalizes it when all nodes are done; true unless given. */
   readonly autoFinalize?: boolean;
   /** How long after that it can be rolled back. */

@@ -32,7 +32,7 @@ import { write } from './write.js';
 export interface ConnectOptions {
   /** Members to ask first; one that answers is enough, it names the others. */
   readonly seeds: readonly PeerAddress[];
-  /** The client token of the swarm; null for a member, which is known by its identity. */
+  /** The client token of the swarm, or its operator token to steer it; null for a member, which is known by its identity. */
   readonly token: string | null;
   /** A fresh one when left out. */
   readonly identity?: Identity;

@@ -33,6 +33,21 @@ const CLIENT_METHODS = [
   'memory.search',
   'memory.list',
 ];
+/** Methods that want the operator token, with something that would be taken from an operator. */
+const OPERATOR_METHODS: readonly (readonly [string, object])[] = [
+  ['swarm.remove', { nodeId: 1 }],
+  ['swarm.voters', { wanted: 1 }],
+  ['swarm.drain', { nodeId: 1, drained: true }],
+  ['swarm.leave', { nodeId: 1 }],
+  ['swarm.replace', { nodeId: 1, replaces: 2 }],
+  ['swarm.token', { which: 'operator', hash: 'f'.repeat(64) }],
+  ['swarm.backupBegin', {}],
+  ['swarm.backupPrepare', {}],
+  ['swarm.backupRead', {}],
+  ['rollout.start', { to: 'v2' }],
+  ['rollout.abort', {}],
+  ['rollout.change', { action: 'rollback' }],
+];
 /** Methods for which some of the garbage below is right: it names a session. */
 const SESSION_METHODS = ['memory.keepSession', 'memory.closeSession'];
 const CLIENT_METHODS_WITHOUT_PAYLOAD = [
@@ -80,9 +95,9 @@ async function connectAs(identity: Identity): Promise<RpcConnection> {
   return endpoint.connect(parsePeerAddress(swarm.created.address), timeout);
 }
 
-async function connectAsClient(): Promise<RpcConnection> {
+async function connectAsClient(token = swarm.created.clientToken): Promise<RpcConnection> {
   const connection = await connectAs(createIdentity());
-  const hello = { protocol: 1, token: swarm.created.clientToken };
+  const hello = { protocol: 1, token };
   await connection.call('client.hello', hello, timeout);
   return connection;
 }
@@ -158,6 +173,31 @@ describe('a client', () => {
     await expectServing();
   });
 
+  it('may not steer the swarm, nor may who holds the join token', async () => {
+    const { clientToken, joinToken } = swarm.created;
+    for (const token of [clientToken, joinToken]) {
+      const connection = await connectAsClient(token);
+      for (const [method, payload] of OPERATOR_METHODS) {
+        const asked = connection.call(method, payload, timeout);
+        await expect(asked, method).rejects.toMatchObject({
+          code: 'permission-denied',
+          message: expect.stringMatching(/this wants the operator token/),
+        });
+      }
+      // It may look.
+      await connection.call('rollout.status', {}, timeout);
+    }
+    const pause = ['rollout', 'pause', ...swarm.through(1, clientToken)];
+    const refused = await run(pause);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /wants the operator token.*client token opens memories.*--data/s,
+    );
+    const steered = await run(['rollout', 'pause', ...swarm.through(1)]);
+    expect(steered.stderr).toContain('no rollout is running');
+    await expectServing();
+  });
+
   it('may not bring a node in', async () => {
     const { address, clientToken } = swarm.created;
     const directory = scratch('intruder');
@@ -170,7 +210,7 @@ describe('a client', () => {
   });
 
   it('is told what is wrong with a payload, by every method', async () => {
-    const connection = await connectAsClient();
+    const connection = await connectAsClient(swarm.created.operatorToken);
     const methods = ['client.hello', 'swarm.join', ...CLIENT_METHODS];
     expect(await notMalformed(connection, methods, GARBAGE)).toEqual([]);
     const withoutSession = GARBAGE.filter((each) => !JSON.stringify(each).includes('"session":1'));
@@ -187,7 +227,7 @@ describe('a client', () => {
   });
 
   it('is told so too where nothing but an empty object is expected', async () => {
-    const connection = await connectAsClient();
+    const connection = await connectAsClient(swarm.created.operatorToken);
     const payloads = [null, 7, 'text', [], new Uint8Array(3)];
     const accepted = await notMalformed(connection, CLIENT_METHODS_WITHOUT_PAYLOAD, payloads);
     expect(accepted).toEqual([]);

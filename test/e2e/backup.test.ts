@@ -105,11 +105,12 @@ describe('a swarm of two', () => {
     expect(there.code).toBe(1);
     expect(there.stderr).toContain('is there already');
     expect(readFileSync(copy).equals(readFileSync(file))).toBe(true);
-    const refused = await run(['swarm', 'backup', scratch('no'), ...swarm.through(1)]);
-    expect(refused.stderr).toContain('the client token does not allow this');
+    const { clientToken, operatorToken } = swarm.created;
+    const refused = await run(['swarm', 'backup', scratch('no'), ...swarm.through(1, clientToken)]);
+    expect(refused.stderr).toContain('this wants the operator token');
     const { address } = swarm.member(1);
     const allowed = scratch('yes');
-    const operator = ['--peer', address, '--token', swarm.created.joinToken];
+    const operator = ['--peer', address, '--token', operatorToken];
     expect((await run(['swarm', 'backup', allowed, ...operator])).code).toBe(0);
     expect(existsSync(allowed)).toBe(true);
   });

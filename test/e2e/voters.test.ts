@@ -40,8 +40,9 @@ describe('five nodes with three voters', () => {
     expect((await run(['swarm', 'set-voters', '4', ...data(1)])).stderr).toContain(
       '1, 3, 5, 7 or all',
     );
-    const refused = await run(['swarm', 'set-voters', '3', ...swarm.through(1)]);
-    expect(refused.stderr).toContain('the client token does not allow this');
+    const client1 = swarm.through(1, swarm.created.clientToken);
+    const refused = await run(['swarm', 'set-voters', '3', ...client1]);
+    expect(refused.stderr).toContain('this wants the operator token');
     await runJson(['swarm', 'set-voters', '3', '--gone-after', '5', ...data(1)]);
     const voters = await untilVoters('three vote', ({ length }) => length === 3);
     expect((await client.status()).voters).toEqual({ wanted: 3, goneAfterMs: 5_000 });
@@ -141,17 +142,23 @@ describe('a token that is rotated', () => {
     const old = await run(['swarm', 'status', ...peer, '--token', created.clientToken]);
     expect(old.stderr).toContain('wrong token');
     expect((await run(['swarm', 'status', ...peer, '--token', token])).code).toBe(0);
-    const join = ['swarm', 'rotate-token', 'join', ...peer, '--token', created.joinToken];
+    const operator = [...peer, '--token', created.operatorToken];
+    const join = ['swarm', 'rotate-token', '--kind', 'join', ...operator];
     const joinToken = (await runJson<{ token: string }>(join)).token;
-    const again = await run([
+    const left = await run(['swarm', 'status', ...peer, '--token', created.joinToken]);
+    expect(left.stderr).toContain('wrong token');
+    expect((await run(['swarm', 'status', ...peer, '--token', joinToken])).code).toBe(0);
+    const next = await runJson<{ token: string }>([
       'swarm',
       'rotate-token',
-      'join',
-      ...peer,
-      '--token',
-      created.joinToken,
+      'operator',
+      ...operator,
     ]);
+    const again = await run(join);
     expect(again.stderr).toContain('wrong token');
-    expect((await run(['swarm', 'status', ...peer, '--token', joinToken])).code).toBe(0);
+    const mine = ['swarm', 'rotate-token', 'client', ...peer, '--token', next.token];
+    expect((await run(mine)).code).toBe(0);
+    const both = await run([...mine, '--kind', 'join']);
+    expect(both).toMatchObject({ code: 1, stderr: expect.stringContaining('say which token') });
   });
 });

@@ -8,6 +8,7 @@ const members = 'nodes/control-plane/apply-rollout.ts';
 const upkeep = 'nodes/replica/rollout-upkeep.ts';
 
 const ofMachine = 'test/nodes/rollout/machine.test.ts';
+const ofTurns = 'test/nodes/rollout/turns.test.ts';
 const ofEnd = 'test/nodes/rollout/finalizing.test.ts';
 const ofMembers = 'test/nodes/control-plane/apply-rollout.test.ts';
 const random = 'test/nodes/control-plane/rollout-properties.test.ts';
@@ -19,6 +20,30 @@ const rows: readonly FileMutant[] = [
     source: "if (step !== finished.step || node.epoch !== finished.epoch) return 'stale-epoch';",
     replacement: "if (step !== finished.step) return 'stale-epoch';",
     test: ofMachine,
+  },
+  {
+    bug: 'a node begins outside the maintenance windows',
+    file: turns,
+    source: "if (status === 'running' && !mayBegin(rollout, nowMs)) return;",
+    replacement: '',
+    test: random,
+  },
+  {
+    bug: 'a node that was removed, or whose step is over, ends the rollout',
+    file: machine,
+    source:
+      "if (node === undefined || !isUnavailable(node)) return 'not-your-turn';\n  if (node.epoch !== nodeEpoch) return 'stale-epoch';\n  goBack",
+    replacement:
+      "if (node === undefined) return 'not-your-turn';\n  if (node.epoch !== nodeEpoch) return 'stale-epoch';\n  goBack",
+    test: ofTurns,
+  },
+  {
+    bug: 'a node that gives up a step of an earlier epoch ends the rollout',
+    file: machine,
+    source:
+      "  if (node.epoch !== nodeEpoch) return 'stale-epoch';\n  goBack(rollout, { goal: 'aborted', reason }, nowMs);",
+    replacement: "  goBack(rollout, { goal: 'aborted', reason }, nowMs);",
+    test: ofTurns,
   },
   {
     bug: 'an operator who saw an older state is heard',

@@ -12,8 +12,8 @@ const NOT_COPIED = ['dist/test', 'dist/bench', 'native/build'].map((each) => joi
 /** Text by path from the folder of the package, put before the text of that file. */
 export type Additions = Readonly<Record<string, string>>;
 
-/** A copy that is another release, since at least one of its files differs. */
-export function copyBuild(name: string, additions: Additions = {}): string {
+/** A copy in a folder of its own that is the same release. */
+export function sameBuild(name: string): string {
   const folder = scratch(name);
   mkdirSync(folder, { recursive: true });
   for (const each of ['package.json', 'dist', 'native']) {
@@ -22,6 +22,12 @@ export function copyBuild(name: string, additions: Additions = {}): string {
   }
   link(join(PACKAGE, 'node_modules'), join(folder, 'node_modules'));
   link(join(PACKAGE, 'native', 'build'), join(folder, 'native', 'build'));
+  return folder;
+}
+
+/** A copy that is another release, since at least one of its files differs. */
+export function copyBuild(name: string, additions: Additions = {}): string {
+  const folder = sameBuild(name);
   const mark = { 'dist/nodes/release/limits.js': `// ${name}\n` };
   for (const [path, text] of Object.entries({ ...mark, ...additions })) {
     const file = join(folder, path);

@@ -1,8 +1,12 @@
 /** Rollouts from one build to another on three supervised nodes. */
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { expect, it } from 'vitest';
 
 import { run } from '../e2e/support/processes.js';
-import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter } from './builds.js';
+import { until } from '../waiting.js';
+import { DIES_AS_STANDBY, DIES_WITH_DIRECTORY, copyBuild, diesAfter, sameBuild } from './builds.js';
 import { add, killNow, recordOf, startSupervised, statusOf, untilServing } from './supervised.js';
 import { endSwarm, startSwarm } from './swarm.js';
 import type { SupervisedSwarm } from './swarm.js';
@@ -13,8 +17,10 @@ const TEN_MINUTES = 600_000;
 const ENDS: readonly string[] = ['finalized', 'completed', 'rolledBack', 'aborted'];
 
 async function addEverywhere({ directories }: SupervisedSwarm, folder: string): Promise<string> {
-  const names = await Promise.all(directories.map((each) => add(each, folder)));
-  return names[0] ?? '';
+  // One after the other: each runs the build, which has a limit of time.
+  let name = '';
+  for (const each of directories) name = await add(each, folder);
+  return name;
 }
 
 async function rollout({ directories }: SupervisedSwarm, ...args: string[]) {
@@ -109,6 +115,39 @@ it('goes on when the node that switches and its supervisor are killed', async ()
   swarm.supervisors[at.index] = await startSupervised(['--data', at.directory]);
   await untilStatus(swarm, ['finalized']);
   await expectRelease(swarm, second);
+  await expectKept(writes);
+  await endSwarm(swarm);
+});
+
+it('a way back that is stuck says on what, is not resumed, and goes on when the build is added', async () => {
+  const folder = sameBuild('first');
+  const command = join(folder, 'dist', 'src', 'cli', 'main.js');
+  const swarm = await startSwarm(3, (node) => (node === 3 ? { command } : {}));
+  const stuck = swarm.directories[2] ?? '';
+  const second = await addEverywhere(swarm, copyBuild('second'));
+  const writes = new Writes(swarm.client);
+  const started = await rollout(swarm, 'start', second, '--soak', '0s', '--no-wait');
+  expect(started.code, started.said).toBe(0);
+  await untilStatus(swarm, ['finalized']);
+  const moved = `${folder}-moved`;
+  renameSync(folder, moved);
+  const back = await rollout(swarm, 'rollback', '--no-wait');
+  expect(back.code, back.said).toBe(0);
+  await until(
+    'the status says what the way back waits for',
+    async () => {
+      const { said } = await rollout(swarm, 'status');
+      return said.includes(`goes back until ${swarm.first} starts here`) && said;
+    },
+    TEN_MINUTES,
+  );
+  const resumed = await rollout(swarm, 'resume');
+  expect(resumed.code).toBe(1);
+  expect(resumed.said).toContain('is going back, and is not turned round');
+  const added = await run(['release', 'add', moved, '--data', stuck]);
+  expect(added.code, added.stderr).toBe(0);
+  await untilStatus(swarm, ['rolledBack']);
+  await expectRelease(swarm, swarm.first);
   await expectKept(writes);
   await endSwarm(swarm);
 });

@@ -7,11 +7,15 @@ import { readRecord, releaseFiles } from '../../nodes/release/files.js';
 import type { ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease } from '../../nodes/release/registry.js';
 import { NodeProcess } from '../e2e/support/processes.js';
+import type { SpawnOptions } from '../e2e/support/processes.js';
 import { until } from '../waiting.js';
 
 /** A supervised node that serves. */
-export async function startSupervised(args: readonly string[]): Promise<NodeProcess> {
-  const node = new NodeProcess([...args, '--supervise']);
+export async function startSupervised(
+  args: readonly string[],
+  spawn: SpawnOptions = {},
+): Promise<NodeProcess> {
+  const node = new NodeProcess([...args, '--supervise'], spawn);
   await node.ready();
   return node;
 }

@@ -1,7 +1,7 @@
 /** A swarm of supervised nodes. */
 import type { SwarmClient } from '../../src/client/index.js';
 import { freePort, scratch } from '../e2e/support/directories.js';
-import type { NodeProcess, Ready } from '../e2e/support/processes.js';
+import type { NodeProcess, Ready, SpawnOptions } from '../e2e/support/processes.js';
 import { connectTo, initSwarm } from '../e2e/support/swarm.js';
 import { killNow, processesOf, startSupervised, untilServing } from './supervised.js';
 
@@ -15,16 +15,21 @@ export interface SupervisedSwarm {
   readonly first: string;
 }
 
-export async function startSwarm(nodes: number): Promise<SupervisedSwarm> {
+/** `spawnOf`: how the supervisor of the node of that number, from 1, is started. */
+export async function startSwarm(
+  nodes: number,
+  spawnOf: (node: number) => SpawnOptions = () => ({}),
+): Promise<SupervisedSwarm> {
   const created = await initSwarm();
   const directories = [created.directory];
-  const supervisors = [await startSupervised(['--data', created.directory])];
+  const supervisors = [await startSupervised(['--data', created.directory], spawnOf(1))];
   while (directories.length < nodes) {
     const directory = scratch('node');
     const listen = `127.0.0.1:${await freePort()}`;
     const to = ['--listen', listen, '--join', created.address, '--token', created.joinToken];
-    supervisors.push(await startSupervised(['--data', directory, ...to]));
     directories.push(directory);
+    const spawn = spawnOf(directories.length);
+    supervisors.push(await startSupervised(['--data', directory, ...to], spawn));
   }
   const ready = await Promise.all(supervisors.map((one) => one.ready()));
   const client = await connectTo({ ...created, addresses: ready.map(({ address }) => address) });

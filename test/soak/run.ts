@@ -101,7 +101,7 @@ async function startSwarm({
     }),
   );
   const seeds = swarm.nodes.map(({ address }) => parsePeerAddress(address));
-  const client = await SwarmClient.connect({ seeds, token: swarm.clientToken });
+  const client = await SwarmClient.connect({ seeds, token: swarm.operatorToken });
   scope.onEnd(() => client.close());
   await scope.guard(allVote(client, options.nodes));
   // The first text that a node turns into a vector loads its model; that is no part of the load.

@@ -17,7 +17,10 @@ const createdSchema = z.object({
   address: z.string(),
   joinToken: z.string(),
   clientToken: z.string(),
+  operatorToken: z.string(),
 });
+type Tokens = Pick<z.infer<typeof createdSchema>, 'clientToken' | 'operatorToken'>;
+
 const readySchema = z.object({
   event: z.literal('ready'),
   nodeId: z.number(),
@@ -62,6 +65,7 @@ export interface SwarmOptions {
 
 export class SoakSwarm {
   readonly clientToken: string;
+  readonly operatorToken: string;
   readonly #options: SwarmOptions;
   readonly #nodes = new Map<number, Running>();
   readonly #children = new Set<Child>();
@@ -70,9 +74,10 @@ export class SoakSwarm {
   readonly failure: Promise<never>;
   #isStopping = false;
 
-  private constructor(options: SwarmOptions, clientToken: string) {
+  private constructor(options: SwarmOptions, tokens: Tokens) {
     this.#options = options;
-    this.clientToken = clientToken;
+    this.clientToken = tokens.clientToken;
+    this.operatorToken = tokens.operatorToken;
     this.failure = this.#failing.promise;
   }
 
@@ -87,7 +92,7 @@ export class SoakSwarm {
     const args = [...init, ...(await ground.addressOf('n1'))];
     const printed = await runToEnd('swarm init', options.program, args, ground.prefixOf('n1'));
     const created = createdSchema.parse(JSON.parse(printed));
-    const swarm = new SoakSwarm(options, created.clientToken);
+    const swarm = new SoakSwarm(options, created);
     onCreated(swarm);
     await swarm.#start('n1', []);
     const joining = ['--join', created.address, '--token', created.joinToken];

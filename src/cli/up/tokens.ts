@@ -17,6 +17,8 @@ const tokensSchema = z.object({
   swarmId: z.string(),
   joinToken: z.string(),
   clientToken: z.string(),
+  /** Missing in files of a release before. */
+  operatorToken: z.string().optional(),
 });
 export type Tokens = z.infer<typeof tokensSchema>;
 
@@ -68,8 +70,8 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
 
 /** How a swarm whose tokens are lost gets others: its members are known by their keys. */
 export const NEW_TOKENS =
-  'New ones are made on the machine of a node that runs, by `swarm rotate-token join --data DIR` and ' +
-  '`swarm rotate-token client --data DIR`';
+  'New ones are made on the machine of a node that runs, by `swarm rotate-token KIND --data DIR` with ' +
+  'KIND join, client and operator';
 
 /** Whether the file is there; gives it its name when the run that filled it was killed before. */
 export async function findTokens(path: string): Promise<boolean> {

@@ -50,6 +50,8 @@ const createdSchema = z.object({
   address: z.string(),
   joinToken: z.string(),
   clientToken: z.string(),
+  /** Missing when the program there is of a release before. */
+  operatorToken: z.string().optional(),
 });
 const readySchema = z.object({ address: z.string() });
 
@@ -138,8 +140,8 @@ class Up {
         throw error;
       },
     );
-    const { swarmId, joinToken, clientToken } = created;
-    await writeTokens(this.spec.tokens, { version: 1, swarmId, joinToken, clientToken });
+    const { address: _, swarmId, ...tokens } = created;
+    await writeTokens(this.spec.tokens, { version: 1, swarmId, ...tokens });
     this.tell(`created swarm ${swarmId} on ${first.name}; its tokens are in ${this.spec.tokens}`);
     await this.#start(first, 'created');
     return swarmId;

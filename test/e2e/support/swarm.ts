@@ -17,6 +17,7 @@ export interface Created {
   readonly address: string;
   readonly joinToken: string;
   readonly clientToken: string;
+  readonly operatorToken: string;
 }
 
 export interface Member extends Ready {
@@ -42,13 +43,13 @@ export async function initSwarm(
   return { ...(JSON.parse(stdout) as Created), directory };
 }
 
-/** A client of a swarm, by the addresses of some of its members; closed after the tests. */
+/** A client of a swarm that may steer it, by the addresses of some of its members; closed after the tests. */
 export async function connectTo(
   swarm: Created & { readonly addresses?: readonly string[] },
 ): Promise<SwarmClient> {
   const addresses = swarm.addresses ?? [swarm.address];
   const seeds = addresses.map(parsePeerAddress);
-  const client = await SwarmClient.connect({ seeds, token: swarm.clientToken });
+  const client = await SwarmClient.connect({ seeds, token: swarm.operatorToken });
   clients.add(client);
   return client;
 }
@@ -102,8 +103,8 @@ export class Swarm {
   }
 
   /** Options of a command that reaches this swarm without a directory. */
-  through(nodeId: number): string[] {
-    return ['--peer', this.member(nodeId).address, '--token', this.created.clientToken];
+  through(nodeId: number, token = this.created.operatorToken): string[] {
+    return ['--peer', this.member(nodeId).address, '--token', token];
   }
 
   async #start(directory: string, options: readonly string[]): Promise<Member> {

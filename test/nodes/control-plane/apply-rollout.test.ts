@@ -226,7 +226,7 @@ describe('the fence', () => {
       });
     }
     expect(world.state.members.get(2)?.release).toBe(TO.name);
-    expect(rolloutUpkeep(world.state, 0)).toBeUndefined();
+    expect(rolloutUpkeep(world.state, world.state.clockMs, 0)).toBeUndefined();
     expect(world.rollout.fenced).toEqual([1, 3]);
   });
 

@@ -6,7 +6,7 @@ import { makePlan } from '../../../nodes/rollout/plan.js';
 import { hasEnded } from '../../../nodes/rollout/state.js';
 import type { RolloutNode, RolloutStatus } from '../../../nodes/rollout/state.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
-import { FROM, RolloutWorld, TO } from './rollout-world.js';
+import { FROM, IN_WINDOW_MS, RolloutWorld, TO, WINDOW } from './rollout-world.js';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 console.log(`rollout properties: SEED=${seed}`);
@@ -29,7 +29,11 @@ const HAPPENS = {
     const { id: rolloutId } = world.rollout;
     world.apply({ type: 'finishStep', rolloutId, nodeId, step, epoch, detail: {} });
   },
-  leader: (world, pick) => world.upkeep(pick * 10),
+  leader(world, pick) {
+    // In a plan with windows now within one, now outside.
+    const hasWindows = world.rollout.plan.windows.length > 0;
+    world.upkeep(hasWindows ? IN_WINDOW_MS + (pick - 500) * 10_000 : pick * 10);
+  },
   time(world, pick) {
     world.apply({ type: 'advanceClock', nowMs: world.state.clockMs + pick * 20 });
   },
@@ -49,6 +53,15 @@ const HAPPENS = {
   abort(world, pick) {
     const { rolloutId } = idOf(world);
     if (pick % 12 === 0) world.apply({ type: 'abortRollout', rolloutId, reason });
+  },
+  /** Only the words of a node about the step that it has now count; all others change nothing. */
+  giveUp(world, pick) {
+    const { nodeId, epoch, step } = nodeOf(world, pick);
+    const by = pick % 16 === 0 ? 0 : 1 + (pick % 3);
+    const { rolloutId } = idOf(world);
+    const nodeEpoch = Math.max(0, epoch - by);
+    const taken = world.apply({ type: 'giveUpRollout', rolloutId, nodeId, nodeEpoch, reason });
+    if (taken) expect([by, step]).toEqual([0, expect.not.stringMatching(/removed|pending|done/)]);
   },
   rollback(world, pick) {
     if (pick % 12 === 0) world.apply({ type: 'rollbackRollout', ...idOf(world), reason });
@@ -110,6 +123,7 @@ const setting = fc.record({
   soakMs: fc.constantFrom(0, 10_000),
   windowMs: fc.constantFrom(0, 100_000),
   notBeforeMs: fc.constantFrom(0, 0, 5_000),
+  windows: fc.constantFrom([], [], [WINDOW]),
   autoFinalize: fc.boolean(),
   action: fc.constantFrom('rollback' as const, 'pause' as const),
   leader: fc.nat(7),
@@ -119,13 +133,14 @@ type Setting = typeof setting extends fc.Arbitrary<infer T> ? T : never;
 
 function started(settings: Setting): RolloutWorld {
   const world = new RolloutWorld(settings.nodes);
-  const { batchSize, canaries, soakMs, notBeforeMs, autoFinalize, action } = settings;
+  const { batchSize, canaries, soakMs, notBeforeMs, windows, autoFinalize, action } = settings;
   const plan = makePlan([...world.state.members.values()], settings.leader, {
     ...(settings.isRelease ? { release: { from: FROM, to: TO } } : {}),
     batchSize,
     canaries,
     soakMs,
     notBeforeMs,
+    windows,
     autoFinalize,
     rollbackWindowMs: settings.windowMs,
     guards: { ...GUARDS_DEFAULT, action },

@@ -50,10 +50,15 @@ export function swarmOf(nodes: number): ControlState {
 const text = (state: ControlState): string =>
   Buffer.from(encodeControlState(state)).toString('latin1');
 
+/** Mondays after one o'clock, and a time of day in it. */
+export const WINDOW = { days: [1], fromMinute: 60, lengthMinutes: 60, offsetMinutes: 0 };
+export const IN_WINDOW_MS = 4 * 86_400_000 + 90 * 60_000;
+
 /** Entries that must have no effect when they come a second time. */
 const ONCE: ReadonlySet<ControlCommand['type']> = new Set([
   'startRollout',
   'beginRollout',
+  'openRollout',
   'finishStep',
   'pauseRollout',
   'resumeRollout',
@@ -62,6 +67,7 @@ const ONCE: ReadonlySet<ControlCommand['type']> = new Set([
   'abortRollout',
   'rollbackRollout',
   'haltRollout',
+  'giveUpRollout',
   'finalizeRollout',
   'raiseVersion',
   'closeWindow',
@@ -165,7 +171,7 @@ export class RolloutWorld {
   }
 
   upkeep(timeOfDayMs: number): boolean {
-    const command = rolloutUpkeep(this.state, timeOfDayMs);
+    const command = rolloutUpkeep(this.state, this.state.clockMs, timeOfDayMs);
     if (command === undefined) return false;
     expect(this.apply(command as ControlCommand), `${command.type} of the leader is taken`).toBe(
       true,
@@ -182,7 +188,7 @@ export class RolloutWorld {
       else if (this.rollout.status === 'finalizing') this.#acknowledgeAll();
       else this.apply({ type: 'advanceClock', nowMs: this.state.clockMs + 1_000_000 });
       this.sayWhatRuns();
-      this.upkeep(Number.MAX_SAFE_INTEGER);
+      this.upkeep(IN_WINDOW_MS);
       const { id: rolloutId, epoch, status } = this.rollout;
       if (status === 'switched') this.apply({ type: 'finalizeRollout', rolloutId, epoch });
     }
@@ -223,6 +229,7 @@ export class RolloutWorld {
     const former = before.rollout?.id === rollout.id ? before.rollout : undefined;
     if (former !== undefined) checkEpochs(former, rollout);
     checkTurns(rollout, former);
+    if (former !== undefined) checkWindow(rollout, former, this.state.clockMs);
     for (const member of this.state.members.values()) {
       const node = rollout.nodes.find(({ nodeId }) => nodeId === member.nodeId);
       const expected = node !== undefined && !hasEnded(rollout) && isCordoned(node);
@@ -263,6 +270,16 @@ function checkEpochs(before: Rollout, after: Rollout): void {
     if (moved) expect(now.epoch).toBeGreaterThan(node.epoch);
     if (node.step === 'removed') expect(now.step).toBe('removed');
   }
+}
+
+/** With windows a node begins only while one is open by the replicated clock; with none at any time. */
+function checkWindow(rollout: Rollout, before: Rollout, clockMs: number): void {
+  if (rollout.plan.windows.length === 0) return;
+  const begun = rollout.nodes.some(
+    ({ step, direction }, i) =>
+      direction === 'forward' && step === 'cordon' && before.nodes[i]?.step === 'pending',
+  );
+  if (begun) expect(clockMs, 'a node begins within a window').toBeLessThan(rollout.openUntilMs);
 }
 
 /** One batch at a time, and never more unavailable nodes than may be when one begins. */

@@ -5,7 +5,6 @@ import {
   begin,
   finishStep,
   halt,
-  nodesWithSteps,
   pause,
   postpone,
   removeNode,
@@ -19,13 +18,8 @@ import { formerPlan, makePlan } from '../../../nodes/rollout/plan.js';
 import { raise } from '../../../nodes/rollout/finalizing.js';
 import type { Rollout, RolloutStep } from '../../../nodes/rollout/state.js';
 import type { RolloutRefusal } from '../../../nodes/rollout/transitions.js';
-import { RELEASE, bringTo, finish, finishAll, forwardSteps, started, stepOf } from './rollouts.js';
-
-/** Steps of all nodes in the order of the plan, `<` behind one that goes back. */
-const steps = ({ nodes }: Rollout): string =>
-  nodes.map(({ step, direction }) => step + (direction === 'back' ? '<' : '')).join(' ');
-
-const busy = (rollout: Rollout): number[] => nodesWithSteps(rollout).map(({ nodeId }) => nodeId);
+import { RELEASE, bringTo, busy, finish, finishAll, forwardSteps } from './rollouts.js';
+import { started, stepOf, steps } from './rollouts.js';
 
 describe('one node', () => {
   const WAYS: Record<'engine' | 'release', RolloutStep[]> = {

@@ -7,6 +7,7 @@ import { planTree } from '../../../nodes/rollout/plan-text.js';
 import { canonicalPlan, formerPlan, makePlan, planFault } from '../../../nodes/rollout/plan.js';
 import type { PlanOptions } from '../../../nodes/rollout/plan.js';
 import type { RolloutPlan } from '../../../nodes/rollout/state.js';
+import { parseWindow } from '../../../nodes/rollout/windows.js';
 import { expectGolden } from './golden.js';
 
 const ids = (count: number) => Array.from({ length: count }, (_, i) => ({ nodeId: i + 1 }));
@@ -15,6 +16,8 @@ const RELEASE = {
   from: { name: '2.0.0+0123456789ab', digest: '01'.repeat(32), commandVersion: 5 },
   to: { name: '2.1.0+fedcba987654', digest: 'fe'.repeat(32), commandVersion: 6 },
 };
+
+const WINDOW = parseWindow('daily 00:00-24:00 UTC');
 
 const ZONES = [
   { nodeId: 1, zone: 'a' },
@@ -38,6 +41,10 @@ const GOLDEN: Record<string, () => RolloutPlan> = {
       notBeforeMs: Date.UTC(2026, 11, 1, 2),
       guards: GUARDS_DEFAULT,
       inexpressible: ['3 memories that expire.'],
+    }),
+  'engine-windows.txt': () =>
+    makePlan(ids(2), 1, {
+      windows: ['Mon-Fri 01:00-05:00 UTC', 'Sat,Sun 22:00-04:00 UTC+02:00'].map(parseWindow),
     }),
   'release-pausing.txt': () =>
     makePlan(ids(5), 2, {
@@ -108,6 +115,10 @@ describe('plans', () => {
     ['a share above one', { guards: { ...GUARDS_DEFAULT, errorRateMax: 2 } }, /errorRateMax/],
     ['no number', { guards: { ...GUARDS_DEFAULT, p99Factor: Number.NaN } }, /p99Factor/],
     ['the release that runs', { release: { from: RELEASE.to, to: RELEASE.to } }, /runs 2\.1\.0/],
+    ['a window of no day', { windows: [{ ...WINDOW, days: [] }] }, /days of a maintenance window/],
+    ['a window of no time', { windows: [{ ...WINDOW, lengthMinutes: 0 }] }, /lasts 1 minute/],
+    ['a window elsewhere', { windows: [{ ...WINDOW, offsetMinutes: 900 }] }, /14 hours/],
+    ['windows without end', { windows: Array(17).fill(WINDOW) }, /more than 16/],
     ['a novel', { inexpressible: ['x'.repeat(2_000)] }, /sentence is too long/],
   ];
   it.each(refused)('are not made with %s', (_what, options, message) => {

@@ -42,6 +42,14 @@ export function bringTo(rollout: Rollout, nodeId: number, step: RolloutStep, now
   }
 }
 
+/** Steps of all nodes in the order of the plan, `<` behind one that goes back. */
+export const steps = ({ nodes }: Rollout): string =>
+  nodes.map(({ step, direction }) => step + (direction === 'back' ? '<' : '')).join(' ');
+
+/** Ids of the nodes that have a step to do. */
+export const busy = (rollout: Rollout): number[] =>
+  nodesWithSteps(rollout).map(({ nodeId }) => nodeId);
+
 export function stepOf({ nodes }: Rollout, nodeId: number): RolloutStep | undefined {
   return nodes.find((node) => node.nodeId === nodeId)?.step;
 }

@@ -10,6 +10,7 @@ import { expectGolden } from './golden.js';
 import { IN_STATUS } from './rollouts.js';
 
 const reason = 'why';
+const ALWAYS = { days: [1], fromMinute: 0, lengthMinutes: 1_440, offsetMinutes: 0 };
 
 /** Each event with what fits the rollout that it comes to. */
 const EVENTS: Readonly<Record<RolloutEvent, (rollout: Rollout) => RolloutRefusal | null>> = {
@@ -18,12 +19,20 @@ const EVENTS: Readonly<Record<RolloutEvent, (rollout: Rollout) => RolloutRefusal
     return machine.finishStep(rollout, { ...node, detail: {} }, 0);
   },
   begin: (rollout) => machine.begin(rollout, rollout.epoch, 0),
+  open(rollout) {
+    const windowed = { ...rollout, plan: { ...rollout.plan, windows: [ALWAYS] } };
+    return machine.open(windowed, { epoch: rollout.epoch, openUntilMs: 9_000 }, 0);
+  },
   pause: (rollout) => machine.pause(rollout, { epoch: rollout.epoch, reason }, 0),
   resume: (rollout) => machine.resume(rollout, rollout.epoch, 0),
   throttle: (rollout) =>
     machine.throttle(rollout, { epoch: rollout.epoch, maxUnavailable: 1, soakMs: 1 }, 0),
   postpone: (rollout) => machine.postpone(rollout, { epoch: rollout.epoch, notBeforeMs: 9_000 }, 0),
   abort: (rollout) => machine.abort(rollout, reason, 0),
+  giveUp(rollout) {
+    const node = machine.nodesWithSteps(rollout)[0] ?? rollout.nodes[0]!;
+    return machine.giveUp(rollout, { nodeId: node.nodeId, nodeEpoch: node.epoch, reason }, 0);
+  },
   rollback: (rollout) => machine.rollBack(rollout, { epoch: rollout.epoch, reason }, 0),
   halt(rollout) {
     const guarded = { ...rollout, plan: { ...rollout.plan, guards: GUARDS_DEFAULT } };
@@ -67,7 +76,8 @@ describe('every event in every status', () => {
   });
 
   it('that the table takes is refused when it names another epoch', () => {
-    const fenced = NAMES.filter((name) => !['finishStep', 'abort', 'halt', 'raise'].includes(name));
+    const ofNodes = ['finishStep', 'abort', 'giveUp', 'halt', 'raise'];
+    const fenced = NAMES.filter((name) => !ofNodes.includes(name));
     for (const status of STATUSES) {
       for (const event of fenced.filter((name) => TRANSITIONS[name][status] === null)) {
         const rollout = IN_STATUS[status]();
@@ -85,6 +95,8 @@ function refusedLate(event: RolloutEvent, rollout: Rollout): RolloutRefusal | nu
   switch (event) {
     case 'begin':
       return machine.begin(rollout, epoch, 0);
+    case 'open':
+      return machine.open(rollout, { epoch, openUntilMs: 1 }, 0);
     case 'resume':
       return machine.resume(rollout, epoch, 0);
     case 'pause':

@@ -22,6 +22,10 @@ const GOLDEN: readonly (readonly [Command, string])[] = [
     `9405a8736574546f6b656ea46a6f696ed940${Buffer.from(hash).toString('hex')}`,
   ],
   [
+    { type: 'setToken', which: 'operator', hash },
+    `9405a8736574546f6b656ea86f70657261746f72d940${Buffer.from(hash).toString('hex')}`,
+  ],
+  [
     { type: 'addMember', peerId: 'p', host: 'h', port: 1, zone: 'z', replaces: 7 },
     '9701a96164644d656d626572a170a16801a17a07',
   ],
@@ -35,7 +39,7 @@ describe('commands of the membership', () => {
 
   it.each([
     [[5, 'drainMember', 7, 1], /drained must be true or false/],
-    [[5, 'setToken', 'root', hash], /which must be one of client, join/],
+    [[5, 'setToken', 'root', hash], /which must be one of client, join, operator/],
     [[5, 'setToken', 'join', `${hash}a`], /hash must be at most 64/],
     [[5, 'leaveMember', -1], /nodeId must be a whole number/],
     [[5, 'addMember', 'p', 'h', 1], /kind must be one of/],
@@ -72,8 +76,14 @@ describe('what is asked, in the control state', () => {
     });
     state.placement = placement();
     expect(decodeControlState(encodeControlState(state))).toEqual(state);
+    const without = hex(encodeControlState(state));
+    state.operatorTokenHash = 'o';
+    // Behind all that there was, and only where there is such a token.
+    expect(hex(encodeControlState(state))).toBe(`9d${without.slice(2)}a16f`);
+    expect(decodeControlState(encodeControlState(state))).toEqual(state);
     state.commandVersion = 4;
     const former = decodeControlState(encodeControlState(state));
     expect(former.placement).toEqual({ ...newPlacement(), wanted: 0 });
+    expect(former.operatorTokenHash).toBe('');
   });
 });

@@ -6,8 +6,10 @@ import { newControlState } from '../../../nodes/control-plane/state.js';
 import type { ControlState } from '../../../nodes/control-plane/state.js';
 import { NodeError } from '../../../nodes/errors.js';
 import { GUARDS_DEFAULT } from '../../../nodes/rollout/limits.js';
+import { startRollout } from '../../../nodes/rollout/machine.js';
 import { formerPlan, makePlan } from '../../../nodes/rollout/plan.js';
 import type { RolloutPlan } from '../../../nodes/rollout/state.js';
+import { parseWindow } from '../../../nodes/rollout/windows.js';
 import { decodeCommand, encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../../nodes/wire/state-codec.js';
 import { IN_STATUS } from '../rollout/rollouts.js';
@@ -31,6 +33,11 @@ const PLAN: RolloutPlan = makePlan([{ nodeId: 1 }, { nodeId: 2 }], 1, {
   inexpressible: ['i'],
 });
 const ENGINE = makePlan([{ nodeId: 1 }], 1, { rollbackWindowMs: 0 });
+
+const WINDOWED = makePlan([{ nodeId: 1 }], 1, {
+  rollbackWindowMs: 0,
+  windows: [parseWindow('Sat,Sun 22:00-04:00 UTC-02:30')],
+});
 
 const AT = { rolloutId: 9, epoch: 2 } as const;
 
@@ -67,6 +74,17 @@ const GOLDEN: [Command, string][] = [
   ],
   [{ type: 'beginRollout', ...AT }, '9405ac626567696e526f6c6c6f75740902'],
   [{ type: 'beginRollout', ...AT, nowMs: 7 }, '9505ac626567696e526f6c6c6f7574090207'],
+  [
+    { type: 'openRollout', ...AT, openUntilMs: 500, nowMs: 7 },
+    '9605ab6f70656e526f6c6c6f75740902cd01f407',
+  ],
+  [
+    { type: 'startRollout', plan: WINDOWED, digest: 'd', startedAtMs: 1, after: 0 },
+    '9605ac7374617274526f6c6c6f7574dc001002a6656e67696e65a27631a27632c091910100010000c300c091d95f' +
+      '46696e616c697a6174696f6e3a207468657265206973206e6f20726f6c6c6261636b2077696e646f773b2066' +
+      '726f6d207468657265206f6e207468652076312066696c657320617265206e6f74207772697474656e20616e' +
+      '79206d6f72652e909194920607cd0528cd0168d1ff6aa1640100',
+  ],
   [{ type: 'pauseRollout', ...AT, reason: 'why' }, '9505ac7061757365526f6c6c6f75740902a3776879'],
   [
     { type: 'rollbackRollout', ...AT, reason: 'why' },
@@ -85,6 +103,10 @@ const GOLDEN: [Command, string][] = [
   [
     { type: 'haltRollout', rolloutId: 9, nodeId: 2, nodeEpoch: 3, reason: 'why' },
     '9605ab68616c74526f6c6c6f7574090203a3776879',
+  ],
+  [
+    { type: 'giveUpRollout', rolloutId: 9, nodeId: 2, nodeEpoch: 3, reason: 'why' },
+    '9605ad676976655570526f6c6c6f7574090203a3776879',
   ],
   [{ type: 'finalizeRollout', ...AT }, '9405af66696e616c697a65526f6c6c6f75740902'],
   [
@@ -168,6 +190,13 @@ describe('the control state of version 5', () => {
   it.each(Object.entries(IN_STATUS))('holds a rollout that is %s', (_status, rollout) => {
     const state = { ...stateOf(), rollout: rollout() };
     expect(decodeControlState(encodeControlState(state))).toEqual(state);
+  });
+
+  it('holds until when a window is open, and a state without windows says nothing of it', () => {
+    const rollout = startRollout(7, WINDOWED, 'digest', 1, 0);
+    const state = { ...stateOf(), rollout: { ...rollout, openUntilMs: 5_000 } };
+    expect(decodeControlState(encodeControlState(state))).toEqual(state);
+    expect(hex(encodeControlState(stateOf()))).toBe(GOLDEN_STATE);
   });
 
   it('holds a rollout of a release before this one', () => {

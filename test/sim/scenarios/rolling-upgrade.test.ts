@@ -15,7 +15,7 @@ describe('a rolling upgrade', () => {
         undefined,
       );
     }
-  });
+  }, 240_000);
 
   it('repeats to the event', () => {
     const plan = rollingUpgrade.draw(7);

@@ -51,6 +51,7 @@ const KINDS: ReadonlySet<Command['type']> = new Set([
   'abortRollout',
   'rollbackRollout',
   'haltRollout',
+  'giveUpRollout',
   'finalizeRollout',
   'ackFence',
   'raiseVersion',

@@ -88,6 +88,7 @@ describe('swarm rotate-token', () => {
     const token = await rotatedToken(takes(hashes), 'client');
     expect(token).toMatch(/^afc_/);
     expect(hashes).toEqual([hashToken(token)]);
+    expect(await rotatedToken(takes([]), 'operator')).toMatch(/^afo_/);
   });
 });
 

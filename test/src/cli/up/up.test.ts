@@ -75,7 +75,13 @@ class Machines {
       return { node, running: this.nodes.get(name) === true };
     }
     if (line.includes('swarm init')) {
-      return { swarmId, address, joinToken: 'afj_secret', clientToken: 'afc_secret' };
+      return {
+        swarmId,
+        address,
+        joinToken: 'afj_secret',
+        clientToken: 'afc_secret',
+        operatorToken: 'afo_secret',
+      };
     }
     this.nodes.set(name, !line.includes('--prepare'));
     return { event: 'ready', address };
@@ -234,7 +240,7 @@ describe('the tokens of a new swarm', () => {
     const told: string[] = [];
     const report = await bringUp(file, machines.run, (line) => told.push(line));
     expect(report.tokens).toBe(null);
-    expect(told.join()).toMatch(/tokens\.json is missing.*swarm rotate-token join --data DIR/);
+    expect(told.join()).toMatch(/tokens\.json is missing.*swarm rotate-token KIND --data DIR/);
   });
 
   it('that cannot be written once it is there: says how to make others', async () => {
@@ -245,7 +251,7 @@ describe('the tokens of a new swarm', () => {
       return machines.run(argv, options);
     };
     const failed = bringUp(file, run, silent);
-    await expect(failed).rejects.toThrow(/swarm-1 is created.*rotate-token client --data DIR/);
+    await expect(failed).rejects.toThrow(/swarm-1 is created.*rotate-token KIND --data DIR/);
   });
 });
 
