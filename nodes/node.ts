@@ -398,7 +398,7 @@ export class SwarmNode {
       if (nodeId !== this.file.nodeId) addresses.set(nodeId, { peerId, host, port });
     }
     this.#peers.update(addresses);
-    this.#gossip.updateMembers(this.#ready);
+    if (this.#ready) this.#gossip.updateMembers();
   }
 
   async #handOverBefore(deadlineMs: number): Promise<void> {

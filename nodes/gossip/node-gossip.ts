@@ -15,7 +15,7 @@ import type { GossipMetadata } from './metadata.js';
 
 /** What it needs of its node. */
 export interface GossipHost {
-  readonly file: Pick<NodeFile, 'nodeId' | 'swarmId' | 'members' | 'zone'>;
+  readonly file: Pick<NodeFile, 'nodeId' | 'swarmId' | 'zone'>;
   readonly control: Pick<ControlState, 'members'>;
   readonly peers: Pick<Peers, 'tell'>;
   memberIdOf(peerId: string): MemberId | undefined;
@@ -39,6 +39,7 @@ export interface GossipMemberStatus {
 export class NodeGossip {
   readonly #host: GossipHost;
   readonly #driver: GossipDriver;
+  #takesPart = false;
 
   constructor(host: GossipHost, { identity, release, log }: NodeGossipOptions) {
     this.#host = host;
@@ -56,17 +57,19 @@ export class NodeGossip {
     });
   }
 
-  /** Call when the members of the swarm, as this node knows them, may have changed. */
-  updateMembers(isReady: boolean): void {
-    const { file, control } = this.#host;
-    const known = [...control.members.values()];
-    const members = isReady ? known : [...file.members, ...known];
+  /**
+   * Call when the members of the swarm may have changed, once this node has caught up: one that starts
+   * is busy for seconds at a time, and would be taken for dead meanwhile.
+   */
+  updateMembers(): void {
+    this.#takesPart = true;
+    const members = [...this.#host.control.members.values()];
     this.#driver.admit(new Map(members.map(({ nodeId, peerId }) => [nodeId, peerId])));
   }
 
   /** From whoever the transport has proven to be `peerId`; what a stranger sends is dropped. */
   receive(peerId: string, via: 'datagram' | 'stream', bytes: Uint8Array): void {
-    const from = this.#host.memberIdOf(peerId);
+    const from = this.#takesPart ? this.#host.memberIdOf(peerId) : undefined;
     if (from !== undefined) this.#driver.receive(from, via, bytes);
   }
 
