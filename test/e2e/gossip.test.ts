@@ -3,11 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { SwarmClient } from '../../src/client/index.js';
 import { run } from './support/processes.js';
-import { Swarm, statusOf, until } from './support/swarm.js';
-
-/** The machine may be busy; only what is wrong takes so long. */
-const PATIENCE_MS = 60_000;
-const TEST_MS = 240_000;
+import { until } from '../waiting.js';
+import { Swarm, statusOf } from './support/swarm.js';
 
 let swarm: Swarm;
 let client: SwarmClient;
@@ -15,7 +12,7 @@ let client: SwarmClient;
 beforeAll(async () => {
   swarm = await Swarm.start({ nodes: 3 });
   client = await swarm.connect();
-}, TEST_MS);
+});
 
 /** What node `by` holds of node `about`. */
 async function held(by: number, about: number) {
@@ -31,10 +28,10 @@ async function allHold(by: readonly number[], about: number, status: string): Pr
     }
     return true;
   };
-  await until(what, asked, PATIENCE_MS);
+  await until(what, asked);
 }
 
-describe('gossip of three processes', { timeout: TEST_MS }, () => {
+describe('gossip of three processes', () => {
   it('knows all of them, and what they say of themselves', async () => {
     for (const about of [1, 2, 3]) await allHold([1, 2, 3], about, 'alive');
     const started = (await held(1, 3))?.metadata?.started ?? 0;

@@ -11,7 +11,6 @@ import { add, killNow, recordOf, startSupervised, statusOf, untilServing } from 
 import { endSwarm, startSwarm } from './swarm.js';
 import type { SupervisedSwarm } from './swarm.js';
 import { Writes } from './writes.js';
-import { until } from '../waiting.js';
 
 const TEN_MINUTES = 600_000;
 const ENDS: readonly string[] = ['finalized', 'completed', 'rolledBack', 'aborted'];

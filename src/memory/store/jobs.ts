@@ -23,7 +23,7 @@ interface Jobs {
   repair(path: string): RepairReport;
 }
 
-export type Job = {
+type Job = {
   [Name in keyof Jobs]: { name: Name; args: Parameters<Jobs[Name]> };
 }[keyof Jobs];
 
