@@ -5,17 +5,39 @@ import type { JsonObject, MemoryCommand } from './engine.js';
 import { isExpiry } from './expiry.js';
 import {
   CONTENT_CHARACTERS_MAX,
+  HELD_CONTENT_CHARACTERS_MAX,
+  HELD_METADATA_CHARACTERS_MAX,
   METADATA_CHARACTERS_MAX,
   NAME_CHARACTERS_MAX,
   TIMESTAMP_MAX_MS,
   VECTOR_DIMENSIONS_MAX,
 } from './limits.js';
 
+/** Longest texts of a memory. */
+export interface TextLimits {
+  readonly contentCharactersMax: number;
+  readonly metadataCharactersMax: number;
+}
+
+/** Of a command that a swarm carries, and of a record that is put, */
+export const COMMAND_TEXTS: TextLimits = {
+  contentCharactersMax: CONTENT_CHARACTERS_MAX,
+  metadataCharactersMax: METADATA_CHARACTERS_MAX,
+};
+/** and of a record that a store holds. */
+export const HELD_TEXTS: TextLimits = {
+  contentCharactersMax: HELD_CONTENT_CHARACTERS_MAX,
+  metadataCharactersMax: HELD_METADATA_CHARACTERS_MAX,
+};
+
 /**
  * The reason why engines refuse a command with the outcome `invalid`, or undefined if they take it.
  * A proposer asks before it proposes. Pure, so that all nodes agree.
  */
-export function commandProblem(command: MemoryCommand): string | undefined {
+export function commandProblem(
+  command: MemoryCommand,
+  { contentCharactersMax, metadataCharactersMax }: TextLimits = COMMAND_TEXTS,
+): string | undefined {
   const { timestampMs } = command;
   if (!Number.isSafeInteger(timestampMs) || timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) {
     return 'the timestamp is no whole number of milliseconds since 1970';
@@ -32,11 +54,11 @@ export function commandProblem(command: MemoryCommand): string | undefined {
   if (expiresAtMs !== undefined && !isExpiry(expiresAtMs)) {
     return 'it expires at no whole number of milliseconds since 1970';
   }
-  if (content.length > CONTENT_CHARACTERS_MAX) return 'the content is too long';
+  if (content.length > contentCharactersMax) return 'the content is too long';
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     return 'the metadata is no object';
   }
-  if (JSON.stringify(metadata).length > METADATA_CHARACTERS_MAX) return 'the metadata is too long';
+  if (JSON.stringify(metadata).length > metadataCharactersMax) return 'the metadata is too long';
   if (vector !== null) {
     const problem = nameProblem('model', vector.model) ?? vectorProblem(vector.values);
     if (problem !== undefined) return problem;

@@ -8,6 +8,12 @@ export const NAMESPACE_CHARACTERS_MAX = 256;
 export const CONTENT_CHARACTERS_MAX = 4_000_000;
 /** Longest JSON text of a command's metadata. */
 export const METADATA_CHARACTERS_MAX = 1_000_000;
+/**
+ * Longest texts of a record that a store of one program holds: what a migration brings and an import takes back. A
+ * command of a swarm carries less, since it travels.
+ */
+export const HELD_CONTENT_CHARACTERS_MAX = 20_000_000;
+export const HELD_METADATA_CHARACTERS_MAX = 4_000_000;
 /** Most components of a vector. */
 export const VECTOR_DIMENSIONS_MAX = 4096;
 /** Last instant that a JavaScript Date can hold. */

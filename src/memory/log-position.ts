@@ -1,5 +1,5 @@
 /** How far a store has followed the log, and what its commands did; kept in tables of ours. */
-import { commandProblem } from './command.js';
+import { commandProblem, type TextLimits } from './command.js';
 import type { Database, SqlValue } from './database.js';
 import type { ApplyOutcome, LoggedCommand, MemoryCommand } from './engine.js';
 import { assert, MemoryError } from './errors.js';
@@ -23,6 +23,8 @@ export interface Batch {
 
 /** Writes into the store, in the transaction of a batch. */
 export interface BatchWriter {
+  /** Longest texts that are taken; those of a swarm's command unless given. */
+  readonly texts?: TextLimits | undefined;
   /** Applies a command that is valid (`commandProblem`). */
   applyOne(command: MemoryCommand): ApplyOutcome;
   beforeCommit?(changes: readonly LoggedCommand[]): void;
@@ -106,7 +108,7 @@ export class LogPosition {
    * Applies the commands of a batch that the store has not applied yet, in one transaction that also
    * moves the position to the last index of the batch; of the others the outcome is looked up.
    */
-  apply(batch: Batch, { applyOne, beforeCommit }: BatchWriter): AppliedBatch {
+  apply(batch: Batch, { texts, applyOne, beforeCommit }: BatchWriter): AppliedBatch {
     const { commands, known, lastIndex } = batch;
     const placed = placeCommands(commands, lastIndex);
     const changes: LoggedCommand[] = [];
@@ -122,7 +124,8 @@ export class LogPosition {
       }
       const told = placed.map(({ index, position, command }) => {
         if (index <= known) return this.outcome(index, position);
-        const outcome = commandProblem(command) === undefined ? applyOne(command) : 'invalid';
+        const outcome =
+          commandProblem(command, texts) === undefined ? applyOne(command) : 'invalid';
         this.record(index, position, outcome);
         if (outcome === 'ok') changes.push({ index, command });
         return outcome;

@@ -1,7 +1,7 @@
 /** The v2 store: records and edges in SQLite, vectors searched in memory. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { embeddingText } from './command.js';
+import { type TextLimits, embeddingText } from './command.js';
 import type { Database } from './database.js';
 import type {
   ApplyOutcome,
@@ -135,6 +135,8 @@ class V2Source implements SearchSource<GraphVectorIndex> {
 export interface V2Hooks {
   /** Keeps the index of words in a file when it is closed. */
   readonly keepsTextIndex?: boolean;
+  /** Longest texts that it takes; those of a swarm's command unless given. */
+  readonly texts?: TextLimits;
   /** In the transaction of a batch: the commands that changed something, and the index that it moves to. */
   readonly beforeCommit?: (changes: readonly LoggedCommand[], lastIndex: number) => void;
 }
@@ -225,6 +227,7 @@ export class V2Engine implements MemoryEngine {
     const { outcomes, changes } = this.#position.apply(
       { commands, known, lastIndex },
       {
+        texts: this.#hooks.texts,
         applyOne: (command) => this.#writer.apply(command),
         beforeCommit: (written) => {
           for (const { index, command } of written) {

@@ -6,7 +6,6 @@
 import { existsSync } from 'node:fs';
 import { Database } from '../../memory/database.js';
 import type { JsonValue } from '../../memory/engine.js';
-import { MemoryError } from '../../memory/errors.js';
 import { type Row, textOf, unpackRow } from '../../memory/exact-row.js';
 import type { TableRow } from './table.js';
 
@@ -37,7 +36,7 @@ export function readArchivedEdges(path: string): TableRow[] {
     });
   } catch (error) {
     // An archive of another form says nothing about these.
-    if (error instanceof MemoryError && /no such (?:table|column)/.test(error.message)) return [];
+    if (error instanceof Error && /no such (?:table|column)/.test(error.message)) return [];
     throw error;
   } finally {
     database.close();

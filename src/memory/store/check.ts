@@ -134,7 +134,7 @@ class Check {
     try {
       part();
     } catch (error) {
-      if (!(error instanceof MemoryError) || error.code !== 'damaged') throw error;
+      if (!(error instanceof Error) || !isOfDamage(error)) throw error;
       this.#found('integrity', error.message);
     }
   }
@@ -262,6 +262,12 @@ class Check {
     }
     return names.length;
   }
+}
+
+/** A schema of which a name was changed is damage too; SQLite has no code for it. */
+function isOfDamage(error: Error): boolean {
+  if (error instanceof MemoryError) return error.code === 'damaged';
+  return /no such (?:table|column)/.test(error.message);
 }
 
 function lockIfFree(path: string): StoreLock | undefined {

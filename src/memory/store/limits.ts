@@ -55,8 +55,8 @@ export const EXPORT_PAGE_CHARACTERS = 262_144;
 export const COMPACT_SLICE_PAGES = 64;
 export const COMPACT_SLICE_MAX_MS = 4;
 
-/** Longest line of an import: a content of which each character is escaped, and metadata. */
-export const LINE_BYTES_MAX = 33_554_432;
+/** Longest line of an import: the longest content and metadata that a store holds, each character escaped. */
+export const LINE_BYTES_MAX = 150_994_944;
 /** Lines, and their characters, that are put at once. */
 export const IMPORT_BATCH_LINES = 250;
 export const IMPORT_BATCH_CHARACTERS = 262_144;

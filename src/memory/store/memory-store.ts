@@ -1,5 +1,5 @@
 /** A store of memories for one program: SQLite and the engine in a thread of their own. */
-import { embeddingText } from '../command.js';
+import { COMMAND_TEXTS, embeddingText, HELD_TEXTS, type TextLimits } from '../command.js';
 import { createMiniLmEmbedder } from '../embedder.js';
 import { embedAll } from '../embedders/embed-all.js';
 import type { Embedder, ModelVector, SearchHit, SearchQuery, TimeRange } from '../engine.js';
@@ -173,10 +173,14 @@ export class MemoryStore {
 
   /** All of them or, on any error, none: one transaction of at most 10,000 records. */
   async putMany(records: readonly RecordInput[]): Promise<void> {
+    return this.#putAll(records, COMMAND_TEXTS);
+  }
+
+  async #putAll(records: readonly RecordInput[], texts: TextLimits): Promise<void> {
     if (records.length > RECORDS_AT_ONCE_MAX) {
       throw invalid(`putMany takes ${RECORDS_AT_ONCE_MAX} records at once, not ${records.length}`);
     }
-    const puts = records.map(putOperation);
+    const puts = records.map((record) => putOperation(record, texts));
     const characters = puts.reduce(
       (sum, { content, metadata }) => sum + content.length + metadata.length,
       0,
@@ -333,7 +337,9 @@ export class MemoryStore {
    * is put as it comes, and what came before a bad line stays. To do it again does no harm.
    */
   async importFrom(source: ImportSource, options: TransferOptions = {}): Promise<TransferCounts> {
-    return importStore(this, source, options);
+    const put = (records: readonly RecordInput[]): Promise<void> =>
+      this.#putAll(records, HELD_TEXTS);
+    return importStore({ store: this, put }, source, options);
   }
 
   /** Writes what waits, then lets go of the file. Later calls reject with `closed`. */

@@ -1,8 +1,8 @@
 /** Records and edges as a program has them, checked before the thread gets them. */
-import { commandProblem } from '../command.js';
+import { COMMAND_TEXTS, commandProblem, type TextLimits } from '../command.js';
 import type { JsonObject, ModelVector, TimeRange } from '../engine.js';
 import { invalid } from '../errors.js';
-import { CONTENT_CHARACTERS_MAX, METADATA_CHARACTERS_MAX, TIMESTAMP_MAX_MS } from '../limits.js';
+import { TIMESTAMP_MAX_MS } from '../limits.js';
 import { DEFAULT_NAMESPACE, memoryKey, parseMemoryKey } from '../memory-key.js';
 import type { LinkOperation, PutOperation } from './operations.js';
 import type { StoreModel } from './store-file.js';
@@ -62,25 +62,25 @@ export interface StoreEdge {
   readonly toNamespace: string;
 }
 
-/** A put without its vector. Throws `invalid`. */
-export function putOperation(input: RecordInput): PutOperation {
+/** A put without its vector. `texts`: the longest that it may have. Throws `invalid`. */
+export function putOperation(input: RecordInput, texts = COMMAND_TEXTS): PutOperation {
   if (typeof input !== 'object' || input === null) throw invalid('a record is an object');
   const { id, namespace = DEFAULT_NAMESPACE, content, metadata = {}, expiresAt = null } = input;
   const { timestamp: timestampMs = Date.now() } = input;
   const key = memoryKey(namespace, id);
   if (typeof content !== 'string') throw invalid(`${named(id)} has a content that is no text`);
-  if (content.length > CONTENT_CHARACTERS_MAX) {
+  if (content.length > texts.contentCharactersMax) {
     throw invalid(
-      `${named(id)} has a content of ${content.length} characters; at most ${CONTENT_CHARACTERS_MAX} ` +
+      `${named(id)} has a content of ${content.length} characters; at most ${texts.contentCharactersMax} ` +
         'are stored, divide it',
     );
   }
   if (expiresAt !== null && !isInstant(expiresAt)) {
     throw invalid(`${named(id)} expires at no whole number of milliseconds since 1970`);
   }
-  const json = metadataText(metadata, id);
+  const json = metadataText(metadata, id, texts);
   const checked = { type: 'insertMemory', id: key, content, metadata: {}, vector: null } as const;
-  const problem = commandProblem({ ...checked, timestampMs });
+  const problem = commandProblem({ ...checked, timestampMs }, texts);
   if (problem !== undefined) throw invalid(`${named(id)} cannot be stored: ${problem}`);
   return {
     type: 'put',
@@ -93,7 +93,7 @@ export function putOperation(input: RecordInput): PutOperation {
   };
 }
 
-function metadataText(metadata: unknown, id: string): string {
+function metadataText(metadata: unknown, id: string, texts: TextLimits): string {
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata)) {
     throw invalid(`the metadata of ${named(id)} is no object`);
   }
@@ -108,9 +108,9 @@ function metadataText(metadata: unknown, id: string): string {
   if (json === undefined || !json.startsWith('{')) {
     throw invalid(`the metadata of ${named(id)} is no JSON object`);
   }
-  if (json.length > METADATA_CHARACTERS_MAX) {
+  if (json.length > texts.metadataCharactersMax) {
     throw invalid(
-      `the metadata of ${named(id)} has ${json.length} characters; at most ${METADATA_CHARACTERS_MAX} ` +
+      `the metadata of ${named(id)} has ${json.length} characters; at most ${texts.metadataCharactersMax} ` +
         'are stored',
     );
   }

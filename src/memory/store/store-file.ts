@@ -1,6 +1,7 @@
 /** The file of a store with its engine, and the tables that only a program's own store has. */
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { HELD_TEXTS } from '../command.js';
 import { type Database, syncFile } from '../database.js';
 import type { ApplyOutcome, LoggedCommand, MemoryCommand } from '../engine.js';
 import { MemoryError } from '../errors.js';
@@ -69,6 +70,7 @@ export class StoreFile {
     this.#position = new LogPosition(database);
     this.engine = new V2Engine(database, {
       keepsTextIndex: true,
+      texts: HELD_TEXTS,
       beforeCommit: (changes, lastIndex) => this.#beforeCommit(changes, lastIndex),
     });
     try {

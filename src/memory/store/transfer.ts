@@ -3,6 +3,7 @@ import { createReadStream, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { HELD_TEXTS } from '../command.js';
 import { MemoryError, translateError } from '../errors.js';
 import { putInPlace } from '../replace-file.js';
 import { badLine, endLine, type Header, headerLine, type Line, parseLine } from './json-lines.js';
@@ -93,8 +94,15 @@ async function writeFile(path: string, chunks: AsyncIterable<string>): Promise<v
   }
 }
 
+/** Where an import goes. */
+export interface ImportInto {
+  readonly store: MemoryStore;
+  /** Puts records as long as a store holds them, which may be longer than what a program puts. */
+  readonly put: (records: readonly RecordInput[]) => Promise<void>;
+}
+
 export async function importStore(
-  store: MemoryStore,
+  store: ImportInto,
   source: ImportSource,
   options: TransferOptions,
 ): Promise<TransferCounts> {
@@ -158,6 +166,7 @@ async function* splitLines(source: AsyncIterable<Uint8Array | string>): AsyncGen
 /** One pass over the lines, which puts them or only looks whether they could be put. */
 class Import {
   readonly #store: MemoryStore;
+  readonly #putAll: ImportInto['put'];
   readonly #options: TransferOptions;
   readonly #isTrial: boolean;
   #header: Header | undefined;
@@ -170,8 +179,9 @@ class Import {
   #edges: { input: EdgeInput; number: number }[] = [];
   #characters = 0;
 
-  constructor(store: MemoryStore, options: TransferOptions, isTrial = false) {
+  constructor({ store, put }: ImportInto, options: TransferOptions, isTrial = false) {
     this.#store = store;
+    this.#putAll = put;
     this.#options = options;
     this.#isTrial = isTrial;
     this.#model = store.model;
@@ -218,7 +228,7 @@ class Import {
           return;
         }
         const input = { ...record, ...this.#vectorOf(vector, number) };
-        checked(number, () => putOperation(input));
+        checked(number, () => putOperation(input, HELD_TEXTS));
         if (!this.#isTrial) this.#records.push({ input, number });
         return;
       }
@@ -253,7 +263,7 @@ class Import {
     const [records, edges] = [this.#records.splice(0), this.#edges.splice(0)];
     this.#characters = 0;
     if (records.length > 0) {
-      const putting = this.#store.putMany(records.map(({ input }) => input));
+      const putting = this.#putAll(records.map(({ input }) => input));
       await Promise.all([putting, this.#store.flush()]);
     }
     if (edges.length > 0) {

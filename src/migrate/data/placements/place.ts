@@ -2,8 +2,8 @@
 import type { JsonObject } from '../../../memory/engine.js';
 import { type Row, textOf } from '../../../memory/exact-row.js';
 import {
-  CONTENT_CHARACTERS_MAX,
-  METADATA_CHARACTERS_MAX,
+  HELD_CONTENT_CHARACTERS_MAX,
+  HELD_METADATA_CHARACTERS_MAX,
   TIMESTAMP_MAX_MS,
 } from '../../../memory/limits.js';
 import type { V1Row } from '../../../v1/rows.js';
@@ -47,8 +47,8 @@ export function placeMemory(table: Table, { key, row }: V1Row): Placed | Refused
     const sentence = 'the vector has no text with it, so no other model can make it again';
     return { reason: 'no-text', sentence };
   }
-  if (parts.content.length > CONTENT_CHARACTERS_MAX) {
-    return tooLong(`the text has ${parts.content.length} characters`, CONTENT_CHARACTERS_MAX);
+  if (parts.content.length > HELD_CONTENT_CHARACTERS_MAX) {
+    return tooLong(`the text has ${parts.content.length} characters`, HELD_CONTENT_CHARACTERS_MAX);
   }
   const namespace = namespaceOf(table, row);
   const original = placement.id === undefined ? key : idOf(row[placement.id], key);
@@ -61,7 +61,10 @@ export function placeMemory(table: Table, { key, row }: V1Row): Placed | Refused
     placement,
   );
   if (metadata === undefined) {
-    return tooLong('the columns beside the text have more characters', METADATA_CHARACTERS_MAX);
+    return tooLong(
+      'the columns beside the text have more characters',
+      HELD_METADATA_CHARACTERS_MAX,
+    );
   }
   const { expires, created = [] } = placement;
   const createdAtMs =
@@ -94,7 +97,7 @@ function shortened(metadata: JsonObject, { content }: MemoryTable): JsonObject |
 }
 
 function isCarried(metadata: JsonObject): boolean {
-  return JSON.stringify(metadata).length <= METADATA_CHARACTERS_MAX;
+  return JSON.stringify(metadata).length <= HELD_METADATA_CHARACTERS_MAX;
 }
 
 function readColumns(placement: MemoryTable, row: Row): ReadParts {

@@ -138,7 +138,7 @@ describe('lines that cannot be imported', () => {
     [[header, '{"edge":{"from":"a","to":"b","type":"t","weight":7}}'], 2, /weight/],
     [[header, Buffer.from([0x22, 0xff, 0x22])], 2, /no UTF-8/],
     [[header, record.slice(0, 20)], 2, /not JSON/],
-    [[header, `"${'x'.repeat(34_000_000)}"`], 2, /more than 33554432 bytes/],
+    [[header, `"${'x'.repeat(151_000_000)}"`], 2, /more than 150994944 bytes/],
   ];
 
   it('are refused with their number, and a file with one puts nothing', async () => {

@@ -110,6 +110,17 @@ describe('a store with holes', () => {
     }
   });
 
+  it('is told where a name in its schema was changed', async () => {
+    const path = await storeOf(10);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('vector BLOB NOT NULL');
+    bytes.write('vectos', at, 'latin1');
+    writeFileSync(path, bytes);
+    const { isWhole, problems } = await checkStore(path);
+    expect(isWhole).toBe(false);
+    expect(JSON.stringify(problems)).toContain('no such column: v.vector');
+  });
+
   it('that is whole stays as it is', async () => {
     const path = await storeOf(10);
     const before = readFileSync(path);

@@ -176,7 +176,7 @@ describe('rows that name others', () => {
 describe('a text that no memory can hold', () => {
   it('stays in the archive, and everything else can be exported and imported again', async () => {
     const migrated = new Migrated();
-    const long = 'x'.repeat(4_000_001);
+    const long = 'x'.repeat(20_000_001);
     const report = await migrated.migrate(
       memoryReading(
         {
@@ -186,7 +186,7 @@ describe('a text that no memory can hold', () => {
             rows: [
               { id: 1, ts: 1, session_id: 's', task: long },
               { id: 2, ts: 1, session_id: 's', task: long.slice(4), input: 'y' },
-              { id: 3, ts: 1, session_id: 's', task: 'short', tags: long.slice(0, 1_000_001) },
+              { id: 3, ts: 1, session_id: 's', task: 'short', tags: long.slice(0, 4_000_001) },
               { id: 4, ts: 1, session_id: 's', task: 'short' },
             ],
           },
