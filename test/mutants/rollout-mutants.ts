@@ -119,8 +119,9 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a guard is heard about what a node was before',
     file: machine,
-    source: "if (node.epoch !== nodeEpoch) return 'stale-epoch';",
-    replacement: '',
+    source:
+      "  if (node.epoch !== nodeEpoch) return 'stale-epoch';\n  if (guards.action === 'pause') {",
+    replacement: "  if (guards.action === 'pause') {",
     test: ofMachine,
   },
   {
