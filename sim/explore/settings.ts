@@ -19,6 +19,11 @@ export class SettingsReader {
     return refuse(name, value, `a whole number from ${least} to ${most}`);
   }
 
+  /** As `integer`; `usual` in a plan of before there was such a setting. */
+  integerOr(usual: number, name: string, least: number, most: number): number {
+    return Object.hasOwn(this.#settings, name) ? this.integer(name, least, most) : usual;
+  }
+
   number(name: string, least: number, most: number): number {
     const value = this.#take(name);
     if (typeof value === 'number' && value >= least && value <= most) return value;

@@ -9,6 +9,9 @@ import { RolloutSafety } from '../checkers/rollout.js';
 import { require } from '../explore/failure.js';
 import type { ModelEngine } from './model-engine.js';
 
+/** How many nodes are compared at each index. */
+const COMPARED_NODES = 10;
+
 export class Observer {
   /** What the first node to reach an index held there. */
   readonly #controlAt = new Map<number, string>();
@@ -24,7 +27,7 @@ export class Observer {
   leaderChangedWhileMigrating = false;
   #isMigrating = false;
   /** Told each state that a node comes to. */
-  onState: ((control: ControlState) => void) | undefined;
+  onState: ((control: ControlState, nodeId: number) => void) | undefined;
 
   /** Raft: at most one leader a term. */
   leads(nodeId: number, term: number): void {
@@ -43,8 +46,25 @@ export class Observer {
     if (first === undefined) this.writtenAt.set(content, index);
   }
 
-  /** State machine safety: equal states at equal indexes, on every node and in every engine. */
+  /**
+   * State machine safety: equal states at equal indexes, on every node and in every engine. Of a large
+   * swarm each node is compared at some of the indexes: what differs goes on to differ.
+   */
   applied(
+    nodeId: number,
+    index: number,
+    control: ControlState,
+    engines: readonly ModelEngine[],
+  ): void {
+    const stride = Math.ceil(control.members.size / COMPARED_NODES);
+    if ((index + nodeId) % stride === 0) {
+      this.#compare(nodeId, index, control, engines);
+      if (control.rollout !== null) this.#observeRollout(index, control.rollout);
+    }
+    this.onState?.(control, nodeId);
+  }
+
+  #compare(
     nodeId: number,
     index: number,
     control: ControlState,
@@ -58,9 +78,6 @@ export class Observer {
       const sentence = `the ${engine.version} engine of node ${nodeId} agrees at ${index}`;
       agree(this.#contentAt, index, content, sentence);
     }
-    const { rollout } = control;
-    if (rollout !== null) this.#observeRollout(index, rollout);
-    this.onState?.(control);
   }
 
   #observeRollout(index: number, rollout: Rollout): void {

@@ -5,6 +5,7 @@
  * everything heals, and the run must end wholly on one side, serving, with nothing acknowledged lost.
  */
 import { hasEnded } from '../../nodes/rollout/state.js';
+import { isUnavailable, unavailableMax } from '../../nodes/rollout/turns.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import type { Plan } from '../explore/plan.js';
 import { advance, resultOf } from '../explore/run-world.js';
@@ -15,7 +16,7 @@ import { Nemesis, applySchedule, generateSchedule } from '../nemesis/index.js';
 import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import { Observer } from './observer.js';
-import { checkConvergence, checkHistory } from './swarm-checks.js';
+import { checkConvergence, checkHistory, checkPlacement } from './swarm-checks.js';
 import { swarmClient } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { describeSwarmMessage, nodeName } from './swarm-messages.js';
@@ -30,6 +31,7 @@ import {
   swarmNodeIds,
   swarmWorld,
 } from './swarm-world.js';
+import type { LoadMeter } from './load-meter.js';
 import { actionOf, nodesAt } from './upgrade-hits.js';
 import { type Order, drawOrders, readOrder, upgradeOperator } from './upgrade-operator.js';
 import {
@@ -37,6 +39,7 @@ import {
   drawRollout,
   planOptionsOf,
   readUpgradeSettings,
+  spreadOf,
 } from './upgrade-settings.js';
 import type { UpgradeSettings } from './upgrade-settings.js';
 
@@ -61,9 +64,19 @@ export const rollingUpgrade: Scenario = {
   summary: 'Engines or releases are rolled out in batches, paused, and rolled back, under faults',
   probes: PROBES,
   draw,
-  run: (plan, options = {}) => new Run(plan, options).finish(),
+  run: (plan, options = {}) => runUpgrade(plan, options),
   simplify: simplifySwarmPlan,
 };
+
+/** A run that is measured, if there is something to measure it with. */
+export function runUpgrade(plan: Plan, options: UpgradeRunOptions = {}): RunResult {
+  return new Run(plan, options).finish();
+}
+
+interface UpgradeRunOptions extends RunOptions {
+  /** Told what nodes send and come to; `observe` is told nothing then. */
+  readonly meter?: LoadMeter;
+}
 
 function draw(seed: number): Plan {
   const random = new RandomStream(seed, 'scenario');
@@ -96,7 +109,7 @@ function draw(seed: number): Plan {
 
 class Run {
   readonly #plan: Plan;
-  readonly #options: RunOptions;
+  readonly #options: UpgradeRunOptions;
   readonly #settings: UpgradeSettings;
   readonly #observer = new Observer();
   readonly #history: RecordedOperation[] = [];
@@ -111,7 +124,7 @@ class Run {
   #isHealed = false;
   #isDone = false;
 
-  constructor(plan: Plan, options: RunOptions) {
+  constructor(plan: Plan, options: UpgradeRunOptions) {
     this.#plan = plan;
     this.#options = options;
     this.#settings = readUpgradeSettings(plan);
@@ -123,13 +136,22 @@ class Run {
       nodeIds: this.#nodeIds,
       observer: this.#observer,
       planOptions: planOptionsOf(this.#settings),
+      ...spreadOf(this.#settings),
       ...(isRelease ? { releases: { first: FIRST_RELEASE, exchange } } : {}),
     });
     this.#addClients();
     observeWorld(this.#world, options.observe, describeSwarmMessage);
-    applySchedule(this.#world, plan.schedule);
+    const { meter } = options;
+    if (meter !== undefined) this.#world.observe((moment) => meter.sees(moment));
+    applySchedule(this.#world, plan.schedule, {
+      resolve: (target) => (target === '@leader' ? this.#leaderName() : undefined),
+    });
     this.#addOperator();
-    this.#observer.onState = (control) => this.#onState(control);
+    this.#observer.onState = (control, nodeId) => {
+      this.#onState(control);
+      this.#checkVoters(nodeId);
+      meter?.stands(nodeId, control.rollout, this.#world.nowMicroseconds);
+    };
   }
 
   finish(): RunResult {
@@ -170,6 +192,7 @@ class Run {
     this.#advance(world.nowMicroseconds + 3 * SECOND);
     checkConvergence(this.#nodeIds, this.#processes, this.#observer);
     this.#checkSide();
+    checkPlacement(this.#processes, spreadOf(this.#settings).spread);
     checkHistory(this.#history);
   }
 
@@ -221,6 +244,7 @@ class Run {
       nodeIds: this.#nodeIds,
       processes: this.#processes,
       orders: this.#orders,
+      isReady: () => this.#hasVoters(),
       wantsRollback: () => this.#wantsRollback,
       isHealed: () => this.#isHealed || this.#settings.hit !== '',
       isDone: () => this.#isDone,
@@ -243,6 +267,21 @@ class Run {
     if (hit === '' || this.#hasHit) return;
     const [node] = nodesAt(rollout, hitAt);
     if (node !== undefined && this.#isTurn(rollout, hitAfterNodes)) this.#strike(node);
+  }
+
+  /** Processes of a release stop: never so many that vote that the others are no majority. */
+  #checkVoters(nodeId: number): void {
+    const { replica } = this.#processes.get(nodeId) ?? {};
+    const { rollout } = replica?.control ?? {};
+    if (replica?.leader !== nodeId || rollout?.plan.kind !== 'release') return;
+    const { voters } = replica.status().confState;
+    const stopped = rollout.nodes.filter(
+      (node) => isUnavailable(node) && voters.includes(node.nodeId),
+    );
+    const most = unavailableMax(voters.length);
+    const ids = stopped.map((node) => node.nodeId).join(' and ');
+    require(stopped.length <=
+      most, 'rollout', `${most} of ${voters.length} voters may stop, not ${ids}`);
   }
 
   #isTurn(
@@ -274,23 +313,30 @@ class Run {
     const { hit, hitLastsMs } = this.#settings;
     if (hit === '') return;
     const names = this.#nodeIds.map(nodeName);
-    const leader = [...this.#processes.values()].find(
-      ({ replica }) => replica.status().role === 'leader',
-    );
     const nemesis = new Nemesis(world, names);
     const until = hitLastsMs * 1_000;
-    const action = actionOf(
-      hit,
-      nodeName(nodeId),
-      nodeName(leader?.nodeId ?? nodeId),
-      names,
-      until,
-    );
+    const node = nodeName(nodeId);
+    const action = actionOf(hit, node, this.#leaderName() ?? node, names, until);
     world.at(world.nowMicroseconds + 1, `hit ${hit}`, () => nemesis.apply(action));
     world.at(world.nowMicroseconds + until, 'heal the hit', () => {
       nemesis.apply({ kind: 'heal-all' });
       this.#isHealed = true;
     });
+  }
+
+  /** Whether as many vote as are to; a plan is made for those who vote then. */
+  #hasVoters(): boolean {
+    const { voters } = this.#settings;
+    const isWhole = ({ replica, nodeId }: SwarmNodeProcess): boolean =>
+      replica.leader === nodeId && replica.status().confState.voters.length >= voters;
+    return voters === 0 || [...this.#processes.values()].some(isWhole);
+  }
+
+  #leaderName(): string | undefined {
+    const leader = [...this.#processes.values()].find(
+      ({ replica }) => replica.status().role === 'leader',
+    );
+    return leader === undefined ? undefined : nodeName(leader.nodeId);
   }
 
   /** The supervisor of a node: the old process ends, and a little later the next one starts. */

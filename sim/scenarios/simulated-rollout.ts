@@ -8,6 +8,7 @@ import { bestSuccessor } from '../../nodes/migration/successor.js';
 import { unfencedNodes } from '../../nodes/rollout/finalizing.js';
 import { nodesWithSteps } from '../../nodes/rollout/machine.js';
 import type { Rollout, RolloutNode } from '../../nodes/rollout/state.js';
+import type { Command } from '../../nodes/control-plane/command.js';
 import { COMMAND_VERSION } from '../../nodes/control-plane/state.js';
 import { require } from '../explore/failure.js';
 import type { Context } from '../world/index.js';
@@ -27,6 +28,11 @@ export class SimulatedRollout {
   readonly #observer: Observer;
   /** The step under way, and what it waits for. */
   #task: { readonly key: string; phase: 'staging' | 'reported' } | undefined;
+  /** What this node said of itself, by the type of the command, and when by its clock. */
+  readonly #said = new Map<
+    Command['type'],
+    { readonly about: string; readonly atMicroseconds: number }
+  >();
   #staged: ModelEngine | undefined;
   /** A view of one store that is being built into the other; writes after it are not in it. */
   #view: ModelContent | undefined;
@@ -83,7 +89,6 @@ export class SimulatedRollout {
     return node === undefined ? undefined : { rollout, node };
   }
 
-  /** Said again with every look at the state, until the state has it. */
   #acknowledge(): void {
     const { replica, nodeId } = this.#node;
     const { rollout, members } = replica.control;
@@ -92,7 +97,7 @@ export class SimulatedRollout {
     if (!unfencedNodes(rollout).some((one) => one.nodeId === nodeId)) return;
     const { engine, release, commandVersion } = member;
     const { id: rolloutId, epoch } = rollout;
-    this.#node.submit({
+    this.#say(`${rolloutId}/${epoch}`, {
       type: 'ackFence',
       rolloutId,
       nodeId,
@@ -137,14 +142,13 @@ export class SimulatedRollout {
     return false;
   }
 
-  /** Said again until the state has it, as a node does when it starts. */
+  /** As a node does when it starts. */
   #saySelf(): void {
     const { replica, nodeId, release } = this.#node;
     const member = replica.control.members.get(nodeId);
     if (member === undefined || release === '' || member.release === release) return;
-    const { host, port } = member;
-    const supervised = true;
-    this.#node.submit({
+    const { host, port, zone } = member;
+    this.#say(release, {
       type: 'setMember',
       nodeId,
       status: 'up',
@@ -152,9 +156,19 @@ export class SimulatedRollout {
       port,
       commandVersion: COMMAND_VERSION,
       release,
-      supervised,
-      zone: '',
+      supervised: true,
+      zone,
     });
+  }
+
+  /** Asked for with every change of the state; said at once, and again now and then until the state has it. */
+  #say(about: string, command: Command): void {
+    const now = this.#context.clockMicroseconds;
+    const last = this.#said.get(command.type);
+    const isRecent = last !== undefined && now < last.atMicroseconds + REPORT_RETRY_MICROSECONDS;
+    if (isRecent && last.about === about) return;
+    this.#said.set(command.type, { about, atMicroseconds: now });
+    this.#node.submit(command);
   }
 
   #movesLeadership(): boolean {

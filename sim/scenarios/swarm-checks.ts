@@ -5,6 +5,7 @@ import { require } from '../explore/failure.js';
 import type { ModelEngine } from './model-engine.js';
 import type { Observer } from './observer.js';
 import type { RecordedOperation } from './swarm-client.js';
+import type { Spread } from './swarm-founding.js';
 import type { SwarmNodeProcess } from './swarm-node.js';
 
 /** Every node is on one side, at rest, and holds what the others hold. */
@@ -28,6 +29,26 @@ export function checkConvergence(
     return `${process.replica.appliedIndex} ${engine.fingerprint()}`;
   });
   require(new Set(fingerprints).size === 1, 'convergence', 'all nodes hold the same at the end');
+}
+
+/** As many vote as are to vote, and no zone has two of them more than another one. */
+export function checkPlacement(
+  processes: ReadonlyMap<number, SwarmNodeProcess>,
+  spread: Spread | undefined,
+): void {
+  const [first] = processes.values();
+  if (spread === undefined || first === undefined) return;
+  const { confState } = first.replica.status();
+  const { voters, votersOutgoing } = confState;
+  const members = [...first.replica.control.members.values()];
+  const inZone = new Map(members.map(({ zone }) => [zone, 0]));
+  for (const { nodeId, zone } of members) {
+    if (voters.includes(nodeId)) inZone.set(zone, (inZone.get(zone) ?? 0) + 1);
+  }
+  const isWhole = voters.length === spread.voters && votersOutgoing.length === 0;
+  require(isWhole, 'placement', `${spread.voters} vote at the end, not ${voters.join(' and ')}`);
+  const isEven = Math.max(...inZone.values()) - Math.min(...inZone.values()) <= 1;
+  require(isEven, 'placement', `voters ${voters.join(' and ')} are spread over the zones`);
 }
 
 /** No acknowledged write is lost, and every read shows the last one. */

@@ -2,10 +2,9 @@
  * A node of a swarm in the simulated world: the same `Replica` and `Engines` that run in
  * production, with the world's disk, network and clock, and with model engines.
  */
-import { defaultRaftConfig, foundingState } from '../../consensus/raft/index.js';
-import type { Entry, HardState, Message, Ready, SnapshotMeta } from '../../consensus/raft/index.js';
+import { defaultRaftConfig } from '../../consensus/raft/index.js';
+import type { Entry, Message, Ready, SnapshotMeta } from '../../consensus/raft/index.js';
 import type { Command } from '../../nodes/control-plane/command.js';
-import { newControlState } from '../../nodes/control-plane/state.js';
 import type { ControlState } from '../../nodes/control-plane/state.js';
 import { Engines } from '../../nodes/engines.js';
 import { Replica } from '../../nodes/replica/replica.js';
@@ -15,22 +14,22 @@ import { keepsV1 } from '../../nodes/kept-engines.js';
 import { decodeCommand, encodeCommand } from '../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { Context, DiskView, NodeProgram, Process } from '../world/index.js';
-import { ModelEngine, emptyContent, padded } from './model-engine.js';
+import { ModelEngine, emptyContent } from './model-engine.js';
 import type { ModelDisk } from './model-engine.js';
 import type { Observer } from './observer.js';
 import { SimulatedRollout } from './simulated-rollout.js';
+import { foundingControl, foundingLog } from './swarm-founding.js';
+import type { FoundingOptions } from './swarm-founding.js';
+import { SwarmLog, storedEntries, storedHardState } from './swarm-log.js';
 import { nodeIdOf, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 
-export interface SwarmOptions {
-  readonly nodeIds: readonly number[];
+export interface SwarmOptions extends FoundingOptions {
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
   /** Entries between two compactions; small, so that runs meet snapshots. */
   readonly compactionEntries: number;
   readonly observer: Observer;
-  /** One hour when left out. */
-  readonly sessionTimeoutMs?: number;
   /** By how much the clock of a node is wrong now, in milliseconds. */
   readonly clockErrorMs?: (nodeId: number) => number;
   /** Releases are exchanged: what nodes run as at first, and who stops a process and starts the next. */
@@ -65,6 +64,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   readonly #options: SwarmOptions;
   readonly #context: Context<SwarmMessage, unknown>;
   readonly #rollout: SimulatedRollout;
+  readonly #log: SwarmLog;
   /** Snapshots on their way to the disk, oldest first: what they cover of the log goes after them. */
   readonly #cuts: number[] = [];
   /** Readies whose writes are on their way to the disk, oldest first. */
@@ -94,14 +94,14 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       write: (key, value) => context.write(key, value),
     };
     this.release = (disk.get('release') as string | undefined) ?? options.releases?.first ?? '';
-    const founding = foundingState(options.nodeIds);
+    this.#log = new SwarmLog(this.disk);
+    const founding = foundingLog(options);
     const stored = disk.get('snapshot') as StoredSnapshot | undefined;
-    const meta = stored?.meta ?? founding.snapshot!;
+    const meta = stored?.meta ?? founding.snapshot;
     const control =
       stored === undefined ? foundingControl(options) : decodeControlState(stored.control);
     this.#snapshotIndex = meta.index;
     const entries = storedEntries(disk, meta);
-    const hardState = (disk.get('hard') as HardState | undefined) ?? founding.hardState;
     const { electionTicks, heartbeatTicks } = options;
     const config = defaultRaftConfig({
       id: this.nodeId,
@@ -111,11 +111,8 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       diskStallTicks: electionTicks,
       random: () => context.random(),
     });
-    // The hard state is a record of the same log: behind what a failed sync lost it is not read.
-    const lastIndex = entries.at(-1)?.index ?? meta.index;
-    const commit = Math.min(Math.max(hardState.commit, meta.index), lastIndex);
     const restored = {
-      hardState: { ...hardState, commit },
+      hardState: storedHardState(disk, founding.hardState, meta, entries),
       snapshot: meta,
       entries,
       applied: meta.index,
@@ -183,7 +180,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   /** Syncs end in the order in which they began. */
   onDiskSynced(token: number): void {
     if (token === EXCHANGE_SYNC) this.#options.releases?.exchange(this.nodeId);
-    if (token === CUT_SYNC) this.#forgetThrough(this.#cuts.shift() ?? 0);
+    if (token === CUT_SYNC) this.#log.forgetThrough(this.#cuts.shift() ?? 0);
     if (token !== WRITE_SYNC) return;
     const ready = this.#writing.shift();
     if (ready === undefined) return;
@@ -193,7 +190,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 
   /** Proposes, or passes the command on to the leader, who answers the asker. */
   #propose(asker: string, request: number, command: Command): void {
-    const { leader } = this.replica.status();
+    const { leader } = this.replica;
     if (leader !== 0 && leader !== this.nodeId) {
       this.#context.send(nodeName(leader), { kind: 'propose', asker, request, command });
       return;
@@ -226,9 +223,12 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     from: string,
     { request, after: last }: Extract<SwarmMessage, { kind: 'start-rollout' }>,
   ): void {
-    const members = [...this.replica.control.members.values()];
-    const options = this.#options.planOptions ?? { rollbackWindowMs: 0 };
-    const plan = makePlan(members, this.replica.status().leader, options);
+    const { leader, confState } = this.replica.status();
+    const members = [...this.replica.control.members.values()].map((member) => ({
+      ...member,
+      voter: confState.voters.includes(member.nodeId),
+    }));
+    const plan = makePlan(members, leader, this.#options.planOptions ?? { rollbackWindowMs: 0 });
     const after = last ?? this.replica.control.rollout?.id ?? 0;
     const command = { type: 'startRollout', plan, digest: 'd', startedAtMs: 1, after } as const;
     this.#propose(from, request, command);
@@ -238,8 +238,9 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   #pump(): void {
     while (this.replica.hasReady()) {
       const ready = this.replica.ready();
-      const { role, term } = this.replica.status();
-      if (role === 'leader') this.#options.observer.leads(this.nodeId, term);
+      if (ready.softState?.role === 'leader') {
+        this.#options.observer.leads(this.nodeId, this.replica.status().term);
+      }
       for (const message of ready.messages) this.#send(message);
       this.#write(ready);
       for (const context of ready.droppedReads) this.#reads.delete(context);
@@ -253,15 +254,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     const writes = hardState !== undefined || snapshot !== undefined || entries.length > 0;
     if (!writes && messagesAfterPersist.length === 0 && receipt === null) return;
     if (snapshot !== undefined) this.#install(snapshot);
-    // A crash keeps the first ones of these writes. Term and vote come before the entries, which may be
-    // of that term; what is committed comes after those of them that it covers.
-    const first = entries[0]?.index ?? Infinity;
-    if (hardState !== undefined) {
-      context.write('hard', { ...hardState, commit: Math.min(hardState.commit, first - 1) });
-    }
-    if (entries.length > 0) this.#cutLog(first);
-    for (const entry of entries) context.write(`log/${padded(entry.index)}`, entry);
-    if (hardState !== undefined && hardState.commit >= first) context.write('hard', hardState);
+    this.#log.write(ready);
     this.#writing.push(ready);
     context.sync(WRITE_SYNC);
   }
@@ -270,18 +263,6 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
   #cutAfterSync(through: number): void {
     this.#cuts.push(through);
     this.#context.sync(CUT_SYNC);
-  }
-
-  #forgetThrough(index: number): void {
-    for (const key of this.disk.keys('log/')) {
-      if (key <= `log/${padded(index)}`) this.disk.write(key, undefined);
-    }
-  }
-
-  /** The last entry goes first: after a crash there is no gap. */
-  #cutLog(first: number): void {
-    const cut = this.disk.keys('log/').filter((key) => key >= `log/${padded(first)}`);
-    for (const key of cut.reverse()) this.disk.write(key, undefined);
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -362,7 +343,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     if (!versions.includes('v2')) ModelEngine.remove('v2', this.disk);
     this.disk.write('snapshot', { meta, control: incoming.control });
     // What follows is of a term that the snapshot has overtaken.
-    this.#cutLog(meta.index + 1);
+    this.#log.cutFrom(meta.index + 1);
     this.#cutAfterSync(meta.index);
     this.#snapshotIndex = meta.index;
     this.replica.installSnapshot(meta, control);
@@ -401,45 +382,4 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
 function versionsIn(control: ControlState): ('v1' | 'v2')[] {
   if (control.swarmVersion === 1) return ['v1'];
   return keepsV1(control) ? ['v2', 'v1'] : ['v2'];
-}
-
-/**
- * What follows the snapshot; nothing if that has replaced the log, and a crash left some of it. A log is
- * read up to the first record that is not whole: what a failed sync lost ends it.
- */
-function storedEntries(disk: DiskView<unknown>, { index, term }: SnapshotMeta): Entry[] {
-  const entries = disk.keys('log/').map((key) => disk.get(key) as Entry);
-  if (entries.some((entry) => entry.index === index && entry.term !== term)) return [];
-  const following = entries.filter((entry) => entry.index > index);
-  const gap = following.findIndex((entry, at) => entry.index !== index + 1 + at);
-  return gap < 0 ? following : following.slice(0, gap);
-}
-
-function foundingControl(options: SwarmOptions): ControlState {
-  const control = newControlState({
-    swarmId: 'simulated',
-    joinTokenHash: '',
-    clientTokenHash: '',
-    swarmVersion: 1,
-    peerId: nodeName(1),
-    host: 'host',
-    port: 1,
-    ...(options.sessionTimeoutMs === undefined
-      ? {}
-      : { sessionTimeoutMs: options.sessionTimeoutMs }),
-  });
-  const founder = control.members.get(1);
-  if (founder === undefined) throw new Error('a new swarm has its founder');
-  for (const nodeId of options.nodeIds) {
-    control.members.set(nodeId, {
-      ...founder,
-      nodeId,
-      peerId: nodeName(nodeId),
-      status: 'up',
-      release: options.releases?.first ?? '',
-      supervised: options.releases !== undefined,
-    });
-  }
-  control.nextNodeId = options.nodeIds.length + 1;
-  return control;
 }

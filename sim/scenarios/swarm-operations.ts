@@ -58,8 +58,9 @@ export function drawMemoryOperations(
   seed: number,
   clients: number,
   untilMicroseconds: number,
+  pauseMicrosecondsMax = 150_000,
 ): TimedOperation[] {
-  return drawTasks(seed, clients, untilMicroseconds, 150_000, (random) => ({
+  return drawTasks(seed, clients, untilMicroseconds, pauseMicrosecondsMax, (random) => ({
     do: random.chance(0.5) ? 'get' : 'insert',
     id: random.pick(IDS),
   }));

@@ -27,7 +27,7 @@ export interface SwarmSettings {
 export const SWARM_NODES_MAX = 9;
 
 /** A swarm's nodes have no answer to a disk that fails or damages what it holds. */
-const KINDS_SURVIVED: readonly FaultKind[] = [
+export const KINDS_SURVIVED: readonly FaultKind[] = [
   ...networkFaultKinds,
   ...clockFaultKinds,
   'crash',

@@ -61,6 +61,8 @@ export interface OperatorOptions {
   readonly nodeIds: readonly number[];
   readonly processes: ReadonlyMap<number, SwarmNodeProcess>;
   readonly orders: readonly { readonly atMicroseconds: number; readonly order: Order }[];
+  /** Before this a rollout is not started. */
+  readonly isReady: () => boolean;
   /** Whether a rollback is wanted now; once it is, it stays so. */
   readonly wantsRollback: () => boolean;
   /** Everything has healed: what waits for a person goes on. */
@@ -91,13 +93,14 @@ class Operator implements Process<SwarmMessage> {
   }
 
   onTick(): void {
-    const { isDone } = this.#options;
+    const { isDone, isReady } = this.#options;
     if (isDone()) return;
     const seen = this.#pick();
     const { rollout } = seen.replica.control;
     // The first and only one: a word that comes late, or what a node knew before it crashed, starts none.
-    if (rollout === null) this.#send({ kind: 'start-rollout', request: 0, after: 0 });
-    else for (const command of this.#commands(rollout)) this.#propose(command);
+    if (rollout === null) {
+      if (isReady()) this.#send({ kind: 'start-rollout', request: 0, after: 0 });
+    } else for (const command of this.#commands(rollout)) this.#propose(command);
     this.#context.setTimer(ASK_MICROSECONDS, 'operate');
   }
 

@@ -6,6 +6,7 @@ import { COMMAND_VERSION } from '../../nodes/control-plane/state.js';
 import { SettingsReader } from '../explore/settings.js';
 import type { Plan } from '../explore/plan.js';
 import type { RandomStream } from '../world/index.js';
+import type { Spread } from './swarm-founding.js';
 import { readSwarmSettings } from './swarm-world.js';
 import type { SwarmSettings } from './swarm-world.js';
 
@@ -43,6 +44,9 @@ const MOMENTS = [
 
 export interface UpgradeSettings extends SwarmSettings {
   readonly nodes: number;
+  /** How many are to vote, spread over the zones; 0: everybody does at first, and there is one zone. */
+  readonly voters: number;
+  readonly zones: number;
   readonly kind: RolloutKind;
   readonly batchSize: number;
   readonly canaries: number;
@@ -64,6 +68,8 @@ export function readUpgradeSettings(plan: Plan): UpgradeSettings {
   const reader = new SettingsReader(plan.settings);
   const settings = {
     nodes: reader.integer('nodes', 1, UPGRADE_NODES_MAX),
+    voters: reader.integerOr(0, 'voters', 0, 7),
+    zones: reader.integerOr(1, 'zones', 1, UPGRADE_NODES_MAX),
     ...readSwarmSettings(reader),
     kind: reader.oneOf('kind', ['engine', 'release'] as const),
     batchSize: reader.integer('batchSize', 1, UPGRADE_NODES_MAX),
@@ -106,6 +112,11 @@ export function drawRollout(random: RandomStream, nodes: number) {
     rollbackWindowMs: random.pick([0, 1_500, 6_000]),
     autoFinalize: random.chance(0.7),
   };
+}
+
+/** Who votes, for the nodes; nothing where everybody does. */
+export function spreadOf({ voters, zones }: UpgradeSettings): { readonly spread?: Spread } {
+  return voters === 0 ? {} : { spread: { voters, zones } };
 }
 
 export function planOptionsOf(settings: UpgradeSettings): PlanOptions {

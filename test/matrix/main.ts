@@ -5,13 +5,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 
 import { writePlanFile } from '../../sim/explore/plan-file.js';
 import { HITS } from '../../sim/scenarios/upgrade-settings.js';
 import { type Cell, cellsOf, planOf, rowsOf } from './cells.js';
-import type { CellResult } from './run-cell.js';
+import { fail, wholeNumber } from './flags.js';
+import type { CellResult, CellTask } from './run-cell.js';
 import { tableOf } from './table.js';
+import { runInThreads } from './threads.js';
 
 const HELP = `npm run matrix -- [options]
 
@@ -52,7 +53,12 @@ if (kind !== undefined && kind !== 'engine' && kind !== 'release') {
 const cells = cellsOf(rowsOf());
 const chosen = [...cells.keys()].filter((at) => kind === undefined || cells[at]?.kind === kind);
 const startMs = performance.now();
-const results = await runAll(chosen);
+const results = await runInThreads<CellTask, CellResult>(
+  new URL('run-cell.js', import.meta.url),
+  chosen.map((cell) => ({ cell, firstSeed, seeds })),
+  threads,
+  'cells',
+);
 const failed = results.filter(({ failures }) => failures.length > 0);
 const missed = results.filter(({ hits }) => hits === 0);
 for (const result of failed) keepPlans(result);
@@ -63,41 +69,6 @@ if (values.json) {
   print();
 }
 process.exit(failed.length + missed.length === 0 ? 0 : 1);
-
-async function runAll(wanted: readonly number[]): Promise<CellResult[]> {
-  const waiting = [...wanted];
-  const done: CellResult[] = [];
-  let shownMs = startMs;
-  await Promise.all(
-    Array.from({ length: Math.min(threads, wanted.length) }, async () => {
-      const worker = new Worker(new URL('run-cell.js', import.meta.url), {
-        workerData: { matrix: true },
-      });
-      try {
-        for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) {
-          done.push(await ask(worker, cell));
-          if (performance.now() - shownMs < 2_000) continue;
-          shownMs = performance.now();
-          process.stderr.write(`${done.length} of ${wanted.length} cells\n`);
-        }
-      } finally {
-        await worker.terminate();
-      }
-    }),
-  );
-  return done.sort((a, b) => a.cell - b.cell);
-}
-
-function ask(worker: Worker, cell: number): Promise<CellResult> {
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject);
-    worker.once('message', (result: CellResult) => {
-      worker.removeListener('error', reject);
-      resolve(result);
-    });
-    worker.postMessage({ cell, firstSeed, seeds }, []);
-  });
-}
 
 /** What a failing run was, so that `agentic-flow sim replay` draws it. */
 function keepPlans({ cell, failures }: CellResult): void {
@@ -135,15 +106,4 @@ function print(): void {
     `${runs} runs in ${results.length} cells, seeds ${firstSeed} to ${firstSeed + seeds - 1}; ` +
       `${hits} were hit at their moment; ${runs - bad} passed, ${bad} failed in ${seconds} s\n`,
   );
-}
-
-function wholeNumber(name: string, text: string, min: number, max: number): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number >= min && number <= max) return number;
-  return fail(`${name} takes a whole number from ${min} on, not '${text}'`);
-}
-
-function fail(sentence: string): never {
-  process.stderr.write(`${sentence}\n`);
-  process.exit(2);
 }

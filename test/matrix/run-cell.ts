@@ -5,6 +5,14 @@ import { runPlan } from '../../sim/explore/run-plan.js';
 import { rollingUpgrade } from '../../sim/scenarios/rolling-upgrade.js';
 import { cellsOf, planOf, rowsOf } from './cells.js';
 
+/** Runs of one cell. */
+export interface CellTask {
+  /** Its place in `cellsOf(rowsOf())`. */
+  readonly cell: number;
+  readonly firstSeed: number;
+  readonly seeds: number;
+}
+
 /** What became of one cell. */
 export interface CellResult {
   /** Its place in `cellsOf(rowsOf())`. */
@@ -36,7 +44,7 @@ export function runCell(cell: number, firstSeed: number, seeds: number): CellRes
 
 const port = parentPort;
 if (port !== null && workerData?.matrix === true) {
-  port.on('message', ({ cell, firstSeed, seeds }: Record<string, number>) => {
-    port.postMessage(runCell(cell ?? 0, firstSeed ?? 1, seeds ?? 1));
+  port.on('message', ({ cell, firstSeed, seeds }: CellTask) => {
+    port.postMessage(runCell(cell, firstSeed, seeds));
   });
 }

@@ -21,6 +21,11 @@ export function tableOf(
     row.push(`${passed}/${seeds}${hits < seeds ? '*' : ''}`);
   }
   lines.push(...rows.values());
+  return columnsOf(lines);
+}
+
+/** Lines of cells as text: the first column to the left, the others to the right. */
+export function columnsOf(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]?.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   const text = lines.map((line) =>
     line

@@ -1,0 +1,79 @@
+/** `npm run matrix:scale` in small: what it requires of swarms of up to 100 nodes, of 10 and 30. */
+import { describe, expect, it, vi } from 'vitest';
+
+import { faultsOf, figuresOf, scaleTable } from '../../matrix/growth.js';
+import { type ScaleCase, type ScaleResult, runScale } from '../../matrix/scale.js';
+
+const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+/** Only a machine that has much else to do takes so long. */
+vi.setConfig({ testTimeout: 300_000 });
+
+describe('a swarm of which five vote', () => {
+  const ways: readonly Pick<ScaleCase, 'kind' | 'way'>[] = [
+    { kind: 'engine', way: 'forward' },
+    { kind: 'release', way: 'back' },
+  ];
+  it.each(ways)(`rolls no slower a batch when it is larger: $kind $way (SEED=${SEED})`, (way) => {
+    const results = [10, 30].map((nodes) => runScale({ ...way, nodes, batchSize: 5 }, SEED));
+    expect(faultsOf(results), scaleTable(results)).toEqual([]);
+    // Every node has its own steps: what is measured is the rollout.
+    const stepsMin = way.kind === 'engine' ? 9 : 4;
+    expect(figuresOf(results[1]!)?.entriesPerNode).toBeGreaterThanOrEqual(stepsMin);
+  });
+
+  it(`rolls and goes back under faults (SEED=${SEED})`, () => {
+    const scale = { kind: 'release', way: 'back, faults', nodes: 10, batchSize: 5 } as const;
+    expect(faultsOf([runScale(scale, SEED)])).toEqual([]);
+  });
+});
+
+describe('what is required of the figures', () => {
+  const of = (nodes: number, load: Partial<ScaleResult['load']>): ScaleResult => ({
+    kind: 'engine',
+    way: 'forward',
+    nodes,
+    batchSize: 5,
+    events: 1,
+    load: {
+      microseconds: nodes * 4e5,
+      batches: nodes / 5,
+      entries: nodes * 10,
+      entryBytes: nodes * 400,
+      messages: nodes * nodes * 100,
+      messageBytes: nodes * nodes * 1_000,
+      messagesOfBusiest: nodes * nodes * 20,
+      ...load,
+    },
+  });
+
+  it('are the same for each batch, node and second, whatever the size', () => {
+    expect(faultsOf([of(10, {}), of(100, {})])).toEqual([]);
+  });
+
+  it.each([
+    ['secondsPerBatch', { microseconds: 100 * 100 * 4e4 }],
+    ['entriesPerNode', { entries: 100 * 100 }],
+    ['entryBytesPerNode', { entryBytes: 100 * 100 * 40 }],
+    ['messagesPerNodeSecond', { messages: 100 ** 3 * 10 }],
+    ['kilobytesPerNodeSecond', { messageBytes: 100 ** 3 * 100 }],
+    ['busiestPerNodeSecond', { messagesOfBusiest: 100 ** 3 * 2 }],
+  ])('say that %s grows', (figure, load) => {
+    const faults = faultsOf([of(10, {}), of(100, load)]);
+    expect(faults).toEqual([expect.stringContaining(`100 nodes by 5: ${figure} is 10.00 times`)]);
+  });
+
+  it('say nothing of the time of what is over in a moment', () => {
+    expect(faultsOf([of(10, { microseconds: 1 }), of(100, { microseconds: 5e5 })])).toEqual([]);
+    expect(faultsOf([of(10, { microseconds: 1 }), of(100, { microseconds: 6e5 })])).toEqual([
+      expect.stringContaining('secondsPerBatch'),
+    ]);
+  });
+
+  it('name a run that failed', () => {
+    const { load: _, ...failed } = of(10, {});
+    expect(faultsOf([{ ...failed, failure: 'liveness: no end' }])).toEqual([
+      'engine forward: 10 nodes by 5: liveness: no end',
+    ]);
+  });
+});
