@@ -9,11 +9,11 @@ import { afterAll, vi } from 'vitest';
 
 const COMMAND = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
 const AS_NOBODY = fileURLToPath(new URL('./as-nobody.js', import.meta.url));
-const READY_TIMEOUT_MS = 25_000;
-const RUN_TIMEOUT_MS = 40_000;
+const READY_TIMEOUT_MS = 60_000;
+const RUN_TIMEOUT_MS = 60_000;
 
 // Starts of processes take their time when the machine has other things to do.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
 
 const running = new Set<ChildProcess>();
 
@@ -82,8 +82,8 @@ export async function run(args: readonly string[], options: SpawnOptions = {}): 
 }
 
 /** Runs a command that must succeed, and reads the one JSON object that it prints. */
-export async function runJson<T>(args: readonly string[]): Promise<T> {
-  const { code, stdout, stderr } = await run([...args, '--json']);
+export async function runJson<T>(args: readonly string[], options: SpawnOptions = {}): Promise<T> {
+  const { code, stdout, stderr } = await run([...args, '--json'], options);
   if (code !== 0) throw new Error(`${args.join(' ')} ended with code ${code}: ${stderr}`);
   return JSON.parse(stdout) as T;
 }
