@@ -9,6 +9,7 @@
  *   v2/            the v2 store, memory-N.db
  *   incoming/      a snapshot on its way in
  *   outgoing/      snapshots that others read
+ *   builds/        builds of the program that came from other machines
  *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
  *   sessions/      sessions that its peers gave to it, sealed with its key
  */
@@ -243,7 +244,7 @@ export async function requireEmpty(root: string): Promise<void> {
 }
 
 /** Says of a failed file operation what it means for the user of `root`. */
-function directoryError(root: string, error: unknown): unknown {
+export function directoryError(root: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   switch (error.code) {
     case 'EACCES':

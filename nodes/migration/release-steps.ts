@@ -1,6 +1,7 @@
 /** The steps by which a node comes from one release of the program to another, or back. */
 import type { JsonObject } from '../../src/memory/engine.js';
 import { NodeError } from '../errors.js';
+import type { CarriedBuilds } from '../release/builds.js';
 import type { ReleaseName, Rollout, RolloutNode, RolloutPlan } from '../rollout/state.js';
 
 /** What a node knows of the builds of its program. */
@@ -9,6 +10,8 @@ export interface Releases {
   readonly running: ReleaseName;
   /** The release of that name, or of a name that begins so; undefined when this node knows none. */
   find(name: string): Promise<ReleaseName | undefined>;
+  /** Builds that come from other machines, and go to them. */
+  readonly builds?: CarriedBuilds;
   /** Missing where no supervisor can exchange the process. */
   readonly steps?: ReleaseSteps;
   /** No rollout can go back any more: the release before is not needed. */

@@ -4,6 +4,7 @@
  *   releases.json       the releases that this machine has, and where
  *   release.json        which of them runs, and which takes its place when it fails
  *   supervisor/         lock and control socket of the supervisor
+ *   builds/             builds that came from other machines, each in a folder named by its digest
  */
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,6 +23,7 @@ export interface ReleaseFiles {
   readonly record: string;
   readonly supervisor: string;
   readonly socket: string;
+  readonly builds: string;
   /** Locked while `releases.json` is changed. */
   readonly registryLock: string;
 }
@@ -34,6 +36,7 @@ export function releaseFiles(root: string): ReleaseFiles {
     record: join(root, 'release.json'),
     supervisor,
     socket: join(supervisor, 'control.sock'),
+    builds: join(root, 'builds'),
     registryLock: join(supervisor, 'registry'),
   };
 }

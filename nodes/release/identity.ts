@@ -4,7 +4,7 @@
  * machine; dependencies count by the exact versions that `package.json` names.
  */
 import { createHash } from 'node:crypto';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { lstat, readFile, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,6 +33,7 @@ const FOLDERS = ['dist', 'native'];
 const SKIPPED = new Set(['dist/test', 'dist/bench', 'native/build', 'native/build.log']);
 /** Files that are open at the same time. */
 const READ_AT_ONCE = 32;
+const SET_ID_BITS = 0o6000;
 const SKIPPED_ENDINGS = ['.d.ts', '.map', '.tsbuildinfo'];
 
 const packageFile = z.object({ name: z.string(), version: z.string().min(1).max(100) });
@@ -48,11 +49,40 @@ export async function ownRelease(): Promise<Release> {
   return { ...(await identify(ownFolder())), commandVersion: COMMAND_VERSION };
 }
 
+/** A file of a build. */
+export interface BuildFile {
+  /** From the folder of the build, with `/` between names. */
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Name and digest of the release in a folder. Throws as `describeBuild` does. */
+export async function identify(folder: string): Promise<Pick<Release, 'name' | 'digest'>> {
+  const { name, digest } = await describeBuild(folder);
+  return { name, digest };
+}
+
+/** The digest of a release: of the paths and digests of its files, in the order of their paths. */
+export function digestOf(files: readonly BuildFile[]): string {
+  const whole = createHash('sha256');
+  for (const { path, sha256 } of files) whole.update(`${path}\n${sha256}\n`);
+  return whole.digest('hex');
+}
+
+/** The name of a release of that version of the package and that digest. */
+export function nameOf(version: string, digest: string): string {
+  return `${version}+${digest.slice(0, DIGEST_DIGITS_IN_NAME)}`;
+}
+
 /**
- * Name and digest of the release in a folder.
+ * The release in a folder, with its files in the order of their paths.
  * @throws NodeError `refused` when the folder holds no build of this package.
  */
-export async function identify(folder: string): Promise<Pick<Release, 'name' | 'digest'>> {
+export async function describeBuild(
+  folder: string,
+): Promise<Pick<Release, 'name' | 'digest'> & { readonly files: readonly BuildFile[] }> {
   const version = await packageVersion(folder);
   const paths = [
     'package.json',
@@ -62,7 +92,7 @@ export async function identify(folder: string): Promise<Pick<Release, 'name' | '
     throw notBuilt(folder, `it has more than ${RELEASE_FILES_MAX} files`);
   }
   if (!paths.includes(slashes(MAIN_FILE))) throw notBuilt(folder, `${MAIN_FILE} is missing`);
-  const whole = createHash('sha256');
+  const files: BuildFile[] = [];
   let bytes = 0;
   paths.sort();
   for (let from = 0; from < paths.length; from += READ_AT_ONCE) {
@@ -70,14 +100,27 @@ export async function identify(folder: string): Promise<Pick<Release, 'name' | '
     const contents = await Promise.all(some.map((path) => readFile(join(folder, path))));
     for (const [at, content] of contents.entries()) {
       bytes += content.byteLength;
-      whole.update(`${some[at]}\n${createHash('sha256').update(content).digest('hex')}\n`);
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      files.push({ path: some[at] ?? '', bytes: content.byteLength, sha256 });
     }
     if (bytes > RELEASE_BYTES_MAX) {
       throw notBuilt(folder, `its files have more than ${RELEASE_BYTES_MAX} bytes`);
     }
   }
-  const digest = whole.digest('hex');
-  return { name: `${version}+${digest.slice(0, DIGEST_DIGITS_IN_NAME)}`, digest };
+  const digest = digestOf(files);
+  return { name: nameOf(version, digest), digest, files };
+}
+
+/** Refuses a build to be carried of which a file would do more than its bytes say. */
+export async function requirePlainFiles(
+  folder: string,
+  files: readonly BuildFile[],
+): Promise<void> {
+  for (const { path } of files) {
+    const found = await lstat(join(folder, path));
+    if (!found.isFile()) throw notBuilt(folder, `${path} is no regular file`);
+    if ((found.mode & SET_ID_BITS) !== 0) throw notBuilt(folder, `${path} is set-uid or set-gid`);
+  }
 }
 
 async function packageVersion(folder: string): Promise<string> {

@@ -2,6 +2,17 @@
 /** Files of one release, and bytes of all of them. */
 export const RELEASE_FILES_MAX = 20_000;
 export const RELEASE_BYTES_MAX = 512 * 1024 ** 2;
+/** Characters of the path of a file of a build that is carried between nodes. */
+export const BUILD_PATH_LENGTH_MAX = 512;
+/** Bytes of a build in one message. */
+export const BUILD_BLOCK_BYTES_MAX = 256 * 1024;
+/** A build that is on its way here and of which nothing came for so long is given up. */
+export const BUILD_IDLE_MS = 60_000;
+/** How long a build may take to be checked and asked what it is. */
+export const BUILD_END_TIMEOUT_MS = 120_000;
+/** How long a member may take to get all of it from another one. */
+export const BUILD_FETCH_TIMEOUT_MS = 600_000;
+export const BUILD_BLOCK_TIMEOUT_MS = 30_000;
 /** Releases that one directory knows. */
 export const RELEASES_MAX = 64;
 /** Of `releases.json` and `release.json`. */

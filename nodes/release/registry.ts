@@ -1,6 +1,6 @@
 /** The releases that a data directory may run. */
 import { execFile } from 'node:child_process';
-import { mkdir, realpath } from 'node:fs/promises';
+import { mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -112,9 +112,9 @@ async function requireNotNeeded(
   );
 }
 
-/** Forgets a release; its files stay. */
+/** Forgets a release; its files stay, unless they came from another machine. */
 export async function removeRelease(files: ReleaseFiles, name: string): Promise<KnownRelease> {
-  return withRegistry(files, async (known) => {
+  const removed = await withRegistry(files, async (known) => {
     const found = known.find((one) => one.name === name);
     if (found === undefined) throw unknownRelease(files, name, known);
     const record = await readRecord(files);
@@ -129,6 +129,12 @@ export async function removeRelease(files: ReleaseFiles, name: string): Promise<
     }
     return { releases: known.filter((one) => one !== found), result: found };
   });
+  // What came from another machine is nobody's but this directory's.
+  const builds = await realpath(files.builds).catch(() => undefined);
+  if (removed.path === join(builds ?? '', removed.digest) && builds !== undefined) {
+    await rm(removed.path, { recursive: true, force: true });
+  }
+  return removed;
 }
 
 export async function findRelease(files: ReleaseFiles, name: string): Promise<KnownRelease> {

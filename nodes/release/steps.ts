@@ -2,6 +2,7 @@
 import { NodeError, messageOf } from '../errors.js';
 import type { Releases, ReleaseSteps } from '../migration/release-steps.js';
 import type { ReleaseName, RolloutPlan } from '../rollout/state.js';
+import { CarriedBuilds } from './builds.js';
 import { readReleases } from './files.js';
 import type { KnownRelease, ReleaseFiles, ReleaseRecord } from './files.js';
 import { identify } from './identity.js';
@@ -19,7 +20,8 @@ export interface SupervisedReleasesOptions {
 
 /** Of a node that nobody supervises: it says what it runs, and can plan. */
 export function knownReleases(files: ReleaseFiles, running: Release): Releases {
-  return { running, find: (name) => find(files, running, name) };
+  const builds = new CarriedBuilds(files);
+  return { running, builds, find: (name) => find(files, running, name) };
 }
 
 /** Of a supervised node. */

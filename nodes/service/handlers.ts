@@ -23,12 +23,14 @@ import { memoryReads } from './memory-reads.js';
 import { operatorHandlers } from './operator-handlers.js';
 import type { OperatorPorts } from './operator-handlers.js';
 import { refusalText } from './refusals.js';
+import { buildReads, releaseHandlers } from './release-handlers.js';
+import type { ReleasePorts } from './release-handlers.js';
 import { parseRequest, requests } from './requests.js';
 import { rolloutChanges, rolloutReads } from './rollout-handlers.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts extends OperatorPorts, RolloutPorts {
+export interface ServicePorts extends OperatorPorts, ReleasePorts, RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -84,7 +86,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
     ...allForClients(ports, rolloutReads(ports)),
     ...allForClients(ports, forRolloutOperators(ports, rolloutChanges(ports))),
     ...memberHandlers(ports),
-    ...forOperators(ports, operatorHandlers(ports)),
+    ...forOperators(ports, { ...operatorHandlers(ports), ...releaseHandlers(ports) }),
   };
 }
 
@@ -216,7 +218,9 @@ function memoryHandlers(ports: ServicePorts): Handlers {
 }
 
 function memberHandlers(ports: ServicePorts): Handlers {
+  const reads = Object.entries(buildReads(ports));
   return {
+    ...Object.fromEntries(reads.map(([method, one]) => [method, forMembers(ports, one)])),
     'raft.message': forMembers(ports, (payload, { connection }) => {
       ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
       return null;

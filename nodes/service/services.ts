@@ -15,6 +15,7 @@ import { applied } from './handlers.js';
 import type { JoiningPeer, ServicePorts } from './handlers.js';
 import { requireJoinable } from './joining.js';
 import { operatorServices, placed, wishes } from './operator-services.js';
+import { releaseServices } from './release-services.js';
 import { requireFeature } from './required-feature.js';
 import { described, progressOf, rolloutServices } from './rollouts.js';
 
@@ -59,6 +60,7 @@ export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
     snapshotChunk: (payload) => node.snapshots.chunk(payload),
     snapshotEnd: (peerId, payload) => node.snapshots.end(peerId, payload),
     ...operatorServices(node),
+    ...releaseServices(node),
   };
 }
 

@@ -131,12 +131,16 @@ class SnapshotWriter {
 }
 
 /** Fails with `disk-full` unless so many bytes can be written and the reserve stays free. */
-export async function requireDiskReserve(directory: string, neededBytes: number): Promise<void> {
+export async function requireDiskReserve(
+  directory: string,
+  neededBytes: number,
+  what = 'a snapshot',
+): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   if (bavail * bsize >= neededBytes + DISK_RESERVE_BYTES) return;
   throw new NodeError(
     'disk-full',
-    `the disk of ${directory} has ${bavail * bsize} bytes free, which is too little for a snapshot; ` +
+    `the disk of ${directory} has ${bavail * bsize} bytes free, which is too little for ${what}; ` +
       'free some space',
   );
 }

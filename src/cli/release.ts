@@ -7,14 +7,24 @@ import type { ReleaseFiles, ReleaseRecord } from '../../nodes/release/files.js';
 import { addRelease, probe, removeRelease } from '../../nodes/release/registry.js';
 import { rehearse } from '../../nodes/release/rehearsal.js';
 import { createMiniLmEmbedder } from '../memory/index.js';
-import { print } from './connection.js';
+import { print, targetOf, withOperator } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { ExitError } from './failure.js';
+import { interruptible } from './interruptible.js';
+import { progressLine } from './progress-line.js';
+import { carry, fetchOne } from './release-carry.js';
 
 interface Flags {
   readonly data: string;
   readonly json?: boolean;
 }
 
-/** `release add | list | remove | use | status | probe`. */
+interface AddFlags extends ConnectionFlags {
+  readonly swarm?: boolean;
+  readonly json?: boolean;
+}
+
+/** `release add | fetch | list | remove | use | status | probe`. */
 export function addReleaseCommands(program: Command): void {
   const release = program
     .command('release')
@@ -23,15 +33,21 @@ export function addReleaseCommands(program: Command): void {
       'after',
       '\nA supervised node is one of `node start --supervise`; see docs/releases.md.',
     );
-  withData(release.command('add'))
+  withOperator(release.command('add'))
     .description('Let the node run the release in a folder; it is asked what it is, not started')
     .argument('<path>', 'folder of an installed or built package')
+    .option('--swarm', 'send the build to every member of the swarm; wants the operator token')
+    .option('--json', 'print one JSON object')
     .action(add);
+  withData(release.command('fetch'))
+    .description('Get a build that another member has; for a node that joined later or lost it')
+    .argument('<digest>', 'SHA-256 of the release, as `release list --json` and plans show it')
+    .action(fetchBuild);
   withData(release.command('list'))
     .description('Show the releases of the node, and which one runs')
     .action(list);
   withData(release.command('remove'))
-    .description('Forget a release; its files stay')
+    .description('Forget a release; its files stay, unless they came from another machine')
     .argument('<name>', 'as `release list` shows it')
     .action(remove);
   withData(release.command('use'))
@@ -77,9 +93,37 @@ async function filesOf(data: string): Promise<ReleaseFiles> {
   return releaseFiles(paths.root);
 }
 
-async function add(path: string, flags: Flags): Promise<void> {
+async function add(path: string, flags: AddFlags): Promise<void> {
+  if (flags.swarm === true) return addToSwarm(path, flags);
+  if (flags.data === undefined) {
+    throw new ExitError(1, 'error: name the node with --data DIR, or all of them with --swarm');
+  }
   const added = await addRelease(await filesOf(flags.data), path);
   tell(flags.json, added, [`${added.name} added from ${added.path}`]);
+}
+
+async function addToSwarm(path: string, flags: AddFlags): Promise<void> {
+  const target = await targetOf(flags);
+  const report = await interruptible((signal) =>
+    carry(path, target, progressLine('bytes'), signal),
+  );
+  const failed = report.members.filter(({ how }) => how === null);
+  tell(flags.json, report, [
+    `${report.name} (${report.bytes} bytes, sha256 ${report.digest})`,
+    ...report.members.map(({ nodeId, how, problem }) => `node ${nodeId}: ${how ?? problem ?? ''}`),
+  ]);
+  if (failed.length === 0) return;
+  const ids = failed.map(({ nodeId }) => nodeId).join(', ');
+  throw new ExitError(1, `error: node ${ids} has not got the build; mend that and run this again`);
+}
+
+async function fetchBuild(digest: string, flags: Flags): Promise<void> {
+  const target = await targetOf({ data: flags.data });
+  await interruptible((signal) => fetchOne(digest, target, signal));
+  const known = (await readReleases(await filesOf(flags.data))).find(
+    (one) => one.digest === digest,
+  );
+  tell(flags.json, known ?? { digest }, [`${known?.name ?? digest} is here`]);
 }
 
 async function list(flags: Flags): Promise<void> {
@@ -108,7 +152,7 @@ function failureLines(record: Pick<ReleaseRecord, 'failed'> | undefined): string
 
 async function remove(name: string, flags: Flags): Promise<void> {
   const removed = await removeRelease(await filesOf(flags.data), name);
-  tell(flags.json, removed, [`${removed.name} forgotten; its files stay in ${removed.path}`]);
+  tell(flags.json, removed, [`${removed.name} forgotten (${removed.path})`]);
 }
 
 async function use(name: string, flags: Flags): Promise<void> {

@@ -118,35 +118,39 @@ it('goes on when the node that switches and its supervisor are killed', async ()
   await endSwarm(swarm);
 });
 
-it('a way back that is stuck says on what, is not resumed, and goes on when the build is added', async () => {
-  const folder = sameBuild('first');
-  const command = join(folder, 'dist', 'src', 'cli', 'main.js');
-  const swarm = await startSwarm(3, (node) => (node === 3 ? { command } : {}));
-  const stuck = swarm.directories[2] ?? '';
-  const second = await addEverywhere(swarm, copyBuild('second'));
-  const writes = new Writes(swarm.client);
-  const started = await rollout(swarm, 'start', second, '--soak', '0s', '--no-wait');
-  expect(started.code, started.said).toBe(0);
-  await untilStatus(swarm, ['finalized']);
-  const moved = `${folder}-moved`;
-  renameSync(folder, moved);
-  const back = await rollout(swarm, 'rollback', '--no-wait');
-  expect(back.code, back.said).toBe(0);
-  await until(
-    'the status says what the way back waits for',
-    async () => {
-      const { said } = await rollout(swarm, 'status');
-      return said.includes(`goes back until ${swarm.first} starts here`) && said;
-    },
-    TEN_MINUTES,
-  );
-  const resumed = await rollout(swarm, 'resume');
-  expect(resumed.code).toBe(1);
-  expect(resumed.said).toContain('is going back, and is not turned round');
-  const added = await run(['release', 'add', moved, '--data', stuck]);
-  expect(added.code, added.stderr).toBe(0);
-  await untilStatus(swarm, ['rolledBack']);
-  await expectRelease(swarm, swarm.first);
-  await expectKept(writes);
-  await endSwarm(swarm);
-});
+it(
+  'a way back that is stuck says on what, is not resumed, and goes on when the build is added',
+  async () => {
+    const folder = sameBuild('first');
+    const command = join(folder, 'dist', 'src', 'cli', 'main.js');
+    const swarm = await startSwarm(3, (node) => (node === 3 ? { command } : {}));
+    const stuck = swarm.directories[2] ?? '';
+    const second = await addEverywhere(swarm, copyBuild('second'));
+    const writes = new Writes(swarm.client);
+    const started = await rollout(swarm, 'start', second, '--soak', '0s', '--no-wait');
+    expect(started.code, started.said).toBe(0);
+    await untilStatus(swarm, ['finalized']);
+    const moved = `${folder}-moved`;
+    renameSync(folder, moved);
+    const back = await rollout(swarm, 'rollback', '--no-wait');
+    expect(back.code, back.said).toBe(0);
+    await until(
+      'the status says what the way back waits for',
+      async () => {
+        const { said } = await rollout(swarm, 'status');
+        return said.includes(`goes back until ${swarm.first} starts here`) && said;
+      },
+      TEN_MINUTES,
+    );
+    const resumed = await rollout(swarm, 'resume');
+    expect(resumed.code).toBe(1);
+    expect(resumed.said).toContain('is going back, and is not turned round');
+    const added = await run(['release', 'add', moved, '--data', stuck]);
+    expect(added.code, added.stderr).toBe(0);
+    await untilStatus(swarm, ['rolledBack']);
+    await expectRelease(swarm, swarm.first);
+    await expectKept(writes);
+    await endSwarm(swarm);
+  },
+  3 * TEN_MINUTES,
+);

@@ -110,8 +110,8 @@ function startWarm(): ChildProcess {
 }
 
 /** Runs a command that must succeed, and reads the one JSON object that it prints. */
-export async function runJson<T>(args: readonly string[]): Promise<T> {
-  const { code, stdout, stderr } = await run([...args, '--json']);
+export async function runJson<T>(args: readonly string[], options: SpawnOptions = {}): Promise<T> {
+  const { code, stdout, stderr } = await run([...args, '--json'], options);
   if (code !== 0) throw new Error(`${args.join(' ')} ended with code ${code}: ${stderr}`);
   return JSON.parse(stdout) as T;
 }

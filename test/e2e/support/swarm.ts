@@ -67,9 +67,11 @@ export class Swarm {
   static async start(options: {
     nodes: number;
     from?: string;
+    /** Of the first node. */
+    directory?: string;
     spawn?: SpawnOptions;
   }): Promise<Swarm> {
-    const created = await initSwarm(options.from);
+    const created = await initSwarm(options.from, options.directory);
     const swarm = new Swarm(created, options.spawn ?? {});
     await swarm.#start(created.directory, []);
     while (swarm.members.length < options.nodes) await swarm.join();

@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { EventEmitter } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,6 +12,7 @@ import { carryOutReleaseStep } from '../../../nodes/migration/release-steps.js';
 import type { ReleaseSteps } from '../../../nodes/migration/release-steps.js';
 import { releaseFiles, writeReleases } from '../../../nodes/release/files.js';
 import { identify } from '../../../nodes/release/identity.js';
+import { findRelease } from '../../../nodes/release/registry.js';
 import { supervisedReleases } from '../../../nodes/release/steps.js';
 import { SupervisedChild } from '../../../nodes/release/supervised.js';
 import { nodesWithSteps } from '../../../nodes/rollout/machine.js';
@@ -101,14 +103,69 @@ describe('a switch back that fails', () => {
   });
 });
 
+/** A folder with the files of a build, which is not run. */
+function buildFolder(): string {
+  const path = mkdtempSync(join(root, 'build-'));
+  const main = join(path, 'dist', 'src', 'cli');
+  mkdirSync(main, { recursive: true });
+  writeFileSync(join(path, 'package.json'), '{"name":"agentic-flow","version":"2.1.0"}');
+  writeFileSync(join(main, 'main.js'), '');
+  return path;
+}
+
+it('a way back without its build says so, and goes on by itself when the build is added', async () => {
+  const files = releaseFiles(mkdtempSync(join(root, 'data-')));
+  const path = buildFolder();
+  const from = { ...(await identify(path)), commandVersion: 5 };
+  const { rollout: before, nodeId } = switchingBack();
+  const plan = { ...before.plan, from: from.name, release: { ...RELEASE, from } };
+  const rollout = { ...before, plan };
+  // The supervisor: it starts what the registry knows, and says why it cannot.
+  const channel = new EventEmitter();
+  const started: string[] = [];
+  const send = (raw: unknown, sent: () => void): boolean => {
+    sent();
+    const { type, request, to } = raw as { type: string; request: number; to: string };
+    if (type !== 'handOver') return true;
+    void findRelease(files, to)
+      .then((found) => void started.push(found.path))
+      .then(
+        () => null,
+        (error: Error) => error.message,
+      )
+      .then((problem) => {
+        channel.emit('message', { type: 'answer', request, problem, isPassing: false });
+      });
+    return true;
+  };
+  const supervisor = new SupervisedChild(Object.assign(channel, { connected: true, send }));
+  const running = { ...RELEASE.to, name: 'to' };
+  const { steps } = supervisedReleases({ files, running, supervisor, failed: null });
+  const ports = {
+    nodeId,
+    release: 'to',
+    replica: { control: { rollout } },
+    driver: { pinLog: () => () => undefined },
+    releaseSteps: steps,
+    log: () => undefined,
+  };
+  const executor = new RolloutExecutor(ports as unknown as ExecutorPorts);
+  executor.poke();
+  await vi.waitFor(
+    () => expect(executor.progress).toMatch(/knows no release .*goes back until .* starts here/),
+    { timeout: 30_000 },
+  );
+  expect(started).toEqual([]);
+  await writeReleases(files, [{ ...from, path, addedAtMs: 1 }]);
+  await vi.waitFor(() => expect(started).toContain(path), { timeout: 60_000 });
+  await executor.stop();
+}, 120_000);
+
 describe('an operator who wants to go back', () => {
   it('is refused where the release before is not there any more', async () => {
     const files = releaseFiles(mkdtempSync(join(root, 'data-')));
-    const path = mkdtempSync(join(root, 'build-'));
+    const path = buildFolder();
     const main = join(path, 'dist', 'src', 'cli');
-    mkdirSync(main, { recursive: true });
-    writeFileSync(join(path, 'package.json'), '{"name":"agentic-flow","version":"2.1.0"}');
-    writeFileSync(join(main, 'main.js'), '');
     const from = { ...(await identify(path)), commandVersion: 5 };
     const before = IN_STATUS.finalized();
     const rollout = { ...before, plan: { ...before.plan, release: { ...RELEASE, from } } };
