@@ -1,6 +1,8 @@
 /** The scenarios that come with the package. */
 import type { Scenario } from '../explore/scenario.js';
 import { raftRegisters } from '../raft/index.js';
+import { bft } from './bft.js';
+import { bftTwins } from './bft-twins.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
 import { rollingMigration } from './rolling-migration.js';
 import { rollingUpgrade } from './rolling-upgrade.js';
@@ -12,4 +14,6 @@ export const scenarios: readonly Scenario[] = [
   clientSessions,
   calmSessions,
   raftRegisters,
+  bft,
+  bftTwins,
 ];
