@@ -2,6 +2,8 @@
 import type { Scenario } from '../explore/scenario.js';
 import { gossip } from '../gossip/scenario.js';
 import { raftRegisters } from '../raft/index.js';
+import { bft } from './bft.js';
+import { bftTwins } from './bft-twins.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
 import { rollingMigration } from './rolling-migration.js';
 import { rollingUpgrade } from './rolling-upgrade.js';
@@ -14,4 +16,6 @@ export const scenarios: readonly Scenario[] = [
   calmSessions,
   raftRegisters,
   gossip,
+  bft,
+  bftTwins,
 ];

@@ -27,7 +27,6 @@ interface Report {
   readonly members: readonly { nodeId: number; how: string | null; problem: string | null }[];
 }
 
-const long = { timeoutMs: 300_000 };
 const filesOf = (nodeId: number) => releaseFiles(swarm.member(nodeId).directory);
 
 async function pathOf(nodeId: number, digest: string): Promise<string | undefined> {
@@ -36,7 +35,7 @@ async function pathOf(nodeId: number, digest: string): Promise<string | undefine
 
 it('is taken from an operator only', async () => {
   const add = ['release', 'add', build, '--swarm'];
-  const refused = await run([...add, ...swarm.through(1, swarm.created.clientToken)], long);
+  const refused = await run([...add, ...swarm.through(1, swarm.created.clientToken)]);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain('this wants the operator token');
   const nobody = await run(['release', 'add', build]);
@@ -47,7 +46,7 @@ it('is taken from an operator only', async () => {
 it('is sent to one member, which the others have it from; a member that lost it fetches it', async () => {
   const { name, digest, files } = await describeBuild(build);
   const add = ['release', 'add', build, '--swarm', ...swarm.through(1)];
-  const report = await runJson<Report>(add, long);
+  const report = await runJson<Report>(add);
   expect(report).toMatchObject({ name, digest });
   expect(report.members.map(({ how }) => how)).toEqual(['sent', 'fetched']);
   for (const nodeId of [1, 2]) {
@@ -55,22 +54,22 @@ it('is sent to one member, which the others have it from; a member that lost it 
     expect(path).toContain(join('builds', digest));
     expect((await describeBuild(path)).files).toEqual(files);
   }
-  const again = await runJson<Report>(add, long);
+  const again = await runJson<Report>(add);
   expect(again.members.map(({ how }) => how)).toEqual(['had it', 'fetched']);
   // Its files are gone, and the node knows the build by name only.
   rmSync((await pathOf(2, digest)) ?? '', { recursive: true });
   const fetch = ['release', 'fetch', digest, '--data', swarm.member(2).directory];
-  const fetched = await run(fetch, long);
+  const fetched = await run(fetch);
   expect(fetched.stdout).toContain(`${name} is here`);
   expect((await describeBuild((await pathOf(2, digest)) ?? '')).digest).toBe(digest);
   await removeRelease(filesOf(2), name);
   expect(readdirSync(filesOf(2).builds)).toEqual([]);
   const third = await swarm.join();
-  const joined = await run(['release', 'fetch', digest, '--data', third.directory], long);
+  const joined = await run(['release', 'fetch', digest, '--data', third.directory]);
   expect(joined, joined.stderr).toMatchObject({ code: 0 });
   expect((await pathOf(third.nodeId, digest)) ?? '').toContain(join(third.directory, 'builds'));
   const missing = 'f'.repeat(64);
-  const none = await run(['release', 'fetch', missing, '--data', third.directory], long);
+  const none = await run(['release', 'fetch', missing, '--data', third.directory]);
   expect(none.code).toBe(1);
   expect(none.stderr).toContain('no member gives the build');
 });
@@ -83,7 +82,7 @@ it('that finds a full disk is refused, leaves nothing, and the member serves on'
   const disk = smallDisk(40 * 1_024);
   const full = await Swarm.start({ nodes: 1, directory: disk.directory, spawn: disk.options() });
   const member = full.member(1);
-  const refused = await run(['release', 'add', large, '--swarm', ...full.through(1)], long);
+  const refused = await run(['release', 'add', large, '--swarm', ...full.through(1)]);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(/bytes free, which is too little for a build|cannot grow/);
   const { builds } = releaseFiles(member.directory);

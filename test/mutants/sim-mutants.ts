@@ -1,3 +1,4 @@
+import { BFT_MUTANTS } from './bft-mutants.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
 import type { SourceMistake } from './source-mutant.js';
@@ -215,5 +216,10 @@ const SWARM: readonly SimMutant[] = [
   },
 ];
 
+/** Those of the Tendermint core that the simulator can see. */
+const BYZANTINE: readonly SimMutant[] = BFT_MUTANTS.flatMap((mutant) =>
+  mutant.scenario === null ? [] : [{ ...mutant, bug: null, scenario: mutant.scenario }],
+);
+
 /** Mistakes in our own cores, each of which the simulator must find. */
-export const SIM_MUTANTS: readonly SimMutant[] = [...NAMED, ...MORE, ...SWARM];
+export const SIM_MUTANTS: readonly SimMutant[] = [...NAMED, ...MORE, ...SWARM, ...BYZANTINE];

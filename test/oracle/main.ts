@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { runHistoriesOracle, type HistoryOutcome } from './histories.js';
+import type { TraceOutcome } from './tendermint-itf.js';
 
 /** What an oracle gives: counts, lines for a reader, and details for a program. */
 interface OracleReport {
@@ -41,6 +42,15 @@ const oracles: Readonly<Record<string, Oracle>> = {
       return runCrdtOracle(path);
     },
   },
+  'tendermint-itf': {
+    description:
+      'traces of the Quint specification of Tendermint (circlefin/malachite) as ITF JSON, plain or ' +
+      'gzipped: a file or a folder; those without states are named and not counted',
+    run: async (path) => {
+      const { runTendermintOracle } = await import('./tendermint-itf.js');
+      return reportTraces(runTendermintOracle(path));
+    },
+  },
   v1: {
     description:
       'v1 installations below a folder: each is copied, migrated, checked against expected.json ' +
@@ -62,6 +72,16 @@ function reportHistories(outcomes: readonly HistoryOutcome[]): OracleReport {
     return `FAILED  ${file}: ${verdict}, expected ${expected ?? 'nothing known'} (${time})${detail}`;
   });
   return { passed, failed: outcomes.length - passed, lines, details: outcomes };
+}
+
+function reportTraces(outcomes: readonly TraceOutcome[]): OracleReport {
+  const count = (wanted: TraceOutcome['verdict']): number =>
+    outcomes.filter(({ verdict }) => verdict === wanted).length;
+  const lines = outcomes.map(({ file, module, steps, verdict, detail }) => {
+    if (verdict === 'passed') return `ok      ${file}: ${module ?? ''}, ${steps} steps`;
+    return `${verdict === 'empty' ? 'empty ' : 'FAILED'}  ${file}: ${detail}`;
+  });
+  return { passed: count('passed'), failed: count('failed'), lines, details: outcomes };
 }
 
 function fail(sentence: string): never {
