@@ -9,6 +9,7 @@
  *   v2/            the v2 store, memory-N.db
  *   incoming/      a snapshot on its way in
  *   outgoing/      snapshots that others read
+ *   documents/     shared documents, a file each
  *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
  *   sessions/      sessions that its peers gave to it, sealed with its key
  */
@@ -67,6 +68,7 @@ export interface DataPaths {
   readonly v2: string;
   readonly incoming: string;
   readonly outgoing: string;
+  readonly documents: string;
 }
 
 export function dataPaths(directory: string): DataPaths {
@@ -81,6 +83,7 @@ export function dataPaths(directory: string): DataPaths {
     v2: join(root, 'v2'),
     incoming: join(root, 'incoming'),
     outgoing: join(root, 'outgoing'),
+    documents: join(root, 'documents'),
   };
 }
 

@@ -40,9 +40,14 @@ export class Access {
     );
   }
 
+  /** Whether a connection may change what others may do: by the join token, or as a member. */
+  isOperator(connection: RpcConnection): boolean {
+    return this.#operators.has(connection) || this.#isMember(connection.peerId);
+  }
+
   /** Changes of membership want more than the client token. */
   requireOperator(connection: RpcConnection): void {
-    if (this.#operators.has(connection) || this.#isMember(connection.peerId)) return;
+    if (this.isOperator(connection)) return;
     throw new RpcError(
       'permission-denied',
       'the client token does not allow this: use the join token, or --data of a node',

@@ -2,6 +2,7 @@
 import type { Scenario } from '../explore/scenario.js';
 import { raftRegisters } from '../raft/index.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
+import { crdtScenario } from './crdt.js';
 import { rollingMigration } from './rolling-migration.js';
 import { rollingUpgrade } from './rolling-upgrade.js';
 
@@ -12,4 +13,5 @@ export const scenarios: readonly Scenario[] = [
   clientSessions,
   calmSessions,
   raftRegisters,
+  crdtScenario,
 ];

@@ -1,9 +1,10 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|crdt [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
+import { CRDT_MUTANTS } from './crdt.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
@@ -37,6 +38,11 @@ const TABLES: Readonly<Record<string, Table>> = {
     folders: ['consensus', 'nodes', 'src', 'transport', 'test/consensus', 'test/nodes'],
     // Its random tests have seeds of their own, always the same, and judge by what they see in all.
     environment: {},
+  },
+  crdt: {
+    mutants: CRDT_MUTANTS,
+    folders: ['consensus', 'test/consensus'],
+    environment: ONE_SEED,
   },
   rollout: {
     mutants: ROLLOUT_MUTANTS,

@@ -159,6 +159,7 @@ describe('a peer', () => {
     const document = new Y.Doc();
     document.clientID = clientIdOf(authorOf('another'), 1);
     const awareness = new Awareness(document);
+    awareness.setLocalState({ name: 'another' });
     const aware = encodeAwarenessUpdate(awareness, [document.clientID]);
     awareness.destroy();
     await expect(host.raw('mallory', [hello, ['aware', aware]])).rejects.toMatchObject({
