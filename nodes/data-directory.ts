@@ -10,6 +10,7 @@
  *   incoming/      a snapshot on its way in
  *   outgoing/      snapshots that others read
  *   builds/        builds of the program that came from other machines
+ *   documents/     shared documents, a file each
  *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
  *   sessions/      sessions that its peers gave to it, sealed with its key
  */
@@ -68,6 +69,7 @@ export interface DataPaths {
   readonly v2: string;
   readonly incoming: string;
   readonly outgoing: string;
+  readonly documents: string;
 }
 
 export function dataPaths(directory: string): DataPaths {
@@ -82,6 +84,7 @@ export function dataPaths(directory: string): DataPaths {
     v2: join(root, 'v2'),
     incoming: join(root, 'incoming'),
     outgoing: join(root, 'outgoing'),
+    documents: join(root, 'documents'),
   };
 }
 

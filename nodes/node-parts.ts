@@ -5,6 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
+import { NodeDocuments } from './documents/node-documents.js';
 import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS, TICK_MS } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
@@ -21,6 +22,7 @@ export interface Parts {
   readonly replica: Replica;
   readonly snapshotIndex: number;
   readonly powerCut: PowerCutMark;
+  readonly documents: NodeDocuments;
 }
 
 export interface PartsOptions {
@@ -47,6 +49,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const lock = lockDirectory(paths.root);
   const engines = new NodeEngines(paths, file.nodeId);
   let store: RaftLogStore | undefined;
+  let documents: NodeDocuments | undefined;
   try {
     const opened = await RaftLogStore.open(paths.raft, { clusterId: file.swarmId });
     ({ store } = opened);
@@ -54,6 +57,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
+    documents = await NodeDocuments.open(paths.documents, log);
     engines.openAll(control, snapshotIndex, log);
     // Not before it is known that the node can start: a directory that is refused stays as it is.
     const powerCut = await PowerCutMark.leave(paths.raft);
@@ -83,9 +87,10 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       tickMs: TICK_MS,
     };
     const replica = new Replica(config, restored, control, codec, time);
-    return { file, lock, store, engines, replica, snapshotIndex, powerCut };
+    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents };
   } catch (error) {
     engines.close();
+    await documents?.close();
     await store?.close();
     lock.release();
     throw error;
@@ -94,6 +99,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
 
 export async function closeParts(parts: Parts): Promise<void> {
   parts.engines.close();
+  await parts.documents.close();
   await parts.store.close();
   await parts.powerCut.remove().catch(() => undefined);
   parts.lock.release();

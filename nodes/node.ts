@@ -8,7 +8,6 @@ import { decodeMessage } from '../consensus/raft/index.js';
 import type { Message } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
-import type { LaneHandlers } from '../transport/rpc/index.js';
 import type { PeerAddress, PeerEndpoint } from '../transport/rpc/rpc.js';
 import { RpcError } from '../transport/rpc/rpc.js';
 import type { Command, CommandResult } from './control-plane/command.js';
@@ -40,9 +39,7 @@ import { ProposalError } from './proposal-error.js';
 import { rememberMembers } from './remembered-members.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
-import { nodeHandlers } from './service/handlers.js';
-import { nodeLanes } from './service/lanes.js';
-import { nodeServices } from './service/services.js';
+import { Served } from './service/served.js';
 import { Snapshots } from './snapshots.js';
 import type { DirectoryLock, PowerCutMark, RaftLogStore } from './storage/index.js';
 import { ExpirySweep, sweepPorts } from './expiry-sweep.js';
@@ -84,6 +81,7 @@ export class SwarmNode {
   readonly bringUp: BringUp;
   readonly snapshots: Snapshots;
   readonly health: NodeHealth;
+  readonly documents: Parts['documents'];
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
@@ -91,7 +89,7 @@ export class SwarmNode {
   readonly #powerCut: PowerCutMark;
   #endpoint!: PeerEndpoint;
   #gossip!: NodeGossip;
-  #lanes: LaneHandlers | undefined;
+  #served: Served | undefined;
   #peers!: Peers;
   #noticing: NodeJS.Timeout | undefined;
   #sweep: ExpirySweep | undefined;
@@ -130,6 +128,7 @@ export class SwarmNode {
     this.#store = store;
     this.#powerCut = parts.powerCut;
     this.engines = engines;
+    this.documents = parts.documents;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
@@ -272,7 +271,6 @@ export class SwarmNode {
       () => tokenHashes(this.control),
     );
     const { paths, log } = this.#options;
-    const handlers = this.health.measure(nodeHandlers(nodeServices(this, access)));
     const identity = await readIdentity(paths);
     const release = this.releases?.running.name ?? '';
     this.#gossip = new NodeGossip(this, { identity, release, log });
@@ -280,14 +278,14 @@ export class SwarmNode {
     const onDatagram = ({ peerId }: { readonly peerId: string }, bytes: Uint8Array): void =>
       this.#gossip.receive(peerId, 'datagram', bytes);
     const options = { ...listenOptions(paths, identity, log), onDatagram };
-    this.#lanes = nodeLanes(handlers, options.onHandlerError);
+    this.#served = new Served(this, access, options.onHandlerError);
     const { host, port } = this.file.listen;
-    const { methods } = this.#lanes;
     const portWaitMs = this.#options.directoryOpened === undefined ? 0 : PORT_WAIT_MS;
-    this.#endpoint = await listen({ ...options, host, port, handlers, methods }, portWaitMs);
+    this.#endpoint = await listen({ ...options, host, port, ...this.#served.calls }, portWaitMs);
     const unreachable = (nodeId: number): void => this.driver.reportUnreachable(nodeId);
     this.#peers = new Peers(this.file.nodeId, this.#endpoint, unreachable);
     this.#updatePeers();
+    this.documents.begin(this, log);
   }
 
   async #join(): Promise<void> {
@@ -430,6 +428,7 @@ export class SwarmNode {
     await this.#remembering;
     if (successor === undefined) await this.#leave(500);
     this.engines.close();
+    await this.documents.close();
     await this.#store.close();
     if (!this.#failed) await this.#powerCut.remove().catch(() => undefined);
     this.#lock.release();
@@ -442,7 +441,7 @@ export class SwarmNode {
   async #leave(graceMs: number): Promise<void> {
     this.#gossip?.stop();
     this.#peers?.close();
-    this.#lanes?.close();
+    this.#served?.close();
     await this.#endpoint?.close(graceMs);
     await this.embedder.close();
   }

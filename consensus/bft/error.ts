@@ -13,7 +13,7 @@ export class BftError extends Error {
 }
 
 /** Thrown when something that must hold does not: a bug. The validator must stop. */
-export class BftAssertion extends Error {
+class BftAssertion extends Error {
   override readonly name = 'BftAssertion';
 }
 

@@ -4,5 +4,5 @@ export * from './effect.js';
 export { type BftInput, BftNode } from './node.js';
 export { type BftMessage, type OwnMessage } from './message.js';
 export { isDecision } from './decision.js';
-export { DEFAULT_TIMEOUTS_MS, type TimeoutConfig, timeoutOf } from './timeouts.js';
-export { type Validator, ValidatorSet } from './validators.js';
+export { type TimeoutConfig, timeoutOf } from './timeouts.js';
+export { ValidatorSet } from './validators.js';

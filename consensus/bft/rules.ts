@@ -35,7 +35,7 @@ export function settle(
 }
 
 /** A clause that is true and has not been given to the state machine. */
-export function dueInput(driver: Driver, latest: LatestRounds): ConsensusInput | null {
+function dueInput(driver: Driver, latest: LatestRounds): ConsensusInput | null {
   return dueDecision(driver) ?? dueSkip(driver, latest) ?? dueOfRound(driver);
 }
 

@@ -8,14 +8,6 @@ export interface TimeoutConfig {
   readonly growth: number;
 }
 
-/** Milliseconds, for validators a few milliseconds to some hundred apart. */
-export const DEFAULT_TIMEOUTS_MS: TimeoutConfig = {
-  propose: 1_000,
-  prevote: 500,
-  precommit: 500,
-  growth: 500,
-};
-
 /** The timeout of a round (Tendermint section 3.3): it grows, so that in the end it is long enough. */
 export function timeoutOf(config: TimeoutConfig, kind: TimeoutKind, round: Round): number {
   return config[kind] + config.growth * round;

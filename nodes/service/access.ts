@@ -55,13 +55,21 @@ export class Access {
     );
   }
 
+  /**
+   * Whether a connection may change what others may do: by the operator token, or as a member. Looked at
+   * again for each call: a token that was rotated steers nothing from then on.
+   */
+  isOperator(connection: RpcConnection): boolean {
+    if (this.#isMember(connection.peerId)) return true;
+    const { operator, join } = this.#tokenHashes();
+    const hash = this.#admitted.get(connection);
+    return hash !== undefined && hash === (operator === '' ? join : operator);
+  }
+
   /** For what changes members, tokens and rollouts, and for backups, which hold everything. */
   requireOperator(connection: RpcConnection): void {
-    if (this.#isMember(connection.peerId)) return;
-    const { operator, join } = this.#tokenHashes();
-    // Looked at again for each call: a token that was rotated steers nothing from then on.
-    const hash = this.#admitted.get(connection);
-    if (hash !== undefined && hash === (operator === '' ? join : operator)) return;
+    if (this.isOperator(connection)) return;
+    const { operator } = this.#tokenHashes();
     const wanted = operator === '' ? 'the join token, as there is no operator token yet' : '';
     throw new RpcError(
       'permission-denied',

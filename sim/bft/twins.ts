@@ -18,14 +18,14 @@ import {
 import type { RandomStream } from '../world/index.js';
 
 /** Who reaches whom in a step: instances of one group, but nothing reaches those who are deaf. */
-export interface TwinsStep {
+interface TwinsStep {
   /** For each instance the number of its group. */
   readonly groups: readonly number[];
   readonly isDeaf: readonly boolean[];
 }
 
 /** What happens in one round. */
-export interface TwinsRound {
+interface TwinsRound {
   readonly proposer: ValidatorId;
   /** One of each step, in the order propose, prevote, precommit. */
   readonly steps: readonly TwinsStep[];

@@ -5,6 +5,7 @@ import { raftRegisters } from '../raft/index.js';
 import { bft } from './bft.js';
 import { bftTwins } from './bft-twins.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
+import { crdtScenario } from './crdt.js';
 import { rollingMigration } from './rolling-migration.js';
 import { rollingUpgrade } from './rolling-upgrade.js';
 
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   gossip,
   bft,
   bftTwins,
+  crdtScenario,
 ];

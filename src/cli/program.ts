@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 
 import { addChaosCommand } from './chaos.js';
+import { addDocumentCommands } from './documents.js';
 import { addMcpCommands } from './mcp.js';
 import { addMemoryCommands } from './memory.js';
 import { addMigrateCommand } from './migrate.js';
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
   addSwarmCommands(program);
   addNodeCommands(program);
   addMemoryCommands(program);
+  addDocumentCommands(program);
   addStoreCommands(program);
   addRolloutCommands(program);
   addReleaseCommands(program);

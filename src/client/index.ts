@@ -1,5 +1,6 @@
 /** The client of a swarm: connect, write, read, search, roll out. */
 
+export { type Documents } from './documents.js';
 export type { Member, SwarmHealth, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';
 export type { GraphReads, LimitedWalk, NamedPath, Neighbour, Walk } from './graph-reads.js';

@@ -8,6 +8,7 @@ import type { Edge, EngineVersion, JsonObject, MemoryCounts } from '../memory/en
 import * as answers from './answers.js';
 import type { AnswerSchema, Member, SwarmHealth, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
+import { Documents } from './documents.js';
 import { ClientError, messageOf } from './errors.js';
 import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
 import { GraphReads } from './graph-reads.js';
@@ -89,6 +90,8 @@ export class SwarmClient {
     change: (...change) => this.#change(...change),
   });
   readonly #reads = new MemoryReads((...question) => this.#ask(...question));
+  /** Documents that several peers edit at the same time. */
+  readonly documents: Documents;
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;
@@ -97,6 +100,7 @@ export class SwarmClient {
 
   private constructor(links: Links, endpoint: RpcEndpoint | undefined) {
     this.#links = links;
+    this.documents = new Documents(links, (...question) => this.#ask(...question));
     this.#endpoint = endpoint;
   }
 
@@ -268,6 +272,7 @@ export class SwarmClient {
   async close(): Promise<void> {
     this.#closed = true;
     for (const request of this.#running) request.abort();
+    await this.documents.close();
     await Promise.all(this.#sessions.close().map((session) => this.#giveBack(session)));
     await this.#links.close();
     await this.#endpoint?.close(0);

@@ -34,6 +34,8 @@ export class DocumentStore {
   readonly #directory: string;
   readonly #held = new Map<string, Held>();
   readonly #names: Set<string>;
+  /** Told of each document when it is opened, before anybody uses it. */
+  onOpened: (document: SharedDocument) => void = () => undefined;
   #isClosed = false;
 
   private constructor(directory: string, names: Set<string>) {
@@ -124,7 +126,9 @@ export class DocumentStore {
   async #open(name: string, before: SharedDocument | undefined): Promise<SharedDocument> {
     await before?.close();
     const file = createHash('sha256').update(name).digest('hex') + SUFFIX;
-    return SharedDocument.open(join(this.#directory, file), name);
+    const document = await SharedDocument.open(join(this.#directory, file), name);
+    this.onOpened(document);
+    return document;
   }
 
   /** Closes documents that nobody uses when too many are open, and those that broke. */

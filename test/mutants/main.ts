@@ -1,10 +1,11 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
 import { GOSSIP_MUTANTS } from './gossip-mutants.js';
+import { CRDT_MUTANTS } from './crdt.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
@@ -42,6 +43,11 @@ const TABLES: Readonly<Record<string, Table>> = {
   gossip: {
     mutants: GOSSIP_MUTANTS,
     folders: ['consensus', 'sim/gossip', 'test/consensus'],
+    environment: ONE_SEED,
+  },
+  crdt: {
+    mutants: CRDT_MUTANTS,
+    folders: ['consensus', 'test/consensus'],
     environment: ONE_SEED,
   },
   rollout: {

@@ -1,0 +1,168 @@
+/** The shared documents of a node: who may have them open, and that all members have the same. */
+import {
+  DocumentStore,
+  PeerScores,
+  type SharedDocument,
+  serveSession,
+} from '../../src/documents/index.js';
+import { RpcError } from '../../transport/rpc/rpc.js';
+import type { CallContext, Handler, Handlers, Methods } from '../../transport/rpc/rpc.js';
+import type { SwarmNode } from '../node.js';
+import type { Access } from '../service/access.js';
+import { NAMES_MAX } from './limits.js';
+import { MemberSync } from './member-sync.js';
+import { asRpcError, parsed, requests } from './requests.js';
+
+export class NodeDocuments {
+  readonly #store: DocumentStore;
+  readonly #sync: MemberSync;
+  readonly #scores = new PeerScores();
+
+  private constructor(store: DocumentStore) {
+    this.#store = store;
+    this.#sync = new MemberSync(store);
+    store.onOpened = (document) => this.#sync.watch(document);
+  }
+
+  /** Opens the documents below a folder. Throws `DocumentError` `disk`. */
+  static async open(directory: string, log: (message: string) => void): Promise<NodeDocuments> {
+    return new NodeDocuments(await DocumentStore.open(directory, log));
+  }
+
+  /** Begins to keep the documents the same as those of the other members. */
+  begin(node: SwarmNode, log: (message: string) => void): void {
+    const { nodeId } = node.file;
+    this.#sync.begin({
+      others: () => {
+        // Until it has caught up with its swarm, it knows those that it knew when it stopped.
+        const known = [
+          ...node.control.members.keys(),
+          ...node.file.members.map((one) => one.nodeId),
+        ];
+        return new Set(known.filter((one) => one !== nodeId));
+      },
+      call: (...question) => node.peers.call(...question),
+      log,
+    });
+  }
+
+  /** Resolves when everything that was acknowledged is written and the files are closed. */
+  async close(): Promise<void> {
+    await this.#sync.stop();
+    await this.#store.close();
+  }
+
+  /** Calls that last: a document that is open. */
+  methods(access: Access): Methods {
+    return {
+      'documents.open': {
+        kind: 'duplex',
+        handler: (messages, { connection }) => {
+          access.requireClient(connection);
+          const isOperator = access.isOperator(connection);
+          const peer = { peerId: connection.peerId, isOperator };
+          const ports = { store: this.#store, scores: this.#scores };
+          return translated(serveSession(messages, peer, ports));
+        },
+      },
+    };
+  }
+
+  handlers(access: Access): Handlers {
+    const forClients = ({ connection }: CallContext): void => access.requireClient(connection);
+    const forOperators = ({ connection }: CallContext): void => access.requireOperator(connection);
+    const forMembers = ({ connection }: CallContext): void => access.requireMember(connection);
+    return {
+      'documents.list': guarded(forClients, (payload) => this.#list(payload)),
+      'documents.rights': guarded(forClients, (payload) => {
+        const { name } = parsed(requests.named, payload);
+        return this.#existing(name, ({ rights }) => ({ rights }));
+      }),
+      'documents.setRights': guarded(forOperators, (payload, { connection }) =>
+        this.#setRights(payload, connection.peerId),
+      ),
+      'documents.compare': guarded(forMembers, async (payload) => {
+        const { message } = parsed(requests.compare, payload);
+        return { message: await this.#sync.answerComparison(message) };
+      }),
+      'documents.names': guarded(forMembers, (payload) => {
+        return { names: this.#sync.namesOf(parsed(requests.names, payload).digests) };
+      }),
+      'documents.exchange': guarded(forMembers, (payload) => this.#exchange(payload)),
+      'documents.push': guarded(forMembers, (payload) => {
+        const { name, update } = parsed(requests.push, payload);
+        return this.#store.use(name, async (document) => {
+          await this.#sync.takeUpdate(document, update);
+          return null;
+        });
+      }),
+    };
+  }
+
+  #list(payload: unknown): object {
+    const { after } = parsed(requests.list, payload);
+    const names = [...this.#store.names].filter((name) => name > after).sort();
+    return { names: names.slice(0, NAMES_MAX), isAll: names.length <= NAMES_MAX };
+  }
+
+  /** Asking for a document that is not there does not make it. */
+  #existing<T>(name: string, work: (document: SharedDocument) => Promise<T> | T): Promise<T> {
+    if (this.#store.names.has(name)) return this.#store.use(name, work);
+    throw new RpcError('refused', `there is no document ${name} here`, { reason: 'not-found' });
+  }
+
+  async #setRights(payload: unknown, by: string): Promise<object> {
+    const { name, readers, writers } = parsed(requests.setRights, payload);
+    return this.#store.use(name, async (document) => {
+      this.#sync.clock.advance(document.rights.time);
+      const time = this.#sync.clock.tick(Date.now());
+      const rights = { readers, writers, time, by };
+      await document.setRights(rights);
+      return { rights };
+    });
+  }
+
+  async #exchange(payload: unknown): Promise<object> {
+    const { name, stateVector, rights } = parsed(requests.exchange, payload);
+    return this.#store.use(name, async (document) => {
+      await this.#sync.takeRights(document, rights);
+      return {
+        stateVector: document.stateVector,
+        update: document.missing(stateVector),
+        rights: document.rights,
+      };
+    });
+  }
+}
+
+/** A stream whose failure is told to the peer. */
+function translated<T>(answers: AsyncIterableIterator<T>): AsyncIterableIterator<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        return await answers.next();
+      } catch (error) {
+        throw asRpcError(error);
+      }
+    },
+    async return() {
+      await answers.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/** A handler for those whom `require` lets through; what goes wrong is told in the terms of the wire. */
+function guarded(require: (context: CallContext) => void, handler: Handler): Handler {
+  return async (payload, context) => {
+    try {
+      require(context);
+      return await handler(payload, context);
+    } catch (error) {
+      throw asRpcError(error);
+    }
+  };
+}

@@ -1,0 +1,28 @@
+/** Everything that others may ask of a node. */
+import type { LaneHandlers } from '../../transport/rpc/index.js';
+import type { Handlers, Methods } from '../../transport/rpc/rpc.js';
+import type { SwarmNode } from '../node.js';
+import type { Access } from './access.js';
+import { nodeHandlers } from './handlers.js';
+import { nodeLanes } from './lanes.js';
+import { nodeServices } from './services.js';
+
+type OnError = (method: string, peerId: string, error: unknown) => void;
+
+export class Served {
+  readonly calls: { readonly handlers: Handlers; readonly methods: Methods };
+  readonly #lanes: LaneHandlers;
+
+  constructor(node: SwarmNode, access: Access, onError: OnError | undefined) {
+    const all = nodeHandlers(nodeServices(node, access));
+    const handlers = node.health.measure({ ...all, ...node.documents.handlers(access) });
+    this.#lanes = nodeLanes(handlers, onError);
+    const methods = { ...this.#lanes.methods, ...node.documents.methods(access) };
+    this.calls = { handlers, methods };
+  }
+
+  /** Ends what lasts, with the last call that runs in it. */
+  close(): void {
+    this.#lanes.close();
+  }
+}
