@@ -77,7 +77,7 @@ describe('the documents of a swarm', () => {
   it('have rights, and commands', async () => {
     const swarm = await Swarm.start({ nodes: 1 });
     const data = ['--data', swarm.member(1).directory];
-    const through = swarm.through(1);
+    const through = swarm.through(1, swarm.created.clientToken);
     const writer = createIdentity();
     expect((await run(['doc', 'list', ...data])).stdout).toBe('no documents\n');
     const written = await run(['doc', 'write', 'notes', 'first', ...through]);
@@ -85,7 +85,7 @@ describe('the documents of a swarm', () => {
     const set = ['doc', 'rights', 'notes', '--writers', writer.peerId];
     const refused = await run([...set, ...through]);
     expect(refused).toMatchObject({ code: 1 });
-    expect(refused.stderr).toMatch(/join token/);
+    expect(refused.stderr).toMatch(/operator token/);
     await runJson([...set, ...data]);
     const denied = await run(['doc', 'write', 'notes', ' second', ...through]);
     expect(denied).toMatchObject({ code: 1, stdout: '' });
