@@ -96,6 +96,14 @@ export function isDamage(error: unknown): boolean {
   return error instanceof MemoryError && error.code === 'damaged';
 }
 
+/**
+ * True if a statement of ours names a table or column that a file has not. Of a file of ours that is damage, for which
+ * SQLite has no code: a name in its schema was changed.
+ */
+export function isOfAnotherSchema(error: unknown): boolean {
+  return error instanceof Error && /^no such (?:table|column)/.test(error.message);
+}
+
 /** What a caller has asked for cannot be used; the sentence says why. */
 export function invalid(sentence: string): MemoryError {
   return new MemoryError('invalid', sentence);

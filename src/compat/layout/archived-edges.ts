@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs';
 import { Database } from '../../memory/database.js';
+import { isOfAnotherSchema } from '../../memory/errors.js';
 import type { JsonValue } from '../../memory/engine.js';
 import { type Row, textOf, unpackRow } from '../../memory/exact-row.js';
 import type { TableRow } from './table.js';
@@ -36,7 +37,7 @@ export function readArchivedEdges(path: string): TableRow[] {
     });
   } catch (error) {
     // An archive of another form says nothing about these.
-    if (error instanceof Error && /no such (?:table|column)/.test(error.message)) return [];
+    if (isOfAnotherSchema(error)) return [];
     throw error;
   } finally {
     database.close();

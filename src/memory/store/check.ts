@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { embeddingText, textHash } from '../command.js';
 import { Database } from '../database.js';
-import { MemoryError } from '../errors.js';
+import { isDamage, isOfAnotherSchema, MemoryError } from '../errors.js';
 import { openSnapshot } from '../index/snapshot-reader.js';
 import { LogPosition, META_TABLE } from '../log-position.js';
 import { parseMemoryKey } from '../memory-key.js';
@@ -134,8 +134,8 @@ class Check {
     try {
       part();
     } catch (error) {
-      if (!(error instanceof Error) || !isOfDamage(error)) throw error;
-      this.#found('integrity', error.message);
+      if (!isDamage(error) && !isOfAnotherSchema(error)) throw error;
+      this.#found('integrity', (error as Error).message);
     }
   }
 
@@ -262,12 +262,6 @@ class Check {
     }
     return names.length;
   }
-}
-
-/** A schema of which a name was changed is damage too; SQLite has no code for it. */
-function isOfDamage(error: Error): boolean {
-  if (error instanceof MemoryError) return error.code === 'damaged';
-  return /no such (?:table|column)/.test(error.message);
 }
 
 function lockIfFree(path: string): StoreLock | undefined {

@@ -31,5 +31,5 @@ function run(): unknown {
 try {
   send({ type: 'done', value: run() });
 } catch (error) {
-  send({ type: 'failed', error: sendableError(error) });
+  send({ type: 'failed', error: sendableError(error, job.args[0]) });
 }

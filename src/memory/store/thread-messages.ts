@@ -1,6 +1,6 @@
 /** What a store and its thread say to each other. */
 import type { Memory, ModelVector, SearchHit, SearchQuery } from '../engine.js';
-import { MemoryError, type MemoryErrorCode } from '../errors.js';
+import { isOfAnotherSchema, MemoryError, memoryError, type MemoryErrorCode } from '../errors.js';
 import { GraphError, type GraphErrorCode, type Position } from '../graph/index.js';
 import type {
   KHops,
@@ -118,12 +118,14 @@ export interface SentError {
   readonly position?: Position;
 }
 
-export function sendableError(error: unknown): SentError {
+/** `path`: the store that it is about. */
+export function sendableError(error: unknown, path: string): SentError {
+  if (isOfAnotherSchema(error)) return sendableError(memoryError('damaged', path, error), path);
   if (!(error instanceof Error)) return { name: 'Error', message: String(error) };
   const { name, message } = error;
   if (error instanceof MemoryError) {
-    const { code, path } = error;
-    return path === undefined ? { name, message, code } : { name, message, code, path };
+    const { code, path: of } = error;
+    return of === undefined ? { name, message, code } : { name, message, code, path: of };
   }
   if (!(error instanceof GraphError)) return { name, message };
   const { code, position } = error;

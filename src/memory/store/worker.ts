@@ -12,6 +12,7 @@ import {
 
 const port = parentPort;
 assert(port !== null, 'the worker runs in a worker thread');
+const { path } = workerData as ThreadSettings;
 const send = (answer: Answer): void => port.postMessage(answer);
 
 function openHost(): StoreHost | undefined {
@@ -20,7 +21,7 @@ function openHost(): StoreHost | undefined {
     send({ type: 'opened', model: host.model });
     return host;
   } catch (error) {
-    send({ type: 'refused', error: sendableError(error) });
+    send({ type: 'refused', error: sendableError(error, path) });
     return undefined;
   }
 }
@@ -41,9 +42,8 @@ async function answer(store: StoreHost, request: Request & { type: 'call' }): Pr
     const value: unknown = await run(...args, context);
     send({ type: 'done', call, value });
   } catch (error) {
-    const { path } = workerData as ThreadSettings;
     const failure = store.isClosed ? memoryError('closed', path) : error;
-    send({ type: 'failed', call, error: sendableError(failure) });
+    send({ type: 'failed', call, error: sendableError(failure, path) });
   } finally {
     running.delete(call);
   }

@@ -119,6 +119,8 @@ describe('a store with holes', () => {
     const { isWhole, problems } = await checkStore(path);
     expect(isWhole).toBe(false);
     expect(JSON.stringify(problems)).toContain('no such column: v.vector');
+    const opening = openStore(path).then((store) => store.search({ vector: direction(1) }));
+    await expect(opening).rejects.toThrow(memoryError('damaged', /no such column/));
   });
 
   it('that is whole stays as it is', async () => {
