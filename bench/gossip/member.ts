@@ -4,7 +4,9 @@ import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerAddress, PeerConnection, PeerEndpoint } from '../../transport/rpc/rpc.js';
 import type { Identity } from '../../transport/identity/index.js';
 
-const DIAL_TIMEOUT_MS = 2_000;
+const DIAL_TIMEOUT_MS = 20_000;
+/** Under way at a time: more would be in each other's way. */
+const DIALS_MAX = 3;
 const METHOD = 'gossip.message';
 
 export interface Directory {
@@ -20,8 +22,9 @@ export class Member {
   #endpoint: PeerEndpoint | undefined;
   /** Datagrams that it has sent. */
   datagrams = 0;
-  /** Dialled or dialled by the other side; undefined while a dial is under way. */
-  readonly #links = new Map<number, PeerConnection | undefined>();
+  /** Dialled, or dialled by the other side. */
+  readonly #links = new Map<number, PeerConnection>();
+  readonly #dials = new Set<number>();
 
   constructor(id: number, directory: Directory) {
     this.id = id;
@@ -58,6 +61,18 @@ export class Member {
     this.#directory.addresses.set(this.id, { host, port, peerId });
   }
 
+  /** To all with greater numbers, one after the other; nodes have these connections for Raft. */
+  async connect(): Promise<void> {
+    for (const [id, address] of this.#directory.addresses) {
+      if (id <= this.id) continue;
+      // One that fails on a busy machine is dialled when it is needed.
+      await this.#endpoint?.connect(address, { timeoutMs: DIAL_TIMEOUT_MS }).then(
+        (connection) => this.#linked(connection),
+        () => undefined,
+      );
+    }
+  }
+
   join(): void {
     const { identities } = this.#directory;
     this.driver.admit(new Map([...identities].map(([id, { peerId }]) => [id, peerId])));
@@ -84,11 +99,14 @@ export class Member {
 
   #dial(to: number): void {
     const address = this.#directory.addresses.get(to);
-    if (address === undefined || (this.#links.has(to) && this.#links.get(to) === undefined)) return;
-    this.#links.set(to, undefined);
+    if (address === undefined || this.#dials.has(to) || this.#dials.size >= DIALS_MAX) return;
+    this.#dials.add(to);
     this.#endpoint?.connect(address, { timeoutMs: DIAL_TIMEOUT_MS }).then(
-      (connection) => this.#links.set(to, connection),
-      () => this.#links.delete(to),
+      (connection) => {
+        this.#dials.delete(to);
+        this.#linked(connection);
+      },
+      () => this.#dials.delete(to),
     );
   }
 }

@@ -13,7 +13,9 @@ import type { Item, MemberId, SummaryEntry } from './types.js';
 const SIZE_USUAL = 32;
 /** With so many a node compares at once when it joins. */
 const JOIN_PARTNERS = 3;
-const JOIN_RETRY_MS = 300;
+/** Then with others, after so long at first and twice as long each time: they may all be busy. */
+const JOIN_RETRY_MS_MIN = 300;
+const JOIN_RETRY_MS_MAX = 5_000;
 /** How often comparisons that something asked for are begun. */
 const URGENT_PERIOD_MS = 200;
 
@@ -25,6 +27,7 @@ export class PushPull {
   /** Members to compare with as soon as it is allowed. */
   readonly #wanted = new Set<MemberId>();
   #hasJoined = false;
+  #joinRetryMs = JOIN_RETRY_MS_MIN;
 
   constructor(state: GossipState) {
     this.#state = state;
@@ -85,7 +88,8 @@ export class PushPull {
       for (const id of state.pick(state.reachable, 1)) this.#sendSummary(id, false);
       return;
     }
-    this.#nextMs = nowMs + JOIN_RETRY_MS;
+    this.#nextMs = nowMs + this.#joinRetryMs;
+    this.#joinRetryMs = Math.min(2 * this.#joinRetryMs, JOIN_RETRY_MS_MAX);
     const others = [...state.admitted.keys()].filter((id) => id !== config.self);
     for (const id of state.pick(others, JOIN_PARTNERS)) this.#sendSummary(id, false);
   }
