@@ -117,7 +117,8 @@ export class Gossip {
     const lateMs = nowMs - Math.max(this.nextMs, state.nowMs);
     if (nowMs > state.nowMs) state.nowMs = nowMs;
     if (!(lateMs > LATE_MS)) return;
-    state.awareness.change(1);
+    // Short delays are those of any busy process; only a long one says that it is unwell.
+    if (lateMs >= state.config.probePeriodMs) state.awareness.change(1);
     this.#prober.delay(lateMs);
     this.#relays.delay(lateMs);
     for (const id of state.suspects) state.known.get(id)?.suspicion?.extend(lateMs);

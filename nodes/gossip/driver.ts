@@ -79,8 +79,9 @@ export class GossipDriver {
     return status === 'unknown' || sinceMs === 0 ? 0 : performance.now() - sinceMs;
   }
 
-  members(): MemberView[] {
-    return this.#core.members();
+  /** The score of this node's own health; 0 is well, and what is greater makes it slower to judge. */
+  get awareness(): number {
+    return this.#core.awareness;
   }
 
   /** Says that this node leaves; resolves when that was told, or after half a second. */

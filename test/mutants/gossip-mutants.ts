@@ -145,10 +145,8 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a ping that is lost is not sent again',
     file: probe,
-    source: 'nowMs >= round.pingAtMs) this.#ping(round);',
-    replacement:
-      'nowMs >= round.pingAtMs && round.helpers === undefined) this.#ping(round);\n' +
-      '    if (round !== undefined) round.helpers ??= [];',
+    source: '    round.pingAtMs = nowMs + config.pingRepeatMs * (1 + awareness.score / 2);',
+    replacement: '    round.pingAtMs = round.endMs;',
     test: swarm,
   },
   {

@@ -79,6 +79,30 @@ describe('a swarm', () => {
   });
 });
 
+describe('a node that joins', () => {
+  it('asks three at once, then others, less and less often until somebody answers', () => {
+    const one = new Alone([1, 2, 3, 4, 5, 6], { reconnectPeriodMs: 1_000_000 });
+    const asked: number[] = [];
+    for (let second = 0; second < 12; second += 1) {
+      one.pass(1_000);
+      asked.push(one.messages().filter(({ message }) => message.type === 'summary').length);
+    }
+    // At 0, 0.3 and 0.9 s, then after 1.2, 2.4, 4.8 and each further 5 s.
+    expect(asked[0]).toBeGreaterThanOrEqual(9);
+    expect(asked.slice(1).reduce((sum, one) => sum + one, 0)).toBeLessThanOrEqual(12);
+    one.hear(2, { type: 'records', items: [recordOf(2, 5)] });
+    one.pass(5_000);
+    const after = one.messages().filter(({ message }) => message.type === 'summary');
+    expect(after.length).toBeLessThanOrEqual(1);
+  });
+
+  it('asks three different members', () => {
+    const one = new Alone([1, 2, 3, 4, 5, 6]);
+    const summaries = one.messages().filter(({ message }) => message.type === 'summary');
+    expect(new Set(summaries.map(({ to }) => to)).size).toBeGreaterThanOrEqual(3);
+  });
+});
+
 describe('a member on which nobody answers', () => {
   it('doubts itself, and takes more time before it speaks ill of others', () => {
     const one = new Alone([1, 2, 3, 4, 5]);
