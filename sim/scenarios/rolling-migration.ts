@@ -14,7 +14,7 @@ import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import { Observer } from './observer.js';
 import { checkConvergence, checkHistory } from './swarm-checks.js';
-import { swarmClient } from './swarm-client.js';
+import { addSwarmClients } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
@@ -167,16 +167,12 @@ class Run {
   }
 
   #addClients(): void {
-    for (const [clientId, tasks] of tasksOf(this.#plan.operations, readMemoryOperation)) {
-      const program = swarmClient({
-        clientId,
-        nodeIds: this.#nodeIds,
-        tasks,
-        history: this.#history,
-        isDone: () => this.#isDone,
-      });
-      this.#world.addNode(`client-${clientId}`, program);
-    }
+    const tasks = tasksOf(this.#plan.operations, readMemoryOperation);
+    addSwarmClients(this.#world, tasks, {
+      nodeIds: this.#nodeIds,
+      history: this.#history,
+      isDone: () => this.#isDone,
+    });
   }
 
   /** The operator starts the rollout, in some runs aborts it and starts again. */

@@ -17,7 +17,7 @@ import { RandomStream } from '../world/index.js';
 import type { World } from '../world/index.js';
 import { Observer } from './observer.js';
 import { checkConvergence, checkHistory, checkPlacement } from './swarm-checks.js';
-import { swarmClient } from './swarm-client.js';
+import { addSwarmClients } from './swarm-client.js';
 import type { RecordedOperation } from './swarm-client.js';
 import { describeSwarmMessage, nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
@@ -227,16 +227,11 @@ class Run {
       if (['abort', 'rollback', 'halt'].includes(order)) this.#seen.add('way back was asked');
       return undefined;
     };
-    for (const [clientId, tasks] of tasksOf(this.#plan.operations, readClient)) {
-      const program = swarmClient({
-        clientId,
-        nodeIds: this.#nodeIds,
-        tasks,
-        history: this.#history,
-        isDone: () => this.#isDone,
-      });
-      this.#world.addNode(`client-${clientId}`, program);
-    }
+    addSwarmClients(this.#world, tasksOf(this.#plan.operations, readClient), {
+      nodeIds: this.#nodeIds,
+      history: this.#history,
+      isDone: () => this.#isDone,
+    });
   }
 
   #addOperator(): void {

@@ -4,7 +4,7 @@
  * and saw.
  */
 import type { Command } from '../../nodes/control-plane/command.js';
-import type { Context, NodeProgram, Process } from '../world/index.js';
+import type { Context, NodeProgram, Process, World } from '../world/index.js';
 import { nodeName } from './swarm-messages.js';
 import type { SwarmMessage } from './swarm-messages.js';
 import type { MemoryOperation, Task } from './swarm-operations.js';
@@ -18,10 +18,14 @@ export interface RecordedOperation {
   returnMicroseconds: number | null;
 }
 
-export interface ClientOptions {
+interface ClientOptions extends SharedOptions {
   readonly clientId: number;
-  readonly nodeIds: readonly number[];
   readonly tasks: readonly Task<MemoryOperation>[];
+}
+
+/** What all clients of a run have in common. */
+interface SharedOptions {
+  readonly nodeIds: readonly number[];
   readonly history: RecordedOperation[];
   /** Set by the scenario: clients finish what they do and begin nothing new. */
   readonly isDone: () => boolean;
@@ -29,8 +33,19 @@ export interface ClientOptions {
 
 const RETRY_MICROSECONDS = 400_000;
 
-export function swarmClient(options: ClientOptions): NodeProgram<SwarmMessage, unknown> {
-  return { start: (_disk, context) => new SwarmClientProcess(options, context) };
+/** Adds a client to the world for each that has something to do. */
+export function addSwarmClients(
+  world: World<SwarmMessage, unknown>,
+  tasksOfClients: ReadonlyMap<number, readonly Task<MemoryOperation>[]>,
+  shared: SharedOptions,
+): void {
+  for (const [clientId, tasks] of tasksOfClients) {
+    const options = { ...shared, clientId, tasks };
+    const program: NodeProgram<SwarmMessage, unknown> = {
+      start: (_disk, context) => new SwarmClientProcess(options, context),
+    };
+    world.addNode(`client-${clientId}`, program);
+  }
 }
 
 class SwarmClientProcess implements Process<SwarmMessage> {
