@@ -1,3 +1,5 @@
+export { assert } from '../assert.js';
+
 /** What can be wrong in what a caller, a peer or a disk gives to a replica. */
 export type CrdtErrorCode =
   | 'bad-encoding'
@@ -10,7 +12,7 @@ export type CrdtErrorCode =
   /** A bound of `limits.ts` is reached. */
   | 'limit';
 
-/** The error of this folder. What only a bug can cause is a `CrdtAssertion` instead. */
+/** The error of this folder. What only a bug can cause is a `CoreAssertion` instead. */
 export class CrdtError extends Error {
   override readonly name = 'CrdtError';
   constructor(
@@ -19,16 +21,6 @@ export class CrdtError extends Error {
   ) {
     super(message);
   }
-}
-
-/** Thrown when something that must hold does not: a bug. The replica must stop. */
-export class CrdtAssertion extends Error {
-  override readonly name = 'CrdtAssertion';
-}
-
-/** Throws a `CrdtAssertion` with the sentence that states what must hold. */
-export function assert(condition: boolean, sentence: string): asserts condition {
-  if (!condition) throw new CrdtAssertion(sentence);
 }
 
 /** The error for bytes that are none of this folder's. */

@@ -1,7 +1,9 @@
+export { assert } from '../assert.js';
+
 /** What can be wrong in what an operator or a peer gives to the core. */
 export type GossipErrorCode = 'bad-config' | 'bad-encoding' | 'too-large';
 
-/** The error of this folder. What only a bug can cause is a `GossipAssertion` instead. */
+/** The error of this folder. What only a bug can cause is a `CoreAssertion` instead. */
 export class GossipError extends Error {
   override readonly name = 'GossipError';
   constructor(
@@ -10,14 +12,4 @@ export class GossipError extends Error {
   ) {
     super(message);
   }
-}
-
-/** Thrown when something that must hold does not: a bug. */
-class GossipAssertion extends Error {
-  override readonly name = 'GossipAssertion';
-}
-
-/** Throws a `GossipAssertion` with the sentence that states what must hold. */
-export function assert(condition: boolean, sentence: string): asserts condition {
-  if (!condition) throw new GossipAssertion(sentence);
 }

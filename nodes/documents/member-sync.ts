@@ -8,6 +8,7 @@ import { HybridClock, ItemSet, Reconciler } from '../../consensus/crdt/index.js'
 import type { DocumentStore, Rights, SharedDocument } from '../../src/documents/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { messageOf } from '../errors.js';
+import { parseRequest } from '../service/requests.js';
 import {
   ASK_TIMEOUT_MS,
   COMPARE_INTERVAL_MS,
@@ -16,7 +17,7 @@ import {
   PUSHES_MAX,
   UNKNOWN_RETRY_MS,
 } from './limits.js';
-import { answers, parsed } from './requests.js';
+import { answers } from './requests.js';
 
 /** Names members as the source of an update: it is not pushed back. */
 const MEMBERS = { name: 'members' };
@@ -70,7 +71,8 @@ export class MemberSync {
   /** Watches a document that was opened. */
   watch(document: SharedDocument): void {
     const { name } = document;
-    this.#changed.add(name);
+    // Nothing changes while a document is closed: what was known of one that is opened again still holds.
+    if (!this.#digestOf.has(name)) this.#changed.add(name);
     document.observers.add({
       updated: (update, source) => {
         this.#changed.add(name);
@@ -167,7 +169,7 @@ export class MemberSync {
     let message: Uint8Array | null = reconciler.start();
     for (let round = 0; message !== null && round < COMPARE_ROUNDS_MAX; round += 1) {
       const answer = await this.#ask(nodeId, 'documents.compare', { message });
-      const found = reconciler.take(parsed(answers.compare, answer).message);
+      const found = reconciler.take(parseRequest(answers.compare, answer).message);
       for (const digest of found.here) {
         const name = this.#nameOf.get(digest);
         if (name !== undefined) names.add(name);
@@ -184,7 +186,7 @@ export class MemberSync {
     const some = digests.slice(0, EXCHANGES_PER_ROUND_MAX);
     const asked = some.map((digest) => new Uint8Array(Buffer.from(digest, 'latin1')));
     const answer = await this.#ask(nodeId, 'documents.names', { digests: asked });
-    for (const name of parsed(answers.names, answer).names) names.add(name);
+    for (const name of parseRequest(answers.names, answer).names) names.add(name);
   }
 
   async #exchange(nodeId: number, name: string): Promise<void> {
@@ -192,7 +194,7 @@ export class MemberSync {
       const { rights, stateVector } = document;
       const asked = { name, stateVector, rights };
       const answer = await this.#ask(nodeId, 'documents.exchange', asked);
-      const theirs = parsed(answers.exchange, answer);
+      const theirs = parseRequest(answers.exchange, answer);
       await this.takeRights(document, theirs.rights);
       await this.takeUpdate(document, theirs.update);
       await this.#push(nodeId, name, document.missing(theirs.stateVector));
@@ -208,8 +210,9 @@ export class MemberSync {
   /** Brings the digests up to date, one caller at a time. */
   #digest(): Promise<void> {
     this.#digesting = this.#digesting.then(async () => {
-      for (const name of this.#changed) {
-        this.#changed.delete(name);
+      // Of those that change meanwhile the next caller learns.
+      const changed = [...this.#changed];
+      for (const name of changed) {
         try {
           await this.#store.use(name, ({ digest }) => this.#set(name, digest));
         } catch (error) {
@@ -223,6 +226,7 @@ export class MemberSync {
   }
 
   #set(name: string, digest: string | undefined): void {
+    this.#changed.delete(name);
     const before = this.#digestOf.get(name);
     if (before === digest) return;
     if (before !== undefined) {

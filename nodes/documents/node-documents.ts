@@ -9,9 +9,10 @@ import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, Methods } from '../../transport/rpc/rpc.js';
 import type { SwarmNode } from '../node.js';
 import type { Access } from '../service/access.js';
+import { parseRequest } from '../service/requests.js';
 import { NAMES_MAX } from './limits.js';
 import { MemberSync } from './member-sync.js';
-import { asRpcError, parsed, requests } from './requests.js';
+import { asRpcError, requests } from './requests.js';
 
 export class NodeDocuments {
   readonly #store: DocumentStore;
@@ -75,22 +76,22 @@ export class NodeDocuments {
     return {
       'documents.list': guarded(forClients, (payload) => this.#list(payload)),
       'documents.rights': guarded(forClients, (payload) => {
-        const { name } = parsed(requests.named, payload);
+        const { name } = parseRequest(requests.named, payload);
         return this.#existing(name, ({ rights }) => ({ rights }));
       }),
       'documents.setRights': guarded(forOperators, (payload, { connection }) =>
         this.#setRights(payload, connection.peerId),
       ),
       'documents.compare': guarded(forMembers, async (payload) => {
-        const { message } = parsed(requests.compare, payload);
+        const { message } = parseRequest(requests.compare, payload);
         return { message: await this.#sync.answerComparison(message) };
       }),
       'documents.names': guarded(forMembers, (payload) => {
-        return { names: this.#sync.namesOf(parsed(requests.names, payload).digests) };
+        return { names: this.#sync.namesOf(parseRequest(requests.names, payload).digests) };
       }),
       'documents.exchange': guarded(forMembers, (payload) => this.#exchange(payload)),
       'documents.push': guarded(forMembers, (payload) => {
-        const { name, update } = parsed(requests.push, payload);
+        const { name, update } = parseRequest(requests.push, payload);
         return this.#store.use(name, async (document) => {
           await this.#sync.takeUpdate(document, update);
           return null;
@@ -100,7 +101,7 @@ export class NodeDocuments {
   }
 
   #list(payload: unknown): object {
-    const { after } = parsed(requests.list, payload);
+    const { after } = parseRequest(requests.list, payload);
     const names = [...this.#store.names].filter((name) => name > after).sort();
     return { names: names.slice(0, NAMES_MAX), isAll: names.length <= NAMES_MAX };
   }
@@ -112,7 +113,7 @@ export class NodeDocuments {
   }
 
   async #setRights(payload: unknown, by: string): Promise<object> {
-    const { name, readers, writers } = parsed(requests.setRights, payload);
+    const { name, readers, writers } = parseRequest(requests.setRights, payload);
     return this.#store.use(name, async (document) => {
       this.#sync.clock.advance(document.rights.time);
       const time = this.#sync.clock.tick(Date.now());
@@ -123,7 +124,7 @@ export class NodeDocuments {
   }
 
   async #exchange(payload: unknown): Promise<object> {
-    const { name, stateVector, rights } = parsed(requests.exchange, payload);
+    const { name, stateVector, rights } = parseRequest(requests.exchange, payload);
     return this.#store.use(name, async (document) => {
       await this.#sync.takeRights(document, rights);
       return {

@@ -32,13 +32,6 @@ export const answers = {
   exchange: z.object({ stateVector: bytes, update: bytes, rights: rightsShape }),
 };
 
-/** Throws `RpcError` `malformed` with what is wrong. */
-export function parsed<T>(shape: z.ZodType<T>, value: unknown): T {
-  const result = shape.safeParse(value);
-  if (result.success) return result.data;
-  throw new RpcError('malformed', `the request is not valid: ${z.prettifyError(result.error)}`);
-}
-
 /** Errors of documents as they travel: `reason` is their code. */
 export function asRpcError(error: unknown): unknown {
   if (!(error instanceof DocumentError)) return error;

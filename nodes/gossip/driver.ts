@@ -1,4 +1,6 @@
 /** Gives the core of gossip its clock, its timer, and the network. */
+import { randomInt } from 'node:crypto';
+
 import { Gossip, gossipConfig } from '../../consensus/gossip/index.js';
 import type {
   GossipInput,
@@ -6,8 +8,8 @@ import type {
   MemberId,
   MemberView,
 } from '../../consensus/gossip/index.js';
-import { createRandom } from './random.js';
 import { ed25519Signatures, publicKeyOf } from './signatures.js';
+import { SeededRandom } from '../../src/memory/seeded-random.js';
 import type { Identity } from '../../transport/identity/index.js';
 
 export interface GossipDriverOptions {
@@ -41,6 +43,8 @@ export class GossipDriver {
   constructor(options: GossipDriverOptions) {
     const { nodeId, swarmId, identity, metadata, tuning = {} } = options;
     this.#options = options;
+    // Of a seed that nobody knows: whom it asks next is no secret.
+    const random = new SeededRandom(randomInt(2 ** 32));
     this.#core = new Gossip(
       gossipConfig({
         self: nodeId,
@@ -50,7 +54,7 @@ export class GossipDriver {
         metadata,
         // Later than that of the process before, unless the clock was set back: then it refutes.
         firstIncarnation: Date.now(),
-        random: createRandom(),
+        random: () => random.fraction(),
         ...tuning,
       }),
     );

@@ -131,7 +131,7 @@ export async function removeRelease(files: ReleaseFiles, name: string): Promise<
   });
   // What came from another machine is nobody's but this directory's.
   const builds = await realpath(files.builds).catch(() => undefined);
-  if (removed.path === join(builds ?? '', removed.digest) && builds !== undefined) {
+  if (builds !== undefined && removed.path === join(builds, removed.digest)) {
     await rm(removed.path, { recursive: true, force: true });
   }
   return removed;

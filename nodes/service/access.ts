@@ -70,10 +70,10 @@ export class Access {
   requireOperator(connection: RpcConnection): void {
     if (this.isOperator(connection)) return;
     const { operator } = this.#tokenHashes();
-    const wanted = operator === '' ? 'the join token, as there is no operator token yet' : '';
+    const instead = operator === '' ? ' (the join token, as there is no operator token yet)' : '';
     throw new RpcError(
       'permission-denied',
-      `this wants the operator token${wanted === '' ? '' : ` (${wanted})`}, and another token was ` +
+      `this wants the operator token${instead}, and another token was ` +
         'given: the client token opens memories, the join token admits nodes. Give --token ' +
         'OPERATOR_TOKEN, or --data of a node on this machine',
     );

@@ -83,10 +83,11 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
   return {
     ...clientHandlers(ports),
     ...memoryHandlers(ports),
-    ...allForClients(ports, rolloutReads(ports)),
-    ...allForClients(ports, forRolloutOperators(ports, rolloutChanges(ports))),
+    ...all(rolloutReads(ports), (one) => forClients(ports, one)),
+    ...all(rolloutChanges(ports), (one) => forRolloutOperators(ports, one)),
     ...memberHandlers(ports),
-    ...forOperators(ports, { ...operatorHandlers(ports), ...releaseHandlers(ports) }),
+    ...all(operatorHandlers(ports), (one) => forOperators(ports, one)),
+    ...all(releaseHandlers(ports), (one) => forOperators(ports, one)),
   };
 }
 
@@ -180,7 +181,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
   const reads = { ...graphHandlers(ports, read), ...memoryReads(ports, read) };
   return {
     ...sessionHandlers(ports),
-    ...allForClients(ports, reads),
+    ...all(reads, (one) => forClients(ports, one)),
     'memory.insert': forClients(ports, async (payload, context) => {
       ports.requireServing();
       const { id, content, metadata, ...position } = parseRequest(requests.insert, payload);
@@ -218,9 +219,8 @@ function memoryHandlers(ports: ServicePorts): Handlers {
 }
 
 function memberHandlers(ports: ServicePorts): Handlers {
-  const reads = Object.entries(buildReads(ports));
   return {
-    ...Object.fromEntries(reads.map(([method, one]) => [method, forMembers(ports, one)])),
+    ...all(buildReads(ports), (one) => forMembers(ports, one)),
     'raft.message': forMembers(ports, (payload, { connection }) => {
       ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
       return null;
@@ -279,37 +279,30 @@ function forClients(ports: ServicePorts, handler: Handler): Handler {
   });
 }
 
-function allForClients(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
+/** The same handlers, each behind a check of who calls. */
+function all(
+  handlers: Record<string, Handler>,
+  behind: (handler: Handler) => Handler,
+): Record<string, Handler> {
   return Object.fromEntries(
-    Object.entries(handlers).map(([method, handler]) => [method, forClients(ports, handler)]),
+    Object.entries(handlers).map(([method, handler]) => [method, behind(handler)]),
   );
 }
 
-function forRolloutOperators(
-  ports: ServicePorts,
-  handlers: Record<string, Handler>,
-): Record<string, Handler> {
-  const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
-    method,
-    (payload, context) => {
-      ports.access.requireRolloutOperator(context.connection);
-      return handler(payload, context);
-    },
-  ]);
-  return Object.fromEntries(checked);
+function forRolloutOperators(ports: ServicePorts, handler: Handler): Handler {
+  return forClients(ports, (payload, context) => {
+    ports.access.requireRolloutOperator(context.connection);
+    return handler(payload, context);
+  });
 }
 
 /** For whoever holds the operator token, and members. */
-function forOperators(ports: ServicePorts, handlers: Record<string, Handler>): Handlers {
-  const checked = Object.entries(handlers).map(([method, handler]): [string, Handler] => [
-    method,
-    (payload, context) => {
-      ports.access.requireOperator(context.connection);
-      ports.requireServing();
-      return handler(payload, context);
-    },
-  ]);
-  return allForClients(ports, Object.fromEntries(checked));
+function forOperators(ports: ServicePorts, handler: Handler): Handler {
+  return forClients(ports, (payload, context) => {
+    ports.access.requireOperator(context.connection);
+    ports.requireServing();
+    return handler(payload, context);
+  });
 }
 
 function forMembers(ports: ServicePorts, handler: Handler): Handler {

@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs';
 
 import { isUseless } from './cache-file.js';
 import { Database } from './database.js';
-import { isOperational } from './errors.js';
+import { isOperational, memoryError } from './errors.js';
 import { bytesOfVector, vectorOfBytes } from './vector-bytes.js';
 
 /** Version of the file, in its `user_version`; files of another one are removed. */
@@ -26,7 +26,9 @@ export class MadeVectors {
   constructor(path: string, model: string) {
     this.#path = path;
     this.#model = model;
-    this.#database = this.#quietly(() => openFile(path));
+    const open = (): Database | undefined => this.#quietly(() => openFile(path));
+    // The first try removes a file of no use.
+    this.#database = open() ?? open();
   }
 
   /** The vector of a text, undefined if it was not made. */
@@ -80,24 +82,15 @@ export function removeMadeVectors(path: string): void {
 }
 
 function openFile(path: string): Database {
+  const database = Database.open(path, { create: true });
   try {
-    return openVersion(path);
+    const version = database.number('PRAGMA user_version');
+    if (version !== FILE_VERSION && version !== 0) throw memoryError('not-a-database', path);
+    database.exec(TABLE);
+    database.exec(`PRAGMA user_version = ${FILE_VERSION}`);
+    return database;
   } catch (error) {
-    if (!isUseless(error)) throw error;
-    removeMadeVectors(path);
-    return openVersion(path);
-  }
-}
-
-function openVersion(path: string): Database {
-  let database = Database.open(path, { create: true });
-  const version = database.number('PRAGMA user_version');
-  if (version !== FILE_VERSION && version !== 0) {
     database.close();
-    removeMadeVectors(path);
-    database = Database.open(path, { create: true });
+    throw error;
   }
-  database.exec(TABLE);
-  database.exec(`PRAGMA user_version = ${FILE_VERSION}`);
-  return database;
 }

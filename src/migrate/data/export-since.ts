@@ -24,37 +24,37 @@ export interface ExportSinceOptions {
  * left out that are as they were. What was deleted since cannot be said in such a file. Returns how many
  * records and edges are in it. Throws what the files throw.
  */
-export async function exportSince({ store, archive, to }: ExportSinceOptions): Promise<number> {
-  const made = Database.open(archive, { readOnly: true });
+export async function exportSince({ to, ...files }: ExportSinceOptions): Promise<number> {
   try {
-    checkArchive(made);
-    const database = Database.open(store, { readOnly: true });
-    try {
-      checkFormat(database);
+    return withBoth(files, (database, made) => {
       database.exec('BEGIN');
       const counts = countSince(database, made);
       replaceFile(to, piecesOf(linesSince(database, made, counts)));
       return counts.records + counts.edges;
-    } finally {
-      database.close();
-    }
+    });
   } catch (error) {
     throw translateError(error, to);
-  } finally {
-    made.close();
   }
 }
 
 /** How many records and edges that would be. Throws what the files throw. */
-export function countWrittenSince({ store, archive }: Omit<ExportSinceOptions, 'to'>): number {
+export function countWrittenSince(files: Files): number {
+  return withBoth(files, (database, made) => {
+    const { records, edges } = countSince(database, made);
+    return records + edges;
+  });
+}
+
+type Files = Omit<ExportSinceOptions, 'to'>;
+
+function withBoth<T>({ store, archive }: Files, work: (store: Database, made: Database) => T): T {
   const made = Database.open(archive, { readOnly: true });
   try {
     checkArchive(made);
     const database = Database.open(store, { readOnly: true });
     try {
       checkFormat(database);
-      const { records, edges } = countSince(database, made);
-      return records + edges;
+      return work(database, made);
     } finally {
       database.close();
     }

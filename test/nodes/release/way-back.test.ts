@@ -47,6 +47,23 @@ function stepsThatFail(problem: Error): ReleaseSteps & { tries: number } {
   return steps;
 }
 
+/** The executor of a node with such a rollout. */
+function executorOf(
+  nodeId: number,
+  rollout: Rollout,
+  releaseSteps: ReleaseSteps | undefined,
+): RolloutExecutor {
+  const ports = {
+    nodeId,
+    release: 'to',
+    replica: { control: { rollout } },
+    driver: { pinLog: () => () => undefined },
+    releaseSteps,
+    log: () => undefined,
+  };
+  return new RolloutExecutor(ports as unknown as ExecutorPorts);
+}
+
 describe('a switch back that fails', () => {
   const gone = new NodeError('refused', 'from: it ended with code 1');
 
@@ -75,15 +92,7 @@ describe('a switch back that fails', () => {
     vi.useFakeTimers();
     const { rollout, nodeId } = switchingBack();
     const steps = stepsThatFail(problem);
-    const ports = {
-      nodeId,
-      release: 'to',
-      replica: { control: { rollout } },
-      driver: { pinLog: () => () => undefined },
-      releaseSteps: steps,
-      log: () => undefined,
-    };
-    const executor = new RolloutExecutor(ports as unknown as ExecutorPorts);
+    const executor = executorOf(nodeId, rollout, steps);
     executor.poke();
     await vi.advanceTimersByTimeAsync(60_000);
     const { progress } = executor;
@@ -141,15 +150,7 @@ it('a way back without its build says so, and goes on by itself when the build i
   const supervisor = new SupervisedChild(Object.assign(channel, { connected: true, send }));
   const running = { ...RELEASE.to, name: 'to' };
   const { steps } = supervisedReleases({ files, running, supervisor, failed: null });
-  const ports = {
-    nodeId,
-    release: 'to',
-    replica: { control: { rollout } },
-    driver: { pinLog: () => () => undefined },
-    releaseSteps: steps,
-    log: () => undefined,
-  };
-  const executor = new RolloutExecutor(ports as unknown as ExecutorPorts);
+  const executor = executorOf(nodeId, rollout, steps);
   executor.poke();
   await vi.waitFor(
     () => expect(executor.progress).toMatch(/knows no release .*goes back until .* starts here/),
