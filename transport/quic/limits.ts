@@ -130,6 +130,8 @@ export const DATAGRAM_OVERHEAD_BYTES = 1 + 20 + 4 + 16 + 1 + 2;
 export const PACKETS_PER_FLUSH_REBOUND_MAX = 2;
 /** A stream that this side stopped, and that is not freed by itself, is seen to after so long. */
 export const REAP_AFTER_MS = 25;
+/** It is looked after less and less often, down to this. */
+export const REAP_EVERY_MS_MAX = 1_000;
 /** How often a graceful close looks whether the peer has everything. */
 export const CLOSE_POLL_MS = 5;
 /** What bytes count for at least that were taken out of the engine for a stream that is paused. */

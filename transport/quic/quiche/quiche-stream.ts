@@ -25,8 +25,6 @@ interface HeldBytes {
 /** Told to the peer when a handler threw: there is no better code. */
 const HANDLER_THREW_CODE = 0;
 const NOTHING = new Uint8Array();
-/** What a peer has long read of a stream that was stopped a while ago. */
-const REAPED_BYTES_MAX = 1_024;
 /** Room for what is read to be dropped. */
 const SCRATCH_BYTES = 1_024;
 /** RFC 9218 4.1. */
@@ -149,21 +147,22 @@ export class QuicheStream implements Stream {
   }
 
   /**
-   * For the same reason our side of a stopped stream is reset too, after a while, though all was sent:
-   * acknowledging that reset makes quiche look whether the stream is complete. A peer that has
-   * everything ignores it (RFC 9000 3.2). Not after much data: what the peer has not read when a reset
-   * arrives is lost to the window of the connection. Returns true when nothing is left to do.
+   * Of a stream that was stopped here and has ended: makes quiche look whether it is complete, as it
+   * does when something of the stream is acknowledged. To be asked again until it returns true, when
+   * nothing is left to do.
    */
   reap(): boolean {
     if (!this.isSendDone) return false;
     try {
       this.#owner.native.streamCapacity(this.id);
+      // The end once more, a frame without bytes: what was lost on the way is still sent again.
+      if (this.isSentWhole) this.#owner.native.streamSend(this.id, NOTHING, true);
+      else this.#owner.native.streamShutdown(this.id, SHUTDOWN_WRITE, 0);
     } catch {
       return true;
     }
-    if (this.#writtenBytes <= REAPED_BYTES_MAX) this.#shutdown(SHUTDOWN_WRITE, 0);
     this.#owner.markDirty();
-    return true;
+    return !this.isSentWhole;
   }
 
   setPriority(urgency: number, isIncremental: boolean): void {

@@ -1,4 +1,4 @@
-import { REAP_AFTER_MS } from '../limits.js';
+import { REAP_AFTER_MS, REAP_EVERY_MS_MAX } from '../limits.js';
 import type { QuicheStream } from './quiche-stream.js';
 
 /**
@@ -7,7 +7,8 @@ import type { QuicheStream } from './quiche-stream.js';
  */
 export class Reaper {
   readonly #guard: (run: () => void) => void;
-  readonly #stopped = new Map<QuicheStream, number>();
+  /** When each is looked after next, in milliseconds, and how long that was put off. */
+  readonly #stopped = new Map<QuicheStream, { readonly atMs: number; readonly waitMs: number }>();
   #timer: NodeJS.Timeout | undefined;
 
   /** `guard` runs something that may throw. */
@@ -16,7 +17,7 @@ export class Reaper {
   }
 
   add(stream: QuicheStream): void {
-    this.#stopped.set(stream, performance.now());
+    this.#waitFor(stream, REAP_AFTER_MS);
     this.#timer ??= setTimeout(() => this.#guard(() => this.#look()), REAP_AFTER_MS);
   }
 
@@ -27,11 +28,17 @@ export class Reaper {
 
   #look(): void {
     this.#timer = undefined;
-    const before = performance.now() - REAP_AFTER_MS;
-    for (const [stream, atMs] of this.#stopped) {
-      if (atMs <= before + 1 && stream.reap()) this.#stopped.delete(stream);
+    const nowMs = performance.now();
+    for (const [stream, { atMs, waitMs }] of this.#stopped) {
+      if (atMs > nowMs + 1) continue;
+      if (stream.reap()) this.#stopped.delete(stream);
+      else this.#waitFor(stream, Math.min(waitMs * 2, REAP_EVERY_MS_MAX));
     }
     if (this.#stopped.size === 0) return;
     this.#timer = setTimeout(() => this.#guard(() => this.#look()), REAP_AFTER_MS);
+  }
+
+  #waitFor(stream: QuicheStream, waitMs: number): void {
+    this.#stopped.set(stream, { atMs: performance.now() + waitMs, waitMs });
   }
 }
