@@ -5,6 +5,7 @@ import { NodeDocuments } from '../../../nodes/documents/node-documents.js';
 import type { SwarmNode } from '../../../nodes/node.js';
 import { Access, hashToken } from '../../../nodes/service/access.js';
 import { RemoteDocument } from '../../../src/documents/index.js';
+import { DOCUMENTS_OPEN_MAX } from '../../../src/documents/limits.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
 import type { CallContext, PeerConnection } from '../../../transport/rpc/rpc.js';
 import { eventually, scratch, typed } from '../../src/documents/support.js';
@@ -70,11 +71,12 @@ class Members {
   /** Members of the release before. */
   readonly old = new Set<number>();
 
-  static async start(count: number): Promise<Members> {
+  static async start(count: number, folders: readonly string[] = []): Promise<Members> {
     const members = new Members();
     for (let nodeId = 1; nodeId <= count; nodeId += 1) {
       const logged: string[] = [];
-      const documents = await NodeDocuments.open(scratch(), (line) => logged.push(line));
+      const folder = folders[nodeId - 1] ?? scratch();
+      const documents = await NodeDocuments.open(folder, (line) => logged.push(line));
       members.all.push(new Member(nodeId, documents));
     }
     for (const { nodeId, documents } of members.all) members.#begin(nodeId, documents);
@@ -132,6 +134,26 @@ describe('the members of a swarm', () => {
       expect(c.text().toString()).toBe(a.text().toString());
     });
     await eventually(async () => expect(await members.text(1, 'known to one')).toBe('x'));
+  });
+
+  it('are compared when they start with more documents than they keep open', async () => {
+    const count = DOCUMENTS_OPEN_MAX + 20;
+    const folder = scratch();
+    const before = await Members.start(1, [folder]);
+    for (let index = 0; index < count; index += 1) {
+      const writer = await before.all[0]!.peer('writer', `doc ${index}`);
+      writer.text().insert(0, `${index}`);
+      await writer.saved();
+      await writer.close();
+    }
+    await before.all[0]!.documents.close();
+    const members = await Members.start(2, [folder]);
+    await eventually(async () => {
+      const listed = await members.all[1]!.ask('documents.list', {}, 'member-1');
+      expect((listed as { names: string[] }).names).toHaveLength(count);
+    });
+    expect(await members.text(1, 'doc 0')).toBe('0');
+    expect(await members.text(1, `doc ${count - 1}`)).toBe(`${count - 1}`);
   });
 
   it('hear of each other through a third', async () => {

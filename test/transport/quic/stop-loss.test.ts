@@ -30,7 +30,9 @@ it.each([10, 1_000, 100_000])(
     const relay = await UdpRelay.to(server.port);
     const client = await openEngine();
     const connection = await client.connect({
-      ...{ host: '127.0.0.1', port: relay.port, ...WITHIN },
+      host: '127.0.0.1',
+      port: relay.port,
+      ...WITHIN,
       authenticate: () => ACCEPT,
       onOpen: (opened) =>
         opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

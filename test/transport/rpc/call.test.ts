@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import type { Stream, StreamHandler } from '../../../transport/quic/index.js';
-import { CALLS_WAITING_MAX, HANDLERS_RUNNING_MAX } from '../../../transport/rpc/limits.js';
+import {
+  CALLS_WAITING_MAX,
+  HANDLERS_RUNNING_MAX,
+  SEND_BYTES_MAX,
+} from '../../../transport/rpc/limits.js';
 import { RpcError, type RpcConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL, WELCOME_METHOD, encodeNotification } from '../../../transport/rpc/wire.js';
 import { handler, openEngine } from '../quic/engines.js';
@@ -406,16 +410,27 @@ describe('limits', () => {
 
   it('answers that nobody reads are not kept without bound', async () => {
     const large = new Uint8Array(16_000_000);
-    const { connection } = await pair({ download: () => large });
+    let asked = 0;
+    let release = (): void => undefined;
+    const allAsked = new Promise<void>((resolve) => (release = resolve));
+    const { connection } = await pair({
+      download: async () => {
+        asked += 1;
+        if (asked === 12) release();
+        await allAsked;
+        return large;
+      },
+    });
     const calls = Array.from({ length: 12 }, () =>
-      connection.call('download', null, { timeoutMs: 20_000 }).then(
+      connection.call('download', null, WITHIN).then(
         () => 'answered',
         (error: unknown) => (error as RpcError).code,
       ),
     );
     const outcomes = await Promise.all(calls);
-    expect(outcomes.filter((each) => each === 'answered').length).toBeGreaterThan(2);
-    expect(outcomes.filter((each) => each === 'overloaded').length).toBeGreaterThan(2);
+    expect(new Set(outcomes)).toEqual(new Set(['answered', 'overloaded']));
+    const answeredBytes = outcomes.filter((each) => each === 'answered').length * large.length;
+    expect(answeredBytes).toBeLessThanOrEqual(SEND_BYTES_MAX);
   });
 });
 
