@@ -5,7 +5,8 @@ import { buildProgram } from './program.js';
 import { ExitError, messageFor } from './failure.js';
 
 try {
-  await buildProgram().parseAsync();
+  const program = await buildProgram(process.argv[2]);
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode;

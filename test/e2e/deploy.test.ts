@@ -17,8 +17,8 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const deploy = (path: string): string => readFileSync(join(ROOT, 'examples/deploy', path), 'utf8');
 
 /** Words behind `agentic-flow` that name a command, and the options that it is given. */
-function expectCommand(words: readonly string[]): void {
-  let command = buildProgram();
+async function expectCommand(words: readonly string[]): Promise<void> {
+  let command = await buildProgram();
   let at = 0;
   for (; at < words.length; at += 1) {
     const next = command.commands.find((one) => one.name() === words[at]);
@@ -32,18 +32,18 @@ function expectCommand(words: readonly string[]): void {
 }
 
 describe('the examples', () => {
-  it('of systemd call commands and options that there are', () => {
+  it('of systemd call commands and options that there are', async () => {
     const service = deploy('systemd/agentic-flow@.service');
     const options = /^AGENTIC_FLOW_OPTIONS=(.*)$/m.exec(deploy('systemd/node.env'))?.[1] ?? '';
     const start = /^ExecStart=\S+agentic-flow (.*) \$AGENTIC_FLOW_OPTIONS$/m.exec(service)?.[1];
-    expectCommand([...(start ?? '').split(' '), ...options.split(' ')]);
+    await expectCommand([...(start ?? '').split(' '), ...options.split(' ')]);
     const backup = /agentic-flow (swarm backup .*--data)/.exec(
       deploy('systemd/agentic-flow-backup@.service'),
     );
-    expectCommand((backup?.[1] ?? '').split(' '));
+    await expectCommand((backup?.[1] ?? '').split(' '));
   });
 
-  it('of containers have one node each, and a health check that there is', () => {
+  it('of containers have one node each, and a health check that there is', async () => {
     const compose = parse(deploy('container/compose.yaml')) as {
       services: Record<string, { environment: { ADVERTISE: string; FOUNDER?: string } }>;
     };
@@ -53,7 +53,7 @@ describe('the examples', () => {
     );
     expect(nodes.filter(([, { environment }]) => environment.FOUNDER === 'yes').length).toBe(1);
     const check = /CMD (\[.*\])$/m.exec(deploy('container/Dockerfile'))?.[1] ?? '';
-    expectCommand((JSON.parse(check) as string[]).slice(1));
+    await expectCommand((JSON.parse(check) as string[]).slice(1));
   });
 
   it('of swarm up is a file that it takes', () => {

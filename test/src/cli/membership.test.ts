@@ -92,8 +92,9 @@ describe('swarm rotate-token', () => {
   });
 });
 
-it('rollout pause does not promise that cordoned nodes stand still', () => {
-  const rollout = buildProgram().commands.find((one) => one.name() === 'rollout');
+it('rollout pause does not promise that cordoned nodes stand still', async () => {
+  const { commands } = await buildProgram('rollout');
+  const rollout = commands.find((one) => one.name() === 'rollout');
   const pause = rollout?.commands.find((one) => one.name() === 'pause');
   expect(pause?.description()).toBe(
     'Let no further node begin; those that are cordoned end what they began',
