@@ -80,5 +80,6 @@ try {
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`The soak ended early: ${message}\n`);
-  process.exitCode = error instanceof DemoError && error.code === 'interrupted' ? 130 : 1;
+  // What the rounds wait for does not matter any more: all children are gone.
+  process.exit(error instanceof DemoError && error.code === 'interrupted' ? 130 : 1);
 }
