@@ -6,3 +6,5 @@ export { type BftMessage, type OwnMessage } from './message.js';
 export { isDecision } from './decision.js';
 export { type TimeoutConfig, timeoutOf } from './timeouts.js';
 export { ValidatorSet } from './validators.js';
+export * from './codec.js';
+export { type StoredRecord, decodeRecord, encodeRecord } from './record-codec.js';

@@ -21,3 +21,14 @@ export const NAME_CHARACTERS_MAX = 256;
 export const NUMBER_MAX = 2 ** 48;
 /** Inputs that the state machine takes for one message; more can only be a bug. */
 export const INPUTS_PER_MESSAGE_MAX = 10_000;
+/** Bytes of such a name in UTF-8. */
+export const NAME_BYTES_MAX = 4 * NAME_CHARACTERS_MAX;
+/** Bytes of an Ed25519 signature (RFC 8032). */
+export const SIGNATURE_BYTES = 64;
+/** Bytes of one value, and of an envelope of messages. */
+export const VALUE_BYTES_MAX = 4 * 1024 * 1024;
+export const ENVELOPE_BYTES_MAX = 6 * 1024 * 1024;
+/** Messages in one envelope. */
+export const ENVELOPE_MESSAGES_MAX = 16_384;
+/** Own messages in a record. */
+export const RECORD_MESSAGES_MAX = 64;

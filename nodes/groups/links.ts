@@ -45,7 +45,12 @@ export class PeerLinks {
   readonly #incarnation = randomUUID();
   #closed = false;
 
-  constructor(endpoint: PeerEndpoint, events: LinkEvents) {
+  /** Notifications are named `SERVICE.envelope` and `SERVICE.greet`. */
+  constructor(
+    endpoint: PeerEndpoint,
+    events: LinkEvents,
+    private readonly service = 'groups',
+  ) {
     this.#endpoint = endpoint;
     this.#events = events;
     this.#keeper = setInterval(() => this.#dialAll(), DIAL_INTERVAL_MS);
@@ -90,7 +95,9 @@ export class PeerLinks {
   /** Sends an envelope, at most once. False if it was not sent. */
   send(peer: NodeId, bytes: Uint8Array, options: NotifyOptions): boolean {
     const connection = this.#links.get(peer)?.connection;
-    return connection?.isOpen === true && connection.notify('groups.envelope', bytes, options);
+    return (
+      connection?.isOpen === true && connection.notify(`${this.service}.envelope`, bytes, options)
+    );
   }
 
   /** Calls a method of a peer; fails with `unavailable` when no connection stands. */
@@ -145,7 +152,7 @@ export class PeerLinks {
       }
       link.connection = connection;
       link.backoffMs = DIAL_BACKOFF_MIN_MS;
-      connection.notify('groups.greet', this.#incarnation);
+      connection.notify(`${this.service}.greet`, this.#incarnation);
       void connection.closed.then(() => this.#lost(peer, link, connection));
       this.#events.back(peer);
     } catch {

@@ -1,0 +1,191 @@
+/**
+ * Bytes of messages, version 1. Numbers are LEB128 of at most 2^53-1, each in its shortest form;
+ * bytes that do not fit exactly are refused.
+ *
+ *     envelope   version u8, message count, messages
+ *     message    type u8, body
+ *       1 proposal     proposal
+ *       2 vote         vote
+ *       3 certificate  vote count, votes
+ *       4 decision     proposal, vote count, votes
+ *       5 value        length, bytes
+ *     proposal   from, height, round, value, valid round + 1, signature
+ *     vote       from, type u8 (1 prevote, 2 precommit), height, round,
+ *                0 u8 (nil) or 1 u8 and the value, signature
+ *     names      length, UTF-8
+ *     signature  64 bytes
+ *
+ * Signed is `DOMAIN`, the 32 bytes that name the chain, 1 u8 for a proposal or 2 u8 for a vote, and its
+ * bytes from after `from` to before the signature.
+ */
+import { ByteReader, ByteWriter } from '../varint.js';
+import {
+  bad,
+  readProposal,
+  readText,
+  readVote,
+  writeProposal,
+  writeText,
+  writeVote,
+} from './fields.js';
+import {
+  ENVELOPE_BYTES_MAX,
+  ENVELOPE_MESSAGES_MAX,
+  SIGNATURE_BYTES,
+  VALIDATORS_MAX,
+  VALUE_BYTES_MAX,
+} from './limits.js';
+import type { OwnMessage } from './message.js';
+import type { Proposal, Vote } from './types.js';
+
+const VERSION = 1;
+const DOMAIN = new TextEncoder().encode('agentic-flow bft 1\n');
+const PROPOSAL = 1;
+const VOTE = 2;
+const CERTIFICATE = 3;
+const DECISION = 4;
+const VALUE = 5;
+
+interface Signed {
+  readonly signature: Uint8Array;
+}
+
+/** The core hands on the very objects that it was given, so that a signature stays with its vote. */
+export type SignedVote = Vote & Signed;
+/** See `SignedVote`. */
+export type SignedProposal = Proposal & Signed;
+
+/** A decision that convinces whoever knows the keys of the validators. */
+export interface SignedDecision {
+  readonly proposal: SignedProposal;
+  readonly certificate: readonly SignedVote[];
+}
+
+/** What travels between validators: messages of the core with signatures, and bytes of values. */
+export type WireMessage =
+  | { readonly type: 'proposal'; readonly proposal: SignedProposal }
+  | { readonly type: 'vote'; readonly vote: SignedVote }
+  | { readonly type: 'certificate'; readonly certificate: readonly SignedVote[] }
+  | { readonly type: 'decision'; readonly decision: SignedDecision }
+  | { readonly type: 'value'; readonly bytes: Uint8Array };
+
+/** What a validator signs. `chain` are 32 bytes that no other chain has. */
+export function signedBytes(chain: Uint8Array, message: OwnMessage): Uint8Array {
+  const writer = new ByteWriter();
+  writer.raw(DOMAIN);
+  writer.raw(chain);
+  if (message.type === 'proposal') {
+    writer.u8(PROPOSAL);
+    writeProposal(writer, message.proposal);
+  } else {
+    writer.u8(VOTE);
+    writeVote(writer, message.vote);
+  }
+  return writer.done();
+}
+
+/** Bytes of an envelope. */
+export function encodeMessages(messages: readonly WireMessage[]): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(VERSION);
+  writer.varint(messages.length);
+  for (const message of messages) writeMessage(writer, message);
+  return writer.done();
+}
+
+/** Reads an envelope. Keeps no view into the bytes. Throws `BftError` with code `bad-encoding`. */
+export function decodeMessages(bytes: Uint8Array): readonly WireMessage[] {
+  if (bytes.length > ENVELOPE_BYTES_MAX) {
+    throw bad(`${bytes.length} of them came; at most ${ENVELOPE_BYTES_MAX} do`);
+  }
+  const reader = new ByteReader(bytes.slice(), bad);
+  const version = reader.u8();
+  if (version !== VERSION) throw bad(`version ${version} is not known; this release reads 1`);
+  const count = reader.varint();
+  if (count > ENVELOPE_MESSAGES_MAX) {
+    throw bad(`${count} messages are more than ${ENVELOPE_MESSAGES_MAX}`);
+  }
+  const messages: WireMessage[] = [];
+  for (let at = 0; at < count; at += 1) messages.push(readMessage(reader));
+  reader.end();
+  return messages;
+}
+
+function writeMessage(writer: ByteWriter, message: WireMessage): void {
+  switch (message.type) {
+    case 'proposal':
+      writer.u8(PROPOSAL);
+      return writeSignedProposal(writer, message.proposal);
+    case 'vote':
+      writer.u8(VOTE);
+      return writeSignedVote(writer, message.vote);
+    case 'certificate':
+      writer.u8(CERTIFICATE);
+      return writeVotes(writer, message.certificate);
+    case 'decision':
+      writer.u8(DECISION);
+      writeSignedProposal(writer, message.decision.proposal);
+      return writeVotes(writer, message.decision.certificate);
+    case 'value':
+      writer.u8(VALUE);
+      writer.varint(message.bytes.length);
+      writer.raw(message.bytes);
+  }
+}
+
+function readMessage(reader: ByteReader): WireMessage {
+  switch (reader.u8()) {
+    case PROPOSAL:
+      return { type: 'proposal', proposal: readSignedProposal(reader) };
+    case VOTE:
+      return { type: 'vote', vote: readSignedVote(reader) };
+    case CERTIFICATE:
+      return { type: 'certificate', certificate: readVotes(reader) };
+    case DECISION: {
+      const proposal = readSignedProposal(reader);
+      return { type: 'decision', decision: { proposal, certificate: readVotes(reader) } };
+    }
+    case VALUE: {
+      const length = reader.varint();
+      if (length > VALUE_BYTES_MAX) throw bad(`a value of ${length} bytes is too long`);
+      return { type: 'value', bytes: reader.raw(length) };
+    }
+    default:
+      throw bad('a message of unknown type');
+  }
+}
+
+function writeSignedProposal(writer: ByteWriter, proposal: SignedProposal): void {
+  writeText(writer, proposal.from);
+  writeProposal(writer, proposal);
+  writer.raw(proposal.signature);
+}
+
+function readSignedProposal(reader: ByteReader): SignedProposal {
+  const proposal = readProposal(reader, readText(reader));
+  return { ...proposal, signature: reader.raw(SIGNATURE_BYTES) };
+}
+
+function writeSignedVote(writer: ByteWriter, vote: SignedVote): void {
+  writeText(writer, vote.from);
+  writeVote(writer, vote);
+  writer.raw(vote.signature);
+}
+
+function readSignedVote(reader: ByteReader): SignedVote {
+  const vote = readVote(reader, readText(reader));
+  return { ...vote, signature: reader.raw(SIGNATURE_BYTES) };
+}
+
+function writeVotes(writer: ByteWriter, votes: readonly SignedVote[]): void {
+  writer.varint(votes.length);
+  for (const vote of votes) writeSignedVote(writer, vote);
+}
+
+function readVotes(reader: ByteReader): SignedVote[] {
+  const count = reader.varint();
+  if (count > VALIDATORS_MAX) throw bad(`${count} votes are more than ${VALIDATORS_MAX}`);
+  const votes: SignedVote[] = [];
+  for (let at = 0; at < count; at += 1) votes.push(readSignedVote(reader));
+  return votes;
+}

@@ -1,0 +1,144 @@
+/** Asks other validators for what is missing here: decisions of heights, and values. */
+import {
+  BftError,
+  type SignedDecision,
+  type ValidatorId,
+  type ValueId,
+  type WireMessage,
+  decodeMessages,
+  isDecision,
+} from '../../consensus/bft/index.js';
+import { valueIdOf } from './batch.js';
+import type { SignatureChecker } from './checking.js';
+import type { BftDriver } from './driver.js';
+import type { Chain } from './genesis.js';
+import { BEAT_MS, DECISIONS_PER_ANSWER_MAX } from './limits.js';
+import type { PeerGuard } from './peer-guard.js';
+
+/** How others are asked. A call rejects when the peer cannot be reached. */
+export interface CatchUpPorts {
+  call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown>;
+  wait(ms: number): Promise<void>;
+}
+
+/** See the head of this file. */
+export class CatchUp {
+  readonly #chain: Chain;
+  readonly #others: readonly ValidatorId[];
+  readonly #ports: CatchUpPorts;
+  readonly #guard: PeerGuard;
+  readonly #checker: SignatureChecker;
+  /** What each other says is decided. */
+  readonly #heights = new Map<ValidatorId, number>();
+  readonly #fetching = new Map<ValueId, Promise<Uint8Array | null>>();
+  #running: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(
+    self: ValidatorId,
+    chain: Chain,
+    parts: { readonly guard: PeerGuard; readonly checker: SignatureChecker },
+    ports: CatchUpPorts,
+  ) {
+    this.#chain = chain;
+    this.#others = chain.validators.validators.map(({ id }) => id).filter((id) => id !== self);
+    this.#guard = parts.guard;
+    this.#checker = parts.checker;
+    this.#ports = ports;
+  }
+
+  /** Notes what a peer says is decided. */
+  heard(peer: ValidatorId, decided: number): void {
+    if (Number.isSafeInteger(decided) && decided >= 0) this.#heights.set(peer, decided);
+  }
+
+  /** Fetches what others say is decided and is not here. One at a time. */
+  run(driver: BftDriver): void {
+    if (this.#running !== null || this.#isClosed) return;
+    const ahead = [...this.#heights].filter(([, height]) => height > driver.decided);
+    if (ahead.length === 0) return;
+    this.#running = this.#runFrom(ahead, driver).finally(() => {
+      this.#running = null;
+    });
+  }
+
+  /**
+   * The bytes of a value: of the peer named, else of the others. With null for the peer, somebody has
+   * it, and all are asked until one gives it; null when this is closed.
+   */
+  fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null> {
+    const known = this.#fetching.get(id);
+    if (known !== undefined && from !== null) return known;
+    const fetched = this.#fetch(id, from).finally(() => this.#fetching.delete(id));
+    this.#fetching.set(id, fetched);
+    return fetched;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#running;
+  }
+
+  async #fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null> {
+    const others = this.#others.filter((peer) => peer !== from);
+    const order = from === null || !this.#others.includes(from) ? others : [from, ...others];
+    while (!this.#isClosed) {
+      for (const peer of order) {
+        const bytes = await this.#ports.call(peer, 'bft.value', id).catch(() => null);
+        if (bytes instanceof Uint8Array && valueIdOf(bytes) === id) return new Uint8Array(bytes);
+      }
+      if (from !== null) return null;
+      await this.#ports.wait(BEAT_MS);
+    }
+    return null;
+  }
+
+  async #runFrom(ahead: readonly (readonly [ValidatorId, number])[], driver: BftDriver) {
+    for (const [peer] of ahead) {
+      while (!this.#isClosed && (this.#heights.get(peer) ?? 0) > driver.decided) {
+        const before = driver.decided;
+        const answer = await this.#ports
+          .call(peer, 'bft.decisions', before + 1)
+          .catch(() => undefined);
+        if (answer === undefined) break;
+        if (!(await this.#take(peer, answer, driver)) || driver.decided === before) {
+          // It said more than it has: whoever is really ahead will say so again.
+          this.#heights.delete(peer);
+          break;
+        }
+      }
+    }
+  }
+
+  /** False if the answer holds what no correct validator sends. */
+  async #take(peer: ValidatorId, answer: unknown, driver: BftDriver): Promise<boolean> {
+    const records = Array.isArray(answer) ? answer.slice(0, DECISIONS_PER_ANSWER_MAX) : [null];
+    for (const record of records) {
+      const read = record instanceof Uint8Array ? this.#read(record) : null;
+      if (read === null) {
+        this.#guard.fault(peer, 'bad-decision', performance.now());
+        return false;
+      }
+      await driver.takeDecision(read.decision, read.value);
+    }
+    return true;
+  }
+
+  #read(
+    record: Uint8Array,
+  ): { readonly decision: SignedDecision; readonly value: Uint8Array } | null {
+    let messages: readonly WireMessage[];
+    try {
+      messages = decodeMessages(record);
+    } catch (error) {
+      if (error instanceof BftError) return null;
+      throw error;
+    }
+    const [first, second] = messages;
+    if (first?.type !== 'decision' || second?.type !== 'value') return null;
+    const { decision } = first;
+    const isProven = isDecision(decision, this.#chain.validators) && this.#checker.isSigned(first);
+    if (!isProven || valueIdOf(second.bytes) !== decision.proposal.value) return null;
+    return { decision, value: second.bytes };
+  }
+}

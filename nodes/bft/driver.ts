@@ -1,0 +1,417 @@
+/**
+ * Drives the core of one validator: does its effects in their order, with the disk, the signer and
+ * timers (D1 to D7 of `consensus/bft/SPEC.md`). A height begins when there is something to decide:
+ * a command waits here, or validators of more than a third of the weight are in it.
+ */
+import {
+  type BftEffect,
+  type BftInput,
+  type BftMessage,
+  BftNode,
+  type BftRecord,
+  type Decision,
+  type Evidence,
+  type OwnMessage,
+  type SignedDecision,
+  type SignedProposal,
+  type SignedVote,
+  type TimeoutConfig,
+  type ValidatorId,
+  type ValueId,
+  type WireMessage,
+  encodeMessages,
+  encodeRecord,
+  timeoutOf,
+} from '../../consensus/bft/index.js';
+import { hasCorrect } from '../../consensus/bft/quorum.js';
+import { assert } from '../assert.js';
+import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
+import { ValidatorError } from './error.js';
+import type { Chain } from './genesis.js';
+import { EMPTY_WAIT_MS, PROPOSALS_WAITING_MAX } from './limits.js';
+import type { Mempool } from './mempool.js';
+import type { ValidatorStore } from './store.js';
+import { Values } from './values.js';
+
+/** What the driver needs of what is around it. */
+export interface DriverPorts {
+  readonly mempool: Mempool;
+  readonly timeoutsMs: TimeoutConfig;
+  validate(command: Uint8Array): boolean;
+  /** To all other validators. */
+  send(messages: readonly WireMessage[]): void;
+  /** Asks others for a value until it is there. Null once the validator is closed. */
+  fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null>;
+  /** A height is decided and durable; the next begins when this resolves. */
+  onDecided(decision: Decision, commands: readonly Command[]): Promise<void>;
+  onEvidence(evidence: Evidence): Promise<void>;
+  onBehind(peer: ValidatorId): void;
+  onFailed(error: unknown): void;
+  log(line: string): void;
+}
+
+/** See the head of this file. */
+export class BftDriver {
+  readonly #self: ValidatorId;
+  readonly #chain: Chain;
+  readonly #store: ValidatorStore;
+  readonly #values: Values;
+  readonly #ports: DriverPorts;
+  readonly #node: BftNode;
+  readonly #signatures = new WeakMap<OwnMessage, Uint8Array>();
+  readonly #withheld = new WeakSet<OwnMessage>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #effects: BftEffect[] = [];
+  /** The last height in which each other validator is known to be. */
+  readonly #heard = new Map<ValidatorId, number>();
+  /** Proposals whose value or height is not here yet. */
+  #proposals: SignedProposal[] = [];
+  /** A height in which more was signed than the record knows: its locks are lost, so it is sat out. */
+  readonly #silentHeight: number | null;
+  readonly #judged = new Map<ValueId, boolean>();
+  #wanted: { readonly height: number; readonly round: number } | null = null;
+  #isWorking = false;
+  #isRunning = false;
+  #isClosed = false;
+  #idle: (() => void)[] = [];
+  withheldCount = 0;
+  /** The last height that is decided here. */
+  decided: number;
+
+  private constructor(
+    self: ValidatorId,
+    chain: Chain,
+    store: ValidatorStore,
+    values: Values,
+    ports: DriverPorts,
+  ) {
+    this.#self = self;
+    this.#chain = chain;
+    this.#store = store;
+    this.#values = values;
+    this.#ports = ports;
+    this.decided = store.decisions.count;
+    this.#node = new BftNode(self, store.restored?.record ?? null);
+    this.#silentHeight = store.signer.heightBeyond(store.restored?.record.sent.at(-1));
+    for (const [message, signature] of store.signatures) this.#signatures.set(message, signature);
+  }
+
+  static async open(
+    self: ValidatorId,
+    chain: Chain,
+    store: ValidatorStore,
+    ports: DriverPorts,
+  ): Promise<BftDriver> {
+    return new BftDriver(self, chain, store, await Values.load(store.values), ports);
+  }
+
+  value(id: ValueId): Uint8Array | undefined {
+    return this.#values.get(id);
+  }
+
+  /** Begins the next height if there is a reason; goes on in one that a stop interrupted. */
+  wake(): void {
+    this.#propose(false);
+    if (this.#isRunning || this.#isWorking || this.#isClosed) return;
+    const height = this.decided + 1;
+    const recorded = this.#store.restored?.record.state.height ?? 0;
+    // Decisions were lost: until they are fetched nothing is signed, since the locks are of later.
+    if (recorded > height) return;
+    if (recorded < height && this.#ports.mempool.size === 0 && !this.#isHeard(height)) return;
+    this.#isRunning = true;
+    this.#step({ type: 'start', height, validators: this.#chain.validators });
+    this.#offer();
+  }
+
+  /** Takes a message whose signatures are checked. `value` are bytes that came with a proposal. */
+  take(message: Exclude<WireMessage, { type: 'value' }>, value?: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (message.type === 'proposal') this.#takeProposal(message.proposal, value);
+    else this.#step({ type: 'message', message, isValid: true });
+    if (message.type === 'vote') this.#hear(message.vote.from, message.vote.height);
+    if (message.type === 'proposal') this.#hear(message.proposal.from, message.proposal.height);
+    this.wake();
+  }
+
+  /** Takes the decision of the next height, proof checked; resolves when it is applied here. */
+  async takeDecision(decision: SignedDecision, value: Uint8Array): Promise<void> {
+    await this.#whenIdle();
+    if (decision.proposal.height !== this.decided + 1 || this.#isClosed) return;
+    this.#values.keep(decision.proposal.value, value);
+    if (this.#isRunning) {
+      this.#step({ type: 'message', message: { type: 'decision', decision }, isValid: true });
+    } else {
+      this.#effects.push({ type: 'decide', decision });
+      void this.#work();
+    }
+    await this.#whenIdle();
+  }
+
+  /** Sends again what others may have lost. */
+  resend(): void {
+    if (this.#isRunning) this.#step({ type: 'resend' });
+    for (const { value, from } of this.#proposals) {
+      if (this.#values.get(value) === undefined) void this.#fetch(value, from);
+    }
+  }
+
+  /** Resolves when nothing is done any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#effects.length = 0;
+    for (const timer of this.#timers) clearTimeout(timer);
+    await this.#whenIdle();
+  }
+
+  #whenIdle(): Promise<void> {
+    if (!this.#isWorking) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #hear(from: ValidatorId, height: number): void {
+    if (from !== this.#self && height > (this.#heard.get(from) ?? 0)) this.#heard.set(from, height);
+  }
+
+  #isHeard(height: number): boolean {
+    const { validators } = this.#chain;
+    let weight = 0;
+    for (const [id, heard] of this.#heard) if (heard >= height) weight += validators.weightOf(id);
+    return hasCorrect(weight, validators.totalWeight);
+  }
+
+  #takeProposal(proposal: SignedProposal, value: Uint8Array | undefined): void {
+    const { from, height, round, value: id } = proposal;
+    if (height <= this.decided || from !== this.#chain.validators.proposerOf(height, round)) return;
+    const waiting = this.#proposals.filter((each) => each.from === from);
+    const isKnown = waiting.some((each) => each.value === id && each.round === round);
+    if (!isKnown) {
+      if (waiting.length >= PROPOSALS_WAITING_MAX) this.#drop(waiting[0] as SignedProposal);
+      this.#proposals.push(proposal);
+    }
+    if (value !== undefined && valueIdOf(value) === id) this.#values.keep(id, value);
+    if (this.#values.get(id) === undefined) void this.#fetch(id, from);
+    this.#offer();
+  }
+
+  #drop(proposal: SignedProposal): void {
+    this.#proposals = this.#proposals.filter((each) => each !== proposal);
+  }
+
+  async #fetch(id: ValueId, from: ValidatorId): Promise<void> {
+    const bytes = await this.#ports.fetch(id, from);
+    if (bytes === null || !this.#proposals.some(({ value }) => value === id)) return;
+    this.#values.keep(id, bytes);
+    this.#offer();
+  }
+
+  /** Gives those waiting proposals to the core whose height has begun and whose value is here. */
+  #offer(): void {
+    const height = this.decided + 1;
+    for (const proposal of this.#proposals) {
+      if (proposal.height < height) this.#drop(proposal);
+      if (proposal.height !== height || this.#node.driver === null) continue;
+      const bytes = this.#values.get(proposal.value);
+      if (bytes === undefined) continue;
+      this.#drop(proposal);
+      const isValid = this.#isValid(proposal.value, bytes);
+      this.#step({ type: 'message', message: { type: 'proposal', proposal }, isValid });
+    }
+  }
+
+  #isValid(id: ValueId, bytes: Uint8Array): boolean {
+    const known = this.#judged.get(id);
+    if (known !== undefined) return known;
+    const commands = readBatch(bytes);
+    const height = this.decided + 1;
+    const isValid =
+      commands !== null &&
+      new Set(commands.map(({ id }) => id)).size === commands.length &&
+      commands.every((command) => this.#ports.mempool.isDue(command, height)) &&
+      commands.every(({ data }) => this.#ports.validate(data));
+    this.#judged.set(id, isValid);
+    return isValid;
+  }
+
+  #step(input: BftInput): void {
+    this.#effects.push(...this.#node.step(input));
+    void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    try {
+      for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
+        const done = this.#perform(effect);
+        if (done !== undefined) await done;
+      }
+    } catch (error) {
+      this.#isClosed = true;
+      this.#effects.length = 0;
+      this.#ports.onFailed(error);
+    } finally {
+      this.#isWorking = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+    this.wake();
+  }
+
+  #perform(effect: BftEffect): Promise<void> | undefined {
+    switch (effect.type) {
+      case 'persist':
+        return this.#persist(effect.record);
+      case 'broadcast':
+        return this.#broadcast(effect.message);
+      case 'resend':
+        this.#ports.send(effect.messages.flatMap((each) => this.#signed(each) ?? []));
+        return undefined;
+      case 'schedule': {
+        const { kind, round } = effect.timeout;
+        this.#after(timeoutOf(this.#ports.timeoutsMs, kind, round), () => {
+          this.#step({ type: 'timeout', timeout: effect.timeout });
+        });
+        return undefined;
+      }
+      case 'getValue': {
+        const { height, round } = effect;
+        this.#wanted = { height, round };
+        this.#propose(false);
+        if (this.#wanted !== null) this.#after(EMPTY_WAIT_MS, () => this.#propose(true));
+        return undefined;
+      }
+      case 'decide':
+        return this.#decide(effect.decision);
+      case 'evidence':
+        return this.#ports.onEvidence(effect.evidence);
+      case 'behind':
+        this.#ports.onBehind(effect.peer);
+        return undefined;
+      case 'withheld':
+        this.withheldCount += 1;
+        return undefined;
+    }
+  }
+
+  #after(ms: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      if (!this.#isClosed) run();
+    }, ms);
+    this.#timers.add(timer);
+  }
+
+  /** Answers the core that asked for a value, once there is a command or none came in time. */
+  #propose(isLate: boolean): void {
+    const wanted = this.#wanted;
+    if (wanted === null || wanted.height !== this.decided + 1 || this.#isClosed) return;
+    const { mempool, validate } = this.#ports;
+    const batch = mempool.batch(wanted.height, ({ data }) => validate(data));
+    if (batch.length === 0 && !isLate) return;
+    this.#wanted = null;
+    const bytes = encodeBatch(batch);
+    const value = valueIdOf(bytes);
+    this.#values.keep(value, bytes);
+    this.#judged.set(value, true);
+    this.#step({ type: 'value', ...wanted, value });
+  }
+
+  /** The record comes before the signatures: a signer that is ahead of it shows that it is an old copy. */
+  async #persist(record: BftRecord): Promise<void> {
+    const { height, lockedValue, validValue } = record.state;
+    // Written, it would look as if it had not forgotten anything.
+    if (height === this.#silentHeight) return;
+    const needed = record.sent.map((each) =>
+      each.type === 'proposal' ? each.proposal.value : each.vote.value,
+    );
+    const ids = [...needed, lockedValue, validValue].filter((id) => id !== null);
+    await Promise.all([
+      this.#store.record.write(encodeRecord(record, this.#signatures)),
+      this.#values.persist(ids),
+    ]);
+    for (const message of record.sent) await this.#sign(message);
+  }
+
+  async #sign(message: OwnMessage): Promise<void> {
+    if (this.#signatures.has(message) || this.#withheld.has(message)) return;
+    const { height } = message.type === 'vote' ? message.vote : message.proposal;
+    if (height === this.#silentHeight) return this.#withhold(message, 'the record is an old copy');
+    try {
+      this.#signatures.set(message, await this.#store.signer.sign(message));
+    } catch (error) {
+      if (!(error instanceof ValidatorError) || error.code !== 'double-sign') throw error;
+      this.#withhold(message, error.message);
+    }
+  }
+
+  #withhold(message: OwnMessage, why: string): void {
+    this.#withheld.add(message);
+    this.withheldCount += 1;
+    this.#ports.log(`not signed: ${why}`);
+  }
+
+  async #broadcast(message: BftMessage): Promise<void> {
+    if (message.type === 'proposal' || message.type === 'vote') await this.#sign(message);
+    const signed = this.#signed(message);
+    if (signed === null || this.#isClosed) return;
+    const messages: WireMessage[] = [signed];
+    if (signed.type === 'proposal') {
+      const bytes = this.#values.get(signed.proposal.value);
+      if (bytes !== undefined) messages.push({ type: 'value', bytes });
+    }
+    this.#ports.send(messages);
+    this.#step({ type: 'message', message: signed, isValid: true });
+  }
+
+  /** With the signatures of those who made it; null if one is not known. */
+  #signed(message: BftMessage): Exclude<WireMessage, { type: 'value' }> | null {
+    switch (message.type) {
+      case 'proposal': {
+        if (isSigned(message.proposal))
+          return message as { type: 'proposal'; proposal: SignedProposal };
+        const signature = this.#signatures.get(message);
+        if (signature === undefined) return null;
+        return { type: 'proposal', proposal: { ...message.proposal, signature } };
+      }
+      case 'vote': {
+        if (isSigned(message.vote)) return message as { type: 'vote'; vote: SignedVote };
+        const signature = this.#signatures.get(message);
+        return signature === undefined
+          ? null
+          : { type: 'vote', vote: { ...message.vote, signature } };
+      }
+      case 'certificate':
+        assert(message.certificate.every(isSigned), 'votes in certificates came with signatures');
+        return message as Extract<WireMessage, { type: 'certificate' }>;
+      case 'decision':
+        return message as Extract<WireMessage, { type: 'decision' }>;
+    }
+  }
+
+  async #decide(decision: Decision): Promise<void> {
+    const { height, value } = decision.proposal;
+    assert(height === this.decided + 1, 'heights are decided one after the other');
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#wanted = null;
+    const bytes = this.#values.get(value) ?? (await this.#ports.fetch(value, null));
+    if (bytes === null) return;
+    const commands = readBatch(bytes);
+    assert(commands !== null, 'what a quorum precommitted is a value');
+    const signed = decision as SignedDecision;
+    await this.#store.decisions.append(
+      encodeMessages([
+        { type: 'decision', decision: signed },
+        { type: 'value', bytes },
+      ]),
+    );
+    this.decided = height;
+    await this.#ports.onDecided(decision, commands);
+    this.#judged.clear();
+    await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+    this.#isRunning = false;
+  }
+}
+
+function isSigned(each: object): boolean {
+  return 'signature' in each;
+}

@@ -1,0 +1,195 @@
+/**
+ * Records one after the other, durable when `append` resolves.
+ *
+ *     header   magic 7 bytes, version u8, chain 32 bytes
+ *     record   length u32, crc32 u32 of the data, data
+ *
+ * A record at the end that is not whole was never durable, or is lost; it is cut off. One that is not
+ * sound and has others behind it is damage.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { toStorageError } from '../storage/error.js';
+import { nodeDisk } from '../storage/index.js';
+import { ValidatorError } from './error.js';
+import { LOG_RECORD_BYTES_MAX } from './limits.js';
+import { datasync } from './slot-file.js';
+
+const HEADER_BYTES = 40;
+const HEAD_BYTES = 8;
+const VERSION = 1;
+
+/** What a log is for. */
+export interface FramedLogOptions {
+  readonly path: string;
+  /** 7 ASCII characters. */
+  readonly magic: string;
+  readonly chain: Uint8Array;
+}
+
+/** See the head of this file. */
+export class FramedLog {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  /** Where each record begins. */
+  readonly #offsets: number[] = [];
+  #end = HEADER_BYTES;
+
+  private constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  /** Throws `ValidatorError` (`damaged`, `newer-version`, `other-chain`) and `StorageError`. */
+  static async open(options: FramedLogOptions): Promise<FramedLog> {
+    const { path } = options;
+    try {
+      const handle = await openOrMake(options);
+      const log = new FramedLog(path, handle);
+      try {
+        await log.#checkHeader(options);
+        await log.#scan();
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+      return log;
+    } catch (error) {
+      throw error instanceof ValidatorError ? error : toStorageError(error, 'opening', path);
+    }
+  }
+
+  get count(): number {
+    return this.#offsets.length;
+  }
+
+  get bytes(): number {
+    return this.#end;
+  }
+
+  /** Resolves when the record is durable. One call at a time. Throws a `StorageError`. */
+  async append(data: Uint8Array): Promise<void> {
+    const record = Buffer.alloc(HEAD_BYTES + data.length);
+    record.writeUInt32LE(data.length, 0);
+    record.writeUInt32LE(crc32(data), 4);
+    record.set(data, HEAD_BYTES);
+    const at = this.#end;
+    try {
+      await writeAll(this.#handle, record, at);
+      await datasync(this.#handle);
+    } catch (error) {
+      throw toStorageError(error, 'writing', this.#path);
+    }
+    this.#offsets.push(at);
+    this.#end = at + record.length;
+  }
+
+  /** The record at a place from 0 on. Throws `ValidatorError` with code `damaged`. */
+  async read(at: number): Promise<Uint8Array> {
+    const offset = this.#offsets[at] ?? this.#end;
+    const found = await this.#readAt(offset, this.#end);
+    if (found === null) throw damaged(this.#path, offset);
+    return found;
+  }
+
+  /** Forgets all records. */
+  async clear(): Promise<void> {
+    this.#offsets.length = 0;
+    this.#end = HEADER_BYTES;
+    await this.#handle.truncate(HEADER_BYTES);
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #checkHeader({ path, magic, chain }: FramedLogOptions): Promise<void> {
+    const header = Buffer.alloc(HEADER_BYTES);
+    const { bytesRead } = await this.#handle.read(header, 0, HEADER_BYTES, 0);
+    const isOurs = bytesRead === HEADER_BYTES && header.toString('latin1', 0, 7) === magic;
+    if (!isOurs) throw damaged(path, 0);
+    const version = header.readUInt8(7);
+    if (version > VERSION) {
+      throw new ValidatorError(
+        'newer-version',
+        `${path} has version ${version}, this release reads ${VERSION}; start the newer release`,
+      );
+    }
+    if (!header.subarray(8).equals(chain)) {
+      throw new ValidatorError('other-chain', `${path} is of another chain; check the genesis`);
+    }
+  }
+
+  async #scan(): Promise<void> {
+    const { size } = await this.#handle.stat();
+    let at = HEADER_BYTES;
+    while (at < size) {
+      const found = await this.#readAt(at, size);
+      if (found === null) {
+        const length = await this.#lengthAt(at, size);
+        const isLast = length === null || at + HEAD_BYTES + length >= size;
+        if (!isLast) throw damaged(this.#path, at);
+        await this.#handle.truncate(at);
+        await datasync(this.#handle);
+        break;
+      }
+      this.#offsets.push(at);
+      at += HEAD_BYTES + found.length;
+    }
+    this.#end = at;
+  }
+
+  async #lengthAt(at: number, end: number): Promise<number | null> {
+    if (at + HEAD_BYTES > end) return null;
+    const head = Buffer.alloc(HEAD_BYTES);
+    await this.#handle.read(head, 0, HEAD_BYTES, at);
+    const length = head.readUInt32LE(0);
+    return length > LOG_RECORD_BYTES_MAX ? null : length;
+  }
+
+  /** The data of a record; null if it is not sound. */
+  async #readAt(at: number, end: number): Promise<Uint8Array | null> {
+    const length = await this.#lengthAt(at, end);
+    if (length === null || at + HEAD_BYTES + length > end) return null;
+    const record = Buffer.alloc(HEAD_BYTES + length);
+    const { bytesRead } = await this.#handle.read(record, 0, record.length, at);
+    const data = record.subarray(HEAD_BYTES);
+    const isSound = bytesRead === record.length && crc32(data) === record.readUInt32LE(4);
+    return isSound ? new Uint8Array(data) : null;
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const left = bytes.length - done;
+    done += (await handle.write(bytes, done, left, position + done)).bytesWritten;
+  }
+}
+
+async function openOrMake({ path, magic, chain }: FramedLogOptions): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.write(magic, 0, 'latin1');
+  header.writeUInt8(VERSION, 7);
+  header.set(chain, 8);
+  const unfinished = `${path}.unfinished`;
+  const handle = await open(unfinished, 'w+');
+  await handle.write(header, 0, HEADER_BYTES, 0);
+  await handle.sync();
+  await nodeDisk.rename(unfinished, path);
+  await nodeDisk.syncDirectory(dirname(path));
+  return handle;
+}
+
+function damaged(path: string, offset: number): ValidatorError {
+  return new ValidatorError(
+    'damaged',
+    `${path} is damaged at byte ${offset}; delete this file alone: the other validators have its decisions`,
+  );
+}

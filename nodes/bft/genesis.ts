@@ -1,0 +1,71 @@
+/** Who the validators of a chain are, from its first height on. */
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { BftError, type ValidatorId, ValidatorSet } from '../../consensus/bft/index.js';
+import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import type { PeerAddress } from '../../transport/rpc/rpc.js';
+import { ValidatorError } from './error.js';
+
+/** A validator at the beginning of a chain. */
+export interface GenesisValidator {
+  /** Raw Ed25519 public key, 32 bytes; `publicKeyOf` gives that of an identity. */
+  readonly publicKey: Uint8Array;
+  /** A whole number from 1 on. */
+  readonly weight: number;
+  /** Where it is reached. Not part of what makes a chain: it may change. */
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/** The same on all validators. */
+export interface Genesis {
+  /** Names the chain, for people. */
+  readonly chainId: string;
+  readonly validators: readonly GenesisValidator[];
+}
+
+/** A genesis made ready for use. */
+export interface Chain {
+  /** SHA-256 of name, keys and weights: in every signature and file. */
+  readonly digest: Uint8Array;
+  readonly validators: ValidatorSet;
+  readonly keys: ReadonlyMap<ValidatorId, KeyObject>;
+  readonly addresses: ReadonlyMap<ValidatorId, PeerAddress>;
+}
+
+/** Throws `ValidatorError` with code `bad-option`. */
+export function readGenesis({ chainId, validators }: Genesis): Chain {
+  if (chainId.length === 0 || chainId.length > 128) {
+    throw new ValidatorError('bad-option', 'chainId must have 1 to 128 characters');
+  }
+  const keys = new Map<ValidatorId, KeyObject>();
+  const addresses = new Map<ValidatorId, PeerAddress>();
+  const entries = validators.map(({ publicKey, weight, address }) => {
+    const id = peerIdFromPublicKey(publicKey);
+    keys.set(id, readKey(publicKey));
+    addresses.set(id, { ...address, peerId: id });
+    return { id, weight };
+  });
+  let set: ValidatorSet;
+  try {
+    set = new ValidatorSet(entries);
+  } catch (error) {
+    if (!(error instanceof BftError)) throw error;
+    throw new ValidatorError('bad-option', `genesis: ${error.message}`, { cause: error });
+  }
+  const names = set.validators.map(({ id, weight }) => [id, weight]);
+  const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
+  const digest = createHash('sha256').update(text).digest();
+  return { digest, validators: set, keys, addresses };
+}
+
+function readKey(publicKey: Uint8Array): KeyObject {
+  const x = Buffer.from(publicKey).toString('base64url');
+  try {
+    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  } catch (cause) {
+    throw new ValidatorError(
+      'bad-option',
+      `genesis: the public key ${x} is no Ed25519 key of 32 bytes`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,111 @@
+/** What comes from peers, before the core sees it: bytes are read, signatures checked, costs bounded. */
+import {
+  BftError,
+  type Evidence,
+  type ValidatorId,
+  type WireMessage,
+  decodeMessages,
+} from '../../consensus/bft/index.js';
+import { readBatch, type Command } from './batch.js';
+import { type SignatureChecker, signaturesIn } from './checking.js';
+import type { PeerGuard } from './peer-guard.js';
+import type { Witness } from './witness.js';
+
+/** First byte of what a validator tells another: messages of consensus, commands, or what it saw. */
+export const MESSAGES = 1;
+export const COMMANDS = 2;
+export const WITNESSED = 3;
+
+/** Who takes what was found in order. */
+export interface InboxPorts {
+  /** The last height that is decided here. */
+  decided(): number;
+  take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
+  takeCommands(commands: readonly Command[], from: ValidatorId): void;
+  onEvidence(evidence: Evidence): void;
+  /** A peer is in an earlier height. */
+  onBehind(peer: ValidatorId): void;
+  /** A peer says that a height is decided. */
+  onAhead(peer: ValidatorId, decided: number): void;
+}
+
+/** See the head of this file. */
+export class Inbox {
+  constructor(
+    private readonly guard: PeerGuard,
+    private readonly checker: SignatureChecker,
+    private readonly witness: Witness,
+    private readonly ports: InboxPorts,
+  ) {}
+
+  /** Takes what a peer sent, whose identity is proven. Never throws for what it sent. */
+  receive(peer: ValidatorId, payload: unknown): void {
+    const nowMs = performance.now();
+    if (this.guard.isCutOff(peer, nowMs)) return;
+    const bytes = payload instanceof Uint8Array ? payload : new Uint8Array();
+    const rest = bytes.subarray(1);
+    try {
+      if (bytes[0] === MESSAGES) this.#receiveMessages(peer, decodeMessages(rest), nowMs);
+      else if (bytes[0] === COMMANDS) this.#receiveCommands(peer, rest, nowMs);
+      else if (bytes[0] === WITNESSED) this.#receiveWitnessed(peer, decodeMessages(rest), nowMs);
+      else this.guard.fault(peer, 'garbage', nowMs);
+    } catch (error) {
+      if (!(error instanceof BftError)) throw error;
+      this.guard.fault(peer, 'garbage', nowMs);
+    }
+  }
+
+  #receiveCommands(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
+    const commands = readBatch(bytes.slice());
+    if (commands === null) this.guard.fault(peer, 'garbage', nowMs);
+    else this.ports.takeCommands(commands, peer);
+  }
+
+  /** Most of it is known: only what contradicts that is worth a check. */
+  #receiveWitnessed(peer: ValidatorId, messages: readonly WireMessage[], nowMs: number): void {
+    for (const message of messages) {
+      if (message.type !== 'vote' && message.type !== 'proposal') continue;
+      if (!this.witness.contradicts(message)) continue;
+      if (!this.guard.takeChecks(peer, 1, nowMs)) return;
+      const isSigned = this.checker.isSigned(message);
+      if (!isSigned) this.guard.fault(peer, 'bad-signature', nowMs);
+      const evidence = isSigned ? this.witness.evidence(message) : null;
+      if (evidence !== null) this.ports.onEvidence(evidence);
+    }
+  }
+
+  #receiveMessages(peer: ValidatorId, messages: readonly WireMessage[], nowMs: number): void {
+    const value = messages.find((each) => each.type === 'value')?.bytes;
+    for (const message of messages) {
+      if (message.type === 'value') continue;
+      const height = heightOf(message);
+      if (height === null) {
+        this.guard.fault(peer, 'garbage', nowMs);
+        continue;
+      }
+      const current = this.ports.decided() + 1;
+      if (height < current) this.ports.onBehind(peer);
+      if (height > current) this.ports.onAhead(peer, height - 1);
+      if (height < current || height > current + 1) continue;
+      if (!this.guard.takeChecks(peer, signaturesIn(message), nowMs)) return;
+      if (this.checker.isSigned(message)) {
+        if (message.type === 'vote' || message.type === 'proposal') this.witness.note(message);
+        this.ports.take(message, value);
+      } else this.guard.fault(peer, 'bad-signature', nowMs);
+      if (this.guard.isCutOff(peer, nowMs)) return;
+    }
+  }
+}
+
+function heightOf(message: Exclude<WireMessage, { type: 'value' }>): number | null {
+  switch (message.type) {
+    case 'proposal':
+      return message.proposal.height;
+    case 'vote':
+      return message.vote.height;
+    case 'certificate':
+      return message.certificate[0]?.height ?? null;
+    case 'decision':
+      return message.decision.proposal.height;
+  }
+}

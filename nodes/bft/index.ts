@@ -1,0 +1,13 @@
+/** Byzantine consensus for processes: validators that do not trust one another decide commands. */
+export { ValidatorError, type ValidatorErrorCode } from './error.js';
+export type { Genesis, GenesisValidator } from './genesis.js';
+export type {
+  DecidedHeight,
+  EvidenceReport,
+  Place,
+  ValidatorOptions,
+  ValidatorStatus,
+} from './options.js';
+export type { Fault, PeerCounts } from './peer-guard.js';
+export { openValidator, type Validator } from './validator.js';
+export { publicKeyOf } from '../gossip/signatures.js';

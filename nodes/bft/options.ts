@@ -1,0 +1,71 @@
+import type { TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
+import type { Identity } from '../../transport/identity/index.js';
+import type { Genesis } from './genesis.js';
+import type { PeerCounts } from './peer-guard.js';
+
+/** What was decided at one height. */
+export interface DecidedHeight {
+  readonly height: number;
+  /** The round in which it was proposed. */
+  readonly round: number;
+  /** As they were submitted, in their order. None is in two heights. */
+  readonly commands: readonly Uint8Array[];
+}
+
+/** A validator that signed two different messages for one place. */
+export interface EvidenceReport {
+  readonly culprit: ValidatorId;
+  readonly kind: 'proposal' | 'prevote' | 'precommit';
+  readonly height: number;
+  readonly round: number;
+  /** Two or more signed messages, as an envelope; anybody who knows the keys can check them. */
+  readonly proof: Uint8Array;
+}
+
+/** How a validator is opened. */
+export interface ValidatorOptions {
+  /** Holds its files; one process at a time may use it. */
+  readonly directory: string;
+  /** Its public key is in the genesis. */
+  readonly identity: Identity;
+  readonly genesis: Genesis;
+  /** Where it listens; the address of the genesis when left out. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /**
+   * Takes what was decided, height by height, after it is durable; the next height waits for it. What
+   * it throws ends the validator. After a crash the heights after `appliedHeight` come again.
+   */
+  readonly apply: (decided: DecidedHeight) => void | Promise<void>;
+  /**
+   * Whether a command may be decided, given all that is applied. It must say the same on all correct
+   * validators. Every command may when this is left out.
+   */
+  readonly validate?: (command: Uint8Array) => boolean;
+  /** The last height that the application has kept; 0, the default, has all applied again. */
+  readonly appliedHeight?: number;
+  /** Milliseconds. */
+  readonly timeoutsMs?: TimeoutConfig;
+  readonly onEvidence?: (report: EvidenceReport) => void;
+  /** Disk or application failed; the validator takes part no more. */
+  readonly onFailed?: (error: Error) => void;
+  readonly log?: (line: string) => void;
+}
+
+/** Where a command was decided. */
+export interface Place {
+  readonly height: number;
+  /** Its place in the height, from 0 on. */
+  readonly index: number;
+}
+
+/** What a validator knows of itself. */
+export interface ValidatorStatus {
+  readonly id: ValidatorId;
+  /** The last height that is decided and applied here. */
+  readonly height: number;
+  readonly commandsWaiting: number;
+  /** Own messages that were not signed since they contradict what was. */
+  readonly withheld: number;
+  readonly peersUp: number;
+  readonly peers: ReadonlyMap<ValidatorId, PeerCounts>;
+}

@@ -1,0 +1,94 @@
+/**
+ * What a validator has on its disk: `signer` (what was signed last), `record` (the height under way),
+ * `values` (bytes of what was voted for), `decisions`, `evidence`.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import {
+  type OwnMessage,
+  type StoredRecord,
+  type WireMessage,
+  decodeMessages,
+  decodeRecord,
+} from '../../consensus/bft/index.js';
+import type { Identity } from '../../transport/identity/index.js';
+import { lockDirectory, type DirectoryLock } from '../storage/index.js';
+import { ValidatorError } from './error.js';
+import { FramedLog } from './framed-log.js';
+import { RECORD_SLOT_BYTES } from './limits.js';
+import { Signer } from './signer.js';
+import { SlotFile } from './slot-file.js';
+
+/** See the head of this file. */
+export class ValidatorStore {
+  private constructor(
+    readonly lock: DirectoryLock,
+    readonly signer: Signer,
+    readonly record: SlotFile,
+    /** The last record, null if there is none. */
+    readonly restored: StoredRecord | null,
+    readonly values: FramedLog,
+    readonly decisions: FramedLog,
+    readonly evidence: FramedLog,
+  ) {}
+
+  /** Throws `ValidatorError` and `StorageError`. One process at a time may use a directory. */
+  static async open(
+    directory: string,
+    chain: Uint8Array,
+    identity: Identity,
+  ): Promise<ValidatorStore> {
+    const lock = lockDirectory(directory);
+    const opened: { close(): Promise<void> }[] = [];
+    const keep = <File extends { close(): Promise<void> }>(file: File): File => {
+      opened.push(file);
+      return file;
+    };
+    try {
+      const log = async (name: string, magic: string): Promise<FramedLog> =>
+        keep(await FramedLog.open({ path: join(directory, name), magic, chain }));
+      const signer = keep(await Signer.open(join(directory, 'signer'), chain, identity));
+      const { file, data } = await SlotFile.open({
+        path: join(directory, 'record'),
+        magic: 'AFBFTrc',
+        version: 1,
+        slotBytes: RECORD_SLOT_BYTES,
+        chain: createHash('sha256').update(chain).update(identity.peerId).digest(),
+        isWhole: false,
+      });
+      keep(file);
+      const restored = data === null ? null : decodeRecord(data);
+      if (signer.isNew && (restored?.record.sent.length ?? 0) > 0) {
+        throw new ValidatorError(
+          'no-signer-state',
+          `${directory}: the file 'signer' is missing or empty, and this validator has signed; put ` +
+            'back the file that was last in use, no older copy, or begin with another key',
+        );
+      }
+      const values = await log('values', 'AFBFTva');
+      const decisions = await log('decisions', 'AFBFTde');
+      const evidence = await log('evidence', 'AFBFTev');
+      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence);
+    } catch (error) {
+      for (const file of opened) await file.close();
+      lock.release();
+      throw error;
+    }
+  }
+
+  /** The signatures of own messages that the record has. */
+  get signatures(): ReadonlyMap<OwnMessage, Uint8Array> {
+    return this.restored?.signatures ?? new Map();
+  }
+
+  /** The messages of a record of `decisions` or `evidence`. */
+  static async messages(log: FramedLog, at: number): Promise<readonly WireMessage[]> {
+    return decodeMessages(await log.read(at));
+  }
+
+  async close(): Promise<void> {
+    const files = [this.signer, this.record, this.values, this.decisions, this.evidence];
+    for (const file of files) await file.close();
+    this.lock.release();
+  }
+}

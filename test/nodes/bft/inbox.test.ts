@@ -1,0 +1,112 @@
+import { createPrivateKey, sign } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  type Evidence,
+  type SignedVote,
+  type WireMessage,
+  encodeMessages,
+  signedBytes,
+} from '../../../consensus/bft/index.js';
+import { SignatureChecker } from '../../../nodes/bft/checking.js';
+import { readGenesis } from '../../../nodes/bft/genesis.js';
+import { Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
+import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
+import { publicKeyOf } from '../../../nodes/bft/index.js';
+import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
+import { Witness } from '../../../nodes/bft/witness.js';
+import { createIdentity } from '../../../transport/identity/index.js';
+
+const identity = createIdentity();
+const chain = readGenesis({
+  chainId: 'inbox',
+  validators: [
+    { publicKey: publicKeyOf(identity), weight: 1, address: { host: '127.0.0.1', port: 1 } },
+  ],
+});
+
+function signedVote(value: string | null, height = 1): SignedVote {
+  const vote = { type: 'prevote', from: identity.peerId, height, round: 0, value } as const;
+  const bytes = signedBytes(chain.digest, { type: 'vote', vote });
+  return { ...vote, signature: sign(null, bytes, createPrivateKey(identity.privateKeyPem)) };
+}
+
+function payload(kind: number, messages: readonly WireMessage[]): Uint8Array {
+  return Buffer.concat([Buffer.from([kind]), encodeMessages(messages)]);
+}
+
+function inbox() {
+  const taken: WireMessage[] = [];
+  const cut: string[] = [];
+  const ahead: number[] = [];
+  const evidence: Evidence[] = [];
+  const guard = new PeerGuard((peer) => cut.push(peer));
+  const checker = new SignatureChecker(chain.digest, chain.keys);
+  const made = new Inbox(guard, checker, new Witness(), {
+    decided: () => 0,
+    take: (message) => taken.push(message),
+    takeCommands: () => {},
+    onEvidence: (each) => evidence.push(each),
+    onBehind: () => {},
+    onAhead: (_, decided) => ahead.push(decided),
+  });
+  return { made, guard, taken, cut, ahead, evidence };
+}
+
+describe('what comes from a peer', () => {
+  it('is taken when it is signed, and a peer that forges is cut off', () => {
+    const { made, guard, taken, cut } = inbox();
+    const vote = signedVote('v');
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote }]));
+    expect(taken).toHaveLength(1);
+    const forged = { type: 'vote', vote: { ...vote, value: 'w' } } as const;
+    for (let at = 0; at < FAULTS_MAX; at += 1) made.receive('peer', payload(MESSAGES, [forged]));
+    expect(taken).toHaveLength(1);
+    expect(cut).toEqual(['peer']);
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote }]));
+    expect(taken).toHaveLength(1);
+    const counts = guard.counts(performance.now()).get('peer')!;
+    expect(counts.faults['bad-signature']).toBe(FAULTS_MAX);
+    expect(counts.isCutOff).toBe(true);
+    made.receive('other', payload(MESSAGES, [{ type: 'vote', vote }]));
+    expect(taken).toHaveLength(2);
+  });
+
+  it.each([[new Uint8Array()], ['text'], [null], [new Uint8Array([1, 9])], [new Uint8Array([9])]])(
+    'is counted as garbage if it is none: %s',
+    (garbage) => {
+      const { made, guard, taken } = inbox();
+      made.receive('peer', garbage);
+      expect(guard.counts(0).get('peer')?.faults.garbage).toBe(1);
+      expect(taken).toEqual([]);
+    },
+  );
+
+  it('of far heights is not kept, but noted', () => {
+    const { made, taken, ahead } = inbox();
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v', 9) }]));
+    expect(taken).toEqual([]);
+    expect(ahead).toEqual([8]);
+  });
+
+  it('is checked for so much and no more', () => {
+    const guard = new PeerGuard(() => {});
+    expect(guard.takeChecks('peer', CHECKS_BURST, 0)).toBe(true);
+    expect(guard.takeChecks('peer', 1, 0)).toBe(false);
+    expect(guard.counts(0).get('peer')?.dropped).toBe(1);
+    expect(guard.takeChecks('peer', 1, 1_000)).toBe(true);
+    expect(guard.takeChecks('other', 1, 0)).toBe(true);
+  });
+
+  it('shows an equivocation that another validator saw', () => {
+    const { made, evidence } = inbox();
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v') }]));
+    made.receive('peer', payload(WITNESSED, [{ type: 'vote', vote: signedVote('v') }]));
+    expect(evidence).toEqual([]);
+    made.receive('peer', payload(WITNESSED, [{ type: 'vote', vote: signedVote(null) }]));
+    expect(evidence).toHaveLength(1);
+    expect(evidence[0]!.culprit).toBe(identity.peerId);
+    const forged = { ...signedVote(null), value: 'x' };
+    made.receive('peer', payload(WITNESSED, [{ type: 'vote', vote: forged }]));
+    expect(evidence).toHaveLength(1);
+  });
+});

@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { until } from '../../waiting.js';
+import { type ValidatorProcess, ValidatorProcesses } from './validators.js';
+
+const started: ValidatorProcesses[] = [];
+
+afterAll(async () => {
+  for (const each of started) await each.end();
+});
+
+async function validators(count: number, liars: number): Promise<ValidatorProcesses> {
+  const made = await ValidatorProcesses.make(count, liars);
+  started.push(made);
+  await Promise.all(made.all.map((each) => each.start()));
+  return made;
+}
+
+/** The same commands at the same heights, as far as both have them; and at least `heights` of them. */
+async function expectSameChain(
+  some: readonly ValidatorProcess[],
+  heights: number,
+): Promise<readonly (readonly string[])[]> {
+  const chains = await until(`${heights} heights on all`, async () => {
+    const chains = await Promise.all(some.map((each) => each.call('chain')));
+    return chains.every(({ length }) => length >= heights) && chains;
+  });
+  for (const chain of chains) expect(chain.slice(0, heights)).toEqual(chains[0]!.slice(0, heights));
+  return chains[0]!;
+}
+
+/** No two different messages of one place by a correct validator have come to anybody. */
+async function expectNoDoubleSigning(all: ValidatorProcesses): Promise<void> {
+  const correct = new Set(all.correct.map(({ id }) => id));
+  const contents = new Map<string, Set<string>>();
+  for (const each of all.correct) {
+    for (const [place, found] of await each.call('received')) {
+      const known = contents.get(place) ?? new Set();
+      for (const content of found) known.add(content);
+      contents.set(place, known);
+    }
+  }
+  const doubles = [...contents].filter(
+    ([place, found]) => found.size > 1 && correct.has(place.split(' ')[0]!),
+  );
+  expect(doubles).toEqual([]);
+  expect([...contents.keys()].some((place) => correct.has(place.split(' ')[0]!))).toBe(true);
+}
+
+describe('four validators, of which one equivocates', () => {
+  it('decide the same, name it, and one that is killed comes back without contradicting itself', async () => {
+    const all = await validators(4, 1);
+    const [liar, first, second, third] = all.all as readonly [
+      ValidatorProcess,
+      ValidatorProcess,
+      ValidatorProcess,
+      ValidatorProcess,
+    ];
+    for (let at = 0; at < 8; at += 1) {
+      const submitter = [first, second, third][at % 3]!;
+      const [place] = await submitter.call('submit', [`command ${at}`]);
+      expect(place!.height).toBeGreaterThan(0);
+    }
+    const heights = (await first.call('chain')).length;
+    const chain = await expectSameChain([first, second, third], heights);
+    const commands = chain.flat().filter((text) => text.startsWith('command'));
+    expect(new Set(commands).size).toBe(8);
+    expect(commands).toHaveLength(8);
+
+    await until('evidence against the liar', async () => {
+      const found = await Promise.all(all.correct.map((each) => each.call('evidence')));
+      expect(found.flat().every(({ culprit }) => culprit === liar.id)).toBe(true);
+      return found.some((each) => each.length > 0);
+    });
+
+    // Killed in the middle of its work: it is in some height with some of its messages sent.
+    const pending = second.call('submit', ['before the end']).catch((error: unknown) => error);
+    await second.kill();
+    await pending;
+    // Two correct ones and the liar are no quorum that can be counted on: it comes back at once.
+    await second.start();
+    const [place] = await second.call('submit', ['after the restart']);
+    const again = await expectSameChain([first, second, third], place!.height);
+    expect(again[place!.height - 1]).toContain('after the restart');
+    await expectNoDoubleSigning(all);
+    for (const each of all.correct) {
+      expect((await each.call('evidence')).every(({ culprit }) => culprit === liar.id)).toBe(true);
+    }
+  });
+});
+
+describe('four correct validators', () => {
+  it('go on without one, which catches up, and rest when there is nothing to decide', async () => {
+    const all = await validators(4, 0);
+    const [first, second, , last] = all.all as readonly ValidatorProcess[];
+    await first!.call('submit', ['one']);
+    await last!.kill();
+    for (const text of ['two', 'three', 'four']) await second!.call('submit', [text]);
+    await last!.start();
+    const [place] = await last!.call('submit', ['five']);
+    const chain = await expectSameChain(all.all, place!.height);
+    expect(chain.flat()).toEqual(['one', 'two', 'three', 'four', 'five']);
+
+    const heightsOf = () =>
+      Promise.all(all.all.map(async (each) => (await each.call('status')).height));
+    const before = await heightsOf();
+    await until('time for many heights has passed', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      return true;
+    });
+    expect(await heightsOf()).toEqual(before);
+    await expectNoDoubleSigning(all);
+  });
+});
