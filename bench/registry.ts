@@ -21,6 +21,7 @@ import { snapshotBench } from './snapshot.js';
 import { storeBench } from './store.js';
 import { stsBench } from './sts.js';
 import { textBench } from './text.js';
+import { topicsBench } from './topics.js';
 import { transportBench } from './transport.js';
 import { vectorFilesBench } from './vector-files.js';
 import { workersBench } from './workers.js';
@@ -61,6 +62,7 @@ export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = 
   store: () => storeBench(),
   sts: (sizes) => stsBench(sizes?.file),
   text: () => textBench(),
+  topics: () => topicsBench(),
   transport: () => transportBench(),
   'vector-files': (sizes) => vectorFilesBench(undefined, sizes?.subjects),
   workers: () => workersBench(),

@@ -39,6 +39,11 @@ export class Child {
     });
   }
 
+  /** Ends the process at once, with SIGKILL. */
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
   close(): void {
     if (this.#process.connected) this.#process.disconnect();
   }

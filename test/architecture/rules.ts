@@ -37,6 +37,7 @@ const libraryFolders = [
   'learning',
   'monitor',
   'security',
+  'topics',
   'v1',
 ].map((name) => `src/${name}`);
 
