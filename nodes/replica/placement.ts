@@ -53,21 +53,36 @@ const HEARD_WITHIN_MS = 3_500;
 /** So that one who is there is never one who is gone. */
 export const GONE_AFTER_MS_MIN = 5_000;
 
-/** The next step towards the rules, as the leader sees the members; undefined when there is none. */
+/**
+ * The next step towards the rules, as the leader sees the members; undefined when there is none.
+ * `mayVote` is asked of the voters after a step that can wait; of one that helps a swarm in which a
+ * voter is gone it is not.
+ */
 export function nextPlacement(
   members: readonly PlacementMember[],
   rules: PlacementRules,
+  mayVote: (voters: ReadonlySet<number>) => boolean = () => true,
 ): PlacementStep | undefined {
   const voters = members.filter(({ isVoter }) => isVoter);
   const candidates = members.filter(canVote);
-  const step =
-    rules.wanted === 0
-      ? promotion(voters, candidates)
-      : (replacement(voters, candidates, rules) ??
-        (voters.length < rules.wanted ? promotion(voters, candidates) : undefined) ??
-        (voters.length > rules.wanted ? demotion(voters, rules) : undefined) ??
-        moveBetweenZones(voters, candidates));
-  return step !== undefined && leavesQuorum(members, step) ? step : undefined;
+  const urgent = rules.wanted === 0 ? undefined : replacement(voters, candidates, rules);
+  const step = urgent ?? improvement(voters, candidates, rules);
+  if (step === undefined || !leavesQuorum(members, step)) return undefined;
+  const after = votersAfter(members, step).map(({ nodeId }) => nodeId);
+  return urgent !== undefined || mayVote(new Set(after)) ? step : undefined;
+}
+
+function improvement(
+  voters: readonly PlacementMember[],
+  candidates: readonly PlacementMember[],
+  rules: PlacementRules,
+): PlacementStep | undefined {
+  if (rules.wanted === 0) return promotion(voters, candidates);
+  return (
+    (voters.length < rules.wanted ? promotion(voters, candidates) : undefined) ??
+    (voters.length > rules.wanted ? demotion(voters, rules) : undefined) ??
+    moveBetweenZones(voters, candidates)
+  );
 }
 
 /** Whether a learner can be made a voter now. */
@@ -174,11 +189,18 @@ function countsOf(voters: readonly PlacementMember[]): Map<string, number> {
   return counts;
 }
 
+function votersAfter(
+  members: readonly PlacementMember[],
+  { promote, demote }: PlacementStep,
+): PlacementMember[] {
+  return members.filter(
+    ({ nodeId, isVoter }) => (isVoter || nodeId === promote) && nodeId !== demote,
+  );
+}
+
 /** Whether more than half of the voters after the step are there. */
 function leavesQuorum(members: readonly PlacementMember[], step: PlacementStep): boolean {
-  const after = members.filter(
-    ({ nodeId, isVoter }) => (isVoter || nodeId === step.promote) && nodeId !== step.demote,
-  );
+  const after = votersAfter(members, step);
   return after.filter(isThere).length * 2 > after.length;
 }
 

@@ -7,6 +7,7 @@ import { removalRefusal } from '../control-plane/apply.js';
 import type { Command } from '../control-plane/command.js';
 import { isUnwanted } from '../control-plane/membership.js';
 import type { ControlState } from '../control-plane/state.js';
+import { leavesMajority } from '../rollout/turns.js';
 import { canGoWithoutSuccessor, canVote, nextPlacement, successorOf } from './placement.js';
 import type { PlacementMember } from './placement.js';
 
@@ -36,7 +37,9 @@ export function nextMembershipChange(
     const removal = removalOf(control, members, nodeId);
     if (removal !== undefined) return removal;
   }
-  const step = nextPlacement(members, control.placement);
+  const step = nextPlacement(members, control.placement, (after) =>
+    leavesMajority(control.rollout, after),
+  );
   if (step === undefined) return undefined;
   const { promote, demote } = step;
   const changes: ConfChangeSingle[] = [];

@@ -33,6 +33,8 @@ export interface PlanOptions {
   readonly rollbackWindowMs?: number;
   readonly guards?: Guards | null;
   readonly inexpressible?: readonly string[];
+  /** How many members are to vote in the end, 0 for all; left out, as many as do. */
+  readonly votersWanted?: number;
 }
 
 /**
@@ -66,7 +68,11 @@ export function makePlan(
     from: release?.from.name ?? 'v1',
     to: release?.to.name ?? 'v2',
     release,
-    batches: batchesOf(orderOf(members, leader), canaries, batchSize, votersOf(members, release)),
+    batches: batchesOf(orderOf(members, leader), {
+      canaries,
+      batchSize,
+      ration: release === null ? undefined : rationOf(members, options.votersWanted),
+    }),
     canaries,
     maxUnavailable,
     soakMs: options.soakMs ?? 0,
@@ -108,26 +114,46 @@ export function orderOf(members: readonly PlannableMember[], leader: number): nu
   return members.some(({ nodeId }) => nodeId === leader) ? [...order, leader] : order;
 }
 
-/** Whose stop has to be rationed: voters among members that are none. Of all voters the bound is enough. */
-function votersOf(members: readonly PlannableMember[], release: object | null): Set<number> {
+/** Whose stop is rationed, and how many of them may be in one batch. */
+interface Ration {
+  readonly of: ReadonlySet<number>;
+  readonly most: number;
+}
+
+/**
+ * Voters among members that are none; when all vote the bound of the plan is enough. While more or
+ * fewer vote than are to, it may be any member that votes when its batch stops.
+ */
+function rationOf(members: readonly PlannableMember[], wanted?: number): Ration | undefined {
   const voters = members.filter(({ voter = true }) => voter).map(({ nodeId }) => nodeId);
-  return new Set(release === null || voters.length === members.length ? [] : voters);
+  const inTheEnd =
+    wanted === undefined ? voters.length : Math.min(wanted || members.length, members.length);
+  const most = unavailableMax(Math.min(voters.length, inTheEnd));
+  if (voters.length !== inTheEnd) return { of: new Set(members.map((one) => one.nodeId)), most };
+  return voters.length === members.length ? undefined : { of: new Set(voters), most };
 }
 
 function batchesOf(
   order: readonly number[],
-  canaries: number,
-  batchSize: number,
-  voters: ReadonlySet<number>,
+  {
+    canaries,
+    batchSize,
+    ration = { of: new Set(), most: 0 },
+  }: {
+    readonly canaries: number;
+    readonly batchSize: number;
+    readonly ration: Ration | undefined;
+  },
 ): number[][] {
   const batches = order.slice(0, canaries).map((nodeId) => [nodeId]);
   let waiting = order.slice(canaries);
   while (waiting.length > 0) {
     const batch: number[] = [];
-    let votersLeft = unavailableMax(voters.size);
+    let left = ration.most;
     for (const nodeId of waiting) {
-      if (batch.length === batchSize || (voters.has(nodeId) && votersLeft === 0)) continue;
-      if (voters.has(nodeId)) votersLeft -= 1;
+      const isRationed = ration.of.has(nodeId);
+      if (batch.length === batchSize || (isRationed && left === 0)) continue;
+      if (isRationed) left -= 1;
       batch.push(nodeId);
     }
     batches.push(batch);

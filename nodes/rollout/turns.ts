@@ -1,6 +1,6 @@
 /** Whose turn it is: batches, the bound on nodes that are unavailable, and what follows from a step. */
 import { assert } from '../assert.js';
-import { stepsOf } from './state.js';
+import { hasEnded, stepsOf } from './state.js';
 import { mayBegin } from './windows.js';
 import type { Rollout, RolloutDirection, RolloutNode, RolloutStep } from './state.js';
 
@@ -76,6 +76,18 @@ export function beginNodes(rollout: Rollout, nowMs: number): void {
 /** Of releases the processes stop: as many as a majority of all can do without. */
 export function unavailableMax(nodes: number): number {
   return Math.max(1, Math.floor((nodes - 1) / 2));
+}
+
+/**
+ * Whether a majority of these voters is left whichever batch of a release stops. True when nothing is
+ * going to stop; an open window holds nothing up.
+ */
+export function leavesMajority(rollout: Rollout | null, voters: ReadonlySet<number>): boolean {
+  if (rollout === null || rollout.plan.kind !== 'release') return true;
+  if (hasEnded(rollout) || rollout.status === 'finalized') return true;
+  const inBatch = rollout.plan.batches.map((batch) => batch.filter((id) => voters.has(id)).length);
+  const together = Math.min(rollout.limits.maxUnavailable, Math.max(...inBatch));
+  return together <= unavailableMax(voters.size);
 }
 
 /** How many nodes may become unavailable now; fewer than the limit when nodes have been removed. */

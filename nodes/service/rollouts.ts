@@ -77,7 +77,9 @@ async function planOf(
   { to, ...options }: PlanRequest,
 ): Promise<RolloutPlan> {
   try {
-    return makePlan(members, leader, await planOptions(node, to, options));
+    const votersWanted = node.control.placement.wanted;
+    const planned = await planOptions(node, to, options);
+    return makePlan(members, leader, { ...planned, votersWanted });
   } catch (error) {
     if (error instanceof RolloutPlanError) throw refusal('invalid-plan', error.message);
     throw error;

@@ -228,7 +228,9 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
       ...member,
       voter: confState.voters.includes(member.nodeId),
     }));
-    const plan = makePlan(members, leader, this.#options.planOptions ?? { rollbackWindowMs: 0 });
+    const { planOptions = { rollbackWindowMs: 0 } } = this.#options;
+    const votersWanted = this.replica.control.placement.wanted;
+    const plan = makePlan(members, leader, { ...planOptions, votersWanted });
     const after = last ?? this.replica.control.rollout?.id ?? 0;
     const command = { type: 'startRollout', plan, digest: 'd', startedAtMs: 1, after } as const;
     this.#propose(from, request, command);

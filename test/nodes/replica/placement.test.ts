@@ -307,3 +307,30 @@ function expectSpread(world: World): void {
     if (!isLeader) expect((counts.get(zone) ?? 0) - fewest).toBeLessThan(2);
   }
 }
+
+describe('a step that may not be done now', () => {
+  const no = (): boolean => false;
+
+  it('waits when it can, and not when a voter is gone', () => {
+    const growing = [voter(1), member(2)];
+    const shrinking = [voter(1), voter(2), voter(3), voter(4)];
+    const moving = ['a', 'a', 'a', 'b'].map((zone, at) =>
+      at < 3 ? voter(at + 1, { zone }) : member(4, { zone }),
+    );
+    for (const members of [growing, shrinking, moving]) {
+      expect(nextPlacement(members, three)).toBeDefined();
+      expect(nextPlacement(members, three, no)).toBeUndefined();
+    }
+    const gone = [voter(1), voter(2), voter(3, { silentMs: GONE_MS }), member(4)];
+    expect(nextPlacement(gone, three, no)).toEqual({ promote: 4, demote: 3 });
+  });
+
+  it('is asked of those who vote after it', () => {
+    const asked: number[][] = [];
+    nextPlacement([voter(1), voter(2), voter(3), voter(4)], three, (voters) => {
+      asked.push([...voters]);
+      return true;
+    });
+    expect(asked).toEqual([[1, 2, 3]]);
+  });
+});

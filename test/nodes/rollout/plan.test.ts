@@ -103,6 +103,18 @@ describe('plans', () => {
     expect(engine.batches[0]).toEqual([2, 3, 4, 5, 6, 7]);
   });
 
+  it('of releases ration every member while more or fewer vote than are to', () => {
+    const plan = (voters: number, votersWanted: number): readonly (readonly number[])[] => {
+      const members = ids(7).map(({ nodeId }) => ({ nodeId, voter: nodeId <= voters }));
+      return makePlan(members, 7, { release: RELEASE, batchSize: 3, votersWanted }).batches;
+    };
+    const pairs = [[1, 2], [3, 4], [5, 6], [7]];
+    expect(plan(7, 5)).toEqual(pairs);
+    expect(plan(3, 5)).toEqual([[1], [2], [3], [4], [5], [6], [7]]);
+    expect(plan(5, 5)).toEqual([[1, 2, 6], [3, 4, 7], [5]]);
+    for (const wanted of [0, 7]) expect(plan(7, wanted)).toEqual([[1, 2, 3], [4, 5, 6], [7]]);
+  });
+
   const refused: [string, PlanOptions, RegExp][] = [
     ['no node in a batch', { batchSize: 0 }, /size of a batch must be 1 to 1000, not 0/],
     ['more canaries than nodes', { canaries: 4 }, /canaries must be 0 to 3, not 4/],

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { abort, giveUp, open, pause, removeNode, resume } from '../../../nodes/rollout/machine.js';
 import type { Rollout } from '../../../nodes/rollout/state.js';
 import type { RolloutRefusal } from '../../../nodes/rollout/transitions.js';
+import { leavesMajority } from '../../../nodes/rollout/turns.js';
 import { parseWindow } from '../../../nodes/rollout/windows.js';
 import { RELEASE, bringTo, busy, finish, finishAll, forwardSteps } from './rollouts.js';
 import { started, steps } from './rollouts.js';
@@ -50,6 +51,36 @@ describe('maintenance windows', () => {
   it('are opened only where the plan has some', () => {
     const rollout = started(1);
     expect(open(rollout, { epoch: rollout.epoch, openUntilMs: 9 }, 0)).toBe('no-windows');
+  });
+});
+
+describe('voters while a release moves', () => {
+  const first = (count: number): Set<number> => {
+    return new Set(Array.from({ length: count }, (_, i) => i + 1));
+  };
+
+  it('have to be so many that a majority is left of any batch', () => {
+    const rollout = started(7, { release: RELEASE, batchSize: 3 });
+    expect([7, 6, 5, 3, 2].map((count) => leavesMajority(rollout, first(count)))).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+    expect(leavesMajority(rollout, new Set([1, 2, 4, 5, 7]))).toBe(true);
+    rollout.limits = { ...rollout.limits, maxUnavailable: 1 };
+    expect(leavesMajority(rollout, first(3))).toBe(true);
+  });
+
+  it('are not held by engines, nor by what has ended or could only go back', () => {
+    expect(leavesMajority(null, first(3))).toBe(true);
+    expect(leavesMajority(started(7, { batchSize: 3 }), first(6))).toBe(true);
+    for (const status of ['finalized', 'completed', 'aborted', 'rolledBack'] as const) {
+      const rollout = started(7, { release: RELEASE, batchSize: 3 });
+      rollout.status = status;
+      expect(leavesMajority(rollout, first(6))).toBe(true);
+    }
   });
 });
 
