@@ -18,7 +18,7 @@ export const limits = {
   operatorDeadlineMs: 30_000,
   startTimeoutMs: 60_000,
   votersTimeoutMs: 60_000,
-  rolloutTimeoutMs: 300_000,
+  rolloutTimeoutMs: 1_200_000,
   loadStopTimeoutMs: 30_000,
   /** For every node to apply the last acknowledged write. */
   catchUpTimeoutMs: 30_000,
