@@ -1,5 +1,9 @@
 /** Unsigned integers of 0 to 2^53-1 in groups of seven bits, the lowest first (LEB128). */
 const BYTES_MAX = 8;
+/** A UTF-16 code unit is at most so many bytes of UTF-8. */
+const BYTES_PER_CHARACTER_MAX = 3;
+const textEncoder = new TextEncoder();
+const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Bytes that grow as they are written. */
 export class ByteWriter {
@@ -40,6 +44,13 @@ export class ByteWriter {
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
     this.#length += value.length;
+  }
+
+  /** The length in bytes, and the text in UTF-8. */
+  text(value: string): void {
+    const bytes = textEncoder.encode(value);
+    this.varint(bytes.length);
+    this.raw(bytes);
   }
 
   /** What was written, in memory of its own. */
@@ -100,6 +111,20 @@ export class ByteReader {
     if (count > this.left) throw this.bad('they end too early');
     this.#at += count;
     return this.bytes.subarray(this.#at - count, this.#at);
+  }
+
+  text(charactersMax: number): string {
+    const length = this.varint();
+    if (length > charactersMax * BYTES_PER_CHARACTER_MAX) throw this.bad('a text is too long');
+    const bytes = this.raw(length);
+    let text: string;
+    try {
+      text = textDecoder.decode(bytes);
+    } catch {
+      throw this.bad('a text is no UTF-8');
+    }
+    if (text.length > charactersMax) throw this.bad('a text is too long');
+    return text;
   }
 
   end(): void {

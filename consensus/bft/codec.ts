@@ -19,15 +19,7 @@
  * bytes from after `from` to before the signature.
  */
 import { ByteReader, ByteWriter } from '../varint.js';
-import {
-  bad,
-  readProposal,
-  readText,
-  readVote,
-  writeProposal,
-  writeText,
-  writeVote,
-} from './fields.js';
+import { bad, readProposal, readName, readVote, writeProposal, writeVote } from './fields.js';
 import {
   ENVELOPE_BYTES_MAX,
   ENVELOPE_MESSAGES_MAX,
@@ -156,24 +148,24 @@ function readMessage(reader: ByteReader): WireMessage {
 }
 
 function writeSignedProposal(writer: ByteWriter, proposal: SignedProposal): void {
-  writeText(writer, proposal.from);
+  writer.text(proposal.from);
   writeProposal(writer, proposal);
   writer.raw(proposal.signature);
 }
 
 function readSignedProposal(reader: ByteReader): SignedProposal {
-  const proposal = readProposal(reader, readText(reader));
+  const proposal = readProposal(reader, readName(reader));
   return { ...proposal, signature: reader.raw(SIGNATURE_BYTES) };
 }
 
 function writeSignedVote(writer: ByteWriter, vote: SignedVote): void {
-  writeText(writer, vote.from);
+  writer.text(vote.from);
   writeVote(writer, vote);
   writer.raw(vote.signature);
 }
 
 function readSignedVote(reader: ByteReader): SignedVote {
-  const vote = readVote(reader, readText(reader));
+  const vote = readVote(reader, readName(reader));
   return { ...vote, signature: reader.raw(SIGNATURE_BYTES) };
 }
 

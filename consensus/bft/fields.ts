@@ -1,35 +1,19 @@
 /** How proposals, votes and names lie in messages, records and what is signed. */
 import type { ByteReader, ByteWriter } from '../varint.js';
 import { BftError } from './error.js';
-import { NAME_BYTES_MAX, NAME_CHARACTERS_MAX, NUMBER_MAX } from './limits.js';
+import { NAME_CHARACTERS_MAX, NUMBER_MAX } from './limits.js';
 import type { Proposal, Vote, VotedValue } from './types.js';
-
-const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What is wrong with bytes, as an error. */
 export function bad(what: string): BftError {
   return new BftError('bad-encoding', `bytes of Byzantine consensus: ${what}`);
 }
 
-export function writeText(writer: ByteWriter, text: string): void {
-  const bytes = textEncoder.encode(text);
-  writer.varint(bytes.length);
-  writer.raw(bytes);
-}
-
-export function readText(reader: ByteReader): string {
-  const length = reader.varint();
-  if (length === 0 || length > NAME_BYTES_MAX) throw bad(`a name of ${length} bytes`);
-  const bytes = reader.raw(length);
-  let text: string;
-  try {
-    text = textDecoder.decode(bytes);
-  } catch {
-    throw bad('a name that is not UTF-8');
-  }
-  if (text.length > NAME_CHARACTERS_MAX) throw bad(`a name of ${text.length} characters`);
-  return text;
+/** A name, of a validator or a value. */
+export function readName(reader: ByteReader): string {
+  const name = reader.text(NAME_CHARACTERS_MAX);
+  if (name.length === 0) throw bad('a name is empty');
+  return name;
 }
 
 export function readNumber(reader: ByteReader): number {
@@ -51,27 +35,27 @@ export function readRound(reader: ByteReader): number {
 
 export function writeVoted(writer: ByteWriter, value: VotedValue): void {
   writer.u8(value === null ? 0 : 1);
-  if (value !== null) writeText(writer, value);
+  if (value !== null) writer.text(value);
 }
 
 export function readVoted(reader: ByteReader): VotedValue {
   const flag = reader.u8();
   if (flag > 1) throw bad('an unknown flag is set');
-  return flag === 0 ? null : readText(reader);
+  return flag === 0 ? null : readName(reader);
 }
 
 /** All of a proposal but who it is from: that is also what is signed. */
 export function writeProposal(writer: ByteWriter, proposal: Proposal): void {
   writer.varint(proposal.height);
   writer.varint(proposal.round);
-  writeText(writer, proposal.value);
+  writer.text(proposal.value);
   writeRound(writer, proposal.validRound);
 }
 
 export function readProposal(reader: ByteReader, from: string): Proposal {
   const height = readNumber(reader);
   const round = readNumber(reader);
-  const value = readText(reader);
+  const value = readName(reader);
   return { from, height, round, value, validRound: readRound(reader) };
 }
 

@@ -21,8 +21,6 @@ export const NAME_CHARACTERS_MAX = 256;
 export const NUMBER_MAX = 2 ** 48;
 /** Inputs that the state machine takes for one message; more can only be a bug. */
 export const INPUTS_PER_MESSAGE_MAX = 10_000;
-/** Bytes of such a name in UTF-8. */
-export const NAME_BYTES_MAX = 4 * NAME_CHARACTERS_MAX;
 /** Bytes of an Ed25519 signature (RFC 8032). */
 export const SIGNATURE_BYTES = 64;
 /** Bytes of one value, and of an envelope of messages. */

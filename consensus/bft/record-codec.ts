@@ -13,12 +13,11 @@ import {
   readNumber,
   readProposal,
   readRound,
-  readText,
+  readName,
   readVote,
   readVoted,
   writeProposal,
   writeRound,
-  writeText,
   writeVote,
   writeVoted,
 } from './fields.js';
@@ -50,7 +49,7 @@ export interface StoredRecord {
 export function encodeRecord({ state, sent }: BftRecord, signatures: OwnSignatures): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(VERSION);
-  writeText(writer, state.self);
+  writer.text(state.self);
   writer.varint(state.height);
   writeRound(writer, state.round);
   writer.u8(STEPS.indexOf(state.step));
@@ -75,7 +74,7 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
   const reader = new ByteReader(bytes.slice(), bad);
   const version = reader.u8();
   if (version !== VERSION) throw bad(`a record of version ${version}; this release reads 1`);
-  const self = readText(reader);
+  const self = readName(reader);
   const height = readNumber(reader);
   const round = readRound(reader);
   const step = STEPS[reader.u8()];

@@ -31,7 +31,8 @@ export class SigningGuard {
   }
 }
 
-function placeOf(message: OwnMessage): readonly [number, number, number] {
+/** Height, round and step (0 proposal, 1 prevote, 2 precommit): a validator signs once at each. */
+export function placeOf(message: OwnMessage): readonly [number, number, number] {
   const about = aboutMessage(message as BftMessage);
   assert(about !== null, 'own messages are well formed');
   const kind = message.type === 'proposal' ? 0 : message.vote.type === 'prevote' ? 1 : 2;

@@ -36,7 +36,7 @@ import {
   UPDATE_BYTES_MAX,
   VALUE_BYTES_MAX,
 } from './limits.js';
-import { readScalar, readText, writeScalar, writeText } from './scalar-codec.js';
+import { readScalar, writeScalar } from './scalar-codec.js';
 import type { Added, Change, Update } from './update.js';
 import {
   type Dotted,
@@ -161,12 +161,12 @@ function readTime(reader: ByteReader): HybridTime {
 }
 
 function writeDot(writer: ByteWriter, { replica, sequence }: Dot): void {
-  writeText(writer, replica);
+  writer.text(replica);
   writer.varint(sequence);
 }
 
 function readDot(reader: ByteReader): Dot {
-  const replica = readText(reader, REPLICA_CHARACTERS_MAX);
+  const replica = reader.text(REPLICA_CHARACTERS_MAX);
   const sequence = reader.varint();
   if (replica === '' || sequence === 0) throw badEncoding('a dot names no update');
   return { replica, sequence };
@@ -174,20 +174,20 @@ function readDot(reader: ByteReader): Dot {
 
 function writeField(writer: ByteWriter, { kind, key }: Field): void {
   writer.u8(KINDS.indexOf(kind));
-  writeText(writer, key);
+  writer.text(key);
 }
 
 function readField(reader: ByteReader): Field {
   const kind = KINDS[reader.u8()];
   if (kind === undefined) throw badEncoding('a kind is not known');
-  return { kind, key: readText(reader, KEY_CHARACTERS_MAX) };
+  return { kind, key: reader.text(KEY_CHARACTERS_MAX) };
 }
 
 function writeChange(writer: ByteWriter, { path, element, added, removed }: Change): void {
   writer.varint(path.length);
   for (const field of path) writeField(writer, field);
   writer.u8((element === undefined ? 0 : HAS_ELEMENT) + (added === undefined ? 0 : HAS_CONTENT));
-  if (element !== undefined) writeText(writer, element);
+  if (element !== undefined) writer.text(element);
   if (added !== undefined) writeContent(writer, added);
   writer.varint(removed.length);
   for (const dot of removed) writeDot(writer, dot);
@@ -206,7 +206,7 @@ function readChange(reader: ByteReader): Change {
   if (flags > HAS_ELEMENT + HAS_CONTENT) throw badEncoding('the flags of a change are not known');
   const hasElement = (flags & HAS_ELEMENT) !== 0;
   if (hasElement !== (kind === 'set')) throw badEncoding('an element is one of a set');
-  const element = hasElement ? { element: readText(reader, KEY_CHARACTERS_MAX) } : {};
+  const element = hasElement ? { element: reader.text(KEY_CHARACTERS_MAX) } : {};
   const added = (flags & HAS_CONTENT) === 0 ? {} : { added: readContent(reader, kind) };
   const removed: Dot[] = [];
   for (let left = readCount(reader, DOTS_PER_CHANGE_MAX); left > 0; left -= 1) {
@@ -288,7 +288,7 @@ function writeValue(writer: ByteWriter, value: Value): void {
     const elements = [...value.elements].sort(([a], [b]) => compareTexts(a, b));
     writer.varint(elements.length);
     for (const [element, dots] of elements) {
-      writeText(writer, element);
+      writer.text(element);
       writeDots(writer, value.kind, dots);
     }
   } else {
@@ -318,7 +318,7 @@ function readValue(reader: ByteReader, kind: Kind, version: VersionVector, depth
   const elements = new Map<string, readonly Dotted<null>[]>();
   let before: string | undefined;
   for (let left = readCount(reader, Number.MAX_SAFE_INTEGER); left > 0; left -= 1) {
-    const element = readText(reader, KEY_CHARACTERS_MAX);
+    const element = reader.text(KEY_CHARACTERS_MAX);
     requireOrder(before, element);
     before = element;
     elements.set(element, readDots(reader, kind, version) as Dotted<null>[]);

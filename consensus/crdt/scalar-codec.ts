@@ -3,31 +3,7 @@ import type { ByteReader, ByteWriter } from '../varint.js';
 import { badEncoding } from './error.js';
 import type { Scalar } from './value.js';
 
-const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const FLOAT_BYTES = 8;
-/** A UTF-16 code unit is at most so many bytes of UTF-8. */
-const BYTES_PER_CHARACTER_MAX = 3;
-
-export function writeText(writer: ByteWriter, text: string): void {
-  const bytes = textEncoder.encode(text);
-  writer.varint(bytes.length);
-  writer.raw(bytes);
-}
-
-export function readText(reader: ByteReader, charactersMax: number): string {
-  const bytes = reader.varint();
-  if (bytes > charactersMax * BYTES_PER_CHARACTER_MAX) throw badEncoding('a text is too long');
-  const encoded = reader.raw(bytes);
-  let text: string;
-  try {
-    text = textDecoder.decode(encoded);
-  } catch {
-    throw badEncoding('a text is no UTF-8');
-  }
-  if (text.length > charactersMax) throw badEncoding('a text is too long');
-  return text;
-}
 
 export function writeScalar(writer: ByteWriter, value: Scalar): void {
   if (value === null) writer.u8(0);
@@ -35,7 +11,7 @@ export function writeScalar(writer: ByteWriter, value: Scalar): void {
   else if (typeof value === 'number') writeNumber(writer, value);
   else if (typeof value === 'string') {
     writer.u8(6);
-    writeText(writer, value);
+    writer.text(value);
   } else {
     writer.u8(7);
     writer.varint(value.length);
@@ -73,7 +49,7 @@ export function readScalar(reader: ByteReader, bytesMax: number): Scalar {
     case 5:
       return readFloat(reader);
     case 6:
-      return readText(reader, bytesMax);
+      return reader.text(bytesMax);
     case 7: {
       const length = reader.varint();
       if (length > bytesMax) throw badEncoding('a value is too long');

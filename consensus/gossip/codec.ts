@@ -48,9 +48,7 @@ function bad(what: string): GossipError {
 export function signedPrefix(swarm: string): Uint8Array {
   const writer = new ByteWriter();
   writer.raw(textEncoder.encode(DOMAIN));
-  const name = textEncoder.encode(swarm);
-  writer.varint(name.length);
-  writer.raw(name);
+  writer.text(swarm);
   return writer.done();
 }
 

@@ -8,10 +8,9 @@
  * sound and has others behind it is damage.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { toStorageError } from '../storage/error.js';
-import { nodeDisk } from '../storage/index.js';
+import { atomicWriteFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { LOG_RECORD_BYTES_MAX } from './limits.js';
 import { datasync } from './slot-file.js';
@@ -178,13 +177,8 @@ async function openOrMake({ path, magic, chain }: FramedLogOptions): Promise<Fil
   header.write(magic, 0, 'latin1');
   header.writeUInt8(VERSION, 7);
   header.set(chain, 8);
-  const unfinished = `${path}.unfinished`;
-  const handle = await open(unfinished, 'w+');
-  await handle.write(header, 0, HEADER_BYTES, 0);
-  await handle.sync();
-  await nodeDisk.rename(unfinished, path);
-  await nodeDisk.syncDirectory(dirname(path));
-  return handle;
+  await atomicWriteFile(path, header);
+  return open(path, 'r+');
 }
 
 function damaged(path: string, offset: number): ValidatorError {

@@ -4,6 +4,7 @@ import {
   type Evidence,
   type ValidatorId,
   type WireMessage,
+  aboutMessage,
   decodeMessages,
 } from '../../consensus/bft/index.js';
 import { readBatch, type Command } from './batch.js';
@@ -78,11 +79,12 @@ export class Inbox {
     const value = messages.find((each) => each.type === 'value')?.bytes;
     for (const message of messages) {
       if (message.type === 'value') continue;
-      const height = heightOf(message);
-      if (height === null) {
+      const about = aboutMessage(message);
+      if (about === null) {
         this.guard.fault(peer, 'garbage', nowMs);
         continue;
       }
+      const { height } = about;
       const current = this.ports.decided() + 1;
       if (height < current) this.ports.onBehind(peer);
       if (height > current) this.ports.onAhead(peer, height - 1);
@@ -94,18 +96,5 @@ export class Inbox {
       } else this.guard.fault(peer, 'bad-signature', nowMs);
       if (this.guard.isCutOff(peer, nowMs)) return;
     }
-  }
-}
-
-function heightOf(message: Exclude<WireMessage, { type: 'value' }>): number | null {
-  switch (message.type) {
-    case 'proposal':
-      return message.proposal.height;
-    case 'vote':
-      return message.vote.height;
-    case 'certificate':
-      return message.certificate[0]?.height ?? null;
-    case 'decision':
-      return message.decision.proposal.height;
   }
 }

@@ -3,6 +3,7 @@
  * while the peer is cut off for a while. Signatures that are checked for it are limited by rate.
  */
 import type { ValidatorId } from '../../consensus/bft/index.js';
+import { TokenBucket } from '../../transport/token-bucket.js';
 import {
   CHECKS_BURST,
   CHECKS_PER_SECOND,
@@ -30,8 +31,7 @@ interface Peer {
   cutUntilMs: number;
   timesCutOff: number;
   dropped: number;
-  checks: number;
-  checksAtMs: number;
+  readonly checks: TokenBucket;
 }
 
 /** See the head of this file. Times are milliseconds of a clock that only goes forward. */
@@ -61,15 +61,9 @@ export class PeerGuard {
   /** Whether so many signatures are checked for the peer now; counts a drop if not. */
   takeChecks(id: ValidatorId, count: number, nowMs: number): boolean {
     const peer = this.#peerOf(id, nowMs);
-    const gained = ((nowMs - peer.checksAtMs) * CHECKS_PER_SECOND) / 1_000;
-    peer.checks = Math.min(CHECKS_BURST, peer.checks + gained);
-    peer.checksAtMs = nowMs;
-    if (peer.checks < count) {
-      peer.dropped += 1;
-      return false;
-    }
-    peer.checks -= count;
-    return true;
+    if (peer.checks.take(nowMs, count) === 0) return true;
+    peer.dropped += 1;
+    return false;
   }
 
   counts(nowMs: number): Map<ValidatorId, PeerCounts> {
@@ -90,8 +84,7 @@ export class PeerGuard {
       cutUntilMs: 0,
       timesCutOff: 0,
       dropped: 0,
-      checks: CHECKS_BURST,
-      checksAtMs: nowMs,
+      checks: new TokenBucket(CHECKS_PER_SECOND, CHECKS_BURST, nowMs),
     };
     this.#peers.set(id, peer);
     return peer;

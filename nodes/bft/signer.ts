@@ -7,7 +7,7 @@
  *     data      version u8, height u64, round u64, step u8, SHA-256 of what was signed, signature
  */
 import { createHash, createPrivateKey, sign, type KeyObject } from 'node:crypto';
-import { type OwnMessage, signedBytes } from '../../consensus/bft/index.js';
+import { type OwnMessage, placeOf, signedBytes } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { ValidatorError } from './error.js';
 import { SIGNER_SLOT_BYTES } from './limits.js';
@@ -118,11 +118,6 @@ export class Signer {
     this.#last = next;
     return signature;
   }
-}
-
-function placeOf(message: OwnMessage): readonly [number, number, number] {
-  const { height, round } = message.type === 'vote' ? message.vote : message.proposal;
-  return [height, round, message.type === 'proposal' ? 0 : message.vote.type === 'prevote' ? 1 : 2];
 }
 
 function compare(place: readonly [number, number, number], last: LastSigned): number {

@@ -6,11 +6,10 @@
  */
 import { fdatasync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { assert } from '../assert.js';
 import { toStorageError } from '../storage/error.js';
-import { nodeDisk } from '../storage/index.js';
+import { atomicWriteFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 
 const HEAD_BYTES = 56;
@@ -107,14 +106,8 @@ async function openOrMake(path: string, bytes: number): Promise<FileHandle> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  // Under another name first: a crash in between must not leave a file that looks cut off.
-  const unfinished = `${path}.unfinished`;
-  const handle = await open(unfinished, 'w+');
-  await handle.write(Buffer.alloc(bytes), 0, bytes, 0);
-  await handle.sync();
-  await nodeDisk.rename(unfinished, path);
-  await nodeDisk.syncDirectory(dirname(path));
-  return handle;
+  await atomicWriteFile(path, Buffer.alloc(bytes));
+  return open(path, 'r+');
 }
 
 function readSlot(

@@ -68,11 +68,12 @@ export function makePlan(
     from: release?.from.name ?? 'v1',
     to: release?.to.name ?? 'v2',
     release,
-    batches: batchesOf(orderOf(members, leader), {
+    batches: batchesOf(
+      orderOf(members, leader),
       canaries,
       batchSize,
-      ration: release === null ? undefined : rationOf(members, options.votersWanted),
-    }),
+      release === null ? NO_RATION : rationOf(members, options.votersWanted),
+    ),
     canaries,
     maxUnavailable,
     soakMs: options.soakMs ?? 0,
@@ -120,30 +121,26 @@ interface Ration {
   readonly most: number;
 }
 
+const NO_RATION: Ration = { of: new Set(), most: 0 };
+
 /**
  * Voters among members that are none; when all vote the bound of the plan is enough. While more or
  * fewer vote than are to, it may be any member that votes when its batch stops.
  */
-function rationOf(members: readonly PlannableMember[], wanted?: number): Ration | undefined {
+function rationOf(members: readonly PlannableMember[], wanted?: number): Ration {
   const voters = members.filter(({ voter = true }) => voter).map(({ nodeId }) => nodeId);
   const inTheEnd =
     wanted === undefined ? voters.length : Math.min(wanted || members.length, members.length);
   const most = unavailableMax(Math.min(voters.length, inTheEnd));
   if (voters.length !== inTheEnd) return { of: new Set(members.map((one) => one.nodeId)), most };
-  return voters.length === members.length ? undefined : { of: new Set(voters), most };
+  return voters.length === members.length ? NO_RATION : { of: new Set(voters), most };
 }
 
 function batchesOf(
   order: readonly number[],
-  {
-    canaries,
-    batchSize,
-    ration = { of: new Set(), most: 0 },
-  }: {
-    readonly canaries: number;
-    readonly batchSize: number;
-    readonly ration: Ration | undefined;
-  },
+  canaries: number,
+  batchSize: number,
+  ration: Ration,
 ): number[][] {
   const batches = order.slice(0, canaries).map((nodeId) => [nodeId]);
   let waiting = order.slice(canaries);

@@ -1,38 +1,26 @@
-/** A bucket of tokens for messages and one for bytes. */
+/** How fast messages may come, by their number and by their bytes. */
+import { TokenBucket } from '../../transport/token-bucket.js';
 import { BURST_SECONDS } from './limits.js';
 
 export class Rate {
-  readonly #messagesPerSecond: number;
-  readonly #bytesPerSecond: number;
-  #messages: number;
-  #bytes: number;
-  #atMs: number;
+  readonly #messages: TokenBucket;
+  readonly #bytes: TokenBucket;
+  #latestMs: number;
 
   constructor(messagesPerSecond: number, bytesPerSecond: number, nowMs: number) {
-    this.#messagesPerSecond = messagesPerSecond;
-    this.#bytesPerSecond = bytesPerSecond;
-    this.#messages = messagesPerSecond * BURST_SECONDS;
-    this.#bytes = bytesPerSecond * BURST_SECONDS;
-    this.#atMs = nowMs;
+    this.#messages = new TokenBucket(messagesPerSecond, messagesPerSecond * BURST_SECONDS, nowMs);
+    this.#bytes = new TokenBucket(bytesPerSecond, bytesPerSecond * BURST_SECONDS, nowMs);
+    this.#latestMs = nowMs;
   }
 
   /** Takes a message, or says in how many milliseconds there is room for it; 0 when it was taken. */
   take(bytes: number, nowMs: number): number {
-    const seconds = Math.max(0, nowMs - this.#atMs) / 1_000;
-    this.#atMs = Math.max(this.#atMs, nowMs);
-    this.#messages = refill(this.#messages, this.#messagesPerSecond, seconds);
-    this.#bytes = refill(this.#bytes, this.#bytesPerSecond, seconds);
-    const lackingSeconds = Math.max(
-      (1 - this.#messages) / this.#messagesPerSecond,
-      (bytes - this.#bytes) / this.#bytesPerSecond,
-    );
-    if (lackingSeconds > 0) return Math.ceil(lackingSeconds * 1_000);
-    this.#messages -= 1;
-    this.#bytes -= bytes;
-    return 0;
+    // A clock that is set back and forth earns nothing.
+    this.#latestMs = Math.max(this.#latestMs, nowMs);
+    const messageMs = this.#messages.take(this.#latestMs);
+    const bytesMs = this.#bytes.take(this.#latestMs, bytes);
+    if (messageMs === 0 && bytesMs > 0) this.#messages.add(1);
+    if (bytesMs === 0 && messageMs > 0) this.#bytes.add(bytes);
+    return Math.max(messageMs, bytesMs);
   }
-}
-
-function refill(tokens: number, perSecond: number, seconds: number): number {
-  return Math.min(perSecond * BURST_SECONDS, tokens + perSecond * seconds);
 }

@@ -17,6 +17,7 @@ import { Inbox, MESSAGES } from '../../../nodes/bft/inbox.js';
 import { type Validator, openValidator } from '../../../nodes/bft/index.js';
 import { PeerLinks } from '../../../nodes/groups/links.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
+import { answerParent } from '../../forked-process.js';
 
 /** A genesis as it travels to a process. */
 export interface PlainGenesis {
@@ -142,11 +143,4 @@ const methods = {
 
 export type Methods = typeof methods;
 
-process.on('message', (message: { id: number; method: keyof Methods; args: unknown[] }) => {
-  const { id, method, args } = message;
-  const run = methods[method] as (...args: unknown[]) => Promise<unknown>;
-  run(...args).then(
-    (result) => process.send?.({ id, result }),
-    (error: unknown) => process.send?.({ id, error: String(error) }),
-  );
-});
+answerParent(methods);

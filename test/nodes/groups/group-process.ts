@@ -2,6 +2,7 @@
 import { RaftHost, type ReplicatedGroup } from '../../../nodes/groups/index.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
 import type { PeerAddress } from '../../../transport/rpc/rpc.js';
+import { answerParent } from '../../forked-process.js';
 import { TextList, text } from './text-list.js';
 
 interface Start {
@@ -69,11 +70,4 @@ const methods = {
 
 export type Methods = typeof methods;
 
-process.on('message', (message: { id: number; method: keyof Methods; args: unknown[] }) => {
-  const { id, method, args } = message;
-  const run = methods[method] as (...args: unknown[]) => Promise<unknown>;
-  run(...args).then(
-    (result) => process.send?.({ id, result }),
-    (error: unknown) => process.send?.({ id, error: String(error) }),
-  );
-});
+answerParent(methods);

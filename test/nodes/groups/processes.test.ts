@@ -1,4 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createIdentity } from '../../../transport/identity/index.js';
 import type { PeerAddress } from '../../../transport/rpc/rpc.js';
+import { ForkedProcess } from '../../forked-process.js';
 import type { Methods } from './group-process.js';
 import { sleep, until } from '../../waiting.js';
 
@@ -13,10 +13,10 @@ const SCRIPT = fileURLToPath(new URL('group-process.js', import.meta.url));
 const NODES = [1, 2, 3];
 const GROUPS = Array.from({ length: 50 }, (_, at) => at + 1);
 const root = mkdtempSync(join(tmpdir(), 'raft-groups-'));
-const running = new Set<ChildProcess>();
+const started = new Set<NodeProcess>();
 
-afterAll(() => {
-  for (const child of running) child.kill('SIGKILL');
+afterAll(async () => {
+  for (const node of started) await node.kill();
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -29,31 +29,14 @@ interface Status {
 /** A node as a process, with the same identity, directory and port each time it is started. */
 class NodeProcess {
   readonly #privateKeyPem = createIdentity().privateKeyPem;
-  #child!: ChildProcess;
-  #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
-  #count = 0;
+  #process!: ForkedProcess<Methods>;
   address: PeerAddress | undefined;
 
   constructor(readonly nodeId: number) {}
 
   async start(): Promise<void> {
-    const child = fork(SCRIPT, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-    this.#child = child;
-    running.add(child);
-    child.on(
-      'message',
-      ({ id, result, error }: { id: number; result: unknown; error?: string }) => {
-        const call = this.#calls.get(id);
-        this.#calls.delete(id);
-        if (error === undefined) call?.resolve(result);
-        else call?.reject(new Error(error));
-      },
-    );
-    child.once('exit', () => {
-      running.delete(child);
-      for (const { reject } of this.#calls.values()) reject(new Error('the process ended'));
-      this.#calls.clear();
-    });
+    this.#process = new ForkedProcess(SCRIPT);
+    started.add(this);
     const { nodeId } = this;
     const directory = join(root, String(nodeId));
     const port = this.address?.port ?? 0;
@@ -65,11 +48,7 @@ class NodeProcess {
     method: Name,
     ...args: Parameters<Methods[Name]>
   ): Promise<Awaited<ReturnType<Methods[Name]>>> {
-    const id = (this.#count += 1);
-    return new Promise((resolve, reject) => {
-      this.#calls.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#child.send({ id, method, args });
-    });
+    return this.#process.call(method, ...args);
   }
 
   async status(): Promise<Status> {
@@ -77,9 +56,7 @@ class NodeProcess {
   }
 
   async kill(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.kill('SIGKILL');
-    await ended;
+    await this.#process.kill();
   }
 }
 
