@@ -25,10 +25,6 @@ export class Mempool {
     return this.#waiting.size;
   }
 
-  has(id: string): boolean {
-    return this.#waiting.has(id);
-  }
-
   /** Whether a command may be decided at a height: the same on all validators. */
   isDue({ id, lastHeight }: Command, height: number): boolean {
     const isInTime = height <= lastHeight && lastHeight < height + COMMAND_HEIGHTS_MAX;

@@ -8,9 +8,13 @@ import { WITHIN, sleep, until } from '../../waiting.js';
 
 const ACCEPT = { isAccepted: true } as const;
 
-it.each([10, 1_000, 100_000])(
-  '%d bytes of a stream that was stopped come, though packets are lost',
-  async (length) => {
+const lengths = [10, 1_000, 100_000];
+it.each([
+  ...lengths.map((length) => ({ length, how: 'final bytes', isCut: false })),
+  { length: 1_000, how: 'a cut', isCut: true },
+])(
+  '$length bytes of a stream that was stopped come with $how, though packets are lost',
+  async ({ length, isCut }) => {
     const received: Buffer[] = [];
     let end: 'final' | 'reset' | undefined;
     const server = await openEngine({
@@ -42,7 +46,8 @@ it.each([10, 1_000, 100_000])(
     await until(() => received.length > 0);
     relay.filter = (direction) => direction === 'down';
     stream.stop(5);
-    stream.write(Buffer.alloc(length / 2, 2), true);
+    stream.write(Buffer.alloc(length / 2, 2), !isCut);
+    if (isCut) stream.cut();
     await sleep(200);
     relay.filter = () => true;
     await until(() => end !== undefined);

@@ -60,6 +60,8 @@ export class QuicheStream implements Stream {
   #held: HeldBytes[] = [];
   /** This side ended with all that was written, so that the peer will have it. */
   isSentWhole = false;
+  /** The engine has taken the end, and sends it and what is before it again until all is acknowledged. */
+  #hasTakenEnd = false;
   /**
    * The engine knows this stream. It does not yet when the peer opened it, a packet was lost or late,
    * and a later stream of the same type has come (RFC 9000 2.1).
@@ -156,13 +158,13 @@ export class QuicheStream implements Stream {
     try {
       this.#owner.native.streamCapacity(this.id);
       // The end once more, a frame without bytes: what was lost on the way is still sent again.
-      if (this.isSentWhole) this.#owner.native.streamSend(this.id, NOTHING, true);
+      if (this.#hasTakenEnd) this.#owner.native.streamSend(this.id, NOTHING, true);
       else this.#owner.native.streamShutdown(this.id, SHUTDOWN_WRITE, 0);
     } catch {
       return true;
     }
     this.#owner.markDirty();
-    return !this.isSentWhole;
+    return !this.#hasTakenEnd;
   }
 
   setPriority(urgency: number, isIncremental: boolean): void {
@@ -340,7 +342,9 @@ export class QuicheStream implements Stream {
   #send(bytes: Uint8Array, isFinal: boolean): number {
     if (!this.isBegun) return NOTHING_TAKEN;
     try {
-      return this.#owner.native.streamSend(this.id, bytes, isFinal) ?? NOTHING_TAKEN;
+      const taken = this.#owner.native.streamSend(this.id, bytes, isFinal) ?? NOTHING_TAKEN;
+      if (isFinal && taken === bytes.length) this.#hasTakenEnd = true;
+      return taken;
     } catch (error) {
       this.#onSendError(error);
       return STREAM_OVER;
