@@ -71,6 +71,10 @@ class Seen {
       // Each life is a replica of its own: a crash takes away what was not on the disk.
       const known = life ?? { name: `${name}#${this.#lives.size}`, version: new Map() };
       const version = new Map(process.replica.version);
+      // Nobody else has own updates that are not durable; a crash forgets them, and their numbers come again.
+      const kept = process.replica.durable.get(name) ?? 0;
+      const isWritten = (version.get(name) ?? 0) <= kept;
+      version.set(name, kept);
       let isNew = life === undefined;
       for (const [replica, sequence] of version) {
         for (let at = (known.version.get(replica) ?? 0) + 1; at <= sequence; at += 1) {
@@ -79,7 +83,7 @@ class Seen {
         }
       }
       this.#lives.set(process, { name: known.name, changes: process.changes, version });
-      if (isNew) this.#convergence.holds(known.name, textOf(process.replica.state));
+      if (isNew && isWritten) this.#convergence.holds(known.name, textOf(process.replica.state));
     }
   }
 }
