@@ -32,6 +32,12 @@ export const DIAL_TIMEOUT_MS = 2_000;
 export const DIAL_INTERVAL_MS = 500;
 /** Consensus messages to one member that wait for its connection. */
 export const MESSAGES_WAITING_MAX = 64;
+/**
+ * Appends to one member that it has not acknowledged, and their bytes. Each takes a stream of the
+ * hundred that a peer grants; the rest is for heartbeats and answers.
+ */
+export const APPENDS_IN_FLIGHT_MAX = 48;
+export const APPEND_BYTES_IN_FLIGHT_MAX = 4 * 1024 * 1024;
 /** Entries of appends that are merged on their way to one member; what a single one may carry. */
 export const COALESCED_BYTES_MAX = 1024 * 1024;
 /** What an entry costs in a message beyond its data. */

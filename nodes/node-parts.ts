@@ -6,7 +6,15 @@ import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { NodeDocuments } from './documents/node-documents.js';
-import { DISK_STALL_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS, LEASE_MS, TICK_MS } from './limits.js';
+import {
+  APPENDS_IN_FLIGHT_MAX,
+  APPEND_BYTES_IN_FLIGHT_MAX,
+  DISK_STALL_TICKS,
+  ELECTION_TICKS,
+  HEARTBEAT_TICKS,
+  LEASE_MS,
+  TICK_MS,
+} from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
 import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
@@ -67,6 +75,8 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       id: file.nodeId,
       electionTicks: ELECTION_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
+      maxInflightMessages: APPENDS_IN_FLIGHT_MAX,
+      maxInflightBytes: APPEND_BYTES_IN_FLIGHT_MAX,
       asyncStorageWrites: true,
       diskStallTicks: DISK_STALL_TICKS,
       leaseMs: leaseReads ? LEASE_MS : 0,

@@ -22,8 +22,7 @@ export function sendAppend(node: RaftState, to: NodeId, evenIfEmpty: boolean): b
   if (logTerm === undefined) return sendSnapshotTo(node, to, member);
   // With a full window an empty append still goes out on a heartbeat answer: its answer shows
   // whether everything in the window was lost.
-  const mayCarry = member.state !== 'replicate' || !member.windowFull;
-  const entries = mayCarry
+  const entries = member.mayCarry
     ? log.slice(member.next, log.lastIndex, node.config.maxMessageBytes)
     : [];
   if (entries.length === 0 && !evenIfEmpty) return false;
@@ -166,7 +165,7 @@ export function handleHeartbeatResponse(
 ): void {
   member.recentActive = true;
   member.flowPaused = false;
-  if (response.reject) {
+  if (response.reject && member.match > response.rejectHint) {
     member.regress(response.rejectHint);
     node.trace?.({ type: 'progressDecreased', peer: response.from, progress: member.status() });
   }
@@ -193,6 +192,6 @@ export function handleSnapshotReport(node: RaftState, peer: NodeId, ok: boolean)
 export function handleUnreachable(node: RaftState, peer: NodeId): void {
   const member = node.group.progress.get(peer);
   if (node.role !== 'leader' || member === undefined || peer === node.id) return;
-  if (member.state === 'replicate') member.becomeProbe();
+  member.becomeUnreachable();
   node.trace?.({ type: 'unreachable', peer, progress: member.status() });
 }

@@ -23,8 +23,9 @@ export interface WindowLimits {
  *        |   +---------------+   +-----------------------+
  *        |      transfer done or failed
  *
- * probe: one append a heartbeat, `next` is a guess. replicate: a window of appends, `next` runs
- * ahead. snapshot: nothing is sent until the follower answers or the driver reports.
+ * probe: one append a heartbeat, of which the first carries entries; `next` is a guess. replicate: a
+ * window of appends, `next` runs ahead. snapshot: nothing is sent until the follower answers or the
+ * driver reports.
  */
 export class Progress {
   /** Last entry known to be in the member's log. */
@@ -38,6 +39,11 @@ export class Progress {
   recentActive = false;
   /** No append until an answer or a heartbeat answer arrives. */
   flowPaused = false;
+  /**
+   * Entries left that no answer tells of: they may be lost or on a slow way. A probe carries none
+   * then; sent with each heartbeat answer, they would fill a way that is slow for good.
+   */
+  private areEntriesUnderWay = false;
   isLearner: boolean;
   /** How often in a row an append right after `match` was refused. */
   refusalsOfMatch = 0;
@@ -63,8 +69,14 @@ export class Progress {
     return this.inflights.full;
   }
 
+  /** Whether the next append may carry entries. */
+  get mayCarry(): boolean {
+    return this.state === 'replicate' ? !this.windowFull : !this.areEntriesUnderWay;
+  }
+
   private enter(state: ProgressState): void {
     this.flowPaused = false;
+    this.areEntriesUnderWay = false;
     this.pendingSnapshot = 0;
     this.state = state;
     this.inflights.reset();
@@ -75,6 +87,14 @@ export class Progress {
     const behindSnapshot = this.state === 'snapshot' ? this.pendingSnapshot + 1 : 0;
     this.enter('probe');
     this.next = Math.max(this.match + 1, behindSnapshot);
+  }
+
+  /** A message was lost on its way to the member: those before it may arrive yet. */
+  becomeUnreachable(): void {
+    if (this.state !== 'replicate') return;
+    const areEntriesUnderWay = this.inflights.count > 0;
+    this.becomeProbe();
+    this.areEntriesUnderWay = areEntriesUnderWay;
   }
 
   becomeReplicate(): void {
@@ -91,7 +111,8 @@ export class Progress {
   sentEntries(count: number, bytes: number): void {
     assert(this.state !== 'snapshot', 'no append is sent to a member that waits for a snapshot');
     if (this.state === 'probe') {
-      if (count > 0) this.flowPaused = true;
+      this.areEntriesUnderWay ||= count > 0;
+      this.flowPaused = this.areEntriesUnderWay;
       return;
     }
     if (count > 0) {
@@ -109,6 +130,7 @@ export class Progress {
   /** An append up to `index` was accepted. Returns false if that was known. */
   acknowledge(index: number): boolean {
     this.refusalsOfMatch = 0;
+    this.areEntriesUnderWay = false;
     if (index <= this.match) return false;
     this.match = index;
     this.next = Math.max(this.next, index + 1);
@@ -130,6 +152,7 @@ export class Progress {
     if (rejected === this.match) this.refusalsOfMatch += 1;
     this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
     this.flowPaused = false;
+    this.areEntriesUnderWay = false;
     return true;
   }
 

@@ -207,6 +207,52 @@ describe('a leader', () => {
     expect(leader.take('appendRequest')).toMatchObject([{ to: 2, index: 1 }]);
   });
 
+  it('sends entries once to a member on a slow way, and asks without them until it answers', () => {
+    const leader = new Single(stored(TRIO, [])).lead(2).propose('a', 'b');
+    const carried = (to: number): number[] =>
+      leader
+        .take('appendRequest')
+        .filter((message) => message.to === to)
+        .map(({ entries }) => entries.length);
+    const answers = (count: number): void => {
+      for (let at = 0; at < count; at++) leader.receive(3, { type: 'heartbeatResponse' });
+    };
+    answers(1);
+    carried(3);
+    leader.propose('c');
+    answers(5);
+    leader.propose('d');
+    expect(carried(3)).toEqual([0, 0, 0, 0, 0]);
+    leader.receive(3, { type: 'appendResponse', index: 1 });
+    expect(carried(3)).toEqual([5]);
+    // All is in the window, unless a message is lost. What left before may come yet.
+    leader.node.step({ type: 'unreachable', peer: 3 });
+    answers(3);
+    expect(carried(3)).toEqual([0, 0, 0]);
+    leader.receive(3, { type: 'appendResponse', index: 6 });
+    leader.node.step({ type: 'unreachable', peer: 3 });
+    carried(3);
+    leader.propose('e');
+    expect(carried(3)).toEqual([1]);
+  });
+
+  it('sends entries again to a member that refuses, and goes back once for what it has lost', () => {
+    const leader = new Single(stored(TRIO, [])).lead(2).propose('a', 'b');
+    leader.receive(3, { type: 'appendResponse', index: 4 });
+    leader.take();
+    const reject = { type: 'heartbeatResponse', reject: true, rejectHint: 2 } as const;
+    leader.receive(3, reject).receive(3, reject);
+    const entriesTo = leader.take('appendRequest').filter(({ to }) => to === 3);
+    expect(entriesTo.map(({ index, entries }) => [index, entries.length])).toEqual([
+      [2, 2],
+      [2, 0],
+    ]);
+    leader.receive(3, { type: 'appendResponse', index: 2, reject: true, rejectHint: 1 });
+    leader.receive(3, { type: 'appendResponse', index: 2, reject: true, rejectHint: 1 });
+    leader.receive(3, { type: 'appendResponse', index: 2, reject: true, rejectHint: 1 });
+    expect(leader.take('appendRequest').at(-1)).toMatchObject({ to: 3, index: 1 });
+  });
+
   it('bounds what is not committed, but takes a first proposal of any size', () => {
     const leader = new Single(stored(TRIO, []), { maxUncommittedBytes: 10 }).lead(2);
     const step = (size: number) =>
