@@ -17,6 +17,8 @@ export const LIST_VALUES_MAX = 1000;
 export const NESTING_MAX = 32;
 /** Calls under way at a time; one more is refused. */
 export const CALLS_MAX = 64;
+/** How long calls that are under way may take to end when standard input has ended. */
+export const ANSWERS_MS_MAX = 60_000;
 /** Longest text of an answer. */
 export const ANSWER_CHARACTERS_MAX = 2_000_000;
 

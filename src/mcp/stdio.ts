@@ -1,11 +1,13 @@
 /** The server on standard input and output, as editors start it. */
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
+import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
-import { MESSAGE_BYTES_MAX } from './limits.js';
+import { ANSWERS_MS_MAX, MESSAGE_BYTES_MAX } from './limits.js';
 import { ToolServer, type ToolServerOptions } from './server.js';
 
 /**
- * Serves until standard input ends, or a signal comes; then the store is closed. From the first line on,
+ * Serves until standard input ends and all that was asked is answered, or a signal comes; then the
+ * store is closed. From the first line on,
  * whatever else writes to standard output goes to standard error: there a single byte would break the
  * protocol.
  */
@@ -13,9 +15,9 @@ export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
   const output = takeStandardOutput();
   const tools = new ToolServer(options);
   await new Promise<void>((resolve) => {
-    const transport = new EndingTransport(process.stdin, output, {
-      maxBufferSize: MESSAGE_BYTES_MAX,
-    });
+    const input = new PassThrough();
+    process.stdin.pipe(input, { end: false });
+    const transport = new EndingTransport(input, output, { maxBufferSize: MESSAGE_BYTES_MAX });
     const handle = serveStdio(() => tools.connection(), {
       transport,
       onerror: (error) => process.stderr.write(`${error.message}\n`),
@@ -29,8 +31,10 @@ export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
       void handle.close().then(resolve, resolve);
     };
     transport.ended = end;
-    process.stdin.once('end', end);
-    process.stdin.once('close', end);
+    // Behind what the pipe still holds.
+    const inputEnded = (): void => void setImmediate(() => transport.whenAnswered(end));
+    process.stdin.once('end', inputEnded);
+    process.stdin.once('close', inputEnded);
     output.once('error', end);
     process.once('SIGINT', end);
     process.once('SIGTERM', end);
@@ -40,9 +44,43 @@ export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
   process.stdin.destroy();
 }
 
-/** Says when it is closed, also by itself: after a message that is too long it reads no more. */
+/**
+ * Says when it is closed, also by itself: after a message that is too long it reads no more. Knows
+ * which requests have no answer yet.
+ */
 class EndingTransport extends StdioServerTransport {
   ended: () => void = () => undefined;
+  readonly #asked = new Set<string | number>();
+  #answered: (() => void) | undefined;
+
+  override async start(): Promise<void> {
+    const deliver = this.onmessage;
+    this.onmessage = (message) => {
+      if ('method' in message && 'id' in message) this.#asked.add(message.id);
+      else if ('method' in message && message.method === 'notifications/cancelled') {
+        this.#settle(message.params?.['requestId']);
+      }
+      deliver?.(message);
+    };
+    await super.start();
+  }
+
+  override async send(message: JSONRPCMessage): Promise<void> {
+    await super.send(message);
+    if (!('method' in message)) this.#settle(message.id);
+  }
+
+  /** Calls `done` when no request waits for its answer any more, or when that takes too long. */
+  whenAnswered(done: () => void): void {
+    this.#answered = done;
+    setTimeout(done, ANSWERS_MS_MAX).unref();
+    this.#settle(undefined);
+  }
+
+  #settle(id: unknown): void {
+    this.#asked.delete(id as string | number);
+    if (this.#asked.size === 0) this.#answered?.();
+  }
 
   override async close(): Promise<void> {
     await super.close();

@@ -27,6 +27,8 @@ export interface Fault {
 export interface FaultOptions {
   readonly kill: KillMode;
   readonly partitions: boolean;
+  /** Mean pause between two faults. */
+  readonly faultPauseMs: number;
   readonly seed: number;
 }
 
@@ -42,7 +44,7 @@ export class Faults {
   readonly #options: FaultOptions;
   readonly #ports: FaultPorts;
   readonly #random: Random;
-  #isOver = false;
+  #over = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: FaultOptions, ports: FaultPorts) {
@@ -62,23 +64,24 @@ export class Faults {
 
   /** Begins; rejects through `whenOver` when a node does not come back. */
   start(): void {
-    this.#isOver = false;
-    this.#running = this.#run();
+    this.#over = new AbortController();
+    this.#running = this.#run(this.#over.signal);
     this.#running.catch(() => undefined);
   }
 
   /** Resolves when the last fault is over and every node serves. */
   async stop(): Promise<void> {
-    this.#isOver = true;
+    this.#over.abort();
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    const { kill, partitions } = this.#options;
+  async #run(over: AbortSignal): Promise<void> {
+    const { kill, partitions, faultPauseMs } = this.#options;
     if (kill === 'none' && !partitions) return;
-    while (!this.#isOver) {
-      await sleep(limits.faultPauseMinMs + this.#random.below(limits.faultPauseSpanMs));
-      if (this.#isOver) return;
+    while (!over.aborted) {
+      const pauseMs = faultPauseMs * (0.25 + 1.5 * this.#random.next());
+      await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
+      if (over.aborted) return;
       const cuts = partitions && (kill === 'none' || this.#random.next() < 0.5);
       if (cuts) await this.#cut();
       else await this.#killOne();

@@ -29,9 +29,7 @@ export const limits = {
   /** Load within the window of a rollout, and after each way back. */
   windowMs: 2_000,
 
-  /** Between two faults. */
-  faultPauseMinMs: 500,
-  faultPauseSpanMs: 3_000,
+  faultPauseSecondsMax: 600,
   partitionMinMs: 1_000,
   partitionSpanMs: 3_000,
   /** What happens so long after a fault has ended is still laid to it. */

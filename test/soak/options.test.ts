@@ -21,6 +21,7 @@ describe('options of the soak', () => {
     });
     expect(parsed('--kind', 'release', '--soak', '3').kinds).toEqual(['release']);
     expect(parsed('--soak', '3').soakMs).toBe(3_000);
+    expect(parsed('--fault-pause', '6').faultPauseMs).toBe(6_000);
   });
 
   it.each([

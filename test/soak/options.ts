@@ -29,6 +29,7 @@ export interface SoakOptions {
   readonly canaries: number;
   readonly batchSize: number;
   readonly soakMs: number;
+  readonly faultPauseMs: number;
   readonly keep: boolean;
 }
 
@@ -49,6 +50,7 @@ interface Given {
   readonly canaries: number;
   readonly batchSize: number;
   readonly soak: number;
+  readonly faultPause: number;
   readonly keep: boolean;
 }
 
@@ -65,7 +67,7 @@ export function soakCommand(): Command {
     const [name = ''] = flag.split(' ');
     return new Option(flag, what).default(byDefault).argParser(integer(name, min, max));
   };
-  const { nodesMin, nodesMax, batchSizeMax } = limits;
+  const { nodesMin, nodesMax, batchSizeMax, faultPauseSecondsMax } = limits;
   return new Command('upgrade-soak')
     .description(
       'Rolls a swarm of node processes forward and back again and again, under load, while nodes,\n' +
@@ -83,6 +85,9 @@ export function soakCommand(): Command {
       new Option('--kill <which>', 'who is killed with SIGKILL, again and again')
         .choices(['none', 'random', 'leader'])
         .default('random'),
+    )
+    .addOption(
+      number('--fault-pause <n>', 'mean seconds between two faults', 1, faultPauseSecondsMax, 2),
     )
     .option('--partitions', 'cut networks between the kills; wants root and ip', false)
     .option('--etcd', 'restart three processes of etcd under the same load, to compare', false)
@@ -119,7 +124,7 @@ export function soakCommand(): Command {
 /** Parses the arguments after the program's name; prints help or the fault and exits otherwise. */
 export function parseSoakOptions(args: readonly string[], command = soakCommand()): SoakOptions {
   command.parse(args, { from: 'user' });
-  const { kind, soak, json, ...rest } = command.opts<Given>();
+  const { kind, soak, faultPause, json, ...rest } = command.opts<Given>();
   const kinds: readonly Kind[] = kind === 'both' ? ['engine', 'release'] : [kind];
-  return { ...rest, json, kinds, soakMs: soak * 1_000 };
+  return { ...rest, json, kinds, soakMs: soak * 1_000, faultPauseMs: faultPause * 1_000 };
 }

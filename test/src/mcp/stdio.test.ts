@@ -167,6 +167,16 @@ describe('a call', () => {
     }
   });
 
+  it('is answered when standard input ends right behind it', async () => {
+    const server = start(project());
+    const ids = [2, 3, 4];
+    for (const id of ids) server.call(id, 'agentdb_insert', { text: `text ${id}` });
+    server.process.stdin.end();
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    const answered = server.messages().filter(({ result }) => result?.['content'] !== undefined);
+    expect(answered.map(({ id }) => id).sort()).toEqual(ids);
+  });
+
   it('gets numbers of its own for its rows', async () => {
     const server = start(project());
     const ids = Array.from({ length: 12 }, (_, at) => 100 + at);
