@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { z } from 'zod';
 
@@ -10,7 +11,9 @@ import { openV1Engine, openV2Engine } from '../src/memory/index.js';
 import { copyV1Directory, inspectV1Directory } from '../src/v1/index.js';
 import type { OtherStore } from '../src/v1/index.js';
 import { listenRpc } from '../transport/rpc/index.js';
-import type { PeerAddress } from '../transport/rpc/rpc.js';
+import { RpcError } from '../transport/rpc/rpc.js';
+import type { PeerAddress, PeerEndpoint } from '../transport/rpc/rpc.js';
+import { formatHostPort } from '../transport/identity/index.js';
 import type { Identity } from '../transport/identity/index.js';
 import type { TokenKind } from './control-plane/membership.js';
 import { COMMAND_VERSION, newControlState } from './control-plane/state.js';
@@ -150,6 +153,8 @@ interface JoinOptions {
 }
 
 const JOIN_TIMEOUT_MS = 10_000;
+const JOIN_TRIES_MAX = 3;
+const JOIN_RETRY_MS = 500;
 
 const joinAnswer = z.object({
   swarmId: z.string().min(1),
@@ -171,8 +176,6 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
     const { host, port } = options.listen;
     const endpoint = await listenRpc({ identity, host, port, handlers: {} });
     try {
-      const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
-      const connection = await endpoint.connect(options.peer, timeout);
       const commandVersion = COMMAND_VERSION;
       const place = {
         ...(options.zone === undefined ? {} : { zone: options.zone }),
@@ -181,7 +184,7 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
       const { name: release } = await ownRelease();
       const head = { token: options.token, ...options.advertise, commandVersion };
       const request = { ...head, ...place, release };
-      const answer = joinAnswer.parse(await connection.call('swarm.join', request, timeout));
+      const answer = joinAnswer.parse(await admission(endpoint, options.peer, request));
       const { store } = await RaftLogStore.open(paths.raft, { clusterId: answer.swarmId });
       await store.close();
       return nodeFileOf(answer.swarmId, answer.nodeId, identity, options, answer.members);
@@ -189,6 +192,40 @@ async function joinSwarm(options: JoinOptions): Promise<void> {
       await endpoint.close(0);
     }
   });
+}
+
+/** Asked again with the same key, a swarm that has admitted the node already gives the same answer. */
+async function admission(
+  endpoint: PeerEndpoint,
+  peer: PeerAddress,
+  request: object,
+): Promise<unknown> {
+  const timeout = { timeoutMs: JOIN_TIMEOUT_MS };
+  let isAsked = false;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const connection = await endpoint.connect(peer, timeout);
+      isAsked = true;
+      return await connection.call('swarm.join', request, timeout);
+    } catch (error) {
+      const isLost =
+        error instanceof RpcError &&
+        (error.code === 'unavailable' || error.code === 'deadline-exceeded');
+      if (!isAsked || !isLost) throw error;
+      if (tries === JOIN_TRIES_MAX) throw unanswered(peer, error);
+      await pause(JOIN_RETRY_MS);
+    }
+  }
+}
+
+function unanswered({ host, port }: PeerAddress, error: RpcError): NodeError {
+  return new NodeError(
+    'refused',
+    `${formatHostPort({ host, port })} was asked to admit this node and did not answer: ${error.message}. ` +
+      'Nothing is left here: join again, through another member where this one is gone. If `swarm status` ' +
+      'then shows a member that never comes up, `swarm leave` removes it',
+    error,
+  );
 }
 
 /**

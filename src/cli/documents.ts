@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 
+import { isPeerId } from '../../transport/identity/peer-address.js';
 import type { RemoteDocument } from '../documents/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
@@ -58,7 +59,7 @@ async function list(flags: Flags & { readonly after: string }): Promise<void> {
 }
 
 async function show(name: string, flags: TextFlags): Promise<void> {
-  await withOpen(name, flags, (remote) => {
+  await withOpen(name, { ...flags, mustExist: true }, (remote) => {
     const content = remote.text(flags.text).toString();
     print(flags.json, { name, text: flags.text, content }, content);
   });
@@ -102,7 +103,15 @@ async function rights(name: string, flags: RightsFlags): Promise<void> {
 }
 
 function peersOf(peers: readonly string[]): 'all' | string[] {
-  if (!peers.includes('all')) return [...peers];
+  if (!peers.includes('all')) {
+    const wrong = peers.find((peer) => !isPeerId(peer));
+    if (wrong === undefined) return [...peers];
+    throw new ExitError(
+      1,
+      `error: '${wrong}' is no peer id; a peer id is what stands behind the # of an address. ` +
+        'Nothing was changed',
+    );
+  }
   if (peers.length === 1) return 'all';
   throw new ExitError(1, 'error: name peer ids, or all, and not both');
 }
@@ -114,11 +123,11 @@ function peersText(peers: 'all' | readonly string[]): string {
 
 async function withOpen(
   name: string,
-  flags: ConnectionFlags,
+  flags: ConnectionFlags & { readonly mustExist?: boolean },
   work: (remote: RemoteDocument) => Promise<void> | void,
 ): Promise<void> {
   await withClient(flags, async (client) => {
-    const remote = await client.documents.open(name);
+    const remote = await client.documents.open(name, { mustExist: flags.mustExist === true });
     try {
       await work(remote);
     } finally {

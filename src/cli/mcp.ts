@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
@@ -73,6 +75,13 @@ function addressOf(text: string): Address {
 }
 
 async function start({ data, tools, http, origin, token: isGuarded }: StartFlags): Promise<void> {
+  // A name that was mistyped would be a new project without memories.
+  if (!(await stat(data).catch(() => undefined))?.isDirectory()) {
+    throw new ExitError(
+      1,
+      `error: ${data} is no folder; name the directory of the project by --data`,
+    );
+  }
   const { serveOnHttp, serveOnStdio } = await import('../mcp/index.js');
   const options = { directory: data, packages: tools };
   if (http === undefined) return serveOnStdio(options);

@@ -213,6 +213,7 @@ export async function rotatedToken(
     await client.membership.setToken(which, hashToken(token));
     return token;
   } catch (error) {
+    if (error instanceof ClientError && error.isWithoutEffect) throw error;
     // Whatever the code: an attempt whose answer was lost may have made the next one a stranger's.
     throw new ExitError(
       1,

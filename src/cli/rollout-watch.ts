@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { Rollout, SwarmClient } from '../client/index.js';
+import { ExitError, messageFor } from './failure.js';
 import { rolloutLines, statusLine, stepText } from './rollout-text.js';
 import type { RolloutContext } from './rollout-text.js';
 
@@ -37,12 +38,24 @@ export async function watchRollout(
     view.show(rollout, context);
     if (isOver(rollout) || signal?.aborted === true) return rollout;
     await sleep(intervalMs);
-    const told = await client.rollouts.status(signal === undefined ? {} : { signal });
+    const told = await client.rollouts
+      .status(signal === undefined ? {} : { signal })
+      .catch((error: unknown) => Promise.reject(lost(error)));
     // Another one may have begun; the one that was watched is over then.
     if (told.rollout === null || told.rollout.id !== rollout.id) return rollout;
     rollout = told.rollout;
     context = { clockMs: told.clockMs, progress: await progressOf(client, rollout) };
   }
+}
+
+/** Nobody can be asked any more, which does not stop the rollout. */
+function lost(error: unknown): ExitError {
+  return new ExitError(
+    1,
+    `error: ${messageFor(error)}\n` +
+      'The rollout goes on without this command: see `agentic-flow rollout status --watch`, through ' +
+      'another member where this one is gone',
+  );
 }
 
 /** What the nodes say that they do; one that does not answer says nothing. */

@@ -43,19 +43,22 @@ export class Documents {
   }
 
   /**
-   * Opens a document, which is made when it is not there, and waits until its content is here. It is
-   * synced until it is closed, through another member when one is lost. `only` names the one member
-   * that may serve it. Rejects with `ClientError`.
+   * Opens a document and waits until its content is here. One that is not there is made, unless it
+   * must exist: then it is `refused` with reason `not-found`. It is synced until it is closed, through
+   * another member when one is lost. `only` names the one member that may serve it. Rejects with
+   * `ClientError`.
    */
   async open(
     name: string,
-    options: Pick<RequestOptions, 'only' | 'deadlineMs'> = {},
+    options: Pick<RequestOptions, 'only' | 'deadlineMs'> & { readonly mustExist?: boolean } = {},
   ): Promise<RemoteDocument> {
     try {
       checkName(name);
     } catch (error) {
       throw new ClientError('invalid', messageOf(error));
     }
+    const { mustExist = false, ...times } = options;
+    if (mustExist) await this.rights(name, times);
     const remote = new RemoteDocument({
       name,
       open: (messages) => {

@@ -26,6 +26,8 @@ export interface ClientErrorOptions {
   /** What the member gave as the machine-readable reason, for example `missing-endpoint`. */
   readonly reason?: string | undefined;
   readonly cause?: unknown;
+  /** How often the request was sent to a member, where that is known. */
+  readonly attempts?: number;
 }
 
 /** A request that failed for good, after every retry that could have helped. */
@@ -33,11 +35,20 @@ export class ClientError extends Error {
   override readonly name = 'ClientError';
   readonly code: ClientErrorCode;
   readonly reason: string | undefined;
+  /** How often it was sent: an answer that was lost may have been a success. */
+  readonly attempts: number | undefined;
 
   constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.reason = options.reason;
+    this.attempts = options.attempts;
+  }
+
+  /** True when the only member that was asked has refused: nothing can have been done. */
+  get isWithoutEffect(): boolean {
+    const isRefusal = this.code === 'refused' || this.code === 'permission-denied';
+    return this.attempts === 0 || (isRefusal && this.attempts === 1);
   }
 }
 

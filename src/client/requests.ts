@@ -93,7 +93,7 @@ export async function perform(request: Request, set: LinkSet): Promise<Answered>
       if (isCancelled(request)) throw cancelled(request);
       const verdict = judgeFailure(error);
       request.onFailure?.(error, verdict);
-      if (!verdict.retry) throw final(request, link, error);
+      if (!verdict.retry) throw final(request, link, error, attempts);
       lastError = error;
       tried.add(link.peerId);
       noteFailure(link, connection, verdict);
@@ -170,19 +170,21 @@ function late(request: Request, attempts: number, lastError: unknown): ClientErr
     {
       cause: lastError,
       reason: lastError instanceof RpcError ? lastError.reason : undefined,
+      attempts,
     },
   );
 }
 
-function final(request: Request, link: MemberLink, error: unknown): ClientError {
+function final(request: Request, link: MemberLink, error: unknown, attempts: number): ClientError {
   const where = `${link.address.host}:${link.address.port}`;
   const message = `${request.method} at ${where} failed: ${messageOf(error)}`;
-  if (!(error instanceof RpcError)) return new ClientError('failed', message, { cause: error });
+  const cause = { cause: error, attempts };
+  if (!(error instanceof RpcError)) return new ClientError('failed', message, cause);
   const code =
     error.code === 'refused'
       ? 'refused'
       : error.code === 'permission-denied'
         ? 'permission-denied'
         : 'failed';
-  return new ClientError(code, message, { cause: error, reason: error.reason });
+  return new ClientError(code, message, { ...cause, reason: error.reason });
 }

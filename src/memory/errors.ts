@@ -76,7 +76,8 @@ const ADVICE: Readonly<Record<MemoryErrorCode, string>> = {
   damaged: 'is damaged; restore it from a backup or from another node, the file was left as it is',
   'newer-version': 'was written by a newer release; upgrade this node',
   'disk-full': 'cannot grow, the disk is full; free space and try again, nothing was lost',
-  'read-only': 'cannot be opened or written; check the permissions of the file and its folder',
+  'read-only':
+    'cannot be opened or written; check that its folder is there, and the permissions of both',
   'not-found': 'does not exist; check the path',
   locked: 'is in use by another process; stop it or wait',
   io: 'cannot be read or written, the operating system reports an error; check the disk',

@@ -101,6 +101,13 @@ describe('the documents of a swarm', () => {
     const none = await run(['doc', 'rights', 'none', ...data]);
     expect(none).toMatchObject({ code: 1 });
     expect(none.stderr).toMatch(/there is no document none here/);
+    const unknown = await run(['doc', 'show', 'none', ...data]);
+    expect(unknown).toMatchObject({ code: 1, stdout: '' });
+    expect(unknown.stderr).toMatch(/there is no document none here/);
+    const nobody = await run(['doc', 'rights', 'notes', '--writers', 'alice', ...data]);
+    expect(nobody).toMatchObject({ code: 1, stdout: '' });
+    expect(nobody.stderr).toMatch(/'alice' is no peer id/);
+    expect(await runJson(['doc', 'list', ...data])).toEqual({ names: ['notes'], isAll: true });
     const bad = await run(['doc', 'show', 'x'.repeat(300), ...data]);
     expect(bad).toMatchObject({ code: 1 });
     expect(bad.stderr).toMatch(/name of a document is a text of 1 to 256 characters/);

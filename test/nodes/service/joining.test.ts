@@ -12,6 +12,7 @@ import { nodeServices } from '../../../nodes/service/services.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { listenRpc } from '../../../transport/rpc/index.js';
 import { RpcError } from '../../../transport/rpc/rpc.js';
+import type { CallContext } from '../../../transport/rpc/rpc.js';
 import { requireJoinable } from '../../../nodes/service/joining.js';
 import { parseRequest, requests } from '../../../nodes/service/requests.js';
 import type { RolloutStatus } from '../../../nodes/rollout/state.js';
@@ -103,6 +104,36 @@ describe('a node that joins', () => {
     await expect(joining).rejects.toMatchObject({ reason: 'fenced' });
     await member.close();
     expect(parseRequest(requests.join, asked).release).toBe((await ownRelease()).name);
+  });
+
+  it('asks again with the same key when it gets no answer, and says so in the end', async () => {
+    const asked: string[] = [];
+    let failure = new RpcError('unavailable', 'no leader');
+    const identity = createIdentity();
+    const handlers = {
+      'swarm.join': (_payload: unknown, { connection }: CallContext) => {
+        asked.push(connection.peerId);
+        throw asked.length % 3 === 0 ? failure : new RpcError('unavailable', 'no leader');
+      },
+    };
+    const host = '127.0.0.1';
+    const member = await listenRpc({ identity, host, port: 0, handlers });
+    const joined = () =>
+      prepareNode({
+        directory: join(root, 'asking'),
+        listen: { host, port: 0 },
+        advertise: { host, port: 7_000 },
+        peer: { peerId: identity.peerId, host, port: member.port },
+        token: 'afj_x',
+        log: () => undefined,
+      });
+    await expect(joined()).rejects.toThrow(/did not answer: .*no leader.*: join again/);
+    expect(asked).toHaveLength(3);
+    expect(new Set(asked).size).toBe(1);
+    failure = new RpcError('refused', 'not today', { reason: 'fenced' });
+    await expect(joined()).rejects.toMatchObject({ reason: 'fenced' });
+    expect(asked).toHaveLength(6);
+    await member.close();
   });
 
   it('is refused before anything is proposed, by what the member knows after it has asked', async () => {

@@ -83,6 +83,14 @@ describe('swarm rotate-token', () => {
     }
   });
 
+  it('of which the only member that was asked would not hear changes nothing', async () => {
+    const refusal = new ClientError('permission-denied', 'why', { attempts: 1 });
+    const asked = rotatedToken(takes([], refusal), 'join');
+    await expect(asked).rejects.toBe(refusal);
+    const again = new ClientError('permission-denied', 'why', { attempts: 2 });
+    await expect(rotatedToken(takes([], again), 'join')).rejects.toThrow(/may have taken/);
+  });
+
   it('gives the token whose hash the swarm has', async () => {
     const hashes: string[] = [];
     const token = await rotatedToken(takes(hashes), 'client');

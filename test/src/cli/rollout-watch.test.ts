@@ -64,6 +64,19 @@ async function shown(
 }
 
 describe('a rollout that is watched', () => {
+  it('goes on when nobody can be asked about it, which is said', async () => {
+    const status = async (): Promise<never> => Promise.reject(new Error('no member answered'));
+    const client = { rollouts: { status } } as unknown as SwarmClient;
+    const out = { write: () => true };
+    const options = { out, json: false, intervalMs: 1, isOver: hasEnded };
+    await expect(watchRollout(client, STATES[0]!, options)).rejects.toMatchObject({
+      exitCode: 1,
+      message: expect.stringMatching(
+        /no member answered\nThe rollout goes on without this command/,
+      ),
+    });
+  });
+
   it('is lines of what changed where there is no terminal', async () => {
     const { text, last } = await shown({}, false);
     const lines = text.trimEnd().split('\n');

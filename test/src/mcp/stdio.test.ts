@@ -273,6 +273,11 @@ describe('the store', () => {
     await Promise.all([one.close(), other.close()]);
   });
 
+  it('is not made in a folder that is not there', async () => {
+    const server = start(join(project(), 'mistyped'));
+    expect(await server.ended).toEqual({ code: 1, signal: null });
+  });
+
   it('is not made beside memories of v1 that wait for their migration', async () => {
     const directory = project();
     mkdirSync(join(directory, '.swarm'));

@@ -108,7 +108,10 @@ describe('a folder that cannot be written', () => {
     writeFileSync(file, 'no folder');
     for (const folder of [file, scratch('none'), '/proc']) {
       await expect(openMemoryStore(join(folder, 'a.db'))).rejects.toThrow(
-        memoryError('read-only', /a\.db.*check the permissions of the file and its folder/),
+        memoryError(
+          'read-only',
+          /a\.db.*check that its folder is there, and the permissions of both/,
+        ),
       );
     }
   });
