@@ -1,13 +1,15 @@
 /**
- * A backup of a swarm as one file, version 1. Integers are little-endian.
+ * A backup of a swarm as one file, version 2 with shared documents and 1 without. Integers are
+ * little-endian.
  *
  *     snapshot   content, manifest and trailer as in `snapshots/format.ts`, from byte 0
+ *     documents  version 2 alone: `documents.ts`; their length and SHA-256 stand in `about`
  *     about      JSON: when, of which swarm and through which node it was taken
  *     end        'AF2BKUP\n', version u32, bytes of `about` u32, SHA-256 (32 bytes) of the trailer of
  *                the snapshot, `about`, and the end before it
  *
- * The digest covers the name of the manifest, which holds the digest of every block: whoever has it can
- * tell any changed byte of the file.
+ * The digest covers the name of the manifest, which holds the digest of every block, and that of the
+ * documents: whoever has it can tell any changed byte of the file.
  */
 import { createHash } from 'node:crypto';
 
@@ -15,11 +17,21 @@ import { z } from 'zod';
 
 import { NodeError } from '../errors.js';
 
-const BACKUP_VERSION = 1;
+const VERSION_WITH_DOCUMENTS = 2;
+const VERSION_MAX = VERSION_WITH_DOCUMENTS;
 const ABOUT_BYTES_MAX = 64 * 1024;
 const MAGIC = 'AF2BKUP\n';
 const HEAD_BYTES = 16;
 export const END_BYTES = HEAD_BYTES + 32;
+
+const documentsSchema = z.object({
+  count: z.number().int().positive(),
+  bytes: z.number().int().positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+/** The shared documents in a backup. */
+export type DocumentsPart = z.infer<typeof documentsSchema>;
 
 const aboutSchema = z.object({
   swarmId: z.string().min(1),
@@ -32,12 +44,14 @@ const aboutSchema = z.object({
   takenAtMs: z.number().int().nonnegative(),
   /** The release that took it. */
   release: z.string(),
+  documents: documentsSchema.optional(),
 });
 
 export type BackupAbout = z.infer<typeof aboutSchema>;
 
 /** What stands at the end of a backup, before `about` is read. */
 export interface BackupEnd {
+  readonly version: number;
   readonly aboutBytes: number;
   /** 64 hexadecimal digits. */
   readonly digest: string;
@@ -48,7 +62,7 @@ export function encodeEnd(trailer: Uint8Array, about: BackupAbout): Buffer {
   const text = Buffer.from(JSON.stringify(about));
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 0, 'latin1');
-  head.writeUInt32LE(BACKUP_VERSION, 8);
+  head.writeUInt32LE(about.documents === undefined ? 1 : VERSION_WITH_DOCUMENTS, 8);
   head.writeUInt32LE(text.length, 12);
   return Buffer.concat([text, head, digestOf(trailer, text, head)]);
 }
@@ -59,30 +73,21 @@ export function decodeEnd(path: string, bytes: Buffer): BackupEnd {
     throw malformed(path, 'it does not end like a backup; it is cut off or another file');
   }
   const version = bytes.readUInt32LE(8);
-  if (version > BACKUP_VERSION) {
+  if (version > VERSION_MAX) {
     throw new NodeError(
       'newer-version',
-      `${path} is a backup of version ${version}, and this release reads up to ${BACKUP_VERSION}; ` +
+      `${path} is a backup of version ${version}, and this release reads up to ${VERSION_MAX}; ` +
         'use the release that took it, or a later one',
     );
   }
   if (version < 1) throw malformed(path, `its version is ${version}`);
   const aboutBytes = bytes.readUInt32LE(12);
   if (aboutBytes > ABOUT_BYTES_MAX) throw malformed(path, `${aboutBytes} bytes are announced`);
-  return { aboutBytes, digest: bytes.toString('hex', HEAD_BYTES) };
+  return { version, aboutBytes, digest: bytes.toString('hex', HEAD_BYTES) };
 }
 
-/** Throws `malformed` unless the digest is that of the parts and `about` has its form. */
-export function decodeAbout(
-  path: string,
-  trailer: Buffer,
-  about: Buffer,
-  end: Buffer,
-): BackupAbout {
-  const head = end.subarray(0, HEAD_BYTES);
-  if (!digestOf(trailer, about, head).equals(end.subarray(HEAD_BYTES))) {
-    throw malformed(path, 'its digest is wrong');
-  }
+/** Throws `malformed` unless `about` has its form. Nothing of it is known to be true yet. */
+export function decodeAbout(path: string, about: Buffer, { version }: BackupEnd): BackupAbout {
   let value: unknown;
   try {
     value = JSON.parse(about.toString());
@@ -90,8 +95,19 @@ export function decodeAbout(
     throw malformed(path, 'what it says about itself is not JSON');
   }
   const parsed = aboutSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw malformed(path, `what it says about itself: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) {
+    throw malformed(path, `what it says about itself: ${z.prettifyError(parsed.error)}`);
+  }
+  const hasDocuments = parsed.data.documents !== undefined;
+  if (hasDocuments === version >= VERSION_WITH_DOCUMENTS) return parsed.data;
+  throw malformed(path, 'its version and its documents contradict one another');
+}
+
+/** Throws `malformed` unless the digest is that of the parts. */
+export function requireDigest(path: string, trailer: Buffer, about: Buffer, end: Buffer): void {
+  const head = end.subarray(0, HEAD_BYTES);
+  if (digestOf(trailer, about, head).equals(end.subarray(HEAD_BYTES))) return;
+  throw malformed(path, 'its digest is wrong');
 }
 
 function digestOf(...parts: readonly Uint8Array[]): Buffer {

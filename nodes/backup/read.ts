@@ -9,7 +9,9 @@ import type { Description } from '../snapshots/format.js';
 import { readManifest, requireWholeBlocks } from '../snapshots/stored-file.js';
 import { decodeControlState } from '../wire/state-codec.js';
 import type { ControlState } from '../control-plane/state.js';
-import { END_BYTES, decodeAbout, decodeEnd, malformed } from './format.js';
+import { checkDocuments, readDocuments } from './documents.js';
+import type { BackedUpDocument } from './documents.js';
+import { END_BYTES, decodeAbout, decodeEnd, malformed, requireDigest } from './format.js';
 import type { BackupAbout } from './format.js';
 
 export interface CheckedBackup {
@@ -19,6 +21,8 @@ export interface CheckedBackup {
   readonly description: Description;
   /** The state of the swarm that it was taken from. */
   readonly control: ControlState;
+  /** Where the snapshot ends, and the documents begin. */
+  readonly snapshotBytes: number;
 }
 
 /**
@@ -26,7 +30,7 @@ export interface CheckedBackup {
  * `newer-version`, or `no-node` when there is no such file.
  */
 export async function checkBackup(path: string, signal: AbortSignal): Promise<CheckedBackup> {
-  const { about, digest, snapshotBytes } = await readAbout(path);
+  const { about, digest, snapshotBytes } = await readAbout(path, signal);
   const manifest = await readManifest(path, snapshotBytes);
   const { description } = manifest;
   if (description.index !== about.index) throw malformed(path, 'its indexes differ');
@@ -38,7 +42,7 @@ export async function checkBackup(path: string, signal: AbortSignal): Promise<Ch
     if (swarmId !== about.swarmId || swarmVersion !== about.swarmVersion) {
       throw malformed(path, 'its state is of another swarm than it says');
     }
-    return { about, digest, description, control };
+    return { about, digest, description, control, snapshotBytes };
   } finally {
     content.close();
   }
@@ -56,21 +60,43 @@ export function countRows(path: string, { description }: CheckedBackup): Map<str
   }
 }
 
+/** The shared documents of a checked backup. */
+export async function* documentsOf(
+  path: string,
+  { about: { documents }, snapshotBytes }: CheckedBackup,
+): AsyncGenerator<BackedUpDocument, void, void> {
+  if (documents === undefined) return;
+  const { file } = await opened(path);
+  try {
+    yield* readDocuments(path, file, snapshotBytes, documents);
+  } finally {
+    await file.close();
+  }
+}
+
 async function readAbout(
   path: string,
+  signal: AbortSignal,
 ): Promise<{ about: BackupAbout; digest: string; snapshotBytes: number }> {
   const { file, bytes } = await opened(path);
   try {
     const endAt = bytes - END_BYTES;
     const end = endAt < 0 ? undefined : await readExactly(file, endAt, END_BYTES);
-    const { aboutBytes, digest } = decodeEnd(path, end ?? Buffer.alloc(0));
-    const aboutAt = endAt - aboutBytes;
-    const trailerAt = aboutAt - TRAILER_BYTES;
-    if (end === undefined || trailerAt < 0) throw malformed(path, 'it is cut off');
-    const trailer = await readExactly(file, trailerAt, TRAILER_BYTES);
-    const text = await readExactly(file, aboutAt, aboutBytes);
-    if (trailer === undefined || text === undefined) throw malformed(path, 'it is cut off');
-    return { about: decodeAbout(path, trailer, text, end), digest, snapshotBytes: aboutAt };
+    const ending = decodeEnd(path, end ?? Buffer.alloc(0));
+    const aboutAt = endAt - ending.aboutBytes;
+    const text = aboutAt < 0 ? undefined : await readExactly(file, aboutAt, ending.aboutBytes);
+    if (end === undefined || text === undefined) throw malformed(path, 'it is cut off');
+    const about = decodeAbout(path, text, ending);
+    const snapshotBytes = aboutAt - (about.documents?.bytes ?? 0);
+    const trailerAt = snapshotBytes - TRAILER_BYTES;
+    const trailer = trailerAt < 0 ? undefined : await readExactly(file, trailerAt, TRAILER_BYTES);
+    if (trailer === undefined) throw malformed(path, 'it is cut off');
+    requireDigest(path, trailer, text, end);
+    const { documents } = about;
+    if (documents !== undefined) {
+      await checkDocuments(path, file, snapshotBytes, documents, signal);
+    }
+    return { about, digest: ending.digest, snapshotBytes };
   } finally {
     await file.close();
   }

@@ -1,5 +1,5 @@
 /**
- * Makes a new swarm of one node from a backup: its memories, version and settings, with an identity,
+ * Makes a new swarm of one node from a backup: its memories, documents, version and settings, with an identity,
  * a swarm id and tokens of its own. Nothing of the old swarm can reach it, and nobody of it is a
  * member: others join. Clients connect anew; their sessions and a rollout that ran are not taken over.
  */
@@ -17,10 +17,11 @@ import {
   writeFoundingLog,
 } from '../create.js';
 import type { HostPort, NewSwarm } from '../create.js';
+import { DocumentStore } from '../../src/documents/index.js';
 import { NodeEngines } from '../node-engines.js';
 import { SnapshotContent } from '../snapshots/content.js';
 import type { ControlState } from '../control-plane/state.js';
-import { checkBackup } from './read.js';
+import { checkBackup, documentsOf } from './read.js';
 import type { CheckedBackup } from './read.js';
 
 export interface RestoreOptions {
@@ -56,6 +57,7 @@ export async function restoreSwarm(
       sessionTimeoutMs: backup.control.sessionTimeoutMs,
     });
     await fillStore(paths, file, backup, control);
+    await fillDocuments(paths, file, backup, signal);
     await writeFoundingLog(paths, control);
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
@@ -75,5 +77,27 @@ async function fillStore(
   } finally {
     engines.close();
     content.close();
+  }
+}
+
+/** They come as they were, with their rights. */
+async function fillDocuments(
+  paths: DataPaths,
+  file: string,
+  backup: CheckedBackup,
+  signal: AbortSignal,
+): Promise<void> {
+  if (backup.about.documents === undefined) return;
+  const store = await DocumentStore.open(paths.documents, () => undefined);
+  try {
+    for await (const { name, rights, update } of documentsOf(file, backup)) {
+      signal.throwIfAborted();
+      await store.use(name, async (document) => {
+        await document.apply(update, null, backup);
+        await document.setRights(rights);
+      });
+    }
+  } finally {
+    await store.close();
   }
 }

@@ -2,7 +2,7 @@
  * Takes a backup of a running swarm through one member: a snapshot as members give it to each other,
  * of an index that has every write acknowledged before, read block by block and checked on arrival.
  *
- *     begin: index  -->  prepare, until it is written  -->  read manifest, blocks  -->  about, end
+ *     begin: index --> prepare, until it is written --> read manifest, blocks --> documents --> about, end
  *
  * The file has its name once all of it is on the disk; a backup that fails or is killed leaves none.
  */
@@ -29,6 +29,7 @@ import { Sources } from '../snapshots/sources.js';
 import type { Source, SourceCall } from '../snapshots/sources.js';
 import { nodeDisk } from '../storage/disk.js';
 import { UNFINISHED_SUFFIX } from '../storage/atomic-write.js';
+import { writeDocuments } from './documents.js';
 import { encodeEnd } from './format.js';
 import type { BackupAbout } from './format.js';
 
@@ -76,7 +77,7 @@ export async function takeBackup(options: TakeOptions): Promise<TakenBackup> {
   const source = await prepared(sources, begun.appliedIndex, signal, sleep);
   const { description } = source;
   const manifest = await sources.readManifest(0, description, signal);
-  const about: BackupAbout = {
+  let about: BackupAbout = {
     swarmId: begun.swarmId,
     nodeId: begun.nodeId,
     index: description.index,
@@ -88,8 +89,11 @@ export async function takeBackup(options: TakeOptions): Promise<TakenBackup> {
     await requireDiskReserve(dirname(path), description.contentBytes + manifestBytes(description));
     await readBlocks(file, sources, source, manifest, options, sleep);
     const trailer = encodeTrailer(description);
-    const rest = Buffer.concat([manifest.bytes, trailer, encodeEnd(trailer, about)]);
-    await writeAll(file, rest, description.contentBytes);
+    await writeAll(file, Buffer.concat([manifest.bytes, trailer]), description.contentBytes);
+    const snapshotBytes = description.contentBytes + manifest.bytes.length + trailer.length;
+    const documents = await writeDocuments(file, snapshotBytes, call, signal);
+    if (documents !== undefined) about = { ...about, documents };
+    await writeAll(file, encodeEnd(trailer, about), snapshotBytes + (documents?.bytes ?? 0));
   });
   return { about, fileBytes: (await stat(path)).size };
 }

@@ -14,6 +14,9 @@ import { NAMES_MAX } from './limits.js';
 import { MemberSync } from './member-sync.js';
 import { asRpcError, requests } from './requests.js';
 
+/** The state vector of an empty document. */
+const NOTHING = Uint8Array.of(0);
+
 export class NodeDocuments {
   readonly #store: DocumentStore;
   readonly #sync: MemberSync;
@@ -82,6 +85,12 @@ export class NodeDocuments {
       'documents.setRights': guarded(forOperators, (payload, { connection }) =>
         this.#setRights(payload, connection.peerId),
       ),
+      'documents.export': guarded(forOperators, (payload) => {
+        const { name } = parseRequest(requests.named, payload);
+        return this.#existing(name, (document) => {
+          return { update: document.missing(NOTHING), rights: document.rights };
+        });
+      }),
       'documents.compare': guarded(forMembers, async (payload) => {
         const { message } = parseRequest(requests.compare, payload);
         return { message: await this.#sync.answerComparison(message) };

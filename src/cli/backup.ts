@@ -15,8 +15,6 @@ import { interruptible } from './interruptible.js';
 import { progressLine } from './progress-line.js';
 import { packageVersion } from '../version.js';
 
-const NOT_INCLUDED = ['shared documents'] as const;
-
 interface JsonFlag {
   readonly json?: boolean;
 }
@@ -30,16 +28,14 @@ interface RestoreFlags extends JsonFlag {
 /** `swarm backup | restore | check-backup`. */
 export function addBackupCommands(swarm: Command): void {
   withOperator(swarm.command('backup'))
-    .description(
-      'Write the memories and settings of a running swarm into one file, through one member',
-    )
+    .description('Write everything that a running swarm holds into one file, through one member')
     .argument('<file>', 'where to; must not be there yet')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nWants the operator token with --peer, or --data. Every write that was acknowledged before the\n' +
-        'command began is in the file; it is read again and checked before the command ends. Shared\n' +
-        'documents are not in it.',
+        'command began is in the file, and shared documents as that member has them; it is read again\n' +
+        'and checked before the command ends.',
     )
     .action(backup);
   swarm
@@ -96,9 +92,9 @@ async function report(
     ...aboutLines(checked),
     `sha256 ${digest}`,
     ...Object.entries(rows).map(([table, count]) => `  ${table} ${count}`),
-    `not in it: ${NOT_INCLUDED.join(', ')}`,
+    `  documents ${about.documents?.count ?? 0}`,
   ].join('\n');
-  print(flags.json, { file: path, bytes, digest, ...about, rows, notIncluded: NOT_INCLUDED }, text);
+  print(flags.json, { file: path, bytes, digest, ...about, rows }, text);
 }
 
 function aboutLines({ about }: CheckedBackup): string[] {

@@ -55,6 +55,7 @@ class EndingTransport extends StdioServerTransport {
 
   override async start(): Promise<void> {
     const deliver = this.onmessage;
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
     this.onmessage = (message) => {
       if ('method' in message && 'id' in message) this.#asked.add(message.id);
       else if ('method' in message && message.method === 'notifications/cancelled') {

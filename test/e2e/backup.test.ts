@@ -38,6 +38,11 @@ describe('a swarm of two', () => {
     await client.addEdge({ from: 'm1', to: 'm2', relation: 'next', weight: 0.5 });
     await client.insert({ id: 'short', content: 'expires', expiresAt: Date.now() + 3_600_000 });
     await client.delete('m39');
+    const plan = await client.documents.open('plan', { only: swarm.member(2).peerId });
+    plan.text().insert(0, 'first the roof');
+    await plan.saved();
+    const member = ['--data', swarm.member(2).directory];
+    await runJson(['doc', 'rights', 'plan', '--writers', swarm.created.peerId, ...member]);
     report = await runJson(['swarm', 'backup', file, '--data', swarm.member(2).directory]);
     await client.insert({ id: 'late', content: 'written after the backup' });
   });
@@ -71,6 +76,19 @@ describe('a swarm of two', () => {
     }
     const { hits } = await client.search({ text: 'memory 7', limit: 3 });
     expect(hits.map(({ id }) => id)).toContain('m7');
+    const open = { mustExist: true };
+    await until('the new member has the document', async () => {
+      const of = { ...open, only: peerId };
+      const text = await client.documents.open('plan', of).then(
+        async (plan) => {
+          await plan.close();
+          return plan.text().toString();
+        },
+        () => '',
+      );
+      return text === 'first the roof';
+    });
+    expect((await client.documents.rights('plan')).writers).toHaveLength(1);
     await client.insert({ id: 'new', content: 'the new swarm takes writes' });
     const { members } = await client.status();
     expect(members.map(({ voter }) => voter)).toEqual([true, true]);

@@ -1,11 +1,13 @@
 /** A backup through a member that is played by the test; every byte of the file counts. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 
 import { describe, expect, it } from 'vitest';
 
-import { decodeAbout, decodeEnd, encodeEnd } from '../../../nodes/backup/format.js';
-import { checkBackup, countRows } from '../../../nodes/backup/read.js';
+import { readDocuments } from '../../../nodes/backup/documents.js';
+import { decodeAbout, decodeEnd, encodeEnd, requireDigest } from '../../../nodes/backup/format.js';
+import { checkBackup, countRows, documentsOf } from '../../../nodes/backup/read.js';
 import { takeBackup } from '../../../nodes/backup/take.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { PreparedSnapshots } from '../../../nodes/snapshots/prepared.js';
@@ -31,6 +33,7 @@ function memberWith(
   bytes: number,
   fail: (method: string, answer: unknown) => unknown = (_method, answer) => answer,
   bytesPerSecondMax = 0,
+  documents: ReadonlyMap<string, object> | undefined = undefined,
 ): SourceCall {
   const state = new State(someRecords(bytes, random), 10);
   const control = newControlState({
@@ -54,11 +57,27 @@ function memberWith(
     if (method === 'swarm.backupBegin') {
       return { swarmId: 'swarm', nodeId: 3, swarmVersion: 2, appliedIndex: 10 };
     }
+    if (method.startsWith('documents.')) {
+      if (documents === undefined) throw new RpcError('unknown-method', 'no documents here');
+      const { after = '', name = '' } = payload as { after?: string; name?: string };
+      if (method === 'documents.export') return documents.get(name);
+      const names = [...documents.keys()].filter((one) => one > after).sort();
+      return { names: names.slice(0, 2), isAll: names.length <= 2 };
+    }
     if (method === 'raft.snapshotPrepare') {
       return packPrepared(await prepared.prepare(parsePrepare(payload)));
     }
     return fail(method, await prepared.read(parseRead(payload)));
   };
+}
+
+/** As a member exports them. */
+function someDocuments(count: number): ReadonlyMap<string, object> {
+  const rights = { readers: 'all', writers: ['me'], time: { wallMs: 5, counter: 1 }, by: 'me' };
+  const numbers = Array.from({ length: count }, (_, at) => at);
+  return new Map(
+    numbers.map((at) => [`doc ${at}`, { rights, update: Buffer.from([0, at, at, 0]) }]),
+  );
 }
 
 async function taken(path: string, call: SourceCall, signal = AbortSignal.timeout(20_000)) {
@@ -80,15 +99,30 @@ describe('the end of a backup', () => {
       '414632424b55500a0100000066000000' +
         '04d13944e703e747460c7488bc9718886f32020b56087dadb5d6d0866940e7df',
     );
-    const { aboutBytes } = decodeEnd('f', end);
-    expect(aboutBytes).toBe(text.length);
-    expect(decodeAbout('f', trailer, bytes.subarray(0, text.length), end)).toEqual(about);
+    const ending = decodeEnd('f', end);
+    expect(ending.aboutBytes).toBe(text.length);
+    expect(decodeAbout('f', bytes.subarray(0, text.length), ending)).toEqual(about);
+    requireDigest('f', trailer, bytes.subarray(0, text.length), end);
+  });
+
+  it('has version 2 when documents stand before it, and no other', () => {
+    const documents = { count: 1, bytes: 9, sha256: 'ab'.repeat(32) };
+    const bytes = encodeEnd(Buffer.from('trailer'), { ...about, documents });
+    const end = bytes.subarray(-48);
+    expect(end.toString('hex')).toBe(
+      '414632424b55500a02000000d4000000' +
+        'e2ffa17bf710fd6a049462c01c2c9b13ef2555c030eb8e92ce3d52acf5035465',
+    );
+    const text = bytes.subarray(0, -48);
+    expect(decodeAbout('f', text, decodeEnd('f', end)).documents).toEqual(documents);
+    end.writeUInt32LE(1, 8);
+    expect(() => decodeAbout('f', text, decodeEnd('f', end))).toThrow(/contradict/);
   });
 
   it('of a later version is refused with what to do', () => {
     const end = encodeEnd(Buffer.alloc(0), about).subarray(-48);
-    end.writeUInt32LE(2, 8);
-    expect(() => decodeEnd('f', end)).toThrow(/version 2.*use the release that took it/);
+    end.writeUInt32LE(3, 8);
+    expect(() => decodeEnd('f', end)).toThrow(/version 3.*use the release that took it/);
   });
 });
 
@@ -102,9 +136,39 @@ describe('a backup', () => {
     expect(countRows(path, checked).get('patterns')).toBeGreaterThan(100);
   });
 
+  it('holds the documents of the member with their rights, page by page', async () => {
+    const path = scratch('backup');
+    const { about: told } = await taken(path, memberWith(1_500, undefined, 0, someDocuments(5)));
+    const { sha256, ...size } = told.documents ?? {};
+    expect(size).toEqual({ count: 5, bytes: 5 * (12 + 5 + 76 + 4) });
+    expect(sha256).toBe('7ae56cc580482bbd87c5649b8f1122c326dc6b1c9521e34766cd621dc32292b3');
+    const read = [];
+    for await (const one of documentsOf(path, await checkBackup(path, never))) read.push(one);
+    expect(read.map(({ name }) => name)).toEqual(['doc 0', 'doc 1', 'doc 2', 'doc 3', 'doc 4']);
+    expect(read.map(({ name, rights, update }) => [name, { rights, update }])).toEqual([
+      ...someDocuments(5),
+    ]);
+    expect(
+      (await taken(scratch('none'), memberWith(1_500, undefined, 0, new Map()))).about,
+    ).toEqual(about);
+  });
+
+  it('is read no further than its documents reach, whatever lengths they claim', async () => {
+    const path = scratch('claims');
+    const part = { count: 1, bytes: 20, sha256: 'ab'.repeat(32) };
+    const file = await open(path, 'w+');
+    for (const length of [21, 17, 2 ** 31, 2 ** 32 - 1]) {
+      const bytes = Buffer.alloc(64);
+      bytes.writeUInt32LE(length);
+      await file.write(bytes, 0, 64, 0);
+      await expect(readDocuments(path, file, 0, part).next()).rejects.toThrow(/is cut off/);
+    }
+    await file.close();
+  });
+
   it('is refused when any one byte of it is changed, or its end is missing', async () => {
     const path = scratch('backup');
-    await taken(path, memberWith(1_500));
+    await taken(path, memberWith(1_500, undefined, 0, someDocuments(2)));
     const whole = readFileSync(path);
     const damaged = scratch('damaged');
     const ends = Array.from({ length: 400 }, (_, i) => whole.length - 1 - i);
