@@ -8,8 +8,8 @@ interface Subject {
   readonly name: string;
   /** Once before the rounds; its time is not measured. */
   prepare?(): void | Promise<void>;
-  /** One round: every metric of the bench, or those that this subject has. */
-  run(): Measurements | Promise<Measurements>;
+  /** One round: every metric of the bench, or those that this subject has. `say`: how far it is. */
+  run(say: (sentence: string) => void): Measurements | Promise<Measurements>;
   /** Once after the rounds, also when one failed. */
   close?(): void | Promise<void>;
 }
@@ -23,6 +23,8 @@ export interface Bench {
   readonly subjects: readonly Subject[];
   /** Which medians to divide: subject by peer. */
   readonly ratios: readonly WantedRatio[];
+  /** Which medians have a goal of their own. */
+  readonly goals?: readonly WantedMedian[];
   /** Subjects that cannot be measured here, each with what to do: never a number. */
   readonly absent?: readonly { readonly subject: string; readonly reason: string }[];
   /** What else a reader has to know of this run, one sentence each. */
@@ -35,8 +37,17 @@ interface WantedRatio {
   readonly peer: string;
   /** The least ratio that is wanted. Printed beside the measured one; missing it fails nothing. */
   readonly goal?: number;
+  /** The most that is wanted, where less is better. One of the two. */
+  readonly goalMost?: number;
   /** Left out, and not a failure, when one of the two has not measured the metric. */
   readonly isOptional?: boolean;
+}
+
+/** The least median that is wanted; missing it fails nothing either. */
+interface WantedMedian {
+  readonly metric: string;
+  readonly subject: string;
+  readonly goal: number;
 }
 
 /** Where a result comes from. */
@@ -71,7 +82,15 @@ interface Ratio {
   readonly peer: string;
   readonly ratio: number;
   readonly goal?: number;
+  readonly goalMost?: number;
   readonly isGoalMet?: boolean;
+}
+
+/** A median beside its goal. */
+interface Goal extends WantedMedian {
+  readonly unit: string;
+  readonly median: number;
+  readonly isGoalMet: boolean;
 }
 
 /** The result of a bench. */
@@ -79,6 +98,7 @@ export interface BenchResult {
   readonly machine: Machine;
   readonly rows: readonly Row[];
   readonly ratios: readonly Ratio[];
+  readonly goals: readonly Goal[];
   readonly absent: readonly { readonly subject: string; readonly reason: string }[];
   readonly notes: readonly string[];
 }
@@ -104,6 +124,7 @@ export async function runBench(
   bench: Bench,
   rounds: number,
   onRound: (round: number, subject: string) => void = () => {},
+  say: (sentence: string) => void = () => {},
 ): Promise<BenchResult> {
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new RangeError(`${rounds} rounds cannot be run; give a whole number of at least 1`);
@@ -120,7 +141,7 @@ export async function runBench(
       for (let turn = 0; turn < bench.subjects.length; turn++) {
         const subject = bench.subjects[(round + turn) % bench.subjects.length]!;
         onRound(round, subject.name);
-        keep(measured, bench, subject.name, await subject.run());
+        keep(measured, bench, subject.name, await subject.run(say));
       }
     }
   } finally {
@@ -131,6 +152,7 @@ export async function runBench(
     machine: describeMachine(loadAverage),
     rows,
     ratios: bench.ratios.flatMap((ratio) => divide(rows, ratio)),
+    goals: (bench.goals ?? []).map((goal) => compare(rows, goal)),
     absent: bench.absent ?? [],
     notes: bench.notes?.() ?? [],
   };
@@ -179,7 +201,7 @@ function summarize(bench: Bench, measured: ReadonlyMap<string, readonly number[]
 }
 
 function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
-  const { metric, subject, peer, goal, isOptional } = wanted;
+  const { metric, subject, peer, goal, goalMost, isOptional } = wanted;
   const medians: number[] = [];
   for (const name of [subject, peer]) {
     const row = rows.find((candidate) => candidate.metric === metric && candidate.subject === name);
@@ -198,13 +220,24 @@ function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
       peer,
       ratio,
       ...(goal === undefined ? {} : { goal, isGoalMet: ratio >= goal }),
+      ...(goalMost === undefined ? {} : { goalMost, isGoalMet: ratio <= goalMost }),
     },
   ];
 }
 
+function compare(rows: readonly Row[], wanted: WantedMedian): Goal {
+  const { metric, subject, goal } = wanted;
+  const row = rows.find((each) => each.metric === metric && each.subject === subject);
+  if (row === undefined) {
+    throw new RangeError(`${subject} measured no ${metric} to be compared with its goal`);
+  }
+  const { unit, median: measured } = row;
+  return { ...wanted, unit, median: measured, isGoalMet: measured >= goal };
+}
+
 /** The result as a table for a reader. */
 export function formatResult(result: BenchResult): string {
-  const { machine, rows, ratios, absent, notes } = result;
+  const { machine, rows, ratios, goals, absent, notes } = result;
   const cells = rows.map((row) => [
     row.metric,
     row.subject,
@@ -225,16 +258,23 @@ export function formatResult(result: BenchResult): string {
       `${machine.node}, load ${machine.loadAverage.toFixed(2)} at the start and ` +
       `${machine.loadAverageAtEnd.toFixed(2)} at the end`,
     ...lines,
-    ...ratios.map(({ metric, subject, peer, ratio, goal, isGoalMet }) => {
+    ...ratios.map(({ metric, subject, peer, ratio, goal, goalMost, isGoalMet }) => {
+      const wanted = goalMost === undefined ? goal : `at most ${goalMost}`;
       const judgement =
-        goal === undefined
-          ? ''
-          : `; the goal is ${goal}: ${isGoalMet === true ? 'met' : 'not met'}`;
+        wanted === undefined ? '' : `; the goal is ${wanted}: ${judge(isGoalMet === true)}`;
       return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}${judgement}`;
+    }),
+    ...goals.map(({ metric, subject, unit, median: measured, goal, isGoalMet }) => {
+      const found = `${metric}: ${subject} is ${formatNumber(measured)} ${unit}`;
+      return `${found}; the goal is ${goal} ${unit}: ${judge(isGoalMet)}`;
     }),
     ...absent.map(({ subject, reason }) => `${subject} is not measured: ${reason}`),
     ...notes,
   ].join('\n');
+}
+
+function judge(isGoalMet: boolean): string {
+  return isGoalMet ? 'met' : 'not met';
 }
 
 function formatNumber(value: number): string {

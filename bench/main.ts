@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { messageOf } from '../src/client/errors.js';
 import { formatResult, runBench } from './harness.js';
 import { benches } from './registry.js';
 import type { BenchSizes } from './registry.js';
@@ -15,6 +16,10 @@ function parseNames(text: string): string[] {
   return text.split(',');
 }
 
+function say(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
+}
+
 interface Options extends BenchSizes {
   readonly json?: true;
   readonly rounds?: number;
@@ -23,25 +28,32 @@ interface Options extends BenchSizes {
 async function run(name: string, options: Options): Promise<void> {
   const create = Object.hasOwn(benches, name) ? benches[name] : undefined;
   if (create === undefined) {
-    process.stderr.write(
-      `no bench is named ${name}; there are: ${Object.keys(benches).join(', ')}\n`,
-    );
+    say(`no bench is named ${name}; there are: ${Object.keys(benches).join(', ')}`);
     process.exitCode = 1;
     return;
   }
   const bench = create(options);
   const rounds = options.rounds ?? bench.roundsDefault;
-  const result = await runBench(bench, rounds, (round, subject) => {
-    if (process.stderr.isTTY) process.stderr.write(`round ${round + 1} of ${rounds}: ${subject}\n`);
-  });
-  process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
+  const onRound = (round: number, subject: string): void => {
+    if (process.stderr.isTTY) say(`round ${round + 1} of ${rounds}: ${subject}`);
+  };
+  try {
+    const result = await runBench(bench, rounds, onRound, say);
+    process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
+  } catch (error) {
+    say(`the bench ${name} failed: ${messageOf(error)}`);
+    process.exitCode = 1;
+  }
 }
 
 const names = Object.entries(benches).map(([name, create]) => `  ${name}: ${create().description}`);
 await new Command('bench')
   .description('Measures in rounds that take turns, and prints medians and ratios.')
   .argument('<name>', 'which bench')
-  .option('--json', 'print one JSON object {machine, rows, ratios, absent, notes} and nothing else')
+  .option(
+    '--json',
+    'print one JSON object {machine, rows, ratios, goals, absent, notes} and nothing else',
+  )
   .option('--rounds <n>', 'rounds of each subject', parseCount)
   .option('--sets <names>', 'data sets, separated by commas (memory)', parseNames)
   .option('--subjects <names>', 'subjects, separated by commas (memory, vector-files)', parseNames)

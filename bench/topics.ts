@@ -1,5 +1,5 @@
 import { median, type Bench, type Measurements } from './harness.js';
-import { TopicSwarm, deliveryAmong } from './topics/swarm.js';
+import { TopicSwarm, deliveryAmong, type Delivered, type SwarmMember } from './topics/swarm.js';
 
 export interface TopicsSize {
   readonly members: number;
@@ -11,12 +11,16 @@ export interface TopicsSize {
   readonly bytes: number;
 }
 
-const usual: TopicsSize = { members: 15, churning: 4, messages: 150, everyMs: 200, bytes: 256 };
+const usual: TopicsSize = { members: 15, churning: 4, messages: 100, everyMs: 200, bytes: 256 };
+const CHURN = 'under churn';
 /** How long a killed member stays away. */
 const AWAY_MS = 1_000;
-const PATIENCE_MS = 180_000;
-/** The last messages may still be asked for: six heartbeats of gossipsub. */
-const SETTLE_MS = 8_000;
+/** Of one subject, from the first start to the last message. */
+const SUBJECT_MS_MAX = 100_000;
+const LOOK_EVERY_MS = 500;
+const PROGRESS_EVERY_MS = 5_000;
+/** How long the last messages may still be asked for: six heartbeats of gossipsub, and some. */
+const SETTLE_MS_MAX = 8_000;
 
 /**
  * Topics among processes on the loopback, each connected with the three before and the three behind
@@ -34,13 +38,17 @@ export function topicsBench(size: TopicsSize = usual): Bench {
       delivered: '%',
       'latency-median': 'ms',
       'latency-p99': 'ms',
+      'latency-max': 'ms',
       kills: 'kills',
     },
     subjects: [
-      { name: 'at rest', run: () => measure(size, false) },
-      { name: 'under churn', run: () => measure(size, true) },
+      { name: 'at rest', run: (say) => measure(size, new Progress('at rest', say)) },
+      { name: CHURN, run: (say) => measure(size, new Progress(CHURN, say)) },
     ],
     ratios: [],
+    goals: ['at rest', CHURN].map((subject) => {
+      return { metric: 'reached-all', subject, goal: 100 };
+    }),
     notes: () => [
       'counted are the messages and the subscribers of the processes that are never killed in either subject',
       'latency is from the call of publish to the reader; all processes share the machine',
@@ -48,36 +56,40 @@ export function topicsBench(size: TopicsSize = usual): Bench {
   };
 }
 
-async function measure(size: TopicsSize, isChurning: boolean): Promise<Measurements> {
+async function measure(size: TopicsSize, progress: Progress): Promise<Measurements> {
   const swarm = new TopicSwarm(size.members);
   try {
+    progress.say(`${size.members} processes are started`);
     await swarm.start();
-    const isConnected = async (): Promise<boolean> =>
-      (await swarm.reports()).every(
-        ({ neighbours }) => neighbours >= Math.min(6, size.members - 1),
-      );
-    await until('all members are connected', isConnected);
+    const neighboursLeast = Math.min(6, size.members - 1);
+    await progress.until('members with all their neighbours', size.members, async () => {
+      const all = await swarm.progress();
+      return all.filter(({ neighbours }) => neighbours >= neighboursLeast).length;
+    });
     // Spread over the ring, so that no member loses all its neighbours.
     const every = Math.floor(size.members / size.churning);
     const churning = swarm.members.filter((_, at) => at % every === 0).slice(0, size.churning);
     const steady = swarm.members.filter((member) => !churning.includes(member));
     const publish = { count: size.messages, everyMs: size.everyMs, bytes: size.bytes };
     for (const member of steady) await member.ask({ publish });
+    const wanted = steady.length * size.messages;
+    const published = async (): Promise<number> => {
+      const all = await swarm.progress(steady);
+      return all.reduce((sum, report) => sum + report.published, 0);
+    };
     let kills = 0;
-    const isDone = async (): Promise<boolean> =>
-      (await swarm.reports(steady)).every(({ isPublishing }) => !isPublishing);
-    for (;;) {
-      if (!isChurning || (await isDone())) break;
+    while (progress.subject === CHURN && (await published()) < wanted) {
       const member = churning[kills % churning.length]!;
       member.kill();
       kills += 1;
       await pause(AWAY_MS);
       await swarm.startMember(member);
       await member.ask({ publish });
+      progress.step(`${kills} kills; messages published`, await published(), wanted);
     }
-    await until('all have published', isDone);
-    await pause(SETTLE_MS);
-    const found = deliveryAmong(steady, await swarm.reports(steady));
+    await progress.until('messages published', wanted, published);
+    const found = await settled(swarm, steady);
+    if (found.latenciesMs.length === 0) throw new Error(`${progress.subject}: no message arrived`);
     const sorted = found.latenciesMs.toSorted((a, b) => a - b);
     return {
       messages: found.messages,
@@ -85,6 +97,7 @@ async function measure(size: TopicsSize, isChurning: boolean): Promise<Measureme
       delivered: (found.got / found.wanted) * 100,
       'latency-median': median(sorted),
       'latency-p99': sorted[Math.floor(sorted.length * 0.99)]!,
+      'latency-max': sorted.at(-1)!,
       kills,
     };
   } finally {
@@ -92,11 +105,50 @@ async function measure(size: TopicsSize, isChurning: boolean): Promise<Measureme
   }
 }
 
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + PATIENCE_MS;
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`${what}: not in ${PATIENCE_MS} ms`);
-    await pause(100);
+/** What was delivered once all is, or once nothing is asked for any more. */
+async function settled(swarm: TopicSwarm, steady: readonly SwarmMember[]): Promise<Delivered> {
+  const deadlineMs = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    const found = deliveryAmong(steady, await swarm.reports(steady));
+    if (found.got === found.wanted || performance.now() > deadlineMs) return found;
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+/** Says how far a subject is, and ends one that takes too long with a sentence. */
+class Progress {
+  readonly subject: string;
+  readonly #say: (sentence: string) => void;
+  readonly #deadlineMs = performance.now() + SUBJECT_MS_MAX;
+  #saidMs = 0;
+
+  constructor(subject: string, say: (sentence: string) => void) {
+    this.subject = subject;
+    this.#say = say;
+  }
+
+  say(sentence: string): void {
+    this.#saidMs = performance.now();
+    this.#say(`${this.subject}: ${sentence}`);
+  }
+
+  /** Throws when the time is over. */
+  step(what: string, done: number, wanted: number): void {
+    const sentence = `${what}: ${done} of ${wanted}`;
+    if (done < wanted && performance.now() > this.#deadlineMs) {
+      const seconds = SUBJECT_MS_MAX / 1_000;
+      throw new Error(`${this.subject}: after ${seconds} s there are no more ${sentence}`);
+    }
+    if (done >= wanted || performance.now() > this.#saidMs + PROGRESS_EVERY_MS) this.say(sentence);
+  }
+
+  async until(what: string, wanted: number, count: () => Promise<number>): Promise<void> {
+    for (;;) {
+      const done = await count();
+      this.step(what, done, wanted);
+      if (done >= wanted) return;
+      await pause(LOOK_EVERY_MS);
+    }
   }
 }
 

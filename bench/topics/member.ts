@@ -30,11 +30,11 @@ interface Received {
   readonly latenciesMs: number[];
 }
 
-export interface MemberReport {
+/** Small, so that asking for it again and again costs the members little. */
+export interface MemberProgress {
   readonly addresses: readonly string[];
   /** Connected peers that subscribe. */
   readonly neighbours: number;
-  readonly received: readonly Received[];
   /** Of this process since its start. */
   readonly published: number;
   /** Calls that failed because no peer was connected at that moment. */
@@ -42,6 +42,10 @@ export interface MemberReport {
   readonly isPublishing: boolean;
   readonly dropped: number;
   readonly refused: number;
+}
+
+export interface MemberReport extends MemberProgress {
+  readonly received: readonly Received[];
 }
 
 let topics: Topics<typeof schemas> | undefined;
@@ -88,12 +92,11 @@ async function publish({ count, everyMs, bytes }: PublishRequest['publish']): Pr
   isPublishing = false;
 }
 
-function report(): MemberReport {
+function progress(): MemberProgress {
   const { refused } = opened().report();
   return {
     addresses: opened().addresses,
     neighbours: opened().subscribers('ticks').length,
-    received: [...received.values()],
     ...counts,
     isPublishing,
     refused: Object.values(refused).reduce((sum, count) => sum + count, 0),
@@ -101,12 +104,12 @@ function report(): MemberReport {
 }
 
 answerParent(async (request) => {
-  if (request === 'report') return report();
+  if (request === 'report') return { ...progress(), received: [...received.values()] };
   const asked = request as Partial<StartRequest & PublishRequest & { addPeers: string[] }>;
   if (asked.start !== undefined) await start(asked.start);
   if (asked.addPeers !== undefined) for (const peer of asked.addPeers) opened().addPeer(peer);
   // What goes wrong ends the process: whoever asks next hears of it.
   if (asked.publish !== undefined) void publish(asked.publish);
-  return report();
+  return progress();
 });
 process.send?.({ result: 'ready' });

@@ -1,25 +1,34 @@
 /** Members as processes, each connected with the three before it in a ring. */
 import { createIdentity } from '../../transport/identity/index.js';
+import { messageOf } from '../../src/topics/error.js';
 import { topicPeerId } from '../../src/topics/index.js';
 import { Child } from '../transport/child.js';
-import type { MemberReport, PublishRequest, StartRequest } from './member.js';
+import type { MemberProgress, MemberReport, PublishRequest, StartRequest } from './member.js';
 
 const NEIGHBOURS = 3;
+/** Longest time that a member may take to come up, and for an answer. */
+const ANSWER_MS_MAX = 45_000;
 
 export class SwarmMember {
+  readonly #name: string;
   readonly #privateKeyPem = createIdentity().privateKeyPem;
   readonly peerId = topicPeerId({ privateKeyPem: this.#privateKeyPem });
   #child: Child | undefined;
   /** Once started, kept for all later starts. */
   address: string | undefined;
 
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Rejects with a sentence when it does not come up. */
   async start(allowed: readonly string[], peers: readonly string[]): Promise<void> {
     const child = new Child(new URL('./member.js', import.meta.url), []);
     this.#child = child;
-    await child.ask();
+    await this.#answered(child);
     const port = Number(/udp\/(\d+)/.exec(this.address ?? 'udp/0')![1]);
     const start = { privateKeyPem: this.#privateKeyPem, port, allowed, peers };
-    const { addresses } = (await child.ask({ start } satisfies StartRequest)) as MemberReport;
+    const { addresses } = await this.#answered(child, { start });
     this.address = addresses[0];
   }
 
@@ -29,29 +38,41 @@ export class SwarmMember {
     this.#child = undefined;
   }
 
-  close(): void {
-    this.#child?.close();
+  /** Rejects with a sentence when it has died, or says nothing. */
+  async ask(request: 'report'): Promise<MemberReport>;
+  async ask(request: Exclude<Request, StartRequest>): Promise<MemberProgress>;
+  async ask(request: Exclude<Request, StartRequest>): Promise<MemberProgress> {
+    if (this.#child === undefined) throw new Error(`${this.#name} does not run`);
+    return this.#answered(this.#child, request);
   }
 
-  async ask(request: PublishRequest | { addPeers: string[] } | 'report'): Promise<MemberReport> {
-    if (this.#child === undefined) throw new Error(`the member ${this.peerId} does not run`);
-    return (await this.#child.ask(request)) as MemberReport;
+  async #answered(child: Child, request?: Request): Promise<MemberProgress> {
+    try {
+      return (await child.ask(request, ANSWER_MS_MAX)) as MemberProgress;
+    } catch (error) {
+      // A failure comes with its stack: the first line says what it is.
+      const [why] = messageOf(error).split('\n');
+      throw new Error(`${this.#name}: ${why}`, { cause: error });
+    }
   }
 }
+
+type Request = StartRequest | PublishRequest | { addPeers: string[] } | 'progress' | 'report';
 
 export class TopicSwarm {
   readonly members: readonly SwarmMember[];
 
   constructor(size: number) {
-    this.members = Array.from({ length: size }, () => new SwarmMember());
+    this.members = Array.from({ length: size }, (_, at) => {
+      return new SwarmMember(`member ${at + 1} of ${size}`);
+    });
   }
 
   async start(): Promise<void> {
-    for (const member of this.members) await this.startMember(member);
-    // The first ones were started before those that they are to dial.
-    for (const member of this.members) {
-      await member.ask({ addPeers: this.#peersOf(member) });
-    }
+    await Promise.all(this.members.map((member) => this.startMember(member)));
+    // Some were started before those that they are to dial.
+    const told = this.members.map((member) => member.ask({ addPeers: this.#peersOf(member) }));
+    await Promise.all(told);
   }
 
   async startMember(member: SwarmMember): Promise<void> {
@@ -63,8 +84,13 @@ export class TopicSwarm {
     return Promise.all(members.map((member) => member.ask('report')));
   }
 
+  progress(members: readonly SwarmMember[] = this.members): Promise<MemberProgress[]> {
+    return Promise.all(members.map((member) => member.ask('progress')));
+  }
+
+  /** Also of members that answer no more. */
   close(): void {
-    for (const member of this.members) member.close();
+    for (const member of this.members) member.kill();
   }
 
   #peersOf(member: SwarmMember): string[] {

@@ -14,6 +14,10 @@ export class Child {
 
   /** Sends a request and resolves with the answer; without a request, with what comes first. */
   ask(request?: object | string, answerMsMax = ANSWER_MS_MAX): Promise<unknown> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) {
+      return Promise.reject(endedEarly(exitCode, signalCode));
+    }
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
@@ -25,9 +29,9 @@ export class Child {
         if (isFailure(message)) reject(new Error(message.failure));
         else resolve((message as { result?: unknown }).result);
       };
-      const onExit = (code: number | null): void => {
+      const onExit = (code: number | null, signal: string | null): void => {
         settle();
-        reject(new Error(`a process of the bench ended with code ${code}`));
+        reject(endedEarly(code, signal));
       };
       const timer = setTimeout(() => {
         settle();
@@ -35,7 +39,8 @@ export class Child {
       }, answerMsMax);
       this.#process.on('message', onMessage);
       this.#process.on('exit', onExit);
-      if (request !== undefined) this.#process.send(request);
+      // What cannot be sent any more is told by its end.
+      if (request !== undefined) this.#process.send(request, () => undefined);
     });
   }
 
@@ -47,6 +52,11 @@ export class Child {
   close(): void {
     if (this.#process.connected) this.#process.disconnect();
   }
+}
+
+function endedEarly(code: number | null, signal: string | null): Error {
+  const how = signal === null ? `code ${code}` : signal;
+  return new Error(`a process of the bench ended with ${how}`);
 }
 
 function isFailure(message: unknown): message is { failure: string } {

@@ -13,6 +13,7 @@ import { raftBench } from '../../bench/raft.js';
 import { simBench } from '../../bench/sim.js';
 import { storeBench } from '../../bench/store.js';
 import { textBench } from '../../bench/text.js';
+import { topicsBench } from '../../bench/topics.js';
 import { transportBench } from '../../bench/transport.js';
 import { RandomStream } from '../../sim/world/random.js';
 import type { Embedder } from '../../src/memory/index.js';
@@ -45,6 +46,26 @@ describe('the benches measure, in small,', () => {
     const result = await runBench(raftBench(20_000), 2);
     expectMeasured(result, { 'by-reference': ['entries'], encoded: ['entries'] });
     expect(result.ratios).toHaveLength(1);
+  });
+
+  it('topics: what processes publish reaches each other, while another is killed', async () => {
+    const size = { members: 3, churning: 1, messages: 20, everyMs: 100, bytes: 64 };
+    const said: string[] = [];
+    const say = (sentence: string): void => void said.push(sentence);
+    const { rows, goals } = await runBench(topicsBench(size), 1, () => {}, say);
+    const medians = rows.map(({ metric, subject, median }) => [`${metric} ${subject}`, median]);
+    const measured = Object.fromEntries(medians) as Record<string, number>;
+    expect(measured).toMatchObject({
+      // Of the two that are never killed.
+      'messages at rest': 40,
+      'messages under churn': 40,
+      'reached-all at rest': 100,
+      'reached-all under churn': 100,
+      'kills at rest': 0,
+    });
+    expect(measured['kills under churn']).toBeGreaterThan(0);
+    expect(goals.map(({ isGoalMet }) => isGoalMet)).toEqual([true, true]);
+    expect(said).toContain('under churn: messages published: 40 of 40');
   });
 
   it('health: a handler with and without the meter, in the process and over QUIC', async () => {

@@ -78,6 +78,54 @@ describe('runBench', () => {
     await expect(runBench(oneSubject({ speed: 1 }), 0)).rejects.toThrow(/0 rounds/);
   });
 
+  it('says whether goals are met: ratios of at least and at most, and medians', async () => {
+    const bench = counting([]);
+    const ratio = bench.ratios[0]!;
+    const result = await runBench(
+      {
+        ...bench,
+        ratios: [
+          { ...ratio, goal: 4 },
+          { ...ratio, goal: 4.1 },
+          { ...ratio, goalMost: 4 },
+          { ...ratio, goalMost: 3.9 },
+        ],
+        goals: [
+          { metric: 'speed', subject: 'hare', goal: 20 },
+          { metric: 'speed', subject: 'tortoise', goal: 20 },
+        ],
+      },
+      3,
+    );
+    expect(result.ratios.map(({ isGoalMet }) => isGoalMet)).toEqual([true, false, true, false]);
+    expect(result.goals.map(({ isGoalMet }) => isGoalMet)).toEqual([true, false]);
+    const text = formatResult(result);
+    expect(text).toContain('hare is 4.000 times tortoise; the goal is 4.1: not met');
+    expect(text).toContain('hare is 4.000 times tortoise; the goal is at most 4: met');
+    expect(text).toContain('speed: hare is 20 m/s; the goal is 20 m/s: met');
+    expect(text).toContain('speed: tortoise is 5 m/s; the goal is 20 m/s: not met');
+    const goals = [{ metric: 'weight', subject: 'hare', goal: 1 }];
+    await expect(runBench({ ...counting([]), goals }, 1)).rejects.toThrow(
+      'hare measured no weight',
+    );
+  });
+
+  it('hands on what a subject says of its progress', async () => {
+    const said: string[] = [];
+    const run = (say: (sentence: string) => void) => {
+      say('half way');
+      return { speed: 1 };
+    };
+    const bench = { ...oneSubject({}), subjects: [{ name: 'a', run }] };
+    await runBench(
+      bench,
+      2,
+      () => {},
+      (sentence) => void said.push(sentence),
+    );
+    expect(said).toEqual(['half way', 'half way']);
+  });
+
   it('prints a table', async () => {
     const text = formatResult(await runBench(counting([]), 3));
     expect(text).toContain('speed   hare      20 m/s  10 to 40');
@@ -101,10 +149,14 @@ describe('median', () => {
 
 describe('the registry', () => {
   it.each(Object.keys(benches))(
-    '%s names its ratios after its own metrics and subjects',
+    '%s names its ratios and goals after its own metrics and subjects',
     (name) => {
       const bench = benches[name]!();
       const subjects = bench.subjects.map((subject) => subject.name);
+      for (const { metric, subject } of bench.goals ?? []) {
+        expect(Object.keys(bench.metrics)).toContain(metric);
+        expect(subjects).toContain(subject);
+      }
       for (const { metric, subject, peer, isOptional } of bench.ratios) {
         expect(Object.keys(bench.metrics)).toContain(metric);
         // A peer that is not installed on this machine is no subject.
