@@ -23,6 +23,8 @@ export interface Bench {
   readonly subjects: readonly Subject[];
   /** Which medians to divide: subject by peer. */
   readonly ratios: readonly WantedRatio[];
+  /** What medians are to be by themselves. */
+  readonly goals?: readonly WantedGoal[];
   /** Subjects that cannot be measured here, each with what to do: never a number. */
   readonly absent?: readonly { readonly subject: string; readonly reason: string }[];
   /** What else a reader has to know of this run, one sentence each. */
@@ -37,6 +39,14 @@ interface WantedRatio {
   readonly goal?: number;
   /** Left out, and not a failure, when one of the two has not measured the metric. */
   readonly isOptional?: boolean;
+}
+
+/** The bound of a median, in the unit of its metric. Missing it fails nothing. */
+interface WantedGoal {
+  readonly metric: string;
+  readonly subject: string;
+  readonly bound: 'at most' | 'at least';
+  readonly value: number;
 }
 
 /** Where a result comes from. */
@@ -74,11 +84,19 @@ interface Ratio {
   readonly isGoalMet?: boolean;
 }
 
+/** A goal, and whether the median that was measured meets it. */
+interface Goal extends WantedGoal {
+  readonly unit: string;
+  readonly median: number;
+  readonly isMet: boolean;
+}
+
 /** The result of a bench. */
 export interface BenchResult {
   readonly machine: Machine;
   readonly rows: readonly Row[];
   readonly ratios: readonly Ratio[];
+  readonly goals: readonly Goal[];
   readonly absent: readonly { readonly subject: string; readonly reason: string }[];
   readonly notes: readonly string[];
 }
@@ -131,6 +149,7 @@ export async function runBench(
     machine: describeMachine(loadAverage),
     rows,
     ratios: bench.ratios.flatMap((ratio) => divide(rows, ratio)),
+    goals: (bench.goals ?? []).map((goal) => judge(rows, goal)),
     absent: bench.absent ?? [],
     notes: bench.notes?.() ?? [],
   };
@@ -143,6 +162,13 @@ export function median(numbers: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle]!;
   return sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
+}
+
+/** The number that this share of all, from 0 to 1, lies below. */
+export function quantile(numbers: readonly number[], share: number): number {
+  if (numbers.length === 0) throw new RangeError('no numbers have no quantile');
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
 function keep(
@@ -202,9 +228,22 @@ function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
   ];
 }
 
+function judge(rows: readonly Row[], wanted: WantedGoal): Goal {
+  const { metric, subject, bound, value } = wanted;
+  const row = rows.find((each) => each.metric === metric && each.subject === subject);
+  if (row === undefined) throw new RangeError(`${subject} measured no ${metric}, which has a goal`);
+  const { median, unit } = row;
+  return {
+    ...wanted,
+    unit,
+    median,
+    isMet: bound === 'at most' ? median <= value : median >= value,
+  };
+}
+
 /** The result as a table for a reader. */
 export function formatResult(result: BenchResult): string {
-  const { machine, rows, ratios, absent, notes } = result;
+  const { machine, rows, ratios, goals, absent, notes } = result;
   const cells = rows.map((row) => [
     row.metric,
     row.subject,
@@ -232,6 +271,11 @@ export function formatResult(result: BenchResult): string {
           : `; the goal is ${goal}: ${isGoalMet === true ? 'met' : 'not met'}`;
       return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}${judgement}`;
     }),
+    ...goals.map(
+      ({ metric, subject, bound, value, unit, isMet }) =>
+        `${metric} of ${subject}: the goal is ${bound} ${formatNumber(value)} ${unit}: ` +
+        (isMet ? 'met' : 'not met'),
+    ),
     ...absent.map(({ subject, reason }) => `${subject} is not measured: ${reason}`),
     ...notes,
   ].join('\n');

@@ -41,7 +41,10 @@ const names = Object.entries(benches).map(([name, create]) => `  ${name}: ${crea
 await new Command('bench')
   .description('Measures in rounds that take turns, and prints medians and ratios.')
   .argument('<name>', 'which bench')
-  .option('--json', 'print one JSON object {machine, rows, ratios, absent, notes} and nothing else')
+  .option(
+    '--json',
+    'print one JSON object {machine, rows, ratios, goals, absent, notes} and nothing else',
+  )
   .option('--rounds <n>', 'rounds of each subject', parseCount)
   .option('--sets <names>', 'data sets, separated by commas (memory)', parseNames)
   .option('--subjects <names>', 'subjects, separated by commas (memory, vector-files)', parseNames)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatResult, median, runBench, type Bench } from '../../bench/harness.js';
+import { formatResult, median, quantile, runBench, type Bench } from '../../bench/harness.js';
 import { benches } from '../../bench/registry.js';
 
 function counting(order: string[]): Bench {
@@ -78,6 +78,26 @@ describe('runBench', () => {
     await expect(runBench(oneSubject({ speed: 1 }), 0)).rejects.toThrow(/0 rounds/);
   });
 
+  it('says of each goal whether the median meets it, at the bound as well', async () => {
+    const goal = (subject: string, bound: 'at most' | 'at least', value: number) => {
+      return { metric: 'speed', subject, bound, value };
+    };
+    const goals = [
+      goal('hare', 'at least', 20),
+      goal('hare', 'at least', 20.5),
+      goal('hare', 'at most', 19.5),
+      goal('tortoise', 'at most', 5),
+    ];
+    const result = await runBench({ ...counting([]), goals }, 3);
+    expect(result.goals.map(({ isMet }) => isMet)).toEqual([true, false, false, true]);
+    expect(result.goals[1]).toMatchObject({ ...goals[1], unit: 'm/s', median: 20 });
+    const text = formatResult(result);
+    expect(text).toContain('speed of hare: the goal is at least 20 m/s: met');
+    expect(text).toContain('speed of hare: the goal is at least 20.5 m/s: not met');
+    const unmeasured = { ...counting([]), goals: [goal('snail', 'at most', 1)] };
+    await expect(runBench(unmeasured, 1)).rejects.toThrow(/snail measured no speed/);
+  });
+
   it('prints a table', async () => {
     const text = formatResult(await runBench(counting([]), 3));
     expect(text).toContain('speed   hare      20 m/s  10 to 40');
@@ -99,12 +119,27 @@ describe('median', () => {
   });
 });
 
+describe('quantile', () => {
+  it.each([
+    [[3], 0.99, 3],
+    [[1, 9, 2], 0.5, 2],
+    [[4, 1, 2, 3], 0, 1],
+    [[4, 1, 2, 3], 1, 4],
+  ])('of %j at %d is %d', (numbers, share, expected) => {
+    expect(quantile(numbers, share)).toBe(expected);
+  });
+});
+
 describe('the registry', () => {
   it.each(Object.keys(benches))(
-    '%s names its ratios after its own metrics and subjects',
+    '%s names its ratios and goals after its own metrics and subjects',
     (name) => {
       const bench = benches[name]!();
       const subjects = bench.subjects.map((subject) => subject.name);
+      for (const { metric, subject } of bench.goals ?? []) {
+        expect(Object.keys(bench.metrics)).toContain(metric);
+        expect(subjects).toContain(subject);
+      }
       for (const { metric, subject, peer, isOptional } of bench.ratios) {
         expect(Object.keys(bench.metrics)).toContain(metric);
         // A peer that is not installed on this machine is no subject.
