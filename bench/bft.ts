@@ -76,8 +76,8 @@ export function bftBench(size: BftSize = usual): Bench {
       'decided: from submit to decided, durable and applied at the validator that it was submitted ' +
         'to, which is each in turn; one command at a time',
       `commands: decided while each validator has ${size.inFlight} of its own in flight`,
-      'cpu: processor time of all processes for a command, one at a time and many in flight; this ' +
-        'does not depend on what else the machine does, as the times do',
+      'cpu: processor time of all processes for a command, one at a time and many in flight; all ' +
+        'share the cores above, so that no decision is sooner than this time divided by them',
       `simulated: time of the simulator, with ${DELAY_MS} ms for each message, two syncs of 0.05 to ` +
         '2 ms before a signature leaves, and no processor time',
       'verified: processor time for 2f+1 votes that were not seen before, and for a whole decision ' +
