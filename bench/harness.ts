@@ -23,8 +23,8 @@ export interface Bench {
   readonly subjects: readonly Subject[];
   /** Which medians to divide: subject by peer. */
   readonly ratios: readonly WantedRatio[];
-  /** Which medians have a goal of their own. */
-  readonly goals?: readonly WantedMedian[];
+  /** What medians are to be by themselves. */
+  readonly goals?: readonly WantedGoal[];
   /** Subjects that cannot be measured here, each with what to do: never a number. */
   readonly absent?: readonly { readonly subject: string; readonly reason: string }[];
   /** What else a reader has to know of this run, one sentence each. */
@@ -43,11 +43,12 @@ interface WantedRatio {
   readonly isOptional?: boolean;
 }
 
-/** The least median that is wanted; missing it fails nothing either. */
-interface WantedMedian {
+/** The bound of a median, in the unit of its metric. Missing it fails nothing. */
+interface WantedGoal {
   readonly metric: string;
   readonly subject: string;
-  readonly goal: number;
+  readonly bound: 'at most' | 'at least';
+  readonly value: number;
 }
 
 /** Where a result comes from. */
@@ -86,8 +87,8 @@ interface Ratio {
   readonly isGoalMet?: boolean;
 }
 
-/** A median beside its goal. */
-interface Goal extends WantedMedian {
+/** A goal, and whether the median that was measured meets it. */
+interface Goal extends WantedGoal {
   readonly unit: string;
   readonly median: number;
   readonly isGoalMet: boolean;
@@ -152,7 +153,7 @@ export async function runBench(
     machine: describeMachine(loadAverage),
     rows,
     ratios: bench.ratios.flatMap((ratio) => divide(rows, ratio)),
-    goals: (bench.goals ?? []).map((goal) => compare(rows, goal)),
+    goals: (bench.goals ?? []).map((goal) => judge(rows, goal)),
     absent: bench.absent ?? [],
     notes: bench.notes?.() ?? [],
   };
@@ -165,6 +166,13 @@ export function median(numbers: readonly number[]): number {
   const middle = sorted.length >> 1;
   const upper = sorted[middle]!;
   return sorted.length % 2 === 1 ? upper : (sorted[middle - 1]! + upper) / 2;
+}
+
+/** The number that this share of all, from 0 to 1, lies below. */
+export function quantile(numbers: readonly number[], share: number): number {
+  if (numbers.length === 0) throw new RangeError('no numbers have no quantile');
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }
 
 function keep(
@@ -225,14 +233,17 @@ function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
   ];
 }
 
-function compare(rows: readonly Row[], wanted: WantedMedian): Goal {
-  const { metric, subject, goal } = wanted;
+function judge(rows: readonly Row[], wanted: WantedGoal): Goal {
+  const { metric, subject, bound, value } = wanted;
   const row = rows.find((each) => each.metric === metric && each.subject === subject);
-  if (row === undefined) {
-    throw new RangeError(`${subject} measured no ${metric} to be compared with its goal`);
-  }
-  const { unit, median: measured } = row;
-  return { ...wanted, unit, median: measured, isGoalMet: measured >= goal };
+  if (row === undefined) throw new RangeError(`${subject} measured no ${metric}, which has a goal`);
+  const { median, unit } = row;
+  return {
+    ...wanted,
+    unit,
+    median,
+    isGoalMet: bound === 'at most' ? median <= value : median >= value,
+  };
 }
 
 /** The result as a table for a reader. */
@@ -261,19 +272,20 @@ export function formatResult(result: BenchResult): string {
     ...ratios.map(({ metric, subject, peer, ratio, goal, goalMost, isGoalMet }) => {
       const wanted = goalMost === undefined ? goal : `at most ${goalMost}`;
       const judgement =
-        wanted === undefined ? '' : `; the goal is ${wanted}: ${judge(isGoalMet === true)}`;
+        wanted === undefined ? '' : `; the goal is ${wanted}: ${verdict(isGoalMet === true)}`;
       return `${metric}: ${subject} is ${ratio.toFixed(3)} times ${peer}${judgement}`;
     }),
-    ...goals.map(({ metric, subject, unit, median: measured, goal, isGoalMet }) => {
-      const found = `${metric}: ${subject} is ${formatNumber(measured)} ${unit}`;
-      return `${found}; the goal is ${goal} ${unit}: ${judge(isGoalMet)}`;
-    }),
+    ...goals.map(
+      ({ metric, subject, bound, value, unit, isGoalMet }) =>
+        `${metric} of ${subject}: the goal is ${bound} ${formatNumber(value)} ${unit}: ` +
+        verdict(isGoalMet),
+    ),
     ...absent.map(({ subject, reason }) => `${subject} is not measured: ${reason}`),
     ...notes,
   ].join('\n');
 }
 
-function judge(isGoalMet: boolean): string {
+function verdict(isGoalMet: boolean): string {
   return isGoalMet ? 'met' : 'not met';
 }
 

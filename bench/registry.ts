@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { bftBench } from './bft.js';
 import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
 import { gossipBench } from './gossip.js';
@@ -39,6 +40,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  bft: () => bftBench(),
   crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),
   gossip: () => gossipBench(),

@@ -10,7 +10,7 @@ import { generateV1Installation } from '../examples/rolling-migration/generate.j
 import { freePort } from '../examples/rolling-migration/ports.js';
 import { SwarmClient } from '../src/client/index.js';
 import { parsePeerAddress } from '../transport/identity/index.js';
-import type { Bench, Measurements } from './harness.js';
+import { type Bench, type Measurements, quantile } from './harness.js';
 
 const COMMAND = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const MEGABYTE = 1_000_000;
@@ -229,9 +229,4 @@ function timeOf(log: string, text: string): number {
   const line = log.split('\n').find((each) => each.includes(text));
   if (line === undefined) throw new Error(`the log does not say '${text}':\n${log}`);
   return Date.parse(line.slice(0, line.indexOf(' ')));
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }

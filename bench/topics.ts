@@ -47,7 +47,7 @@ export function topicsBench(size: TopicsSize = usual): Bench {
     ],
     ratios: [],
     goals: ['at rest', CHURN].map((subject) => {
-      return { metric: 'reached-all', subject, goal: 100 };
+      return { metric: 'reached-all', subject, bound: 'at least', value: 100 };
     }),
     notes: () => [
       'counted are the messages and the subscribers of the processes that are never killed in either subject',

@@ -7,7 +7,7 @@ import { MODEL_NAME, openV2Engine, type LoggedCommand } from '../../src/memory/i
 import { HnswIndex, openSnapshot, saveSnapshot } from '../../src/memory/index/index.js';
 import type { V2Engine } from '../../src/memory/v2-engine.js';
 import { RandomStream } from '../../sim/world/random.js';
-import type { Measurements } from '../harness.js';
+import { type Measurements, quantile } from '../harness.js';
 
 interface BuildAsked {
   readonly do: 'build';
@@ -117,11 +117,6 @@ class Durations {
       [`${name}-cpu-max`]: quantile(this.#cpuMs, 1),
     };
   }
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const at = Math.min(values.length - 1, Math.floor(values.length * part));
-  return values.toSorted((a, b) => a - b)[at]!;
 }
 
 /** Inserts from 1 on, as a log has them. */

@@ -13,7 +13,7 @@ import { toStorageError } from '../storage/error.js';
 import { atomicWriteFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { LOG_RECORD_BYTES_MAX } from './limits.js';
-import { datasync } from './slot-file.js';
+import { datasync, writeAll } from './slot-file.js';
 
 const HEADER_BYTES = 40;
 const HEAD_BYTES = 8;
@@ -156,14 +156,6 @@ export class FramedLog {
     const data = record.subarray(HEAD_BYTES);
     const isSound = bytesRead === record.length && crc32(data) === record.readUInt32LE(4);
     return isSound ? new Uint8Array(data) : null;
-  }
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const left = bytes.length - done;
-    done += (await handle.write(bytes, done, left, position + done)).bytesWritten;
   }
 }
 

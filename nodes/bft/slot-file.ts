@@ -4,7 +4,7 @@
  *
  *     slot      magic 8 bytes, sequence u64, length u32, crc32 u32 of all else, chain 32 bytes, data
  */
-import { fdatasync } from 'node:fs';
+import { fdatasync, write } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { assert } from '../assert.js';
@@ -81,7 +81,7 @@ export class SlotFile {
     slot.set(data, HEAD_BYTES);
     slot.writeUInt32LE(crc32(slot), 20);
     try {
-      await this.#handle.write(slot, 0, slot.length, (this.#sequence % 2) * slotBytes);
+      await writeAll(this.#handle, slot, (this.#sequence % 2) * slotBytes);
       await datasync(this.#handle);
     } catch (error) {
       throw toStorageError(error, 'writing', path);
@@ -91,6 +91,21 @@ export class SlotFile {
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+/** Writes all bytes at a place, by callbacks for the same reason as `datasync`. */
+export function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const writeFrom = (done: number): void => {
+      if (done === bytes.length) return resolve();
+      const { fd } = handle;
+      write(fd, bytes, done, bytes.length - done, position + done, (error, written) => {
+        if (error === null) writeFrom(done + written);
+        else reject(error);
+      });
+    };
+    writeFrom(0);
+  });
 }
 
 /** fdatasync(2), by a callback: a promise of the file handle costs twice the processor time. */

@@ -138,6 +138,19 @@ export class BftReplica implements Process<BftWire> {
     this.context.send(to, { kind: 'messages', messages });
   }
 
+  /** Makes a record durable, and does `then`; nothing else is done before. */
+  protected store(record: BftRecord, then: () => void = () => {}): void {
+    this.context.write(RECORD, { kind: 'record', record });
+    this.sync(then);
+  }
+
+  /** Does `then` when all that is written is durable, and nothing before. */
+  protected sync(then: () => void): void {
+    this.#tokens += 1;
+    this.#syncing = then;
+    this.context.sync(this.#tokens);
+  }
+
   /** The value to propose. */
   protected makeValue(height: number, round: number): string {
     const nonce = Math.floor(this.context.random() * 1e6);
@@ -172,13 +185,12 @@ export class BftReplica implements Process<BftWire> {
   #perform(effect: BftEffect): void {
     switch (effect.type) {
       case 'persist':
-        this.context.write(RECORD, { kind: 'record', record: effect.record });
-        return this.#sync(() => {});
+        return this.store(effect.record);
       case 'decide': {
         const { decision } = effect;
         const { height } = decision.proposal;
         this.context.write(decisionKey(height), { kind: 'decision', decision });
-        return this.#sync(() => this.#onDecided(decision));
+        return this.sync(() => this.#onDecided(decision));
       }
       case 'broadcast':
         return this.#broadcast(effect.message);
@@ -204,12 +216,6 @@ export class BftReplica implements Process<BftWire> {
       case 'withheld':
         return this.options.judge?.withheld(this.name, effect.message);
     }
-  }
-
-  #sync(then: () => void): void {
-    this.#tokens += 1;
-    this.#syncing = then;
-    this.context.sync(this.#tokens);
   }
 
   #onDecided(decision: Decision): void {

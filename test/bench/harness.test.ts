@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatResult, median, runBench, type Bench } from '../../bench/harness.js';
+import { formatResult, median, quantile, runBench, type Bench } from '../../bench/harness.js';
 import { benches } from '../../bench/registry.js';
 
 function counting(order: string[]): Bench {
@@ -78,36 +78,40 @@ describe('runBench', () => {
     await expect(runBench(oneSubject({ speed: 1 }), 0)).rejects.toThrow(/0 rounds/);
   });
 
-  it('says whether goals are met: ratios of at least and at most, and medians', async () => {
+  it('says of ratios whether goals of at least and at most are met', async () => {
     const bench = counting([]);
     const ratio = bench.ratios[0]!;
-    const result = await runBench(
-      {
-        ...bench,
-        ratios: [
-          { ...ratio, goal: 4 },
-          { ...ratio, goal: 4.1 },
-          { ...ratio, goalMost: 4 },
-          { ...ratio, goalMost: 3.9 },
-        ],
-        goals: [
-          { metric: 'speed', subject: 'hare', goal: 20 },
-          { metric: 'speed', subject: 'tortoise', goal: 20 },
-        ],
-      },
-      3,
-    );
+    const ratios = [
+      { ...ratio, goal: 4 },
+      { ...ratio, goal: 4.1 },
+      { ...ratio, goalMost: 4 },
+      { ...ratio, goalMost: 3.9 },
+    ];
+    const result = await runBench({ ...bench, ratios }, 3);
     expect(result.ratios.map(({ isGoalMet }) => isGoalMet)).toEqual([true, false, true, false]);
-    expect(result.goals.map(({ isGoalMet }) => isGoalMet)).toEqual([true, false]);
     const text = formatResult(result);
     expect(text).toContain('hare is 4.000 times tortoise; the goal is 4.1: not met');
     expect(text).toContain('hare is 4.000 times tortoise; the goal is at most 4: met');
-    expect(text).toContain('speed: hare is 20 m/s; the goal is 20 m/s: met');
-    expect(text).toContain('speed: tortoise is 5 m/s; the goal is 20 m/s: not met');
-    const goals = [{ metric: 'weight', subject: 'hare', goal: 1 }];
-    await expect(runBench({ ...counting([]), goals }, 1)).rejects.toThrow(
-      'hare measured no weight',
-    );
+  });
+
+  it('says of each goal whether the median meets it, at the bound as well', async () => {
+    const goal = (subject: string, bound: 'at most' | 'at least', value: number) => {
+      return { metric: 'speed', subject, bound, value };
+    };
+    const goals = [
+      goal('hare', 'at least', 20),
+      goal('hare', 'at least', 20.5),
+      goal('hare', 'at most', 19.5),
+      goal('tortoise', 'at most', 5),
+    ];
+    const result = await runBench({ ...counting([]), goals }, 3);
+    expect(result.goals.map(({ isGoalMet }) => isGoalMet)).toEqual([true, false, false, true]);
+    expect(result.goals[1]).toMatchObject({ ...goals[1], unit: 'm/s', median: 20 });
+    const text = formatResult(result);
+    expect(text).toContain('speed of hare: the goal is at least 20 m/s: met');
+    expect(text).toContain('speed of hare: the goal is at least 20.5 m/s: not met');
+    const unmeasured = { ...counting([]), goals: [goal('snail', 'at most', 1)] };
+    await expect(runBench(unmeasured, 1)).rejects.toThrow(/snail measured no speed/);
   });
 
   it('hands on what a subject says of its progress', async () => {
@@ -144,6 +148,17 @@ describe('median', () => {
 
   it('of nothing does not exist', () => {
     expect(() => median([])).toThrow(RangeError);
+  });
+});
+
+describe('quantile', () => {
+  it.each([
+    [[3], 0.99, 3],
+    [[1, 9, 2], 0.5, 2],
+    [[4, 1, 2, 3], 0, 1],
+    [[4, 1, 2, 3], 1, 4],
+  ])('of %j at %d is %d', (numbers, share, expected) => {
+    expect(quantile(numbers, share)).toBe(expected);
   });
 });
 

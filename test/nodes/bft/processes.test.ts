@@ -89,6 +89,34 @@ describe('four validators, of which one equivocates', () => {
   });
 });
 
+describe('seven validators, of which two equivocate', () => {
+  it('decide the same in spite of them, and evidence names both', async () => {
+    const all = await validators(7, 2);
+    const liars = all.all.filter(({ equivocates }) => equivocates).map(({ id }) => id);
+    expect(liars).toHaveLength(2);
+    const texts: string[] = [];
+    let heights = 0;
+    const accused = new Set<string>();
+    // Each has its turn to propose, the two too; and they are found out while it goes on.
+    await until('seven heights, and evidence against both', async () => {
+      const submitter = all.correct[texts.length % all.correct.length]!;
+      texts.push(`command ${texts.length}`);
+      const [place] = await submitter.call('submit', [texts.at(-1)!]);
+      expect(place!.height).toBeGreaterThan(heights);
+      heights = place!.height;
+      for (const each of all.correct) {
+        for (const { culprit } of await each.call('evidence')) accused.add(culprit);
+      }
+      expect(liars).toEqual(expect.arrayContaining([...accused]));
+      return heights >= 7 && accused.size === 2;
+    });
+    const chain = await expectSameChain(all.correct, heights);
+    const commands = chain.flat().filter((text) => text.startsWith('command'));
+    expect(commands).toEqual(texts);
+    await expectNoDoubleSigning(all);
+  });
+});
+
 describe('four correct validators', () => {
   it('go on without one, which catches up, and rest when there is nothing to decide', async () => {
     const all = await validators(4, 0);

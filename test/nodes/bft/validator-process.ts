@@ -12,22 +12,13 @@ import {
   signedBytes,
 } from '../../../consensus/bft/index.js';
 import { encodeBatch, valueIdOf } from '../../../nodes/bft/batch.js';
-import { type Genesis, readGenesis } from '../../../nodes/bft/genesis.js';
+import { readGenesis } from '../../../nodes/bft/genesis.js';
 import { Inbox, MESSAGES } from '../../../nodes/bft/inbox.js';
 import { type Validator, openValidator } from '../../../nodes/bft/index.js';
 import { PeerLinks } from '../../../nodes/groups/links.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { answerParent } from '../../forked-process.js';
-
-/** A genesis as it travels to a process. */
-export interface PlainGenesis {
-  readonly chainId: string;
-  readonly validators: readonly {
-    readonly publicKey: string;
-    readonly weight: number;
-    readonly address: { readonly host: string; readonly port: number };
-  }[];
-}
+import { type PlainGenesis, readPlainGenesis } from './plain-genesis.js';
 
 interface Start {
   readonly directory: string;
@@ -100,12 +91,7 @@ function running(): Validator {
 const methods = {
   async start({ directory, privateKeyPem, genesis, equivocates }: Start): Promise<string> {
     const identity = identityFromPrivateKey(privateKeyPem);
-    const read: Genesis = {
-      chainId: genesis.chainId,
-      validators: genesis.validators.map((each) => {
-        return { ...each, publicKey: Buffer.from(each.publicKey, 'hex') };
-      }),
-    };
+    const read = readPlainGenesis(genesis);
     if (equivocates) equivocate(identity.peerId, privateKeyPem, readGenesis(read).digest);
     validator = await openValidator({
       directory,

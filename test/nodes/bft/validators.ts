@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../examples/rolling-migration/ports.js';
-import { publicKeyOf } from '../../../nodes/bft/index.js';
-import { createIdentity } from '../../../transport/identity/index.js';
 import { ForkedProcess } from '../../forked-process.js';
-import type { Methods, PlainGenesis } from './validator-process.js';
+import { type PlainGenesis, makePlainGenesis } from './plain-genesis.js';
+import type { Methods } from './validator-process.js';
 
 const SCRIPT = fileURLToPath(new URL('validator-process.js', import.meta.url));
 
@@ -52,14 +51,9 @@ export class ValidatorProcesses {
 
   static async make(count: number, liars: number): Promise<ValidatorProcesses> {
     const root = mkdtempSync(join(tmpdir(), 'bft-'));
-    const identities = Array.from({ length: count }, () => createIdentity());
-    const validators: PlainGenesis['validators'][number][] = [];
-    for (const identity of identities) {
-      const publicKey = Buffer.from(publicKeyOf(identity)).toString('hex');
-      const address = { host: '127.0.0.1', port: await freePort() };
-      validators.push({ publicKey, weight: 1, address });
-    }
-    const genesis = { chainId: 'test', validators };
+    const ports: number[] = [];
+    while (ports.length < count) ports.push(await freePort());
+    const { identities, genesis } = makePlainGenesis('test', ports);
     const all = identities.map(({ peerId, privateKeyPem }, at) => {
       const directory = join(root, String(at));
       return new ValidatorProcess(peerId, directory, at < liars, privateKeyPem, genesis);

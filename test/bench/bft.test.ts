@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { bftBench } from '../../bench/bft.js';
+import { simulatedDecisionsMs } from '../../bench/bft/simulated.js';
+import { formatResult, runBench } from '../../bench/harness.js';
+
+const small = { warmUp: 4, alone: 4, inFlight: 8, loadMs: 100, submitters: 2, verified: 2 };
+
+describe('the bench of Byzantine consensus', () => {
+  it('measures processes, a simulated decision and verification, and says which goals are met', async () => {
+    const result = await runBench(bftBench(small), 1);
+    const medianOf = (metric: string, subject: string): number =>
+      result.rows.find((row) => row.metric === metric && row.subject === subject)?.median ?? 0;
+    const metrics = ['decided-p50', 'decided-p99', 'commands', 'commands-a-height', 'cpu-alone'];
+    for (const metric of [...metrics, 'cpu-of-many']) {
+      expect(medianOf(metric, '4 processes'), metric).toBeGreaterThan(0);
+    }
+    // No decision is faster than four messages.
+    expect(medianOf('decided-p50', '31 simulated')).toBeGreaterThan(200);
+    // 67 signatures against 3.
+    const votes = ['4 validators', '100 validators'].map((of) => medianOf('verified-votes', of));
+    expect(votes[1]).toBeGreaterThan(5 * votes[0]!);
+    expect(result.goals).toHaveLength(5);
+    for (const { metric, subject, bound, value, isGoalMet } of result.goals) {
+      const median = medianOf(metric, subject);
+      expect(isGoalMet).toBe(bound === 'at most' ? median <= value : median >= value);
+    }
+    expect(formatResult(result)).toMatch(
+      /^decided-p50 of 4 processes: the goal is at most 10 ms: /m,
+    );
+  });
+
+  it('counts three messages for who proposes and four for the others', () => {
+    const ms = simulatedDecisionsMs(4, 50, 4, 1).toSorted((a, b) => a - b);
+    const [proposer, ...others] = ms.map((each) => Math.floor(each / 50));
+    expect(proposer).toBe(3);
+    expect(others).toEqual([4, 4, 4]);
+  });
+});
