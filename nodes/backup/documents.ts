@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { checkName, rightsShape } from '../../src/documents/index.js';
 import type { Rights } from '../../src/documents/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
-import { messageOf } from '../errors.js';
+import { NodeError, messageOf } from '../errors.js';
 import { readExactly, writeAll } from '../snapshots/build.js';
 import type { SourceCall } from '../snapshots/sources.js';
 import { malformed } from './format.js';
@@ -53,6 +53,9 @@ export async function writeDocuments(
     });
     const { names, isAll } = listAnswer.parse(listed);
     for (const name of names) {
+      if (name <= after)
+        throw new NodeError('malformed', 'the member lists documents out of order');
+      after = name;
       const answer = await call(0, 'documents.export', { name }, calling);
       const { update, rights } = exportAnswer.parse(answer);
       const record = encodeRecord({ name, update, rights });
@@ -61,7 +64,6 @@ export async function writeDocuments(
       bytes += record.length;
       count += 1;
     }
-    after = names.at(-1) ?? after;
     if (isAll || names.length === 0) break;
   }
   return count === 0 ? undefined : { count, bytes, sha256: hash.digest('hex') };

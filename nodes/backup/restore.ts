@@ -1,7 +1,8 @@
 /**
- * Makes a new swarm of one node from a backup: its memories, documents, version and settings, with an identity,
- * a swarm id and tokens of its own. Nothing of the old swarm can reach it, and nobody of it is a
- * member: others join. Clients connect anew; their sessions and a rollout that ran are not taken over.
+ * Makes a new swarm of one node from a backup: its memories, documents, version and settings, with an
+ * identity, a swarm id and tokens of its own. Nothing of the old swarm can reach it, and nobody of it
+ * is a member: others join. Clients connect anew; their sessions and a rollout that ran are not taken
+ * over.
  */
 import { resolve } from 'node:path';
 

@@ -2,7 +2,8 @@
  * Takes a backup of a running swarm through one member: a snapshot as members give it to each other,
  * of an index that has every write acknowledged before, read block by block and checked on arrival.
  *
- *     begin: index --> prepare, until it is written --> read manifest, blocks --> documents --> about, end
+ *     begin: index  -->  prepare, until it is written  -->  read manifest, blocks  -->
+ *     read documents, one by one  -->  about, end
  *
  * The file has its name once all of it is on the disk; a backup that fails or is killed leaves none.
  */

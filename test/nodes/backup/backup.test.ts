@@ -153,6 +153,15 @@ describe('a backup', () => {
     ).toEqual(about);
   });
 
+  it('is not taken from a member that lists documents again and again', async () => {
+    const member = memberWith(1_500, undefined, 0, someDocuments(3));
+    const call: SourceCall = (nodeId, method, payload, options) => {
+      const isList = method === 'documents.list';
+      return member(nodeId, method, isList ? { after: '' } : payload, options);
+    };
+    await expect(taken(scratch('again'), call)).rejects.toThrow(/out of order/);
+  });
+
   it('is read no further than its documents reach, whatever lengths they claim', async () => {
     const path = scratch('claims');
     const part = { count: 1, bytes: 20, sha256: 'ab'.repeat(32) };
