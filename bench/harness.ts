@@ -208,11 +208,15 @@ function summarize(bench: Bench, measured: ReadonlyMap<string, readonly number[]
   );
 }
 
+function rowOf(rows: readonly Row[], metric: string, subject: string): Row | undefined {
+  return rows.find((row) => row.metric === metric && row.subject === subject);
+}
+
 function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
   const { metric, subject, peer, goal, goalMost, isOptional } = wanted;
   const medians: number[] = [];
   for (const name of [subject, peer]) {
-    const row = rows.find((candidate) => candidate.metric === metric && candidate.subject === name);
+    const row = rowOf(rows, metric, name);
     if (row !== undefined) medians.push(row.median);
     else if (isOptional !== true) {
       throw new RangeError(`${name} measured no ${metric} to be compared`);
@@ -235,7 +239,7 @@ function divide(rows: readonly Row[], wanted: WantedRatio): Ratio[] {
 
 function judge(rows: readonly Row[], wanted: WantedGoal): Goal {
   const { metric, subject, bound, value } = wanted;
-  const row = rows.find((each) => each.metric === metric && each.subject === subject);
+  const row = rowOf(rows, metric, subject);
   if (row === undefined) throw new RangeError(`${subject} measured no ${metric}, which has a goal`);
   const { median, unit } = row;
   return {

@@ -15,7 +15,7 @@ import {
 import { SCANNED_VECTORS_MAX } from '../src/memory/limits.js';
 import { V2Engine } from '../src/memory/v2-engine.js';
 import { RandomStream } from '../sim/world/random.js';
-import type { Bench, Measurements } from './harness.js';
+import { type Bench, type Measurements, quantile } from './harness.js';
 
 /** How much work a round is. */
 export interface MemoryEnginesBenchSize {
@@ -93,9 +93,12 @@ function engineSubject(
       const batches = written.apply(size.batches);
       const turns = await written.turnsWhileLinking();
       if (turns === undefined) return { searches, batches };
-      const sorted = turns.toSorted((a, b) => a - b);
-      const p99 = sorted[Math.floor(sorted.length * 0.99)]!;
-      return { searches, batches, 'turn-p99': p99, 'turn-max': sorted.at(-1)! };
+      return {
+        searches,
+        batches,
+        'turn-p99': quantile(turns, 0.99),
+        'turn-max': quantile(turns, 1),
+      };
     },
     close: () => {
       searched?.close();

@@ -1,4 +1,4 @@
-import { median, type Bench, type Measurements } from './harness.js';
+import { median, quantile, type Bench, type Measurements } from './harness.js';
 import { TopicSwarm, deliveryAmong, type Delivered, type SwarmMember } from './topics/swarm.js';
 
 export interface TopicsSize {
@@ -90,14 +90,13 @@ async function measure(size: TopicsSize, progress: Progress): Promise<Measuremen
     await progress.until('messages published', wanted, published);
     const found = await settled(swarm, steady);
     if (found.latenciesMs.length === 0) throw new Error(`${progress.subject}: no message arrived`);
-    const sorted = found.latenciesMs.toSorted((a, b) => a - b);
     return {
       messages: found.messages,
       'reached-all': (found.toAll / found.messages) * 100,
       delivered: (found.got / found.wanted) * 100,
-      'latency-median': median(sorted),
-      'latency-p99': sorted[Math.floor(sorted.length * 0.99)]!,
-      'latency-max': sorted.at(-1)!,
+      'latency-median': median(found.latenciesMs),
+      'latency-p99': quantile(found.latenciesMs, 0.99),
+      'latency-max': quantile(found.latenciesMs, 1),
       kills,
     };
   } finally {

@@ -41,6 +41,11 @@ export class Verification {
     this.#decisions = Array.from({ length: count }, (_, at) => this.#decide(at + 1, signed));
   }
 
+  /** Votes of each certificate: as few as are a quorum. */
+  get votes(): readonly number[] {
+    return this.#decisions.map(({ certificate }) => certificate.length);
+  }
+
   measure(): VerificationCost {
     const { digest, keys, validators } = this.#chain;
     const certificate = this.#decisions.map((decision) => {

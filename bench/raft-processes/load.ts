@@ -1,3 +1,4 @@
+import { quantile } from '../harness.js';
 import { KEYS, type Cluster } from './cluster.js';
 
 /** What a number of clients got done that each send the next request when the last is answered. */
@@ -38,12 +39,10 @@ export async function measureLoad(
   const { user, system } = process.cpuUsage(clientBefore);
   const serverCpu = cluster.cpuMicroseconds() - serverBefore;
   const count = latenciesMs.length;
-  const sorted = Float64Array.from(latenciesMs).sort();
-  const at = (share: number): number => sorted[Math.min(count - 1, Math.floor(count * share))]!;
   return {
     perSecond: count / seconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    p50Ms: quantile(latenciesMs, 0.5),
+    p99Ms: quantile(latenciesMs, 0.99),
     serverCpuMicroseconds: serverCpu / count,
     clientCpuMicroseconds: (user + system) / count,
   };

@@ -28,7 +28,6 @@ const ASK_TIMEOUT_MS = 30_000;
 /** Longest field: names and rights are far shorter. */
 const FIELD_BYTES_MAX = 16 * 1024 * 1024;
 const LENGTH_BYTES = 4;
-const SLICE_BYTES = 1024 * 1024;
 
 const listAnswer = z.object({ names: z.array(z.string()), isAll: z.boolean() });
 const exportAnswer = z.object({ update: z.instanceof(Uint8Array), rights: rightsShape });
@@ -71,25 +70,28 @@ export async function writeDocuments(
 
 const NO_NAMES = { names: [], isAll: true };
 
-/** The documents of a part that is checked; `malformed` where a record is not what it should be. */
+/**
+ * The documents of a part; `malformed` where a record is not what it should be. `read` gets every byte
+ * of the part, in order.
+ */
 export async function* readDocuments(
   path: string,
   file: FileHandle,
   position: number,
   part: DocumentsPart,
+  read: (bytes: Uint8Array) => void = () => undefined,
 ): AsyncGenerator<BackedUpDocument, void, void> {
   const end = position + part.bytes;
   let at = position;
-  const field = async (): Promise<Buffer> => {
-    const head = at + LENGTH_BYTES <= end ? await readExactly(file, at, LENGTH_BYTES) : undefined;
-    const length = head?.readUInt32LE(0) ?? Infinity;
-    at += LENGTH_BYTES;
+  const take = async (length: number): Promise<Buffer> => {
     const isInside = length <= FIELD_BYTES_MAX && at + length <= end;
     const bytes = isInside ? await readExactly(file, at, length) : undefined;
     if (bytes === undefined) throw malformed(path, 'a document in it is cut off');
     at += length;
+    read(bytes);
     return bytes;
   };
+  const field = async (): Promise<Buffer> => take((await take(LENGTH_BYTES)).readUInt32LE(0));
   for (let count = 0; count < part.count; count += 1) {
     const [name, rights, update] = [await field(), await field(), await field()];
     yield decodeRecord(path, name, rights, update);
@@ -106,15 +108,9 @@ export async function checkDocuments(
   signal: AbortSignal,
 ): Promise<void> {
   const hash = createHash('sha256');
-  for (let at = 0; at < part.bytes; at += SLICE_BYTES) {
-    signal.throwIfAborted();
-    const length = Math.min(SLICE_BYTES, part.bytes - at);
-    const bytes = await readExactly(file, position + at, length);
-    if (bytes === undefined) throw malformed(path, 'it is cut off');
-    hash.update(bytes);
-  }
+  const read = (bytes: Uint8Array): void => void hash.update(bytes);
+  for await (const _ of readDocuments(path, file, position, part, read)) signal.throwIfAborted();
   if (hash.digest('hex') !== part.sha256) throw malformed(path, 'its documents are damaged');
-  for await (const _ of readDocuments(path, file, position, part)) signal.throwIfAborted();
 }
 
 function encodeRecord({ name, rights, update }: BackedUpDocument): Buffer {

@@ -59,10 +59,15 @@ async function list(flags: Flags & { readonly after: string }): Promise<void> {
 }
 
 async function show(name: string, flags: TextFlags): Promise<void> {
-  await withOpen(name, { ...flags, mustExist: true }, (remote) => {
-    const content = remote.text(flags.text).toString();
-    print(flags.json, { name, text: flags.text, content }, content);
-  });
+  await withOpen(
+    name,
+    flags,
+    (remote) => {
+      const content = remote.text(flags.text).toString();
+      print(flags.json, { name, text: flags.text, content }, content);
+    },
+    { mustExist: true },
+  );
 }
 
 async function write(
@@ -123,11 +128,12 @@ function peersText(peers: 'all' | readonly string[]): string {
 
 async function withOpen(
   name: string,
-  flags: ConnectionFlags & { readonly mustExist?: boolean },
+  flags: ConnectionFlags,
   work: (remote: RemoteDocument) => Promise<void> | void,
+  options: { readonly mustExist?: boolean } = {},
 ): Promise<void> {
   await withClient(flags, async (client) => {
-    const remote = await client.documents.open(name, { mustExist: flags.mustExist === true });
+    const remote = await client.documents.open(name, options);
     try {
       await work(remote);
     } finally {

@@ -45,7 +45,7 @@ export class ClientError extends Error {
     this.attempts = options.attempts;
   }
 
-  /** True when the only member that was asked has refused: nothing can have been done. */
+  /** True when no member was asked, or the only one has refused: nothing can have been done. */
   get isWithoutEffect(): boolean {
     const isRefusal = this.code === 'refused' || this.code === 'permission-denied';
     return this.attempts === 0 || (isRefusal && this.attempts === 1);

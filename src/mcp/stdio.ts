@@ -7,9 +7,8 @@ import { ToolServer, type ToolServerOptions } from './server.js';
 
 /**
  * Serves until standard input ends and all that was asked is answered, or a signal comes; then the
- * store is closed. From the first line on,
- * whatever else writes to standard output goes to standard error: there a single byte would break the
- * protocol.
+ * store is closed. From the first line on, whatever else writes to standard output goes to standard
+ * error: there a single byte would break the protocol.
  */
 export async function serveOnStdio(options: ToolServerOptions): Promise<void> {
   const output = takeStandardOutput();

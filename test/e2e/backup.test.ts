@@ -76,10 +76,9 @@ describe('a swarm of two', () => {
     }
     const { hits } = await client.search({ text: 'memory 7', limit: 3 });
     expect(hits.map(({ id }) => id)).toContain('m7');
-    const open = { mustExist: true };
     await until('the new member has the document', async () => {
-      const of = { ...open, only: peerId };
-      const text = await client.documents.open('plan', of).then(
+      const opened = client.documents.open('plan', { mustExist: true, only: peerId });
+      const text = await opened.then(
         async (plan) => {
           await plan.close();
           return plan.text().toString();

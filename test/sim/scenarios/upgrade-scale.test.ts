@@ -18,12 +18,18 @@ describe('a swarm of which five vote', () => {
     const resultsOf = (seed: number): ScaleResult[] =>
       [10, 30].map((nodes) => runScale({ ...way, nodes, batchSize: 5 }, seed));
     const results = resultsOf(SEED);
-    // One seed of fifty moves leadership half-way through the small swarm alone: its busiest node sends
-    // half as much. What grows with the swarm does so with every seed.
-    const growing = faultsOf(results);
-    const others = growing.length === 0 ? [] : [resultsOf(SEED + 1), resultsOf(SEED + 2)];
-    for (const other of others) expect(faultsOf(other), scaleTable(other)).toEqual([]);
-    expect(results.filter(({ load }) => load === undefined)).toEqual([]);
+    // Leadership moves meanwhile. With one seed of sixty two nodes share it so evenly in the small swarm
+    // that its busiest node sends little; what grows with the swarm does so with every seed.
+    const isOfBusiest = (fault: string): boolean => fault.includes('busiestPerNodeSecond');
+    const faults = faultsOf(results);
+    expect(
+      faults.filter((fault) => !isOfBusiest(fault)),
+      scaleTable(results),
+    ).toEqual([]);
+    for (const seed of faults.length === 0 ? [] : [SEED + 1, SEED + 2]) {
+      const others = resultsOf(seed);
+      expect(faultsOf(others), scaleTable(others)).toEqual([]);
+    }
     // Every node has its own steps: what is measured is the rollout.
     const stepsMin = way.kind === 'engine' ? 9 : 4;
     expect(figuresOf(results[1]!)?.entriesPerNode).toBeGreaterThanOrEqual(stepsMin);
