@@ -88,12 +88,12 @@ export class NodeEngines extends Engines {
    * Closes what the state does not want any more; files of a rollout that ended in v1 are removed. While
    * the engine that answers is not open, nothing is: it is built from the other one.
    */
-  async settle(control: ControlState): Promise<void> {
+  async settle(control: ControlState, isStopping = (): boolean => false): Promise<void> {
     if (this.engine(this.activeVersion(control)) === undefined) return;
     if (!keepsV1(control)) this.remove('v1');
     if (keepsV2(control)) return;
     this.remove('v2');
-    await this.v2Files.discard();
+    await this.v2Files.discard(isStopping);
   }
 
   /**
@@ -106,6 +106,7 @@ export class NodeEngines extends Engines {
     index: number,
   ): Promise<void> {
     this.countRestore();
+    await this.v2Files.atRest();
     const versions = versionsIn(control);
     if (!versions.includes('v1')) this.remove('v1');
     if (!versions.includes('v2')) {

@@ -382,7 +382,7 @@ export class SwarmNode {
     this.#settling = this.#settling
       .then(async () => {
         if (this.#stopping) return;
-        await this.engines.settle(this.control);
+        await this.engines.settle(this.control, () => this.#stopping);
       })
       .catch((error: unknown) => this.#fail(error));
   }

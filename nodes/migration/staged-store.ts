@@ -28,13 +28,15 @@ const SAMPLE_QUERIES = 8;
 export async function ensureStaged(context: StagingContext): Promise<void> {
   const { engines, replica, embedder, files, fetchVectors, signal, onProgress } = context;
   if (engines.engine('v2') !== undefined) return;
+  await files.atRest();
   const reachable = replica.replayableFrom - 1;
   const current = openIfCurrent(files.current(), reachable, openV2Engine);
   if (current !== undefined) {
     current.close();
     return;
   }
-  await files.discardStores();
+  await files.discard(() => signal.aborted);
+  signal.throwIfAborted();
   const source = engines.active('v1');
   await stageV2({
     source,

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { removeMadeVectors } from '../../src/memory/index.js';
+import { keepVectors } from '../../src/memory/index.js';
 
 const STORE_NAME = /^memory-(\d+)\.db$/;
 const ANY_NAME = /^memory-(\d+)\.db/;
@@ -15,6 +15,7 @@ const ANY_NAME = /^memory-(\d+)\.db/;
 export class V2Files {
   readonly directory: string;
   #lastNumber = 0;
+  #discarding: Promise<void> = Promise.resolve();
 
   constructor(directory: string) {
     this.directory = directory;
@@ -33,15 +34,30 @@ export class V2Files {
     return this.#path(this.#lastNumber);
   }
 
-  /** Where a staging keeps the vectors that it has made, until its store is finished. */
+  /** Where vectors are kept while there is no finished store that has them. */
   get madeVectors(): string {
     return join(this.directory, 'made-vectors.db');
   }
 
-  /** Removes every store, finished or not, and what was made for one. None may be open. */
-  async discard(): Promise<void> {
-    await this.discardStores();
-    removeMadeVectors(this.madeVectors);
+  /**
+   * Removes every store, finished or not, and keeps the vectors of the newest finished one for the next
+   * staging. None may be open. Once `isStopping` says so, what is left stays for the next start.
+   */
+  discard(isStopping: () => boolean): Promise<void> {
+    const discarded = this.#discarding.then(async () => {
+      const store = this.current();
+      const path = this.madeVectors;
+      if (store === undefined || (await keepVectors(store, path, isStopping))) {
+        await this.discardStores();
+      }
+    });
+    this.#discarding = discarded.catch(() => undefined);
+    return discarded;
+  }
+
+  /** Resolves when nothing is being discarded: what is built meanwhile would be taken away again. */
+  async atRest(): Promise<void> {
+    await this.#discarding;
   }
 
   /** Removes every store, finished or not. None may be open. */

@@ -3,13 +3,13 @@
  * Releases: the processes have to be exchanged, so that the nodes which have switched go back through
  * steps of their own, as many at a time as may be unavailable.
  */
-import { beginNodes, freeTurns, hasSwitched, isUnavailable, moveTo } from './turns.js';
+import { beginBackWith, beginNodes, hasSwitched, isUnavailable, moveTo } from './turns.js';
 import type { Rollout } from './state.js';
 
 export interface WayBack {
   readonly goal: 'rolledBack' | 'aborted';
   readonly reason: string;
-  /** The node that goes first: the one that was found unhealthy. */
+  /** The one that was found unhealthy: it goes first, unless another batch is in the middle of its turn. */
   readonly first?: number;
 }
 
@@ -34,8 +34,7 @@ export function goBack(rollout: Rollout, { goal, reason, first }: WayBack, nowMs
     }
   }
   const unhealthy = rollout.nodes.find(({ nodeId }) => nodeId === first);
-  const waits = unhealthy?.direction === 'forward' && hasSwitched(unhealthy);
-  if (waits && freeTurns(rollout) > 0) moveTo(rollout, unhealthy, 'cordon', 'back', nowMs);
+  if (unhealthy !== undefined) beginBackWith(rollout, unhealthy, nowMs);
   beginNodes(rollout, nowMs);
   endIfBack(rollout);
 }

@@ -73,6 +73,13 @@ export function beginNodes(rollout: Rollout, nowMs: number): void {
   }
 }
 
+/** Gives this node the first turn back, unless nodes of another batch are in the middle of theirs. */
+export function beginBackWith(rollout: Rollout, node: RolloutNode, nowMs: number): void {
+  const isIdle = !rollout.nodes.some(isUnavailable);
+  const isNext = isIdle ? mayTurnBack(node) : waitingToGoBack(rollout).includes(node);
+  if (isNext && freeTurns(rollout) > 0) moveTo(rollout, node, 'cordon', 'back', nowMs);
+}
+
 /** Of releases the processes stop: as many as a majority of all can do without. */
 export function unavailableMax(nodes: number): number {
   return Math.max(1, Math.floor((nodes - 1) / 2));
@@ -91,7 +98,7 @@ export function leavesMajority(rollout: Rollout | null, voters: ReadonlySet<numb
 }
 
 /** How many nodes may become unavailable now; fewer than the limit when nodes have been removed. */
-export function freeTurns({ nodes, limits, plan }: Rollout): number {
+function freeTurns({ nodes, limits, plan }: Rollout): number {
   const left = nodes.filter(({ step }) => step !== 'removed').length;
   const most = plan.kind === 'release' ? unavailableMax(left) : limits.maxUnavailable;
   return Math.max(0, Math.min(limits.maxUnavailable, most) - nodes.filter(isUnavailable).length);
@@ -104,19 +111,23 @@ function waitingInBatch(rollout: Rollout): RolloutNode[] {
 }
 
 /**
- * What has not begun of the last batch that is not back; in it, who switched last goes first. Of a
- * release a batch has so many voters as can stop together, whichever way it goes.
+ * What has not begun of the batch that goes back: the one that has begun, or the last that is not back;
+ * in it, who switched last goes first. Of a release a batch has so many voters as can stop together,
+ * whichever way it goes: nodes of two batches never stop at the same time.
  */
 function waitingToGoBack(rollout: Rollout): RolloutNode[] {
   const { plan, nodes } = rollout;
   const planned = new Set(plan.batches.flat());
   // Who joined while the window was open is in no batch: one after the other, before them all.
   const joined = nodes.filter(({ nodeId }) => !planned.has(nodeId)).map((node) => [node]);
-  const members =
-    [...batchesOf(rollout), ...joined].findLast((batch) => batch.some(hasSwitched)) ?? [];
-  return members
-    .filter((node) => node.direction === 'forward' && !isUnavailable(node) && hasSwitched(node))
-    .reverse();
+  const batches = [...batchesOf(rollout), ...joined];
+  const begun = batches.find((batch) => batch.some(isUnavailable));
+  const members = begun ?? batches.findLast((batch) => batch.some(hasSwitched)) ?? [];
+  return members.filter(mayTurnBack).reverse();
+}
+
+function mayTurnBack(node: RolloutNode): boolean {
+  return node.direction === 'forward' && !isUnavailable(node) && hasSwitched(node);
 }
 
 /** The nodes of each batch, in the order of the plan. */

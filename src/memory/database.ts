@@ -6,6 +6,7 @@
  * file carries no locks and may be opened to be synced.
  */
 import { closeSync, existsSync, fdatasyncSync, fsyncSync, openSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { DatabaseSync } from '@photostructure/sqlite';
@@ -270,6 +271,20 @@ export function syncFile(path: string, missing: 'may-be-missing' | 'must-exist')
     throw translateError(error, path);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** `syncFile` of what must be there, on another thread: a large file takes the disk seconds. */
+export async function syncFileElsewhere(path: string): Promise<void> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw translateError(error, path);
   }
 }
 

@@ -15,7 +15,7 @@ export { DEFAULT_NAMESPACE, memoryKey, type NamespacedId, parseMemoryKey } from 
 export { MODEL_DIMENSIONS, MODEL_NAME } from './model.js';
 export { type QuarantineReason, REASON_TEXTS } from './quarantine.js';
 export * from './rerank/index.js';
-export { removeMadeVectors } from './made-vectors.js';
+export { keepVectors } from './made-vectors.js';
 export { stageV2, type StageOptions, type StageProgress, type StageResult } from './stage.js';
 export * from './store/index.js';
 export * from './text/index.js';

@@ -78,6 +78,9 @@ export const STATEMENTS_MAX = 256;
 export const EMBEDDINGS_CACHED_MAX = 4096;
 /** Longest stretch of work between two yields to the event loop while staging or validating. */
 export const CHUNK_MAX_MS = 4;
+
+/** Vectors of a discarded store that are copied at a time. */
+export const KEPT_VECTORS_PER_PIECE = 64;
 /** Memories that one round of embedding takes. */
 export const STAGE_EMBEDDINGS_PER_ROUND = 32;
 /** Mismatches that a validation report lists; the rest is only counted. */

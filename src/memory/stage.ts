@@ -3,7 +3,7 @@ import { renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { embeddingText, textHash } from './command.js';
-import { type Database, syncFile } from './database.js';
+import { type Database, syncFileElsewhere } from './database.js';
 import type { Embedder, EngineDump, MemoryCounts, MemoryEngine } from './engine.js';
 import { assert, translateError } from './errors.js';
 import { STAGE_EMBEDDINGS_PER_ROUND } from './limits.js';
@@ -29,7 +29,7 @@ export interface StageOptions {
   readonly embedder: Embedder;
   /** Asks peers for vectors by the SHA-256 of the text, in hexadecimal; may fail. */
   readonly fetchVectors?: (textHashes: string[]) => Promise<readonly (Float32Array | undefined)[]>;
-  /** A file for the vectors made so far, for the case that this staging is killed; removed at the end. */
+  /** A file of vectors made before, which takes those that are made now as well; removed at the end. */
   readonly madeVectors?: string;
   readonly onProgress?: (progress: StageProgress) => void;
   readonly signal?: AbortSignal;
@@ -66,13 +66,13 @@ export async function stageV2(options: StageOptions): Promise<StageResult> {
     const appliedIndex = await copyRows(database, source, pace, options);
     const { embedded, fetched } = await addVectors(database, pace, options, made);
     const counts = countV2(database);
-    database.exec('PRAGMA synchronous = FULL');
     database.useSingleFile();
     database.close();
     database = undefined;
-    syncFile(staging, 'must-exist');
+    await syncFileElsewhere(staging);
+    signal?.throwIfAborted();
     renameSync(staging, path);
-    syncFile(dirname(path), 'must-exist');
+    await syncFileElsewhere(dirname(path));
     made?.remove();
     return { appliedIndex, counts, embedded, fetched };
   } catch (error) {

@@ -155,9 +155,22 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a batch goes back while nodes of the one after it do',
     file: turns,
-    source:
-      '[...batchesOf(rollout), ...joined].findLast((batch) => batch.some(hasSwitched)) ?? [];',
-    replacement: 'joined.length < 0 ? [] : [...nodes];',
+    source: 'begun ?? batches.findLast((batch) => batch.some(hasSwitched)) ?? [];',
+    replacement: 'begun === undefined && batches.length < 0 ? [] : [...nodes];',
+    test: ofMachine,
+  },
+  {
+    bug: 'the last batch joins the one that the unhealthy node began',
+    file: turns,
+    source: 'begun ?? batches.findLast(',
+    replacement: '(begun && undefined) ?? batches.findLast(',
+    test: ofMachine,
+  },
+  {
+    bug: 'the unhealthy node goes back beside nodes of another batch',
+    file: turns,
+    source: 'isIdle ? mayTurnBack(node) : waitingToGoBack(rollout).includes(node);',
+    replacement: 'isIdle || mayTurnBack(node);',
     test: ofMachine,
   },
   {
@@ -169,9 +182,9 @@ const rows: readonly FileMutant[] = [
   },
   {
     bug: 'the unhealthy node goes back even if no more may be unavailable',
-    file: back,
-    source: 'if (waits && freeTurns(rollout) > 0)',
-    replacement: 'if (waits)',
+    file: turns,
+    source: 'if (isNext && freeTurns(rollout) > 0)',
+    replacement: 'if (isNext)',
     test: ofMachine,
   },
   {

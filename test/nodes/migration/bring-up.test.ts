@@ -209,7 +209,7 @@ describe('in the window', () => {
   it('an empty v1 file is no store to start from when there is no v2 store', async () => {
     const node = await world();
     node.loseV1();
-    await node.engines.v2Files.discard();
+    await node.engines.v2Files.discardStores();
     writeFileSync(node.paths.v1Store, '');
     expect(() => node.restart(node.appliedIndex)).toThrow(/holds no table/);
   });
@@ -226,7 +226,7 @@ describe('in the window', () => {
     const node = await world();
     node.write('in-1');
     node.engines.close();
-    await node.engines.v2Files.discard();
+    await node.engines.v2Files.discardStores();
     node.restart(node.appliedIndex);
     expect(node.engines.engine('v2')).toBeUndefined();
     await node.built();
@@ -291,7 +291,7 @@ describe('after a rollback', () => {
   it('a v1 store is not taken for another that is missing without a v2 store', async () => {
     const node = await world('rolledBack');
     node.loseV1();
-    await node.engines.v2Files.discard();
+    await node.engines.v2Files.discardStores();
     expect(() => node.restart(node.appliedIndex)).toThrow(/memory\.db is missing\. Restore it/);
   });
 });

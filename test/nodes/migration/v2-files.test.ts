@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { embeddingText, textHash } from '../../../src/memory/command.js';
+import { MadeVectors } from '../../../src/memory/made-vectors.js';
+import { openV2Engine } from '../../../src/memory/v2-engine.js';
 import { V2Files } from '../../../nodes/migration/v2-files.js';
 
 let root: string;
@@ -32,14 +35,41 @@ describe('files of the v2 store', () => {
     const first = files.next();
     writeFileSync(first, '');
     writeFileSync(`${first}-wal`, '');
-    await files.discard();
+    await files.discardStores();
     expect(readdirSync(root)).toEqual([]);
     expect(files.next()).not.toBe(first);
   });
 
+  it('keeps the vectors of the store that is discarded, and the store until it has them', async () => {
+    const files = new V2Files(root);
+    const store = files.next();
+    const engine = openV2Engine(store, { create: true });
+    const vector = { model: 'a model', values: new Float32Array(8).fill(0.5) };
+    const content = 'kept';
+    const command = {
+      type: 'insertMemory',
+      id: 'a',
+      content,
+      metadata: {},
+      timestampMs: 1,
+    } as const;
+    engine.apply([{ index: 1, command: { ...command, vector } }], 1);
+    engine.close();
+    await files.discard(() => true);
+    expect(files.current()).toBe(store);
+    // What is discarded meanwhile is gone when somebody wants to build.
+    const discarded = files.discard(() => false);
+    await files.atRest();
+    expect(readdirSync(root)).toEqual(['made-vectors.db']);
+    await discarded;
+    const made = new MadeVectors(files.madeVectors, 'a model');
+    expect(made.get(textHash(embeddingText(content, {})))).toEqual(vector.values);
+    made.close();
+  });
+
   it('removes nothing but stores', async () => {
     writeFileSync(join(root, 'notes.txt'), '');
-    await new V2Files(root).discard();
+    await new V2Files(root).discard(() => false);
     expect(readdirSync(root)).toEqual(['notes.txt']);
   });
 });

@@ -314,6 +314,35 @@ describe('guards', () => {
     expect(steps(rollout)).toBe('done drain< pending< pending<');
   });
 
+  describe('find a node of an earlier batch', () => {
+    const members = [1, 2, 3, 4, 5, 6, 7].map((nodeId) => ({ nodeId, voter: nodeId <= 5 }));
+    const options = { release: RELEASE, guards, batchSize: 3, canaries: 1 };
+    const begun = (): Rollout => startRollout(7, makePlan(members, 0, options), 'digest', 1, 0);
+
+    it('while all are at rest: it goes first and alone, then the last batch', () => {
+      const rollout = begun();
+      finishAll(rollout);
+      expect(rollout.plan.batches).toEqual([[1], [2, 3, 6], [4, 5, 7]]);
+      haltOf(rollout, 1);
+      expect(busy(rollout)).toEqual([1]);
+      bringTo(rollout, 1, 'pending');
+      expect(busy(rollout)).toEqual([4, 5, 7]);
+    });
+
+    it('while another batch is in its turn: that one goes back first', () => {
+      const rollout = begun();
+      bringTo(rollout, 1, 'done');
+      bringTo(rollout, 2, 'rejoin');
+      bringTo(rollout, 3, 'rejoin');
+      haltOf(rollout, 1);
+      expect(busy(rollout)).toEqual([2, 3]);
+      bringTo(rollout, 2, 'pending');
+      expect(busy(rollout)).toEqual([3]);
+      bringTo(rollout, 3, 'pending');
+      expect(busy(rollout)).toEqual([1]);
+    });
+  });
+
   it('are not heard about a node that has moved on, or not begun, or is not there', () => {
     const rollout = started(2, { release: RELEASE, guards });
     bringTo(rollout, 1, 'rejoin');

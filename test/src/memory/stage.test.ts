@@ -5,6 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { generateV1Installation } from '../../../examples/rolling-migration/generate.js';
 import { embeddingText, textHash } from '../../../src/memory/command.js';
 import { Database } from '../../../src/memory/database.js';
+import type { Memory } from '../../../src/memory/engine.js';
+import { keepVectors } from '../../../src/memory/made-vectors.js';
 import { stageV2 } from '../../../src/memory/stage.js';
 import { openV1Engine, type V1Engine } from '../../../src/memory/v1-engine.js';
 import { openV2Engine } from '../../../src/memory/v2-engine.js';
@@ -20,6 +22,15 @@ import {
   v1RowsOf,
 } from './support.js';
 import { usedMs } from '../../waiting.js';
+
+function contents(source: V1Engine): Memory[] {
+  const dump = source.dump();
+  try {
+    return [...dump.memories()];
+  } finally {
+    dump.close();
+  }
+}
 
 function generated(memories: number): V1Engine {
   const directory = scratch('installation');
@@ -170,6 +181,38 @@ describe('staging', () => {
     expect(again.embedded).toBe(all);
     expect(existsSync(madeVectors)).toBe(false);
     source.close();
+  });
+
+  it('makes no vector again of a store that was discarded, but those that the disk has not kept', async () => {
+    const source = generated(300);
+    const [path, madeVectors] = [scratch('v2.db'), scratch('made-vectors.db')];
+    await stageV2({ source, path, embedder: fakeEmbedder() });
+    expect(await keepVectors(path, madeVectors, () => true)).toBe(false);
+    expect(await keepVectors(path, madeVectors, () => false)).toBe(true);
+    const texts = new Set(
+      contents(source).map(({ content, metadata }) => embeddingText(content, metadata)),
+    );
+    const file = Database.open(madeVectors);
+    expect(file.number('SELECT count(*) FROM made_vectors')).toBe(texts.size);
+    const zeros = new Uint8Array(384 * 4);
+    file.run('UPDATE made_vectors SET vector = ? WHERE rowid IN (1, 2, 3)', zeros);
+    file.close();
+    const rest = fakeEmbedder();
+    const other = scratch('other.db');
+    await stageV2({ source, path: other, embedder: rest, madeVectors });
+    expect(rest.texts).toHaveLength(3);
+    expect(existsSync(madeVectors)).toBe(false);
+    const v2 = openV2Engine(other);
+    const report = await validateStores(source, v2, { sampleQueries: 20, embedder: rest });
+    expect(report).toMatchObject({ ok: true, queriesFound: 20 });
+    v2.close();
+    source.close();
+  });
+
+  it('lets a file go that is no store', async () => {
+    const [path, madeVectors] = [scratch('v2.db'), scratch('made-vectors.db')];
+    writeFileSync(path, 'this is no store'.repeat(1_000));
+    expect(await keepVectors(path, madeVectors, () => false)).toBe(true);
   });
 
   it('lets the event loop through', async () => {
