@@ -44,6 +44,8 @@ export const limits = {
   /** Ids of earlier rounds that each node is asked for again at the end. */
   earlierIdsMax: 20_000,
   readsPerNode: 16,
+  /** Of what a round has written, with `--forget`. */
+  deletesAtOnce: 32,
   examplesMax: 5,
 
   /** Clients of etcd: all attempts of one request together, and one connection. */

@@ -30,6 +30,8 @@ export interface SoakOptions {
   readonly batchSize: number;
   readonly soakMs: number;
   readonly faultPauseMs: number;
+  /** Whether what a round has written is deleted after it, so that no round begins with more. */
+  readonly forget: boolean;
   readonly keep: boolean;
 }
 
@@ -51,6 +53,7 @@ interface Given {
   readonly batchSize: number;
   readonly soak: number;
   readonly faultPause: number;
+  readonly forget: boolean;
   readonly keep: boolean;
 }
 
@@ -112,6 +115,11 @@ export function soakCommand(): Command {
         limits.soakSecondsMax,
         0,
       ),
+    )
+    .option(
+      '--forget',
+      'delete what a round has written after it; at the end it must be gone everywhere',
+      false,
     )
     .option('--keep', 'keep the directory with the data and logs of all nodes', false)
     .addHelpText(

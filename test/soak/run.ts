@@ -58,6 +58,7 @@ export async function runSoak(ports: RunPorts): Promise<RunFacts> {
     const { round, written } = await runRound(number, { ...ports, swarm, client, ends });
     rounds.push(round);
     for (const [id, content] of written) earlier.set(id, content);
+    if (options.forget) await scope.guard(forget(client, written, earlier));
     for (const sentence of round.broken) say(`BROKEN in round ${number}: ${sentence}`);
   }
   const broken = await scope.guard(compareEarlier(client, swarm, earlier, options.seed));
@@ -143,6 +144,23 @@ async function endsOf(
   const { members } = await client.status();
   const from = members[0]?.release ?? '';
   return { engine, release: { from, to } };
+}
+
+/** Deletes what a round has written and has been looked at: from then on no node may have it. */
+async function forget(
+  client: SwarmClient,
+  written: Written,
+  earlier: Map<string, string | null>,
+): Promise<void> {
+  const list = written.keys();
+  const work = async (): Promise<void> => {
+    for (const id of list) {
+      if (written.get(id) === null) continue;
+      await client.delete(id, { deadlineMs: limits.recoveryTimeoutMs });
+      earlier.set(id, null);
+    }
+  };
+  await Promise.all(Array.from({ length: limits.deletesAtOnce }, work));
 }
 
 /** Asks every node again for what earlier rounds have written, all of it or a part drawn by the seed. */

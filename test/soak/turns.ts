@@ -50,8 +50,10 @@ export class Turns {
   async forward(kind: Kind, to: string): Promise<Turn> {
     const options = { plan: this.#plan, deadlineMs: limits.operatorDeadlineMs };
     const fromMicroseconds = now();
-    const { digest } = await this.#patiently(() => this.#client.rollouts.plan(to, options));
-    const started = await this.#patiently(() => this.#client.rollouts.start(to, digest, options));
+    const started = await this.#patiently(async () => {
+      const { digest } = await this.#client.rollouts.plan(to, options);
+      return this.#client.rollouts.start(to, digest, options);
+    });
     const watch = new BatchWatch(started);
     const end = await this.#untilAtRest(started, (seen) => watch.see(seen));
     return this.#turn(kind, 'forward', fromMicroseconds, [started, end], watch.times());
