@@ -2,14 +2,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeHeaderName } from './document-file.js';
+import { headerBytesMax } from '../frame-log/frame-file.js';
+import { documentFrames } from './document-file.js';
 import { DocumentError, messageOf } from './error.js';
 import { DOCUMENTS_MAX, DOCUMENTS_OPEN_MAX, NAME_CHARACTERS_MAX } from './limits.js';
 import { SharedDocument } from './shared-document.js';
 
 const SUFFIX = '.ydoc';
-/** Of a header: name and checksum. */
-const HEADER_BYTES_MAX = 16 + 4 * NAME_CHARACTERS_MAX;
 
 interface Held {
   readonly opened: Promise<SharedDocument>;
@@ -151,9 +150,9 @@ export class DocumentStore {
 async function nameIn(path: string): Promise<string> {
   const file = await open(path, 'r');
   try {
-    const bytes = Buffer.alloc(HEADER_BYTES_MAX);
+    const bytes = Buffer.alloc(headerBytesMax(NAME_CHARACTERS_MAX));
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return decodeHeaderName(bytes.subarray(0, bytesRead), path);
+    return documentFrames.decodeName(bytes.subarray(0, bytesRead), path);
   } finally {
     await file.close();
   }

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import * as Y from 'yjs';
 import { type Author } from './author.js';
-import type { FileRecord } from './document-file.js';
-import { DocumentLog } from './document-log.js';
+import { FrameLog } from '../frame-log/frame-log.js';
+import { type DocumentRecord, type DocumentRecordKind, documentFrames } from './document-file.js';
 import { DocumentError, messageOf } from './error.js';
 import { DOCUMENT_BYTES_MAX } from './limits.js';
 import { OPEN_RIGHTS, type Rights, replaces, rightsShape } from './rights.js';
@@ -26,7 +26,7 @@ export interface DocumentObserver {
 export class SharedDocument {
   readonly name: string;
   readonly observers = new Set<DocumentObserver>();
-  readonly #log: DocumentLog;
+  readonly #log: FrameLog<DocumentRecordKind>;
   #document: Y.Doc;
   #rights: Rights = OPEN_RIGHTS;
   /** Bytes of the document at most: those of the last encoding and of all updates since. */
@@ -35,7 +35,7 @@ export class SharedDocument {
   #digest: string | undefined;
   #isBroken = false;
 
-  private constructor(name: string, log: DocumentLog) {
+  private constructor(name: string, log: FrameLog<DocumentRecordKind>) {
     this.name = name;
     this.#log = log;
     this.#document = new Y.Doc({ gc: true });
@@ -43,8 +43,8 @@ export class SharedDocument {
 
   /** Throws `DocumentError` `damaged` or `disk`. */
   static async open(path: string, name: string): Promise<SharedDocument> {
-    const snapshot = (): readonly FileRecord[] => document.#snapshot();
-    const { log, records } = await DocumentLog.open(path, name, snapshot);
+    const snapshot = (): readonly DocumentRecord[] => document.#snapshot();
+    const { log, records } = await FrameLog.open({ path, name, frames: documentFrames, snapshot });
     const document: SharedDocument = new SharedDocument(name, log);
     try {
       document.#restore(records);
@@ -150,7 +150,7 @@ export class SharedDocument {
     for (const observer of this.observers) observer.updated(bytes, source);
   }
 
-  #write(record: FileRecord): void {
+  #write(record: DocumentRecord): void {
     const written = this.#log.append(record);
     // An append that fails fails all that follow, so the last one says it for all.
     this.#written = written;
@@ -175,7 +175,7 @@ export class SharedDocument {
     );
   }
 
-  #snapshot(): readonly FileRecord[] {
+  #snapshot(): readonly DocumentRecord[] {
     const rights = new TextEncoder().encode(JSON.stringify(this.#rights));
     const content = Y.encodeStateAsUpdate(this.#document);
     this.#bytesMost = content.length;
@@ -185,7 +185,7 @@ export class SharedDocument {
     ];
   }
 
-  #restore(records: readonly FileRecord[]): void {
+  #restore(records: readonly DocumentRecord[]): void {
     this.#document.transact(() => {
       for (const { kind, bytes } of records) {
         if (kind === 'rights') this.#rights = rightsShape.parse(JSON.parse(textOf(bytes)));

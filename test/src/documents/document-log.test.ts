@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DocumentStore, authorOf } from '../../../src/documents/index.js';
-import { decodeFile, encodeFrame, encodeHeader } from '../../../src/documents/document-file.js';
+import { documentFrames } from '../../../src/documents/document-file.js';
 import { Host, scratch, typed } from './support.js';
 
 /** A folder with one document that has three updates, a frame each. */
@@ -32,8 +32,8 @@ const textIn = async (directory: string): Promise<string> => {
 describe('the file of a document', () => {
   it('has these bytes', () => {
     const bytes = Buffer.concat([
-      encodeHeader('é'),
-      encodeFrame([
+      documentFrames.encodeHeader('é'),
+      documentFrames.encodeFrame([
         { kind: 'update', bytes: Uint8Array.of(1, 2) },
         { kind: 'rights', bytes: Uint8Array.of(3) },
       ]),
@@ -41,8 +41,8 @@ describe('the file of a document', () => {
     expect(bytes.toString('hex')).toBe(
       '414679646f63310a02000000c3a912af8be30d00000003dd685801020000000102020100000003',
     );
-    expect(decodeFile(bytes, 'x')).toMatchObject({ name: 'é', bytes: bytes.length });
-    expect(decodeFile(bytes, 'x').records).toHaveLength(2);
+    expect(documentFrames.decode(bytes, 'x')).toMatchObject({ name: 'é', bytes: bytes.length });
+    expect(documentFrames.decode(bytes, 'x').records).toHaveLength(2);
   });
 
   it('that was cut anywhere in its last frame is read up to it, and goes on from there', async () => {

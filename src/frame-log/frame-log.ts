@@ -1,83 +1,80 @@
-/** The open file of one document: appends in groups, each acknowledged when it is on the disk. */
+/** An open file of frames: appends in groups, each acknowledged when it is on the disk. */
 import { constants, fdatasync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type FileRecord, decodeFile, encodeFrame, encodeHeader } from './document-file.js';
-import { DocumentError, messageOf } from './error.js';
-import { COMPACTION_BYTES_MIN, FILE_BYTES_MAX } from './limits.js';
+import type { FrameFile, FrameRecord } from './frame-file.js';
 
-interface Waiting {
-  readonly record: FileRecord;
+interface Waiting<Kind extends string> {
+  readonly record: FrameRecord<Kind>;
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** The content of a document in as few records as there can be. */
-export type Snapshot = () => readonly FileRecord[];
+export interface FrameLogOptions<Kind extends string> {
+  readonly path: string;
+  readonly name: string;
+  readonly frames: FrameFile<Kind>;
+  /** The content in as few records as there can be, all that was appended so far among it. */
+  readonly snapshot: () => readonly FrameRecord<Kind>[];
+}
 
-export class DocumentLog {
-  readonly #path: string;
-  readonly #name: string;
-  readonly #snapshot: Snapshot;
+export class FrameLog<Kind extends string> {
+  readonly #options: FrameLogOptions<Kind>;
   #file: FileHandle | undefined;
   #bytes: number;
   /** Length from which on the file is written anew. */
   #compactAt: number;
-  #waiting: Waiting[] = [];
+  #waiting: Waiting<Kind>[] = [];
   #writing: Promise<void> | undefined;
   /** Once a write has failed nobody knows what the disk holds: nothing is written any more. */
-  #failure: DocumentError | undefined;
+  #failure: Error | undefined;
   #isClosed = false;
 
   private constructor(
-    path: string,
-    name: string,
-    snapshot: Snapshot,
+    options: FrameLogOptions<Kind>,
     file: FileHandle | undefined,
     bytes: number,
   ) {
-    this.#path = path;
-    this.#name = name;
-    this.#snapshot = snapshot;
+    this.#options = options;
     this.#file = file;
     this.#bytes = bytes;
-    this.#compactAt = Math.max(COMPACTION_BYTES_MIN, bytes * 2);
+    this.#compactAt = this.#nextCompaction(bytes);
   }
 
   /**
-   * Reads the file if there is one, and cuts off what was not finished. The file of a new document is
-   * made by the first append. Throws `DocumentError` `damaged` or `disk`.
+   * Reads the file if there is one, and cuts off what was not finished. A new file is made by the first
+   * append. Throws `damaged` or `disk` of the format.
    */
-  static async open(
-    path: string,
-    name: string,
-    snapshot: Snapshot,
-  ): Promise<{ readonly log: DocumentLog; readonly records: readonly FileRecord[] }> {
+  static async open<Kind extends string>(
+    options: FrameLogOptions<Kind>,
+  ): Promise<{
+    readonly log: FrameLog<Kind>;
+    readonly records: readonly FrameRecord<Kind>[];
+  }> {
+    const { path, name, frames } = options;
     let file: FileHandle | undefined;
     try {
       await rm(unfinished(path), { force: true });
       file = await openExisting(path);
-      if (file === undefined) {
-        return { log: new DocumentLog(path, name, snapshot, undefined, 0), records: [] };
-      }
-      const content = decodeFile(await readBounded(file, path), path);
+      if (file === undefined) return { log: new FrameLog(options, undefined, 0), records: [] };
+      const content = frames.decode(await readBounded(file, path, frames.format), path);
       if (content.name !== name) {
-        throw new DocumentError('damaged', `the file ${path} is of the document ${content.name}`);
+        throw frames.format.fail('damaged', `the file ${path} is of ${content.name}, not ${name}`);
       }
       await file.truncate(content.bytes);
-      const log = new DocumentLog(path, name, snapshot, file, content.bytes);
-      return { log, records: content.records };
+      return { log: new FrameLog(options, file, content.bytes), records: content.records };
     } catch (error) {
       await file?.close();
-      throw diskError(error, path);
+      throw diskError(error, path, frames.format);
     }
   }
 
-  /** Resolves when the record would outlive a crash. Rejects with `DocumentError` `disk`, `closed`. */
-  append(record: FileRecord): Promise<void> {
+  /** Resolves when the record would outlive a crash. Rejects with `disk` or `closed` of the format. */
+  append(record: FrameRecord<Kind>): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosed) {
-      return Promise.reject(new DocumentError('closed', `the document ${this.#name} is closed`));
+      const { name, frames } = this.#options;
+      return Promise.reject(frames.format.fail('closed', `${frames.format.what}, ${name}, is closed`));
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject });
@@ -100,7 +97,7 @@ export class DocumentLog {
       const group = this.#waiting.splice(0);
       try {
         if (this.#failure !== undefined) throw this.#failure;
-        const frame = encodeFrame(group.map(({ record }) => record));
+        const frame = this.#options.frames.encodeFrame(group.map(({ record }) => record));
         if (this.#file === undefined || this.#bytes + frame.length > this.#compactAt) {
           await this.#compact();
         } else {
@@ -110,23 +107,25 @@ export class DocumentLog {
         }
         for (const { resolve } of group) resolve();
       } catch (error) {
-        this.#failure = diskError(error, this.#path);
+        const { path, frames } = this.#options;
+        this.#failure = diskError(error, path, frames.format);
         for (const { reject } of group) reject(this.#failure);
       }
     }
     this.#writing = undefined;
   }
 
-  /** Writes all that the document is now, with what waits for this, in place of the file. */
+  /** Writes all that there is now, with what waits for this, in place of the file. */
   async #compact(): Promise<void> {
-    const bytes = Buffer.concat([encodeHeader(this.#name), encodeFrame(this.#snapshot())]);
-    const path = unfinished(this.#path);
+    const { path: place, name, frames, snapshot } = this.#options;
+    const bytes = Buffer.concat([frames.encodeHeader(name), frames.encodeFrame(snapshot())]);
+    const path = unfinished(place);
     const file = await open(path, 'w+', 0o600);
     try {
       await writeAll(file, bytes, 0);
       await datasync(file);
-      await rename(path, this.#path);
-      await syncFolder(dirname(this.#path));
+      await rename(path, place);
+      await syncFolder(dirname(place));
     } catch (error) {
       await file.close();
       await rm(path, { force: true }).catch(() => undefined);
@@ -135,7 +134,11 @@ export class DocumentLog {
     await this.#file?.close();
     this.#file = file;
     this.#bytes = bytes.length;
-    this.#compactAt = Math.max(COMPACTION_BYTES_MIN, bytes.length * 2);
+    this.#compactAt = this.#nextCompaction(bytes.length);
+  }
+
+  #nextCompaction(bytes: number): number {
+    return Math.max(this.#options.frames.format.compactionBytesMin, bytes * 2);
   }
 }
 
@@ -153,13 +156,13 @@ async function openExisting(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-async function readBounded(file: FileHandle, path: string): Promise<Buffer> {
+type Format = FrameFile<string>['format'];
+
+async function readBounded(file: FileHandle, path: string, format: Format): Promise<Buffer> {
   const { size } = await file.stat();
-  if (size > FILE_BYTES_MAX) {
-    throw new DocumentError(
-      'damaged',
-      `the file ${path} has ${size} bytes: no document has so many`,
-    );
+  if (size > format.bytesMax) {
+    const sentence = `the file ${path} has ${size} bytes: no file of ${format.what} has so many`;
+    throw format.fail('damaged', sentence);
   }
   return file.readFile();
 }
@@ -186,10 +189,12 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-function diskError(error: unknown, path: string): DocumentError {
-  if (error instanceof DocumentError) return error;
+/** What the system says; errors of the format stay as they are. */
+function diskError(error: unknown, path: string, format: Format): Error {
+  if (format.isOwn(error)) return error;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
-  const what = isFull ? 'the disk is full' : messageOf(error);
-  return new DocumentError('disk', `${path} cannot be used: ${what}`, { cause: error });
+  const said = error instanceof Error ? error.message : String(error);
+  const what = isFull ? 'the disk is full' : said;
+  return format.fail('disk', `${path} cannot be used: ${what}`, error);
 }
