@@ -11,6 +11,7 @@
  *   outgoing/      snapshots that others read
  *   builds/        builds of the program that came from other machines
  *   documents/     shared documents, a file each
+ *   available/     available namespaces of memory, a file each
  *   ticket-keys.N  keys of the TLS sessions that it gives to its peers
  *   sessions/      sessions that its peers gave to it, sealed with its key
  */
@@ -70,6 +71,7 @@ export interface DataPaths {
   readonly incoming: string;
   readonly outgoing: string;
   readonly documents: string;
+  readonly available: string;
 }
 
 export function dataPaths(directory: string): DataPaths {
@@ -85,6 +87,7 @@ export function dataPaths(directory: string): DataPaths {
     incoming: join(root, 'incoming'),
     outgoing: join(root, 'outgoing'),
     documents: join(root, 'documents'),
+    available: join(root, 'available'),
   };
 }
 

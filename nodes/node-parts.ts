@@ -5,6 +5,7 @@ import { defaultRaftConfig } from '../consensus/raft/index.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
+import { NodeAvailable } from './available/node-available.js';
 import { NodeDocuments } from './documents/node-documents.js';
 import {
   APPENDS_IN_FLIGHT_MAX,
@@ -31,6 +32,7 @@ export interface Parts {
   readonly snapshotIndex: number;
   readonly powerCut: PowerCutMark;
   readonly documents: NodeDocuments;
+  readonly available: NodeAvailable;
 }
 
 export interface PartsOptions {
@@ -58,6 +60,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
   const engines = new NodeEngines(paths, file.nodeId);
   let store: RaftLogStore | undefined;
   let documents: NodeDocuments | undefined;
+  let available: NodeAvailable | undefined;
   try {
     const opened = await RaftLogStore.open(paths.raft, { clusterId: file.swarmId });
     ({ store } = opened);
@@ -66,6 +69,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
     documents = await NodeDocuments.open(paths.documents, log);
+    available = await NodeAvailable.open(paths.available, file.nodeId, log);
     engines.openAll(control, snapshotIndex, log);
     // Not before it is known that the node can start: a directory that is refused stays as it is.
     const powerCut = await PowerCutMark.leave(paths.raft);
@@ -97,10 +101,11 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       tickMs: TICK_MS,
     };
     const replica = new Replica(config, restored, control, codec, time);
-    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents };
+    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents, available };
   } catch (error) {
     engines.close();
     await documents?.close();
+    await available?.close();
     await store?.close();
     lock.release();
     throw error;
@@ -110,6 +115,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
 export async function closeParts(parts: Parts): Promise<void> {
   parts.engines.close();
   await parts.documents.close();
+  await parts.available.close();
   await parts.store.close();
   await parts.powerCut.remove().catch(() => undefined);
   parts.lock.release();

@@ -82,6 +82,7 @@ export class SwarmNode {
   readonly snapshots: Snapshots;
   readonly health: NodeHealth;
   readonly documents: Parts['documents'];
+  readonly available: Parts['available'];
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
@@ -128,7 +129,7 @@ export class SwarmNode {
     this.#store = store;
     this.#powerCut = parts.powerCut;
     this.engines = engines;
-    this.documents = parts.documents;
+    ({ documents: this.documents, available: this.available } = parts);
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
@@ -286,6 +287,7 @@ export class SwarmNode {
     this.#peers = new Peers(this.file.nodeId, this.#endpoint, unreachable);
     this.#updatePeers();
     this.documents.begin(this, log);
+    this.available.begin(this);
   }
 
   async #join(): Promise<void> {
@@ -429,6 +431,7 @@ export class SwarmNode {
     if (successor === undefined) await this.#leave(500);
     this.engines.close();
     await this.documents.close();
+    await this.available.close();
     await this.#store.close();
     if (!this.#failed) await this.#powerCut.remove().catch(() => undefined);
     this.#lock.release();

@@ -1,4 +1,5 @@
 export * from './clock.js';
+export { decodeUpdate } from './codec.js';
 export * from './error.js';
 export * from './mutation.js';
 export * from './reading.js';

@@ -38,10 +38,14 @@ export interface ReplicaOptions {
   readonly members: readonly ReplicaId[];
   /** `DRIFT_MS_MAX` when left out. */
   readonly driftMsMax?: number;
+  /** Records behind a snapshot, after which the next one is made; `Infinity` leaves it to the driver. */
   readonly recordsPerSnapshot?: number;
 }
 
-/** What the disk gives back: the last snapshot, and the records that were appended after it. */
+/**
+ * What the disk gives back: the last snapshot, and the records that were appended after it. Records that
+ * the snapshot covers already count for nothing.
+ */
 export interface Restored {
   readonly snapshot: Uint8Array | null;
   readonly records: readonly Uint8Array[];
@@ -95,7 +99,10 @@ export class Replica {
     this.#log = new UpdateLog(snapshot?.base ?? new Map());
     this.#version = new Map(snapshot?.state.version);
     if (snapshot !== undefined) this.#restore(snapshot);
-    for (const record of restored.records) this.#apply(decodeUpdate(record), record);
+    for (const record of restored.records) {
+      const update = decodeUpdate(record);
+      if (!covers(this.#version, update)) this.#apply(update, record);
+    }
     this.#records = restored.records.length;
     this.#durable = new Map(this.#version);
   }
@@ -125,6 +132,15 @@ export class Replica {
   /** The bytes of the state: equal at replicas that have applied the same updates. */
   get state(): Uint8Array {
     return this.#encodeState();
+  }
+
+  /** All of it in one piece, with what is not durable yet, for a driver that makes room on its own. */
+  get snapshot(): Uint8Array {
+    return encodeSnapshot({
+      state: { version: this.#version, time: this.#time, root: this.#root },
+      base: this.#log.base,
+      updates: this.#log.all(),
+    });
   }
 
   step(input: Input): readonly Effect[] {
@@ -201,12 +217,7 @@ export class Replica {
   /** Writes everything in one piece, under the number that is taken already. */
   #replace(): void {
     this.#records = 0;
-    const snapshot = encodeSnapshot({
-      state: { version: this.#version, time: this.#time, root: this.#root },
-      base: this.#log.base,
-      updates: this.#log.all(),
-    });
-    this.#effects.push({ type: 'replace', number: this.#number, snapshot });
+    this.#effects.push({ type: 'replace', number: this.#number, snapshot: this.snapshot });
   }
 
   #persisted(number: number): void {

@@ -313,7 +313,7 @@ function forMembers(ports: ServicePorts, handler: Handler): Handler {
 }
 
 /** Gives the failures of the node the form in which they travel. */
-function guarded(handler: Handler): Handler {
+export function guarded(handler: Handler): Handler {
   return async (payload, context) => {
     try {
       return await handler(payload, context);

@@ -15,7 +15,8 @@ export class Served {
 
   constructor(node: SwarmNode, access: Access, onError: OnError | undefined) {
     const all = nodeHandlers(nodeServices(node, access));
-    const handlers = node.health.measure({ ...all, ...node.documents.handlers(access) });
+    const shared = { ...node.documents.handlers(access), ...node.available.handlers(access) };
+    const handlers = node.health.measure({ ...all, ...shared });
     this.#lanes = nodeLanes(handlers, onError);
     const methods = { ...this.#lanes.methods, ...node.documents.methods(access) };
     this.calls = { handlers, methods };

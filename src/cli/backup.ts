@@ -2,10 +2,12 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import type { Command } from 'commander';
+import { z } from 'zod';
 
 import { connectToMember } from '../../nodes/backup/member.js';
 import { checkBackup, countRows } from '../../nodes/backup/read.js';
 import type { CheckedBackup } from '../../nodes/backup/read.js';
+import type { SourceCall } from '../../nodes/snapshots/sources.js';
 import { restoreSwarm } from '../../nodes/backup/restore.js';
 import { takeBackup } from '../../nodes/backup/take.js';
 import { formatPeerAddress, parseHostPort } from '../../transport/identity/index.js';
@@ -25,15 +27,18 @@ interface RestoreFlags extends JsonFlag {
   readonly advertise?: string;
 }
 
+const ASK_TIMEOUT_MS = 10_000;
+
 /** `swarm backup | restore | check-backup`. */
 export function addBackupCommands(swarm: Command): void {
   withOperator(swarm.command('backup'))
-    .description('Write everything that a running swarm holds into one file, through one member')
+    .description('Write what a running swarm holds into one file, through one member')
     .argument('<file>', 'where to; must not be there yet')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nWants the operator token with --peer, or --data. Every write that was acknowledged before the\n' +
+      '\nAll but available namespaces, of which it warns. Wants the operator token with --peer, or --data.\n' +
+        'Every write that was acknowledged before the\n' +
         'command began is in the file, and shared documents as that member has them; it is read again\n' +
         'and checked before the command ends.',
     )
@@ -65,11 +70,24 @@ async function backup(file: string, flags: ConnectionFlags & JsonFlag): Promise<
       const { call } = member;
       const now = Date.now;
       await takeBackup({ call, path, release: packageVersion(), now, signal, onProgress });
+      await warnOfAvailable(call, signal);
     } finally {
       await member.close();
     }
     await report(path, flags, signal, `through ${formatPeerAddress(member.peer)}`);
   });
+}
+
+/** Names what the file has not. */
+async function warnOfAvailable(call: SourceCall, signal: AbortSignal): Promise<void> {
+  const shape = z.object({ namespaces: z.array(z.object({ name: z.string() })) });
+  const asked = call(0, 'available.namespaces', {}, { timeoutMs: ASK_TIMEOUT_MS, signal });
+  const answer = shape.safeParse(await asked.catch(() => undefined));
+  const names = answer.data?.namespaces.map(({ name }) => name) ?? [];
+  if (names.length === 0) return;
+  process.stderr.write(
+    `warning: available namespaces are not in the backup: ${names.join(', ')}\n`,
+  );
 }
 
 async function check(file: string, flags: JsonFlag): Promise<void> {

@@ -8,6 +8,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command) => void>>
   swarm: async () => (await import('./swarm.js')).addSwarmCommands,
   node: async () => (await import('./node.js')).addNodeCommands,
   memory: async () => (await import('./memory.js')).addMemoryCommands,
+  available: async () => (await import('./available.js')).addAvailableCommands,
   doc: async () => (await import('./documents.js')).addDocumentCommands,
   store: async () => (await import('./store.js')).addStoreCommands,
   rollout: async () => (await import('./rollout.js')).addRolloutCommands,

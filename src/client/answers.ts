@@ -10,7 +10,7 @@ import type { ResultValue } from '../memory/index.js';
 import { ClientError } from './errors.js';
 import { rolloutSchema } from './rollout-answers.js';
 
-const metadataSchema = z.custom<JsonObject>(
+export const metadataSchema = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   'metadata must be an object',
 );

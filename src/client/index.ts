@@ -1,5 +1,12 @@
 /** The client of a swarm: connect, write, read, search, roll out. */
 
+export type {
+  Available,
+  AvailableHit,
+  AvailableMemory,
+  AvailableSearch,
+  AvailableValue,
+} from './available.js';
 export { type Documents } from './documents.js';
 export type { Member, SwarmHealth, SwarmStatus } from './answers.js';
 export { ClientError } from './errors.js';

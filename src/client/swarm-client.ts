@@ -8,6 +8,7 @@ import type { Edge, EngineVersion, JsonObject, MemoryCounts } from '../memory/en
 import * as answers from './answers.js';
 import type { AnswerSchema, Member, SwarmHealth, SwarmStatus } from './answers.js';
 import { parseAnswer } from './answers.js';
+import { Available } from './available.js';
 import { Documents } from './documents.js';
 import { ClientError, messageOf } from './errors.js';
 import { CLOSE_SESSIONS_MS, EMBEDDING_ATTEMPT_FACTOR, ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
@@ -90,6 +91,8 @@ export class SwarmClient {
     change: (...change) => this.#change(...change),
   });
   readonly #reads = new MemoryReads((...question) => this.#ask(...question));
+  /** Memories that are written in every partition. */
+  readonly available = new Available((...question) => this.#ask(...question));
   /** Documents that several peers edit at the same time. */
   readonly documents: Documents;
   readonly #links: Links;

@@ -35,7 +35,7 @@ export interface FrameFormat<Kind extends string> {
   isOwn(error: unknown): error is Error;
 }
 
-export type FrameFailure =
+type FrameFailure =
   /** The file is not what was written. */
   | 'damaged'
   /** The system does not write or read. */

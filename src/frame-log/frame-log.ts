@@ -30,11 +30,7 @@ export class FrameLog<Kind extends string> {
   #failure: Error | undefined;
   #isClosed = false;
 
-  private constructor(
-    options: FrameLogOptions<Kind>,
-    file: FileHandle | undefined,
-    bytes: number,
-  ) {
+  private constructor(options: FrameLogOptions<Kind>, file: FileHandle | undefined, bytes: number) {
     this.#options = options;
     this.#file = file;
     this.#bytes = bytes;
@@ -74,7 +70,9 @@ export class FrameLog<Kind extends string> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#isClosed) {
       const { name, frames } = this.#options;
-      return Promise.reject(frames.format.fail('closed', `${frames.format.what}, ${name}, is closed`));
+      return Promise.reject(
+        frames.format.fail('closed', `${frames.format.what}, ${name}, is closed`),
+      );
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject });

@@ -1,0 +1,120 @@
+/** The available namespaces of a node: a file each, opened when the node starts or somebody writes. */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { headerBytesMax } from '../../src/frame-log/frame-file.js';
+import { NodeError, messageOf } from '../errors.js';
+import { NAMESPACE_LENGTH_MAX } from '../wire/limits.js';
+import { NAMESPACES_MAX } from './limits.js';
+import { Namespace } from './namespace.js';
+import type { NamespacePorts } from './namespace.js';
+import { namespaceFrames } from './namespace-file.js';
+
+const SUFFIX = '.namespace';
+
+/** As those of one namespace, of any. */
+export interface NamespacesPorts {
+  readonly nodeId: number;
+  send(to: number, namespace: string, bytes: Uint8Array): void;
+  changed(namespace: string, ids: readonly string[] | null): void;
+  log(message: string): void;
+}
+
+export class Namespaces {
+  readonly #directory: string;
+  readonly #ports: NamespacesPorts;
+  readonly #open = new Map<string, Namespace>();
+  readonly #opening = new Map<string, Promise<Namespace>>();
+  #isClosed = false;
+
+  private constructor(directory: string, ports: NamespacesPorts) {
+    this.#directory = directory;
+    this.#ports = ports;
+  }
+
+  /**
+   * Opens all of a folder, which is made if it is not there; of files that cannot be read the log
+   * hears. Throws `NodeError` `directory`.
+   */
+  static async open(directory: string, ports: NamespacesPorts): Promise<Namespaces> {
+    const namespaces = new Namespaces(directory, ports);
+    try {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      for (const file of await readdir(directory)) {
+        if (!file.endsWith(SUFFIX)) continue;
+        try {
+          await namespaces.use(await nameIn(join(directory, file)));
+        } catch (error) {
+          ports.log(messageOf(error));
+        }
+      }
+      return namespaces;
+    } catch (error) {
+      await namespaces.close();
+      const sentence = `available namespaces in ${directory} cannot be read: ${messageOf(error)}`;
+      throw new NodeError('directory', sentence, error);
+    }
+  }
+
+  get names(): string[] {
+    return [...this.#open.keys()].sort();
+  }
+
+  /** One that is there, and was not found broken. */
+  get(name: string): Namespace | undefined {
+    return this.#open.get(name);
+  }
+
+  /** One that is made when it is not there, and opened again when its disk had failed. */
+  async use(name: string): Promise<Namespace> {
+    const known = this.#open.get(name);
+    if (known?.isUsable === true) return known;
+    let opening = this.#opening.get(name);
+    if (opening === undefined) {
+      opening = this.#openOne(name, known).finally(() => this.#opening.delete(name));
+      this.#opening.set(name, opening);
+    }
+    return opening;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all([...this.#open.values()].map((one) => one.close()));
+  }
+
+  async #openOne(name: string, before: Namespace | undefined): Promise<Namespace> {
+    if (this.#isClosed) throw new NodeError('stopped', 'the node stops');
+    if (before === undefined && this.#open.size + this.#opening.size >= NAMESPACES_MAX) {
+      const sentence = `this node holds ${NAMESPACES_MAX} available namespaces already`;
+      throw new NodeError('refused', sentence);
+    }
+    await before?.close();
+    const { nodeId, send, changed, log } = this.#ports;
+    const ports: NamespacePorts = {
+      nodeId,
+      send: (to, bytes) => send(to, name, bytes),
+      // The index asks for values, which are there once it is open.
+      changed: (ids) => changed(name, ids),
+      log,
+    };
+    const file = createHash('sha256').update(name).digest('hex') + SUFFIX;
+    const path = join(this.#directory, file);
+    const opened = await Namespace.open(path, name, ports, before?.mustRename);
+    this.#open.set(name, opened);
+    changed(name, null);
+    return opened;
+  }
+}
+
+async function nameIn(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.alloc(headerBytesMax(NAMESPACE_LENGTH_MAX));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return namespaceFrames.decodeName(bytes.subarray(0, bytesRead), path);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,93 @@
+/** Available namespaces on real processes: written by one member alone, killed ones, and commands. */
+import { describe, expect, it } from 'vitest';
+
+import { createIdentity, parsePeerAddress } from '../../transport/identity/index.js';
+import { SwarmClient } from '../../src/client/index.js';
+import { until } from '../waiting.js';
+import { run, runJson } from './support/processes.js';
+import { Swarm } from './support/swarm.js';
+
+/** Works with a client that reaches one node alone. */
+async function at<T>(
+  swarm: Swarm,
+  nodeId: number,
+  work: (client: SwarmClient) => Promise<T>,
+): Promise<T> {
+  const seeds = [parsePeerAddress(swarm.member(nodeId).address)];
+  const token = swarm.created.clientToken;
+  const client = await SwarmClient.connect({ seeds, token, identity: createIdentity() });
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
+const put = (swarm: Swarm, nodeId: number, id: string, content: string): Promise<unknown> =>
+  at(swarm, nodeId, (client) => {
+    const { peerId: only } = swarm.member(nodeId);
+    return client.available.put('team', { id, content }, { only, deadlineMs: 60_000 });
+  });
+
+const contents = (swarm: Swarm, nodeId: number, id: string): Promise<string[]> =>
+  at(swarm, nodeId, async (client) => {
+    const { peerId: only } = swarm.member(nodeId);
+    const { values } = await client.available.get('team', id, { only });
+    return values.map(({ content }) => content);
+  });
+
+async function untilAllHave(swarm: Swarm, id: string, wanted: readonly string[]): Promise<void> {
+  for (const nodeId of [1, 2, 3]) {
+    await until(`node ${nodeId} has ${wanted.join(' and ')}`, async () => {
+      const found = await contents(swarm, nodeId, id);
+      return found.toSorted().join() === wanted.toSorted().join();
+    });
+  }
+}
+
+describe('the available namespaces of a swarm', () => {
+  it('are written by one member alone, survive kill -9, and come together', async () => {
+    const swarm = await Swarm.start({ nodes: 3 });
+    await put(swarm, 1, 'plan', 'agreed');
+    await untilAllHave(swarm, 'plan', ['agreed']);
+    // Alone, without a majority, and killed right after the acknowledgement.
+    await swarm.member(1).process.kill();
+    await swarm.member(2).process.kill();
+    await put(swarm, 3, 'plan', 'by three');
+    await put(swarm, 3, 'note', 'of three');
+    await swarm.member(3).process.kill();
+    await Promise.all([swarm.restart(1), swarm.restart(2)]);
+    expect(await contents(swarm, 1, 'plan')).toEqual(['agreed']);
+    await put(swarm, 1, 'plan', 'by one');
+    await swarm.restart(3);
+    await untilAllHave(swarm, 'plan', ['by one', 'by three']);
+    await untilAllHave(swarm, 'note', ['of three']);
+    await put(swarm, 2, 'plan', 'decided');
+    await untilAllHave(swarm, 'plan', ['decided']);
+  });
+
+  it('have commands, which say what is in conflict and what is not there', async () => {
+    const swarm = await Swarm.start({ nodes: 1 });
+    const data = ['--data', swarm.member(1).directory];
+    expect((await run(['available', 'namespaces', ...data])).stdout).toBe('no namespaces\n');
+    const saved = await run(['available', 'put', 'team', 'a', 'the red fox', ...data]);
+    expect(saved).toMatchObject({ code: 0 });
+    expect(saved.stdout).toMatch(/^saved: a is on the disk of /);
+    expect((await run(['available', 'get', 'team', 'a', ...data])).stdout).toBe('the red fox\n');
+    expect(await runJson(['available', 'list', 'team', ...data])).toMatchObject({
+      memories: [{ id: 'a', values: [{ content: 'the red fox' }] }],
+      next: null,
+    });
+    const search = ['available', 'search', 'team', 'fox', '--mode', 'text', ...data];
+    expect((await run(search)).stdout).toMatch(/ {2}a {2}the red fox\n$/);
+    expect((await run(['available', 'namespaces', ...data])).stdout).toBe('team  1 memories\n');
+    expect(await run(['available', 'delete', 'team', 'a', ...data])).toMatchObject({ code: 0 });
+    const gone = await run(['available', 'get', 'team', 'a', ...data]);
+    expect(gone).toMatchObject({ code: 1, stdout: '' });
+    expect(gone.stderr).toMatch(/has no memory 'a' in the namespace 'team'/);
+    expect(await run(['available', 'delete', 'team', 'a', ...data])).toMatchObject({ code: 1 });
+    const large = await run(['available', 'put', 'team', 'b', 'x'.repeat(70_000), ...data]);
+    expect(large).toMatchObject({ code: 1, stdout: '' });
+    expect(large.stderr).toMatch(/65536|64 KiB/);
+  });
+});
