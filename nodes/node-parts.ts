@@ -6,6 +6,7 @@ import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { NodeDocuments } from './documents/node-documents.js';
+import type { HostPort } from '../transport/identity/index.js';
 import {
   APPENDS_IN_FLIGHT_MAX,
   APPEND_BYTES_IN_FLIGHT_MAX,
@@ -17,6 +18,7 @@ import {
 } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
+import { NodeTopics } from './topics/node-topics.js';
 import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
 import type { DirectoryLock } from './storage/index.js';
 import { decodeCommand, encodeCommand } from './wire/command-codec.js';
@@ -31,6 +33,7 @@ export interface Parts {
   readonly snapshotIndex: number;
   readonly powerCut: PowerCutMark;
   readonly documents: NodeDocuments;
+  readonly topics: NodeTopics;
 }
 
 export interface PartsOptions {
@@ -43,6 +46,8 @@ export interface PartsOptions {
    * have synced. Needs more of the other members than an honest disk does.
    */
   readonly distrustDisk?: boolean;
+  /** The UDP address of topics; without one the node has none. */
+  readonly topicsListen?: HostPort;
 }
 
 const DISTRUSTED =
@@ -97,7 +102,8 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       tickMs: TICK_MS,
     };
     const replica = new Replica(config, restored, control, codec, time);
-    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents };
+    const topics = new NodeTopics({ listen: options.topicsListen, log });
+    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents, topics };
   } catch (error) {
     engines.close();
     await documents?.close();
