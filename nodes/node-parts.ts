@@ -7,6 +7,7 @@ import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import { NodeAvailable } from './available/node-available.js';
 import { NodeDocuments } from './documents/node-documents.js';
+import type { HostPort } from '../transport/identity/index.js';
 import {
   APPENDS_IN_FLIGHT_MAX,
   APPEND_BYTES_IN_FLIGHT_MAX,
@@ -18,6 +19,7 @@ import {
 } from './limits.js';
 import { NodeEngines } from './node-engines.js';
 import { Replica } from './replica/replica.js';
+import { NodeTopics } from './topics/node-topics.js';
 import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
 import type { DirectoryLock } from './storage/index.js';
 import { decodeCommand, encodeCommand } from './wire/command-codec.js';
@@ -33,6 +35,7 @@ export interface Parts {
   readonly powerCut: PowerCutMark;
   readonly documents: NodeDocuments;
   readonly available: NodeAvailable;
+  readonly topics: NodeTopics;
 }
 
 export interface PartsOptions {
@@ -45,6 +48,8 @@ export interface PartsOptions {
    * have synced. Needs more of the other members than an honest disk does.
    */
   readonly distrustDisk?: boolean;
+  /** The UDP address of topics; without one the node has none. */
+  readonly topicsListen?: HostPort;
 }
 
 const DISTRUSTED =
@@ -101,7 +106,9 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
       tickMs: TICK_MS,
     };
     const replica = new Replica(config, restored, control, codec, time);
-    return { file, lock, store, engines, replica, snapshotIndex, powerCut, documents, available };
+    const topics = new NodeTopics({ listen: options.topicsListen, log });
+    const shared = { documents, available, topics };
+    return { file, lock, store, engines, replica, snapshotIndex, powerCut, ...shared };
   } catch (error) {
     engines.close();
     await documents?.close();

@@ -16,7 +16,7 @@ import type { ControlState, MemberStatus } from './control-plane/state.js';
 import { readIdentity } from './data-directory.js';
 import type { NodeFile } from './data-directory.js';
 import { Driver } from './driver.js';
-import { departure, noMemberNotice } from './errors.js';
+import { departure } from './errors.js';
 import {
   DRAIN_TIMEOUT_MS,
   FORWARD_TIMEOUT_MS,
@@ -36,7 +36,7 @@ import { NodeHealth } from './health/node-health.js';
 import { listen, listenOptions } from './listening.js';
 import { Peers } from './peers.js';
 import { ProposalError } from './proposal-error.js';
-import { rememberMembers } from './remembered-members.js';
+import { membersOfOthers, rememberMembers } from './remembered-members.js';
 import type { Replica } from './replica/replica.js';
 import { Access } from './service/access.js';
 import { Served } from './service/served.js';
@@ -48,7 +48,7 @@ import { ReleaseWatch } from './release/watch.js';
 import { VersionNotice, isKnown, tellSwarm, toldOf } from './version-notice.js';
 import { warm } from './warm.js';
 import { encodeCommand } from './wire/command-codec.js';
-import { parseCommandResult, parseMembers } from './wire/result-codec.js';
+import { parseCommandResult } from './wire/result-codec.js';
 
 export interface NodeOptions extends PartsOptions {
   /** The node has stopped by itself: a write failed, or an invariant broke. */
@@ -83,6 +83,7 @@ export class SwarmNode {
   readonly health: NodeHealth;
   readonly documents: Parts['documents'];
   readonly available: Parts['available'];
+  readonly topics: Parts['topics'];
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
@@ -129,7 +130,7 @@ export class SwarmNode {
     this.#store = store;
     this.#powerCut = parts.powerCut;
     this.engines = engines;
-    ({ documents: this.documents, available: this.available } = parts);
+    ({ documents: this.documents, available: this.available, topics: this.topics } = parts);
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
@@ -288,6 +289,7 @@ export class SwarmNode {
     this.#updatePeers();
     this.documents.begin(this, log);
     this.available.begin(this);
+    this.topics.begin(this, identity);
   }
 
   async #join(): Promise<void> {
@@ -325,24 +327,14 @@ export class SwarmNode {
     }
   }
 
-  /** The one who leads now may have joined while this node was down: ask those that it knew. */
+  /** The one who leads now may have joined while this node was down. */
   async #learnMembers(): Promise<void> {
-    for (const { nodeId } of this.file.members) {
-      if (nodeId === this.file.nodeId) continue;
-      try {
-        const hello = { protocol: 1, token: null };
-        const answer = await this.#peers.call(nodeId, 'client.hello', hello, 1_000);
-        const known = new Set(this.file.members.map((one) => one.nodeId));
-        const added = parseMembers(answer).filter((one) => !known.has(one.nodeId));
-        if (this.#ready || added.length === 0) return;
-        this.file.members.push(...added);
-        this.#updatePeers();
-        return;
-      } catch (error) {
-        const isStranger = error instanceof RpcError && error.code === 'permission-denied';
-        if (isStranger) this.#options.log(noMemberNotice(nodeId, this.file));
-      }
-    }
+    const told = await membersOfOthers(this.file, this.#peers, this.#options.log);
+    const known = new Set(this.file.members.map((one) => one.nodeId));
+    const added = told.filter((one) => !known.has(one.nodeId));
+    if (this.#ready || added.length === 0) return;
+    this.file.members.push(...added);
+    this.#updatePeers();
   }
 
   async #setStatus(status: MemberStatus): Promise<void> {
@@ -428,6 +420,7 @@ export class SwarmNode {
     await watched;
     await this.#settling;
     await this.#remembering;
+    await this.topics.close();
     if (successor === undefined) await this.#leave(500);
     this.engines.close();
     await this.documents.close();

@@ -1,7 +1,10 @@
 import { writeNodeFile } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
 import type { ControlState } from './control-plane/state.js';
-import { messageOf } from './errors.js';
+import { RpcError } from '../transport/rpc/rpc.js';
+import { messageOf, noMemberNotice } from './errors.js';
+import type { Peers } from './peers.js';
+import { parseMembers } from './wire/result-codec.js';
 
 /** For the next start: a node must know whom to believe before its log tells it. */
 export async function rememberMembers(
@@ -21,4 +24,23 @@ export async function rememberMembers(
   } catch (error) {
     log(`cannot write ${paths.nodeFile}: ${messageOf(error)}`);
   }
+}
+
+/** Who the members are, as the first one says that answers; none when nobody does. */
+export async function membersOfOthers(
+  file: NodeFile,
+  peers: Pick<Peers, 'call'>,
+  log: (message: string) => void,
+): Promise<NodeFile['members']> {
+  for (const { nodeId } of file.members) {
+    if (nodeId === file.nodeId) continue;
+    try {
+      const hello = { protocol: 1, token: null };
+      return parseMembers(await peers.call(nodeId, 'client.hello', hello, 1_000));
+    } catch (error) {
+      const isStranger = error instanceof RpcError && error.code === 'permission-denied';
+      if (isStranger) log(noMemberNotice(nodeId, file));
+    }
+  }
+  return [];
 }

@@ -19,7 +19,11 @@ export class Served {
     const handlers = node.health.measure({ ...all, ...shared });
     this.#lanes = nodeLanes(handlers, onError);
     const methods = { ...this.#lanes.methods, ...node.documents.methods(access) };
-    this.calls = { handlers, methods };
+    // A publisher that waits its turn says nothing of the health of the node: these are not measured.
+    this.calls = {
+      handlers: { ...handlers, ...node.topics.handlers(access) },
+      methods: { ...methods, ...node.topics.methods(access) },
+    };
   }
 
   /** Ends what lasts, with the last call that runs in it. */

@@ -10,18 +10,23 @@ import { ownRelease } from '../../nodes/release/identity.js';
 import { knownReleases } from '../../nodes/release/steps.js';
 import { SUPERVISED_FLAG } from '../../nodes/release/orphan.js';
 import {
+  formatHostPort,
   formatPeerAddress,
   parseHostPort,
   parsePeerAddress,
+  type HostPort,
 } from '../../transport/identity/index.js';
 import { print } from './connection.js';
 import { messageFor } from './failure.js';
 import { detachedArguments, probe, startDetached, stop, tokenFromStdin } from './node-process.js';
 import { numberOf } from './number.js';
-import { SUPERVISE_FLAG, runSupervised, supervise } from './supervised.js';
+import { SUPERVISE_FLAG, TOPICS_FLAG, runSupervised, supervise } from './supervised.js';
 
 /** Below, single blocks would take longer than their calls may. */
 const BYTES_PER_SECOND_MIN = 65_536;
+
+/** Instead of the option, for the processes that a supervisor starts. */
+const TOPICS_VARIABLE = 'AGENTIC_FLOW_TOPICS_LISTEN';
 
 interface StartFlags {
   readonly data: string;
@@ -32,6 +37,7 @@ interface StartFlags {
   readonly leaseReads?: boolean;
   readonly distrustDisk?: boolean;
   readonly snapshotBytesPerSecond?: number;
+  readonly topicsListen?: HostPort;
   readonly zone?: string;
   readonly replace?: number;
   readonly detach?: boolean;
@@ -65,6 +71,14 @@ export function addNodeCommands(program: Command): void {
       'what the transfer of one snapshot may take of the network, in or out',
       bytesPerSecond,
     )
+    .addOption(
+      new Option(
+        `${TOPICS_FLAG} <host:port>`,
+        'UDP address of its own for topics; given at each start (see docs/topics.md)',
+      )
+        .env(TOPICS_VARIABLE)
+        .argParser(hostPort),
+    )
     .option(SUPERVISE_FLAG, 'start the node again when it dies, and let it change its release')
     .addOption(new Option(SUPERVISED_FLAG).hideHelp())
     .option('--json', 'print events as JSON lines')
@@ -97,6 +111,7 @@ async function start(flags: StartFlags): Promise<void> {
     ...(flags.snapshotBytesPerSecond === undefined
       ? {}
       : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
+    ...(flags.topicsListen === undefined ? {} : { topicsListen: flags.topicsListen }),
   };
   if (flags.supervised === true) return runSupervised(flags.data, options);
   const own = ownRelease();
@@ -138,7 +153,13 @@ async function start(flags: StartFlags): Promise<void> {
     );
     return;
   }
-  if (flags.supervise === true) return supervise(paths.root, flags.json === true, log);
+  if (flags.supervise === true) {
+    // A build of before, to which a release may go back, knows the option not and passes over this.
+    if (flags.topicsListen !== undefined) {
+      process.env[TOPICS_VARIABLE] = formatHostPort(flags.topicsListen);
+    }
+    return supervise(paths.root, flags.json === true, log);
+  }
   const stopped = stopSignal();
   const releases = knownReleases(releaseFiles(paths.root), await own);
   const starting = SwarmNode.start({
@@ -170,6 +191,14 @@ async function start(flags: StartFlags): Promise<void> {
   await node.stop();
   log('stopped');
   process.exit(0);
+}
+
+function hostPort(text: string): HostPort {
+  try {
+    return parseHostPort(text);
+  } catch (error) {
+    throw new InvalidArgumentError(messageFor(error));
+  }
 }
 
 function bytesPerSecond(text: string): number {

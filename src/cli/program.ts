@@ -10,6 +10,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(program: Command) => void>>
   memory: async () => (await import('./memory.js')).addMemoryCommands,
   available: async () => (await import('./available.js')).addAvailableCommands,
   doc: async () => (await import('./documents.js')).addDocumentCommands,
+  topic: async () => (await import('./topics.js')).addTopicCommands,
   store: async () => (await import('./store.js')).addStoreCommands,
   rollout: async () => (await import('./rollout.js')).addRolloutCommands,
   release: async () => (await import('./release.js')).addReleaseCommands,

@@ -19,7 +19,8 @@ import { dataPaths } from '../../nodes/data-directory.js';
 import { messageFor } from './failure.js';
 
 export const SUPERVISE_FLAG = '--supervise';
-/** What the supervisor does before it starts a process; a process has the directory and goes on. */
+export const TOPICS_FLAG = '--topics-listen';
+/** What a process has from the directory, or from its environment. */
 const PREPARING_FLAGS = [
   '--listen',
   '--advertise',
@@ -28,6 +29,7 @@ const PREPARING_FLAGS = [
   '--data',
   '--zone',
   '--replace',
+  TOPICS_FLAG,
 ];
 
 /** Runs a supervisor until it is stopped. The directory is made or joined already. */

@@ -32,6 +32,8 @@ export type {
   RolloutRequest,
 } from './rollouts.js';
 export type { ClientSettings } from './settings.js';
+export type { MessageSchema, TopicDelivery, TopicSubscription } from './topic-subscription.js';
+export type { Published, PublishOptions, SubscribeOptions, Topics } from './topics.js';
 export { SwarmClient } from './swarm-client.js';
 export type {
   ConnectOptions,

@@ -76,3 +76,9 @@ export const SEARCH_LIMIT_MAX = 1_000;
 
 /** Memories that one page of a list may have. */
 export const LISTED_MAX = 1_000;
+
+/** Messages of a topic that a client reads before its program takes them. */
+export const TOPIC_MESSAGES_AHEAD_MAX = 64;
+
+/** Messages of a topic that are remembered, so that a copy is not delivered twice. */
+export const TOPIC_COPIES_REMEMBERED = 1_024;

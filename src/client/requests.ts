@@ -37,6 +37,8 @@ export interface Request extends RequestOptions {
   readonly prefersLeader?: boolean;
   /** Sees each failed attempt before the request decides to go on. */
   readonly onFailure?: (error: unknown, verdict: Verdict) => void;
+  /** Instead of `judgeFailure`. */
+  readonly judge?: (error: unknown) => Verdict;
 }
 
 /** What a request needs from the client that makes it. */
@@ -91,7 +93,7 @@ export async function perform(request: Request, set: LinkSet): Promise<Answered>
       return { answer, servedBy: link.peerId, attempts };
     } catch (error) {
       if (isCancelled(request)) throw cancelled(request);
-      const verdict = judgeFailure(error);
+      const verdict = (request.judge ?? judgeFailure)(error);
       request.onFailure?.(error, verdict);
       if (!verdict.retry) throw final(request, link, error, attempts);
       lastError = error;

@@ -29,6 +29,7 @@ import { SessionPool } from './sessions.js';
 import type { OpenedSession } from './sessions.js';
 import type { ClientSettings } from './settings.js';
 import { DEFAULT_SETTINGS } from './settings.js';
+import { Topics } from './topics.js';
 import { write } from './write.js';
 
 export interface ConnectOptions {
@@ -95,6 +96,8 @@ export class SwarmClient {
   readonly available = new Available((...question) => this.#ask(...question));
   /** Documents that several peers edit at the same time. */
   readonly documents: Documents;
+  /** Messages to whoever listens, without a trace. */
+  readonly topics: Topics;
   readonly #links: Links;
   readonly #sessions = new SessionPool({ keep: (session) => this.#keep(session) });
   readonly #endpoint: RpcEndpoint | undefined;
@@ -104,6 +107,7 @@ export class SwarmClient {
   private constructor(links: Links, endpoint: RpcEndpoint | undefined) {
     this.#links = links;
     this.documents = new Documents(links, (...question) => this.#ask(...question));
+    this.topics = new Topics(links, (...question) => this.#ask(...question));
     this.#endpoint = endpoint;
   }
 
@@ -275,6 +279,7 @@ export class SwarmClient {
   async close(): Promise<void> {
     this.#closed = true;
     for (const request of this.#running) request.abort();
+    this.topics.close();
     await this.documents.close();
     await Promise.all(this.#sessions.close().map((session) => this.#giveBack(session)));
     await this.#links.close();
@@ -311,7 +316,7 @@ export class SwarmClient {
     schema: Parameters<typeof parseAnswer<T>>[0],
     method: string,
     payload: unknown,
-    options: RequestOptions & Pick<Request, 'prefersLeader'>,
+    options: RequestOptions & Pick<Request, 'prefersLeader' | 'judge'>,
     factor = 1,
   ): Promise<T & Served> {
     const answered = await this.#open(options, (signal) =>

@@ -1,8 +1,8 @@
 /** The key of an identity as libp2p has it. The peer id that follows from it is libp2p's own. */
 import { createPrivateKey } from 'node:crypto';
-import { privateKeyFromRaw } from '@libp2p/crypto/keys';
+import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PrivateKey } from '@libp2p/interface';
-import { peerIdFromPrivateKey } from '@libp2p/peer-id';
+import { peerIdFromPrivateKey, peerIdFromPublicKey } from '@libp2p/peer-id';
 import { TopicError } from './error.js';
 
 /** What is needed of an identity (`agentic-flow/identity`). */
@@ -26,6 +26,15 @@ export function libp2pKeyOf({ privateKeyPem }: KeyOwner): PrivateKey {
 /** The peer id of an identity in topics (`12D3Koo…`), for `allow` and for addresses of peers. */
 export function topicPeerId(owner: KeyOwner): string {
   return peerIdFromPrivateKey(libp2pKeyOf(owner)).toString();
+}
+
+/** The peer id in topics of an Ed25519 public key of 32 bytes. Throws `TopicError` `bad-option`. */
+export function topicPeerIdOfKey(publicKey: Uint8Array): string {
+  try {
+    return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString();
+  } catch (cause) {
+    throw new TopicError('bad-option', 'the public key is no Ed25519 key of 32 bytes', { cause });
+  }
 }
 
 function fromBase64(text: string): Buffer {

@@ -1,6 +1,6 @@
 /** Publish and subscribe among the members of a swarm: signed, judged before relay, bounded. */
 export { TopicError, type TopicErrorCode } from './error.js';
-export { topicPeerId, type KeyOwner } from './identity.js';
+export { topicPeerId, topicPeerIdOfKey, type KeyOwner } from './identity.js';
 export type { Refusal } from './judge.js';
 export type { MailboxOptions } from './mailbox.js';
 export {

@@ -62,6 +62,11 @@ export class Links {
     if (this.#timer !== undefined) this.#look();
   }
 
+  /** Dials the peer no more. A connection that stands ends when `isAllowed` says so. */
+  remove(peerId: string): void {
+    this.#wanted.delete(peerId);
+  }
+
   #look(): void {
     const connected = new Set<string>();
     for (const connection of this.#node.getConnections()) {

@@ -10,13 +10,13 @@ import { Judge, type Refusal } from './judge.js';
 import {
   BYTES_PER_SECOND_MAX,
   MESSAGES_PER_SECOND_MAX,
-  NAME_CHARACTERS_MAX,
   PUBLISHES_WAITING_MAX,
   SUBSCRIPTIONS_MAX,
   TOPICS_MAX,
 } from './limits.js';
 import { Links } from './links.js';
 import { Mailbox, type MailboxOptions } from './mailbox.js';
+import { topicNameProblem } from './name.js';
 import { Offences } from './offences.js';
 import { Rate } from './rate.js';
 
@@ -178,6 +178,11 @@ export class Topics<Schemas extends TopicSchemas> {
   addPeer(address: string): void {
     this.#throwIfClosed();
     this.#links.add(address);
+  }
+
+  /** Keeps no connection to a peer any more; `allow` says whether one that stands may stay. */
+  removePeer(peerId: string): void {
+    this.#links.remove(peerId);
   }
 
   /**
@@ -381,10 +386,7 @@ function checkNames(names: readonly string[]): void {
     const why = `${names.length} topics were named; name 1 to ${TOPICS_MAX}`;
     throw new TopicError('bad-option', why);
   }
-  const bad = names.find((name) => name.length > NAME_CHARACTERS_MAX || !/^[\w./-]+$/.test(name));
-  if (bad === undefined) return;
-  const why =
-    `${JSON.stringify(bad)} is no name of a topic; give 1 to ${NAME_CHARACTERS_MAX} letters, ` +
-    'digits, dots, underscores, hyphens and slashes';
+  const why = names.map(topicNameProblem).find((problem) => problem !== undefined);
+  if (why === undefined) return;
   throw new TopicError('bad-option', why);
 }
