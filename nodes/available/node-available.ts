@@ -183,6 +183,8 @@ export class NodeAvailable {
   }
 
   async #receive(from: number, name: string, bytes: Uint8Array): Promise<void> {
+    // It is being sent a whole state, which would be encoded anew for each question; it asks again.
+    if (this.#swarm?.outbox.isSendingPieces(from) === true) return;
     const namespace = await this.#namespaces.use(name);
     namespace.receive(from, bytes);
     // It has found that its file was set back: under another name it goes on at once.

@@ -53,6 +53,11 @@ export class Outbox {
     setImmediate(() => this.#flush());
   }
 
+  /** Whether a message to this member is on its way in pieces. */
+  isSendingPieces(to: number): boolean {
+    return this.#boxes.get(to)?.isLarge === true;
+  }
+
   /** Forgets members that are none any more. */
   keep(members: ReadonlySet<number>): void {
     for (const nodeId of this.#boxes.keys()) if (!members.has(nodeId)) this.#boxes.delete(nodeId);
