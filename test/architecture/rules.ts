@@ -28,6 +28,7 @@ const coreFolders = [
 const libraryFolders = [
   'client',
   'documents',
+  'frame-log',
   'compat',
   'memory',
   'migrate',

@@ -39,6 +39,17 @@ export interface FaultPorts {
   readonly say: (line: string) => void;
 }
 
+/** The kinds that were asked for and did not happen. */
+export function missingFaults(
+  { kill, partitions }: Pick<FaultOptions, 'kill' | 'partitions'>,
+  done: readonly Fault[],
+): FaultClass[] {
+  const wanted: FaultClass[] = [];
+  if (kill !== 'none') wanted.push('kill');
+  if (partitions) wanted.push('partition');
+  return wanted.filter((kind) => !done.some((fault) => fault.kind === kind));
+}
+
 export class Faults {
   readonly done: Fault[] = [];
   readonly #options: FaultOptions;
@@ -51,15 +62,6 @@ export class Faults {
     this.#options = options;
     this.#ports = ports;
     this.#random = new Random(options.seed ^ 0x736f616b);
-  }
-
-  /** Resolves with the kinds that it was asked for and that did not happen. */
-  get missing(): readonly FaultClass[] {
-    const { kill, partitions } = this.#options;
-    const wanted: FaultClass[] = [];
-    if (kill !== 'none') wanted.push('kill');
-    if (partitions) wanted.push('partition');
-    return wanted.filter((kind) => !this.done.some((fault) => fault.kind === kind));
   }
 
   /** Begins; rejects through `whenOver` when a node does not come back. */

@@ -19,6 +19,7 @@ import { limits } from './limits.js';
 import type { SoakOptions } from './options.js';
 import type { Round, RoundPorts, Written } from './round.js';
 import { runRound } from './round.js';
+import { missingFaults } from './faults.js';
 import { SoakSwarm } from './swarm.js';
 
 /** Version in the package.json of the copy that releases roll to. */
@@ -62,6 +63,11 @@ export async function runSoak(ports: RunPorts): Promise<RunFacts> {
     for (const sentence of round.broken) say(`BROKEN in round ${number}: ${sentence}`);
   }
   const broken = await scope.guard(compareEarlier(client, swarm, earlier, options.seed));
+  // A short round may have none.
+  const done = rounds.flatMap(({ faults }) => faults);
+  for (const kind of missingFaults(options, done)) {
+    broken.push(`No ${kind} happened, though it was asked for.`);
+  }
   // The machine is for etcd alone then.
   await swarm.stop();
   const etcd = options.etcd ? await restartEtcd(program, directory, options, scope, say) : [];

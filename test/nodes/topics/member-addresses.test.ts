@@ -25,6 +25,8 @@ class Asking {
     others: () => this.others,
     call: async () => {
       this.asked += 1;
+      // It answers later, so that a test may still say what.
+      await Promise.resolve();
       return this.answer();
     },
     peerIdOfKey: topicPeerIdOfKey,
