@@ -1,10 +1,11 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
 import { GOSSIP_MUTANTS } from './gossip-mutants.js';
+import { AVAILABLE_MUTANTS } from './available.js';
 import { CRDT_MUTANTS } from './crdt.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
@@ -48,6 +49,11 @@ const TABLES: Readonly<Record<string, Table>> = {
   crdt: {
     mutants: CRDT_MUTANTS,
     folders: ['consensus', 'test/consensus'],
+    environment: ONE_SEED,
+  },
+  available: {
+    mutants: AVAILABLE_MUTANTS,
+    folders: ['consensus', 'nodes', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
   rollout: {

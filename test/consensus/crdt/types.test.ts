@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Field,
   type Mutation,
+  Replica,
   readCounter,
   readLastWrite,
   readMap,
@@ -31,6 +32,28 @@ function concurrently(before: Mutation[], ours: Mutation[], theirs: Mutation[]):
   expect(group.states.size).toBe(1);
   return group;
 }
+
+describe('a replica', () => {
+  it('takes no record a second time that its snapshot covers', () => {
+    const group = new Group(1);
+    const [member] = group.members;
+    const path = at('counter', 'n');
+    const records: Uint8Array[] = [];
+    const count = (by: number): void => {
+      for (const effect of group.mutate(0, { type: 'count', path, by })) {
+        if (effect.type === 'append') records.push(effect.record);
+      }
+    };
+    count(1);
+    count(2);
+    const { snapshot } = member!.replica;
+    count(4);
+    const again = new Replica({ id: member!.replica.id, members: [] }, { snapshot, records });
+    expect(records).toHaveLength(3);
+    expect(readCounter(again.root, path)).toBe(7);
+    expect(again.state).toEqual(member!.replica.state);
+  });
+});
 
 const rootOf = (group: Group) => group.members[0]!.replica.root;
 

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, rmSync, truncateSync, statSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -47,9 +47,11 @@ describe('available namespaces', () => {
     await members.open(second);
     expect(await second.contents('a')).toEqual(['the red fox']);
     expect(await second.contents('b')).toEqual([]);
+    expect(await second.found('green tree')).toHaveLength(1);
     const [hit] = await second.found('red fox');
     expect(hit).toMatchObject({ id: 'a', conflicts: 0, content: 'the red fox' });
-    expect(await second.found('green tree')).toHaveLength(1);
+    // It was there before: the index has let it go.
+    expect(await first.found('green tree')).toHaveLength(1);
     expect(await second.ask('available.namespaces', {})).toEqual({
       namespaces: [
         { name: 'n', memories: 1 },
@@ -157,6 +159,15 @@ describe('available namespaces', () => {
 });
 
 describe('the file of a namespace', () => {
+  it('holds what was answered, when it was answered', async () => {
+    const members = await Members.start(1);
+    const [one] = members.all as [Member];
+    for (const content of ['first words', 'second words']) {
+      await one.put(content, content);
+      expect(readFileSync(fileOf(one)).includes(content)).toBe(true);
+    }
+  });
+
   it('gives back all but what was not finished', async () => {
     const members = await Members.start(1);
     const [one] = members.all as [Member];
