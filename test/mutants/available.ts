@@ -2,6 +2,7 @@ import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 
 const folder = 'nodes/available';
 const ofNode = 'test/nodes/available/node-available.test.ts';
+const ofNamespace = 'test/nodes/available/namespace.test.ts';
 const ofValue = 'test/nodes/available/stored-value.test.ts';
 
 const rows: readonly FileMutant[] = [
@@ -19,14 +20,14 @@ const rows: readonly FileMutant[] = [
     file: `${folder}/namespace.ts`,
     source: 'const id = rename ? undefined : read.replica;',
     replacement: 'const id = read.replica;',
-    test: ofNode,
+    test: ofNamespace,
   },
   {
     bug: 'the new name of a replica is not written',
     file: `${folder}/namespace.ts`,
     source: "if (rename) await log.append({ kind: 'replica', bytes: Buffer.from(replica.id) });",
     replacement: '',
-    test: ofNode,
+    test: ofNamespace,
   },
   {
     bug: 'a snapshot of the file forgets what came after it was taken',
