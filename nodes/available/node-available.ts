@@ -33,13 +33,15 @@ interface Swarm {
 
 export class NodeAvailable {
   readonly #log: (message: string) => void;
+  readonly #directory: string;
   readonly #pieces = new Pieces();
   #namespaces!: Namespaces;
-  #index!: AvailableIndex;
+  #index: AvailableIndex | undefined;
   #swarm: Swarm | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  private constructor(log: (message: string) => void) {
+  private constructor(directory: string, log: (message: string) => void) {
+    this.#directory = directory;
     this.#log = log;
   }
 
@@ -49,29 +51,32 @@ export class NodeAvailable {
     nodeId: number,
     log: (message: string) => void,
   ): Promise<NodeAvailable> {
-    const available = new NodeAvailable(log);
+    const available = new NodeAvailable(directory, log);
     available.#namespaces = await Namespaces.open(directory, {
       nodeId,
       send: (to, namespace, bytes) => available.#swarm?.outbox.send(to, { namespace, bytes }),
       changed: (namespace, ids) => available.#index?.changed(namespace, ids),
       log,
     });
-    try {
-      available.#index = new AvailableIndex(directory, {
-        ids: (namespace) => available.#namespaces.get(namespace)?.ids ?? [],
-        value: (namespace, id) => available.#namespaces.get(namespace)?.values(id)[0],
-      });
-    } catch (error) {
-      await available.#namespaces.close();
-      const sentence = `the index of available namespaces cannot be made: ${messageOf(error)}`;
-      throw new NodeError('directory', sentence, error);
-    }
-    for (const name of available.#namespaces.names) available.#index.changed(name, null);
     return available;
   }
 
-  /** Begins to keep the namespaces the same as those of the other members. */
+  /**
+   * Begins to keep the namespaces the same as those of the other members, and to index them: not before
+   * it is known that the node can start. Throws `NodeError` `directory`.
+   */
   begin(node: SwarmNode): void {
+    const namespaces = this.#namespaces;
+    try {
+      this.#index = new AvailableIndex(this.#directory, {
+        ids: (namespace) => namespaces.get(namespace)?.ids ?? [],
+        value: (namespace, id) => namespaces.get(namespace)?.values(id)[0],
+      });
+    } catch (error) {
+      const sentence = `the index of available namespaces cannot be made: ${messageOf(error)}`;
+      throw new NodeError('directory', sentence, error);
+    }
+    for (const name of namespaces.names) this.#index.changed(name, null);
     const outbox = new Outbox({ call: (...question) => node.peers.call(...question) });
     this.#swarm = { node, outbox };
     this.#timer = setInterval(() => this.#compare(), COMPARE_INTERVAL_MS);
@@ -82,7 +87,7 @@ export class NodeAvailable {
     clearInterval(this.#timer);
     this.#swarm = undefined;
     await this.#namespaces.close();
-    await this.#index.close();
+    await this.#index?.close();
   }
 
   handlers(access: Access): Handlers {
@@ -168,7 +173,7 @@ export class NodeAvailable {
   async #search(payload: unknown): Promise<object> {
     const query = parseRequest(requests.search, payload);
     const vector = query.mode === 'text' ? null : await this.#embed(query.text, {});
-    const hits = await this.#index.search({ ...query, vector });
+    const hits = (await this.#index?.search({ ...query, vector })) ?? [];
     return {
       hits: hits.map((hit) => {
         const id = parseMemoryKey(hit.id)?.id ?? hit.id;
