@@ -9,6 +9,14 @@ const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 /** Only a machine that has much else to do takes so long. */
 vi.setConfig({ testTimeout: 300_000 });
 
+/** Two runs as one that had the load of both. */
+function together(a: ScaleResult, b: ScaleResult): ScaleResult {
+  const [one, other] = [a.load!, b.load!];
+  const names = Object.keys(one) as (keyof typeof one)[];
+  const load = Object.fromEntries(names.map((name) => [name, one[name] + other[name]]));
+  return { ...a, load: load as unknown as typeof one };
+}
+
 describe('a swarm of which five vote', () => {
   const ways: readonly Pick<ScaleCase, 'kind' | 'way'>[] = [
     { kind: 'engine', way: 'forward' },
@@ -17,22 +25,15 @@ describe('a swarm of which five vote', () => {
   it.each(ways)(`rolls no slower a batch when it is larger: $kind $way (SEED=${SEED})`, (way) => {
     const resultsOf = (seed: number): ScaleResult[] =>
       [10, 30].map((nodes) => runScale({ ...way, nodes, batchSize: 5 }, seed));
-    const results = resultsOf(SEED);
-    // Leadership moves meanwhile. With one seed of sixty two nodes share it so evenly in the small swarm
-    // that its busiest node sends little; what grows with the swarm does so with every seed.
-    const isOfBusiest = (fault: string): boolean => fault.includes('busiestPerNodeSecond');
-    const faults = faultsOf(results);
-    expect(
-      faults.filter((fault) => !isOfBusiest(fault)),
-      scaleTable(results),
-    ).toEqual([]);
-    for (const seed of faults.length === 0 ? [] : [SEED + 1, SEED + 2]) {
-      const others = resultsOf(seed);
-      expect(faultsOf(others), scaleTable(others)).toEqual([]);
-    }
+    const seeds = [SEED, SEED + 1, SEED + 2].map(resultsOf);
+    expect(seeds.flatMap((results) => results.flatMap(({ failure }) => failure ?? []))).toEqual([]);
+    // A small swarm is over in a few seconds, in which leadership moves: of one seed in two hundred the
+    // rates of both sizes lie too far apart. What grows with the swarm does so in three together.
+    const results = seeds.reduce((sum, next) => sum.map((one, at) => together(one, next[at]!)));
+    expect(faultsOf(results), scaleTable(results)).toEqual([]);
     // Every node has its own steps: what is measured is the rollout.
     const stepsMin = way.kind === 'engine' ? 9 : 4;
-    expect(figuresOf(results[1]!)?.entriesPerNode).toBeGreaterThanOrEqual(stepsMin);
+    expect(figuresOf(seeds[0]![1]!)?.entriesPerNode).toBeGreaterThanOrEqual(stepsMin);
   });
 
   it(`rolls and goes back under faults (SEED=${SEED})`, () => {
