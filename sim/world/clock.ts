@@ -36,6 +36,7 @@ export class NodeClock {
     let time = Math.max(nowMicroseconds, this.#trueBase + Math.ceil(passed / rate));
     // The division may be off by one either way.
     while (this.monotonic(time) < localMicroseconds) time += 1;
+    while (time > nowMicroseconds && this.monotonic(time - 1) >= localMicroseconds) time -= 1;
     return time;
   }
 
