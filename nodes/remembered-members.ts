@@ -26,6 +26,23 @@ export async function rememberMembers(
   }
 }
 
+/**
+ * The other members by their node ids. Until a node has caught up with its swarm, it knows those that it
+ * knew when it stopped.
+ */
+export function othersOf({
+  file,
+  control,
+}: {
+  readonly file: Pick<NodeFile, 'nodeId' | 'members'>;
+  readonly control: Pick<ControlState, 'members'>;
+}): Map<number, NodeFile['members'][number]> {
+  const known = [...file.members, ...control.members.values()];
+  const others = new Map(known.map((one) => [one.nodeId, one]));
+  others.delete(file.nodeId);
+  return others;
+}
+
 /** Who the members are, as the first one says that answers; none when nobody does. */
 export async function membersOfOthers(
   file: NodeFile,

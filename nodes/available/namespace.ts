@@ -161,12 +161,12 @@ export class Namespace {
     switch (effect.type) {
       case 'append': {
         const { changes } = decodeUpdate(effect.record);
-        this.#measure(changes.map(({ path }) => path[0]?.key ?? ''));
+        this.#changed(changes.map(({ path }) => path[0]?.key ?? ''));
         this.#write({ kind: 'update', bytes: effect.record }, effect.number);
         break;
       }
       case 'replace':
-        this.#measure(null);
+        this.#changed(null);
         this.#write({ kind: 'snapshot', bytes: effect.snapshot }, effect.number);
         break;
       case 'send':
@@ -210,8 +210,13 @@ export class Namespace {
     this.#waiting.clear();
   }
 
-  #measure(ids: readonly string[] | null): void {
+  #changed(ids: readonly string[] | null): void {
     this.#ids = undefined;
+    this.#measure(ids);
+    this.#ports.changed(ids);
+  }
+
+  #measure(ids: readonly string[] | null): void {
     for (const id of ids ?? new Set([...this.#bytesOf.keys(), ...this.ids])) {
       const written = readMultiValue(this.#replica.root, [fieldOf(id)]);
       const bytes = written.reduce((sum, { value }) => sum + bytesOf(value), 0);
@@ -219,7 +224,6 @@ export class Namespace {
       if (bytes === 0) this.#bytesOf.delete(id);
       else this.#bytesOf.set(id, bytes);
     }
-    this.#ports.changed(ids);
   }
 
   #records(): readonly NamespaceRecord[] {

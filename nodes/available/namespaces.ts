@@ -1,9 +1,9 @@
 /** The available namespaces of a node: a file each, opened when the node starts or somebody writes. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { headerBytesMax } from '../../src/frame-log/frame-file.js';
+import { readName } from '../../src/frame-log/frame-log.js';
 import { NodeError, messageOf } from '../errors.js';
 import { NAMESPACE_LENGTH_MAX } from '../wire/limits.js';
 import { NAMESPACES_MAX } from './limits.js';
@@ -44,7 +44,8 @@ export class Namespaces {
       for (const file of await readdir(directory)) {
         if (!file.endsWith(SUFFIX)) continue;
         try {
-          await namespaces.use(await nameIn(join(directory, file)));
+          const path = join(directory, file);
+          await namespaces.use(await readName(namespaceFrames, path, NAMESPACE_LENGTH_MAX));
         } catch (error) {
           ports.log(messageOf(error));
         }
@@ -61,7 +62,7 @@ export class Namespaces {
     return [...this.#open.keys()].sort();
   }
 
-  /** One that is there, and was not found broken. */
+  /** One that is there; its disk may have failed since. */
   get(name: string): Namespace | undefined {
     return this.#open.get(name);
   }
@@ -95,7 +96,6 @@ export class Namespaces {
     const ports: NamespacePorts = {
       nodeId,
       send: (to, bytes) => send(to, name, bytes),
-      // The index asks for values, which are there once it is open.
       changed: (ids) => changed(name, ids),
       log,
     };
@@ -103,18 +103,8 @@ export class Namespaces {
     const path = join(this.#directory, file);
     const opened = await Namespace.open(path, name, ports, before?.mustRename);
     this.#open.set(name, opened);
+    // Only now whoever is told finds it here.
     changed(name, null);
     return opened;
-  }
-}
-
-async function nameIn(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(headerBytesMax(NAMESPACE_LENGTH_MAX));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return namespaceFrames.decodeName(bytes.subarray(0, bytesRead), path);
-  } finally {
-    await file.close();
   }
 }

@@ -8,15 +8,17 @@
  *
  * Once a second each member tells some of the others what it has, so that whatever was lost is found.
  */
-import type { Embedder, JsonObject, ModelVector } from '../../src/memory/engine.js';
+import type { JsonObject, ModelVector } from '../../src/memory/engine.js';
 import { embeddingText, parseMemoryKey } from '../../src/memory/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
 import { NodeError, messageOf } from '../errors.js';
 import type { SwarmNode } from '../node.js';
+import { othersOf } from '../remembered-members.js';
 import type { Access } from '../service/access.js';
 import { guarded } from '../service/handlers.js';
 import { parseRequest } from '../service/requests.js';
+import { embed } from '../service/services.js';
 import { AvailableIndex } from './available-index.js';
 import { COMPARE_INTERVAL_MS, LISTED_BYTES_MAX } from './limits.js';
 import { NamespaceFileError } from './namespace-file.js';
@@ -205,9 +207,7 @@ export class NodeAvailable {
   #compare(): void {
     const { node, outbox } = this.#swarm ?? {};
     if (node === undefined || outbox === undefined) return;
-    // Until it has caught up with its swarm, it knows those that it knew when it stopped.
-    const known = [...node.control.members.keys(), ...node.file.members.map((one) => one.nodeId)];
-    const others = new Set(known.filter((one) => one !== node.file.nodeId));
+    const others = new Set(othersOf(node).keys());
     outbox.keep(others);
     this.#pieces.keep(others);
     const ordered = [...others].sort((a, b) => a - b);
@@ -220,13 +220,10 @@ export class NodeAvailable {
 
   /** Without a vector it is found by its words alone: no reason to refuse a write. */
   async #embed(content: string, metadata: JsonObject): Promise<ModelVector | null> {
-    const embedder: Embedder | undefined = this.#swarm?.node.embedder;
+    const node = this.#swarm?.node;
+    if (node === undefined) return null;
     try {
-      const [values] =
-        (await embedder?.embed([embeddingText(content, metadata)], 'interactive')) ?? [];
-      return embedder === undefined || values === undefined
-        ? null
-        : { model: embedder.model, values };
+      return await embed(node, embeddingText(content, metadata));
     } catch (error) {
       this.#log(`a memory of an available namespace has no vector: ${messageOf(error)}`);
       return null;

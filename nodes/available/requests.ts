@@ -1,15 +1,9 @@
 /** Shapes of what is asked about available namespaces. */
 import { z } from 'zod';
 
-import type { JsonObject, MetadataFilter } from '../../src/memory/engine.js';
 import { checkNamespace } from '../../src/memory/memory-key.js';
-import { isJsonObject, jsonDepth } from '../wire/fields.js';
-import {
-  FILTER_LENGTH_MAX,
-  METADATA_DEPTH_MAX,
-  NAMESPACE_LENGTH_MAX,
-  SEARCH_LIMIT_MAX,
-} from '../wire/limits.js';
+import { filter, metadata } from '../service/requests.js';
+import { NAMESPACE_LENGTH_MAX, SEARCH_LIMIT_MAX } from '../wire/limits.js';
 import {
   ID_CHARACTERS_MAX,
   LISTED_MAX,
@@ -38,17 +32,6 @@ const id = z
     'holds no NUL and no half of a surrogate pair',
   );
 const content = z.string().min(1).max(MEMORY_BYTES_MAX);
-const metadata = z
-  .custom<JsonObject>(isJsonObject, 'must be an object')
-  .refine(
-    (value) => jsonDepth(value, METADATA_DEPTH_MAX) <= METADATA_DEPTH_MAX,
-    'is nested too deep',
-  );
-/** Its conditions are checked by the engine. */
-const filter = z
-  .custom<MetadataFilter>(isJsonObject, 'must be an object')
-  .refine((value) => jsonDepth(value as JsonObject, 3) <= 3, 'is nested too deep')
-  .refine((value) => JSON.stringify(value).length <= FILTER_LENGTH_MAX, 'is too long');
 const message = z.object({ namespace, bytes: bytesUpTo(PIECE_BYTES) });
 
 export const requests = {

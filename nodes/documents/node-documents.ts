@@ -8,6 +8,7 @@ import {
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, Methods } from '../../transport/rpc/rpc.js';
 import type { SwarmNode } from '../node.js';
+import { othersOf } from '../remembered-members.js';
 import type { Access } from '../service/access.js';
 import { parseRequest } from '../service/requests.js';
 import { NAMES_MAX } from './limits.js';
@@ -35,16 +36,8 @@ export class NodeDocuments {
 
   /** Begins to keep the documents the same as those of the other members. */
   begin(node: SwarmNode, log: (message: string) => void): void {
-    const { nodeId } = node.file;
     this.#sync.begin({
-      others: () => {
-        // Until it has caught up with its swarm, it knows those that it knew when it stopped.
-        const known = [
-          ...node.control.members.keys(),
-          ...node.file.members.map((one) => one.nodeId),
-        ];
-        return new Set(known.filter((one) => one !== nodeId));
-      },
+      others: () => othersOf(node).keys(),
       call: (...question) => node.peers.call(...question),
       log,
     });

@@ -29,7 +29,7 @@ const id = z.string().min(1).max(ID_LENGTH_MAX);
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const consistency = z.enum(['linearizable', 'local']).default('linearizable');
 
-const metadata = z
+export const metadata = z
   .custom<JsonObject>(isJsonObject, 'must be an object')
   .superRefine((value, context) => {
     if (jsonDepth(value, METADATA_DEPTH_MAX) > METADATA_DEPTH_MAX) {
@@ -49,7 +49,7 @@ const write = {
 };
 
 /** Its conditions are checked by the engine. */
-const filter = z
+export const filter = z
   .custom<MetadataFilter>(isJsonObject, 'must be an object')
   .refine(
     (value) => jsonDepth(value as JsonObject, FILTER_DEPTH) <= FILTER_DEPTH,

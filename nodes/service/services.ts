@@ -99,7 +99,8 @@ function activeEngine(node: SwarmNode): MemoryEngine {
   throw new RpcError('unavailable', `the ${version} store of this node is not open yet`);
 }
 
-async function embed(node: SwarmNode, text: string): Promise<ModelVector> {
+/** Throws what the model does. */
+export async function embed(node: SwarmNode, text: string): Promise<ModelVector> {
   const [values] = await node.embedder.embed([text], 'interactive');
   if (values === undefined) throw new RpcError('internal', 'the embedding model gave no vector');
   return { model: node.embedder.model, values };

@@ -17,6 +17,7 @@ import type { HostPort, Identity } from '../../transport/identity/index.js';
 import type { CallContext, Handlers, Methods } from '../../transport/rpc/rpc.js';
 import { messageOf } from '../errors.js';
 import type { SwarmNode } from '../node.js';
+import { othersOf } from '../remembered-members.js';
 import type { Access } from '../service/access.js';
 import { parseRequest, requests as common } from '../service/requests.js';
 import { channelOf } from './content.js';
@@ -153,7 +154,7 @@ export class NodeTopics {
       this.#mesh = mesh;
       if (this.#isClosed) return;
       this.#addresses = new MemberAddresses({
-        others: () => othersOf(host),
+        others: () => othersOf(host).values(),
         call: (...question) => host.peers.call(...question),
         peerIdOfKey: (publicKey) => mesh.peerIdOfKey(publicKey),
         addPeer: (...peer) => mesh.addPeer(...peer),
@@ -200,15 +201,6 @@ export class NodeTopics {
 async function* deliveries(mailbox: AsyncIterable<object>): AsyncGenerator<object> {
   yield { isSubscribed: true };
   yield* mailbox;
-}
-
-function othersOf({ file, control }: TopicsHost) {
-  // Until it has caught up with its swarm, it knows those that it knew when it stopped.
-  const known = new Map(
-    [...file.members, ...control.members.values()].map((one) => [one.nodeId, one]),
-  );
-  known.delete(file.nodeId);
-  return known.values();
 }
 
 function publicKeyOf({ privateKeyPem }: Identity): Uint8Array {

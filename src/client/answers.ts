@@ -163,18 +163,18 @@ export const querySchema = z.object({
   appliedIndex: indexSchema,
 });
 
+/** What a search has found. */
+export const hitSchema = z.object({
+  id: z.string(),
+  content: z.string(),
+  metadata: metadataSchema,
+  score: z.number(),
+  matchedBy: z.enum(['vector', 'text', 'both']),
+});
+
 /** Answer of `memory.search`. */
 export const searchSchema = z.object({
-  hits: z.array(
-    z.object({
-      id: z.string(),
-      content: z.string(),
-      metadata: metadataSchema,
-      score: z.number(),
-      matchedBy: z.enum(['vector', 'text', 'both']),
-      rerankedBy: z.enum(['attention', 'gnn']).optional(),
-    }),
-  ),
+  hits: z.array(hitSchema.extend({ rerankedBy: z.enum(['attention', 'gnn']).optional() })),
   /** Options of the question that the member knew; none from a release that knows none. */
   understood: z.array(z.string()).default([]),
   appliedIndex: indexSchema,

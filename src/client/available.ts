@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 import type { JsonObject, MetadataFilter } from '../memory/engine.js';
-import { metadataSchema, type AnswerSchema } from './answers.js';
+import { hitSchema, metadataSchema, type AnswerSchema } from './answers.js';
 import { EMBEDDING_ATTEMPT_FACTOR } from './limits.js';
 import type { RequestOptions } from './requests.js';
 
@@ -19,18 +19,7 @@ const listSchema = z.object({
   memories: z.array(z.object({ id: z.string(), values: z.array(valueSchema) })),
   next: z.string().nullable(),
 });
-const hitsSchema = z.object({
-  hits: z.array(
-    z.object({
-      id: z.string(),
-      content: z.string(),
-      metadata: metadataSchema,
-      score: z.number(),
-      matchedBy: z.enum(['vector', 'text', 'both']),
-      conflicts: z.number(),
-    }),
-  ),
-});
+const hitsSchema = z.object({ hits: z.array(hitSchema.extend({ conflicts: z.number() })) });
 const namespacesSchema = z.object({
   namespaces: z.array(z.object({ name: z.string(), memories: z.number() })),
 });

@@ -14,6 +14,7 @@ import { ClientError, messageOf } from './errors.js';
 import type { Links } from './links.js';
 import type { AnswerSchema } from './answers.js';
 import type { RequestOptions } from './requests.js';
+import { withinDeadline } from './within-deadline.js';
 
 /** Reasons for which another try, or another member, ends the same. */
 const FINAL_REASONS: ReadonlySet<string | undefined> = new Set([
@@ -73,16 +74,13 @@ export class Documents {
     });
     this.#open.add(remote);
     const deadlineMs = options.deadlineMs ?? this.#links.settings.deadlineMs;
-    const late = new ClientError(
-      'deadline-exceeded',
-      `the document ${name} was not open within ${deadlineMs / 1_000} s: no member served it`,
-    );
-    let timer: NodeJS.Timeout | undefined;
+    const late = (): ClientError =>
+      new ClientError(
+        'deadline-exceeded',
+        `the document ${name} was not open within ${deadlineMs / 1_000} s: no member served it`,
+      );
     try {
-      const outOfTime = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(late), deadlineMs);
-      });
-      await Promise.race([remote.ready, outOfTime]);
+      await withinDeadline(remote.ready, deadlineMs, late);
       return remote;
     } catch (error) {
       this.#open.delete(remote);
@@ -92,8 +90,6 @@ export class Documents {
       const code = isDenied ? 'permission-denied' : 'refused';
       const reason = error instanceof RpcError ? error.reason : undefined;
       throw new ClientError(code, messageOf(error), { reason, cause: error });
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -128,18 +124,9 @@ export class Documents {
 
   /** Members take turns, so that one that does not serve documents is left after a try. */
   #connection(only: string | undefined): RpcConnection & Caller {
-    const found: (RpcConnection & Caller)[] = [];
-    for (const { state, connection, peerId } of this.#links.links()) {
-      if (only !== undefined && peerId !== only) continue;
-      if (state === 'open' && connection !== undefined && isCaller(connection))
-        found.push(connection);
-    }
+    const found = this.#links.callers(only);
     const chosen = found[this.#links.nextTurn() % found.length];
-    if (chosen !== undefined) return chosen;
+    if (chosen !== undefined) return chosen.connection;
     throw new RpcError('unavailable', 'no member of the swarm is connected');
   }
-}
-
-function isCaller(connection: RpcConnection): connection is RpcConnection & Caller {
-  return 'duplex' in connection;
 }

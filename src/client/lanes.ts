@@ -25,6 +25,7 @@ export function callMember(
   return lane.call(method, payload, options);
 }
 
-function isCaller(connection: RpcConnection): connection is RpcConnection & Caller {
+/** Whether calls that last can be made; not on every connection. */
+export function isCaller(connection: RpcConnection): connection is RpcConnection & Caller {
   return 'duplex' in connection;
 }

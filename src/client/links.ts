@@ -2,17 +2,24 @@
 
 import type {
   CallOptions,
+  Caller,
   PeerAddress,
   RpcConnection,
   RpcEndpoint,
 } from '../../transport/rpc/rpc.js';
 import type { Hello, Member } from './answers.js';
 import { ClientError } from './errors.js';
+import { isCaller } from './lanes.js';
 import { MEMBERS_MAX, WAITING_REQUESTS_MAX } from './limits.js';
 import type { LinkOwner } from './member-link.js';
 import { MemberLink } from './member-link.js';
 import type { LinkSet } from './requests.js';
 import type { ClientSettings } from './settings.js';
+
+export interface Reachable {
+  readonly peerId: string;
+  readonly connection: RpcConnection & Caller;
+}
 
 export class Links implements LinkOwner, LinkSet {
   readonly token: string | null;
@@ -45,6 +52,15 @@ export class Links implements LinkOwner, LinkSet {
 
   links(): Iterable<MemberLink> {
     return this.#links.values();
+  }
+
+  /** Members that calls of any kind can be made to; `only` names one. */
+  callers(only?: string): Reachable[] {
+    return [...this.#links.values()].flatMap(({ state, connection, peerId }) => {
+      if (only !== undefined && peerId !== only) return [];
+      if (state !== 'open' || connection === undefined || !isCaller(connection)) return [];
+      return [{ peerId, connection }];
+    });
   }
 
   leader(): string | undefined {

@@ -15,7 +15,6 @@ import { z } from 'zod';
 import { TIMEOUT_MS_MAX } from '../../transport/rpc/limits.js';
 import { PushSource } from '../../transport/rpc/push-source.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
-import type { Caller, RpcConnection } from '../../transport/rpc/rpc.js';
 import { ClientError, messageOf } from './errors.js';
 import {
   BACKOFF_MS_MAX,
@@ -23,7 +22,7 @@ import {
   TOPIC_COPIES_REMEMBERED,
   TOPIC_MESSAGES_AHEAD_MAX,
 } from './limits.js';
-import type { Links } from './links.js';
+import type { Links, Reachable } from './links.js';
 
 /** A schema of zod, or anything that returns a message in its agreed form and throws otherwise. */
 export interface MessageSchema<Message> {
@@ -154,7 +153,7 @@ export class TopicSubscription<Message> implements AsyncIterable<TopicDelivery<M
       try {
         const member = this.#choose();
         if (member === undefined) await this.#setup.links.changed(BACKOFF_MS_MAX);
-        else if (await this.#read(member.peerId, member.connection)) backoffMs = BACKOFF_MS_MIN;
+        else if (await this.#read(member)) backoffMs = BACKOFF_MS_MIN;
       } catch (error) {
         const final = this.#finalOf(error);
         this.#problem = messageOf(error);
@@ -171,13 +170,9 @@ export class TopicSubscription<Message> implements AsyncIterable<TopicDelivery<M
   }
 
   /** Members take turns; those without topics are left out while there are others. */
-  #choose(): { readonly peerId: string; readonly connection: RpcConnection & Caller } | undefined {
+  #choose(): Reachable | undefined {
     const { links, only } = this.#setup;
-    const connected = [...links.links()].flatMap(({ state, connection, peerId }) => {
-      if (only !== undefined && peerId !== only) return [];
-      if (state !== 'open' || connection === undefined || !isCaller(connection)) return [];
-      return [{ peerId, connection }];
-    });
+    const connected = links.callers(only);
     if (connected.length === 0) return undefined;
     const left = connected.filter(({ peerId }) => !this.#without.has(peerId));
     if (left.length > 0) return left[links.nextTurn() % left.length];
@@ -189,7 +184,7 @@ export class TopicSubscription<Message> implements AsyncIterable<TopicDelivery<M
   }
 
   /** Reads until the member is lost; resolves with whether it has served. */
-  async #read(peerId: string, connection: RpcConnection & Caller): Promise<boolean> {
+  async #read({ peerId, connection }: Reachable): Promise<boolean> {
     const { topic } = this.#setup;
     const options = { timeoutMs: TIMEOUT_MS_MAX, signal: this.#closing.signal };
     const items = connection.serverStream('topics.subscribe', { topic }, options);
@@ -280,8 +275,4 @@ export function isWithoutTopics(error: unknown): error is RpcError {
 function refusedBy(topic: string, error: RpcError | undefined): ClientError {
   const why = `no member takes the subscription to ${topic}: ${messageOf(error)}`;
   return new ClientError('refused', why, { reason: 'no-topics', cause: error });
-}
-
-function isCaller(connection: RpcConnection): connection is RpcConnection & Caller {
-  return 'serverStream' in connection;
 }

@@ -12,6 +12,7 @@ import type { Links } from './links.js';
 import type { Request, RequestOptions } from './requests.js';
 import { TopicSubscription, isWithoutTopics } from './topic-subscription.js';
 import type { MessageSchema } from './topic-subscription.js';
+import { withinDeadline } from './within-deadline.js';
 
 /** A member may let a publisher wait its turn. */
 const PUBLISH_ATTEMPT_FACTOR = 5;
@@ -109,23 +110,18 @@ export class Topics {
       onClose: () => this.#open.delete(subscription),
     });
     this.#open.add(subscription);
-    let timer: NodeJS.Timeout | undefined;
+    const late = (): ClientError => {
+      const why =
+        `no member has taken the subscription to ${topic} within ${deadlineMs / 1_000} s: ` +
+        subscription.problem;
+      return new ClientError('deadline-exceeded', why);
+    };
     try {
-      const late = new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => {
-          const why =
-            `no member has taken the subscription to ${topic} within ${deadlineMs / 1_000} s: ` +
-            subscription.problem;
-          reject(new ClientError('deadline-exceeded', why));
-        }, deadlineMs);
-      });
-      await Promise.race([subscription.ready, late]);
+      await withinDeadline(subscription.ready, deadlineMs, late);
       return subscription;
     } catch (error) {
       subscription.close();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

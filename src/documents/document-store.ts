@@ -1,8 +1,8 @@
 /** The documents of a node: a file each, opened when somebody asks. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { headerBytesMax } from '../frame-log/frame-file.js';
+import { readName } from '../frame-log/frame-log.js';
 import { documentFrames } from './document-file.js';
 import { DocumentError, messageOf } from './error.js';
 import { DOCUMENTS_MAX, DOCUMENTS_OPEN_MAX, NAME_CHARACTERS_MAX } from './limits.js';
@@ -56,7 +56,7 @@ export class DocumentStore {
       for (const file of await readdir(directory)) {
         if (!file.endsWith(SUFFIX)) continue;
         try {
-          names.add(await nameIn(join(directory, file)));
+          names.add(await readName(documentFrames, join(directory, file), NAME_CHARACTERS_MAX));
         } catch (error) {
           onDamaged(messageOf(error));
         }
@@ -144,16 +144,5 @@ export class DocumentStore {
       await candidate.opened.then((document) => document.close());
       return;
     }
-  }
-}
-
-async function nameIn(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(headerBytesMax(NAME_CHARACTERS_MAX));
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
-    return documentFrames.decodeName(bytes.subarray(0, bytesRead), path);
-  } finally {
-    await file.close();
   }
 }

@@ -55,11 +55,6 @@ export interface FileContent<Kind extends string> {
   readonly bytes: number;
 }
 
-/** Bytes that hold the header of any file with a name of so many characters. */
-export function headerBytesMax(nameCharacters: number): number {
-  return 16 + 4 * nameCharacters;
-}
-
 /** Reads and writes the bytes of one format. */
 export class FrameFile<Kind extends string> {
   readonly format: FrameFormat<Kind>;

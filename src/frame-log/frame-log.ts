@@ -140,6 +140,29 @@ export class FrameLog<Kind extends string> {
   }
 }
 
+/**
+ * The name in the header of a file, of at most so many characters. Throws `damaged` of the format, and what
+ * the system says.
+ */
+export async function readName(
+  frames: FrameFile<string>,
+  path: string,
+  charactersMax: number,
+): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.alloc(HEADER_BYTES_BESIDE_NAME + UTF8_BYTES_MAX * charactersMax);
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    return frames.decodeName(bytes.subarray(0, bytesRead), path);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Magic, length and checksum. */
+const HEADER_BYTES_BESIDE_NAME = 16;
+const UTF8_BYTES_MAX = 4;
+
 /** What a file is called while it is written; such a file is left over from a crash. */
 function unfinished(path: string): string {
   return `${path}.unfinished`;

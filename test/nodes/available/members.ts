@@ -125,7 +125,7 @@ export class Members {
     const all = this.all;
     const node = {
       file: { nodeId: member.nodeId, members: [] },
-      control: { members: { keys: () => all.map(({ nodeId }) => nodeId) } },
+      control: { members: { values: () => all } },
       peers: { call },
       embedder: fakeEmbedder(),
       memberIdOf: (peerId: string) => Number(peerId.replace('member-', '')),

@@ -4,20 +4,10 @@ import { describe, expect, it } from 'vitest';
 
 import { NAMESPACES_MAX, PIECE_BYTES } from '../../../nodes/available/limits.js';
 import { until } from '../../waiting.js';
+import { randomOf } from '../storage/history.js';
 import { type Member, Members } from './members.js';
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Repeatable: mulberry32. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function untilAll(
   what: string,
@@ -103,7 +93,7 @@ describe('available namespaces', () => {
   });
 
   it(`lose nothing that was acknowledged, whatever is cut, lost and restarted (SEED=${SEED})`, async () => {
-    const random = randomFrom(SEED);
+    const random = randomOf(SEED);
     const members = await Members.start(3);
     const pairs = ['1-2', '1-3', '2-3'];
     const written = new Map<string, string>();

@@ -15,7 +15,6 @@ const BEFORE = new RpcError('unknown-method', 'topics.subscribe is not known');
 
 /** One member; its subscriptions deliver what the test pushes. */
 class Member {
-  readonly state = 'open';
   readonly subscriptions: PushSource<unknown>[] = [];
   refusal: RpcError | undefined;
   asked = 0;
@@ -51,7 +50,8 @@ function clientOf(...members: Member[]): Topics {
   let turn = -1;
   const links = {
     settings: DEFAULT_SETTINGS,
-    links: () => members,
+    callers: (only?: string) =>
+      members.filter(({ peerId }) => only === undefined || peerId === only),
     nextTurn: () => (turn += 1),
     changed: async () => undefined,
   };
