@@ -278,7 +278,9 @@ static inline float distanceTo(Index& x, const Asker& asker, u32 slot) {
 static inline void fetchNode(const Index& x, const Asker& asker, u32 slot) {
   const u8* block = blockOf(x, slot);
   if (asker.original == nullptr) {
-    for (u32 at = 0; at <= x.codeBytes; at += 64) fetchAhead(block + at);
+    const u32 last = x.codeBytes + sizeof(Header) - 1;
+    for (u32 at = 0; at < last; at += 64) fetchAhead(block + at);
+    fetchAhead(block + last);
     return;
   }
   if (x.isOutside) return;

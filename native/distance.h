@@ -26,7 +26,12 @@ static inline i32 sumOfLanes(v128_t all) {
 }
 #endif
 
-// Codes are from -127 to 127 and padded with zeros to a multiple of 64. `sumB` is the sum of b.
+#if defined(__AVX512VNNI__)
+// What is left of codes behind the last whole 64, with zeros behind it.
+static inline __mmask64 lastLanes(u32 bytes) { return ~0ull >> (64 - bytes % 64); }
+#endif
+
+// Codes are from -127 to 127 and padded with zeros to a multiple of 16. `sumB` is the sum of b.
 static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
 #if defined(__AVX512VNNI__)
   // The instruction multiplies unsigned with signed: a is moved up by 128, which adds 128 * sumB.
@@ -40,9 +45,16 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(_mm512_loadu_si512(a + i + 64), up),
                               _mm512_loadu_si512(b + i + 64));
   }
-  if (i < bytes) {
+  if (i + 64 <= bytes) {
     even = _mm512_dpbusd_epi32(even, _mm512_xor_si512(_mm512_loadu_si512(a + i), up),
                                _mm512_loadu_si512(b + i));
+    i += 64;
+  }
+  if (i < bytes) {
+    // Zeros of b take what is behind a.
+    const __mmask64 last = lastLanes(bytes);
+    odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(_mm512_maskz_loadu_epi8(last, a + i), up),
+                              _mm512_maskz_loadu_epi8(last, b + i));
   }
   return _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd)) - 128 * sumB;
 #elif defined(__AVX2__)
@@ -51,7 +63,8 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i even = _mm256_setzero_si256();
   __m256i odd = even;
-  for (u32 i = 0; i < bytes; i += 64) {
+  u32 i = 0;
+  for (; i + 64 <= bytes; i += 64) {
     const __m256i a0 = _mm256_loadu_si256((const __m256i*)(a + i));
     const __m256i a1 = _mm256_loadu_si256((const __m256i*)(a + i + 32));
     const __m256i b0 = _mm256_sign_epi8(_mm256_loadu_si256((const __m256i*)(b + i)), a0);
@@ -61,20 +74,21 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     even = _mm256_add_epi32(even, _mm256_madd_epi16(p0, ones));
     odd = _mm256_add_epi32(odd, _mm256_madd_epi16(p1, ones));
   }
+  for (; i < bytes; i += 16) {
+    const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(a + i)));
+    const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(b + i)));
+    even = _mm256_add_epi32(even, _mm256_madd_epi16(x, y));
+  }
   return sumOfLanes(_mm256_add_epi32(even, odd));
 #elif defined(__wasm_simd128__)
   (void)sumB;
   v128_t even = wasm_i32x4_splat(0);
   v128_t odd = even;
-  for (u32 i = 0; i < bytes; i += 32) {
+  for (u32 i = 0; i < bytes; i += 16) {
     even = wasm_i32x4_add(
         even, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i), wasm_i16x8_load8x8(b + i)));
     odd = wasm_i32x4_add(
         odd, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i + 8), wasm_i16x8_load8x8(b + i + 8)));
-    even = wasm_i32x4_add(
-        even, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i + 16), wasm_i16x8_load8x8(b + i + 16)));
-    odd = wasm_i32x4_add(
-        odd, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i + 24), wasm_i16x8_load8x8(b + i + 24)));
   }
   return sumOfLanes(wasm_i32x4_add(even, odd));
 #elif defined(__ARM_NEON)
@@ -110,10 +124,19 @@ static inline void dotFourCodes(const i8* a, i32 sumA, const i8* const* b, const
   const __m512i up = _mm512_set1_epi8((char)0x80);
   __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
                      _mm512_setzero_si512()};
-  for (u32 i = 0; i < bytes; i += 64) {
+  u32 i = 0;
+  for (; i + 64 <= bytes; i += 64) {
     const __m512i lane = _mm512_loadu_si512(a + i);
     for (u32 j = 0; j < 4; j++) {
       sums[j] = _mm512_dpbusd_epi32(sums[j], _mm512_xor_si512(_mm512_loadu_si512(b[j] + i), up), lane);
+    }
+  }
+  if (i < bytes) {
+    const __mmask64 last = lastLanes(bytes);
+    const __m512i lane = _mm512_maskz_loadu_epi8(last, a + i);
+    for (u32 j = 0; j < 4; j++) {
+      const __m512i other = _mm512_maskz_loadu_epi8(last, b[j] + i);
+      sums[j] = _mm512_dpbusd_epi32(sums[j], _mm512_xor_si512(other, up), lane);
     }
   }
   __m256i half[4];

@@ -12,6 +12,8 @@ const CHUNK_BYTES = 1_048_576;
 const PLACES_FIRST = 16;
 /** Slots that are read at once. */
 const SLOTS_PER_STEP = 16_384;
+/** Slots that each change brings from a table that was outgrown into the new one. */
+const SLOTS_PER_CHANGE = 64;
 const SLOTS_FIRST = 16;
 const BYTES_MAX = 0xf000_0000;
 const NOTHING = Buffer.alloc(0);
@@ -29,6 +31,9 @@ const FNV_PRIME = 0x01000193;
 export class IdTable {
   /** Open addressing: a slot and 1, or 0. A power of two, at most two thirds full. */
   #places = new Uint32Array(PLACES_FIRST);
+  /** The table before, while its slots come into the new one, step by step; those up to `#moved` have. */
+  #outgrown: Uint32Array | undefined;
+  #moved = 0;
   /** By slot: where its text begins, and twice its bytes, and 1 if its units have two bytes each. */
   #starts = new Uint32Array(SLOTS_FIRST);
   #lengths = new Uint32Array(SLOTS_FIRST).fill(NONE);
@@ -55,8 +60,9 @@ export class IdTable {
 
   /** Undefined where there is no such id. */
   slotOf(id: string): number | undefined {
-    const found = this.#places[this.#placeOf(id, keyOfName(id))]!;
-    return found === 0 ? undefined : found - 1;
+    const key = keyOfName(id);
+    const slot = this.#slotAt(this.#placeOf(this.#places, id, key), id, key);
+    return slot < 0 ? undefined : slot;
   }
 
   idAt(slot: number): string | undefined {
@@ -73,31 +79,29 @@ export class IdTable {
     this.#reserveSlots(slot + 1);
     const key = keyOfName(id);
     this.#keys[slot] = key;
-    const place = this.#placeOf(id, key);
-    const before = this.#places[place]! - 1;
+    const place = this.#placeOf(this.#places, id, key);
+    const before = this.#slotAt(place, id, key);
     if (before >= 0) {
       this.#starts[slot] = this.#starts[before]!;
       this.#lengths[slot] = this.#lengths[before]!;
       this.#lengths[before] = NONE;
-      this.#places[place] = slot + 1;
-      return before;
+    } else {
+      this.#write(id, slot);
+      this.#size += 1;
     }
-    this.#write(id, slot);
     this.#places[place] = slot + 1;
-    this.#size += 1;
-    if (this.#size * 3 > this.#places.length * 2) {
-      this.#places = new Uint32Array(this.#places.length * 2);
-      this.#spread(0, this.#slotCount);
-    }
-    return undefined;
+    if (this.#size * 3 > this.#places.length * 2) this.#outgrow();
+    this.#move(SLOTS_PER_CHANGE);
+    return before < 0 ? undefined : before;
   }
 
   /** Answers the slot that the id had. */
   delete(id: string): number | undefined {
-    const place = this.#placeOf(id, keyOfName(id));
-    const slot = this.#places[place]! - 1;
+    const key = keyOfName(id);
+    const place = this.#placeOf(this.#places, id, key);
+    const slot = this.#slotAt(place, id, key);
     if (slot < 0) return undefined;
-    this.#vacate(place);
+    if (this.#places[place] !== 0) this.#vacate(place);
     this.#unused += this.#lengths[slot]! >>> 1;
     this.#lengths[slot] = NONE;
     this.#size -= 1;
@@ -207,18 +211,41 @@ export class IdTable {
     return table;
   }
 
-  /** The place of an id, or the empty one where it would be. */
-  #placeOf(id: string, key: number): number {
-    const mask = this.#places.length - 1;
-    for (let place = this.#home(key); ; place = (place + 1) & mask) {
-      const found = this.#places[place]!;
+  /** The place of an id in a table, or the empty one where it would be. */
+  #placeOf(table: Uint32Array, id: string, key: number): number {
+    const mask = table.length - 1;
+    for (let place = homeOf(key, mask); ; place = (place + 1) & mask) {
+      const found = table[place]!;
       if (found === 0) return place;
       if (this.#keys[found - 1] === key && this.#hasText(found - 1, id)) return place;
     }
   }
 
-  #home(key: number): number {
-    return homeOf(key, this.#places.length - 1);
+  /**
+   * The slot of an id that has this place; below 0 where it has none. What the table before still says of a slot
+   * that has lost its id, or got another, is harmless: texts are compared.
+   */
+  #slotAt(place: number, id: string, key: number): number {
+    const slot = this.#places[place]! - 1;
+    const before = this.#outgrown;
+    if (slot >= 0 || before === undefined) return slot;
+    return before[this.#placeOf(before, id, key)]! - 1;
+  }
+
+  #outgrow(): void {
+    this.#move(Infinity);
+    this.#outgrown = this.#places;
+    this.#moved = 0;
+    this.#places = new Uint32Array(this.#places.length * 2);
+  }
+
+  /** Brings so many more slots into the new table. */
+  #move(slots: number): void {
+    if (this.#outgrown === undefined) return;
+    const to = Math.min(this.#slotCount, this.#moved + slots);
+    this.#spread(this.#moved, to);
+    this.#moved = to;
+    if (to === this.#slotCount) this.#outgrown = undefined;
   }
 
   #hasText(slot: number, id: string): boolean {
@@ -241,7 +268,7 @@ export class IdTable {
     const mask = places.length - 1;
     let hole = place;
     for (let at = (hole + 1) & mask; places[at] !== 0; at = (at + 1) & mask) {
-      const home = this.#home(this.#keys[places[at]! - 1]!);
+      const home = homeOf(this.#keys[places[at]! - 1]!, mask);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       places[hole] = places[at]!;
       hole = at;
@@ -249,7 +276,7 @@ export class IdTable {
     places[hole] = 0;
   }
 
-  /** Puts a range of slots into the table, which has none of them. False where two have the same id. */
+  /** Puts a range of slots into the table, if it does not have them. False where two have the same id. */
   #spread(from: number, to: number): boolean {
     const table = this.#places;
     const mask = table.length - 1;
@@ -261,6 +288,7 @@ export class IdTable {
       let place = homeOf(key, mask);
       for (; table[place] !== 0; place = (place + 1) & mask) {
         const other = table[place]! - 1;
+        if (other === slot) break;
         if (keys[other] === key && this.idAt(other) === this.idAt(slot)) return false;
       }
       table[place] = slot + 1;

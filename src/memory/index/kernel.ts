@@ -43,7 +43,8 @@ export const NONE = 0xffffffff;
 /** A file that is open for reading, and where parts of an index begin in it. */
 export interface ImportedFile {
   readonly file: OpenFile;
-  readonly blocksAt: number;
+  /** Undefined where they are not as the kernel has them, and must be written. */
+  readonly blocksAt: number | undefined;
   readonly originalsAt: number;
 }
 

@@ -109,7 +109,9 @@ export class NativeKernel implements Kernel {
     if (answer < 0 || from === null) return answer;
     const { blocksAt, originalsAt } = from;
     const file = from.file.descriptor;
-    if (this.#addon.map(this.#handle, PART.blocks, file, blocksAt)) this.mapped.push(PART.blocks);
+    if (blocksAt !== undefined && this.#addon.map(this.#handle, PART.blocks, file, blocksAt)) {
+      this.mapped.push(PART.blocks);
+    }
     if (this.#addon.map(this.#handle, PART.originals, file, originalsAt)) {
       this.mapped.push(PART.originals);
     }

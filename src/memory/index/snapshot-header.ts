@@ -1,6 +1,6 @@
 /**
  * The head of a snapshot file: what the index is, and where its sections lie. All numbers are
- * little-endian words of 32 bits. Version 2, which is written:
+ * little-endian words of 32 bits. Version 3, which is written:
  *
  *     0  magic, 8 bytes          8  version
  *    12  dimensions  16 metric  20 neighbours  24 breadth
@@ -14,7 +14,9 @@
  * can be mapped. `sums` are the XXH32 of the originals, one each. The checksum of a section of elements is
  * that of pieces of 1,024 of them, of ids that of pieces of 262,144 bytes, each with the one before as seed.
  *
- * Version 1, which is read: no words 52 and 56; at 52 XXH32 of label, ids, blocks, originals and rows, at
+ * Version 2, which is read: the same, with blocks that are padded (`padded-blocks.ts`).
+ *
+ * Version 1, which is read: blocks as in version 2, no words 52 and 56; at 52 XXH32 of label, ids, blocks, originals and rows, at
  * 124 that of the 124 bytes before; sections in that order from multiples of 64 bytes on.
  */
 import { VECTOR_DIMENSIONS_MAX } from '../limits.js';
@@ -25,7 +27,9 @@ import { BREADTH_MAX, LABEL_BYTES_MAX, NEIGHBOURS_MAX, SLOTS_MAX } from './limit
 
 /** What is read to know the rest; a file of version 1 has at least half of it. */
 export const HEADER_BYTES = 256;
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
+/** From this version on blocks are as the kernels have them. */
+export const UNPADDED_VERSION = 3;
 const MAGIC = 'AFVECTOR';
 const WORD_BYTES = 4;
 const SUM_BYTES = 4;
@@ -45,6 +49,13 @@ interface Version {
   readonly sumsAt: number;
 }
 
+const PAGED: Version = {
+  headerBytes: HEADER_BYTES,
+  sections: SECTIONS,
+  sectionStepBytes: 4096,
+  summed: ['label', 'ids', 'codebook', 'rows', 'sums', 'blocks'],
+  sumsAt: 60,
+};
 const VERSIONS: Readonly<Record<number, Version>> = {
   1: {
     headerBytes: 128,
@@ -53,13 +64,8 @@ const VERSIONS: Readonly<Record<number, Version>> = {
     summed: ['label', 'ids', 'blocks', 'originals', 'rows'],
     sumsAt: 52,
   },
-  2: {
-    headerBytes: HEADER_BYTES,
-    sections: SECTIONS,
-    sectionStepBytes: 4096,
-    summed: ['label', 'ids', 'codebook', 'rows', 'sums', 'blocks'],
-    sumsAt: 60,
-  },
+  2: PAGED,
+  3: PAGED,
 };
 
 export interface SnapshotHeader {
@@ -77,7 +83,7 @@ export interface SnapshotHeader {
   readonly checksums: Checksums;
 }
 
-/** Bytes of one element of each part; see native/index.h. */
+/** Bytes of one element of each part in the file; see native/index.h. */
 export interface ElementBytes {
   readonly blockBytes: number;
   readonly originalBytes: number;

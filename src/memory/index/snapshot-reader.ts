@@ -16,12 +16,14 @@ import {
 } from './kernel.js';
 import { CHECKED_STEPS, ID_PIECE_BYTES } from './limits.js';
 import { OpenFile } from './open-file.js';
+import { PaddedBlocks } from './padded-blocks.js';
 import { createKernel } from './rung.js';
 import { piecesOf, type Counts } from './snapshot-file.js';
 import {
   decodeHeader,
   HEADER_BYTES,
   layOut,
+  UNPADDED_VERSION,
   type BySection,
   type Section,
   type SnapshotHeader,
@@ -136,7 +138,9 @@ class SnapshotReader {
   readonly #header: SnapshotHeader;
   readonly #settings: KernelSettings;
   readonly #kernel: Kernel;
+  /** As the file has them. */
   readonly #counts: Counts;
+  readonly #padded: PaddedBlocks | undefined;
   readonly #sections: BySection<{ readonly start: number; readonly bytes: number }>;
 
   constructor(
@@ -152,8 +156,13 @@ class SnapshotReader {
     this.#header = header;
     this.#settings = settings;
     this.#kernel = kernel;
-    const { slotCount, rowCount, version } = header;
-    this.#counts = { ...describeKernel(kernel), slotCount, rowCount };
+    const { slotCount, rowCount, version, codes } = header;
+    const description = describeKernel(kernel);
+    if (version < UNPADDED_VERSION) {
+      this.#padded = new PaddedBlocks(codes, settings.dimensions, description);
+    }
+    const { blockBytes } = this.#padded ?? description;
+    this.#counts = { ...description, blockBytes, slotCount, rowCount };
     const { sections, fileBytes } = layOut(header, this.#counts, version);
     // Before anything is allocated: what follows takes memory in proportion to the file.
     if (fileBytes !== size) throw damaged(path, `it has ${size} bytes instead of ${fileBytes}`);
@@ -177,7 +186,8 @@ class SnapshotReader {
 
   #source(): ImportedFile {
     const { blocks, originals } = this.#sections;
-    return { file: this.#file, blocksAt: blocks.start, originalsAt: originals.start };
+    const blocksAt = this.#padded === undefined ? blocks.start : undefined;
+    return { file: this.#file, blocksAt, originalsAt: originals.start };
   }
 
   *#ids(): Generator<undefined, IdTable> {
@@ -226,9 +236,12 @@ class SnapshotReader {
     for (const { from, count, bytes } of piecesOf(part, this.#counts)) {
       if (!isMapped) {
         this.#file.fill(bytes, at);
-        checked(kernel.write(part, from, count, bytes));
+        const stored = name === 'blocks' ? (this.#padded?.strip(bytes) ?? bytes) : bytes;
+        checked(kernel.write(part, from, count, stored));
       }
-      if (isSummed) checked(kernel.sum(part, from, count, sum[0]!, sum));
+      // That of padded blocks is over what the file has.
+      if (name === 'blocks' && this.#padded !== undefined) sum[0] = kernel.checksum(bytes, sum[0]!);
+      else if (isSummed) checked(kernel.sum(part, from, count, sum[0]!, sum));
       // While they are in the cache of the processor.
       if (name === 'blocks' && version > 1) checked(kernel.checkImport(count));
       at += bytes.length;

@@ -115,8 +115,8 @@ export class Arena {
     this.floats = roundUp(dimensions, 16);
     this.narrow = narrowCodesOf(settings, this.floats, roundUp(dimensions, 64));
     this.subvectors = codes instanceof Codebook ? codes.subvectors : 0;
-    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 64);
-    this.strideBytes = roundUp(this.codeBytes + HEADER_WORDS * 4 + 2 * neighbours * 4, 64);
+    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 16);
+    this.strideBytes = this.codeBytes + HEADER_WORDS * 4 + 2 * neighbours * 4;
     this.strideWords = this.strideBytes / 4;
     this.headerWord = this.codeBytes / 4;
     this.rowWords = 2 + neighbours;

@@ -58,6 +58,38 @@ describe('a table of ids', () => {
     }
   });
 
+  it('answers like a map while its slots come into a larger table', () => {
+    const random = new RandomStream(seed(), 'growth');
+    const table = new IdTable();
+    const slots = new Map<string, number>();
+    const known = new Set<string>();
+    const put = (id: string, slot: number): void => {
+      known.add(id);
+      expect(table.put(id, slot)).toBe(slots.get(id));
+      slots.set(id, slot);
+    };
+    // The last of them is one more than two thirds of a power of two.
+    const grownAt = Math.floor((2 * 32_768) / 3) + 1;
+    let next = 0;
+    while (next < grownAt) put(`id ${next}`, next++);
+    for (let step = 0; step < 300; step += 1) {
+      const id = `id ${random.integer(0, grownAt + 20)}`;
+      known.add(id);
+      if (random.chance(0.3)) {
+        expect(table.delete(id)).toBe(slots.get(id));
+        slots.delete(id);
+      } else if (random.chance(0.7)) {
+        put(id, next++);
+      }
+      for (const one of [id, `id ${random.integer(0, grownAt)}`]) {
+        expect(table.slotOf(one)).toBe(slots.get(one));
+      }
+    }
+    expectSame(table, slots, known);
+    while (next < 2 * grownAt) put(`id ${next}`, next++);
+    expectSame(table, slots, known);
+  });
+
   it('gives bytes back that nobody has any more', () => {
     const table = new IdTable();
     for (let round = 0; round < 2000; round += 1) {

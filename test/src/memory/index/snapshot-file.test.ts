@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { MemoryError } from '../../../../src/memory/errors.js';
 import { HnswIndex, type HnswHit } from '../../../../src/memory/index/hnsw-index.js';
 import { describeKernel } from '../../../../src/memory/index/kernel.js';
+import { PaddedBlocks } from '../../../../src/memory/index/padded-blocks.js';
 import { createKernel } from '../../../../src/memory/index/rung.js';
 import { saveSnapshot } from '../../../../src/memory/index/snapshot-file.js';
 import { openSnapshot } from '../../../../src/memory/index/snapshot-reader.js';
@@ -15,6 +16,7 @@ import {
   encodeHeader,
   HEADER_BYTES,
   layOut,
+  UNPADDED_VERSION,
   type BySection,
   type Section,
   type SnapshotHeader,
@@ -23,10 +25,17 @@ import { RandomStream } from '../../../../sim/world/random.js';
 import { scratch, seed } from '../support.js';
 import { GOLDEN_V1 } from './golden-v1.js';
 import { GOLDEN_V2_DEFLATED } from './golden-v2.js';
+import { GOLDEN_V3_DEFLATED } from './golden-v3.js';
 import { builds, recall, rungs, useBuild, VectorSource } from './support.js';
 
 const goldenV1 = Buffer.from(GOLDEN_V1, 'base64');
 const goldenV2 = inflateRawSync(Buffer.from(GOLDEN_V2_DEFLATED, 'base64'));
+const goldenV3 = inflateRawSync(Buffer.from(GOLDEN_V3_DEFLATED, 'base64'));
+const goldens = [
+  ['version 1', goldenV1],
+  ['version 2', goldenV2],
+  ['version 3', goldenV3],
+] as const;
 
 /** A small index with one of everything: nodes, a twin, a removed and a pending one. */
 function small(): HnswIndex {
@@ -87,18 +96,19 @@ describe.each(rungs)('a snapshot, $name', (build) => {
     expect(existsSync(`${path}.new`)).toBe(false);
   });
 
-  it('has the bytes of version 2', () => {
+  it('has the bytes of version 3', () => {
     const path = scratch('small.index');
     saveSnapshot(small(), path, 'label');
-    expect(readFileSync(path).equals(goldenV2)).toBe(true);
+    expect(readFileSync(path).equals(goldenV3)).toBe(true);
   });
 
-  it.each([
-    ['version 1', goldenV1],
-    ['version 2', goldenV2],
-  ])('of %s is read', (_, golden) => {
+  it.each(goldens)('of %s is read, and goes on as one of today', (_, golden) => {
     const path = scratch('golden.index');
     writeFileSync(path, golden);
+    const { index: read } = openSnapshot(path);
+    saveSnapshot(read, path, 'label');
+    // Version 1 came with other scales and ids.
+    expect(readFileSync(path).equals(goldenV3)).toBe(golden !== goldenV1);
     const { index } = openSnapshot(path);
     const query = Float32Array.of(1, 2, 3);
     expect(index.search(query, { limit: 20 })).toEqual(small().search(query, { limit: 20 }));
@@ -132,10 +142,7 @@ describe.each(rungs)('a snapshot, $name', (build) => {
     expect(index.search(new Float32Array(7).fill(1), { limit: 3 })).toHaveLength(1);
   });
 
-  it.each([
-    ['version 1', goldenV1],
-    ['version 2', goldenV2],
-  ])('of %s is refused when a byte was changed, cut off or added', (_, whole) => {
+  it.each(goldens)('of %s is refused when a byte was changed, cut off or added', (_, whole) => {
     const query = Float32Array.of(1, 2, 3);
     const path = scratch('hostile.index');
     const refusal = (bytes: Uint8Array): string => {
@@ -148,7 +155,7 @@ describe.each(rungs)('a snapshot, $name', (build) => {
         expect((error as MemoryError).message).toContain(path);
         return (error as MemoryError).code;
       }
-      // Originals of version 2 are looked at when they are used.
+      // From version 2 on originals are looked at when they are used.
       try {
         expect(index.search(query, { limit: 20, exact: true })).toEqual(hits);
       } catch (error) {
@@ -162,7 +169,7 @@ describe.each(rungs)('a snapshot, $name', (build) => {
     const hits = small().search(query, { limit: 20, exact: true });
     const { start, bytes } = sectionsOf(whole).originals;
     const isOriginal = (at: number): boolean => at >= start && at < start + bytes;
-    const isVersion2 = whole.readUInt32LE(8) === 2;
+    const isPaged = whole.readUInt32LE(8) > 1;
     const gaps = gapsOf(whole);
     for (let at = 0; at < whole.length; at += 1) {
       // Of the large sections every seventh byte; each opening makes a kernel.
@@ -173,16 +180,16 @@ describe.each(rungs)('a snapshot, $name', (build) => {
       // What is in no section is not looked at.
       if (gaps.has(at)) expect(code).toBe('opened');
       // Nobody uses the original of a removed vector.
-      else if (isOriginal(at) && isVersion2) expect(code).toMatch(/^(?:opened|damaged)$/);
+      else if (isOriginal(at) && isPaged) expect(code).toMatch(/^(?:opened|damaged)$/);
       else expect(code, `byte ${at}`).toMatch(/^(?:damaged|not-a-database|newer-version)$/);
     }
-    for (let length = 0; length < whole.length; length += isVersion2 ? 101 : 13) {
+    for (let length = 0; length < whole.length; length += isPaged ? 101 : 13) {
       expect(refusal(whole.subarray(0, length))).toMatch(/^(?:damaged|not-a-database)$/);
     }
     expect(refusal(Buffer.concat([whole, Buffer.alloc(1)]))).toBe('damaged');
     expect(refusal(Buffer.from('SQLite format 3\0'.repeat(20)))).toBe('not-a-database');
     const newer = Buffer.from(whole);
-    newer.writeUInt32LE(3, 8);
+    newer.writeUInt32LE(4, 8);
     expect(refusal(newer)).toBe('newer-version');
     expect(() => openSnapshot(scratch('nowhere.index'))).toThrow(
       expect.objectContaining({ code: 'not-found' }),
@@ -192,11 +199,11 @@ describe.each(rungs)('a snapshot, $name', (build) => {
   it('with forged checksums is refused, or is an index that works', () => {
     const random = new RandomStream(seed(), 'forged snapshots');
     const path = scratch('forged.index');
-    const gaps = gapsOf(goldenV2);
-    const places = [...goldenV2.keys()].filter((at) => at >= HEADER_BYTES && !gaps.has(at));
+    const gaps = gapsOf(goldenV3);
+    const places = [...goldenV3.keys()].filter((at) => at >= HEADER_BYTES && !gaps.has(at));
     let refused = 0;
     for (let round = 0; round < 600; round += 1) {
-      const forged = Buffer.from(goldenV2);
+      const forged = Buffer.from(goldenV3);
       for (let change = random.integer(1, 3); change > 0; change -= 1) {
         const value = random.pick([0, 255, 127, 128, random.integer(0, 255)]);
         forged[random.pick(places)] = value;
@@ -306,15 +313,19 @@ function headerOf(file: Buffer): SnapshotHeader {
 function sectionsOf(file: Buffer): BySection<{ start: number; bytes: number }> {
   const head = headerOf(file);
   const kernel = createKernel({ ...head.settings, codes: 'int8' });
-  const { sections } = layOut(head, describeKernel(kernel), head.version);
+  const each = describeKernel(kernel);
   kernel.destroy();
-  return sections;
+  const { blockBytes } =
+    head.version < UNPADDED_VERSION
+      ? new PaddedBlocks(head.codes, head.settings.dimensions, each)
+      : each;
+  return layOut(head, { ...each, blockBytes }, head.version).sections;
 }
 
 /** The file with checksums that fit, but for those of originals. Each section is small enough to be one piece. */
 function sign(file: Buffer, entry: number | undefined): Buffer {
-  const head = headerOf(goldenV2);
-  const sections = sectionsOf(goldenV2);
+  const head = headerOf(goldenV3);
+  const sections = sectionsOf(goldenV3);
   const kernel = createKernel({ ...head.settings, codes: 'int8' });
   const sum = (section: Section): number => {
     const { start, bytes } = sections[section];
