@@ -31,7 +31,7 @@ static inline i32 sumOfLanes(v128_t all) {
 static inline __mmask64 lastLanes(u32 bytes) { return ~0ull >> (64 - bytes % 64); }
 #endif
 
-// Codes are from -127 to 127 and padded with zeros to a multiple of 16. `sumB` is the sum of b.
+// Codes are from -127 to 127 and padded with zeros to a multiple of 8. `sumB` is the sum of b.
 static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
 #if defined(__AVX512VNNI__)
   // The instruction multiplies unsigned with signed: a is moved up by 128, which adds 128 * sumB.
@@ -74,27 +74,38 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     even = _mm256_add_epi32(even, _mm256_madd_epi16(p0, ones));
     odd = _mm256_add_epi32(odd, _mm256_madd_epi16(p1, ones));
   }
-  for (; i < bytes; i += 16) {
+  for (; i + 16 <= bytes; i += 16) {
     const __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(a + i)));
     const __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i*)(b + i)));
     even = _mm256_add_epi32(even, _mm256_madd_epi16(x, y));
+  }
+  if (i < bytes) {
+    const __m256i x = _mm256_cvtepi8_epi16(_mm_loadl_epi64((const __m128i*)(a + i)));
+    const __m256i y = _mm256_cvtepi8_epi16(_mm_loadl_epi64((const __m128i*)(b + i)));
+    odd = _mm256_add_epi32(odd, _mm256_madd_epi16(x, y));
   }
   return sumOfLanes(_mm256_add_epi32(even, odd));
 #elif defined(__wasm_simd128__)
   (void)sumB;
   v128_t even = wasm_i32x4_splat(0);
   v128_t odd = even;
-  for (u32 i = 0; i < bytes; i += 16) {
+  u32 i = 0;
+  for (; i + 16 <= bytes; i += 16) {
     even = wasm_i32x4_add(
         even, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i), wasm_i16x8_load8x8(b + i)));
     odd = wasm_i32x4_add(
         odd, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i + 8), wasm_i16x8_load8x8(b + i + 8)));
   }
+  if (i < bytes) {
+    even = wasm_i32x4_add(
+        even, wasm_i32x4_dot_i16x8(wasm_i16x8_load8x8(a + i), wasm_i16x8_load8x8(b + i)));
+  }
   return sumOfLanes(wasm_i32x4_add(even, odd));
 #elif defined(__ARM_NEON)
   (void)sumB;
   int32x4_t sum = vdupq_n_s32(0);
-  for (u32 i = 0; i < bytes; i += 16) {
+  u32 i = 0;
+  for (; i + 16 <= bytes; i += 16) {
     const int8x16_t x = vld1q_s8(a + i);
     const int8x16_t y = vld1q_s8(b + i);
 #if defined(__ARM_FEATURE_DOTPROD)
@@ -104,6 +115,7 @@ static inline i32 dotCodes(const i8* a, const i8* b, u32 bytes, i32 sumB) {
     sum = vpadalq_s16(sum, vmull_s8(vget_high_s8(x), vget_high_s8(y)));
 #endif
   }
+  if (i < bytes) sum = vpadalq_s16(sum, vmull_s8(vld1_s8(a + i), vld1_s8(b + i)));
   return vgetq_lane_s32(sum, 0) + vgetq_lane_s32(sum, 1) + vgetq_lane_s32(sum, 2) +
          vgetq_lane_s32(sum, 3);
 #else

@@ -1,7 +1,7 @@
 // The memory of one index: blocks (codes and links of a slot side by side), originals, and the
 // links of upper levels in rows of their own. Chunks never move; only small arrays are outgrown.
 //
-// A block: codes (int8: padded to 16 bytes), Header, links of level 0. Blocks follow each other without a gap.
+// A block: codes (int8: padded to 8 bytes), Header, links of level 0. Blocks follow each other without a gap.
 #pragma once
 #include "checksum.h"
 #include "distance.h"

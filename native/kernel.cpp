@@ -81,7 +81,7 @@ Index* create(u32 dimensions, u32 metric, u32 neighbours, u32 breadth, u32 codes
   x->bits = bitsOfCodes(codes);
   x->subvectors = subvectors;
   x->floats = roundUp(dimensions, 16);
-  x->laneBytes = roundUp(dimensions, codes == INT8 ? 16 : 64);
+  x->laneBytes = roundUp(dimensions, codes == INT8 ? 8 : 64);
   x->codeBytes = bytesOfCodes(*x);
   x->stride = x->codeBytes + sizeof(Header) + 2 * neighbours * sizeof(u32);
   x->rowBytes = (2 + neighbours) * sizeof(u32);

@@ -1,6 +1,6 @@
 /**
  * Blocks as files of versions 1 and 2 have them: int8 codes padded to 64 bytes, and the whole block again.
- * Since version 3 codes are padded to 16 bytes, and blocks follow each other without a gap.
+ * Since version 3 codes are padded to 8 bytes, and blocks follow each other without a gap.
  */
 import type { CodeName } from './codes.js';
 import type { Description } from './kernel.js';

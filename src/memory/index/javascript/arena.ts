@@ -115,7 +115,7 @@ export class Arena {
     this.floats = roundUp(dimensions, 16);
     this.narrow = narrowCodesOf(settings, this.floats, roundUp(dimensions, 64));
     this.subvectors = codes instanceof Codebook ? codes.subvectors : 0;
-    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 16);
+    this.codeBytes = this.narrow?.codeBytes ?? roundUp(dimensions, 8);
     this.strideBytes = this.codeBytes + HEADER_WORDS * 4 + 2 * neighbours * 4;
     this.strideWords = this.strideBytes / 4;
     this.headerWord = this.codeBytes / 4;
