@@ -32,7 +32,7 @@ export interface ValidatorOptions {
   /** Its public key is in the genesis, unless `changesFrom` allows that it becomes a validator later. */
   readonly identity: Identity;
   readonly genesis: Genesis;
-  /** Where it listens; the address of the genesis when left out, which one that joins cannot. */
+  /** Where it listens; its address among the validators when left out, which one that joins cannot. */
   readonly listen?: { readonly host: string; readonly port: number };
   /**
    * Takes what was decided, height by height, after it is durable; the next height waits for it. What

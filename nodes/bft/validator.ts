@@ -417,7 +417,7 @@ export class Validator {
   }
 
   #listen(): Promise<PeerEndpoint> {
-    const own = this.#chain.addresses.get(this.id);
+    const own = this.#sets.addressOf(this.id);
     const { host, port } = (this.#options.listen ?? own) as { host: string; port: number };
     return listenRpc({
       identity: this.#options.identity,
