@@ -72,6 +72,8 @@ function decisionMs(validators: number, delayMs: number, submitter: number, seed
     validators: set,
     timeoutsMs: TIMEOUTS_DEFAULT,
     judge,
+    library: judge.library,
+    changeProbability: 0,
     reach: (probe: string) => void reached.add(probe),
   };
   for (const name of names) {

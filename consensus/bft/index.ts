@@ -7,5 +7,7 @@ export { placeOf } from './signing.js';
 export { isDecision } from './decision.js';
 export { type TimeoutConfig, timeoutOf } from './timeouts.js';
 export { ValidatorSet } from './validators.js';
+export { SetSchedule, type WeightChange } from './set-schedule.js';
+export { isEquivocation } from './equivocation.js';
 export * from './codec.js';
 export { type StoredRecord, decodeRecord, encodeRecord } from './record-codec.js';

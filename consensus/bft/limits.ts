@@ -2,6 +2,8 @@
 export const VALIDATORS_MAX = 1024;
 /** Sum of the weights of all validators: three times as much is still an exact number. */
 export const TOTAL_WEIGHT_MAX = 2 ** 50;
+/** Changes of weights that one height decides. */
+export const CHANGES_PER_HEIGHT_MAX = 16;
 /** Slots after which the order of proposers begins anew: the weights divided by what they share. */
 export const PROPOSER_PERIOD_MAX = 65_536;
 /** Different votes kept of one validator for one type and round; two prove an equivocation. */

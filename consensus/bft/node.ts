@@ -107,6 +107,7 @@ export class BftNode {
 
   #start(height: Height, validators: ValidatorSet): void {
     assert(this.#driver === null, 'a height begins when none is under way');
+    assert(validators.has(this.self), 'a height is begun by its validators and nobody else');
     const record = this.#restored;
     this.#restored = null;
     this.#latest.clear();

@@ -21,7 +21,7 @@ export class SigningGuard {
     const [lastHeight, lastRound, lastKind] = placeOf(this.#last);
     if (height !== lastHeight) return height > lastHeight;
     if (round !== lastRound) return round > lastRound;
-    return kind > lastKind || (kind === lastKind && isSame(message, this.#last));
+    return kind > lastKind || (kind === lastKind && isSameContent(message, this.#last));
   }
 
   /** Notes that a message is signed. */
@@ -39,7 +39,8 @@ export function placeOf(message: OwnMessage): readonly [number, number, number] 
   return [about.height, about.round, kind];
 }
 
-function isSame(a: OwnMessage, b: OwnMessage): boolean {
+/** Whether two messages of one place say the same. */
+export function isSameContent(a: OwnMessage, b: OwnMessage): boolean {
   if (a.type === 'vote' && b.type === 'vote') return a.vote.value === b.vote.value;
   if (a.type !== 'proposal' || b.type !== 'proposal') return false;
   return a.proposal.value === b.proposal.value && a.proposal.validRound === b.proposal.validRound;

@@ -1,10 +1,13 @@
 /**
  * A value: commands in their order.
  *
- *     value     version u8, command count, commands
+ *     value 1   1 u8, command count, commands
+ *     value 2   2 u8, command count, each: kind u8, command
+ *     kind      1 application, 2 change of a validator (`change.ts`), 3 evidence (`proof.ts`)
  *     command   length, bytes: nonce 16 bytes, last height in which it is valid, data
  *
- * The nonce makes two submissions of the same data two commands; the last height bounds how long a
+ * Values of the application alone have the first form, so that releases that know no other read them;
+ * the second form has a command of another kind. The nonce makes two submissions of the same data two commands; the last height bounds how long a
  * decided command has to be remembered so that it is not decided again.
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -13,14 +16,22 @@ import { BftError, type ValueId } from '../../consensus/bft/index.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
 import { BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMAND_BYTES_MAX } from './limits.js';
 
-const VERSION = 1;
+const PLAIN_VERSION = 1;
+const KINDS_VERSION = 2;
 const NONCE_BYTES = 16;
 /** Bytes of a command besides its data. */
 export const COMMAND_OVERHEAD_BYTES = 32;
 
+/** What a command is for: the application, or the set of validators. */
+export type CommandKind = 'application' | 'change' | 'evidence';
+
+/** The number of a kind is its place, from 1 on. */
+const KINDS: readonly CommandKind[] = ['application', 'change', 'evidence'];
+
 /** A command as it waits and travels. */
 export interface Command {
-  /** SHA-256 of `bytes`, one character a byte. */
+  readonly kind: CommandKind;
+  /** SHA-256 of `bytes`, behind the number of the kind if that is not 1; one character a byte. */
   readonly id: string;
   readonly bytes: Uint8Array;
   readonly lastHeight: number;
@@ -28,16 +39,20 @@ export interface Command {
   readonly data: Uint8Array;
 }
 
-export function makeCommand(data: Uint8Array, lastHeight: number): Command {
+export function makeCommand(
+  data: Uint8Array,
+  lastHeight: number,
+  kind: CommandKind = 'application',
+): Command {
   const writer = new ByteWriter();
   writer.raw(randomBytes(NONCE_BYTES));
   writer.varint(lastHeight);
   writer.raw(data);
-  return readCommand(writer.done());
+  return readCommand(writer.done(), kind);
 }
 
 /** Throws `BftError` with code `bad-encoding`. */
-function readCommand(bytes: Uint8Array): Command {
+function readCommand(bytes: Uint8Array, kind: CommandKind): Command {
   if (bytes.length > COMMAND_BYTES_MAX + COMMAND_OVERHEAD_BYTES) {
     throw bad(`a command of ${bytes.length} bytes is too long`);
   }
@@ -46,15 +61,23 @@ function readCommand(bytes: Uint8Array): Command {
   const lastHeight = readNumber(reader);
   const data = reader.raw(reader.left);
   if (data.length === 0) throw bad('a command without data');
-  const id = createHash('sha256').update(bytes).digest().toString('latin1');
-  return { id, bytes, lastHeight, data };
+  const hash = createHash('sha256');
+  if (kind !== 'application') hash.update(Uint8Array.of(numberOf(kind)));
+  const id = hash.update(bytes).digest().toString('latin1');
+  return { kind, id, bytes, lastHeight, data };
+}
+
+function numberOf(kind: CommandKind): number {
+  return KINDS.indexOf(kind) + 1;
 }
 
 export function encodeBatch(commands: readonly Command[]): Uint8Array {
+  const isPlain = commands.every(({ kind }) => kind === 'application');
   const writer = new ByteWriter();
-  writer.u8(VERSION);
+  writer.u8(isPlain ? PLAIN_VERSION : KINDS_VERSION);
   writer.varint(commands.length);
-  for (const { bytes } of commands) {
+  for (const { kind, bytes } of commands) {
+    if (!isPlain) writer.u8(numberOf(kind));
     writer.varint(bytes.length);
     writer.raw(bytes);
   }
@@ -64,18 +87,28 @@ export function encodeBatch(commands: readonly Command[]): Uint8Array {
 /** The commands of a value, or null if it is none: then it is not valid. */
 export function readBatch(bytes: Uint8Array): readonly Command[] | null {
   try {
-    const reader = new ByteReader(bytes, bad);
-    if (bytes.length > 2 * BATCH_BYTES_MAX || reader.u8() !== VERSION) return null;
-    const count = reader.varint();
-    if (count > BATCH_COMMANDS_MAX) return null;
-    const commands: Command[] = [];
-    for (let at = 0; at < count; at += 1) commands.push(readCommand(reader.raw(reader.varint())));
-    reader.end();
-    return commands;
+    return bytes.length > 2 * BATCH_BYTES_MAX ? null : readCommands(new ByteReader(bytes, bad));
   } catch (error) {
     if (error instanceof BftError) return null;
     throw error;
   }
+}
+
+function readCommands(reader: ByteReader): readonly Command[] | null {
+  const version = reader.u8();
+  if (version !== PLAIN_VERSION && version !== KINDS_VERSION) return null;
+  const count = reader.varint();
+  if (count > BATCH_COMMANDS_MAX) return null;
+  const commands: Command[] = [];
+  for (let at = 0; at < count; at += 1) {
+    const kind = version === PLAIN_VERSION ? 'application' : KINDS[reader.u8() - 1];
+    if (kind === undefined) return null;
+    commands.push(readCommand(reader.raw(reader.varint()), kind));
+  }
+  reader.end();
+  const isPlain = commands.every(({ kind }) => kind === 'application');
+  // Each value has one form.
+  return isPlain === (version === PLAIN_VERSION) ? commands : null;
 }
 
 /** The name of a value: the SHA-256 of its bytes in hexadecimal. */

@@ -11,9 +11,9 @@ import {
 import { valueIdOf } from './batch.js';
 import type { SignatureChecker } from './checking.js';
 import type { BftDriver } from './driver.js';
-import type { Chain } from './genesis.js';
 import { BEAT_MS, DECISIONS_PER_ANSWER_MAX } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
+import type { ChainSets } from './sets.js';
 
 /** How others are asked. A call rejects when the peer cannot be reached. */
 export interface CatchUpPorts {
@@ -23,8 +23,8 @@ export interface CatchUpPorts {
 
 /** See the head of this file. */
 export class CatchUp {
-  readonly #chain: Chain;
-  readonly #others: readonly ValidatorId[];
+  readonly #self: ValidatorId;
+  readonly #sets: ChainSets;
   readonly #ports: CatchUpPorts;
   readonly #guard: PeerGuard;
   readonly #checker: SignatureChecker;
@@ -36,12 +36,12 @@ export class CatchUp {
 
   constructor(
     self: ValidatorId,
-    chain: Chain,
+    sets: ChainSets,
     parts: { readonly guard: PeerGuard; readonly checker: SignatureChecker },
     ports: CatchUpPorts,
   ) {
-    this.#chain = chain;
-    this.#others = chain.validators.validators.map(({ id }) => id).filter((id) => id !== self);
+    this.#self = self;
+    this.#sets = sets;
     this.#guard = parts.guard;
     this.#checker = parts.checker;
     this.#ports = ports;
@@ -80,9 +80,10 @@ export class CatchUp {
   }
 
   async #fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null> {
-    const others = this.#others.filter((peer) => peer !== from);
-    const order = from === null || !this.#others.includes(from) ? others : [from, ...others];
     while (!this.#isClosed) {
+      const peers = this.#sets.peers.filter((peer) => peer !== this.#self);
+      const others = peers.filter((peer) => peer !== from);
+      const order = from === null || !peers.includes(from) ? others : [from, ...others];
       for (const peer of order) {
         const bytes = await this.#ports.call(peer, 'bft.value', id).catch(() => null);
         if (bytes instanceof Uint8Array && valueIdOf(bytes) === id) return new Uint8Array(bytes);
@@ -119,14 +120,19 @@ export class CatchUp {
         this.#guard.fault(peer, 'bad-decision', performance.now());
         return false;
       }
+      if (read === 'known') continue;
       await driver.takeDecision(read.decision, read.value);
     }
     return true;
   }
 
+  /**
+   * The next decision, its proof checked by the validators of its height; null if it is none. One that
+   * came here meanwhile is known.
+   */
   #read(
     record: Uint8Array,
-  ): { readonly decision: SignedDecision; readonly value: Uint8Array } | null {
+  ): { readonly decision: SignedDecision; readonly value: Uint8Array } | 'known' | null {
     let messages: readonly WireMessage[];
     try {
       messages = decodeMessages(record);
@@ -137,7 +143,10 @@ export class CatchUp {
     const [first, second] = messages;
     if (first?.type !== 'decision' || second?.type !== 'value') return null;
     const { decision } = first;
-    const isProven = isDecision(decision, this.#chain.validators) && this.#checker.isSigned(first);
+    const { height } = decision.proposal;
+    if (height <= this.#sets.decided) return 'known';
+    if (height !== this.#sets.decided + 1) return null;
+    const isProven = isDecision(decision, this.#sets.at(height)) && this.#checker.isSigned(first);
     if (!isProven || valueIdOf(second.bytes) !== decision.proposal.value) return null;
     return { decision, value: second.bytes };
   }

@@ -10,13 +10,18 @@ import {
 } from '../../consensus/bft/index.js';
 import { CHECKED_MAX } from './limits.js';
 
+/** Keys of validators, also of those that come later. */
+export interface ValidatorKeys {
+  get(id: ValidatorId): KeyObject | undefined;
+}
+
 /** See the head of this file. */
 export class SignatureChecker {
   readonly #chain: Uint8Array;
-  readonly #keys: ReadonlyMap<ValidatorId, KeyObject>;
+  readonly #keys: ValidatorKeys;
   readonly #checked = new Set<string>();
 
-  constructor(chain: Uint8Array, keys: ReadonlyMap<ValidatorId, KeyObject>) {
+  constructor(chain: Uint8Array, keys: ValidatorKeys) {
     this.#chain = chain;
     this.#keys = keys;
   }

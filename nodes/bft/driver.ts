@@ -26,16 +26,21 @@ import {
 import { hasCorrect } from '../../consensus/bft/quorum.js';
 import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
+import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
-import type { Chain } from './genesis.js';
 import { EMPTY_WAIT_MS, PROPOSALS_WAITING_MAX } from './limits.js';
 import type { Mempool } from './mempool.js';
+import type { PendingChanges } from './pending-changes.js';
+import type { ChainSets } from './sets.js';
 import type { ValidatorStore } from './store.js';
+import type { ValueJudge } from './value-judge.js';
 import { Values } from './values.js';
 
 /** What the driver needs of what is around it. */
 export interface DriverPorts {
   readonly mempool: Mempool;
+  readonly changes: PendingChanges;
+  readonly judge: ValueJudge;
   readonly timeoutsMs: TimeoutConfig;
   validate(command: Uint8Array): boolean;
   /** To all other validators. */
@@ -43,7 +48,11 @@ export interface DriverPorts {
   /** Asks others for a value until it is there. Null once the validator is closed. */
   fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null>;
   /** A height is decided and durable; the next begins when this resolves. */
-  onDecided(decision: Decision, commands: readonly Command[]): Promise<void>;
+  onDecided(
+    decision: Decision,
+    commands: readonly Command[],
+    changes: readonly ProposedChange[],
+  ): Promise<void>;
   onEvidence(evidence: Evidence): Promise<void>;
   onBehind(peer: ValidatorId): void;
   onFailed(error: unknown): void;
@@ -53,7 +62,7 @@ export interface DriverPorts {
 /** See the head of this file. */
 export class BftDriver {
   readonly #self: ValidatorId;
-  readonly #chain: Chain;
+  readonly #sets: ChainSets;
   readonly #store: ValidatorStore;
   readonly #values: Values;
   readonly #ports: DriverPorts;
@@ -68,7 +77,6 @@ export class BftDriver {
   #proposals: SignedProposal[] = [];
   /** A height in which more was signed than the record knows: its locks are lost, so it is sat out. */
   readonly #silentHeight: number | null;
-  readonly #judged = new Map<ValueId, boolean>();
   #wanted: { readonly height: number; readonly round: number } | null = null;
   #isWorking = false;
   #isRunning = false;
@@ -80,13 +88,13 @@ export class BftDriver {
 
   private constructor(
     self: ValidatorId,
-    chain: Chain,
+    sets: ChainSets,
     store: ValidatorStore,
     values: Values,
     ports: DriverPorts,
   ) {
     this.#self = self;
-    this.#chain = chain;
+    this.#sets = sets;
     this.#store = store;
     this.#values = values;
     this.#ports = ports;
@@ -98,11 +106,11 @@ export class BftDriver {
 
   static async open(
     self: ValidatorId,
-    chain: Chain,
+    sets: ChainSets,
     store: ValidatorStore,
     ports: DriverPorts,
   ): Promise<BftDriver> {
-    return new BftDriver(self, chain, store, await Values.load(store.values), ports);
+    return new BftDriver(self, sets, store, await Values.load(store.values), ports);
   }
 
   value(id: ValueId): Uint8Array | undefined {
@@ -114,12 +122,15 @@ export class BftDriver {
     this.#propose(false);
     if (this.#isRunning || this.#isWorking || this.#isClosed) return;
     const height = this.decided + 1;
+    // Who has no weight in it takes no part; it learns from others what is decided.
+    const validators = this.#sets.at(height);
+    if (!validators.has(this.#self)) return;
     const recorded = this.#store.restored?.record.state.height ?? 0;
     // Decisions were lost: until they are fetched nothing is signed, since the locks are of later.
     if (recorded > height) return;
-    if (recorded < height && this.#ports.mempool.size === 0 && !this.#isHeard(height)) return;
+    if (recorded < height && !this.#hasCommand() && !this.#isHeard(height)) return;
     this.#isRunning = true;
-    this.#step({ type: 'start', height, validators: this.#chain.validators });
+    this.#step({ type: 'start', height, validators });
     this.#offer();
   }
 
@@ -172,8 +183,12 @@ export class BftDriver {
     if (from !== this.#self && height > (this.#heard.get(from) ?? 0)) this.#heard.set(from, height);
   }
 
+  #hasCommand(): boolean {
+    return this.#ports.mempool.size > 0 || this.#ports.changes.due(performance.now()).length > 0;
+  }
+
   #isHeard(height: number): boolean {
-    const { validators } = this.#chain;
+    const validators = this.#sets.at(height);
     let weight = 0;
     for (const [id, heard] of this.#heard) if (heard >= height) weight += validators.weightOf(id);
     return hasCorrect(weight, validators.totalWeight);
@@ -181,7 +196,7 @@ export class BftDriver {
 
   #takeProposal(proposal: SignedProposal, value: Uint8Array | undefined): void {
     const { from, height, round, value: id } = proposal;
-    if (height <= this.decided || from !== this.#chain.validators.proposerOf(height, round)) return;
+    if (height <= this.decided || from !== this.#sets.at(height).proposerOf(height, round)) return;
     const waiting = this.#proposals.filter((each) => each.from === from);
     const isKnown = waiting.some((each) => each.value === id && each.round === round);
     if (!isKnown) {
@@ -213,23 +228,9 @@ export class BftDriver {
       const bytes = this.#values.get(proposal.value);
       if (bytes === undefined) continue;
       this.#drop(proposal);
-      const isValid = this.#isValid(proposal.value, bytes);
+      const isValid = this.#ports.judge.isValid(proposal, bytes);
       this.#step({ type: 'message', message: { type: 'proposal', proposal }, isValid });
     }
-  }
-
-  #isValid(id: ValueId, bytes: Uint8Array): boolean {
-    const known = this.#judged.get(id);
-    if (known !== undefined) return known;
-    const commands = readBatch(bytes);
-    const height = this.decided + 1;
-    const isValid =
-      commands !== null &&
-      new Set(commands.map(({ id }) => id)).size === commands.length &&
-      commands.every((command) => this.#ports.mempool.isDue(command, height)) &&
-      commands.every(({ data }) => this.#ports.validate(data));
-    this.#judged.set(id, isValid);
-    return isValid;
   }
 
   #step(input: BftInput): void {
@@ -304,14 +305,17 @@ export class BftDriver {
   #propose(isLate: boolean): void {
     const wanted = this.#wanted;
     if (wanted === null || wanted.height !== this.decided + 1 || this.#isClosed) return;
-    const { mempool, validate } = this.#ports;
-    const batch = mempool.batch(wanted.height, ({ data }) => validate(data));
+    const { changes, judge, mempool, validate } = this.#ports;
+    const due = changes.due(performance.now());
+    const isValid = ({ data }: Command): boolean => validate(data);
+    const batch = [...due, ...mempool.batch(wanted.height, isValid, due.length)];
     if (batch.length === 0 && !isLate) return;
     this.#wanted = null;
     const bytes = encodeBatch(batch);
     const value = valueIdOf(bytes);
     this.#values.keep(value, bytes);
-    this.#judged.set(value, true);
+    judge.made(value);
+    if (due.length > 0) changes.proposed(value);
     this.#step({ type: 'value', ...wanted, value });
   }
 
@@ -404,9 +408,10 @@ export class BftDriver {
         { type: 'value', bytes },
       ]),
     );
+    const changes = this.#sets.decide(commands);
     this.decided = height;
-    await this.#ports.onDecided(decision, commands);
-    this.#judged.clear();
+    await this.#ports.onDecided(decision, commands, changes);
+    this.#ports.judge.endHeight();
     await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
     this.#isRunning = false;
   }

@@ -14,6 +14,12 @@ export type ValidatorErrorCode =
   | 'double-sign'
   /** The command is empty, too long, or `validate` refused it. */
   | 'bad-command'
+  /** The change of a validator cannot be decided: the message says why. */
+  | 'bad-change'
+  /** `approveChange` of this validator refuses the change. */
+  | 'not-approved'
+  /** This process has no weight, or loses it, by what is decided. */
+  | 'no-validator'
   /** As many commands wait as may. Nothing was done. */
   | 'overloaded'
   /** The command was not decided in time, and never will be. */

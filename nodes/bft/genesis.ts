@@ -20,6 +20,13 @@ export interface Genesis {
   /** Names the chain, for people. */
   readonly chainId: string;
   readonly validators: readonly GenesisValidator[];
+  /**
+   * The first height that may change the validators, by command or by evidence; never when left out.
+   * The same on all validators, and part of no signature, so that a chain of a release before can be
+   * given one: later than its present height, when nobody runs that release any more, which would end
+   * at the first change.
+   */
+  readonly changesFrom?: number;
 }
 
 /** A genesis made ready for use. */
@@ -29,10 +36,16 @@ export interface Chain {
   readonly validators: ValidatorSet;
   readonly keys: ReadonlyMap<ValidatorId, KeyObject>;
   readonly addresses: ReadonlyMap<ValidatorId, PeerAddress>;
+  /** Infinity if no height may change the validators. */
+  readonly changesFrom: number;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
-export function readGenesis({ chainId, validators }: Genesis): Chain {
+export function readGenesis(genesis: Genesis): Chain {
+  const { chainId, validators, changesFrom = Infinity } = genesis;
+  if (changesFrom !== Infinity && !(Number.isSafeInteger(changesFrom) && changesFrom >= 1)) {
+    throw new ValidatorError('bad-option', 'changesFrom must be a height, from 1 on');
+  }
   if (chainId.length === 0 || chainId.length > 128) {
     throw new ValidatorError('bad-option', 'chainId must have 1 to 128 characters');
   }
@@ -54,18 +67,17 @@ export function readGenesis({ chainId, validators }: Genesis): Chain {
   const names = set.validators.map(({ id, weight }) => [id, weight]);
   const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  return { digest, validators: set, keys, addresses };
+  return { digest, validators: set, keys, addresses, changesFrom };
 }
 
-function readKey(publicKey: Uint8Array): KeyObject {
+/** Throws `ValidatorError` with code `bad-option`. */
+export function readKey(publicKey: Uint8Array): KeyObject {
   const x = Buffer.from(publicKey).toString('base64url');
   try {
     return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
   } catch (cause) {
-    throw new ValidatorError(
-      'bad-option',
-      `genesis: the public key ${x} is no Ed25519 key of 32 bytes`,
-      { cause },
-    );
+    throw new ValidatorError('bad-option', `the public key ${x} is no Ed25519 key of 32 bytes`, {
+      cause,
+    });
   }
 }

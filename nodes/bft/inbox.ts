@@ -8,8 +8,10 @@ import {
   decodeMessages,
 } from '../../consensus/bft/index.js';
 import { readBatch, type Command } from './batch.js';
+import { readChange } from './change.js';
 import { type SignatureChecker, signaturesIn } from './checking.js';
 import type { PeerGuard } from './peer-guard.js';
+import { evidenceOf, readProof } from './proof.js';
 import type { Witness } from './witness.js';
 
 /** First byte of what a validator tells another: messages of consensus, commands, or what it saw. */
@@ -21,6 +23,10 @@ export const WITNESSED = 3;
 export interface InboxPorts {
   /** The last height that is decided here. */
   decided(): number;
+  /** Whether somebody is a validator of this height or the next one, whichever is asked for. */
+  isValidatorOf(height: number, id: ValidatorId): boolean;
+  /** Whether a message of a height is a reason to remove somebody. */
+  canAccuse(id: ValidatorId, height: number): boolean;
   take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
   takeCommands(commands: readonly Command[], from: ValidatorId): void;
   onEvidence(evidence: Evidence): void;
@@ -58,8 +64,23 @@ export class Inbox {
 
   #receiveCommands(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
     const commands = readBatch(bytes.slice());
-    if (commands === null) this.guard.fault(peer, 'garbage', nowMs);
-    else this.ports.takeCommands(commands, peer);
+    if (commands === null) return this.guard.fault(peer, 'garbage', nowMs);
+    for (const { kind, data } of commands) {
+      if (kind === 'change') readChange(data);
+      if (kind === 'evidence') this.#receiveProof(peer, data, nowMs);
+    }
+    const taken = commands.filter(({ kind }) => kind !== 'evidence');
+    if (taken.length > 0) this.ports.takeCommands(taken, peer);
+  }
+
+  #receiveProof(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
+    const proof = readProof(bytes);
+    const { culprit, height, messages } = proof;
+    if (!this.ports.canAccuse(culprit, height)) return;
+    if (!this.guard.takeChecks(peer, messages.length, nowMs)) return;
+    const isSigned = messages.every((message) => this.checker.isSigned(message));
+    if (isSigned) this.ports.onEvidence(evidenceOf(proof));
+    else this.guard.fault(peer, 'bad-signature', nowMs);
   }
 
   /** Most of it is known: only what contradicts that is worth a check. */
@@ -84,13 +105,15 @@ export class Inbox {
         this.guard.fault(peer, 'garbage', nowMs);
         continue;
       }
-      const { height } = about;
+      const { from, height } = about;
       const current = this.ports.decided() + 1;
       if (height < current) this.ports.onBehind(peer);
       if (height > current) this.ports.onAhead(peer, height - 1);
       if (height < current || height > current + 1) continue;
       if (!this.guard.takeChecks(peer, signaturesIn(message), nowMs)) return;
       if (this.checker.isSigned(message)) {
+        // Whoever was a validator once may sign, but it counts in its time alone.
+        if (!this.ports.isValidatorOf(height, from)) continue;
         if (message.type === 'vote' || message.type === 'proposal') this.witness.note(message);
         this.ports.take(message, value);
       } else this.guard.fault(peer, 'bad-signature', nowMs);

@@ -1,4 +1,5 @@
 /** Byzantine consensus for processes: validators that do not trust one another decide commands. */
+export type { ProposedChange, ValidatorChange } from './change.js';
 export { ValidatorError, type ValidatorErrorCode } from './error.js';
 export type { Genesis, GenesisValidator } from './genesis.js';
 export type {
@@ -8,6 +9,7 @@ export type {
   ValidatorOptions,
   ValidatorStatus,
 } from './options.js';
+export type { Member } from './sets.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator, type Validator } from './validator.js';
 export { publicKeyOf } from '../gossip/signatures.js';

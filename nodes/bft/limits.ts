@@ -13,6 +13,12 @@ export const COMMAND_HEIGHTS_MAX = 256;
 /** Commands that wait here: those of this validator, and those that one other forwarded. */
 export const WAITING_COMMANDS_MAX = 16_384;
 export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+/** Changes of validators that wait here, of each who forwarded them. */
+export const WAITING_CHANGES_MAX = 16;
+/** So long a proposer waits with changes after its value with some was not decided. */
+export const CHANGE_PAUSE_MS = 5_000;
+/** Characters of a host name (RFC 1035 section 2.3.4). */
+export const HOST_CHARACTERS_MAX = 255;
 /** Values of the height under way that are kept, most recent last. */
 export const VALUES_MAX = 32;
 /** Bytes of values on the disk after which the file begins anew with the next height. */

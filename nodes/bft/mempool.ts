@@ -42,12 +42,12 @@ export class Mempool {
     return true;
   }
 
-  /** Commands for a value, the oldest first. */
-  batch(height: number, isValid: (command: Command) => boolean): Command[] {
+  /** Commands for a value that has `taken` already, the oldest first. */
+  batch(height: number, isValid: (command: Command) => boolean, taken = 0): Command[] {
     const batch: Command[] = [];
     let bytes = 0;
     for (const { command } of this.#waiting.values()) {
-      if (batch.length >= BATCH_COMMANDS_MAX) break;
+      if (taken + batch.length >= BATCH_COMMANDS_MAX) break;
       if (bytes + command.bytes.length + COMMAND_OVERHEAD_BYTES > BATCH_BYTES_MAX) break;
       if (!this.isDue(command, height)) continue;
       if (!isValid(command)) {

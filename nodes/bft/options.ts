@@ -1,5 +1,6 @@
 import type { TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
+import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
 import type { PeerCounts } from './peer-guard.js';
 
@@ -10,6 +11,8 @@ export interface DecidedHeight {
   readonly round: number;
   /** As they were submitted, in their order. None is in two heights. */
   readonly commands: readonly Uint8Array[];
+  /** Changes of validators, which count from two heights later on. */
+  readonly changes: readonly ProposedChange[];
 }
 
 /** A validator that signed two different messages for one place. */
@@ -26,10 +29,10 @@ export interface EvidenceReport {
 export interface ValidatorOptions {
   /** Holds its files; one process at a time may use it. */
   readonly directory: string;
-  /** Its public key is in the genesis. */
+  /** Its public key is in the genesis, unless `changesFrom` allows that it becomes a validator later. */
   readonly identity: Identity;
   readonly genesis: Genesis;
-  /** Where it listens; the address of the genesis when left out. */
+  /** Where it listens; its address among the validators when left out, which one that joins cannot. */
   readonly listen?: { readonly host: string; readonly port: number };
   /**
    * Takes what was decided, height by height, after it is durable; the next height waits for it. What
@@ -41,6 +44,12 @@ export interface ValidatorOptions {
    * validators. Every command may when this is left out.
    */
   readonly validate?: (command: Uint8Array) => boolean;
+  /**
+   * Whether this validator proposes, and votes for, a change of validators: what its operator says. A
+   * quorum has to say so. When left out, those are removed against whom there is a proof, and nothing
+   * else is approved.
+   */
+  readonly approveChange?: (change: ProposedChange) => boolean;
   /** The last height that the application has kept; 0, the default, has all applied again. */
   readonly appliedHeight?: number;
   /** Milliseconds. */
@@ -63,6 +72,8 @@ export interface ValidatorStatus {
   readonly id: ValidatorId;
   /** The last height that is decided and applied here. */
   readonly height: number;
+  /** What its votes count in the height under way; 0 if it is no validator. */
+  readonly weight: number;
   readonly commandsWaiting: number;
   /** Own messages that were not signed since they contradict what was. */
   readonly withheld: number;

@@ -1,45 +1,37 @@
 /** One validator as a process has it: the core with disk, keys and network. */
-import type { Evidence, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
+import type { Decision, Evidence, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
 import { encodeMessages } from '../../consensus/bft/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
-import type { CallContext, PeerEndpoint } from '../../transport/rpc/rpc.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
-import { PeerLinks } from '../groups/links.js';
+import type { PeerEndpoint } from '../../transport/rpc/rpc.js';
 import { CONNECTION_SETTINGS } from '../groups/limits.js';
-import { type Command, encodeBatch, makeCommand, readBatch } from './batch.js';
+import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
+import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
+import { decidedOf, readDecided } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError } from './error.js';
 import { EvidenceStore } from './evidence.js';
 import { type Chain, readGenesis } from './genesis.js';
 import { COMMANDS, Inbox, MESSAGES, WITNESSED } from './inbox.js';
 import {
-  ANSWER_BYTES_MAX,
   BATCH_COMMANDS_MAX,
   BEAT_MS,
-  CALL_TIMEOUT_MS,
   COMMAND_BYTES_MAX,
   COMMAND_HEIGHTS_MAX,
-  DECISIONS_PER_ANSWER_MAX,
   TIMEOUTS_DEFAULT,
 } from './limits.js';
 import { Mempool } from './mempool.js';
-import type {
-  DecidedHeight,
-  EvidenceReport,
-  Place,
-  ValidatorOptions,
-  ValidatorStatus,
-} from './options.js';
+import type { EvidenceReport, Place, ValidatorOptions, ValidatorStatus } from './options.js';
 import { PeerGuard } from './peer-guard.js';
+import { Peers } from './peers.js';
+import { PendingChanges } from './pending-changes.js';
+import { handlersOf } from './serving.js';
+import { ChainSets, type Member } from './sets.js';
 import { ValidatorStore } from './store.js';
+import { ValueJudge } from './value-judge.js';
+import { Waiters } from './waiters.js';
 import { Witness } from './witness.js';
-
-interface Waiter {
-  resolve(place: Place): void;
-  reject(error: ValidatorError): void;
-}
 
 /**
  * Opens a validator: reads its files, applies what `appliedHeight` lacks, listens, and takes part.
@@ -49,8 +41,12 @@ interface Waiter {
 export async function openValidator(options: ValidatorOptions): Promise<Validator> {
   const chain = readGenesis(options.genesis);
   const { peerId } = options.identity;
-  if (!chain.validators.has(peerId)) {
+  if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
     throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
+  }
+  if (!chain.validators.has(peerId) && options.listen === undefined) {
+    const why = `${peerId} is not in the genesis, which would say where it listens`;
+    throw new ValidatorError('bad-option', `${why}: use the option listen`);
   }
   const store = await ValidatorStore.open(options.directory, chain.digest, options.identity);
   try {
@@ -69,22 +65,22 @@ export class Validator {
   readonly #options: ValidatorOptions;
   readonly #chain: Chain;
   readonly #store: ValidatorStore;
+  readonly #sets: ChainSets;
+  readonly #checker: SignatureChecker;
+  readonly #peers: Peers;
   readonly #mempool = new Mempool();
+  readonly #changes: PendingChanges;
   readonly #guard: PeerGuard;
   readonly #catchUp: CatchUp;
   readonly #inbox: Inbox;
   readonly #witness = new Witness();
-  /** The others by the numbers that the links know them by. */
-  readonly #others: readonly ValidatorId[];
-  readonly #waiters = new Map<string, Waiter>();
-  readonly #answering = new Set<ValidatorId>();
+  readonly #waiters = new Waiters();
   readonly #saidAtMs = new Map<ValidatorId, number>();
   #unsent: Command[] = [];
   #beats = 0;
   #driver!: BftDriver;
   #evidence!: EvidenceStore;
   #endpoint: PeerEndpoint | null = null;
-  #links: PeerLinks | null = null;
   #beat: NodeJS.Timeout | undefined;
   #failure: ValidatorError | null = null;
   #closing: Promise<void> | null = null;
@@ -95,44 +91,64 @@ export class Validator {
     this.#options = options;
     this.#chain = chain;
     this.#store = store;
-    this.#others = chain.validators.validators.map(({ id }) => id).filter((id) => id !== this.id);
+    this.#sets = new ChainSets(chain);
+    this.#peers = new Peers(this.id, this.#sets, (peer) => this.#greet(peer));
     this.#guard = new PeerGuard((peer, fault) => {
       this.#log(`validator ${peer} is cut off for a while: ${fault}`);
-      for (const connection of this.#endpoint?.connections() ?? []) {
-        if (connection.peerId === peer) void connection.close(0, 'cut off for a while');
-      }
+      this.#peers.end(peer, 'cut off for a while');
     });
-    const checker = new SignatureChecker(chain.digest, chain.keys);
-    const parts = { guard: this.#guard, checker };
-    this.#catchUp = new CatchUp(this.id, chain, parts, {
-      call: (peer, method, payload) => this.#call(peer, method, payload),
+    this.#checker = new SignatureChecker(chain.digest, this.#sets);
+    const parts = { guard: this.#guard, checker: this.#checker };
+    this.#catchUp = new CatchUp(this.id, this.#sets, parts, {
+      call: (peer, method, payload) => this.#peers.call(peer, method, payload),
       wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     });
-    this.#inbox = new Inbox(this.#guard, checker, this.#witness, {
+    this.#changes = new PendingChanges({
+      sets: this.#sets,
+      checker: this.#checker,
+      mempool: this.#mempool,
+      approve: (change) => this.#approves(change),
+      reports: () => this.#evidence.reports,
+    });
+    this.#inbox = this.#openInbox();
+  }
+
+  #openInbox(): Inbox {
+    return new Inbox(this.#guard, this.#checker, this.#witness, {
       decided: () => this.#driver.decided,
+      isValidatorOf: (height, id) => this.#sets.at(height).has(id),
+      canAccuse: (id, height) => this.#sets.canAccuse(id, height),
       take: (message, value) => this.#driver.take(message, value),
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       onEvidence: (evidence) => {
         this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
       },
       onBehind: (peer) => this.#sayHeight(peer),
-      onAhead: (peer, decided) => {
-        this.#catchUp.heard(peer, decided);
-        if (decided > this.#driver.decided + 1) this.#catchUp.run(this.#driver);
-      },
+      onAhead: (peer, decided) => this.#hearHeight(peer, decided),
     });
   }
 
   /** Called by `openValidator`. */
   async start(): Promise<void> {
     this.#evidence = await EvidenceStore.load(this.#store.evidence);
-    this.#driver = await BftDriver.open(this.id, this.#chain, this.#store, {
+    const validate = (command: Uint8Array): boolean => this.#isValid(command);
+    const judge = new ValueJudge({
+      sets: this.#sets,
+      checker: this.#checker,
       mempool: this.#mempool,
+      validate,
+      approve: (change) => this.#approves(change),
+      log: (line) => this.#log(line),
+    });
+    this.#driver = await BftDriver.open(this.id, this.#sets, this.#store, {
+      mempool: this.#mempool,
+      changes: this.#changes,
+      judge,
       timeoutsMs: this.#options.timeoutsMs ?? TIMEOUTS_DEFAULT,
-      validate: (command) => this.#isValid(command),
+      validate,
       send: (messages) => this.#send(messages),
       fetch: (id, from) => this.#catchUp.fetch(id, from),
-      onDecided: ({ proposal }, commands) => this.#apply(proposal.height, proposal.round, commands),
+      onDecided: (decision, commands, changes) => this.#apply(decision, commands, changes),
       onEvidence: (evidence) => this.#keepEvidence(evidence),
       onBehind: (peer) => this.#sayHeight(peer),
       onFailed: (error) => this.#fail(error),
@@ -140,17 +156,7 @@ export class Validator {
     });
     await this.#replay();
     this.#endpoint = await this.#listen();
-    const links = new PeerLinks(
-      this.#endpoint,
-      { gone: () => {}, back: (number) => this.#greet(this.#others[number - 1] as ValidatorId) },
-      'bft',
-    );
-    this.#links = links;
-    const addresses = this.#others.map((id, at) => {
-      const address = this.#chain.addresses.get(id);
-      return address === undefined ? [] : [[at + 1, address] as const];
-    });
-    links.update(new Map(addresses.flat()));
+    this.#peers.open(this.#endpoint);
     this.#beat = setInterval(() => this.#onBeat(), BEAT_MS);
     this.#driver.wake();
   }
@@ -162,11 +168,12 @@ export class Validator {
 
   /**
    * Has a command decided. Resolves when that is durable and applied here.
-   * Rejects with `ValidatorError`: `bad-command`, `overloaded`, `expired`, `closed`, `failed`.
+   * Rejects with `ValidatorError`: `bad-command`, `overloaded`, `expired`, `no-validator`, `closed`,
+   * `failed`.
    */
   submit(data: Uint8Array): Promise<Place> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#closing !== null) return Promise.reject(closed());
+    const refusal = this.#refusal();
+    if (refusal !== null) return Promise.reject(refusal);
     if (data.length === 0 || data.length > COMMAND_BYTES_MAX || !this.#isValid(data)) {
       const what = `of ${data.length} bytes is refused: by validate, or it is not 1 to`;
       const message = `the command ${what} ${COMMAND_BYTES_MAX} bytes long`;
@@ -174,14 +181,54 @@ export class Validator {
     }
     // Others may be some heights behind or ahead when it reaches them.
     const command = makeCommand(data, this.#driver.decided + COMMAND_HEIGHTS_MAX / 2);
-    if (!this.#mempool.add(command, this.id)) {
+    return this.#submit(command, this.#mempool.add(command, this.id));
+  }
+
+  /**
+   * Has a change of a validator decided: one is added, has another weight or address, or is removed.
+   * Resolves with the height from which on it counts. Others vote for it as their operators say; it
+   * waits for 128 heights at most. Rejects with `ValidatorError`: `bad-change`, `not-approved`, and
+   * as `submit`.
+   */
+  async changeValidator(change: ValidatorChange): Promise<number> {
+    const refusal = this.#refusal();
+    if (refusal !== null) throw refusal;
+    const lastHeight = this.#driver.decided + COMMAND_HEIGHTS_MAX / 2;
+    const command = makeCommand(encodeChange(change), lastHeight, 'change');
+    const wrong = this.#sets.refusal([command], this.#checker);
+    if (wrong !== null) throw new ValidatorError('bad-change', wrong);
+    if (!this.#sets.changesIn([command]).every((each) => this.#approves(each))) {
+      throw new ValidatorError('not-approved', 'approveChange of this validator refuses it');
+    }
+    const { height } = await this.#submit(command, this.#changes.add(command, this.id));
+    return height + 2;
+  }
+
+  /** The validators as all that is decided here makes them. */
+  validators(): readonly Member[] {
+    return this.#sets.members;
+  }
+
+  #submit(command: Command, isTaken: boolean): Promise<Place> {
+    if (!isTaken) {
       const message = `${this.#mempool.size} commands wait; try again when some are decided`;
       return Promise.reject(new ValidatorError('overloaded', message));
     }
     if (this.#unsent.push(command) === 1) setImmediate(() => this.#forward());
-    return new Promise((resolve, reject) => {
-      this.#waiters.set(command.id, { resolve, reject });
-    });
+    return this.#waiters.wait(command);
+  }
+
+  /** Why nothing can be submitted here, null if it can. */
+  #refusal(): ValidatorError | null {
+    if (this.#failure !== null) return this.#failure;
+    if (this.#closing !== null) return closed();
+    return this.#sets.coming.has(this.id) ? null : this.#noValidator();
+  }
+
+  #noValidator(): ValidatorError {
+    const height = this.#driver.decided + 2;
+    const message = `${this.id} is no validator of height ${height}: submit to one that is`;
+    return new ValidatorError('no-validator', message);
   }
 
   /** Proofs against validators that are kept here. */
@@ -190,13 +237,13 @@ export class Validator {
   }
 
   status(): ValidatorStatus {
-    const links = this.#links;
     return {
       id: this.id,
       height: this.#driver.decided,
+      weight: this.#sets.at(this.#driver.decided + 1).weightOf(this.id),
       commandsWaiting: this.#mempool.size,
       withheld: this.#driver.withheldCount,
-      peersUp: this.#others.filter((_, at) => links?.isUp(at + 1) === true).length,
+      peersUp: this.#peers.upCount,
       peers: this.#guard.counts(performance.now()),
     };
   }
@@ -217,14 +264,13 @@ export class Validator {
 
   async #close(error: ValidatorError): Promise<void> {
     clearInterval(this.#beat);
-    this.#links?.close();
+    this.#peers.close();
     const caughtUp = this.#catchUp.close();
     await this.#driver.close();
     await this.#endpoint?.close(0);
     await caughtUp;
     await this.#evidence.close();
-    for (const { reject } of this.#waiters.values()) reject(error);
-    this.#waiters.clear();
+    this.#waiters.rejectAll(error);
     await this.#store.close();
   }
 
@@ -245,7 +291,14 @@ export class Validator {
     return this.#options.validate?.(command) ?? true;
   }
 
-  /** Commands that were decided of late are not decided again; the application gets what it lacks. */
+  #approves(change: ProposedChange): boolean {
+    return this.#options.approveChange?.(change) ?? change.reason === 'evidence';
+  }
+
+  /**
+   * Who the validators are follows from all decisions; commands of late are not decided again; the
+   * application gets what it lacks.
+   */
   async #replay(): Promise<void> {
     const { decisions } = this.#store;
     const applied = this.#options.appliedHeight ?? 0;
@@ -256,31 +309,34 @@ export class Validator {
           'take an older state of the application, or put the file of decisions back',
       );
     }
-    const from = Math.min(applied, Math.max(0, decisions.count - COMMAND_HEIGHTS_MAX));
-    for (let height = from + 1; height <= decisions.count; height += 1) {
-      const [first, second] = await ValidatorStore.messages(decisions, height - 1);
-      const commands = second?.type === 'value' ? readBatch(second.bytes) : null;
-      if (first?.type !== 'decision' || commands === null) {
-        throw new ValidatorError('damaged', `the decision of height ${height} is none`);
-      }
+    for (let height = 1; height <= decisions.count; height += 1) {
+      const { decision, commands } = await readDecided(decisions, height);
+      const changes = this.#sets.decide(commands);
       this.#mempool.decided(height, commands);
       if (height <= applied) continue;
-      await this.#options.apply(decidedOf(height, first.decision.proposal.round, commands));
+      await this.#options.apply(decidedOf(decision, commands, changes));
     }
+    this.#peers.update();
   }
 
-  async #apply(height: number, round: number, commands: readonly Command[]): Promise<void> {
-    await this.#options.apply(decidedOf(height, round, commands));
-    const late = this.#mempool.decided(height, commands);
-    for (const [index, { id }] of commands.entries()) {
-      this.#waiters.get(id)?.resolve({ height, index });
-      this.#waiters.delete(id);
-    }
-    for (const { id, lastHeight } of late) {
-      const message = `the command was not decided up to height ${lastHeight}; submit it again`;
-      this.#waiters.get(id)?.reject(new ValidatorError('expired', message));
-      this.#waiters.delete(id);
-    }
+  async #apply(
+    decision: Decision,
+    commands: readonly Command[],
+    changes: readonly ProposedChange[],
+  ): Promise<void> {
+    const { height, value } = decision.proposal;
+    await this.#options.apply(decidedOf(decision, commands, changes));
+    const late = [
+      ...this.#mempool.decided(height, commands),
+      ...this.#changes.decided(height, value, commands, performance.now()),
+    ];
+    this.#peers.update();
+    this.#waiters.decided(height, commands);
+    this.#waiters.expired(late);
+    if (!changes.some(({ id, weight }) => id === this.id && weight === 0)) return;
+    this.#log(`removed from the validators; nothing is signed from height ${height + 2} on`);
+    const message = `${this.id} was removed; whether the command is decided is not known`;
+    this.#waiters.rejectAll(new ValidatorError('no-validator', message));
   }
 
   async #keepEvidence(evidence: Evidence): Promise<void> {
@@ -294,7 +350,8 @@ export class Validator {
   #takeCommands(commands: readonly Command[], from: ValidatorId): void {
     for (const command of commands) {
       if (!this.#mempool.isDue(command, this.#driver.decided + 1)) continue;
-      if (this.#isValid(command.data)) this.#mempool.add(command, from);
+      if (command.kind === 'change') this.#changes.add(command, from);
+      else if (this.#isValid(command.data)) this.#mempool.add(command, from);
     }
     this.#driver.wake();
   }
@@ -304,28 +361,13 @@ export class Validator {
     const commands = this.#unsent.splice(0);
     for (let at = 0; at < commands.length; at += BATCH_COMMANDS_MAX / 8) {
       const bytes = encodeBatch(commands.slice(at, at + BATCH_COMMANDS_MAX / 8));
-      for (const id of this.#others) this.#tell(id, COMMANDS, bytes);
+      this.#peers.tellAll(COMMANDS, bytes);
     }
     this.#driver.wake();
   }
 
   #send(messages: readonly WireMessage[]): void {
-    if (messages.length === 0) return;
-    const bytes = encodeMessages(messages);
-    for (const id of this.#others) this.#tell(id, MESSAGES, bytes);
-  }
-
-  #tell(id: ValidatorId, kind: number, bytes: Uint8Array): void {
-    const payload = new Uint8Array(bytes.length + 1);
-    payload[0] = kind;
-    payload.set(bytes, 1);
-    this.#links?.send(this.#others.indexOf(id) + 1, payload, { inOrder: true });
-  }
-
-  #call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown> {
-    const number = this.#others.indexOf(peer) + 1;
-    if (this.#links === null) return Promise.reject(new RpcError('unavailable', 'not started'));
-    return this.#links.call(number, method, payload, CALL_TIMEOUT_MS);
+    if (messages.length > 0) this.#peers.tellAll(MESSAGES, encodeMessages(messages));
   }
 
   /** Tells a peer what is decided here, now and then. */
@@ -333,89 +375,74 @@ export class Validator {
     const nowMs = performance.now();
     if (nowMs - (this.#saidAtMs.get(peer) ?? -BEAT_MS) < BEAT_MS / 2) return;
     this.#saidAtMs.set(peer, nowMs);
-    this.#call(peer, 'bft.height', this.#driver.decided).catch(() => {});
+    this.#peers.call(peer, 'bft.height', this.#driver.decided).then(
+      // A release before answers nothing.
+      (answer) => typeof answer === 'number' && this.#hearHeight(peer, answer),
+      () => {},
+    );
+  }
+
+  #hearHeight(peer: ValidatorId, decided: number): void {
+    this.#catchUp.heard(peer, decided);
+    if (decided > this.#driver.decided + 1) this.#catchUp.run(this.#driver);
   }
 
   #greet(peer: ValidatorId): void {
     this.#saidAtMs.delete(peer);
     this.#sayHeight(peer);
     const own = this.#mempool.of(this.id).slice(0, BATCH_COMMANDS_MAX / 8);
-    if (own.length > 0) this.#tell(peer, COMMANDS, encodeBatch(own));
+    const changes = this.#changes.of(this.id);
+    if (own.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(own));
+    if (changes.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(changes));
   }
 
   #onBeat(): void {
     this.#driver.resend();
     this.#beats += 1;
-    const told = this.#others[this.#beats % this.#others.length];
-    const seen = told === undefined ? [] : this.#witness.untold(told);
-    if (told !== undefined && seen.length > 0) this.#tell(told, WITNESSED, encodeMessages(seen));
-    for (const peer of this.#others) this.#greet(peer);
+    const { others } = this.#peers;
+    const told = others[this.#beats % others.length];
+    if (told !== undefined) this.#tellSeen(told);
+    for (const peer of others) this.#greet(peer);
     this.#catchUp.run(this.#driver);
     this.#driver.wake();
   }
 
+  /** What was signed of late, and what was proven: where that counts, for a release before cannot read it. */
+  #tellSeen(peer: ValidatorId): void {
+    const seen = this.#witness.untold(peer);
+    if (seen.length > 0) this.#peers.tell(peer, WITNESSED, encodeMessages(seen));
+    if (this.#driver.decided + 1 < this.#chain.changesFrom) return;
+    const proofs = this.#changes.proofs();
+    if (proofs.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(proofs));
+  }
+
   #listen(): Promise<PeerEndpoint> {
-    const own = this.#chain.addresses.get(this.id) as { host: string; port: number };
-    const { host, port } = this.#options.listen ?? own;
+    const own = this.#sets.addressOf(this.id);
+    const { host, port } = (this.#options.listen ?? own) as { host: string; port: number };
     return listenRpc({
       identity: this.#options.identity,
       host,
       port,
       settings: CONNECTION_SETTINGS,
       authorize: (peer) => {
-        if (!this.#others.includes(peer)) return 'no validator of this chain';
+        // One that is removed, and does not know it, has to be able to learn it.
+        if (!this.#sets.knows(peer)) return 'no validator of this chain';
         return this.#guard.isCutOff(peer, performance.now()) ? 'cut off for a while' : true;
       },
-      handlers: {
-        'bft.envelope': (payload, { connection }) => {
-          this.#inbox.receive(connection.peerId, payload);
-        },
-        'bft.greet': (payload, { connection }) => {
-          const number = this.#others.indexOf(connection.peerId) + 1;
-          if (typeof payload === 'string') this.#links?.greeted(number, payload.slice(0, 64));
-        },
-        'bft.height': (payload, { connection }) => {
-          if (typeof payload !== 'number') return;
-          this.#catchUp.heard(connection.peerId, payload);
-          if (payload > this.#driver.decided + 1) this.#catchUp.run(this.#driver);
-        },
-        'bft.value': (payload) => {
-          return typeof payload === 'string' ? (this.#driver.value(payload) ?? null) : null;
-        },
-        'bft.decisions': (payload, context) => this.#decisionsFrom(payload, context),
-      },
+      handlers: handlersOf({
+        sets: this.#sets,
+        inbox: this.#inbox,
+        driver: this.#driver,
+        peers: this.#peers,
+        decisions: this.#store.decisions,
+        onHeight: (peer, decided) => this.#hearHeight(peer, decided),
+      }),
       onHandlerError: (method, peer, error) => this.#log(`${method} of ${peer}: ${String(error)}`),
     });
-  }
-
-  async #decisionsFrom(payload: unknown, { connection }: CallContext): Promise<Uint8Array[]> {
-    const { peerId } = connection;
-    if (!Number.isSafeInteger(payload) || (payload as number) < 1) {
-      throw new RpcError('malformed', 'bft.decisions takes a height from 1 on');
-    }
-    if (this.#answering.has(peerId)) throw new RpcError('overloaded', 'one answer at a time');
-    this.#answering.add(peerId);
-    try {
-      const records: Uint8Array[] = [];
-      let bytes = 0;
-      for (let height = payload as number; height <= this.#driver.decided; height += 1) {
-        if (records.length >= DECISIONS_PER_ANSWER_MAX || bytes >= ANSWER_BYTES_MAX) break;
-        const record = await this.#store.decisions.read(height - 1);
-        records.push(record);
-        bytes += record.length;
-      }
-      return records;
-    } finally {
-      this.#answering.delete(peerId);
-    }
   }
 }
 
 function closed(): ValidatorError {
   const message = 'the validator was closed; whether the command is decided is not known';
   return new ValidatorError('closed', message);
-}
-
-function decidedOf(height: number, round: number, commands: readonly Command[]): DecidedHeight {
-  return { height, round, commands: commands.map(({ data }) => data) };
 }

@@ -3,8 +3,9 @@
  * else, late, again, or not at all. It cannot sign for others. Faulty validators of a run deceive the
  * same half of the others at the same time.
  */
-import type { BftMessage, Proposal, Vote } from '../../consensus/bft/index.js';
+import type { BftMessage, OwnMessage, Proposal, Vote } from '../../consensus/bft/index.js';
 import type { Context, DiskView } from '../world/index.js';
+import type { ValueContent } from './library.js';
 import { REPLAYED_MESSAGES_MAX } from './limits.js';
 import { BftReplica, type BftStored, type ReplicaOptions } from './replica.js';
 import { invalidValue } from './values.js';
@@ -25,6 +26,8 @@ export const FAULTS = [
   'propose-badly',
   /** Prevotes and precommits whatever is proposed, with no regard for locks. */
   'agree-to-all',
+  /** Proposes changes of validators that nobody may, and accuses correct ones. */
+  'change-badly',
 ] as const;
 /** See `FAULTS`. */
 export type Fault = (typeof FAULTS)[number];
@@ -84,6 +87,26 @@ export class FaultyReplica extends BftReplica {
     const tag = `${LATE}${this.#lateCount}`;
     this.#late.set(tag, { to, messages: changed });
     this.context.setTimer(1 + Math.floor(this.context.random() * 2_000_000), tag);
+  }
+
+  protected override makeContent(): ValueContent {
+    if (!this.#has('change-badly', 0.7)) return super.makeContent();
+    const weight = this.context.random() < 0.5 ? 2 : 1_000;
+    const changes = [{ id: this.name, weight }];
+    return this.context.random() < 0.5 ? { changes, proofs: [] } : this.#falseProof();
+  }
+
+  /** One message twice, or with something that was not signed. */
+  #falseProof(): ValueContent {
+    const votes = this.#seen.flatMap((each) => (each.type === 'vote' ? [each.vote] : []));
+    const vote = votes.find(({ from }) => !this.options.library.isFaulty(from));
+    if (vote === undefined) return { changes: [], proofs: [] };
+    const isSame = this.context.random() < 0.5;
+    const value = vote.value === null ? this.#otherValue : null;
+    const one: OwnMessage = { type: 'vote', vote };
+    const other: OwnMessage = isSame ? one : { type: 'vote', vote: { ...vote, value } };
+    const { from: culprit, height } = vote;
+    return { changes: [], proofs: [{ culprit, height, messages: [one, other] }] };
   }
 
   #has(fault: Fault, probability: number): boolean {

@@ -1,36 +1,49 @@
-/** A correct validator: the core, a disk, timers, and nothing clever. */
+/** A correct validator: the core, a disk, timers, who the validators are, and nothing clever. */
 import {
   type BftEffect,
   type BftMessage,
   BftNode,
   type BftRecord,
   type Decision,
+  type Evidence,
+  NO_ROUND,
   type OwnMessage,
+  type Proposal,
+  SetSchedule,
   type TimeoutConfig,
   type TimeoutKind,
   type ValidatorSet,
+  isDecision,
   timeoutOf,
 } from '../../consensus/bft/index.js';
 import type { Context, DiskView, Process } from '../world/index.js';
 import type { BftJudge } from './judge.js';
+import type { BftLibrary, SimulatedProof, ValueContent } from './library.js';
 import {
   DECISIONS_PER_ANSWER_MAX,
+  EARLY_PROPOSALS_MAX,
   HELP_PAUSE_MICROSECONDS,
   RESEND_MICROSECONDS,
 } from './limits.js';
+import { areHarmless, isAllowed, makeChanges, proofOf } from './set-changes.js';
 import { isValidValue } from './values.js';
 import type { BftWire } from './wire.js';
 
 /** What is on the disk of a validator. */
 export type BftStored =
   | { readonly kind: 'record'; readonly record: BftRecord }
-  | { readonly kind: 'decision'; readonly decision: Decision };
+  | { readonly kind: 'decision'; readonly decision: Decision }
+  | { readonly kind: 'proof'; readonly proof: SimulatedProof };
 
 /** What a validator is told of its run. */
 export interface ReplicaOptions {
   readonly names: readonly string[];
+  /** Those of the first heights; more of the names may come later. */
   readonly validators: ValidatorSet;
   readonly timeoutsMs: TimeoutConfig;
+  readonly library: BftLibrary;
+  /** How often a proposer would change a validator by command, from 0 to 1. */
+  readonly changeProbability: number;
   /** Null for a faulty one, whose doings nobody judges. */
   readonly judge: BftJudge | null;
   readonly reach: (probe: BftProbe) => void;
@@ -43,6 +56,12 @@ export type BftProbe =
   | 'caught-up'
   | 'restarted-within-height'
   | 'faulty-proven'
+  | 'set-changed'
+  | 'joined'
+  | 'removed'
+  | 'culprit-removed'
+  | 'change-not-approved'
+  | 'proposed-again-unapproved'
   | 'skipped-rounds';
 
 const RESEND = 'resend';
@@ -60,6 +79,12 @@ export class BftReplica implements Process<BftWire> {
   readonly #decisions = new Map<number, Decision>();
   /** Decisions that others sent, of heights still to come. */
   readonly #received = new Map<number, Decision>();
+  /** Proposals of a height whose validators are not known yet. */
+  #early: Proposal[] = [];
+  /** Proofs against others, on the disk. */
+  readonly #proofs = new Map<string, SimulatedProof>();
+  protected readonly schedule: SetSchedule;
+  #toldHeight = -1;
   readonly #helpedAt = new Map<string, number>();
   /** Effects that wait for the disk. */
   readonly #waiting: BftEffect[] = [];
@@ -76,10 +101,16 @@ export class BftReplica implements Process<BftWire> {
     this.judge = options.judge;
     this.context = context;
     this.options = options;
+    this.schedule = new SetSchedule(options.validators);
     for (let height = 1; ; height += 1) {
       const stored = disk.get(decisionKey(height));
       if (stored?.kind !== 'decision') break;
       this.#decisions.set(height, stored.decision);
+      this.schedule.decide(options.library.changesOf(stored.decision.proposal.value));
+    }
+    for (const name of options.names) {
+      const stored = disk.get(proofKey(name));
+      if (stored?.kind === 'proof') this.#proofs.set(name, stored.proof);
     }
     const stored = disk.get(RECORD);
     const record = stored?.kind === 'record' ? stored.record : null;
@@ -102,18 +133,43 @@ export class BftReplica implements Process<BftWire> {
 
   onMessage(from: string, wire: BftWire): void {
     if (wire.kind === 'decisions') return this.#takeDecisions(wire.decisions);
+    if (wire.kind === 'ask') return this.#help(from, wire.height);
     for (const message of wire.messages) this.take(message, from);
   }
 
   /** Gives a message to the core. */
   protected take(message: BftMessage, _from: string): void {
-    const isValid = message.type !== 'proposal' || isValidValue(message.proposal.value);
+    if (message.type === 'proposal' && message.proposal.height > this.height + 1) {
+      if (this.#early.length >= EARLY_PROPOSALS_MAX) this.#early.shift();
+      this.#early.push(message.proposal);
+      return;
+    }
+    const isValid = message.type !== 'proposal' || this.#isValid(message.proposal);
     this.#do(this.#node.step({ type: 'message', message, isValid }));
+  }
+
+  /** Sound, the same for all, and approved here unless a quorum has voted for it (L28). */
+  #isValid({ from, value, validRound }: Proposal): boolean {
+    const { library, reach } = this.options;
+    if (!isValidValue(value) || !isAllowed(library, this.schedule, value)) return false;
+    const { changes } = library.contentOf(value);
+    const isRefused = changes.length > 0 && from !== this.name && !this.#approves(value);
+    if (isRefused) reach('change-not-approved');
+    if (isRefused && validRound !== NO_ROUND) reach('proposed-again-unapproved');
+    return !isRefused || validRound !== NO_ROUND;
+  }
+
+  /** An operator knows whom not to trust with a third, and has whims. */
+  #approves(value: string): boolean {
+    const { library } = this.options;
+    const { changes } = library.contentOf(value);
+    return areHarmless(this.schedule, library, changes) && !library.refuses(this.name, value);
   }
 
   onTick(tag: string): void {
     if (tag === RESEND) {
       this.context.setTimer(RESEND_MICROSECONDS, RESEND);
+      this.#ask();
       return this.#do(this.#node.step({ type: 'resend' }));
     }
     const [kind, height, round] = tag.split(' ');
@@ -154,19 +210,66 @@ export class BftReplica implements Process<BftWire> {
   /** The value to propose. */
   protected makeValue(height: number, round: number): string {
     const nonce = Math.floor(this.context.random() * 1e6);
-    return `${height}.${round} ${this.name} ${nonce}`;
+    const value = `${height}.${round} ${this.name} ${nonce}`;
+    const content = this.makeContent();
+    const isEmpty = content.changes.length + content.proofs.length === 0;
+    if (!isEmpty) this.options.library.put(value, content);
+    return value;
+  }
+
+  /** What the value to propose changes: those are removed against whom there is a proof, or others. */
+  protected makeContent(): ValueContent {
+    const proofs: SimulatedProof[] = [];
+    for (const proof of this.#proofs.values()) {
+      const removals = [...proofs, proof].map(({ culprit }) => ({ id: culprit, weight: 0 }));
+      const isDue = this.schedule.canAccuse(proof.culprit, proof.height);
+      if (isDue && this.schedule.refusal(removals) === null) proofs.push(proof);
+    }
+    if (proofs.length > 0) return { changes: [], proofs };
+    const { changeProbability, library, names } = this.options;
+    const random = (): number => this.context.random();
+    if (changeProbability === 0 || random() >= changeProbability) return { changes: [], proofs };
+    return { changes: makeChanges(this.schedule, library, names, random), proofs };
   }
 
   #startHeight(): void {
     const height = this.height + 1;
-    const { validators } = this.options;
-    this.#do(this.#node.step({ type: 'start', height, validators }));
+    const validators = this.schedule.at(height);
+    this.judge?.begins(this.name, height, validators);
+    if (validators.has(this.name)) {
+      this.#do(this.#node.step({ type: 'start', height, validators }));
+      const early = this.#early.filter((each) => each.height === height);
+      this.#early = this.#early.filter((each) => each.height > height);
+      for (const proposal of early) {
+        if (this.height < height) this.take({ type: 'proposal', proposal }, proposal.from);
+      }
+    }
     const decision = this.#received.get(height);
     this.#received.delete(height);
     if (decision === undefined || this.height >= height) return;
     this.options.reach('caught-up');
-    const message = { type: 'decision', decision } as const;
-    this.#do(this.#node.step({ type: 'message', message, isValid: true }));
+    this.#takeDecision(decision);
+  }
+
+  /** Whoever is in the height lets the core see it; others check it themselves. */
+  #takeDecision(decision: Decision): void {
+    const { height } = decision.proposal;
+    const validators = this.schedule.at(height);
+    if (validators.has(this.name)) {
+      const message = { type: 'decision', decision } as const;
+      return this.#do(this.#node.step({ type: 'message', message, isValid: true }));
+    }
+    if (isDecision(decision, validators)) this.#do([{ type: 'decide', decision }]);
+  }
+
+  /** Whoever is in no height, or stays in one, asks what others have decided. */
+  #ask(): void {
+    const isOut = !this.schedule.at(this.height + 1).has(this.name);
+    if (isOut || this.#toldHeight === this.height) {
+      const wire = { kind: 'ask', height: this.height + 1 } as const;
+      for (const to of this.#others()) this.context.send(to, wire);
+    }
+    this.#toldHeight = this.height;
   }
 
   #do(effects: readonly BftEffect[]): void {
@@ -189,6 +292,7 @@ export class BftReplica implements Process<BftWire> {
       case 'decide': {
         const { decision } = effect;
         const { height } = decision.proposal;
+        if (height !== this.height + 1) return;
         this.context.write(decisionKey(height), { kind: 'decision', decision });
         return this.sync(() => this.#onDecided(decision));
       }
@@ -210,18 +314,34 @@ export class BftReplica implements Process<BftWire> {
       case 'behind':
         return this.#help(effect.peer, effect.height);
       case 'evidence':
-        this.options.judge?.accused(this.name, effect.evidence);
-        if (this.options.judge !== null) this.options.reach('faulty-proven');
-        return;
+        return this.#accuse(effect.evidence);
       case 'withheld':
         return this.options.judge?.withheld(this.name, effect.message);
     }
   }
 
+  /** It counts when it is on the disk. */
+  #accuse(evidence: Evidence): void {
+    const proof = proofOf(evidence);
+    this.#proofs.set(proof.culprit, proof);
+    this.context.write(proofKey(proof.culprit), { kind: 'proof', proof });
+    this.sync(() => {
+      this.judge?.accused(this.name, evidence);
+      if (this.judge !== null) this.options.reach('faulty-proven');
+    });
+  }
+
   #onDecided(decision: Decision): void {
-    const { height, round, validRound } = decision.proposal;
+    const { height, round, validRound, value } = decision.proposal;
     this.#decisions.set(height, decision);
     this.options.judge?.decided(this.name, decision);
+    const { library, reach } = this.options;
+    const changes = library.changesOf(value);
+    this.schedule.decide(changes);
+    if (changes.length > 0) reach('set-changed');
+    if (library.contentOf(value).proofs.length > 0) reach('culprit-removed');
+    const own = changes.find(({ id }) => id === this.name);
+    if (own !== undefined) reach(own.weight === 0 ? 'removed' : 'joined');
     if (round > 0) this.options.reach('decided-in-later-round');
     if (validRound >= 0) this.options.reach('value-proposed-again');
     if (round > 1) this.options.reach('skipped-rounds');
@@ -259,12 +379,16 @@ export class BftReplica implements Process<BftWire> {
       if (isNear) this.#received.set(height, decision);
     }
     const decision = this.#received.get(this.height + 1);
-    if (decision !== undefined) this.take({ type: 'decision', decision }, this.name);
+    if (decision !== undefined) this.#takeDecision(decision);
   }
 }
 
 function isOwn(message: BftMessage): message is OwnMessage {
   return message.type === 'proposal' || message.type === 'vote';
+}
+
+function proofKey(name: string): string {
+  return `proof ${name}`;
 }
 
 function decisionKey(height: number): string {

@@ -4,11 +4,14 @@ import type { BftMessage, Decision } from '../../consensus/bft/index.js';
 export type BftWire =
   | { readonly kind: 'messages'; readonly messages: readonly BftMessage[] }
   /** Decided heights, one after the other, for somebody who is behind. */
-  | { readonly kind: 'decisions'; readonly decisions: readonly Decision[] };
+  | { readonly kind: 'decisions'; readonly decisions: readonly Decision[] }
+  /** Asks for the decisions from a height on. */
+  | { readonly kind: 'ask'; readonly height: number };
 
 /** A message in a few words. */
 export function describeBftWire(wire: BftWire): string {
   if (wire.kind === 'decisions') return `decisions ${wire.decisions.length}`;
+  if (wire.kind === 'ask') return `ask from ${wire.height} on`;
   const [first, ...rest] = wire.messages;
   const more = rest.length === 0 ? '' : ` and ${rest.length} more`;
   return first === undefined ? 'nothing' : `${describeBftMessage(first)}${more}`;

@@ -1,8 +1,10 @@
 /**
  * Byzantine consensus among 4 or 7 validators of which fewer than a third of the weight is faulty,
- * while links break, and correct validators crash and pause. Safety always: agreement, validity, no
- * two messages signed for one place, no correct one accused. When everything has healed, but for the
- * faulty, all correct validators decide further heights.
+ * while links break, and correct validators crash and pause; others stand by, validators are changed by
+ * what is decided, and those are removed against whom there is a proof. Safety always: agreement,
+ * validity, no two messages signed for one place, no correct one accused, each height with the
+ * validators that decisions give it. When everything has healed, but for the faulty, all correct ones
+ * decide further heights, and whoever was found out has no weight.
  */
 import { ValidatorSet } from '../../consensus/bft/index.js';
 import { FAULTS, type Fault, FaultyReplica } from '../bft/faulty.js';
@@ -20,6 +22,10 @@ type Own = {
   readonly weights: readonly number[];
   /** What the last validators do wrong, one entry each. */
   readonly faulty: readonly (readonly Fault[])[];
+  /** Correct ones that are no validators at first. */
+  readonly standby: number;
+  /** How often a proposer would change validators by command. */
+  readonly changeProbability: number;
 };
 
 const HEIGHTS_AFTER_HEALING = 3;
@@ -30,6 +36,12 @@ const PROBES: readonly BftProbe[] = [
   'restarted-within-height',
   'faulty-proven',
   'skipped-rounds',
+  'set-changed',
+  'joined',
+  'removed',
+  'culprit-removed',
+  'change-not-approved',
+  'proposed-again-unapproved',
 ];
 /** Short, so that rounds fail often, and growing, so that in the end one succeeds. */
 const TIMEOUTS_MS = { propose: 150, prevote: 80, precommit: 80, growth: 60 };
@@ -40,7 +52,7 @@ export const bft = defineScenario<Own, BftWire, BftStored, BftReplica>({
   summary: 'Tendermint among validators of which fewer than a third are faulty, under faults',
   probes: PROBES,
   settings: drawOwn,
-  nodes: ({ validators }) => namesOf(validators),
+  nodes: ({ validators, standby }) => namesOf(validators + standby),
   program: (name, setup) => ({
     start: (disk, context) => startReplica(name, setup, disk, context),
   }),
@@ -52,8 +64,11 @@ export const bft = defineScenario<Own, BftWire, BftStored, BftReplica>({
     const judge = correct[0]?.judge;
     if (judge === undefined || judge === null) return false;
     judge.healedHeight ??= Math.max(...heights);
-    const areAll = correct.length === settings.validators - settings.faulty.length;
-    return areAll && Math.min(...heights) >= judge.healedHeight + HEIGHTS_AFTER_HEALING;
+    const { validators, standby, faulty } = settings;
+    const areAll = correct.length === validators + standby - faulty.length;
+    const areOut = [...judge.culprits].every((id) => !judge.weights.has(id));
+    const goal = judge.healedHeight + HEIGHTS_AFTER_HEALING;
+    return areAll && areOut && Math.min(...heights) >= goal;
   },
   describe: describeBftWire,
   simplify: (own) => {
@@ -65,7 +80,11 @@ export const bft = defineScenario<Own, BftWire, BftStored, BftReplica>({
             faulty: own.faulty.with(at, faults.toSpliced(without, 1)),
           })),
     );
-    return own.faulty.length > 0 ? [{ ...own, faulty: own.faulty.slice(1) }, ...fewer] : fewer;
+    const calmer: Own[] = [];
+    if (own.changeProbability > 0) calmer.push({ ...own, changeProbability: 0 });
+    if (own.standby > 0) calmer.push({ ...own, standby: own.standby - 1 });
+    if (own.faulty.length > 0) calmer.push({ ...own, faulty: own.faulty.slice(1) });
+    return [...calmer, ...fewer];
   },
 });
 
@@ -80,7 +99,13 @@ function drawOwn(random: RandomStream): Own {
   const faulty = Array.from({ length: count }, () =>
     random.shuffle(FAULTS).slice(0, random.integer(1, 4)),
   );
-  return { validators, weights: drawWeights(random, validators, count), faulty };
+  return {
+    validators,
+    weights: drawWeights(random, validators, count),
+    faulty,
+    standby: random.integer(0, 2),
+    changeProbability: random.pick([0, 0.2, 0.5]),
+  };
 }
 
 /** Equal or not; those of the faulty, at the end, are less than a third of all. */
@@ -98,13 +123,22 @@ function startReplica(
   context: Context<BftWire, BftStored>,
 ): BftReplica {
   const { nodes, settings } = setup;
-  const { validators, weights, faulty } = settings;
-  const set = new ValidatorSet(nodes.map((id, i) => ({ id, weight: weights[i] ?? 1 })));
+  const { validators, weights, faulty, changeProbability } = settings;
+  const first = nodes.slice(0, validators);
+  const set = new ValidatorSet(first.map((id, i) => ({ id, weight: weights[i] ?? 1 })));
   const firstFaulty = validators - faulty.length;
-  const judge = judges.get(setup) ?? new BftJudge(set, nodes.slice(firstFaulty));
+  const judge = judges.get(setup) ?? new BftJudge(set, first.slice(firstFaulty));
   judges.set(setup, judge);
   const { reach } = setup;
-  const options = { names: nodes, validators: set, timeoutsMs: TIMEOUTS_MS, judge, reach };
+  const options = {
+    names: nodes,
+    validators: set,
+    timeoutsMs: TIMEOUTS_MS,
+    library: judge.library,
+    changeProbability,
+    judge,
+    reach,
+  };
   const faults = faulty[nodes.indexOf(name) - firstFaulty];
   const replica =
     faults === undefined

@@ -81,6 +81,12 @@ function locked(): Bench {
 }
 
 describe('a validator', () => {
+  it('begins no height in which it has no weight', () => {
+    const others = new ValidatorSet(['b', 'c'].map((id) => ({ id, weight: 1 })));
+    const start = { type: 'start', height: 1, validators: others } as const;
+    expect(() => new BftNode(self, null).step(start)).toThrow('by its validators');
+  });
+
   it('decides with the precommits of a quorum, and can prove it', () => {
     const bench = new Bench().give(proposal(0, 'x'));
     bench.give(...['b', 'c'].map((from) => vote('prevote', from, 0, 'x')));

@@ -7,13 +7,15 @@ import {
   encodeMessages,
   signedBytes,
 } from '../../../consensus/bft/index.js';
+import { encodeBatch, makeCommand } from '../../../nodes/bft/batch.js';
 import { SignatureChecker } from '../../../nodes/bft/checking.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
-import { Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
+import { COMMANDS, Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
 import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
 import { Witness } from '../../../nodes/bft/witness.js';
+import { ChainSets } from '../../../nodes/bft/sets.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 
 const identity = createIdentity();
@@ -34,15 +36,18 @@ function payload(kind: number, messages: readonly WireMessage[]): Uint8Array {
   return Buffer.concat([Buffer.from([kind]), encodeMessages(messages)]);
 }
 
-function inbox() {
+function inbox(isValidatorOf?: (height: number) => boolean) {
   const taken: WireMessage[] = [];
   const cut: string[] = [];
   const ahead: number[] = [];
   const evidence: Evidence[] = [];
+  const sets = new ChainSets(chain);
   const guard = new PeerGuard((peer) => cut.push(peer));
   const checker = new SignatureChecker(chain.digest, chain.keys);
   const made = new Inbox(guard, checker, new Witness(), {
     decided: () => 0,
+    isValidatorOf: (height, id) => isValidatorOf?.(height) ?? sets.at(height).has(id),
+    canAccuse: (id, height) => sets.canAccuse(id, height),
     take: (message) => taken.push(message),
     takeCommands: () => {},
     onEvidence: (each) => evidence.push(each),
@@ -95,6 +100,33 @@ describe('what comes from a peer', () => {
     expect(guard.counts(0).get('peer')?.dropped).toBe(1);
     expect(guard.takeChecks('peer', 1, 1_000)).toBe(true);
     expect(guard.takeChecks('other', 1, 0)).toBe(true);
+  });
+
+  it('counts in the time in which its signer is a validator, and no longer', () => {
+    const { made, guard, taken } = inbox((of) => of === 1);
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v', 2) }]));
+    expect(taken).toEqual([]);
+    expect(guard.counts(0).get('peer')?.faults['bad-signature']).toBe(0);
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v', 1) }]));
+    expect(taken).toHaveLength(1);
+  });
+
+  it('proves what a peer has found out, if it is a proof', () => {
+    const { made, guard, evidence } = inbox();
+    const [one, other] = [signedVote('v'), signedVote(null)];
+    const tell = (...votes: readonly SignedVote[]): void => {
+      const proof = encodeMessages(votes.map((vote) => ({ type: 'vote', vote })));
+      const commands = encodeBatch([makeCommand(proof, 9, 'evidence')]);
+      made.receive('peer', Buffer.concat([Buffer.from([COMMANDS]), commands]));
+    };
+    tell(one, other);
+    expect(evidence.map(({ culprit }) => culprit)).toEqual([identity.peerId]);
+    tell(one, { ...other, value: 'w' });
+    tell(one, one);
+    tell(signedVote('v', 2), signedVote(null, 2));
+    expect(evidence).toHaveLength(1);
+    const { faults } = guard.counts(0).get('peer')!;
+    expect([faults['bad-signature'], faults.garbage]).toEqual([1, 1]);
   });
 
   it('shows an equivocation that another validator saw', () => {

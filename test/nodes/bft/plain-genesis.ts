@@ -6,6 +6,7 @@ import { createIdentity, type Identity } from '../../../transport/identity/index
 /** See the head of this file. */
 export interface PlainGenesis {
   readonly chainId: string;
+  readonly changesFrom?: number;
   readonly validators: readonly {
     /** Hexadecimal. */
     readonly publicKey: string;
@@ -28,9 +29,9 @@ export function makePlainGenesis(
   return { identities, genesis: { chainId, validators } };
 }
 
-export function readPlainGenesis({ chainId, validators }: PlainGenesis): Genesis {
+export function readPlainGenesis({ validators, ...rest }: PlainGenesis): Genesis {
   return {
-    chainId,
+    ...rest,
     validators: validators.map((each) => {
       return { ...each, publicKey: Buffer.from(each.publicKey, 'hex') };
     }),

@@ -117,6 +117,61 @@ describe('seven validators, of which two equivocate', () => {
   });
 });
 
+describe('five validators, of which one joins and one equivocates', () => {
+  it('go on with the new one, without the one that was found out, which learns of it', async () => {
+    const all = await ValidatorProcesses.make(4, 1, true);
+    started.push(all);
+    const joiner = all.joiner!;
+    await Promise.all([...all.all, joiner].map((each) => each.start()));
+    const liar = all.all[0]!;
+    const [first, second] = all.correct as readonly [ValidatorProcess, ValidatorProcess];
+    expect(await joiner.call('trySubmit', 'too early')).toBe('no-validator');
+
+    const { publicKey, listen } = joiner;
+    const added = first.call('change', { publicKey, weight: 1, address: listen! });
+    const members = [...all.correct.map(({ id }) => id), joiner.id].sort();
+    let count = 0;
+    await until(
+      'the new one in, the liar out, at all correct ones and at the new one',
+      async () => {
+        // Something is to be decided now and then: a set counts two heights after its decision.
+        count += 1;
+        await second.call('submit', [`command ${count}`]);
+        const now = await Promise.all(
+          [...all.correct, joiner].map(async (each) => {
+            return { members: await each.call('members'), status: await each.call('status') };
+          }),
+        );
+        return now.every((each) => {
+          return each.members.sort().join(' ') === members.join(' ') && each.status.weight === 1;
+        });
+      },
+    );
+    expect(await added).toBeGreaterThan(2);
+
+    // It decides with the others from now on, and three of the four can do it.
+    const [place] = await joiner.call('submit', ['by the new one']);
+    const chain = await expectSameChain([...all.correct, joiner], place!.height);
+    expect(chain[place!.height - 1]).toContain('by the new one');
+    const commands = chain.flat().filter((text) => text.startsWith('command'));
+    expect(new Set(commands).size).toBe(commands.length);
+
+    await until('the liar knows that it is out', async () => {
+      return (await liar.call('trySubmit', 'by the liar')) === 'no-validator';
+    });
+    expect(await liar.call('members')).toEqual(members);
+    expect((await liar.call('status')).weight).toBe(0);
+
+    // Who the validators are is known after a restart, without the genesis naming them.
+    await joiner.kill();
+    await joiner.start();
+    expect((await joiner.call('members')).sort()).toEqual(members);
+    const [last] = await joiner.call('submit', ['after the restart']);
+    await expectSameChain([...all.correct, joiner], last!.height);
+    await expectNoDoubleSigning(all);
+  });
+});
+
 describe('four correct validators', () => {
   it('go on without one, which catches up, and rest when there is nothing to decide', async () => {
     const all = await validators(4, 0);

@@ -150,6 +150,103 @@ describe('a validator alone', () => {
     await expect(open(directory, [])).rejects.toMatchObject({ code: 'no-signer-state' });
   });
 
+  it('changes the validators when its operator approves, and knows them after a restart', async () => {
+    const directory = join(root, 'changes');
+    const changed: string[] = [];
+    const genesis = {
+      chainId: 'changes',
+      changesFrom: 1,
+      validators: [
+        {
+          publicKey: publicKeyOf(identity),
+          weight: 10,
+          address: { host: '127.0.0.1', port: 0 },
+        },
+      ],
+    };
+    const other = createIdentity();
+    const added = {
+      publicKey: publicKeyOf(other),
+      weight: 3,
+      address: { host: '127.0.0.1', port: 9 },
+    };
+    const start = (isApproved: boolean) =>
+      openValidator({
+        directory,
+        identity,
+        genesis,
+        listen: { host: '127.0.0.1', port: 0 },
+        apply: ({ height, changes }) => {
+          for (const { id, weight, reason } of changes) {
+            changed.push(`${height} ${id === other.peerId ? 'other' : id} ${weight} ${reason}`);
+          }
+        },
+        ...(isApproved ? { approveChange: () => true } : {}),
+      });
+    const careful = await start(false);
+    await expect(careful.changeValidator(added)).rejects.toMatchObject({ code: 'not-approved' });
+    const heavy = { ...added, weight: 4 };
+    await expect(careful.changeValidator(heavy)).rejects.toMatchObject({
+      code: 'bad-change',
+      message: expect.stringContaining('at most a third'),
+    });
+    await careful.close();
+
+    const first = await start(true);
+    expect(await first.changeValidator(added)).toBe(3);
+    expect(changed).toEqual(['1 other 3 command']);
+    // The other is not there, and not needed: 10 of 13 are more than two thirds.
+    const places = await Promise.all(['a', 'b'].map((text) => first.submit(Buffer.from(text))));
+    expect(places.map(({ index }) => index)).toEqual([0, 1]);
+    for (const text of ['c', 'd']) await first.submit(Buffer.from(text));
+    const members = first.validators();
+    expect(members.map(({ id, weight }) => [id === other.peerId, weight]).sort()).toEqual([
+      [false, 10],
+      [true, 3],
+    ]);
+    const own = { publicKey: publicKeyOf(identity), weight: 0, address: null };
+    await expect(first.changeValidator(own)).rejects.toMatchObject({ code: 'bad-change' });
+    await first.close();
+
+    const second = await start(true);
+    expect(second.validators()).toEqual(members);
+    const { publicKey } = added;
+    const height = await second.changeValidator({ publicKey, weight: 0, address: null });
+    expect(second.validators()).toHaveLength(1);
+    while (second.height < height) await second.submit(Buffer.from(`${second.height}`));
+    expect(second.status().weight).toBe(10);
+    await second.close();
+  });
+
+  it('is no validator of a chain whose genesis names others, unless it may become one', async () => {
+    const genesis = {
+      chainId: 'others',
+      validators: [
+        {
+          publicKey: publicKeyOf(createIdentity()),
+          weight: 1,
+          address: { host: '127.0.0.1', port: 9 },
+        },
+      ],
+    };
+    const listen = { host: '127.0.0.1', port: 0 };
+    const common = { directory: join(root, 'others'), identity, apply: () => {} };
+    await expect(openValidator({ ...common, genesis, listen })).rejects.toMatchObject({
+      code: 'bad-option',
+    });
+    const open = { ...genesis, changesFrom: 5 };
+    await expect(openValidator({ ...common, genesis: open })).rejects.toMatchObject({
+      code: 'bad-option',
+      message: expect.stringContaining('listen'),
+    });
+    const validator = await openValidator({ ...common, genesis: open, listen });
+    await expect(validator.submit(Buffer.from('a'))).rejects.toMatchObject({
+      code: 'no-validator',
+    });
+    expect(validator.status().weight).toBe(0);
+    await validator.close();
+  });
+
   it('does not begin over a damaged decision that has others behind it', async () => {
     const directory = join(root, 'damaged');
     const validator = await open(directory, []);

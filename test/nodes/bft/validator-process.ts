@@ -25,6 +25,15 @@ interface Start {
   readonly privateKeyPem: string;
   readonly genesis: PlainGenesis;
   readonly equivocates: boolean;
+  readonly listen: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** A change of a validator as it travels to a process. */
+export interface PlainChange {
+  /** Hexadecimal. */
+  readonly publicKey: string;
+  readonly weight: number;
+  readonly address: { readonly host: string; readonly port: number } | null;
 }
 
 let validator: Validator | undefined;
@@ -89,7 +98,7 @@ function running(): Validator {
 }
 
 const methods = {
-  async start({ directory, privateKeyPem, genesis, equivocates }: Start): Promise<string> {
+  async start({ directory, privateKeyPem, genesis, equivocates, listen }: Start): Promise<string> {
     const identity = identityFromPrivateKey(privateKeyPem);
     const read = readPlainGenesis(genesis);
     if (equivocates) equivocate(identity.peerId, privateKeyPem, readGenesis(read).digest);
@@ -102,6 +111,9 @@ const methods = {
         applied[height - 1] = commands.map((each) => Buffer.from(each).toString());
       },
       validate: (command) => command[0] !== 0,
+      ...(listen === undefined ? {} : { listen }),
+      // Its operator approves what removes nobody without a proof.
+      approveChange: ({ weight, reason }) => weight > 0 || reason === 'evidence',
       log: (line) => {
         lines.push(line);
         if (lines.length > 1_000) lines.shift();
@@ -113,9 +125,24 @@ const methods = {
   async submit(texts: readonly string[]): Promise<readonly { height: number; index: number }[]> {
     return Promise.all(texts.map((text) => running().submit(Buffer.from(text))));
   },
+  /** `ok`, or the code of the error. */
+  trySubmit: async (text: string): Promise<string> =>
+    running()
+      .submit(Buffer.from(text))
+      .then(
+        () => 'ok',
+        (error: unknown) => (error as { code: string }).code,
+      ),
+  /** The height from which on the change counts. */
+  change: async ({ publicKey, ...rest }: PlainChange): Promise<number> =>
+    running().changeValidator({ ...rest, publicKey: Buffer.from(publicKey, 'hex') }),
+  members: async () =>
+    running()
+      .validators()
+      .map(({ id }) => id),
   status: async () => {
-    const { height, withheld, peersUp, commandsWaiting } = running().status();
-    return { height, withheld, peersUp, commandsWaiting };
+    const { height, weight, withheld, peersUp, commandsWaiting } = running().status();
+    return { height, weight, withheld, peersUp, commandsWaiting };
   },
   /** The commands of each height. */
   chain: async () => applied,

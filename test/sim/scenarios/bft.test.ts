@@ -15,6 +15,9 @@ describe('Byzantine consensus under faults', () => {
     expect(report.probes['faulty-proven']).toBeGreaterThan(0);
     expect(report.probes['decided-in-later-round']).toBeGreaterThan(3);
     expect(report.probes['caught-up']).toBeGreaterThan(0);
+    expect(report.probes['set-changed']).toBeGreaterThan(0);
+    expect(report.probes['culprit-removed']).toBeGreaterThan(0);
+    expect(report.probes['joined']).toBeGreaterThan(0);
   }, 300_000);
 
   it('replays a plan to the same events, and another to others', () => {

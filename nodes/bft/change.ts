@@ -1,0 +1,86 @@
+/**
+ * A change of a validator as a command holds it.
+ *
+ *     change    version 1 u8, public key 32 bytes, weight,
+ *               0 u8 if the weight is 0, else 1 u8, host, port
+ */
+import { bad } from '../../consensus/bft/fields.js';
+import type { ValidatorId } from '../../consensus/bft/index.js';
+import { ByteReader, ByteWriter } from '../../consensus/varint.js';
+import { ValidatorError } from './error.js';
+import { HOST_CHARACTERS_MAX } from './limits.js';
+
+const VERSION = 1;
+const KEY_BYTES = 32;
+const PORT_MAX = 65_535;
+
+/** What a validator is to be: a new one, one with another weight or address, or none. */
+export interface ValidatorChange {
+  /** Raw Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** A whole number; 0 removes the validator. */
+  readonly weight: number;
+  /** Where it is reached; null exactly for weight 0. */
+  readonly address: { readonly host: string; readonly port: number } | null;
+}
+
+/** A change that is to be decided, as the operator of a validator is asked about it. */
+export interface ProposedChange {
+  readonly id: ValidatorId;
+  readonly weight: number;
+  /** Null where it is not changed: in removals. */
+  readonly address: { readonly host: string; readonly port: number } | null;
+  /** Somebody submitted it, or a proof that it signed two different messages for one place. */
+  readonly reason: 'command' | 'evidence';
+}
+
+/** Throws `ValidatorError` with code `bad-change`. */
+export function encodeChange({ publicKey, weight, address }: ValidatorChange): Uint8Array {
+  const isWeight = Number.isSafeInteger(weight) && weight >= 0;
+  if (publicKey.length !== KEY_BYTES) refuse('a public key has 32 bytes');
+  if (!isWeight) refuse(`weight ${weight}: use a whole number from 0 on`);
+  if ((address === null) !== (weight === 0)) {
+    refuse('a validator that is to have weight needs an address, and a removed one has none');
+  }
+  const writer = new ByteWriter();
+  writer.u8(VERSION);
+  writer.raw(publicKey);
+  writer.varint(weight);
+  writer.u8(address === null ? 0 : 1);
+  if (address !== null) {
+    const { host, port } = address;
+    if (host.length === 0 || host.length > HOST_CHARACTERS_MAX) {
+      refuse(`a host name has 1 to ${HOST_CHARACTERS_MAX} characters`);
+    }
+    if (!Number.isInteger(port) || port < 1 || port > PORT_MAX) {
+      refuse(`port ${port}: use 1 to ${PORT_MAX}`);
+    }
+    writer.text(host);
+    writer.varint(port);
+  }
+  return writer.done();
+}
+
+/** Throws `BftError` with code `bad-encoding`. */
+export function readChange(bytes: Uint8Array): ValidatorChange {
+  const reader = new ByteReader(bytes, bad);
+  const version = reader.u8();
+  if (version !== VERSION) throw bad(`a change of a validator of version ${version}`);
+  const publicKey = new Uint8Array(reader.raw(KEY_BYTES));
+  const weight = reader.varint();
+  const flag = reader.u8();
+  if (flag !== (weight === 0 ? 0 : 1)) throw bad('an address that does not fit the weight');
+  let address: ValidatorChange['address'] = null;
+  if (flag === 1) {
+    const host = reader.text(HOST_CHARACTERS_MAX);
+    const port = reader.varint();
+    if (host.length === 0 || port < 1 || port > PORT_MAX) throw bad('an address without meaning');
+    address = { host, port };
+  }
+  reader.end();
+  return { publicKey, weight, address };
+}
+
+function refuse(sentence: string): never {
+  throw new ValidatorError('bad-change', sentence);
+}

@@ -1,0 +1,31 @@
+/** What was decided, as it lies in the file and as the application gets it. */
+import type { Decision } from '../../consensus/bft/index.js';
+import { type Command, readBatch } from './batch.js';
+import type { ProposedChange } from './change.js';
+import { ValidatorError } from './error.js';
+import type { FramedLog } from './framed-log.js';
+import type { DecidedHeight } from './options.js';
+import { ValidatorStore } from './store.js';
+
+/** The decision of a height that is in the file. Throws `ValidatorError` with code `damaged`. */
+export async function readDecided(
+  decisions: FramedLog,
+  height: number,
+): Promise<{ readonly decision: Decision; readonly commands: readonly Command[] }> {
+  const [first, second] = await ValidatorStore.messages(decisions, height - 1);
+  const commands = second?.type === 'value' ? readBatch(second.bytes) : null;
+  if (first?.type !== 'decision' || commands === null) {
+    throw new ValidatorError('damaged', `the decision of height ${height} is none`);
+  }
+  return { decision: first.decision, commands };
+}
+
+/** A decided height for the application. */
+export function decidedOf(
+  { proposal: { height, round } }: Decision,
+  commands: readonly Command[],
+  changes: readonly ProposedChange[],
+): DecidedHeight {
+  const own = commands.filter(({ kind }) => kind === 'application');
+  return { height, round, commands: own.map(({ data }) => data), changes };
+}

@@ -1,0 +1,163 @@
+/**
+ * The validators of a chain by height, with keys and addresses: from the genesis on, by what is decided.
+ * Two heights after a change is decided it counts (`consensus/bft/set-schedule.ts`).
+ */
+import type { KeyObject } from 'node:crypto';
+import {
+  BftError,
+  type Height,
+  SetSchedule,
+  type ValidatorId,
+  type ValidatorSet,
+} from '../../consensus/bft/index.js';
+import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import type { PeerAddress } from '../../transport/rpc/rpc.js';
+import type { Command } from './batch.js';
+import { type ProposedChange, readChange } from './change.js';
+import type { SignatureChecker } from './checking.js';
+import { type Chain, readKey } from './genesis.js';
+import { readProof } from './proof.js';
+
+/** Somebody who is or was a validator. */
+interface Known {
+  readonly key: KeyObject;
+  readonly address: PeerAddress;
+}
+
+/** A validator as others find it. */
+export interface Member {
+  readonly id: ValidatorId;
+  readonly weight: number;
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/** A change, with the key of who is changed where it comes with one. */
+interface KeyedChange extends ProposedChange {
+  readonly publicKey: Uint8Array | null;
+}
+
+/** See the head of this file. */
+export class ChainSets {
+  readonly #chain: Chain;
+  readonly #schedule: SetSchedule;
+  /** All who ever were validators: what they signed stays theirs, and they learn what became of them. */
+  readonly #known = new Map<ValidatorId, Known>();
+
+  constructor(chain: Chain) {
+    this.#chain = chain;
+    this.#schedule = new SetSchedule(chain.validators);
+    for (const [id, key] of chain.keys) {
+      const address = chain.addresses.get(id) as PeerAddress;
+      this.#known.set(id, { key, address });
+    }
+  }
+
+  /** The last height whose decision is known here. */
+  get decided(): Height {
+    return this.#schedule.decided;
+  }
+
+  /** Of the height under way, or of the one after it. */
+  at(height: Height): ValidatorSet {
+    return this.#schedule.at(height);
+  }
+
+  /** The validators as all that is decided makes them: those of the height after the one under way. */
+  get coming(): ValidatorSet {
+    return this.#schedule.coming;
+  }
+
+  /** The key of a validator, or of one that was one. */
+  get(id: ValidatorId): KeyObject | undefined {
+    return this.#known.get(id)?.key;
+  }
+
+  addressOf(id: ValidatorId): PeerAddress | undefined {
+    return this.#known.get(id)?.address;
+  }
+
+  /** Whether it is or was a validator. */
+  knows(id: ValidatorId): boolean {
+    return this.#known.has(id);
+  }
+
+  /** Whether it is a validator of the height under way or of the next one. */
+  isPeer(id: ValidatorId): boolean {
+    return this.at(this.decided + 1).has(id) || this.coming.has(id);
+  }
+
+  /** Validators of the height under way and of the next one, by name. */
+  get peers(): readonly ValidatorId[] {
+    const both = [...this.at(this.decided + 1).validators, ...this.coming.validators];
+    return [...new Set(both.map(({ id }) => id))].sort();
+  }
+
+  /** The validators of the next height but one that begins. */
+  get members(): readonly Member[] {
+    return this.coming.validators.map(({ id, weight }) => {
+      const { host, port } = this.addressOf(id) as PeerAddress;
+      return { id, weight, address: { host, port } };
+    });
+  }
+
+  /** Whether a message of this height can prove that a validator is to be removed now. */
+  canAccuse(id: ValidatorId, height: Height): boolean {
+    return this.#schedule.canAccuse(id, height);
+  }
+
+  /** The changes that commands of a value ask for. Throws `BftError` (`bad-encoding`). */
+  changesIn(commands: readonly Command[]): readonly ProposedChange[] {
+    return keyedChanges(commands);
+  }
+
+  /**
+   * Why the height under way cannot decide these commands, in a sentence, as far as they change
+   * validators; null if it can. The same on all validators that have come to this height.
+   */
+  refusal(commands: readonly Command[], checker: SignatureChecker): string | null {
+    const special = commands.filter(({ kind }) => kind !== 'application');
+    if (special.length === 0) return null;
+    if (this.decided + 1 < this.#chain.changesFrom) {
+      return 'the genesis allows no changes of validators at this height';
+    }
+    try {
+      for (const { kind, data } of special) {
+        if (kind === 'change') continue;
+        const { culprit, height, messages } = readProof(data);
+        if (!this.canAccuse(culprit, height)) return `nothing can be proven against ${culprit}`;
+        const areSigned = messages.every((each) => checker.isSigned(each));
+        if (!areSigned) return `a proof against ${culprit} has a wrong signature`;
+      }
+      return this.#schedule.refusal(keyedChanges(special));
+    } catch (error) {
+      if (error instanceof BftError) return error.message;
+      throw error;
+    }
+  }
+
+  /** Goes on behind the height under way, which decided these. Throws `BftError` if it cannot have. */
+  decide(commands: readonly Command[]): readonly ProposedChange[] {
+    const changes = keyedChanges(commands);
+    this.#schedule.decide(changes);
+    for (const { id, address, publicKey } of changes) {
+      const known = this.#known.get(id);
+      const key = publicKey === null ? known?.key : readKey(publicKey);
+      const place = address === null ? known?.address : { ...address, peerId: id };
+      if (key !== undefined && place !== undefined) this.#known.set(id, { key, address: place });
+    }
+    return changes.map(({ id, weight, address, reason }) => ({ id, weight, address, reason }));
+  }
+}
+
+function keyedChanges(commands: readonly Command[]): readonly KeyedChange[] {
+  return commands.flatMap(({ kind, data }): KeyedChange[] => {
+    if (kind === 'application') return [];
+    if (kind === 'evidence') {
+      const { culprit } = readProof(data);
+      const reason = 'evidence';
+      return [{ id: culprit, weight: 0, address: null, reason, publicKey: null }];
+    }
+    const { publicKey, weight, address } = readChange(data);
+    return [{ id: peerIdFromPublicKey(publicKey), weight, address, reason: 'command', publicKey }];
+  });
+}
