@@ -72,6 +72,7 @@ export interface DataPaths {
   readonly outgoing: string;
   readonly documents: string;
   readonly available: string;
+  readonly approvals: string;
 }
 
 export function dataPaths(directory: string): DataPaths {
@@ -88,6 +89,7 @@ export function dataPaths(directory: string): DataPaths {
     outgoing: join(root, 'outgoing'),
     documents: join(root, 'documents'),
     available: join(root, 'available'),
+    approvals: join(root, 'approvals'),
   };
 }
 

@@ -22,6 +22,8 @@ import { restoreAll } from './restoring.js';
 
 export class NodeEngines extends Engines {
   readonly v2Files: V2Files;
+  /** Whether this node stays on v1 though the state says otherwise; set before anything is opened. */
+  approvals: { holdsV1(control: ControlState): boolean } | undefined;
   readonly #paths: DataPaths;
   readonly #nodeId: number;
 
@@ -41,7 +43,8 @@ export class NodeEngines extends Engines {
     if (control.members.size === 0) return;
     const v2 = openIfCurrent(this.v2Files.current(), index, openV2Engine);
     if (v2 !== undefined) this.add(v2);
-    if (keepsV1(control)) this.#openV1(index, log);
+    const isV1Kept = keepsV1(control) || this.activeVersion(control) === 'v1';
+    if (isV1Kept) this.#openV1(index, log);
     if (v2 === undefined && control.swarmVersion === 2) {
       if (this.engine('v1') === undefined) throw missingStore(this.#paths.v2);
       log(`${this.#paths.v2} is missing or behind its log; it is built anew from the v1 store`);
@@ -81,7 +84,8 @@ export class NodeEngines extends Engines {
 
   /** The engine of this node that answers, by the replicated state. */
   activeVersion(control: ControlState): EngineVersion {
-    return control.members.get(this.#nodeId)?.engine ?? engineOf(control.swarmVersion);
+    const told = control.members.get(this.#nodeId)?.engine ?? engineOf(control.swarmVersion);
+    return told === 'v2' && this.approvals?.holdsV1(control) === true ? 'v1' : told;
   }
 
   /**
@@ -89,8 +93,9 @@ export class NodeEngines extends Engines {
    * the engine that answers is not open, nothing is: it is built from the other one.
    */
   async settle(control: ControlState, isStopping = (): boolean => false): Promise<void> {
-    if (this.engine(this.activeVersion(control)) === undefined) return;
-    if (!keepsV1(control)) this.remove('v1');
+    const active = this.activeVersion(control);
+    if (this.engine(active) === undefined) return;
+    if (!keepsV1(control) && active !== 'v1') this.remove('v1');
     if (keepsV2(control)) return;
     this.remove('v2');
     await this.v2Files.discard(isStopping);

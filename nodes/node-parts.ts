@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 
 import { defaultRaftConfig } from '../consensus/raft/index.js';
+import { NodeApprovals } from './approval/node-approvals.js';
 import { emptyControlState } from './control-plane/state.js';
 import { readNodeFile, requireKeyAndLog } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
@@ -36,6 +37,7 @@ export interface Parts {
   readonly documents: NodeDocuments;
   readonly available: NodeAvailable;
   readonly topics: NodeTopics;
+  readonly approvals: NodeApprovals;
 }
 
 export interface PartsOptions {
@@ -73,6 +75,8 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const { hardState, snapshot, entries } = opened.restored;
     const control = snapshot === null ? emptyControlState() : decodeControlState(snapshot.data);
     const snapshotIndex = snapshot?.meta.index ?? 0;
+    const approvals = await NodeApprovals.open(paths.approvals, file, log);
+    engines.approvals = approvals;
     documents = await NodeDocuments.open(paths.documents, log);
     available = await NodeAvailable.open(paths.available, file.nodeId, log);
     engines.openAll(control, snapshotIndex, log);
@@ -107,7 +111,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     };
     const replica = new Replica(config, restored, control, codec, time);
     const topics = new NodeTopics({ listen: options.topicsListen, log });
-    const shared = { documents, available, topics };
+    const shared = { documents, available, topics, approvals };
     return { file, lock, store, engines, replica, snapshotIndex, powerCut, ...shared };
   } catch (error) {
     engines.close();

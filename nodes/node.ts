@@ -84,6 +84,7 @@ export class SwarmNode {
   readonly documents: Parts['documents'];
   readonly available: Parts['available'];
   readonly topics: Parts['topics'];
+  readonly approvals: Parts['approvals'];
   readonly startedAtMs = Date.now();
   readonly #options: NodeOptions;
   readonly #lock: DirectoryLock;
@@ -131,6 +132,7 @@ export class SwarmNode {
     this.#powerCut = parts.powerCut;
     this.engines = engines;
     ({ documents: this.documents, available: this.available, topics: this.topics } = parts);
+    this.approvals = parts.approvals;
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
@@ -153,6 +155,7 @@ export class SwarmNode {
     this.bringUp = new BringUp({ ...shared, added: () => this.#settle() });
     this.executor = new RolloutExecutor({
       ...shared,
+      approvals: this.approvals,
       nodeId: file.nodeId,
       release: options.releases?.running.name ?? '',
       ...(options.releases?.steps === undefined ? {} : { releaseSteps: options.releases.steps }),
@@ -290,6 +293,7 @@ export class SwarmNode {
     this.documents.begin(this, log);
     this.available.begin(this);
     this.topics.begin(this, identity);
+    this.approvals.begin(this, identity);
   }
 
   async #join(): Promise<void> {
@@ -363,6 +367,7 @@ export class SwarmNode {
       this.#fail(departure(nodeId, swarmId, this.#isLeaving));
       return;
     }
+    this.approvals.poke();
     this.executor.poke();
     this.#watch.poke();
     this.bringUp.poke();
@@ -421,6 +426,7 @@ export class SwarmNode {
     await this.#settling;
     await this.#remembering;
     await this.topics.close();
+    await this.approvals.close();
     if (successor === undefined) await this.#leave(500);
     this.engines.close();
     await this.documents.close();

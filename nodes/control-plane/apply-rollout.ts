@@ -91,11 +91,15 @@ function changed(
 }
 
 function applyStart(state: ControlState, index: number, command: StartRollout): CommandResult {
-  const { plan, digest, startedAtMs } = command;
-  const isLate = plan.form === 2 && (command.after ?? 0) !== (state.rollout?.id ?? 0);
+  const { plan, digest, startedAtMs, approval: certificate } = command;
+  const before = state.rollout?.id ?? 0;
+  const isLate = plan.form === 2 && (command.after ?? 0) !== before;
   const refusal = startRefusal(state, plan) ?? (isLate ? 'plan-outdated' : null);
   if (refusal !== null) return refused(index, refusal);
-  state.rollout = startRollout(index, plan, digest, startedAtMs, state.clockMs);
+  const rollout = startRollout(index, plan, digest, startedAtMs, state.clockMs);
+  // What it is worth each node finds out by itself: here it is carried to all of them.
+  state.rollout =
+    certificate === undefined ? rollout : { ...rollout, approval: { after: before, certificate } };
   return done(index, index);
 }
 

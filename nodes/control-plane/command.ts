@@ -74,6 +74,8 @@ export type Command =
        * again what was aborted meanwhile.
        */
       readonly after?: number;
+      /** The certificate of the members, where one was asked for. */
+      readonly approval?: Uint8Array;
     }
   | {
       readonly type: 'finishStep';

@@ -18,6 +18,7 @@ export const FEATURES = {
   expiry: { version: 4, what: 'expiry of memories' },
   rollouts: { version: 5, what: 'rollouts with batches, guards and a rollback window' },
   windows: { version: 5, what: 'maintenance windows of rollouts' },
+  approvals: { version: 5, what: 'rollouts that the members approve' },
   placement: {
     version: 5,
     what: 'number of voters, drained, leaving or replaced members, or new tokens',

@@ -31,6 +31,11 @@ export interface ExecutorPorts extends EngineStepsPorts {
   /** The name of the release that this process runs; empty when it is not known. */
   readonly release: string;
   readonly driver: Driver;
+  /** What this node knows of approvals by itself; without, every rollout is taken part in. */
+  readonly approvals?: {
+    requireApproved(rollout: Rollout): Promise<void>;
+    hasRefused(rollout: Rollout): boolean;
+  };
   /** Without them, since nothing supervises this node, a release rollout fails at its first step of them. */
   readonly releaseSteps?: ReleaseSteps;
   /** Proposes through whichever node leads, and waits until it is applied there. */
@@ -133,6 +138,7 @@ export class RolloutExecutor {
       key: `${rolloutId} fence ${epoch}`,
       name: `fence (epoch ${epoch})`,
       carryOut: async () => {
+        await this.#ports.approvals?.requireApproved(rollout);
         if (rollout.plan.kind === 'engine') requireBothStores(engines);
         return {};
       },
@@ -216,8 +222,11 @@ export class RolloutExecutor {
     node: Pick<RolloutNode, 'step' | 'epoch' | 'direction'>,
     signal: AbortSignal,
   ): Promise<JsonObject> {
-    const { replica, releaseSteps, release } = this.#ports;
-    const { step } = node;
+    const { replica, releaseSteps, release, approvals } = this.#ports;
+    const { step, direction } = node;
+    if (direction === 'forward') await approvals?.requireApproved(rollout);
+    // A way back that nobody went forward here would be a way to a release that nobody approved.
+    else if (step === 'switch' && approvals?.hasRefused(rollout) === true) return { release };
     switch (step) {
       case 'cordon':
       case 'rejoin':

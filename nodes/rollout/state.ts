@@ -167,6 +167,14 @@ export interface RolloutNode {
   detail: JsonObject | null;
 }
 
+/** What shows that the members have approved a rollout; each of them checks it by itself. */
+interface RolloutApproval {
+  /** Id of the rollout before, 0 for the first one, by the log: a certificate starts one rollout. */
+  readonly after: number;
+  /** See `nodes/approval/certificate.ts`. */
+  readonly certificate: Uint8Array;
+}
+
 /** What an operator may change while it runs; those of the plan at first. */
 export interface RolloutLimits {
   readonly maxUnavailable: number;
@@ -201,6 +209,8 @@ export interface Rollout {
   reason: string;
   /** Where it is going: how it ends when it does. */
   goal: 'forward' | 'rolledBack' | 'aborted';
+  /** Missing where none was asked for. */
+  readonly approval?: RolloutApproval;
 }
 
 /** Whether a rollout is over: nothing that concerns it is open any more. */

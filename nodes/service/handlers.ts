@@ -18,6 +18,8 @@ import type {
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, PeerConnection } from '../../transport/rpc/rpc.js';
 import type { Access } from './access.js';
+import { approvalMessages, ownApprovals } from './approval-handlers.js';
+import type { ApprovalPorts } from './approval-handlers.js';
 import { graphHandlers, type ReadBarrier } from './graph-handlers.js';
 import { memoryReads } from './memory-reads.js';
 import { operatorHandlers } from './operator-handlers.js';
@@ -30,7 +32,7 @@ import { rolloutChanges, rolloutReads } from './rollout-handlers.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 
 /** What the handlers need of the node. */
-export interface ServicePorts extends OperatorPorts, ReleasePorts, RolloutPorts {
+export interface ServicePorts extends ApprovalPorts, OperatorPorts, ReleasePorts, RolloutPorts {
   readonly access: Access;
   /** Fails when the node is not ready or stops. */
   requireServing(): void;
@@ -85,6 +87,7 @@ export function nodeHandlers(ports: ServicePorts): Handlers {
     ...memoryHandlers(ports),
     ...all(rolloutReads(ports), (one) => forClients(ports, one)),
     ...all(rolloutChanges(ports), (one) => forRolloutOperators(ports, one)),
+    ...all(ownApprovals(ports), (one) => forClients(ports, one)),
     ...memberHandlers(ports),
     ...all(operatorHandlers(ports), (one) => forOperators(ports, one)),
     ...all(releaseHandlers(ports), (one) => forOperators(ports, one)),
@@ -221,6 +224,7 @@ function memoryHandlers(ports: ServicePorts): Handlers {
 function memberHandlers(ports: ServicePorts): Handlers {
   return {
     ...all(buildReads(ports), (one) => forMembers(ports, one)),
+    ...all(approvalMessages(ports), (one) => forMembers(ports, one)),
     'raft.message': forMembers(ports, (payload, { connection }) => {
       ports.receiveRaft(connection.peerId, bytesOf('a message of the consensus', payload));
       return null;

@@ -12,6 +12,12 @@ export interface RolloutPorts {
     request: PlanRequest & { readonly digest?: string | undefined },
     timeoutMs: number,
   ): Promise<object>;
+  /** `by` is the peer id of who calls. */
+  rolloutStartApproved(
+    request: PlanRequest & { readonly digest?: string | undefined },
+    by: string,
+    timeoutMs: number,
+  ): Promise<object>;
   rolloutAbort(timeoutMs: number): Promise<object>;
   rolloutChange(change: ChangeRequest, timeoutMs: number): Promise<object>;
   rolloutStatus(signal: AbortSignal): Promise<object>;
@@ -38,6 +44,12 @@ export function rolloutChanges(ports: RolloutPorts): Record<string, Handler> {
     'rollout.start': (payload, { timeoutMs }) => {
       ports.requireServing();
       return ports.rolloutStart(parseRequest(rolloutRequests.start, payload), timeoutMs);
+    },
+    // A method of its own: a member of a release before would pass over an option, and start.
+    'rollout.startApproved': (payload, { connection, timeoutMs }) => {
+      ports.requireServing();
+      const request = parseRequest(rolloutRequests.start, payload);
+      return ports.rolloutStartApproved(request, connection.peerId, timeoutMs);
     },
     'rollout.abort': (payload, { timeoutMs }) => {
       parseRequest(requests.nothing, payload);

@@ -1,8 +1,6 @@
 /** What operators ask of a rollout, answered from the state of a node and its store. */
-import { createHash } from 'node:crypto';
-
 import { countShortfalls, shortfallSentences, V1_HAS_NO_FORM_FOR } from '../../src/memory/index.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { planDigest } from '../approval/value.js';
 import { startRefusal } from '../control-plane/apply-rollout.js';
 import type { Command } from '../control-plane/command.js';
 import { isOpen } from '../control-plane/features.js';
@@ -11,16 +9,17 @@ import type { SwarmNode } from '../node.js';
 import { RolloutPlanError } from '../rollout/error.js';
 import { GUARDS_DEFAULT } from '../rollout/limits.js';
 import { refusalOf } from '../rollout/machine.js';
-import { canonicalPlan, formerPlan, makePlan, orderOf } from '../rollout/plan.js';
+import { formerPlan, makePlan, orderOf } from '../rollout/plan.js';
 import type { PlanOptions } from '../rollout/plan.js';
 import { hasEnded } from '../rollout/state.js';
 import type { Rollout, RolloutPlan } from '../rollout/state.js';
 import type { RolloutEvent } from '../rollout/transitions.js';
-import { applied } from './handlers.js';
 import { refusalText } from './refusals.js';
+import { startApproved } from './approved-rollouts.js';
 import { requireFeature } from './required-feature.js';
 import type { RolloutPorts } from './rollout-handlers.js';
 import type { ChangeRequest, PlanRequest } from './rollout-requests.js';
+import { described, refusal, requireAllUp, requireDigest, submitted } from './rollout-starting.js';
 
 export function rolloutServices(node: SwarmNode): Omit<RolloutPorts, 'requireServing'> {
   return {
@@ -29,27 +28,26 @@ export function rolloutServices(node: SwarmNode): Omit<RolloutPorts, 'requireSer
       return { plan, digest, stored: await storedShortfalls(node, plan) };
     },
     rolloutStart: (request, timeoutMs) => start(node, request, timeoutMs),
+    rolloutStartApproved: ({ digest, ...request }, by, timeoutMs) =>
+      startApproved(node, { digest, by, timeoutMs, planned: () => planned(node, request) }),
     rolloutAbort: (timeoutMs) => abort(node, timeoutMs),
     rolloutChange: (change, timeoutMs) => changed(node, change, timeoutMs),
     rolloutStatus: async (signal) => {
       // A node that lags would tell of the rollout before this one.
       await node.driver.readBarrier(signal);
       const { rollout, clockMs } = node.control;
-      return { rollout: described(rollout), progress: progressOf(node), clockMs };
+      const approvals = await node.approvals.describe();
+      const told = { rollout: described(rollout), progress: progressOf(node), clockMs };
+      return approvals === null ? told : { ...told, approvals };
     },
   };
 }
 
 /** What this node does for a rollout now, in words. */
-export function progressOf({ executor, bringUp }: SwarmNode): string {
+export function progressOf({ executor, bringUp, approvals }: SwarmNode): string {
+  const { refusal } = approvals;
+  if (refusal !== '') return `takes no part: ${refusal}`;
   return executor.progress === '' ? bringUp.progress : executor.progress;
-}
-
-/** The form in which clients know a rollout, with what the plan says of it beside the plan. */
-export function described(rollout: Rollout | null): object | null {
-  if (rollout === null) return null;
-  const { kind, from, to } = rollout.plan;
-  return { ...rollout, kind, from, to };
 }
 
 async function planned(
@@ -67,7 +65,7 @@ async function planned(
     : formerPlanFor(request, orderOf(members, leader));
   const refused = startRefusal(node.control, plan);
   if (refused !== null) throw refusal(refused, refusalText(refused));
-  return { plan, digest: createHash('sha256').update(canonicalPlan(plan)).digest('hex') };
+  return { plan, digest: planDigest(plan) };
 }
 
 async function planOf(
@@ -142,14 +140,13 @@ async function start(
   timeoutMs: number,
 ): Promise<object> {
   const { plan, digest } = await planned(node, request);
-  if (wanted !== undefined && wanted !== digest) {
-    throw refusal('digest-differs', `the plan is now ${digest}, not ${wanted}; look at it again`);
+  requireDigest(wanted, digest);
+  if (node.approvals.isWanted) {
+    const text =
+      'this node takes part only in rollouts that the members approve: give --approve bft';
+    throw refusal('approval-required', text);
   }
-  const missing = [...node.control.members.values()].filter(({ status }) => status !== 'up');
-  if (missing.length > 0) {
-    const ids = missing.map(({ nodeId, status }) => `${nodeId} (${status})`).join(', ');
-    throw refusal('member-not-up', `every member has to be up; start or remove these: ${ids}`);
-  }
+  requireAllUp(node);
   const startedAtMs = Date.now();
   const after = node.control.rollout?.id ?? 0;
   return submitted(node, { type: 'startRollout', plan, digest, startedAtMs, after }, timeoutMs);
@@ -231,19 +228,9 @@ async function lastRollout(node: SwarmNode): Promise<Rollout> {
   return rollout;
 }
 
-async function submitted(node: SwarmNode, command: Command, timeoutMs: number): Promise<object> {
-  applied(await node.submit(command, timeoutMs));
-  await node.driver.readBarrier();
-  return { rollout: described(node.control.rollout) };
-}
-
 function withoutUndefined<T extends object>(
   value: T,
 ): { [K in keyof T]-?: Exclude<T[K], undefined> } {
   const entries = Object.entries(value).filter(([, each]) => each !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]-?: Exclude<T[K], undefined> };
-}
-
-function refusal(reason: string, message: string): RpcError {
-  return new RpcError('refused', message, { reason });
 }

@@ -17,11 +17,14 @@ import { requireJoinable } from './joining.js';
 import { operatorServices, placed, wishes } from './operator-services.js';
 import { releaseServices } from './release-services.js';
 import { requireFeature } from './required-feature.js';
-import { described, progressOf, rolloutServices } from './rollouts.js';
+import { described } from './rollout-starting.js';
+import { progressOf, rolloutServices } from './rollouts.js';
 
 export function nodeServices(node: SwarmNode, access: Access): ServicePorts {
   return {
     access,
+    approvals: node.approvals,
+    ownPeerId: () => node.file.peerId,
     requireServing: () => node.requireServing(),
     track: (work) => node.track(work),
     submit: (command, timeoutMs) => submitUnlessLeaderChanges(node, command, timeoutMs),

@@ -12,6 +12,8 @@ export const ZONE_LENGTH_MAX = 128;
 export const TOKEN_LENGTH_MAX = 256;
 export const REASON_LENGTH_MAX = 4_096;
 export const DETAIL_LENGTH_MAX = 65_536;
+/** Of the certificate of a rollout in an entry: some 260 bytes a vote, and the plan. */
+export const APPROVAL_BYTES_MAX = 512 * 1024;
 export const SEARCH_LIMIT_MAX = 1_000;
 /** Characters of the JSON of a filter. */
 export const FILTER_LENGTH_MAX = 65_536;

@@ -14,7 +14,7 @@ import type {
 } from '../rollout/state.js';
 import { windowValues } from '../rollout/windows.js';
 import type { Fields } from './fields.js';
-import { DETAIL_LENGTH_MAX, NODES_MAX, REASON_LENGTH_MAX } from './limits.js';
+import { APPROVAL_BYTES_MAX, DETAIL_LENGTH_MAX, NODES_MAX, REASON_LENGTH_MAX } from './limits.js';
 
 const DIGEST_LENGTH_MAX = 128;
 /** A node more than the plan has may have joined while the window was open. */
@@ -42,7 +42,13 @@ type StartRollout = Extract<Command, { type: 'startRollout' }>;
 export function rolloutCommandFields(command: RolloutCommand | StartRollout): unknown[] {
   switch (command.type) {
     case 'startRollout':
-      return [planFields(command.plan), command.digest, command.startedAtMs, command.after ?? 0];
+      return [
+        planFields(command.plan),
+        command.digest,
+        command.startedAtMs,
+        command.after ?? 0,
+        ...(command.approval === undefined ? [] : [command.approval]),
+      ];
     case 'beginRollout':
     case 'resumeRollout':
       return [command.rolloutId, command.epoch, ...timeFields(command)];
@@ -90,6 +96,7 @@ export function readRolloutCommand(
       digest: fields.string('digest', DIGEST_LENGTH_MAX),
       startedAtMs: fields.count('startedAtMs'),
       after: fields.count('after'),
+      ...(fields.isAtEnd ? {} : { approval: readCertificate(fields) }),
     };
   }
   const rolloutId = fields.count('rolloutId');
@@ -146,7 +153,8 @@ function readLimits(fields: Fields): Rollout['limits'] {
   return { maxUnavailable: fields.count('maxUnavailable'), soakMs: fields.count('soakMs') };
 }
 
-function planFields(plan: RolloutPlan): unknown[] {
+/** The fields of a plan in their one order. */
+export function planFields(plan: RolloutPlan): unknown[] {
   const { release, guards } = plan;
   return [
     plan.form,
@@ -169,7 +177,8 @@ function planFields(plan: RolloutPlan): unknown[] {
   ];
 }
 
-function readPlan(fields: Fields): RolloutPlan {
+/** Reads them. Throws a `NodeError` of code `malformed`. */
+export function readPlan(fields: Fields): RolloutPlan {
   return {
     form: fields.count('form') === 1 ? 1 : 2,
     kind: fields.oneOf('kind', ['engine', 'release']),
@@ -262,8 +271,21 @@ export function rolloutFields(rollout: Rollout): unknown[] {
     rollout.fenced,
     rollout.reason,
     rollout.goal,
-    ...(plan.windows.length === 0 ? [] : [rollout.openUntilMs]),
+    ...lastFields(rollout),
   ];
+}
+
+/** At the end, and only where there is something to say, so that other rollouts keep their bytes. */
+function lastFields({ plan, openUntilMs, approval }: Rollout): unknown[] {
+  if (approval !== undefined) return [openUntilMs, approval.after, approval.certificate];
+  return plan.windows.length === 0 ? [] : [openUntilMs];
+}
+
+function readCertificate(fields: Fields): Uint8Array {
+  const certificate = fields.bytes('approval');
+  // A copy: the entry that it came in need not stay in memory.
+  if (certificate.length <= APPROVAL_BYTES_MAX) return new Uint8Array(certificate);
+  return fields.fail('approval', `at most ${APPROVAL_BYTES_MAX} bytes`);
 }
 
 export function readRollout(fields: Fields): Rollout {
@@ -294,6 +316,9 @@ export function readRollout(fields: Fields): Rollout {
     reason: fields.string('reason', REASON_LENGTH_MAX),
     goal: fields.oneOf('goal', ['forward', 'rolledBack', 'aborted']),
     openUntilMs: fields.isAtEnd ? 0 : fields.count('openUntilMs'),
+    ...(fields.isAtEnd
+      ? {}
+      : { approval: { after: fields.count('after'), certificate: readCertificate(fields) } }),
   };
 }
 

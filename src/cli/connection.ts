@@ -31,12 +31,15 @@ function withSwarm(command: Command, token: 'client' | 'operator'): Command {
     .option('--token <token>', `${token} token of the swarm, with --peer (or AGENTIC_FLOW_TOKEN)`);
 }
 
-/** Runs `work` with a client of the swarm that the flags name, and closes it in any case. */
+/**
+ * Runs `work` with a client of the swarm that the flags name, and closes it in any case. `work` gets the
+ * peer id of the node of the directory, or of the first of the given peers.
+ */
 export async function withClient<T>(
   flags: ConnectionFlags,
-  work: (client: SwarmClient) => Promise<T>,
+  work: (client: SwarmClient, peerId: string) => Promise<T>,
 ): Promise<T> {
-  return withTarget(await targetOf(flags), (client) => work(client));
+  return withTarget(await targetOf(flags), work);
 }
 
 /**

@@ -27,10 +27,10 @@ const STATUS_TEXTS: Readonly<Record<Rollout['status'], string>> = {
 
 /** A rollout, a line for each node. */
 export function rolloutLines(rollout: Rollout, context: RolloutContext = {}): string[] {
-  const { id, from, to, kind, digest } = rollout;
+  const { id, from, to, kind, digest, approval } = rollout;
   return [
     `rollout ${id}  ${from} -> ${to}  (${kind})  ${statusLine(rollout, context)}`,
-    `digest ${digest}`,
+    `digest ${digest}${approval === undefined ? '' : '  approved by the members (bft)'}`,
     ...batchLines(rollout, context),
   ];
 }

@@ -1,9 +1,10 @@
 /** `rollout plan | start | status | pause | resume | throttle | postpone | abort | rollback | finalize`. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { ClientError, hasEnded } from '../client/index.js';
 import type { Rollout, RolloutChange, RolloutRequest, SwarmClient } from '../client/index.js';
+import { addApprovalCommands, approvalLines, whenApproved } from './rollout-approval.js';
 import { print, withClient, withConnection, withOperator } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
 import { ExitError } from './failure.js';
@@ -36,6 +37,12 @@ export function addRolloutCommands(program: Command): void {
   addForward('plan', planning, withConnection).action(plan);
   addForward('start', 'Start a rollout, and follow it')
     .option('--digest <digest>', 'run only the plan that `rollout plan` printed')
+    .addOption(
+      new Option(
+        '--approve <how>',
+        'only if more than two thirds of the members vote for it',
+      ).choices(['bft']),
+    )
     .option('--no-wait', 'return as soon as the swarm has agreed to start')
     .action(start);
   const looking = 'Show where each node is; exit code 1 if there has been no rollout';
@@ -72,6 +79,7 @@ export function addRolloutCommands(program: Command): void {
   add('finalize', 'Raise the version when all nodes are done and none may be late any more')
     .option('--no-wait', 'return as soon as the swarm has agreed')
     .action(finalize);
+  addApprovalCommands(rollout);
   add('close-window', 'Give up the time for a rollback before it is over').action((flags: Flags) =>
     change(flags, { action: 'closeWindow' }),
   );
@@ -123,15 +131,29 @@ async function plan(to: string, flags: Flags & PlanFlags): Promise<void> {
 
 async function start(
   to: string,
-  flags: WaitFlags & PlanFlags & { readonly digest?: string },
+  flags: WaitFlags & PlanFlags & { readonly digest?: string; readonly approve?: 'bft' },
 ): Promise<void> {
-  await withClient(flags, async (client) => {
-    const started = await withDefaults(flags, (request) =>
-      client.startRollout(to, flags.digest, request),
-    );
+  await withClient(flags, async (client, through) => {
+    const started = await (flags.approve === undefined
+      ? withDefaults(flags, (request) => client.startRollout(to, flags.digest, request))
+      : startApproved(client, to, flags, { approve: flags.approve, through }));
     const rollout = flags.wait ? await follow(client, started, isAtRest) : started;
     await finish(client, flags, rollout);
   });
+}
+
+/** All attempts are for one plan, whoever leads meanwhile. */
+async function startApproved(
+  client: SwarmClient,
+  to: string,
+  flags: WaitFlags & PlanFlags & { readonly digest?: string },
+  /** The node that is asked first: who shows its key has approved the plan there. */
+  asked: { readonly approve: 'bft'; readonly through: string },
+): Promise<Rollout> {
+  const { plan: options } = checkedOptions(flags);
+  const digest = flags.digest ?? (await client.planRollout(to, { plan: options })).digest;
+  const request = { plan: options, ...asked };
+  return whenApproved((one) => one.startRollout(to, digest, request), client, flags.wait);
 }
 
 /** While it is of one of these, it goes on by itself. */
@@ -157,9 +179,12 @@ async function status(
   flags: Flags & { readonly watch?: boolean; readonly interval?: number },
 ): Promise<void> {
   await withClient(flags, async (client) => {
-    const { rollout, clockMs } = await client.rollouts.status();
+    const { rollout, clockMs, approvals } = await client.rollouts.status();
+    const asked = approvals === undefined ? {} : { approvals };
+    const askedLines = approvals === undefined ? [] : approvalLines(approvals);
     if (rollout === null) {
-      if (flags.json === true) print(true, { rollout: null }, '');
+      if (flags.json === true) print(true, { rollout: null, ...asked }, '');
+      else if (askedLines.length > 0) print(false, null, askedLines.join('\n'));
       throw new ExitError(1, 'this swarm has had no rollout');
     }
     if (flags.watch === true) {
@@ -173,8 +198,9 @@ async function status(
       return;
     }
     const progress = await progressOf(client, rollout);
-    const value = { rollout, clockMs, progress: Object.fromEntries(progress) };
-    print(flags.json, value, rolloutLines(rollout, { clockMs, progress }).join('\n'));
+    const value = { rollout, clockMs, progress: Object.fromEntries(progress), ...asked };
+    const lines = [...rolloutLines(rollout, { clockMs, progress }), ...askedLines];
+    print(flags.json, value, lines.join('\n'));
   });
 }
 

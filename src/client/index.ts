@@ -23,8 +23,9 @@ export type {
 export type { ClientErrorCode } from './errors.js';
 export type { RequestOptions } from './requests.js';
 export { hasEnded } from './rollout-answers.js';
-export type { Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
+export type { Approvals, Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
 export type {
+  ApprovalChange,
   GuardOptions,
   MaintenanceWindow,
   RolloutChange,

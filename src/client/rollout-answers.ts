@@ -109,7 +109,48 @@ export const rolloutSchema = z.object({
   /** Why it was paused, aborted or rolled back; empty while it was not. */
   reason: z.string().default(''),
   goal: z.enum(['forward', 'rolledBack', 'aborted']).default('forward'),
+  /** Only when the members had to approve it. */
+  approval: z.object({ by: z.literal('bft') }).optional(),
 });
+
+/** What one member knows of approvals by itself. */
+const approvalsSchema = z.object({
+  /** Whether rollouts without approval are refused there. */
+  required: z.boolean(),
+  /** Whether it votes for what its operator approves, or for any plan that it finds in order. */
+  policy: z.enum(['operator', 'any']),
+  /** Peer ids of the members whose votes count there. */
+  trusted: z.array(z.string()),
+  /** Whether these are the members of the swarm. */
+  trustsMembers: z.boolean(),
+  /** Digest of the plan that it may vote for. */
+  approved: z.string().nullable(),
+  /** It has voted for what comes after this rollout. */
+  votedAfter: count.nullable(),
+  /** Why it takes no part in the rollout that is under way; empty when it does. */
+  refusal: z.string(),
+  /** Plans that members ask for as the next rollout. */
+  proposals: z.array(
+    z.object({
+      digest: z.string(),
+      from: z.string(),
+      to: z.string(),
+      askedBy: count,
+      state: z.enum(['waiting', 'refused', 'voting', 'decided']),
+      reason: z.string(),
+    }),
+  ),
+});
+
+/** Answer of `approval.approve`. */
+export const approvedSchema = z.object({
+  state: z.enum(['waiting', 'refused', 'voting', 'decided']),
+  reason: z.string(),
+  approvals: approvalsSchema.nullable(),
+});
+
+/** Answer of `approval.settings`. */
+export const approvalSettingsSchema = z.object({ approvals: approvalsSchema.nullable() });
 
 /** Answer of `rollout.plan`. */
 export const planSchema = z.object({
@@ -129,12 +170,16 @@ export const rolloutStatusSchema = z.object({
   progress: z.string().default(''),
   /** The replicated clock in milliseconds: time in which the swarm had a leader. */
   clockMs: count.default(0),
+  /** Of the member that answers; missing where nobody uses approvals. */
+  approvals: approvalsSchema.optional(),
 });
 
 export type RolloutPlan = z.infer<typeof planSchema>;
 /** The state of a rollout: where each node stands on its way. */
 export type Rollout = z.infer<typeof rolloutSchema>;
 export type RolloutStatus = z.infer<typeof rolloutStatusSchema>;
+export type Approvals = z.infer<typeof approvalsSchema>;
+export type ApproveAnswer = z.infer<typeof approvedSchema>;
 
 const ENDED: ReadonlySet<Rollout['status']> = new Set(['completed', 'rolledBack', 'aborted']);
 

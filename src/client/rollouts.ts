@@ -1,15 +1,24 @@
 /** Rolling upgrades, `client.rollouts`: plan, start, watch, change. */
+import { RpcError } from '../../transport/rpc/rpc.js';
 import type { AnswerSchema } from './answers.js';
 import { ClientError } from './errors.js';
 import { ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
 import type { RequestOptions } from './requests.js';
 import {
+  approvalSettingsSchema,
+  approvedSchema,
   planSchema,
   rolloutAnswerSchema,
   rolloutPlanSchema,
   rolloutStatusSchema,
 } from './rollout-answers.js';
-import type { Rollout, RolloutPlan, RolloutStatus } from './rollout-answers.js';
+import type {
+  Approvals,
+  ApproveAnswer,
+  Rollout,
+  RolloutPlan,
+  RolloutStatus,
+} from './rollout-answers.js';
 import type { Served } from './swarm-client.js';
 
 /** When a node that has switched counts as unhealthy, and what is done then; defaults for what is left out. */
@@ -62,6 +71,17 @@ export interface RolloutOptions {
 
 export interface RolloutRequest extends RequestOptions {
   readonly plan?: RolloutOptions;
+  /** `bft`: only with the votes of more than two thirds of the members. */
+  readonly approve?: 'bft' | undefined;
+}
+
+/** What an operator says to one node about approvals; what is left out stays. */
+export interface ApprovalChange {
+  /** Whether it refuses rollouts without approval. */
+  readonly required?: boolean;
+  readonly policy?: 'operator' | 'any';
+  /** Trusts the members as they are now. */
+  readonly trust?: boolean;
 }
 
 /** A change of a rollout that is on its way, or in its window. */
@@ -105,7 +125,7 @@ export class Rollouts {
 
   /** What would run now, and its digest; changes nothing. `to` is `v2` or the name of a release. */
   async plan(to: string, options: RolloutRequest = {}): Promise<Served & RolloutPlan> {
-    const { plan = {}, ...rest } = options;
+    const { plan = {}, approve: _, ...rest } = options;
     const payload = { to, ...plan };
     const factor = ROLLOUT_ATTEMPT_FACTOR;
     const answer = await this.#ports.ask(planSchema, 'rollout.plan', payload, rest, factor);
@@ -121,9 +141,30 @@ export class Rollouts {
     digest: string | undefined,
     options: RolloutRequest = {},
   ): Promise<Rollout> {
-    const { plan = {}, ...rest } = options;
+    const { plan = {}, approve, ...rest } = options;
     const payload = { to, ...plan, ...(digest === undefined ? {} : { digest }) };
-    return this.#change('rollout.start', payload, rest, isStarted);
+    if (approve === undefined) return this.#change('rollout.start', payload, rest, isStarted);
+    try {
+      return await this.#change('rollout.startApproved', payload, rest, isStarted);
+    } catch (error) {
+      throw isUnknownMethod(error) ? knowsNoApprovals() : error;
+    }
+  }
+
+  /**
+   * Approves a plan as the next rollout, at the node whose key this client has: name it with `only`. Any
+   * other node refuses.
+   */
+  async approve(digest: string, options: RequestOptions): Promise<Served & ApproveAnswer> {
+    return this.#ports.ask(approvedSchema, 'approval.approve', { digest }, options, 1);
+  }
+
+  /** What that node knows of approvals, after a change if one is given; as with `approve`. */
+  async approvals(
+    change: ApprovalChange,
+    options: RequestOptions,
+  ): Promise<Served & { approvals: Approvals | null }> {
+    return this.#ports.ask(approvalSettingsSchema, 'approval.settings', change, options, 1);
   }
 
   /** The rollout that runs, or the last one; null when there was none. */
@@ -171,6 +212,19 @@ export class Rollouts {
       return rollout;
     }
   }
+}
+
+function isUnknownMethod(error: unknown): boolean {
+  const cause = error instanceof ClientError ? error.cause : undefined;
+  return cause instanceof RpcError && cause.code === 'unknown-method';
+}
+
+function knowsNoApprovals(): ClientError {
+  return new ClientError(
+    'refused',
+    'a member of this swarm runs a release that knows no approvals; upgrade all members first',
+    { reason: 'release-too-old' },
+  );
 }
 
 function isStarted(_rollout: Rollout, reason: string | undefined): boolean {

@@ -16,6 +16,9 @@ const MEMBER_METHODS = [
   'raft.snapshotChunk',
   'raft.snapshotEnd',
   'node.propose',
+  'approval.request',
+  'approval.message',
+  'approval.question',
   'node.vectors',
 ];
 /** Methods that must be given something. */
@@ -23,6 +26,7 @@ const CLIENT_METHODS = [
   'swarm.remove',
   'rollout.plan',
   'rollout.start',
+  'rollout.startApproved',
   'rollout.change',
   'memory.insert',
   'memory.addEdge',
@@ -45,6 +49,7 @@ const OPERATOR_METHODS: readonly (readonly [string, object])[] = [
   ['swarm.backupPrepare', {}],
   ['swarm.backupRead', {}],
   ['rollout.start', { to: 'v2' }],
+  ['rollout.startApproved', { to: 'v2' }],
   ['rollout.abort', {}],
   ['rollout.change', { action: 'rollback' }],
 ];

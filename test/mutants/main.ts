@@ -58,7 +58,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   },
   rollout: {
     mutants: ROLLOUT_MUTANTS,
-    folders: ['consensus', 'nodes', 'src', 'transport', 'test/nodes'],
+    folders: ['consensus', 'nodes', 'sim/world', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
 };

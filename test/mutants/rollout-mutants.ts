@@ -11,6 +11,9 @@ const ofMachine = 'test/nodes/rollout/machine.test.ts';
 const ofTurns = 'test/nodes/rollout/turns.test.ts';
 const ofEnd = 'test/nodes/rollout/finalizing.test.ts';
 const ofMembers = 'test/nodes/control-plane/apply-rollout.test.ts';
+const ofGate = 'test/nodes/approval/gate.test.ts';
+const ofCertificate = 'test/nodes/approval/certificate.test.ts';
+const ofApproving = 'test/nodes/approval/members.test.ts';
 const random = 'test/nodes/control-plane/rollout-properties.test.ts';
 
 const rows: readonly FileMutant[] = [
@@ -279,6 +282,49 @@ const rows: readonly FileMutant[] = [
     source: "if (status !== 'finalized') return Infinity;",
     replacement: 'return Infinity;',
     test: ofMembers,
+  },
+  {
+    bug: 'a certificate counts without a look at its signatures',
+    file: 'nodes/approval/certificate.ts',
+    source: "if (!checker.isSigned({ type: 'decision', decision })) throw",
+    replacement: "if (!checker.isSigned({ type: 'value', bytes: value })) throw",
+    test: ofCertificate,
+  },
+  {
+    bug: 'the members that approve are those that the certificate names',
+    file: 'nodes/approval/certificate.ts',
+    source: '  requireMembers(told, members);\n',
+    replacement: '  members = told;\n',
+    test: ofCertificate,
+  },
+  {
+    bug: 'a certificate starts the same plan once more',
+    file: 'nodes/approval/certificate.ts',
+    source: 'if (found.after !== after) {',
+    replacement: 'if (found.after > after) {',
+    test: ofGate,
+  },
+  {
+    bug: 'an approval that a leader left out is not missed',
+    file: 'nodes/approval/gate.ts',
+    source: '!isAfter(id, votedAfter);',
+    replacement: 'id >= 0;',
+    test: ofGate,
+  },
+  {
+    bug: 'the digest of an approved plan lets another one through',
+    file: 'nodes/approval/gate.ts',
+    source: 'return value.digest === planDigest(plan) ?',
+    replacement: 'return value.plan !== plan ?',
+    test: ofGate,
+  },
+  {
+    bug: 'a node votes for whatever is asked for',
+    file: 'nodes/approval/node-approvals.ts',
+    source: "return allowed?.after === after ? allowed.digest === digest : policy === 'any';",
+    replacement:
+      'return policy.length > 0 && (allowed?.after ?? after) === after && digest !== null;',
+    test: ofApproving,
   },
 ];
 

@@ -72,6 +72,20 @@ const GOLDEN: [Command, string][] = [
       '726f6d207468657265206f6e207468652076312066696c657320617265206e6f74207772697474656e20616e' +
       '79206d6f72652e90a1640100',
   ],
+  [
+    {
+      type: 'startRollout',
+      plan: ENGINE,
+      digest: 'd',
+      startedAtMs: 1,
+      after: 0,
+      approval: new Uint8Array([1, 2]),
+    },
+    '9705ac7374617274526f6c6c6f75749f02a6656e67696e65a27631a27632c091910100010000c300c091d95f' +
+      '46696e616c697a6174696f6e3a207468657265206973206e6f20726f6c6c6261636b2077696e646f773b2066' +
+      '726f6d207468657265206f6e207468652076312066696c657320617265206e6f74207772697474656e20616e' +
+      '79206d6f72652e90a1640100c4020102',
+  ],
   [{ type: 'beginRollout', ...AT }, '9405ac626567696e526f6c6c6f75740902'],
   [{ type: 'beginRollout', ...AT, nowMs: 7 }, '9505ac626567696e526f6c6c6f7574090207'],
   [
@@ -197,6 +211,17 @@ describe('the control state of version 5', () => {
     const state = { ...stateOf(), rollout: { ...rollout, openUntilMs: 5_000 } };
     expect(decodeControlState(encodeControlState(state))).toEqual(state);
     expect(hex(encodeControlState(stateOf()))).toBe(GOLDEN_STATE);
+  });
+
+  it('holds what shows that the members have approved, and nothing where they were not asked', () => {
+    const approval = { after: 3, certificate: new Uint8Array([1, 2, 3]) };
+    for (const plan of [ENGINE, WINDOWED]) {
+      const rollout = { ...startRollout(7, plan, 'digest', 1, 0), approval };
+      const state = { ...stateOf(), rollout };
+      expect(decodeControlState(encodeControlState(state))).toEqual(state);
+    }
+    const state = { ...stateOf(), rollout: { ...stateOf().rollout!, approval } };
+    expect(hex(encodeControlState(state))).toContain('aa726f6c6c65644261636b0003c403010203');
   });
 
   it('holds a rollout of a release before this one', () => {
