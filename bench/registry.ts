@@ -1,4 +1,5 @@
 import type { Bench } from './harness.js';
+import { availableBench } from './available.js';
 import { bftBench } from './bft.js';
 import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
@@ -40,6 +41,7 @@ export interface BenchSizes {
 
 /** All benches by the name that the command line takes. */
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
+  available: () => availableBench(),
   bft: () => bftBench(),
   crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),

@@ -30,7 +30,15 @@ const DATA_FORMAT_VERSION = 1;
 /** While a folder of this name is there and no `node.json`, the directory is not finished. */
 const UNFINISHED_PREFIX = '.unfinished-';
 /** What a creation may have moved into the directory before it was killed. */
-const CREATED_NAMES = ['identity.pem', 'raft', 'v1', 'v2', 'node.json.unfinished'];
+const CREATED_NAMES = [
+  'identity.pem',
+  'raft',
+  'v1',
+  'v2',
+  'documents',
+  'available',
+  'node.json.unfinished',
+];
 
 const hostPort = z.object({
   host: z.string().min(1),

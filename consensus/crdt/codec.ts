@@ -105,13 +105,21 @@ function requireOncePerPlace(changes: readonly Change[]): void {
   if (places.size !== changes.length) throw badEncoding('an update changes a place twice');
 }
 
-export function encodeState({ version, time, root }: EncodedState): Uint8Array {
+export function encodeState(state: EncodedState): Uint8Array {
   const writer = new ByteWriter();
+  beginState(writer, state);
+  writeValue(writer, state.root);
+  return writer.done();
+}
+
+/** What stands before the value of the map at the root. */
+export function beginState(
+  writer: ByteWriter,
+  { version, time }: Pick<EncodedState, 'version' | 'time'>,
+): void {
   writer.u8(VERSION);
   writeVersion(writer, version);
   writeTime(writer, time);
-  writeValue(writer, root);
-  return writer.done();
 }
 
 /** Throws `CrdtError` `bad-encoding` for everything that `encodeState` would not have written. */
@@ -280,10 +288,7 @@ function writeValue(writer: ByteWriter, value: Value): void {
   if (value.kind === 'map') {
     const entries = [...value.entries].sort(([a], [b]) => compareTexts(a, b));
     writer.varint(entries.length);
-    for (const [, entry] of entries) {
-      writeField(writer, entry.field);
-      writeValue(writer, entry.value);
-    }
+    for (const [, entry] of entries) writeEntry(writer, entry);
   } else if (value.kind === 'set') {
     const elements = [...value.elements].sort(([a], [b]) => compareTexts(a, b));
     writer.varint(elements.length);
@@ -294,6 +299,12 @@ function writeValue(writer: ByteWriter, value: Value): void {
   } else {
     writeDots(writer, value.kind, value.dots);
   }
+}
+
+/** One of a map, which has them in the order of `fieldName`. */
+export function writeEntry(writer: ByteWriter, { field, value }: Entry): void {
+  writeField(writer, field);
+  writeValue(writer, value);
 }
 
 function readMap(reader: ByteReader, version: VersionVector, depth: number): MapValue {

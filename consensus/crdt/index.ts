@@ -1,9 +1,12 @@
 export * from './clock.js';
-export { decodeUpdate } from './codec.js';
+export { decodeState, decodeUpdate } from './codec.js';
 export * from './error.js';
 export * from './mutation.js';
 export * from './reading.js';
 export * from './step.js';
+export { STATE_BYTES_MAX } from './limits.js';
+export { StateCut } from './state-cut.js';
+export { snapshotOfState } from './snapshot.js';
 export { Replica, type ReplicaOptions, type Restored } from './replica.js';
 export type { Field, Kind, MapValue, Scalar } from './value.js';
 export { type Dot, type ReplicaId, type VersionVector, covers, includes } from './version.js';

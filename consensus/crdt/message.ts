@@ -40,6 +40,9 @@ export function encodeMessage(message: Message): Uint8Array {
   return writer.done();
 }
 
+/** What stands before a state in a message of one. */
+export const STATE_HEAD = encodeMessage({ type: 'state', state: new Uint8Array() });
+
 /** Throws `CrdtError` `bad-encoding`. Updates and states are views, and are read on their own. */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes.length > STATE_BYTES_MAX) throw badEncoding('a message is too long');

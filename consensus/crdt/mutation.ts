@@ -18,19 +18,20 @@ import {
   type Value,
   valueAt,
 } from './value.js';
-import type { Dot, ReplicaId } from './version.js';
+import { type Dot, type ReplicaId, compareDots } from './version.js';
 
 /**
  * A change of one value; `path` leads to it from the root, through maps.
  *
  * `count` adds to a counter. `assign` sets a last-write-wins register. `write` replaces what a
- * multi-value register holds here. `add` and `remove` change a set; of an addition and a removal that
+ * multi-value register holds here; `discard` removes what these updates wrote there, and nothing else. `add` and `remove` change a set; of an addition and a removal that
  * are concurrent, the addition wins. `delete` removes what is under a field, whatever kind that has,
  * and of a concurrent change below it the change wins.
  */
 export type Mutation =
   | { readonly type: 'count'; readonly path: readonly Field[]; readonly by: number }
   | { readonly type: 'assign' | 'write'; readonly path: readonly Field[]; readonly value: Scalar }
+  | { readonly type: 'discard'; readonly path: readonly Field[]; readonly dots: readonly Dot[] }
   | { readonly type: 'add' | 'remove'; readonly path: readonly Field[]; readonly element: string }
   | { readonly type: 'delete'; readonly path: readonly Field[] };
 
@@ -38,6 +39,7 @@ const KIND_OF: Readonly<Record<Exclude<Mutation['type'], 'delete'>, Kind>> = {
   count: 'counter',
   assign: 'last-write',
   write: 'multi-value',
+  discard: 'multi-value',
   add: 'set',
   remove: 'set',
 };
@@ -68,6 +70,12 @@ export function changesOf(root: MapValue, mutation: Mutation, maker: Maker): rea
     }
     case 'write':
       return [replacing(path, value, { kind: 'multi-value', content: mutation.value })];
+    case 'discard': {
+      const removed = dotsOf(value).filter((here) => {
+        return mutation.dots.some((dot) => compareDots(dot, here) === 0);
+      });
+      return removed.length === 0 ? [] : [{ path, removed }];
+    }
     case 'add': {
       const removed = dotsOf(value, mutation.element);
       const added = { kind: 'set', content: null } as const;

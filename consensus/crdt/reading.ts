@@ -8,7 +8,7 @@ import {
   type Timed,
   valueAt,
 } from './value.js';
-import { type ReplicaId, compareDots, compareTexts } from './version.js';
+import { type Dot, type ReplicaId, compareDots, compareTexts } from './version.js';
 
 /** A value of a register, who wrote it, and when. */
 export interface Written {
@@ -49,6 +49,20 @@ export function readMultiValue(root: MapValue, path: readonly Field[]): readonly
   const value = valueAt(root, path);
   if (value?.kind !== 'multi-value') return [];
   return value.dots.map(({ replica, content }) => ({ value: content, by: replica }));
+}
+
+/** As `readMultiValue`, each with the update that wrote it. */
+export function readDots(
+  root: MapValue,
+  path: readonly Field[],
+): readonly (Dot & { readonly value: Scalar })[] {
+  const value = valueAt(root, path);
+  if (value?.kind !== 'multi-value') return [];
+  return value.dots.map(({ replica, sequence, content }) => ({
+    replica,
+    sequence,
+    value: content,
+  }));
 }
 
 /** The elements of a set, in order. */

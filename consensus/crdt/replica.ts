@@ -13,14 +13,17 @@ import { decodeState, decodeUpdate, encodeState, encodeUpdate } from './codec.js
 import { CrdtError, assert } from './error.js';
 import {
   DRIFT_MS_MAX,
+  MESSAGE_BYTES_TARGET,
   REPLICAS_MAX,
   STATE_BYTES_MAX,
   UPDATE_BYTES_MAX,
   WAITING_UPDATES_MAX,
 } from './limits.js';
-import { type Message, decodeMessage, encodeMessage } from './message.js';
+import { type Message, STATE_HEAD, decodeMessage, encodeMessage } from './message.js';
 import { type Mutation, changesOf } from './mutation.js';
 import { type Snapshot, decodeSnapshot, encodeSnapshot } from './snapshot.js';
+import type { StateCut } from './state-cut.js';
+import { StateCuts } from './state-cuts.js';
 import type { Effect, Input } from './step.js';
 import { UpdateLog } from './update-log.js';
 import { type Update, applyChanges } from './update.js';
@@ -29,17 +32,21 @@ import { type ReplicaId, type VersionVector, covers, includes, joined, meet } fr
 
 /** Members that are asked at each tick, in turns. */
 const MEMBERS_PER_TICK = 3;
+/** States that are made for others at the same time. */
+const CUTS_MAX = 4;
 /** Records behind a snapshot, after which the next one is made. */
 const RECORDS_PER_SNAPSHOT = 1_024;
 
 export interface ReplicaOptions {
   readonly id: ReplicaId;
-  /** All that hold the data, this one among them or not. */
-  readonly members: readonly ReplicaId[];
+  /** All that hold the data, this one among them or not; null until `members` says it: nothing is forgotten. */
+  readonly members: readonly ReplicaId[] | null;
   /** `DRIFT_MS_MAX` when left out. */
   readonly driftMsMax?: number;
   /** Records behind a snapshot, after which the next one is made; `Infinity` leaves it to the driver. */
   readonly recordsPerSnapshot?: number;
+  /** With it whole states are sent as cuts with pieces of so many bytes, which the driver makes in slices. */
+  readonly pieceBytes?: number;
 }
 
 /**
@@ -70,7 +77,9 @@ export class Replica {
   readonly #clock: HybridClock;
   readonly #log: UpdateLog;
   readonly #recordsPerSnapshot: number;
-  #members: readonly ReplicaId[];
+  readonly #pieceBytes: number | undefined;
+  readonly #cuts = new StateCuts();
+  #members: readonly ReplicaId[] | null;
   #root: MapValue = { kind: 'map', entries: new Map() };
   #version: Map<ReplicaId, number>;
   /** The latest time of all updates that are applied. */
@@ -92,6 +101,7 @@ export class Replica {
     this.id = options.id;
     this.#members = options.members;
     this.#recordsPerSnapshot = options.recordsPerSnapshot ?? RECORDS_PER_SNAPSHOT;
+    this.#pieceBytes = options.pieceBytes;
     const snapshot = restored.snapshot === null ? undefined : decodeSnapshot(restored.snapshot);
     const driftMsMax = options.driftMsMax ?? DRIFT_MS_MAX;
     this.#time = snapshot?.state.time ?? TIME_ZERO;
@@ -143,6 +153,15 @@ export class Replica {
     });
   }
 
+  /**
+   * The bytes of the state as it is now, with what is not durable yet, to be made while it goes on changing.
+   * `head` stands before them.
+   */
+  cut(pieceBytes: number, head: Uint8Array = new Uint8Array()): StateCut {
+    const state = { version: this.#version, time: this.#time, root: this.#root };
+    return this.#cuts.begin(state, head, pieceBytes);
+  }
+
   step(input: Input): readonly Effect[] {
     this.#effects = [];
     switch (input.type) {
@@ -158,6 +177,9 @@ export class Replica {
       case 'tick':
         this.#tick();
         break;
+      case 'renew':
+        this.#renew();
+        break;
       case 'members':
         this.#members = input.members;
         for (const known of this.#known.keys()) {
@@ -167,6 +189,14 @@ export class Replica {
         break;
     }
     return this.#effects;
+  }
+
+  #renew(): void {
+    assert(this.#number === 0, 'what was read is written again before anything else');
+    this.#durable = new Map();
+    this.#number += 1;
+    this.#writes.push({ number: this.#number, version: new Map(this.#version) });
+    this.#replace();
   }
 
   #mutate(token: number, mutation: Mutation, nowMs: number): void {
@@ -239,11 +269,21 @@ export class Replica {
       const message = decodeMessage(bytes);
       if (message.type === 'digest') this.#takeDigest(from, message.version, message.asks);
       else if (message.type === 'state') this.#takeState(message.state, nowMs);
-      else for (const update of message.updates) this.#takeUpdate(from, update, nowMs);
+      else this.#takeUpdates(from, message.updates, nowMs);
     } catch (error) {
       if (!(error instanceof CrdtError)) throw error;
       this.#effects.push({ type: 'rejected', from, error });
     }
+  }
+
+  #takeUpdates(from: ReplicaId, updates: readonly Uint8Array[], nowMs: number): void {
+    const before = this.#number;
+    for (const update of updates) this.#takeUpdate(from, update, nowMs);
+    const bytes = updates.reduce((sum, update) => sum + update.length, 0);
+    if (this.#number === before || bytes < MESSAGE_BYTES_TARGET / 2) return;
+    // There is probably more where it comes from: who was away for long does not wait for the next tick.
+    const digest = { type: 'digest', version: this.#version, asks: false } as const;
+    this.#afterWrites({ type: 'send', to: from, bytes: encodeMessage(digest) });
   }
 
   #takeUpdate(from: ReplicaId, bytes: Uint8Array, nowMs: number): void {
@@ -301,6 +341,7 @@ export class Replica {
   }
 
   #apply(update: Update, bytes: Uint8Array): void {
+    this.#cuts.beforeUpdate(update, this.#root);
     applyChanges(this.#root, update);
     this.#version.set(update.replica, update.sequence);
     this.#log.add(update, bytes);
@@ -313,7 +354,7 @@ export class Replica {
   }
 
   #takeDigest(from: ReplicaId, version: VersionVector, asks: boolean): void {
-    if (this.#members.includes(from)) {
+    if (this.#members?.includes(from) === true) {
       this.#known.set(from, joined(this.#known.get(from) ?? new Map(), version));
     }
     if (!includes(version, this.#durable)) this.#sendMissing(from, version);
@@ -327,8 +368,13 @@ export class Replica {
       if (updates.length > 0) this.#send(to, { type: 'updates', updates });
       return;
     }
-    const bytes = encodeMessage({ type: 'state', state: this.#encodeState() });
-    this.#afterWrites({ type: 'send', to, bytes });
+    if (this.#pieceBytes === undefined) {
+      const bytes = encodeMessage({ type: 'state', state: this.#encodeState() });
+      this.#afterWrites({ type: 'send', to, bytes });
+    } else if (this.#cuts.unfinished < CUTS_MAX) {
+      // Who is not sent one now asks again.
+      this.#afterWrites({ type: 'send-state', to, cut: this.cut(this.#pieceBytes, STATE_HEAD) });
+    }
   }
 
   #encodeState(): Uint8Array {
@@ -348,6 +394,7 @@ export class Replica {
     if (includes(this.#version, version)) return;
     this.#clock.requireNear(time, nowMs);
     this.#takeTime(time);
+    this.#cuts.beforeReplacement();
     this.#root = joinMaps({ value: this.#root, version: this.#version }, { value: root, version });
     const ahead = [...version].filter(([replica, sequence]) => {
       return sequence > (this.#version.get(replica) ?? 0);
@@ -371,12 +418,13 @@ export class Replica {
 
   /** Forgets updates up to the stable cut: what all members have for good. */
   #collect(): void {
+    if (this.#members === null) return;
     const versions = this.#others().map((member) => this.#known.get(member) ?? new Map());
     this.#log.drop(meet([this.#durable, ...versions]));
   }
 
   #others(): readonly ReplicaId[] {
-    return this.#members.filter((member) => member !== this.id);
+    return (this.#members ?? []).filter((member) => member !== this.id);
   }
 
   #sendDigest(to: ReplicaId, asks: boolean): void {

@@ -28,6 +28,15 @@ export function encodeSnapshot({ state, base, updates }: Snapshot): Uint8Array {
   return writer.done();
 }
 
+/**
+ * The snapshot of a replica that begins with this state, and with none of the updates that made it.
+ * Throws `CrdtError` `bad-encoding`.
+ */
+export function snapshotOfState(bytes: Uint8Array): Uint8Array {
+  const state = decodeState(bytes);
+  return encodeSnapshot({ state, base: state.version, updates: [] });
+}
+
 /** Throws `CrdtError` `bad-encoding`. */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const reader = new ByteReader(bytes, badEncoding);

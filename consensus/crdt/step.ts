@@ -1,6 +1,7 @@
 /** What can happen to a replica, and what it asks for. */
 import type { CrdtError } from './error.js';
 import type { Mutation } from './mutation.js';
+import type { StateCut } from './state-cut.js';
 import type { Dot, ReplicaId } from './version.js';
 
 /** `nowMs` is the time of day, in milliseconds since 1970. */
@@ -22,6 +23,11 @@ export type Input =
     }
   /** Time to compare with others: every second or so. */
   | { readonly type: 'tick' }
+  /**
+   * What the disk gave back may be in the memory of the system alone, since a write of before had failed:
+   * all of it is written again, and nobody is told of it before it is durable. At the start alone.
+   */
+  | { readonly type: 'renew' }
   /** Who else holds the data from now on. */
   | { readonly type: 'members'; readonly members: readonly ReplicaId[] };
 
@@ -31,6 +37,8 @@ export type Effect =
   /** Put the snapshot in place of the one before and of all records so far, in one step. */
   | { readonly type: 'replace'; readonly number: number; readonly snapshot: Uint8Array }
   | { readonly type: 'send'; readonly to: ReplicaId; readonly bytes: Uint8Array }
+  /** Make the bytes of a message in slices, and send them; for replicas with `pieceBytes` alone. */
+  | { readonly type: 'send-state'; readonly to: ReplicaId; readonly cut: StateCut }
   /** A mutation is durable here; null if there was nothing to change. */
   | { readonly type: 'done'; readonly token: number; readonly dot: Dot | null }
   /** A mutation was refused: nothing has changed. */

@@ -6,7 +6,8 @@
  *           -> restore, join others -> read everything from each new node
  *
  * Promises: a write that was acknowledged before the backup began is there, from every node; what was
- * deleted before is not; and nothing is there that was never written.
+ * deleted before is not; and nothing is there that was never written. Likewise for a tenth of the
+ * memories in an available namespace.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,6 +43,9 @@ export interface DrillReport {
 }
 
 const RACING_WRITES_MAX = 10_000;
+const NAMESPACE = 'drill';
+/** How long a member that has joined may take to hear of an available namespace. */
+const CONVERGENCE_MS_MAX = 30_000;
 
 /** Writes memories with content that follows from the id; keeps what was acknowledged. */
 class Writer {
@@ -53,8 +57,21 @@ class Writer {
     this.#client = client;
   }
 
+  /** Those of the available namespace, of which a half is deleted again. */
+  readonly available: string[] = [];
+
   async write(prefix: string, count: number): Promise<void> {
     for (let at = 0; at < count; at += 1) await this.one(`${prefix}-${at}`);
+  }
+
+  /** Through the member that is backed up: another one hears of it a moment later. */
+  async writeAvailable(count: number, only: string): Promise<void> {
+    for (let at = 0; at < count; at += 1) {
+      const id = `available-${at}`;
+      await this.#client.available.put(NAMESPACE, { id, content: contentOf(id) }, { only });
+      if (at % 2 === 0) this.available.push(id);
+      else await this.#client.available.delete(NAMESPACE, id, { only });
+    }
   }
 
   async one(id: string): Promise<void> {
@@ -90,6 +107,7 @@ export async function runDrill(
   tell(`writing ${memories} memories`);
   await before.write('before', memories);
   for (let at = 0; at < memories; at += 10) await before.delete(`before-${at}`);
+  await before.writeAvailable(Math.ceil(memories / 10), lost.running.at(-1)!.peerId);
 
   const file = join(root, 'swarm.backup');
   const during = new Writer(await lost.connect());
@@ -188,6 +206,7 @@ async function compare(
     }
     present = counts;
     reads += await compareEdges(client, before, deleted, { peerId, directory }, broken);
+    reads += await compareAvailable(client, before, { peerId, directory }, broken);
   }
   return { present, reads, broken };
 }
@@ -208,6 +227,32 @@ async function compareEdges(
     }
   }
   return acknowledged.length;
+}
+
+/** What is there, and no more; a member that has just joined is given a while. */
+async function compareAvailable(
+  client: SwarmClient,
+  { available }: Writer,
+  { peerId, directory }: { readonly peerId: string; readonly directory: string },
+  broken: string[],
+): Promise<number> {
+  const wanted = available
+    .toSorted()
+    .map((id) => `${id}: ${contentOf(id)}`)
+    .join();
+  const deadlineMs = performance.now() + CONVERGENCE_MS_MAX;
+  for (;;) {
+    const { memories } = await client.available.list(NAMESPACE, { limit: 1_000 }, { only: peerId });
+    const found = memories.map(({ id, values }) => {
+      return `${id}: ${values.map(({ content }) => content).join()}`;
+    });
+    if (found.join() === wanted) return available.length;
+    if (performance.now() < deadlineMs) await sleep(100);
+    else {
+      broken.push(`${directory}: the available namespace holds ${found.length} memories, others`);
+      return available.length;
+    }
+  }
 }
 
 function secondsSince(startedMs: number): number {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { SwarmClient } from '../../src/client/index.js';
 import { parsePeerAddress } from '../../transport/identity/index.js';
 import { Child, runToEnd } from '../rolling-migration/child.js';
+import type { Launch } from '../rolling-migration/child.js';
 import { freePort } from '../rolling-migration/ports.js';
 
 export const COMMAND = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -41,19 +42,20 @@ export class Nodes {
     readonly root: string,
     readonly name: string,
     readonly created: z.infer<typeof createdSchema>,
+    readonly launch: Launch,
   ) {}
 
   /** Creates a swarm by `swarm init`, or by `swarm restore` from a file, and starts so many nodes. */
   static async start(
-    options: { root: string; name: string; nodes: number; backup?: string },
+    options: { root: string; name: string; nodes: number; backup?: string; launch?: Launch },
     register: (nodes: Nodes) => void,
   ): Promise<Nodes> {
-    const { root, name, nodes: count, backup } = options;
+    const { root, name, nodes: count, backup, launch = {} } = options;
     const first = join(root, `${name}-1`);
     const make = backup === undefined ? ['init'] : ['restore', backup];
     const place = ['--data', first, '--listen', `${HOST}:${await freePort()}`, '--json'];
     const printed = await runToEnd('swarm', COMMAND, ['swarm', ...make, ...place]);
-    const nodes = new Nodes(root, name, createdSchema.parse(JSON.parse(printed)));
+    const nodes = new Nodes(root, name, createdSchema.parse(JSON.parse(printed)), launch);
     register(nodes);
     await nodes.#startNode(first, []);
     await nodes.join(count);
@@ -91,7 +93,7 @@ export class Nodes {
 
   async #startNode(directory: string, more: readonly string[]): Promise<void> {
     const args = ['node', 'start', '--data', directory, '--json', ...more];
-    const child = new Child(directory, COMMAND, args, `${directory}.log`);
+    const child = new Child(directory, COMMAND, args, `${directory}.log`, this.launch);
     const { peerId, address } = await child.line(readReady, START_TIMEOUT_MS);
     this.running.push({ directory, peerId, address, child });
   }

@@ -69,7 +69,7 @@ export class Child {
     return this.#exit === undefined;
   }
 
-  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     if (this.isRunning) this.#process.kill(signal);
   }
 

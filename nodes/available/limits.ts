@@ -13,6 +13,14 @@ export const FILE_BYTES_MAX = 1024 * 1024 * 1024;
 /** Bytes behind a snapshot from which on the next one is made, at least. */
 export const COMPACTION_BYTES_MIN = 1024 * 1024;
 
+/**
+ * Memories that have expired are removed by the member that is first in the order of node ids, and by each
+ * one behind it so much later, if they are still there.
+ */
+export const EXPIRED_TURN_MS = 5_000;
+/** Those of a namespace that are removed at a time. */
+export const EXPIRED_PER_TURN_MAX = 256;
+
 /** How often a node tells others what it has. */
 export const COMPARE_INTERVAL_MS = 1_000;
 /** A member that does not know available namespaces, or is not there, is told again after so long. */
@@ -27,6 +35,13 @@ export const CALL_BYTES_TARGET = 1024 * 1024;
 export const PIECE_BYTES = 4 * 1024 * 1024;
 /** Bytes of a message that comes in pieces. */
 export const PIECED_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Names and memories of a state that are worked on between two other things, and bytes of them. */
+export const SLICE_ITEMS_MAX = 4_096;
+export const SLICE_BYTES_MAX = 1024 * 1024;
+
+/** States that are held for operators who read them. */
+export const EXPORTS_MAX = 2;
 
 /** Memories of one answer of a list, and bytes of them. */
 export const LISTED_MAX = 1_000;

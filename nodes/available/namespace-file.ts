@@ -1,10 +1,11 @@
 /** The file of an available namespace: who this replica is, snapshots, and updates since. */
-import { FrameFile, type FrameRecord } from '../../src/frame-log/frame-file.js';
+import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+
+import { FrameFile } from '../../src/frame-log/frame-file.js';
 import { NodeError } from '../errors.js';
 import { COMPACTION_BYTES_MIN, FILE_BYTES_MAX } from './limits.js';
-
-export type NamespaceRecordKind = 'replica' | 'snapshot' | 'update';
-export type NamespaceRecord = FrameRecord<NamespaceRecordKind>;
+import type { NamespaceRecordKind } from './namespace-records.js';
 
 /** A file cannot be used; nothing in it was changed. */
 export class NamespaceFileError extends NodeError {}
@@ -22,23 +23,19 @@ export const namespaceFrames = new FrameFile<NamespaceRecordKind>({
   isOwn: (error) => error instanceof NamespaceFileError,
 });
 
-/** What the records of a file say, read in their order. */
-export interface ReadRecords {
-  /** The name of the replica, undefined in a file that is new. */
-  readonly replica: string | undefined;
-  readonly snapshot: Uint8Array | null;
-  /** Behind the snapshot. */
-  readonly updates: readonly Uint8Array[];
+const SUFFIX = '.namespace';
+
+/** Whether a file of this name is one of a namespace. */
+export function isNamespaceFile(name: string): boolean {
+  return name.endsWith(SUFFIX);
 }
 
-export function readRecords(records: readonly NamespaceRecord[]): ReadRecords {
-  let replica: string | undefined;
-  let snapshot: Uint8Array | null = null;
-  let updates: Uint8Array[] = [];
-  for (const { kind, bytes } of records) {
-    if (kind === 'replica') replica = Buffer.from(bytes).toString('utf8');
-    else if (kind === 'update') updates.push(bytes);
-    else [snapshot, updates] = [bytes, []];
-  }
-  return { replica, snapshot, updates };
+/** Where a folder of namespaces keeps the one of this name. */
+export function namespacePath(directory: string, name: string): string {
+  return join(directory, createHash('sha256').update(name).digest('hex') + SUFFIX);
+}
+
+/** A name that no replica has ever had. */
+export function freshReplicaName(nodeId: number): string {
+  return `${nodeId}.${randomBytes(8).toString('hex')}`;
 }

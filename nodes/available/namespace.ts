@@ -1,243 +1,171 @@
-/** One available namespace at a node: a replica of its memories, and the file that keeps it. */
-import { randomBytes } from 'node:crypto';
-
-import { Replica, decodeUpdate, readMap, readMultiValue } from '../../consensus/crdt/index.js';
-import type { Effect, Field, Input, Mutation } from '../../consensus/crdt/index.js';
+/** One available namespace at a node: what it holds, and the file that keeps it. */
+import type { StateCut } from '../../consensus/crdt/index.js';
 import { FrameLog } from '../../src/frame-log/frame-log.js';
 import { NodeError, messageOf } from '../errors.js';
-import { NAMESPACE_BYTES_MAX } from './limits.js';
-import type { NamespaceRecord, NamespaceRecordKind } from './namespace-file.js';
-import { NamespaceFileError, namespaceFrames, readRecords } from './namespace-file.js';
-import { conflicting, decodeStored, encodeStored } from './stored-value.js';
+import { PIECE_BYTES } from './limits.js';
+import { NamespaceCore } from './namespace-core.js';
+import type { CorePorts, Settle } from './namespace-core.js';
+import { NamespaceFileError, freshReplicaName, namespaceFrames } from './namespace-file.js';
+import type { NamespaceRecord, NamespaceRecordKind } from './namespace-records.js';
+import { readRecords } from './namespace-records.js';
+import { advanceSlice } from './state-slices.js';
 import type { StoredValue } from './stored-value.js';
 
-export interface NamespacePorts {
+export interface NamespacePorts extends Pick<CorePorts, 'send' | 'sendState' | 'changed' | 'log'> {
   readonly nodeId: number;
-  /** May lose, double, delay and reorder. */
-  send(to: number, bytes: Uint8Array): void;
-  /** What is under these ids may have changed; null: under any. */
-  changed(ids: readonly string[] | null): void;
-  log(message: string): void;
 }
 
-interface Waiting {
-  resolve(hadEffect: boolean): void;
-  reject(error: unknown): void;
-}
+/** What the one before it in this process has come to. */
+export type Before = Pick<Namespace, 'isUsable' | 'mustRename'>;
 
 export class Namespace {
-  readonly name: string;
-  readonly #ports: NamespacePorts;
+  readonly #core: NamespaceCore;
   readonly #log: FrameLog<NamespaceRecordKind>;
-  readonly #replica: Replica;
-  readonly #waiting = new Map<number, Waiting>();
-  #token = 0;
-  #failure: unknown;
-  #mustRename = false;
-  #members = '';
-  readonly #bytesOf = new Map<string, number>();
-  #bytes = 0;
-  #ids: readonly string[] | undefined;
+  /** Resolves when the last record is on the disk, or is not going to be. */
+  #written: Promise<void> = Promise.resolve();
 
   private constructor(
+    path: string,
     name: string,
-    replica: Replica,
-    log: FrameLog<NamespaceRecordKind>,
     ports: NamespacePorts,
+    { log, records }: Awaited<ReturnType<typeof FrameLog.open<NamespaceRecordKind>>>,
+    before: Before | undefined,
   ) {
-    this.name = name;
-    this.#replica = replica;
     this.#log = log;
-    this.#ports = ports;
-    this.#measure(null);
+    try {
+      const freshReplica = freshReplicaName(ports.nodeId);
+      const rename = before?.mustRename === true;
+      const isUnsure = before?.isUsable === false;
+      const read = readRecords(records);
+      this.#core = new NamespaceCore(
+        {
+          name,
+          nodeId: ports.nodeId,
+          freshReplica,
+          read,
+          rename,
+          isUnsure,
+          pieceBytes: PIECE_BYTES,
+        },
+        {
+          nowMs: () => Date.now(),
+          write: (record, number) => this.#write(record, number),
+          send: ports.send,
+          sendState: ports.sendState,
+          changed: ports.changed,
+          log: ports.log,
+        },
+      );
+    } catch (error) {
+      const sentence = `the file ${path} holds what is no namespace: ${messageOf(error)}`;
+      throw new NamespaceFileError('directory', sentence, error);
+    }
   }
 
   /**
-   * Opens the file, or begins one with the first write. With `rename` the replica takes another name,
-   * since others know of updates of it that the file has lost. Throws `NamespaceFileError`.
+   * Opens the file, or begins one with the first write. After one that cannot be used any more all that
+   * is read is written again first. Throws `NamespaceFileError`.
    */
   static async open(
     path: string,
     name: string,
     ports: NamespacePorts,
-    rename = false,
+    before?: Before,
   ): Promise<Namespace> {
-    const snapshot = (): readonly NamespaceRecord[] => namespace.#records();
-    const { log, records } = await FrameLog.open({ path, name, frames: namespaceFrames, snapshot });
-    const read = readRecords(records);
-    const id = rename ? undefined : read.replica;
-    let replica: Replica;
+    const snapshot = (): readonly NamespaceRecord[] => namespace.#core.records;
+    const anew = before !== undefined;
+    const opened = await FrameLog.open({ path, name, frames: namespaceFrames, snapshot, anew });
+    let namespace: Namespace;
     try {
-      const fresh = `${ports.nodeId}.${randomBytes(8).toString('hex')}`;
-      const options = { id: id ?? fresh, members: [], recordsPerSnapshot: Infinity };
-      replica = new Replica(options, { snapshot: read.snapshot, records: read.updates });
+      namespace = new Namespace(path, name, ports, opened, before);
     } catch (error) {
-      await log.close();
-      const sentence = `the file ${path} holds what is no namespace: ${messageOf(error)}`;
-      throw new NamespaceFileError('directory', sentence, error);
+      await opened.log.close();
+      throw error;
     }
-    const namespace: Namespace = new Namespace(name, replica, log, ports);
-    if (rename) await log.append({ kind: 'replica', bytes: Buffer.from(replica.id) });
-    return namespace;
+    await namespace.#written;
+    if (namespace.isUsable) return namespace;
+    await opened.log.close();
+    throw namespace.#core.failure;
   }
 
   /** False when it has to be opened again: the disk failed, or the replica needs another name. */
   get isUsable(): boolean {
-    return this.#failure === undefined;
+    return this.#core.isUsable;
   }
 
   get mustRename(): boolean {
-    return this.#mustRename;
+    return this.#core.mustRename;
   }
 
-  /** Ids that have a value, in order. */
+  get name(): string {
+    return this.#core.name;
+  }
+
+  /** How many ids have a value that is served now. */
+  get memories(): number {
+    return this.#core.memories;
+  }
+
+  /** Ids that have a value, in order; it may have expired. */
   get ids(): readonly string[] {
-    this.#ids ??= readMap(this.#replica.root, []).map(({ key }) => key);
-    return this.#ids;
+    return this.#core.ids;
   }
 
-  /** The first is what most readers want; the others are in conflict with it. Empty: there is none. */
+  /** As those of the core: the latest first, without what has expired. */
   values(id: string): StoredValue[] {
-    const written = readMultiValue(this.#replica.root, [fieldOf(id)]);
-    return conflicting(written.flatMap(({ value }) => decodeStored(value) ?? []));
+    return this.#core.values(id);
   }
 
   /** Resolves when it would outlive a crash of this node. Replaces what this node has seen under the id. */
   async put(id: string, value: StoredValue): Promise<void> {
-    const bytes = encodeStored(value);
-    if (this.#bytes - (this.#bytesOf.get(id) ?? 0) + bytes.length > NAMESPACE_BYTES_MAX) {
-      throw new NodeError(
-        'refused',
-        `the namespace ${this.name} would have more than ${NAMESPACE_BYTES_MAX} bytes; delete some ` +
-          'of it, or use a second one',
-      );
-    }
-    await this.#mutate({ type: 'write', path: [fieldOf(id)], value: bytes });
+    await this.#settled((settle) => this.#core.put(id, value, settle));
   }
 
   /** Deletes what this node has seen under the id; false if there is nothing. */
-  async delete(id: string): Promise<boolean> {
-    return this.#mutate({ type: 'delete', path: [fieldOf(id)] });
+  delete(id: string): Promise<boolean> {
+    return this.#settled((settle) => this.#core.delete(id, settle));
+  }
+
+  /** All that is here as one state, when it would outlive a crash of this node. */
+  async exported(): Promise<StateCut> {
+    const [cut, written] = [this.#core.cut(PIECE_BYTES), this.#written];
+    while (!cut.isDone) {
+      advanceSlice(cut);
+      await new Promise(setImmediate);
+    }
+    await written;
+    if (!this.isUsable) throw this.#core.failure;
+    if (cut.pieces.length > 0) return cut;
+    throw new NodeError('refused', `the namespace ${this.name} is too large: delete some of it`);
+  }
+
+  /** Tells of what has expired since the last time. */
+  tellExpired(): void {
+    this.#core.tellExpired();
   }
 
   receive(from: number, bytes: Uint8Array): void {
-    this.#step({ type: 'message', from: String(from), bytes, nowMs: Date.now() });
+    this.#core.receive(from, bytes);
   }
 
   /** Tells some of the others what is here, so that both find what the other lacks. */
   compare(others: readonly number[]): void {
-    const members = others.map(String);
-    // Their names are no names of replicas, which change when a disk is lost.
-    if (this.#members !== members.join()) {
-      this.#members = members.join();
-      this.#step({ type: 'members', members });
-    }
-    this.#step({ type: 'tick' });
+    this.#core.compare(others);
   }
 
   async close(): Promise<void> {
-    this.#fail(new NodeError('stopped', 'the node stops'));
+    this.#core.failed(new NodeError('stopped', 'the node stops'));
     await this.#log.close();
   }
 
-  #mutate(mutation: Mutation): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        reject(this.#failure);
-        return;
-      }
-      this.#token += 1;
-      this.#waiting.set(this.#token, { resolve, reject });
-      this.#step({ type: 'mutate', token: this.#token, mutation, nowMs: Date.now() });
-    });
-  }
-
-  #step(input: Input): void {
-    if (this.#failure !== undefined) return;
-    for (const effect of this.#replica.step(input)) this.#perform(effect);
-  }
-
-  #perform(effect: Effect): void {
-    switch (effect.type) {
-      case 'append': {
-        const { changes } = decodeUpdate(effect.record);
-        this.#changed(changes.map(({ path }) => path[0]?.key ?? ''));
-        this.#write({ kind: 'update', bytes: effect.record }, effect.number);
-        break;
-      }
-      case 'replace':
-        this.#changed(null);
-        this.#write({ kind: 'snapshot', bytes: effect.snapshot }, effect.number);
-        break;
-      case 'send':
-        this.#ports.send(Number(effect.to), effect.bytes);
-        break;
-      case 'done':
-        this.#settle(effect.token, ({ resolve }) => resolve(effect.dot !== null));
-        break;
-      case 'refused':
-        this.#settle(effect.token, ({ reject }) => {
-          reject(new NodeError('refused', effect.error.message, effect.error));
-        });
-        break;
-      case 'rejected':
-        this.#ports.log(
-          `what node ${effect.from} sent for the namespace ${this.name} was refused: ${effect.error.message}`,
-        );
-        this.#mustRename ||= effect.error.code === 'lost-own-updates';
-        if (this.#mustRename) this.#fail(effect.error);
-        break;
-    }
+  #settled(work: (settle: Settle) => void): Promise<boolean> {
+    return new Promise((resolve, reject) => work({ resolve, reject }));
   }
 
   #write(record: NamespaceRecord, number: number): void {
-    this.#log.append(record).then(
-      () => this.#step({ type: 'persisted', number }),
-      (error: unknown) => this.#fail(error),
+    this.#written = this.#log.append(record).then(
+      () => this.#core.persisted(number),
+      (error: unknown) => this.#core.failed(error),
     );
   }
-
-  #settle(token: number, end: (waiting: Waiting) => void): void {
-    const waiting = this.#waiting.get(token);
-    this.#waiting.delete(token);
-    if (waiting !== undefined) end(waiting);
-  }
-
-  /** Nobody knows what the disk holds now, so nothing more is done until it has been read again. */
-  #fail(error: unknown): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
-    this.#waiting.clear();
-  }
-
-  #changed(ids: readonly string[] | null): void {
-    this.#ids = undefined;
-    this.#measure(ids);
-    this.#ports.changed(ids);
-  }
-
-  #measure(ids: readonly string[] | null): void {
-    for (const id of ids ?? new Set([...this.#bytesOf.keys(), ...this.ids])) {
-      const written = readMultiValue(this.#replica.root, [fieldOf(id)]);
-      const bytes = written.reduce((sum, { value }) => sum + bytesOf(value), 0);
-      this.#bytes += bytes - (this.#bytesOf.get(id) ?? 0);
-      if (bytes === 0) this.#bytesOf.delete(id);
-      else this.#bytesOf.set(id, bytes);
-    }
-  }
-
-  #records(): readonly NamespaceRecord[] {
-    return [
-      { kind: 'replica', bytes: Buffer.from(this.#replica.id) },
-      { kind: 'snapshot', bytes: this.#replica.snapshot },
-    ];
-  }
-}
-
-function fieldOf(id: string): Field {
-  return { kind: 'multi-value', key: id };
-}
-
-function bytesOf(value: unknown): number {
-  return value instanceof Uint8Array ? value.length : 0;
 }

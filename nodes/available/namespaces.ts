@@ -1,22 +1,21 @@
 /** The available namespaces of a node: a file each, opened when the node starts or somebody writes. */
-import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { StateCut } from '../../consensus/crdt/index.js';
 import { readName } from '../../src/frame-log/frame-log.js';
 import { NodeError, messageOf } from '../errors.js';
 import { NAMESPACE_LENGTH_MAX } from '../wire/limits.js';
 import { NAMESPACES_MAX } from './limits.js';
 import { Namespace } from './namespace.js';
 import type { NamespacePorts } from './namespace.js';
-import { namespaceFrames } from './namespace-file.js';
-
-const SUFFIX = '.namespace';
+import { isNamespaceFile, namespaceFrames, namespacePath } from './namespace-file.js';
 
 /** As those of one namespace, of any. */
 export interface NamespacesPorts {
   readonly nodeId: number;
   send(to: number, namespace: string, bytes: Uint8Array): void;
+  sendState(to: number, namespace: string, cut: StateCut): void;
   changed(namespace: string, ids: readonly string[] | null): void;
   log(message: string): void;
 }
@@ -26,6 +25,8 @@ export class Namespaces {
   readonly #ports: NamespacesPorts;
   readonly #open = new Map<string, Namespace>();
   readonly #opening = new Map<string, Promise<Namespace>>();
+  /** Files that could not be read, with why. */
+  readonly #unread = new Map<string, string>();
   #isClosed = false;
 
   private constructor(directory: string, ports: NamespacesPorts) {
@@ -42,11 +43,12 @@ export class Namespaces {
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const file of await readdir(directory)) {
-        if (!file.endsWith(SUFFIX)) continue;
+        if (!isNamespaceFile(file)) continue;
+        const path = join(directory, file);
         try {
-          const path = join(directory, file);
           await namespaces.use(await readName(namespaceFrames, path, NAMESPACE_LENGTH_MAX));
         } catch (error) {
+          namespaces.#unread.set(path, messageOf(error));
           ports.log(messageOf(error));
         }
       }
@@ -60,6 +62,13 @@ export class Namespaces {
 
   get names(): string[] {
     return [...this.#open.keys()].sort();
+  }
+
+  /** Names of all, for somebody who wants everything. Throws `NodeError` `refused` if some cannot be read. */
+  get allNames(): string[] {
+    const [unread] = this.#unread.values();
+    if (unread === undefined) return this.names;
+    throw new NodeError('refused', `available namespaces of this node cannot be read: ${unread}`);
   }
 
   /** One that is there; its disk may have failed since. */
@@ -92,16 +101,17 @@ export class Namespaces {
       throw new NodeError('refused', sentence);
     }
     await before?.close();
-    const { nodeId, send, changed, log } = this.#ports;
+    const { nodeId, send, sendState, changed, log } = this.#ports;
     const ports: NamespacePorts = {
       nodeId,
       send: (to, bytes) => send(to, name, bytes),
+      sendState: (to, cut) => sendState(to, name, cut),
       changed: (ids) => changed(name, ids),
       log,
     };
-    const file = createHash('sha256').update(name).digest('hex') + SUFFIX;
-    const path = join(this.#directory, file);
-    const opened = await Namespace.open(path, name, ports, before?.mustRename);
+    const path = namespacePath(this.#directory, name);
+    const opened = await Namespace.open(path, name, ports, before);
+    this.#unread.delete(path);
     this.#open.set(name, opened);
     // Only now whoever is told finds it here.
     changed(name, null);

@@ -8,6 +8,9 @@
  *
  * Once a second each member tells some of the others what it has, so that whatever was lost is found.
  */
+import type { z } from 'zod';
+
+import type { StateCut } from '../../consensus/crdt/index.js';
 import type { JsonObject, ModelVector } from '../../src/memory/engine.js';
 import { embeddingText, parseMemoryKey } from '../../src/memory/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
@@ -20,23 +23,27 @@ import { guarded } from '../service/handlers.js';
 import { parseRequest } from '../service/requests.js';
 import { embed } from '../service/services.js';
 import { AvailableIndex } from './available-index.js';
-import { COMPARE_INTERVAL_MS, LISTED_BYTES_MAX } from './limits.js';
+import { Exchange } from './exchange.js';
+import { Exports } from './exports.js';
+import { ASK_TIMEOUT_MS, COMPARE_INTERVAL_MS, LISTED_BYTES_MAX, PIECE_BYTES } from './limits.js';
 import { NamespaceFileError } from './namespace-file.js';
 import { Namespaces } from './namespaces.js';
-import { Outbox } from './outbox.js';
-import { Pieces } from './pieces.js';
+import type { OutboxPorts } from './outbox.js';
 import { requests } from './requests.js';
 import type { StoredValue } from './stored-value.js';
 
+/** What a client wants to be kept. */
+type Memory = z.infer<typeof requests.put> & { readonly expiresAtMs?: number };
+
 interface Swarm {
   readonly node: SwarmNode;
-  readonly outbox: Outbox;
+  readonly exchange: Exchange;
 }
 
 export class NodeAvailable {
   readonly #log: (message: string) => void;
   readonly #directory: string;
-  readonly #pieces = new Pieces();
+  readonly #exports = new Exports();
   #namespaces!: Namespaces;
   #index: AvailableIndex | undefined;
   #swarm: Swarm | undefined;
@@ -56,7 +63,13 @@ export class NodeAvailable {
     const available = new NodeAvailable(directory, log);
     available.#namespaces = await Namespaces.open(directory, {
       nodeId,
-      send: (to, namespace, bytes) => available.#swarm?.outbox.send(to, { namespace, bytes }),
+      send: (to, namespace, bytes) =>
+        available.#swarm?.exchange.outbox.send(to, { namespace, bytes }),
+      sendState: (to, namespace, cut) => {
+        const exchange = available.#swarm?.exchange;
+        if (exchange === undefined) cut.abandon();
+        else exchange.outbox.sendState(to, namespace, cut);
+      },
       changed: (namespace, ids) => available.#index?.changed(namespace, ids),
       log,
     });
@@ -79,8 +92,7 @@ export class NodeAvailable {
       throw new NodeError('directory', sentence, error);
     }
     for (const name of namespaces.names) this.#index.changed(name, null);
-    const outbox = new Outbox({ call: (...question) => node.peers.call(...question) });
-    this.#swarm = { node, outbox };
+    this.#swarm = { node, exchange: new Exchange(exchangePorts(node)) };
     this.#timer = setInterval(() => this.#compare(), COMPARE_INTERVAL_MS);
   }
 
@@ -94,23 +106,21 @@ export class NodeAvailable {
 
   handlers(access: Access): Handlers {
     const forClients = (handler: Handler): Handler =>
-      guarded(async (payload, context) => {
-        access.requireClient(context.connection);
-        try {
-          return await handler(payload, context);
-        } catch (error) {
-          // Another member has another disk.
-          if (!(error instanceof NamespaceFileError)) throw error;
-          throw new RpcError('unavailable', error.message);
-        }
-      });
+      guardedBy((by) => access.requireClient(by), handler);
+    const forOperators = (handler: Handler): Handler =>
+      guardedBy((by) => access.requireOperator(by), handler);
     const forMembers = (handler: Handler): Handler =>
       guarded((payload, context) => {
         access.requireMember(context.connection);
         return handler(payload, context);
       });
     return {
-      'available.put': forClients((payload, context) => this.#put(payload, context)),
+      'available.put': forClients((payload, context) =>
+        this.#put(parseRequest(requests.put, payload), context),
+      ),
+      'available.putExpiring': forClients((payload, context) =>
+        this.#put(parseRequest(requests.putExpiring, payload), context),
+      ),
       'available.delete': forClients(async (payload) => {
         const { namespace, id } = parseRequest(requests.named, payload);
         // What no member has heard of is not made by a delete.
@@ -126,9 +136,17 @@ export class NodeAvailable {
       'available.namespaces': forClients((payload) => {
         parseRequest(requests.nothing, payload);
         const namespaces = this.#namespaces.names.map((name) => {
-          return { name, memories: this.#namespaces.get(name)?.ids.length ?? 0 };
+          return { name, memories: this.#namespaces.get(name)?.memories ?? 0 };
         });
         return { namespaces: namespaces.filter(({ memories }) => memories > 0) };
+      }),
+      'available.exportable': forOperators((payload) => {
+        parseRequest(requests.nothing, payload);
+        return { names: this.#namespaces.allNames };
+      }),
+      'available.export': forOperators((payload, { connection }) => {
+        const piece = parseRequest(requests.export, payload);
+        return this.#exports.read(connection, piece, () => this.#exported(piece.namespace));
       }),
       'available.messages': forMembers(async (payload, { connection }) => {
         const { messages } = parseRequest(requests.messages, payload);
@@ -139,18 +157,20 @@ export class NodeAvailable {
       'available.piece': forMembers(async (payload, { connection }) => {
         const piece = parseRequest(requests.piece, payload);
         const from = this.#memberOf(connection.peerId);
-        const whole = this.#pieces.take(from, piece);
+        const whole = this.#swarm?.exchange.take(from, piece);
         if (whole !== undefined) await this.#receive(from, piece.namespace, whole);
         return null;
       }),
     };
   }
 
-  async #put(payload: unknown, { connection }: CallContext): Promise<object> {
-    const { namespace, id, content, metadata } = parseRequest(requests.put, payload);
+  async #put(
+    { namespace, id, content, metadata, expiresAtMs }: Memory,
+    { connection }: CallContext,
+  ): Promise<object> {
     const vector = await this.#embed(content, metadata);
     const { peerId: by } = connection;
-    const value = { content, metadata, vector, by, atMs: Date.now() };
+    const value = { content, metadata, vector, by, atMs: Date.now(), expiresAtMs };
     await (await this.#namespaces.use(namespace)).put(id, value);
     return {};
   }
@@ -158,29 +178,30 @@ export class NodeAvailable {
   #list(payload: unknown): object {
     const { namespace, after, limit } = parseRequest(requests.list, payload);
     const ids = this.#namespaces.get(namespace)?.ids ?? [];
-    const start = firstBehind(ids, after);
     const memories: { id: string; values: object[] }[] = [];
     let bytes = 0;
-    for (let at = start; at < ids.length && memories.length < limit; at += 1) {
+    let at = firstBehind(ids, after);
+    for (; at < ids.length && memories.length < limit; at += 1) {
       const id = ids[at] ?? '';
       const values = this.#values(namespace, id);
+      if (values.length === 0) continue;
       bytes += values.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
       if (bytes > LISTED_BYTES_MAX && memories.length > 0) break;
       memories.push({ id, values: values.map(shown) });
     }
-    const isAll = start + memories.length >= ids.length;
-    return { memories, next: isAll ? null : (memories.at(-1)?.id ?? null) };
+    return { memories, next: at >= ids.length ? null : (memories.at(-1)?.id ?? null) };
   }
 
   async #search(payload: unknown): Promise<object> {
     const query = parseRequest(requests.search, payload);
     const vector = query.mode === 'text' ? null : await this.#embed(query.text, {});
+    this.#namespaces.get(query.namespace)?.tellExpired();
     const hits = (await this.#index?.search({ ...query, vector })) ?? [];
     return {
-      hits: hits.map((hit) => {
+      hits: hits.flatMap((hit) => {
         const id = parseMemoryKey(hit.id)?.id ?? hit.id;
-        const conflicts = Math.max(0, this.#values(query.namespace, id).length - 1);
-        return { ...hit, id, conflicts };
+        const { length } = this.#values(query.namespace, id);
+        return length === 0 ? [] : [{ ...hit, id, conflicts: length - 1 }];
       }),
     };
   }
@@ -189,9 +210,14 @@ export class NodeAvailable {
     return this.#namespaces.get(namespace)?.values(id) ?? [];
   }
 
+  async #exported(name: string): Promise<StateCut> {
+    // A backup makes no namespace.
+    if (this.#namespaces.get(name) !== undefined)
+      return (await this.#namespaces.use(name)).exported();
+    throw new RpcError('refused', `there is no available namespace ${name} here`);
+  }
+
   async #receive(from: number, name: string, bytes: Uint8Array): Promise<void> {
-    // It is being sent a whole state, which would be encoded anew for each question; it asks again.
-    if (this.#swarm?.outbox.isSendingPieces(from) === true) return;
     const namespace = await this.#namespaces.use(name);
     namespace.receive(from, bytes);
     // It has found that its file was set back: under another name it goes on at once.
@@ -205,16 +231,11 @@ export class NodeAvailable {
   }
 
   #compare(): void {
-    const { node, outbox } = this.#swarm ?? {};
-    if (node === undefined || outbox === undefined) return;
-    const others = new Set(othersOf(node).keys());
-    outbox.keep(others);
-    this.#pieces.keep(others);
-    const ordered = [...others].sort((a, b) => a - b);
-    for (const name of this.#namespaces.names) {
-      const namespace = this.#namespaces.get(name);
-      if (namespace?.isUsable === true) namespace.compare(ordered);
-      else this.#namespaces.use(name).catch((error: unknown) => this.#log(messageOf(error)));
+    if (this.#swarm === undefined) return;
+    const { node, exchange } = this.#swarm;
+    const open = this.#namespaces.names.flatMap((name) => this.#namespaces.get(name) ?? []);
+    for (const { name } of exchange.compare(othersOf(node).keys(), open)) {
+      this.#namespaces.use(name).catch((error: unknown) => this.#log(messageOf(error)));
     }
   }
 
@@ -231,9 +252,41 @@ export class NodeAvailable {
   }
 }
 
+function exchangePorts(node: SwarmNode): OutboxPorts {
+  return {
+    pieceBytes: PIECE_BYTES,
+    call: (to, method, payload, end) => {
+      node.peers.call(to, method, payload, ASK_TIMEOUT_MS).then(
+        () => end('answered'),
+        (error: unknown) => {
+          const isUnknown = error instanceof RpcError && error.code === 'unknown-method';
+          end(isUnknown ? 'unknown-method' : 'failed');
+        },
+      );
+    },
+    monotonicMs: () => performance.now(),
+    soon: (work) => void setImmediate(work),
+  };
+}
+
+/** A handler for those whom `require` lets through; a disk that fails says that another member may do it. */
+function guardedBy(require: (by: CallContext['connection']) => void, handler: Handler): Handler {
+  return guarded(async (payload, context) => {
+    require(context.connection);
+    try {
+      return await handler(payload, context);
+    } catch (error) {
+      // Another member has another disk.
+      if (!(error instanceof NamespaceFileError)) throw error;
+      throw new RpcError('unavailable', error.message);
+    }
+  });
+}
+
 /** A value as a client sees it. */
-function shown({ content, metadata, by, atMs }: StoredValue): Omit<StoredValue, 'vector'> {
-  return { content, metadata, by, atMs };
+function shown({ content, metadata, by, atMs, expiresAtMs }: StoredValue): object {
+  const expiry = expiresAtMs === undefined ? {} : { expiresAtMs };
+  return { content, metadata, by, atMs, ...expiry };
 }
 
 /** Where in an ordered list the first text behind `after` stands. */

@@ -2,24 +2,40 @@
  * Messages of namespaces on their way to the other members: those of one turn of the event loop in one
  * call, large ones in pieces. What cannot be sent is dropped; the next comparison finds it.
  */
-import { RpcError } from '../../transport/rpc/rpc.js';
-import {
-  ASK_TIMEOUT_MS,
-  CALLS_MAX,
-  CALL_BYTES_TARGET,
-  MESSAGES_PER_CALL_MAX,
-  PIECE_BYTES,
-  UNKNOWN_RETRY_MS,
-} from './limits.js';
+import type { StateCut } from '../../consensus/crdt/index.js';
+import { CALLS_MAX, CALL_BYTES_TARGET, MESSAGES_PER_CALL_MAX, UNKNOWN_RETRY_MS } from './limits.js';
+import { advanceSlice } from './state-slices.js';
+
+/** How a call came to its end. */
+export type CallEnd =
+  | 'answered'
+  /** Nobody answered, or with an error. */
+  | 'failed'
+  /** The member runs a release that has no available namespaces. */
+  | 'unknown-method';
 
 export interface OutboxPorts {
-  call(nodeId: number, method: string, payload: unknown, timeoutMs: number): Promise<unknown>;
+  /** A message with more bytes is sent in pieces of so many. */
+  readonly pieceBytes: number;
+  /** Calls a method of a member; `end` is called once, and not at once. */
+  call(nodeId: number, method: string, payload: object, end: (how: CallEnd) => void): void;
+  /** Of a clock that does not go back. */
+  monotonicMs(): number;
+  /** Does the work when what happens now is over. */
+  soon(work: () => void): void;
 }
 
 /** A message of one namespace. */
 export interface NamespaceMessage {
   readonly namespace: string;
   readonly bytes: Uint8Array;
+}
+
+/** A message that is too large for one call. */
+interface LargeMessage {
+  readonly namespace: string;
+  readonly bytes: number;
+  readonly pieces: readonly Uint8Array[];
 }
 
 interface Box {
@@ -42,20 +58,42 @@ export class Outbox {
 
   send(to: number, message: NamespaceMessage): void {
     const box = this.#boxOf(to);
-    if (box.calls >= CALLS_MAX || performance.now() < box.notBeforeMs) return;
-    if (message.bytes.length > PIECE_BYTES) {
-      if (!box.isLarge) this.#track(box, this.#sendInPieces(to, box, message));
+    if (box.calls >= CALLS_MAX || this.#ports.monotonicMs() < box.notBeforeMs) return;
+    if (message.bytes.length > this.#ports.pieceBytes) {
+      const { namespace, bytes } = message;
+      if (!box.isLarge) this.#begin(to, box, { namespace, bytes: bytes.length, pieces: [bytes] });
       return;
     }
     box.messages.push(message);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    setImmediate(() => this.#flush());
+    this.#ports.soon(() => this.#flush());
   }
 
-  /** Whether a message to this member is on its way in pieces. */
-  isSendingPieces(to: number): boolean {
-    return this.#boxes.get(to)?.isLarge === true;
+  /**
+   * A message whose bytes are made first, in slices; not while another one is on its way in pieces, since
+   * a member that lacks much asks again and again until it has it.
+   */
+  sendState(to: number, namespace: string, cut: StateCut): void {
+    const box = this.#boxOf(to);
+    if (box.isLarge || this.#ports.monotonicMs() < box.notBeforeMs) {
+      cut.abandon();
+      return;
+    }
+    box.isLarge = true;
+    const slice = (): void => {
+      if (this.#boxes.get(to) !== box) cut.abandon();
+      if (!cut.isDone) {
+        advanceSlice(cut);
+        this.#ports.soon(slice);
+        return;
+      }
+      box.isLarge = false;
+      const { pieces, bytes } = cut;
+      if (pieces.length > 1) this.#begin(to, box, { namespace, bytes, pieces });
+      else for (const only of pieces) this.send(to, { namespace, bytes: only });
+    };
+    this.#ports.soon(slice);
   }
 
   /** Forgets members that are none any more. */
@@ -79,39 +117,58 @@ export class Outbox {
       box.messages = [];
       for (const messages of parts(all)) {
         if (box.calls >= CALLS_MAX) break;
-        const call = this.#ports.call(nodeId, 'available.messages', { messages }, ASK_TIMEOUT_MS);
-        this.#track(box, call);
+        this.#call(nodeId, box, 'available.messages', { messages });
       }
     }
   }
 
-  async #sendInPieces(to: number, box: Box, { namespace, bytes }: NamespaceMessage): Promise<void> {
+  #begin(to: number, box: Box, { namespace, bytes: total, pieces }: LargeMessage): void {
     box.isLarge = true;
     this.#transfer += 1;
     const transfer = this.#transfer;
-    try {
-      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-        const piece = bytes.subarray(at, at + PIECE_BYTES);
-        const payload = { namespace, transfer, at, total: bytes.length, bytes: piece };
-        await this.#ports.call(to, 'available.piece', payload, ASK_TIMEOUT_MS);
+    const left = piecesOf(pieces, this.#ports.pieceBytes);
+    /** One piece, and when it is answered those behind it. */
+    const sendNext = (at: number): void => {
+      const { value: bytes } = left.next();
+      if (bytes === undefined) {
+        box.isLarge = false;
+        return;
       }
-    } finally {
-      box.isLarge = false;
-    }
+      const piece = { namespace, transfer, at, total, bytes };
+      this.#call(to, box, 'available.piece', piece, (how) => {
+        if (how === 'answered') sendNext(at + bytes.length);
+        else box.isLarge = false;
+      });
+    };
+    sendNext(0);
   }
 
-  #track(box: Box, call: Promise<unknown>): void {
+  #call(
+    to: number,
+    box: Box,
+    method: string,
+    payload: object,
+    then: (how: CallEnd) => void = () => undefined,
+  ): void {
     box.calls += 1;
-    call
-      .catch((error: unknown) => {
-        // It runs a release that has no available namespaces.
-        const isUnknown = error instanceof RpcError && error.code === 'unknown-method';
-        if (isUnknown) box.notBeforeMs = performance.now() + UNKNOWN_RETRY_MS;
-      })
-      .finally(() => {
-        box.calls -= 1;
-      });
+    this.#ports.call(to, method, payload, (how) => {
+      box.calls -= 1;
+      if (how === 'unknown-method') {
+        box.notBeforeMs = this.#ports.monotonicMs() + UNKNOWN_RETRY_MS;
+      }
+      then(how);
+    });
   }
+}
+
+function* piecesOf(
+  all: readonly Uint8Array[],
+  bytesMax: number,
+): Generator<Uint8Array, undefined, void> {
+  for (const bytes of all) {
+    for (let at = 0; at < bytes.length; at += bytesMax) yield bytes.subarray(at, at + bytesMax);
+  }
+  return undefined;
 }
 
 function* parts(messages: readonly NamespaceMessage[]): Generator<NamespaceMessage[]> {

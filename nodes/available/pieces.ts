@@ -1,5 +1,5 @@
 /** Messages that come in pieces: one at a time of each member and namespace, in order. */
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { NodeError } from '../errors.js';
 import { PIECED_BYTES_MAX } from './limits.js';
 
 export interface Piece {
@@ -23,9 +23,9 @@ export class Pieces {
   /** A member sends one message at a time: what it begins takes the place of what it has not ended. */
   readonly #begun = new Map<number, Begun>();
 
-  /** The whole message with its last piece. Throws `RpcError` `malformed` for one that does not fit. */
+  /** The whole message with its last piece. Throws `NodeError` `malformed` for one that does not fit. */
   take(from: number, { namespace, transfer, at, total, bytes }: Piece): Uint8Array | undefined {
-    if (total > PIECED_BYTES_MAX) throw new RpcError('malformed', 'the message is too large');
+    if (total > PIECED_BYTES_MAX) throw new NodeError('malformed', 'the message is too large');
     if (at === 0) this.#begun.set(from, { namespace, transfer, pieces: [], bytes: 0 });
     const begun = this.#begun.get(from);
     const fits =
@@ -35,7 +35,10 @@ export class Pieces {
       bytes.length > 0 &&
       at + bytes.length <= total;
     if (!fits) {
-      throw new RpcError('malformed', `a piece at byte ${at} does not follow what has come so far`);
+      throw new NodeError(
+        'malformed',
+        `a piece at byte ${at} does not follow what has come so far`,
+      );
     }
     // A copy: it must not keep the whole call in memory.
     begun.pieces.push(bytes.slice());

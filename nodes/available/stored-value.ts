@@ -19,6 +19,8 @@ const storedShape = z.object({
   by: z.string(),
   /** When it was written, by the clock of the member that took it; milliseconds since 1970. */
   atMs: z.number(),
+  /** From when on it is served no more; left out: it stays. Releases of before serve it until it is removed. */
+  expiresAtMs: z.number().optional(),
   /** Of the vector; null where there is none. */
   model: z.string().nullable(),
 });
@@ -28,6 +30,7 @@ export interface StoredValue {
   readonly metadata: JsonObject;
   readonly by: string;
   readonly atMs: number;
+  readonly expiresAtMs?: number | undefined;
   readonly vector: ModelVector | null;
 }
 
@@ -63,6 +66,22 @@ export function decodeStored(value: unknown): StoredValue | undefined {
   const values = bytesToFloats(bytes.subarray(end));
   const isVector = model !== null && values.length > 0 && values.every(Number.isFinite);
   return { ...about, vector: isVector ? { model, values } : null };
+}
+
+/** Whether it is served at this time; milliseconds since 1970. */
+export function isLive({ expiresAtMs = Infinity }: StoredValue, nowMs: number): boolean {
+  return expiresAtMs > nowMs;
+}
+
+/** When the bytes of a value say that it expires; `Infinity`: never, or they are no value. */
+export function expiryOf(value: unknown): number {
+  // Most have none, and need not be decoded.
+  if (!(value instanceof Uint8Array) || !hasExpiry(value)) return Infinity;
+  return decodeStored(value)?.expiresAtMs ?? Infinity;
+}
+
+function hasExpiry(value: Uint8Array): boolean {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).includes('"expiresAtMs":');
 }
 
 /**

@@ -1,15 +1,16 @@
 /**
- * A backup of a swarm as one file, version 2 with shared documents and 1 without. Integers are
- * little-endian.
+ * A backup of a swarm as one file: version 3 with available namespaces, 2 with shared documents and
+ * without namespaces, 1 without both. Integers are little-endian.
  *
  *     snapshot   content, manifest and trailer as in `snapshots/format.ts`, from byte 0
- *     documents  version 2 alone: `documents.ts`; their length and SHA-256 stand in `about`
+ *     documents  where there are any: `documents.ts`; length and SHA-256 of the part stand in `about`
+ *     available  where there are any: `available.ts`, likewise
  *     about      JSON: when, of which swarm and through which node it was taken
  *     end        'AF2BKUP\n', version u32, bytes of `about` u32, SHA-256 (32 bytes) of the trailer of
  *                the snapshot, `about`, and the end before it
  *
- * The digest covers the name of the manifest, which holds the digest of every block, and that of the
- * documents: whoever has it can tell any changed byte of the file.
+ * The digest covers the name of the manifest, which holds the digest of every block, and those of the
+ * parts: whoever has it can tell any changed byte of the file.
  */
 import { createHash } from 'node:crypto';
 
@@ -18,20 +19,21 @@ import { z } from 'zod';
 import { NodeError } from '../errors.js';
 
 const VERSION_WITH_DOCUMENTS = 2;
-const VERSION_MAX = VERSION_WITH_DOCUMENTS;
+const VERSION_WITH_AVAILABLE = 3;
+const VERSION_MAX = VERSION_WITH_AVAILABLE;
 const ABOUT_BYTES_MAX = 64 * 1024;
 const MAGIC = 'AF2BKUP\n';
 const HEAD_BYTES = 16;
 export const END_BYTES = HEAD_BYTES + 32;
 
-const documentsSchema = z.object({
+const partSchema = z.object({
   count: z.number().int().positive(),
   bytes: z.number().int().positive(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** The shared documents in a backup. */
-export type DocumentsPart = z.infer<typeof documentsSchema>;
+/** Records of one kind behind the snapshot: `part.ts`. */
+export type BackupPart = z.infer<typeof partSchema>;
 
 const aboutSchema = z.object({
   swarmId: z.string().min(1),
@@ -44,7 +46,8 @@ const aboutSchema = z.object({
   takenAtMs: z.number().int().nonnegative(),
   /** The release that took it. */
   release: z.string(),
-  documents: documentsSchema.optional(),
+  documents: partSchema.optional(),
+  available: partSchema.optional(),
 });
 
 export type BackupAbout = z.infer<typeof aboutSchema>;
@@ -62,7 +65,7 @@ export function encodeEnd(trailer: Uint8Array, about: BackupAbout): Buffer {
   const text = Buffer.from(JSON.stringify(about));
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 0, 'latin1');
-  head.writeUInt32LE(about.documents === undefined ? 1 : VERSION_WITH_DOCUMENTS, 8);
+  head.writeUInt32LE(versionOf(about), 8);
   head.writeUInt32LE(text.length, 12);
   return Buffer.concat([text, head, digestOf(trailer, text, head)]);
 }
@@ -98,9 +101,14 @@ export function decodeAbout(path: string, about: Buffer, { version }: BackupEnd)
   if (!parsed.success) {
     throw malformed(path, `what it says about itself: ${z.prettifyError(parsed.error)}`);
   }
-  const hasDocuments = parsed.data.documents !== undefined;
-  if (hasDocuments === version >= VERSION_WITH_DOCUMENTS) return parsed.data;
-  throw malformed(path, 'its version and its documents contradict one another');
+  if (versionOf(parsed.data) === version) return parsed.data;
+  throw malformed(path, 'its version and its parts contradict one another');
+}
+
+/** The least that holds its parts: releases of before read what they can. */
+function versionOf({ documents, available }: BackupAbout): number {
+  if (available !== undefined) return VERSION_WITH_AVAILABLE;
+  return documents === undefined ? 1 : VERSION_WITH_DOCUMENTS;
 }
 
 /** Throws `malformed` unless the digest is that of the parts. */

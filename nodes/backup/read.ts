@@ -9,7 +9,9 @@ import type { Description } from '../snapshots/format.js';
 import { readManifest, requireWholeBlocks } from '../snapshots/stored-file.js';
 import { decodeControlState } from '../wire/state-codec.js';
 import type { ControlState } from '../control-plane/state.js';
-import { checkDocuments, readDocuments } from './documents.js';
+import { readAvailable } from './available.js';
+import type { BackedUpNamespace } from './available.js';
+import { readDocuments } from './documents.js';
 import type { BackedUpDocument } from './documents.js';
 import { END_BYTES, decodeAbout, decodeEnd, malformed, requireDigest } from './format.js';
 import type { BackupAbout } from './format.js';
@@ -21,7 +23,7 @@ export interface CheckedBackup {
   readonly description: Description;
   /** The state of the swarm that it was taken from. */
   readonly control: ControlState;
-  /** Where the snapshot ends, and the documents begin. */
+  /** Where the snapshot ends, and the documents begin; behind them stand the available namespaces. */
   readonly snapshotBytes: number;
 }
 
@@ -74,6 +76,20 @@ export async function* documentsOf(
   }
 }
 
+/** The available namespaces of a checked backup. */
+export async function* namespacesOf(
+  path: string,
+  { about: { documents, available }, snapshotBytes }: CheckedBackup,
+): AsyncGenerator<BackedUpNamespace, void, void> {
+  if (available === undefined) return;
+  const { file } = await opened(path);
+  try {
+    yield* readAvailable(path, file, snapshotBytes + (documents?.bytes ?? 0), available);
+  } finally {
+    await file.close();
+  }
+}
+
 async function readAbout(
   path: string,
   signal: AbortSignal,
@@ -87,19 +103,28 @@ async function readAbout(
     const text = aboutAt < 0 ? undefined : await readExactly(file, aboutAt, ending.aboutBytes);
     if (end === undefined || text === undefined) throw malformed(path, 'it is cut off');
     const about = decodeAbout(path, text, ending);
-    const snapshotBytes = aboutAt - (about.documents?.bytes ?? 0);
+    const { documents, available } = about;
+    const availableAt = aboutAt - (available?.bytes ?? 0);
+    const snapshotBytes = availableAt - (documents?.bytes ?? 0);
     const trailerAt = snapshotBytes - TRAILER_BYTES;
     const trailer = trailerAt < 0 ? undefined : await readExactly(file, trailerAt, TRAILER_BYTES);
     if (trailer === undefined) throw malformed(path, 'it is cut off');
     requireDigest(path, trailer, text, end);
-    const { documents } = about;
     if (documents !== undefined) {
-      await checkDocuments(path, file, snapshotBytes, documents, signal);
+      await drain(readDocuments(path, file, snapshotBytes, documents), signal);
+    }
+    if (available !== undefined) {
+      await drain(readAvailable(path, file, availableAt, available), signal);
     }
     return { about, digest: ending.digest, snapshotBytes };
   } finally {
     await file.close();
   }
+}
+
+/** Reads to the end, which checks all of it. */
+async function drain(records: AsyncIterable<unknown>, signal: AbortSignal): Promise<void> {
+  for await (const _ of records) signal.throwIfAborted();
 }
 
 async function opened(path: string): Promise<RegularFile> {

@@ -1,9 +1,10 @@
 /**
- * Makes a new swarm of one node from a backup: its memories, documents, version and settings, with an
- * identity, a swarm id and tokens of its own. Nothing of the old swarm can reach it, and nobody of it
+ * Makes a new swarm of one node from a backup: its memories, documents, available namespaces, version
+ * and settings, with an identity, a swarm id and tokens of its own. Nothing of the old swarm can reach it, and nobody of it
  * is a member: others join. Clients connect anew; their sessions and a rollout that ran are not taken
  * over.
  */
+import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
 import { newControlState } from '../control-plane/state.js';
@@ -22,7 +23,8 @@ import { DocumentStore } from '../../src/documents/index.js';
 import { NodeEngines } from '../node-engines.js';
 import { SnapshotContent } from '../snapshots/content.js';
 import type { ControlState } from '../control-plane/state.js';
-import { checkBackup, documentsOf } from './read.js';
+import { writeRestored } from '../available/restored.js';
+import { checkBackup, documentsOf, namespacesOf } from './read.js';
 import type { CheckedBackup } from './read.js';
 
 export interface RestoreOptions {
@@ -59,6 +61,7 @@ export async function restoreSwarm(
     });
     await fillStore(paths, file, backup, control);
     await fillDocuments(paths, file, backup, signal);
+    await fillAvailable(paths, file, backup, signal);
     await writeFoundingLog(paths, control);
     return nodeFileOf(swarmId, FOUNDER_ID, founder, options, []);
   });
@@ -100,5 +103,20 @@ async function fillDocuments(
     }
   } finally {
     await store.close();
+  }
+}
+
+/** Each comes as it was, conflicts included, under a replica that is new. */
+async function fillAvailable(
+  { available }: DataPaths,
+  file: string,
+  backup: CheckedBackup,
+  signal: AbortSignal,
+): Promise<void> {
+  if (backup.about.available === undefined) return;
+  await mkdir(available, { recursive: true, mode: 0o700 });
+  for await (const { name, state } of namespacesOf(file, backup)) {
+    signal.throwIfAborted();
+    await writeRestored(available, FOUNDER_ID, name, state);
   }
 }

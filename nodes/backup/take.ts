@@ -3,7 +3,7 @@
  * of an index that has every write acknowledged before, read block by block and checked on arrival.
  *
  *     begin: index  -->  prepare, until it is written  -->  read manifest, blocks  -->
- *     read documents, one by one  -->  about, end
+ *     read documents and available namespaces, one by one  -->  about, end
  *
  * The file has its name once all of it is on the disk; a backup that fails or is killed leaves none.
  */
@@ -30,6 +30,7 @@ import { Sources } from '../snapshots/sources.js';
 import type { Source, SourceCall } from '../snapshots/sources.js';
 import { nodeDisk } from '../storage/disk.js';
 import { UNFINISHED_SUFFIX } from '../storage/atomic-write.js';
+import { writeAvailable } from './available.js';
 import { writeDocuments } from './documents.js';
 import { encodeEnd } from './format.js';
 import type { BackupAbout } from './format.js';
@@ -94,7 +95,10 @@ export async function takeBackup(options: TakeOptions): Promise<TakenBackup> {
     const snapshotBytes = description.contentBytes + manifest.bytes.length + trailer.length;
     const documents = await writeDocuments(file, snapshotBytes, call, signal);
     if (documents !== undefined) about = { ...about, documents };
-    await writeAll(file, encodeEnd(trailer, about), snapshotBytes + (documents?.bytes ?? 0));
+    const availableAt = snapshotBytes + (documents?.bytes ?? 0);
+    const available = await writeAvailable(file, availableAt, call, signal);
+    if (available !== undefined) about = { ...about, available };
+    await writeAll(file, encodeEnd(trailer, about), availableAt + (available?.bytes ?? 0));
   });
   return { about, fileBytes: (await stat(path)).size };
 }

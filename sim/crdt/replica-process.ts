@@ -2,6 +2,7 @@
 import { Replica, type Effect, type Input, type Mutation } from '../../consensus/crdt/index.js';
 import type { Setup } from '../define/definition.js';
 import type { Context, DiskView, Process } from '../world/index.js';
+import { bytesOfText, textOfBytes } from './byte-text.js';
 
 /** What differs between runs. */
 export type CrdtSettings = {
@@ -68,7 +69,7 @@ export class ReplicaProcess implements Process<CrdtMessage> {
   onMessage(from: string, message: CrdtMessage): void {
     const nowMs = this.#nowMs();
     if (message.kind === 'core') {
-      const bytes = Uint8Array.from(message.bytes, (character) => character.charCodeAt(0));
+      const bytes = bytesOfText(message.bytes);
       this.#step({ type: 'message', from, bytes, nowMs });
     } else if (message.kind === 'ask') {
       this.#token += 1;
@@ -111,7 +112,7 @@ export class ReplicaProcess implements Process<CrdtMessage> {
       }
       case 'send': {
         if (effect.bytes[1] === 2) this.#setup.reach('whole-state');
-        const bytes = Array.from(effect.bytes, (byte) => String.fromCharCode(byte)).join('');
+        const bytes = textOfBytes(effect.bytes);
         context.send(effect.to, { kind: 'core', bytes });
         break;
       }

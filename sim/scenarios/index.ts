@@ -2,6 +2,7 @@
 import type { Scenario } from '../explore/scenario.js';
 import { gossip } from '../gossip/scenario.js';
 import { raftRegisters } from '../raft/index.js';
+import { availableScenario } from './available.js';
 import { bft } from './bft.js';
 import { bftTwins } from './bft-twins.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   bft,
   bftTwins,
   crdtScenario,
+  availableScenario,
 ];

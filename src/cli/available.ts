@@ -5,6 +5,7 @@ import type { AvailableValue } from '../client/index.js';
 import type { JsonObject, MetadataFilter } from '../memory/engine.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
+import { expiresAtOf } from './expires-in.js';
 import { ExitError } from './failure.js';
 import { jsonObjectOf } from './json-argument.js';
 import { firstLine, reading } from './memory-reading.js';
@@ -37,6 +38,7 @@ export function addAvailableCommands(program: Command): void {
     .argument('<id>', 'id of the memory')
     .argument('<content>', 'its text, or - to read standard input')
     .option('--metadata <json>', 'a JSON object', jsonObjectOf, {})
+    .option('--expires-in <seconds>', 'it is gone after so long', numberOf)
     .action(put);
   within(available.command('get'))
     .description('Print all values of a memory; exit code 1 if there is none')
@@ -84,11 +86,12 @@ async function put(
   namespace: string,
   id: string,
   content: string,
-  flags: Flags & { readonly metadata: JsonObject },
+  flags: Flags & { readonly metadata: JsonObject; readonly expiresIn?: number },
 ): Promise<void> {
   const text = content === '-' ? readFileSync(0, 'utf8') : content;
+  const expiresAt = expiresAtOf(flags.expiresIn);
   await withClient(flags, async (client) => {
-    const memory = { id, content: text, metadata: flags.metadata };
+    const memory = { id, content: text, metadata: flags.metadata, expiresAt };
     const { servedBy } = await client.available.put(namespace, memory);
     print(flags.json, { namespace, id, servedBy }, `saved: ${id} is on the disk of ${servedBy}`);
   });

@@ -37,10 +37,9 @@ export function addBackupCommands(swarm: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nAll but available namespaces, of which it warns. Wants the operator token with --peer, or --data.\n' +
-        'Every write that was acknowledged before the\n' +
-        'command began is in the file, and shared documents as that member has them; it is read again\n' +
-        'and checked before the command ends.',
+      '\nWants the operator token with --peer, or --data. Every write that was acknowledged before the\n' +
+        'command began is in the file, and shared documents and available namespaces as that member\n' +
+        'has them; it is read again and checked before the command ends.',
     )
     .action(backup);
   swarm
@@ -69,8 +68,9 @@ async function backup(file: string, flags: ConnectionFlags & JsonFlag): Promise<
       const onProgress = progressLine('bytes');
       const { call } = member;
       const now = Date.now;
-      await takeBackup({ call, path, release: packageVersion(), now, signal, onProgress });
-      await warnOfAvailable(call, signal);
+      const options = { call, path, release: packageVersion(), now, signal, onProgress };
+      const { about } = await takeBackup(options);
+      if (about.available === undefined) await warnOfAvailable(call, signal);
     } finally {
       await member.close();
     }
@@ -78,7 +78,7 @@ async function backup(file: string, flags: ConnectionFlags & JsonFlag): Promise<
   });
 }
 
-/** Names what the file has not. */
+/** Names what a member of a release before holds and does not give. */
 async function warnOfAvailable(call: SourceCall, signal: AbortSignal): Promise<void> {
   const shape = z.object({ namespaces: z.array(z.object({ name: z.string() })) });
   const asked = call(0, 'available.namespaces', {}, { timeoutMs: ASK_TIMEOUT_MS, signal });
@@ -86,7 +86,8 @@ async function warnOfAvailable(call: SourceCall, signal: AbortSignal): Promise<v
   const names = answer.data?.namespaces.map(({ name }) => name) ?? [];
   if (names.length === 0) return;
   process.stderr.write(
-    `warning: available namespaces are not in the backup: ${names.join(', ')}\n`,
+    `warning: available namespaces are not in the backup, as the release of the member does not give ` +
+      `them: ${names.join(', ')}\n`,
   );
 }
 
@@ -111,6 +112,7 @@ async function report(
     `sha256 ${digest}`,
     ...Object.entries(rows).map(([table, count]) => `  ${table} ${count}`),
     `  documents ${about.documents?.count ?? 0}`,
+    `  available namespaces ${about.available?.count ?? 0}`,
   ].join('\n');
   print(flags.json, { file: path, bytes, digest, ...about, rows }, text);
 }

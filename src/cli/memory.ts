@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import type { JsonObject, MetadataFilter } from '../memory/engine.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
+import { expiresAtOf } from './expires-in.js';
 import { ExitError } from './failure.js';
 import { addGraphCommands } from './memory-graph.js';
 import { firstLine, reading } from './memory-reading.js';
@@ -94,10 +95,7 @@ async function insert(
   const text = content === '-' ? readFileSync(0, 'utf8') : content;
   const metadata = parseObject('--metadata', flags.metadata);
   const { namespace, expiresIn } = flags;
-  if (expiresIn !== undefined && expiresIn < 0) {
-    throw new ExitError(1, 'error: --expires-in must be a number of seconds from now on');
-  }
-  const expiresAt = expiresIn === undefined ? null : Date.now() + Math.round(expiresIn * 1000);
+  const expiresAt = expiresAtOf(expiresIn);
   await withClient(flags, async (client) => {
     const { index } = await client.insert({ id, namespace, content: text, metadata, expiresAt });
     print(flags.json, { id, namespace, expiresAt, index }, `inserted ${id} at log index ${index}`);

@@ -6,12 +6,16 @@ import { hitSchema, metadataSchema, type AnswerSchema } from './answers.js';
 import { EMBEDDING_ATTEMPT_FACTOR } from './limits.js';
 import type { RequestOptions } from './requests.js';
 
-const valueSchema = z.object({
-  content: z.string(),
-  metadata: metadataSchema,
-  by: z.string(),
-  atMs: z.number(),
-});
+const valueSchema = z
+  .object({
+    content: z.string(),
+    metadata: metadataSchema,
+    by: z.string(),
+    atMs: z.number(),
+    /** Missing where it stays, and in answers of a release before. */
+    expiresAtMs: z.number().optional(),
+  })
+  .transform(({ expiresAtMs, ...value }) => ({ ...value, expiresAt: expiresAtMs ?? null }));
 const valuesSchema = z.object({ values: z.array(valueSchema) });
 const doneSchema = z.object({});
 const deletedSchema = z.object({ existed: z.boolean() });
@@ -32,6 +36,8 @@ export interface AvailableValue {
   readonly by: string;
   /** By the clock of the member that took it; milliseconds since 1970. */
   readonly atMs: number;
+  /** From when on it is not served any more, milliseconds since 1970; null: it stays. */
+  readonly expiresAt: number | null;
 }
 
 /** A memory; with more than one value it is in conflict, and the first is the latest. */
@@ -85,16 +91,29 @@ export class Available {
     this.#ask = ask;
   }
 
-  /** Takes the place of the values that the member has under the id. Up to 64 KiB with its vector. */
+  /**
+   * Takes the place of the values that the member has under the id. Up to 64 KiB with its vector. With
+   * `expiresAt` (milliseconds since 1970) it is not served from then on, by the clock of the member asked;
+   * members of a release before refuse that.
+   */
   async put(
     namespace: string,
-    memory: { readonly id: string; readonly content: string; readonly metadata?: JsonObject },
+    memory: {
+      readonly id: string;
+      readonly content: string;
+      readonly metadata?: JsonObject;
+      readonly expiresAt?: number | null | undefined;
+    },
     options: RequestOptions = {},
   ): Promise<ServedBy> {
-    const { id, content, metadata = {} } = memory;
+    const { id, content, metadata = {}, expiresAt = null } = memory;
     const asked = { namespace, id, content, metadata };
+    const [method, body] =
+      expiresAt === null
+        ? ['available.put', asked]
+        : ['available.putExpiring', { ...asked, expiresAtMs: expiresAt }];
     const factor = EMBEDDING_ATTEMPT_FACTOR;
-    const { servedBy } = await this.#ask(doneSchema, 'available.put', asked, options, factor);
+    const { servedBy } = await this.#ask(doneSchema, method, body, options, factor);
     return { servedBy };
   }
 

@@ -16,6 +16,11 @@ export interface FrameLogOptions<Kind extends string> {
   readonly frames: FrameFile<Kind>;
   /** The content in as few records as there can be, all that was appended so far among it. */
   readonly snapshot: () => readonly FrameRecord<Kind>[];
+  /**
+   * A write or a sync of this file had failed before: what is read is in the memory of the system, and no
+   * sync would bring it to the disk any more. The first append writes all of it anew.
+   */
+  readonly anew?: boolean;
 }
 
 export class FrameLog<Kind extends string> {
@@ -34,7 +39,7 @@ export class FrameLog<Kind extends string> {
     this.#options = options;
     this.#file = file;
     this.#bytes = bytes;
-    this.#compactAt = this.#nextCompaction(bytes);
+    this.#compactAt = options.anew === true ? 0 : this.#nextCompaction(bytes);
   }
 
   /**
@@ -58,6 +63,8 @@ export class FrameLog<Kind extends string> {
         throw frames.format.fail('damaged', `the file ${path} is of ${content.name}, not ${name}`);
       }
       await file.truncate(content.bytes);
+      // The process before may have been killed between a write and its sync.
+      await datasync(file);
       return { log: new FrameLog(options, file, content.bytes), records: content.records };
     } catch (error) {
       await file?.close();

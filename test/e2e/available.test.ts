@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { createIdentity, parsePeerAddress } from '../../transport/identity/index.js';
 import { SwarmClient } from '../../src/client/index.js';
 import { until } from '../waiting.js';
-import { run, runJson } from './support/processes.js';
-import { Swarm } from './support/swarm.js';
+import { freePort, scratch } from './support/directories.js';
+import { NodeProcess, run, runJson } from './support/processes.js';
+import { Swarm, connectTo } from './support/swarm.js';
+import type { Created } from './support/swarm.js';
 
 /** Works with a client that reaches one node alone. */
 async function at<T>(
@@ -45,6 +47,39 @@ async function untilAllHave(swarm: Swarm, id: string, wanted: readonly string[])
   }
 }
 
+/** A new swarm has what was in the backup, at each member: both values, and nothing that was deleted. */
+async function requireRestored(file: string): Promise<void> {
+  const directory = scratch('restored');
+  const place = ['--data', directory, '--listen', `127.0.0.1:${await freePort()}`];
+  const created = await runJson<Created>(['swarm', 'restore', file, ...place]);
+  await NodeProcess.start(['--data', directory]);
+  const join = ['--join', created.address, '--token', created.joinToken];
+  const second = ['--data', scratch('second'), '--listen', `127.0.0.1:${await freePort()}`];
+  const { peerId } = await (await NodeProcess.start([...second, ...join])).ready();
+  const client = await connectTo(created);
+  for (const only of [created.peerId, peerId]) {
+    await until('both values are there', async () => {
+      const { values } = await client.available.get('team', 'plan', { only });
+      return (
+        values
+          .map(({ content }) => content)
+          .sort()
+          .join() === 'by one,by three'
+      );
+    });
+    expect((await client.available.get('team', 'note', { only })).values).toEqual([]);
+  }
+  const { hits } = await client.available.search('team', { text: 'by three', mode: 'text' });
+  expect(hits.map(({ id }) => id)).toEqual(['plan']);
+  await client.available.put('team', { id: 'plan', content: 'the new swarm decides' });
+  for (const only of [created.peerId, peerId]) {
+    await until('it is decided', async () => {
+      const { values } = await client.available.get('team', 'plan', { only });
+      return values.map(({ content }) => content).join() === 'the new swarm decides';
+    });
+  }
+}
+
 describe('the available namespaces of a swarm', () => {
   it('are written by one member alone, survive kill -9, and come together', async () => {
     const swarm = await Swarm.start({ nodes: 3 });
@@ -62,8 +97,15 @@ describe('the available namespaces of a swarm', () => {
     await swarm.restart(3);
     await untilAllHave(swarm, 'plan', ['by one', 'by three']);
     await untilAllHave(swarm, 'note', ['of three']);
+    await at(swarm, 2, (client) => client.available.delete('team', 'note'));
+    const file = scratch('available.backup');
+    const taken = await run(['swarm', 'backup', file, '--data', swarm.member(2).directory]);
+    expect(taken).toMatchObject({ code: 0 });
+    expect(taken.stdout).toContain('available namespaces 1\n');
+    expect(taken.stderr).not.toContain('warning');
     await put(swarm, 2, 'plan', 'decided');
     await untilAllHave(swarm, 'plan', ['decided']);
+    await requireRestored(file);
   });
 
   it('have commands, which say what is in conflict and what is not there', async () => {
@@ -86,6 +128,9 @@ describe('the available namespaces of a swarm', () => {
     expect(gone).toMatchObject({ code: 1, stdout: '' });
     expect(gone.stderr).toMatch(/has no memory 'a' in the namespace 'team'/);
     expect(await run(['available', 'delete', 'team', 'a', ...data])).toMatchObject({ code: 1 });
+    const brief = ['available', 'put', 'team', 'c', 'soon gone', '--expires-in', '0', ...data];
+    expect(await run(brief)).toMatchObject({ code: 0 });
+    expect(await run(['available', 'get', 'team', 'c', ...data])).toMatchObject({ code: 1 });
     const large = await run(['available', 'put', 'team', 'b', 'x'.repeat(70_000), ...data]);
     expect(large).toMatchObject({ code: 1, stdout: '' });
     expect(large.stderr).toMatch(/65536|64 KiB/);

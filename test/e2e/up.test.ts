@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
+import { parsePeerAddress } from '../../transport/identity/index.js';
+import { until } from '../waiting.js';
 import { freePort, scratch } from './support/directories.js';
 import { run, runJson } from './support/processes.js';
 import { connectTo, initSwarm } from './support/swarm.js';
@@ -33,7 +35,8 @@ async function writeFile(names: readonly string[]): Promise<void> {
   for (const name of names) {
     const port = (ports[name] ??= await freePort());
     nodes.push(
-      `  - {name: ${name}, directory: ${name}, listen: "127.0.0.1:${port}", zone: z-${name}}`,
+      `  - {name: ${name}, directory: ${name}, listen: "127.0.0.1:${port}", zone: z-${name}, ` +
+        'topicsListen: "127.0.0.1:0"}',
     );
   }
   writeFileSync(file, `version: 1\nnodes:\n${nodes.join('\n')}\n`);
@@ -71,6 +74,16 @@ describe('swarm up', () => {
     }
     const client = await connectTo({ ...tokens, address: first.nodes[0]!.address });
     await client.insert({ id: 'm', content: 'from a client with the token of the file' });
+    // Both have topics, and found each other.
+    const peers = first.nodes.map(({ address }) => parsePeerAddress(address).peerId);
+    const [a, b] = peers as [string, string];
+    const subscription = await client.topics.subscribe('news', { only: b });
+    await until('it is given to the other one', async () => {
+      return (await client.topics.publish('news', 'hello', { only: a })).members === 1;
+    });
+    const heard = await subscription[Symbol.asyncIterator]().next();
+    expect(heard.value).toMatchObject({ message: 'hello' });
+    subscription.close();
   });
 
   it('leaves what runs, starts what does not, and joins what is new', async () => {

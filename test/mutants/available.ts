@@ -3,35 +3,37 @@ import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 const folder = 'nodes/available';
 const ofNode = 'test/nodes/available/node-available.test.ts';
 const ofNamespace = 'test/nodes/available/namespace.test.ts';
+const ofExpiry = 'test/nodes/available/expiry.test.ts';
+const ofRestored = 'test/nodes/available/restored.test.ts';
 const ofValue = 'test/nodes/available/stored-value.test.ts';
 
 const rows: readonly FileMutant[] = [
   {
     bug: 'a write is answered before it is on the disk',
     file: `${folder}/namespace.ts`,
-    source: '    this.#log.append(record).then(',
+    source: '    this.#written = this.#log.append(record).then(',
     replacement:
-      "    void Promise.resolve().then(() => this.#step({ type: 'persisted', number }));\n" +
-      '    this.#log.append(record).then(',
+      '    void Promise.resolve().then(() => this.#core.persisted(number));\n' +
+      '    this.#written = this.#log.append(record).then(',
     test: ofNode,
   },
   {
     bug: 'a replica whose file was set back keeps its name',
-    file: `${folder}/namespace.ts`,
-    source: 'const id = rename ? undefined : read.replica;',
-    replacement: 'const id = read.replica;',
+    file: `${folder}/namespace-core.ts`,
+    source: 'const id = (rename ? undefined : read.replica) ?? freshReplica;',
+    replacement: 'const id = read.replica ?? freshReplica;',
     test: ofNamespace,
   },
   {
     bug: 'the new name of a replica is not written',
-    file: `${folder}/namespace.ts`,
-    source: "if (rename) await log.append({ kind: 'replica', bytes: Buffer.from(replica.id) });",
-    replacement: '',
+    file: `${folder}/namespace-core.ts`,
+    source: 'if (isUnsure || rename)',
+    replacement: 'if (isUnsure && !rename)',
     test: ofNamespace,
   },
   {
     bug: 'a snapshot of the file forgets what came after it was taken',
-    file: `${folder}/namespace-file.ts`,
+    file: `${folder}/namespace-records.ts`,
     source: "else if (kind === 'update') updates.push(bytes);",
     replacement:
       "else if (kind === 'update') updates = snapshot === null ? [...updates, bytes] : [];",
@@ -74,10 +76,39 @@ const rows: readonly FileMutant[] = [
   },
   {
     bug: 'lost messages are never made up for',
-    file: `${folder}/node-available.ts`,
-    source: 'if (namespace?.isUsable === true) namespace.compare(ordered);',
-    replacement: 'if (namespace?.isUsable === true) continue;',
+    file: `${folder}/exchange.ts`,
+    source:
+      'for (const namespace of namespaces) if (namespace.isUsable) namespace.compare(ordered);',
+    replacement: 'void ordered;',
     test: ofNode,
+  },
+  {
+    bug: 'the removal of what has expired takes what stands beside it',
+    file: `${folder}/namespace-core.ts`,
+    source: "this.#mutate({ type: 'discard', path, dots }, NOBODY);",
+    replacement: "this.#mutate({ type: 'delete', path }, NOBODY); void dots;",
+    test: ofExpiry,
+  },
+  {
+    bug: 'what has expired is served',
+    file: `${folder}/namespace-core.ts`,
+    source: 'values.filter((value) => isLive(value, nowMs))',
+    replacement: 'values.filter((value) => isLive(value, 0) || nowMs > 0)',
+    test: ofExpiry,
+  },
+  {
+    bug: 'what has expired is removed by all at once',
+    file: `${folder}/expiring.ts`,
+    source: 'const dueMs = atMs + place * EXPIRED_TURN_MS;',
+    replacement: 'const dueMs = atMs + 0 * place * EXPIRED_TURN_MS;',
+    test: ofExpiry,
+  },
+  {
+    bug: 'a restored namespace goes on under a name of before',
+    file: `${folder}/restored.ts`,
+    source: 'bytes: Buffer.from(freshReplicaName(nodeId))',
+    replacement: 'bytes: Buffer.from(freshReplicaName(nodeId).slice(0, 2))',
+    test: ofRestored,
   },
 ];
 

@@ -111,6 +111,61 @@ const CRDT: readonly SimMutant[] = [
   },
 ];
 
+/** Members with available namespaces: the classes of nodes. */
+const AVAILABLE: readonly SimMutant[] = [
+  {
+    bug: null,
+    name: 'a write of a namespace is answered before it is on the disk',
+    file: 'nodes/available/namespace-core.ts',
+    source: "this.#ports.write({ kind: 'update', bytes: effect.record }, effect.number);",
+    replacement:
+      "this.#ports.write({ kind: 'update', bytes: effect.record }, effect.number);\n" +
+      "        this.#step({ type: 'persisted', number: effect.number });",
+    scenario: 'available',
+  },
+  {
+    bug: null,
+    name: 'what is read after a failure of the disk counts as written',
+    file: 'nodes/available/namespace-core.ts',
+    source: 'if (isUnsure || rename)',
+    replacement: 'if (rename)',
+    scenario: 'available',
+  },
+  {
+    bug: null,
+    name: 'a namespace goes on after its disk has failed',
+    file: 'nodes/available/namespace-core.ts',
+    source: '    this.#failure ??= error;\n',
+    replacement: '    void error;\n',
+    scenario: 'available',
+  },
+  {
+    bug: null,
+    name: 'messages of namespaces that were lost are never made up for',
+    file: 'nodes/available/exchange.ts',
+    source:
+      'for (const namespace of namespaces) if (namespace.isUsable) namespace.compare(ordered);',
+    replacement: 'void ordered;',
+    scenario: 'available',
+  },
+  {
+    bug: null,
+    name: 'a large message of a namespace whose piece was lost is on its way for ever',
+    file: 'nodes/available/outbox.ts',
+    source: '        else box.isLarge = false;\n',
+    replacement: '',
+    scenario: 'available',
+  },
+  {
+    bug: null,
+    name: 'calls of namespaces that nobody answers are never over',
+    file: 'nodes/available/outbox.ts',
+    source: '      box.calls -= 1;\n',
+    replacement: "      if (how === 'answered') box.calls -= 1;\n",
+    scenario: 'available',
+  },
+];
+
 /** The state machine of a swarm: sessions, rollout, replica. */
 const SWARM: readonly SimMutant[] = [
   {
@@ -271,6 +326,7 @@ export const SIM_MUTANTS: readonly SimMutant[] = [
   ...NAMED,
   ...MORE,
   ...CRDT,
+  ...AVAILABLE,
   ...SWARM,
   ...BYZANTINE,
 ];

@@ -6,7 +6,7 @@ set -eu
 umask 077
 trap 'exit 143' TERM INT
 : "${DATA:=/data}" "${SECRETS:=/secrets}" "${LISTEN:=0.0.0.0:7000}" "${ADVERTISE:?HOST:PORT for the others}"
-: "${FOUNDER:=no}" "${ZONE:=}" "${AGENTIC_FLOW:=agentic-flow}"
+: "${FOUNDER:=no}" "${ZONE:=}" "${TOPICS_LISTEN:=}" "${AGENTIC_FLOW:=agentic-flow}"
 swarm="$SECRETS/swarm.json"
 
 field() {
@@ -18,6 +18,7 @@ if [ -e "$DATA/node.json" ] && [ ! -e "$swarm" ] && [ -s "$swarm.new" ]; then mv
 
 set -- node start --data "$DATA" --json
 if [ -n "$ZONE" ]; then set -- "$@" --zone "$ZONE"; fi
+if [ -n "$TOPICS_LISTEN" ]; then set -- "$@" --topics-listen "$TOPICS_LISTEN"; fi
 
 if [ ! -e "$DATA/node.json" ]; then
   if [ "$FOUNDER" = yes ] && [ ! -e "$swarm" ]; then

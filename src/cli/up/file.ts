@@ -31,6 +31,8 @@ const nodeSchema = z.strictObject({
   listen: address,
   advertise: address.optional(),
   zone: z.string().max(128).optional(),
+  /** UDP address of its own for topics; left out: the node has none. Not with `start`. */
+  topicsListen: address.optional(),
   /** How to run a command on its machine; left out: this one. The command follows as one word. */
   ssh: words.optional(),
   /** What to call there; left out: this program, or `agentic-flow` over ssh. */
@@ -111,6 +113,12 @@ function fromOf(from: string, folder: string, nodes: readonly NodeSpec[]): strin
 function clashOf(nodes: readonly NodeSpec[]): string | undefined {
   const seen = new Map<string, string>();
   for (const node of nodes) {
+    if (node.topicsListen !== undefined && node.start !== undefined) {
+      return (
+        `topicsListen of ${node.name} does not reach what its \`start\` runs: give the option ` +
+        '--topics-listen, or the variable AGENTIC_FLOW_TOPICS_LISTEN, to its unit or container'
+      );
+    }
     const machine = (node.ssh ?? []).join(' ');
     if (node.ssh !== undefined && !isAbsolute(node.directory)) {
       return `the directory of ${node.name} must be an absolute path, since it is on another machine`;
@@ -119,6 +127,7 @@ function clashOf(nodes: readonly NodeSpec[]): string | undefined {
       `the name ${node.name}`,
       `the directory ${node.directory} on one machine${machine}`,
       `the address ${node.listen} on one machine${machine}`,
+      ...topicsOf(node).map((topics) => `the address ${topics} on one machine${machine}`),
     ];
     for (const key of keys) {
       const other = seen.get(key);
@@ -129,4 +138,10 @@ function clashOf(nodes: readonly NodeSpec[]): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The address of its topics, unless it is any port that is free. */
+function topicsOf({ topicsListen }: NodeSpec): string[] {
+  const isFixed = topicsListen !== undefined && parseHostPort(topicsListen).port !== 0;
+  return isFixed ? [topicsListen] : [];
 }

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 
 import { ExitError } from '../failure.js';
+import { TOPICS_FLAG } from '../supervised.js';
 import type { NodeSpec, SwarmSpec } from './file.js';
 import { commandFor, wordsFor } from './machine.js';
 import type { Runner } from './machine.js';
@@ -170,7 +171,8 @@ class Up {
     const head = ['node', 'start', '--data', node.directory, '--json', ...zone, ...more];
     const { start } = node;
     if (start === undefined) {
-      const args = [...head, '--detach'];
+      const topics = node.topicsListen === undefined ? [] : [TOPICS_FLAG, node.topicsListen];
+      const args = [...head, ...topics, '--detach'];
       const { address } = await this.#ask(node, args, readySchema, START_TIMEOUT_MS, stdin);
       this.#note(node, did, address);
       return;

@@ -5,6 +5,7 @@ import {
   type Mutation,
   Replica,
   readCounter,
+  readDots,
   readLastWrite,
   readMap,
   readMultiValue,
@@ -53,6 +54,64 @@ describe('a replica', () => {
     expect(readCounter(again.root, path)).toBe(7);
     expect(again.state).toEqual(member!.replica.state);
   });
+});
+
+it('who lacks much is given it message by message, without waiting', () => {
+  const group = new Group(2);
+  const keys = Array.from({ length: 30 }, (_, at) => `${at}`);
+  for (const key of keys) {
+    group.mutate(0, { type: 'write', path: at('multi-value', key), value: new Uint8Array(50_000) });
+  }
+  const [one, other] = group.members;
+  one!.sync();
+  group.packets = [];
+  other!.step({ type: 'tick' });
+  for (let turns = 0; group.packets.length > 0 && turns < 100; turns += 1) {
+    for (const packet of group.packets.splice(0)) group.deliver(packet);
+    other!.sync();
+  }
+  expect(readMap(other!.replica.root, [])).toHaveLength(keys.length);
+});
+
+it('a discard takes what these updates wrote, and nothing that stands beside it', () => {
+  const path = at('multi-value', 'k');
+  const group = concurrently(
+    [{ type: 'write', path, value: 'before' }],
+    [{ type: 'write', path, value: 'ours' }],
+    [{ type: 'write', path, value: 'theirs' }],
+  );
+  const [member] = group.members;
+  const dots = readDots(member!.replica.root, path).filter(({ value }) => value === 'ours');
+  expect(dots).toHaveLength(1);
+  group.mutate(0, { type: 'discard', path, dots });
+  group.mutate(1, { type: 'write', path, value: 'again' });
+  group.settle();
+  expect(group.states.size).toBe(1);
+  expect(readMultiValue(member!.replica.root, path).map(({ value }) => value)).toEqual(['again']);
+  const nothing = group.mutate(0, { type: 'discard', path, dots });
+  expect(nothing).toMatchObject([{ type: 'done', dot: null }]);
+});
+
+it('what was read after a failure of the disk is told to nobody before it is written again', () => {
+  const group = new Group(2);
+  const [member] = group.members;
+  const path = at('counter', 'n');
+  group.mutate(0, { type: 'count', path, by: 3 });
+  const { snapshot } = member!.replica;
+  const options = { id: member!.replica.id, members: ['r2'] };
+  const again = new Replica(options, { snapshot, records: [] });
+  const [written, ...more] = again.step({ type: 'renew' });
+  expect(written).toMatchObject({ type: 'replace', number: 1 });
+  expect(more).toEqual([]);
+  const asks = new Replica({ id: 'r2', members: [options.id] }, { snapshot: null, records: [] });
+  const [digest] = asks.step({ type: 'tick' });
+  if (digest?.type !== 'send') throw new Error('it asks');
+  const ask = { type: 'message', from: 'r2', bytes: digest.bytes, nowMs: group.nowMs } as const;
+  expect(again.step(ask)).toEqual([]);
+  expect(again.durable.size).toBe(0);
+  again.step({ type: 'persisted', number: 1 });
+  expect(again.step(ask)).toMatchObject([{ type: 'send', to: 'r2' }]);
+  expect(() => again.step({ type: 'renew' })).toThrow(/before anything else/);
 });
 
 const rootOf = (group: Group) => group.members[0]!.replica.root;

@@ -43,6 +43,7 @@ export class Member {
     () => TOKENS,
   );
   available!: NodeAvailable;
+  readonly #connections = new Map<string, PeerConnection>();
 
   constructor(
     readonly nodeId: number,
@@ -52,7 +53,8 @@ export class Member {
   async ask(method: string, payload: unknown, peerId = 'client-1'): Promise<unknown> {
     const handler = this.available.handlers(this.access)[method];
     if (handler === undefined) throw new RpcError('unknown-method', `${method} is not known`);
-    const connection = { peerId } as PeerConnection;
+    const connection = this.#connections.get(peerId) ?? ({ peerId } as PeerConnection);
+    this.#connections.set(peerId, connection);
     if (peerId.startsWith('client-')) this.access.admit(connection, 'client');
     return handler(payload, { connection, timeoutMs: 10_000 } as CallContext);
   }
@@ -75,6 +77,19 @@ export class Member {
       after = next;
     }
     return ids;
+  }
+
+  /** The state of a namespace, as an operator reads it. */
+  async exported(namespace = 'n', peerId = 'member-9'): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0, total = 1; at < total;) {
+      const answer = await this.ask('available.export', { namespace, at }, peerId);
+      const piece = answer as { total: number; bytes: Uint8Array };
+      total = piece.total;
+      pieces.push(piece.bytes);
+      at += piece.bytes.length;
+    }
+    return Buffer.concat(pieces);
   }
 
   async found(text: string, namespace = 'n'): Promise<{ id: string; conflicts: number }[]> {

@@ -2,11 +2,13 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { namespaceFrames, readRecords } from '../../../nodes/available/namespace-file.js';
+import { namespaceFrames } from '../../../nodes/available/namespace-file.js';
+import { readRecords } from '../../../nodes/available/namespace-records.js';
 import { Namespace } from '../../../nodes/available/namespace.js';
 import { scratch } from './members.js';
 
-const ports = { nodeId: 1, send: () => undefined, changed: () => undefined, log: () => undefined };
+const nothing = (): undefined => undefined;
+const ports = { nodeId: 1, send: nothing, sendState: nothing, changed: nothing, log: nothing };
 const value = { content: 'x', metadata: {}, by: 'p', atMs: 1, vector: null };
 
 describe('a namespace at a node', () => {
@@ -18,7 +20,8 @@ describe('a namespace at a node', () => {
       readRecords(namespaceFrames.decode(readFileSync(path), path).records).replica;
     const names: (string | undefined)[] = [];
     for (const rename of [false, false, true, false]) {
-      const namespace = await Namespace.open(path, 'n', ports, rename);
+      const before = rename ? { isUsable: false, mustRename: true } : undefined;
+      const namespace = await Namespace.open(path, 'n', ports, before);
       // An update under a name that others know already would be taken for another one.
       names.push(rename ? nameIn() : undefined);
       await namespace.put('a', value);

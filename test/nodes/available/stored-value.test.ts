@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
 import { MEMORY_BYTES_MAX } from '../../../nodes/available/limits.js';
-import { namespaceFrames, readRecords } from '../../../nodes/available/namespace-file.js';
-import { conflicting, decodeStored, encodeStored } from '../../../nodes/available/stored-value.js';
+import { namespaceFrames } from '../../../nodes/available/namespace-file.js';
+import { readRecords } from '../../../nodes/available/namespace-records.js';
+import {
+  conflicting,
+  decodeStored,
+  encodeStored,
+  expiryOf,
+  isLive,
+} from '../../../nodes/available/stored-value.js';
 import type { StoredValue } from '../../../nodes/available/stored-value.js';
 
 const VALUE: StoredValue = {
@@ -16,6 +23,8 @@ const VALUE: StoredValue = {
 const GOLDEN = {
   value:
     '01410000007b22636f6e74656e74223a22c3a9222c226d65746164617461223a7b2261223a317d2c226279223a2270222c2261744d73223a372c226d6f64656c223a226d227d0000803f000000bf',
+  expiring:
+    '01510000007b22636f6e74656e74223a22c3a9222c226d65746164617461223a7b2261223a317d2c226279223a2270222c2261744d73223a372c226578706972657341744d73223a392c226d6f64656c223a226d227d0000803f000000bf',
   file: '414661766169310a02000000c3a9',
 };
 
@@ -24,6 +33,15 @@ describe('a stored value', () => {
     const bytes = encodeStored(VALUE);
     expect(Buffer.from(bytes).toString('hex')).toBe(GOLDEN.value);
     expect(decodeStored(bytes)).toEqual(VALUE);
+    const expiring = { ...VALUE, expiresAtMs: 9 };
+    expect(Buffer.from(encodeStored(expiring)).toString('hex')).toBe(GOLDEN.expiring);
+    expect(decodeStored(encodeStored(expiring))).toEqual(expiring);
+    expect([expiryOf(encodeStored(expiring)), expiryOf(bytes), expiryOf('x')]).toEqual([
+      9,
+      Infinity,
+      Infinity,
+    ]);
+    expect([8, 9].map((nowMs) => isLive(expiring, nowMs))).toEqual([true, false]);
     const bare = { ...VALUE, vector: null };
     expect(decodeStored(encodeStored(bare))).toEqual(bare);
   });

@@ -5,9 +5,11 @@ import { open } from 'node:fs/promises';
 
 import { describe, expect, it } from 'vitest';
 
+import { Replica } from '../../../consensus/crdt/index.js';
+import { readAvailable } from '../../../nodes/backup/available.js';
 import { readDocuments } from '../../../nodes/backup/documents.js';
 import { decodeAbout, decodeEnd, encodeEnd, requireDigest } from '../../../nodes/backup/format.js';
-import { checkBackup, countRows, documentsOf } from '../../../nodes/backup/read.js';
+import { checkBackup, countRows, documentsOf, namespacesOf } from '../../../nodes/backup/read.js';
 import { takeBackup } from '../../../nodes/backup/take.js';
 import { newControlState } from '../../../nodes/control-plane/state.js';
 import { PreparedSnapshots } from '../../../nodes/snapshots/prepared.js';
@@ -34,6 +36,7 @@ function memberWith(
   fail: (method: string, answer: unknown) => unknown = (_method, answer) => answer,
   bytesPerSecondMax = 0,
   documents: ReadonlyMap<string, object> | undefined = undefined,
+  namespaces: ReadonlyMap<string, Uint8Array> | undefined = undefined,
 ): SourceCall {
   const state = new State(someRecords(bytes, random), 10);
   const control = newControlState({
@@ -64,6 +67,13 @@ function memberWith(
       const names = [...documents.keys()].filter((one) => one > after).sort();
       return { names: names.slice(0, 2), isAll: names.length <= 2 };
     }
+    if (method.startsWith('available.')) {
+      if (namespaces === undefined) throw new RpcError('unknown-method', 'no namespaces here');
+      if (method === 'available.exportable') return { names: [...namespaces.keys()] };
+      const { namespace, at } = payload as { namespace: string; at: number };
+      const state = namespaces.get(namespace)!;
+      return fail(method, { total: state.length, bytes: state.subarray(at, at + 7) });
+    }
     if (method === 'raft.snapshotPrepare') {
       return packPrepared(await prepared.prepare(parsePrepare(payload)));
     }
@@ -77,6 +87,22 @@ function someDocuments(count: number): ReadonlyMap<string, object> {
   const numbers = Array.from({ length: count }, (_, at) => at);
   return new Map(
     numbers.map((at) => [`doc ${at}`, { rights, update: Buffer.from([0, at, at, 0]) }]),
+  );
+}
+
+/** As a member exports them. */
+function someNamespaces(names: readonly string[]): ReadonlyMap<string, Uint8Array> {
+  return new Map(
+    names.map((name) => {
+      const replica = new Replica({ id: 'a', members: [] }, { snapshot: null, records: [] });
+      const mutation = {
+        type: 'write',
+        path: [{ kind: 'multi-value', key: name }],
+        value: 7,
+      } as const;
+      replica.step({ type: 'mutate', token: 1, mutation, nowMs: 1_000 });
+      return [name, replica.state];
+    }),
   );
 }
 
@@ -119,10 +145,35 @@ describe('the end of a backup', () => {
     expect(() => decodeAbout('f', text, decodeEnd('f', end))).toThrow(/contradict/);
   });
 
+  it('has version 3 when available namespaces stand before it, with documents or without', () => {
+    const part = { count: 1, bytes: 9, sha256: 'ab'.repeat(32) };
+    for (const [parts, digest] of [
+      [
+        { available: part },
+        '414632424b55500a03000000d4000000' +
+          'df98f488f216b05c3ab184af0dcdcf785a7affec6c813f913b1be6af0a45de25',
+      ],
+      [
+        { documents: part, available: part },
+        '414632424b55500a0300000042010000' +
+          'b5c199a08642a1c8fb27e2d476273b89b29dc7233db835a8de5aefe44308b595',
+      ],
+    ] as const) {
+      const bytes = encodeEnd(Buffer.from('trailer'), { ...about, ...parts });
+      const [text, end] = [bytes.subarray(0, -48), bytes.subarray(-48)];
+      expect(end.toString('hex')).toBe(digest);
+      expect(decodeAbout('f', text, decodeEnd('f', end))).toEqual({ ...about, ...parts });
+      for (const version of [1, 2]) {
+        end.writeUInt32LE(version, 8);
+        expect(() => decodeAbout('f', text, decodeEnd('f', end))).toThrow(/contradict/);
+      }
+    }
+  });
+
   it('of a later version is refused with what to do', () => {
     const end = encodeEnd(Buffer.alloc(0), about).subarray(-48);
-    end.writeUInt32LE(3, 8);
-    expect(() => decodeEnd('f', end)).toThrow(/version 3.*use the release that took it/);
+    end.writeUInt32LE(4, 8);
+    expect(() => decodeEnd('f', end)).toThrow(/version 4.*use the release that took it/);
   });
 });
 
@@ -153,6 +204,84 @@ describe('a backup', () => {
     ).toEqual(about);
   });
 
+  it('holds the available namespaces of the member, which come in pieces', async () => {
+    const path = scratch('backup');
+    const namespaces = someNamespaces(['a', 'é']);
+    const call = memberWith(1_500, undefined, 0, someDocuments(1), namespaces);
+    expect((await taken(path, call)).about.available).toEqual({
+      count: 2,
+      bytes: 56,
+      sha256: 'f81ee0fa57afafa3d8169dcebf543fd1010ea2a5b03c304debb045da0bfe908e',
+    });
+    const checked = await checkBackup(path, never);
+    const read = [];
+    for await (const { name, state } of namespacesOf(path, checked)) read.push([name, state]);
+    expect(read).toEqual([...namespaces].map(([name, state]) => [name, Buffer.from(state)]));
+    const documents = [];
+    for await (const { name } of documentsOf(path, checked)) documents.push(name);
+    expect(documents).toEqual(['doc 0']);
+  });
+
+  it('is not taken from a member whose namespaces are out of order or do not fit', async () => {
+    const order = memberWith(1_500, undefined, 0, undefined, someNamespaces(['b', 'a']));
+    await expect(taken(scratch('order'), order)).rejects.toThrow(/namespaces out of order/);
+    const changes: ((piece: { total: number; bytes: Uint8Array }) => object)[] = [
+      ({ total }) => ({ total, bytes: new Uint8Array() }),
+      ({ total }) => ({ total, bytes: new Uint8Array(total + 1) }),
+      ({ total, bytes }) => ({ total: bytes.length < 7 ? total + 1 : total, bytes }),
+      ({ bytes }) => ({ total: 2 ** 40, bytes }),
+    ];
+    for (const change of changes) {
+      const fail = (method: string, answer: unknown): unknown =>
+        method === 'available.export' ? change(answer as never) : answer;
+      const call = memberWith(1_500, fail, 0, undefined, someNamespaces(['a']));
+      const path = scratch('pieces');
+      await expect(taken(path, call)).rejects.toThrow(/do not fit|total/);
+      expect(existsSync(path)).toBe(false);
+    }
+  });
+
+  it('holds namespaces that are some, in order, and within their bounds', async () => {
+    const path = scratch('namespaces');
+    const field = (bytes: Uint8Array): Buffer => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytes.length);
+      return Buffer.concat([length, bytes]);
+    };
+    const state = someNamespaces(['a']).get('a')!;
+    const record = (name: string, bytes: Uint8Array): Buffer =>
+      Buffer.concat([field(Buffer.from(name)), field(bytes)]);
+    const claim = (length: number): Buffer => {
+      const bytes = Buffer.alloc(64);
+      bytes.writeUInt32LE(length);
+      return bytes;
+    };
+    const refused: [Buffer, number, RegExp][] = [
+      [Buffer.concat([record('b', state), record('a', state)]), 2, /not in order, or twice/],
+      [Buffer.concat([record('a', state), record('a', state)]), 2, /not in order, or twice/],
+      [record('', state), 1, /has no name/],
+      [record('a\0', state), 1, /has no name/],
+      [Buffer.concat([field(Buffer.of(0xff)), field(state)]), 1, /has no name/],
+      [record('a', state.subarray(0, -1)), 1, /namespace a in it is none/],
+      [record('a', Buffer.from('garbage')), 1, /namespace a in it is none/],
+      [record('a', state), 1, /is damaged/],
+      [Buffer.concat([record('a', state), Buffer.of(0)]), 1, /bytes follow/],
+      [claim(2 ** 32 - 1), 1, /is cut off/],
+      [claim(61), 1, /is cut off/],
+      [record('x'.repeat(5_000), state), 1, /is cut off/],
+    ];
+    const file = await open(path, 'w+');
+    for (const [bytes, count, sentence] of refused) {
+      await file.write(bytes, 0, bytes.length, 0);
+      const part = { count, bytes: bytes.length, sha256: 'ab'.repeat(32) };
+      const reading = (async () => {
+        for await (const _ of readAvailable(path, file, 0, part));
+      })();
+      await expect(reading).rejects.toThrow(sentence);
+    }
+    await file.close();
+  });
+
   it('is not taken from a member that lists documents again and again', async () => {
     const member = memberWith(1_500, undefined, 0, someDocuments(3));
     const call: SourceCall = (nodeId, method, payload, options) => {
@@ -177,10 +306,11 @@ describe('a backup', () => {
 
   it('is refused when any one byte of it is changed, or its end is missing', async () => {
     const path = scratch('backup');
-    await taken(path, memberWith(1_500, undefined, 0, someDocuments(2)));
+    const namespaces = someNamespaces(['n', 'o']);
+    await taken(path, memberWith(1_500, undefined, 0, someDocuments(2), namespaces));
     const whole = readFileSync(path);
     const damaged = scratch('damaged');
-    const ends = Array.from({ length: 400 }, (_, i) => whole.length - 1 - i);
+    const ends = Array.from({ length: 700 }, (_, i) => whole.length - 1 - i);
     const others = Array.from({ length: 200 }, () => random.integer(0, whole.length - 1));
     for (const at of [...ends, ...others]) {
       const bytes = Buffer.from(whole);

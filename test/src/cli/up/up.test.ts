@@ -125,6 +125,27 @@ describe('swarm up', () => {
     expect(two.nodes.map(({ did }) => did)).toEqual(['started', 'started', 'was running']);
   });
 
+  it('gives a node the address of its topics at each start, and refuses it where it cannot', async () => {
+    const machines = new Machines();
+    machines.nodes.set('a', true).set('b', false).set('c', true);
+    const topics = (name: string, address: string): string =>
+      TEXT.replace(`/data/${name}\n`, `/data/${name}\n    topicsListen: "${address}"\n`);
+    const path = join(folder, 'swarm.yaml');
+    await bringUp(parseSwarmFile(topics('b', '[::]:7002'), path), machines.run, () => undefined);
+    expect(machines.lines).toEqual([
+      "ssh op@two /opt/agentic-flow node start --data /data/b --json --zone 'rack 2' " +
+        "--topics-listen '[::]:7002' --detach",
+    ]);
+    expect(() => parseSwarmFile(topics('b', '10.0.0.2'), path)).toThrow(/must be HOST:PORT/);
+    expect(() => parseSwarmFile(topics('b', '10.0.0.2:7001'), path)).toThrow(
+      /b and b both have the address 10\.0\.0\.2:7001/,
+    );
+    expect(() => parseSwarmFile(topics('b', '10.0.0.2:0'), path)).not.toThrow();
+    expect(() => parseSwarmFile(topics('c', '10.0.0.3:7002'), path)).toThrow(
+      /topicsListen of c does not reach what its `start` runs/,
+    );
+  });
+
   it('says how many are to vote, when the file does', async () => {
     const machines = new Machines();
     machines.nodes.set('a', true).set('b', true).set('c', true);
