@@ -131,11 +131,10 @@ export class ApprovalVoter {
     // After the decision nothing else can be decided: one chain approves one plan.
     const validate = (data: Uint8Array): boolean =>
       this.#certificate === null && ports.isAllowed(data);
-    const approve = (): boolean => false;
     this.#driver = await BftDriver.open(identity.peerId, sets, this.#store, {
       mempool,
-      changes: new PendingChanges({ sets, checker, mempool, approve, reports: () => [] }),
-      judge: new ValueJudge({ sets, checker, mempool, validate, approve, log }),
+      changes: new PendingChanges({ sets, checker, mempool, approve: noChange, reports: () => [] }),
+      judge: new ValueJudge({ sets, checker, mempool, validate, approve: noChange, log }),
       timeoutsMs: timeoutsMs ?? TIMEOUTS_DEFAULT,
       validate,
       send: (messages) => this.#send(messages),
@@ -244,4 +243,9 @@ export class ApprovalVoter {
     this.#catchUp.run(this.#driver);
     this.#driver.wake();
   }
+}
+
+/** The members of a chain do not change. */
+function noChange(): boolean {
+  return false;
 }
