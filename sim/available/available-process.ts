@@ -53,6 +53,8 @@ export type AvailableMessage =
 type Ask = Extract<AvailableMessage, { readonly kind: 'ask' }>;
 
 const TICK_MICROSECONDS = 400_000;
+/** The time of day when a run begins: later than any clock is behind. */
+const BEGIN_MS = 3_600_000;
 const CALL_TIMEOUT_MICROSECONDS = 2_000_000;
 const NAMESPACE = 'n';
 
@@ -289,7 +291,7 @@ export class AvailableProcess implements Process<AvailableMessage> {
     const { clockMicroseconds, wallMicroseconds } = this.#context;
     const most = this.#setup.settings.clockErrorMsMax * 1_000;
     const error = Math.max(-most, Math.min(most, wallMicroseconds - clockMicroseconds));
-    return Math.max(0, Math.floor((clockMicroseconds + error) / 1_000));
+    return BEGIN_MS + Math.floor((clockMicroseconds + error) / 1_000);
   }
 }
 
