@@ -5,6 +5,7 @@ const ofNode = 'test/nodes/available/node-available.test.ts';
 const ofNamespace = 'test/nodes/available/namespace.test.ts';
 const ofExpiry = 'test/nodes/available/expiry.test.ts';
 const ofRestored = 'test/nodes/available/restored.test.ts';
+const ofUnsure = 'test/nodes/available/unsure.test.ts';
 const ofValue = 'test/nodes/available/stored-value.test.ts';
 
 const rows: readonly FileMutant[] = [
@@ -30,6 +31,13 @@ const rows: readonly FileMutant[] = [
     source: 'if (isUnsure || rename)',
     replacement: 'if (isUnsure && !rename)',
     test: ofNamespace,
+  },
+  {
+    bug: 'what is read after a failure of the disk counts as written',
+    file: `${folder}/namespace-core.ts`,
+    source: 'if (isUnsure || rename)',
+    replacement: 'if (rename)',
+    test: ofUnsure,
   },
   {
     bug: 'a snapshot of the file forgets what came after it was taken',

@@ -125,14 +125,6 @@ const AVAILABLE: readonly SimMutant[] = [
   },
   {
     bug: null,
-    name: 'what is read after a failure of the disk counts as written',
-    file: 'nodes/available/namespace-core.ts',
-    source: 'if (isUnsure || rename)',
-    replacement: 'if (rename)',
-    scenario: 'available',
-  },
-  {
-    bug: null,
     name: 'a namespace goes on after its disk has failed',
     file: 'nodes/available/namespace-core.ts',
     source: '    this.#failure ??= error;\n',
