@@ -105,9 +105,11 @@ export class Driver {
     return [...this.#executed.values()];
   }
 
-  /** Whether an input was executed in any step of the current round. */
-  hasExecuted(type: ConsensusInput['type']): boolean {
-    return this.executed.some(({ input }) => input.type === type);
+  /** Whether an input was executed in the current round: in a step of it, or in any. */
+  hasExecuted(type: ConsensusInput['type'], inStep?: Step): boolean {
+    return this.executed.some(
+      ({ input, step }) => input.type === type && (inStep === undefined || step === inStep),
+    );
   }
 
   /**

@@ -83,7 +83,8 @@ function dueOfRound(driver: Driver): ConsensusInput | null {
   }
   if (step === 'prevote') {
     if (keeper.hasQuorumFor('prevote', round, null)) return { type: 'polkaNil' }; // Tendermint L44
-    const isDue = keeper.hasQuorumOfAny('prevote', round) && !driver.hasExecuted('polkaAny');
+    // In the step before it has no effect.
+    const isDue = keeper.hasQuorumOfAny('prevote', round) && !driver.hasExecuted('polkaAny', step);
     if (isDue) return { type: 'polkaAny' }; // Tendermint L34
   }
   const hasPrecommits = keeper.hasQuorumOfAny('precommit', round);

@@ -45,12 +45,16 @@ export interface Approved {
   readonly approvers: readonly ValidatorId[];
 }
 
-/** `record` is a decision of the chain with its value, as validators store it. */
-export function encodeApproval(chain: ApprovalChain, record: Uint8Array): Uint8Array {
+/**
+ * `record` is a decision of the chain with its value, as validators store it. Null unless the chain knows
+ * the keys of all who signed it.
+ */
+export function encodeApproval(chain: ApprovalChain, record: Uint8Array): Uint8Array | null {
   const members = chain.validators.validators.map(({ id }) => id);
   const { decision } = readRecord(record);
   const signers = new Set(signersOf(decision));
   const keys = [...chain.publicKeys].filter(([id]) => signers.has(id)).map(([, key]) => key);
+  if (keys.length < signers.size) return null;
   return encode([VERSION, members, keys, record]);
 }
 

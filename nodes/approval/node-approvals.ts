@@ -220,7 +220,7 @@ export class NodeApprovals {
     const { chain, publicKeys, payload } = messages.decodeMessage(bytesOf(bytes));
     const voter = this.#voterOf(chain);
     if (voter === null) return;
-    voter.chain.learn(publicKeys);
+    this.#learn(voter.chain, publicKeys);
     voter.receive(peer, payload);
   }
 
@@ -300,6 +300,15 @@ export class NodeApprovals {
     return refusal;
   }
 
+  /** Keys are kept: after a restart a decision cannot be shown to others without those of who signed it. */
+  #learn(chain: ApprovalChain, publicKeys: readonly Uint8Array[]): void {
+    const { size } = chain.publicKeys;
+    chain.learn(publicKeys);
+    if (chain.publicKeys.size === size) return;
+    const keys = [...chain.publicKeys.values()].map((key) => Buffer.from(key).toString('base64'));
+    this.#change({ keys });
+  }
+
   #change(changes: Partial<ApprovalSettings>): void {
     this.#settings.change(changes).catch((error: unknown) => this.#log(messageOf(error)));
   }
@@ -366,7 +375,8 @@ export class NodeApprovals {
     // Before a vote leaves: what follows may come with its approval only, and by these members.
     const trusted = [...this.#trusted(this.#host.control)];
     await this.#settings.change({ allowed: { after, digest }, votedAfter: after, trusted });
-    chain.learn([publicKeyOf(this.#identity)]);
+    const known = this.#settings.value.keys.map((key) => Buffer.from(key, 'base64'));
+    chain.learn([publicKeyOf(this.#identity), ...known]);
     const name = Buffer.from(chain.digest).toString('hex').slice(0, 16);
     const voter = await ApprovalVoter.open({
       ...this.#pace,

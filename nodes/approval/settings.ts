@@ -26,6 +26,8 @@ const schema = z.strictObject({
   votedAfter: count.nullable(),
   /** An approved rollout has brought this node to v2, or it was there before approvals. */
   mayRunV2: z.boolean(),
+  /** Raw public keys of members that signed, in base64: they are in no certificate before it is made. */
+  keys: z.array(z.string().max(64)).max(VALIDATORS_MAX),
   /** What this node found of the last rollout that had to be approved; null: in order. */
   judged: z.strictObject({ rolloutId: count, refusal: z.string().nullable() }).nullable(),
 });
@@ -40,6 +42,7 @@ const DEFAULTS: ApprovalSettings = {
   allowed: null,
   votedAfter: null,
   mayRunV2: false,
+  keys: [],
   judged: null,
 };
 

@@ -64,7 +64,8 @@ export class ApprovalVoter {
   readonly #catchUp: CatchUp;
   readonly #beat: NodeJS.Timeout;
   #driver!: BftDriver;
-  #certificate: Uint8Array | null = null;
+  /** What was approved, as it lies in the file of decisions. */
+  #approved: Uint8Array | null = null;
   #isClosed = false;
 
   /** Throws `ValidatorError` and `StorageError`. */
@@ -113,7 +114,7 @@ export class ApprovalVoter {
     this.#beat = setInterval(() => this.#onBeat(), beatMs ?? BEAT_MS);
   }
 
-  async #begin({ identity, chain, ports, timeoutsMs }: VoterOptions): Promise<void> {
+  async #begin({ identity, ports, timeoutsMs }: VoterOptions): Promise<void> {
     const { decisions } = this.#store;
     for (let at = 0; at < decisions.count; at += 1) {
       const [first, second] = await ValidatorStore.messages(decisions, at);
@@ -122,15 +123,15 @@ export class ApprovalVoter {
         this.#sets.decide(commands);
         this.#note(first.decision, commands);
       }
-      if (this.#certificate === null && (commands?.length ?? 0) > 0) {
-        this.#certificate = encodeApproval(chain, await decisions.read(at));
+      if (this.#approved === null && (commands?.length ?? 0) > 0) {
+        this.#approved = await decisions.read(at);
       }
     }
     const [sets, checker, mempool] = [this.#sets, this.#checker, this.#mempool];
     const log = (line: string): void => ports.log(`approval: ${line}`);
     // After the decision nothing else can be decided: one chain approves one plan.
     const validate = (data: Uint8Array): boolean =>
-      this.#certificate === null && ports.isAllowed(data);
+      this.#approved === null && ports.isAllowed(data);
     this.#driver = await BftDriver.open(identity.peerId, sets, this.#store, {
       mempool,
       changes: new PendingChanges({ sets, checker, mempool, approve: noChange, reports: () => [] }),
@@ -148,14 +149,17 @@ export class ApprovalVoter {
     this.#driver.wake();
   }
 
-  /** What was approved, as it travels in an entry; null while nothing is. */
+  /**
+   * What was approved, as it travels in an entry; null while nothing is, and while the keys of those who
+   * signed it are not known again after a restart.
+   */
   get certificate(): Uint8Array | null {
-    return this.#certificate;
+    return this.#approved === null ? null : encodeApproval(this.chain, this.#approved);
   }
 
   /** Takes a request that this node may vote for; others are passed over. */
   submit(command: Command): void {
-    if (this.#isClosed || this.#certificate !== null) return;
+    if (this.#isClosed || this.#approved !== null) return;
     if (command.kind !== 'application') return;
     const isDue = this.#mempool.isDue(command, this.#driver.decided + 1);
     if (!isDue || !this.#ports.isAllowed(command.data)) return;
@@ -208,8 +212,8 @@ export class ApprovalVoter {
   async #onDecided(decision: SignedDecision, commands: readonly Command[]): Promise<void> {
     const { height } = decision.proposal;
     this.#note(decision, commands);
-    if (commands.length === 0 || this.#certificate !== null) return;
-    this.#certificate = encodeApproval(this.chain, await this.#store.decisions.read(height - 1));
+    if (commands.length === 0 || this.#approved !== null) return;
+    this.#approved = await this.#store.decisions.read(height - 1);
   }
 
   #send(messages: readonly WireMessage[]): void {
@@ -238,6 +242,8 @@ export class ApprovalVoter {
     if ((this.#driver as BftDriver | undefined) === undefined) return;
     this.#driver.resend();
     for (const peer of this.#others) this.#sayHeight(peer);
+    // Who has nothing more to say still gives the keys away that others need to read what is decided.
+    if (this.#approved !== null) this.#tellAll(MESSAGES, encodeMessages([]));
     const waiting = this.#mempool.of('');
     if (waiting.length > 0) this.#tellAll(COMMANDS, encodeBatch(waiting));
     this.#catchUp.run(this.#driver);

@@ -81,6 +81,24 @@ function locked(): Bench {
 }
 
 describe('a validator', () => {
+  it('waits for more prevotes when a quorum for nothing was there before its own', () => {
+    const bench = new Bench();
+    const [others, from] = [ids.filter((id) => id !== self), proposer(0)];
+    expect(from).not.toBe(self);
+    // In the step before, three prevotes that are not for one value have no effect.
+    for (const [at, other] of others.entries()) {
+      bench.give(vote('prevote', other, 0, at === 0 ? 'x' : null));
+    }
+    expect(bench.votes).toEqual([]);
+    bench.give(proposal(0, 'x'));
+    const scheduled = bench.effects.flatMap((effect) =>
+      effect.type === 'schedule' ? [effect.timeout] : [],
+    );
+    expect(scheduled).toContainEqual({ kind: 'prevote', height: 1, round: 0 });
+    bench.timeout('prevote', 0);
+    expect(bench.votes.at(-1)).toMatch(/precommit/);
+  });
+
   it('begins no height in which it has no weight', () => {
     const others = new ValidatorSet(['b', 'c'].map((id) => ({ id, weight: 1 })));
     const start = { type: 'start', height: 1, validators: others } as const;

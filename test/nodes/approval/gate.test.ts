@@ -170,6 +170,7 @@ describe('the file of settings', () => {
       allowed: { after: 3, digest: 'd' },
       votedAfter: null,
       mayRunV2: false,
+      keys: [],
       judged: null,
     });
     expect((await SettingsFile.open(path)).value).toEqual(file.value);
