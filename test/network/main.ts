@@ -37,16 +37,25 @@ let failedCount = 0;
 for (const [name, run] of Object.entries(scenarios)) {
   const isWanted = wanted.some((each) => name.includes(each));
   if (!isWanted && (wanted.length > 0 || (longScenarios.includes(name) && !isAll))) continue;
+  if (await passes(name, run)) continue;
+  // A busy machine stands still for longer than some connections live: once more, and it is named.
+  if (process.env['CI'] !== undefined && (await passes(name, run))) {
+    process.stdout.write(`FLAKY, passed the second time only: ${name}\n`);
+  } else failedCount += 1;
+}
+process.stdout.write(failedCount === 0 ? 'all passed\n' : `${failedCount} failed\n`);
+process.exit(failedCount === 0 ? 0 : 1);
+
+async function passes(name: string, run: (seed: number) => Promise<string>): Promise<boolean> {
   const startedMs = performance.now();
   const seconds = (): string => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   try {
     const text = await run(seed);
     process.stdout.write(`ok: ${name} (${seconds()})\n${text.replace(/^(?=.)/gm, '    ')}\n`);
+    return true;
   } catch (error) {
-    failedCount += 1;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stdout.write(`FAILED: ${name} (${seconds()})\n${text}\n`);
+    return false;
   }
 }
-process.stdout.write(failedCount === 0 ? 'all passed\n' : `${failedCount} failed\n`);
-process.exit(failedCount === 0 ? 0 : 1);
