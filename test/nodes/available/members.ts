@@ -92,8 +92,12 @@ export class Member {
     return Buffer.concat(pieces);
   }
 
-  async found(text: string, namespace = 'n'): Promise<{ id: string; conflicts: number }[]> {
-    const answer = await this.ask('available.search', { namespace, text });
+  async found(
+    text: string,
+    namespace = 'n',
+    limit = 10,
+  ): Promise<{ id: string; conflicts: number }[]> {
+    const answer = await this.ask('available.search', { namespace, text, limit });
     return (answer as { hits: { id: string; conflicts: number }[] }).hits;
   }
 }
