@@ -5,6 +5,7 @@ import { Expiring } from '../../../nodes/available/expiring.js';
 import { EXPIRED_TURN_MS } from '../../../nodes/available/limits.js';
 import { NamespaceCore } from '../../../nodes/available/namespace-core.js';
 import { sleep, until } from '../../waiting.js';
+import { Held, exchange, nothing, value as plain } from './held.js';
 import { type Member, Members } from './members.js';
 
 const putExpiring = (member: Member, id: string, content: string, inMs: number): Promise<unknown> =>
@@ -116,6 +117,22 @@ it('each member removes in its turn, and what was removed before is not removed 
   expect(compare()).toEqual([3, 3]);
   expect(compare()).toEqual([3, 3]);
   expect([first.one.ids, third.one.ids]).toEqual([['b'], ['b']]);
+});
+
+it('what has expired is removed, and what stands beside it stays', () => {
+  const [one, other] = [new Held(1, nothing, false), new Held(2, nothing, false)];
+  const settle = { resolve: () => undefined, reject: () => undefined };
+  one.core.put('a', { ...plain, content: 'goes', expiresAtMs: one.nowMs + 10 }, settle);
+  other.core.put('a', { ...plain, content: 'stays' }, settle);
+  one.persist();
+  other.persist();
+  exchange(one, other);
+  expect(one.core.values('a')).toHaveLength(2);
+  one.nowMs += 10;
+  exchange(one, other);
+  for (const { core } of [one, other]) {
+    expect(core.values('a').map(({ content }) => content)).toEqual(['stays']);
+  }
 });
 
 describe('what expires', () => {
