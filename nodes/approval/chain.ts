@@ -6,9 +6,8 @@
 import { createHash, type KeyObject } from 'node:crypto';
 
 import { type ValidatorId, ValidatorSet } from '../../consensus/bft/index.js';
-import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import { PUBLIC_KEY_BYTES, peerIdFromPublicKey } from '../../transport/identity/index.js';
 import { type Chain, readKey } from '../bft/genesis.js';
-import { PUBLIC_KEY_BYTES } from './limits.js';
 
 /** See the head of this file. Keys become known with what their owners sign. */
 export interface ApprovalChain extends Chain {

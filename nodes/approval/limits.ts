@@ -15,6 +15,4 @@ export const GATHER_MS_MAX = 5_000;
 export const PROPOSAL_KEPT_MS = 3_600_000;
 /** Heights for which a request is valid: a faulty proposer can waste one in four of them at most. */
 export const REQUEST_HEIGHTS = 128;
-/** Raw Ed25519 public keys. */
-export const PUBLIC_KEY_BYTES = 32;
 export const REASON_LENGTH_MAX = 1_024;

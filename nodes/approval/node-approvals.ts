@@ -137,6 +137,7 @@ export class NodeApprovals {
     if (mayRunV2) return false;
     const { rollout } = control;
     if (rollout?.plan.kind === 'engine' && this.#judge(rollout, control) !== null) return true;
+    // Judged in order just now, it may.
     return requiredAfter !== null && !this.#settings.value.mayRunV2;
   }
 

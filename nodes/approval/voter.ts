@@ -3,18 +3,20 @@
  * this node may vote for something, and not before: who has not approved is silent, as if it were down,
  * so that rounds do not pass while people look at a plan.
  */
-import type { SignedDecision, TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
+import type { TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
 import { type WireMessage, encodeMessages } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
-import { type Command, encodeBatch, readBatch } from '../bft/batch.js';
+import { type Command, encodeBatch } from '../bft/batch.js';
 import { CatchUp } from '../bft/catch-up.js';
 import { SignatureChecker } from '../bft/checking.js';
+import { readDecided } from '../bft/decided.js';
 import { BftDriver } from '../bft/driver.js';
-import { COMMANDS, Inbox, MESSAGES } from '../bft/inbox.js';
+import { COMMANDS, Inbox, MESSAGES, payloadOf } from '../bft/inbox.js';
 import { BEAT_MS, TIMEOUTS_DEFAULT } from '../bft/limits.js';
 import { Mempool } from '../bft/mempool.js';
 import { PeerGuard } from '../bft/peer-guard.js';
 import { PendingChanges } from '../bft/pending-changes.js';
+import { decisionsFrom } from '../bft/serving.js';
 import { ChainSets } from '../bft/sets.js';
 import { ValidatorStore } from '../bft/store.js';
 import { ValueJudge } from '../bft/value-judge.js';
@@ -66,6 +68,7 @@ export class ApprovalVoter {
   #driver!: BftDriver;
   /** What was approved, as it lies in the file of decisions. */
   #approved: Uint8Array | null = null;
+  #certificate: Uint8Array | null = null;
   #isClosed = false;
 
   /** Throws `ValidatorError` and `StorageError`. */
@@ -116,16 +119,10 @@ export class ApprovalVoter {
 
   async #begin({ identity, ports, timeoutsMs }: VoterOptions): Promise<void> {
     const { decisions } = this.#store;
-    for (let at = 0; at < decisions.count; at += 1) {
-      const [first, second] = await ValidatorStore.messages(decisions, at);
-      const commands = second?.type === 'value' ? readBatch(second.bytes) : null;
-      if (first?.type === 'decision' && commands !== null) {
-        this.#sets.decide(commands);
-        this.#note(first.decision, commands);
-      }
-      if (this.#approved === null && (commands?.length ?? 0) > 0) {
-        this.#approved = await decisions.read(at);
-      }
+    for (let height = 1; height <= decisions.count; height += 1) {
+      const { commands } = await readDecided(decisions, height);
+      this.#sets.decide(commands);
+      await this.#note(height, commands);
     }
     const [sets, checker, mempool] = [this.#sets, this.#checker, this.#mempool];
     const log = (line: string): void => ports.log(`approval: ${line}`);
@@ -140,7 +137,7 @@ export class ApprovalVoter {
       validate,
       send: (messages) => this.#send(messages),
       fetch: (id, from) => this.#catchUp.fetch(id, from),
-      onDecided: (decision, commands) => this.#onDecided(decision as SignedDecision, commands),
+      onDecided: ({ proposal }, commands) => this.#note(proposal.height, commands),
       onEvidence: async ({ culprit }) => ports.log(`approval: ${culprit} has voted twice`),
       onBehind: (peer) => this.#sayHeight(peer),
       onFailed: (error) => ports.onFailed(error),
@@ -154,7 +151,8 @@ export class ApprovalVoter {
    * signed it are not known again after a restart.
    */
   get certificate(): Uint8Array | null {
-    return this.#approved === null ? null : encodeApproval(this.chain, this.#approved);
+    if (this.#approved !== null) this.#certificate ??= encodeApproval(this.chain, this.#approved);
+    return this.#certificate;
   }
 
   /** Takes a request that this node may vote for; others are passed over. */
@@ -186,11 +184,7 @@ export class ApprovalVoter {
       this.#hearHeight(peer, payload);
       return null;
     }
-    const records: Uint8Array[] = [];
-    for (let height = payload; height <= this.#driver.decided; height += 1) {
-      records.push(await this.#store.decisions.read(height - 1));
-    }
-    return records;
+    return decisionsFrom(payload, this.#driver, this.#store.decisions);
   }
 
   /** Ends it; what was signed stays in its files. */
@@ -204,14 +198,9 @@ export class ApprovalVoter {
     await this.#store.close();
   }
 
-  /** Keeps proofs of what is decided, and forgets what can be decided no more. */
-  #note({ proposal }: SignedDecision, commands: readonly Command[]): void {
-    this.#mempool.decided(proposal.height, commands);
-  }
-
-  async #onDecided(decision: SignedDecision, commands: readonly Command[]): Promise<void> {
-    const { height } = decision.proposal;
-    this.#note(decision, commands);
+  /** Keeps what is approved, and forgets what can be decided no more. */
+  async #note(height: number, commands: readonly Command[]): Promise<void> {
+    this.#mempool.decided(height, commands);
     if (commands.length === 0 || this.#approved !== null) return;
     this.#approved = await this.#store.decisions.read(height - 1);
   }
@@ -222,9 +211,7 @@ export class ApprovalVoter {
   }
 
   #tellAll(kind: number, bytes: Uint8Array): void {
-    const payload = new Uint8Array(bytes.length + 1);
-    payload[0] = kind;
-    payload.set(bytes, 1);
+    const payload = payloadOf(kind, bytes);
     for (const peer of this.#others) this.#ports.tell(peer, payload);
   }
 

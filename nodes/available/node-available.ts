@@ -13,7 +13,7 @@ import type { z } from 'zod';
 import type { StateCut } from '../../consensus/crdt/index.js';
 import type { JsonObject, ModelVector } from '../../src/memory/engine.js';
 import { embeddingText, parseMemoryKey } from '../../src/memory/index.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { RpcError, isUnknownMethod } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers } from '../../transport/rpc/rpc.js';
 import { NodeError, messageOf } from '../errors.js';
 import type { SwarmNode } from '../node.js';
@@ -258,10 +258,7 @@ function exchangePorts(node: SwarmNode): OutboxPorts {
     call: (to, method, payload, end) => {
       node.peers.call(to, method, payload, ASK_TIMEOUT_MS).then(
         () => end('answered'),
-        (error: unknown) => {
-          const isUnknown = error instanceof RpcError && error.code === 'unknown-method';
-          end(isUnknown ? 'unknown-method' : 'failed');
-        },
+        (error: unknown) => end(isUnknownMethod(error) ? 'unknown-method' : 'failed'),
       );
     },
     monotonicMs: () => performance.now(),

@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 import { STATE_BYTES_MAX, decodeState } from '../../consensus/crdt/index.js';
 import { checkNamespace } from '../../src/memory/memory-key.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { isUnknownMethod } from '../../transport/rpc/rpc.js';
 import { NAMESPACES_MAX } from '../available/limits.js';
 import { NodeError, messageOf } from '../errors.js';
 import type { SourceCall } from '../snapshots/sources.js';
@@ -44,7 +44,7 @@ export async function writeAvailable(
   const ask = (method: string, payload: object): Promise<unknown> =>
     call(0, method, payload, { timeoutMs: ASK_TIMEOUT_MS, signal });
   const listed = await ask('available.exportable', {}).catch((error: unknown) => {
-    if (error instanceof RpcError && error.code === 'unknown-method') return { names: [] };
+    if (isUnknownMethod(error)) return { names: [] };
     throw error;
   });
   const writer = new PartWriter(file, position);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 
 import { checkName, rightsShape } from '../../src/documents/index.js';
 import type { Rights } from '../../src/documents/index.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { isUnknownMethod } from '../../transport/rpc/rpc.js';
 import { NodeError, messageOf } from '../errors.js';
 import type { SourceCall } from '../snapshots/sources.js';
 import { malformed } from './format.js';
@@ -42,7 +42,7 @@ export async function writeDocuments(
   const writer = new PartWriter(file, position);
   for (let after = ''; ;) {
     const listed = await call(0, 'documents.list', { after }, calling).catch((error: unknown) => {
-      if (error instanceof RpcError && error.code === 'unknown-method') return NO_NAMES;
+      if (isUnknownMethod(error)) return NO_NAMES;
       throw error;
     });
     const { names, isAll } = listAnswer.parse(listed);

@@ -7,11 +7,11 @@
 import { bad } from '../../consensus/bft/fields.js';
 import type { ValidatorId } from '../../consensus/bft/index.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
+import { PUBLIC_KEY_BYTES } from '../../transport/identity/index.js';
 import { ValidatorError } from './error.js';
 import { HOST_CHARACTERS_MAX } from './limits.js';
 
 const VERSION = 1;
-const KEY_BYTES = 32;
 const PORT_MAX = 65_535;
 
 /** What a validator is to be: a new one, one with another weight or address, or none. */
@@ -37,7 +37,7 @@ export interface ProposedChange {
 /** Throws `ValidatorError` with code `bad-change`. */
 export function encodeChange({ publicKey, weight, address }: ValidatorChange): Uint8Array {
   const isWeight = Number.isSafeInteger(weight) && weight >= 0;
-  if (publicKey.length !== KEY_BYTES) refuse('a public key has 32 bytes');
+  if (publicKey.length !== PUBLIC_KEY_BYTES) refuse('a public key has 32 bytes');
   if (!isWeight) refuse(`weight ${weight}: use a whole number from 0 on`);
   if ((address === null) !== (weight === 0)) {
     refuse('a validator that is to have weight needs an address, and a removed one has none');
@@ -66,7 +66,7 @@ export function readChange(bytes: Uint8Array): ValidatorChange {
   const reader = new ByteReader(bytes, bad);
   const version = reader.u8();
   if (version !== VERSION) throw bad(`a change of a validator of version ${version}`);
-  const publicKey = new Uint8Array(reader.raw(KEY_BYTES));
+  const publicKey = new Uint8Array(reader.raw(PUBLIC_KEY_BYTES));
   const weight = reader.varint();
   const flag = reader.u8();
   if (flag !== (weight === 0 ? 0 : 1)) throw bad('an address that does not fit the weight');

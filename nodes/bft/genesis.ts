@@ -1,7 +1,7 @@
 /** Who the validators of a chain are, from its first height on. */
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { BftError, type ValidatorId, ValidatorSet } from '../../consensus/bft/index.js';
-import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import { peerIdFromPublicKey, publicKeyFromRaw } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import { ValidatorError } from './error.js';
 
@@ -72,10 +72,10 @@ export function readGenesis(genesis: Genesis): Chain {
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function readKey(publicKey: Uint8Array): KeyObject {
-  const x = Buffer.from(publicKey).toString('base64url');
   try {
-    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return publicKeyFromRaw(publicKey);
   } catch (cause) {
+    const x = Buffer.from(publicKey).toString('base64url');
     throw new ValidatorError('bad-option', `the public key ${x} is no Ed25519 key of 32 bytes`, {
       cause,
     });

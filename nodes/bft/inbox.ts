@@ -11,13 +11,21 @@ import { readBatch, type Command } from './batch.js';
 import { readChange } from './change.js';
 import { type SignatureChecker, signaturesIn } from './checking.js';
 import type { PeerGuard } from './peer-guard.js';
-import { evidenceOf, readProof } from './proof.js';
-import type { Witness } from './witness.js';
+import { readProof } from './proof.js';
+import { type Witness, evidenceOf } from './witness.js';
 
 /** First byte of what a validator tells another: messages of consensus, commands, or what it saw. */
 export const MESSAGES = 1;
 export const COMMANDS = 2;
 export const WITNESSED = 3;
+
+/** What travels: the kind, and bytes of it. */
+export function payloadOf(kind: number, bytes: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(bytes.length + 1);
+  payload[0] = kind;
+  payload.set(bytes, 1);
+  return payload;
+}
 
 /** Who takes what was found in order. */
 export interface InboxPorts {
@@ -74,12 +82,11 @@ export class Inbox {
   }
 
   #receiveProof(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
-    const proof = readProof(bytes);
-    const { culprit, height, messages } = proof;
+    const { culprit, height, messages } = readProof(bytes);
     if (!this.ports.canAccuse(culprit, height)) return;
     if (!this.guard.takeChecks(peer, messages.length, nowMs)) return;
     const isSigned = messages.every((message) => this.checker.isSigned(message));
-    if (isSigned) this.ports.onEvidence(evidenceOf(proof));
+    if (isSigned) this.ports.onEvidence(evidenceOf(...messages));
     else this.guard.fault(peer, 'bad-signature', nowMs);
   }
 

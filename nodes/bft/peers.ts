@@ -3,6 +3,7 @@ import type { ValidatorId } from '../../consensus/bft/index.js';
 import type { PeerEndpoint } from '../../transport/rpc/rpc.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { PeerLinks } from '../groups/links.js';
+import { payloadOf } from './inbox.js';
 import { CALL_TIMEOUT_MS } from './limits.js';
 import type { ChainSets } from './sets.js';
 
@@ -54,10 +55,7 @@ export class Peers {
   }
 
   tell(peer: ValidatorId, kind: number, bytes: Uint8Array): void {
-    const payload = new Uint8Array(bytes.length + 1);
-    payload[0] = kind;
-    payload.set(bytes, 1);
-    this.#links?.send(this.#numberOf(peer), payload, { inOrder: true });
+    this.#links?.send(this.#numberOf(peer), payloadOf(kind, bytes), { inOrder: true });
   }
 
   tellAll(kind: number, bytes: Uint8Array): void {

@@ -3,10 +3,7 @@
  * for one height, round and kind that differ.
  */
 import {
-  type Evidence,
   type Height,
-  type SignedProposal,
-  type SignedVote,
   type ValidatorId,
   type WireMessage,
   decodeMessages,
@@ -38,19 +35,6 @@ export function proofOf(envelope: Uint8Array): Uint8Array | null {
   const [first, ...rest] = decodeMessages(envelope).filter(isOfOne);
   const other = rest.find((each) => first !== undefined && isEquivocation(first, each));
   return first === undefined || other === undefined ? null : encodeMessages([first, other]);
-}
-
-/** What a proof is to those who keep evidence. */
-export function evidenceOf({ culprit, messages }: Proof): Evidence {
-  const votes: SignedVote[] = [];
-  const proposals: SignedProposal[] = [];
-  for (const message of messages) {
-    if (message.type === 'vote') votes.push(message.vote);
-    else proposals.push(message.proposal);
-  }
-  return votes.length > 0
-    ? { type: 'votes', culprit, votes }
-    : { type: 'proposals', culprit, proposals };
 }
 
 function isOfOne(message: WireMessage | undefined): message is OfOne {

@@ -56,7 +56,8 @@ export function handlersOf(ports: ServingPorts): Handlers {
   };
 }
 
-async function decisionsFrom(
+/** Records of decisions from a height on, as many as an answer holds. */
+export async function decisionsFrom(
   first: number,
   driver: BftDriver,
   decisions: FramedLog,

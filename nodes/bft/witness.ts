@@ -2,6 +2,7 @@
  * What validators signed of late, as it came here. Validators tell each other of it now and then, so
  * that one who said different things to two of them is found out, even after the height is decided.
  */
+import { isEquivocation } from '../../consensus/bft/index.js';
 import type {
   Evidence,
   SignedProposal,
@@ -35,19 +36,13 @@ export class Witness {
   /** Whether something else is known of the same place. */
   contradicts(message: OfOne): boolean {
     const known = this.#seen.get(placeOf(message))?.message;
-    return known !== undefined && contentOf(known) !== contentOf(message);
+    return known !== undefined && isEquivocation(known, message);
   }
 
   /** The proof against who signed `message`, which contradicts what is known. */
   evidence(message: OfOne): Evidence | null {
     const known = this.#seen.get(placeOf(message))?.message;
-    if (known?.type === 'vote' && message.type === 'vote') {
-      const votes: readonly SignedVote[] = [known.vote, message.vote];
-      return { type: 'votes', culprit: message.vote.from, votes };
-    }
-    if (known?.type !== 'proposal' || message.type !== 'proposal') return null;
-    const proposals: readonly SignedProposal[] = [known.proposal, message.proposal];
-    return { type: 'proposals', culprit: message.proposal.from, proposals };
+    return known === undefined ? null : evidenceOf(known, message);
   }
 
   /** What a peer was not told yet, the oldest left out if it is much. */
@@ -65,7 +60,15 @@ function placeOf(message: OfOne): string {
   return `${about.from} ${about.height}/${about.round} ${kind}`;
 }
 
-function contentOf(message: OfOne): string {
-  if (message.type === 'vote') return message.vote.value ?? '';
-  return `${message.proposal.value} ${message.proposal.validRound}`;
+/** Two messages of one validator and place that differ, as those who keep evidence want them. */
+export function evidenceOf(...messages: readonly [OfOne, OfOne]): Evidence {
+  const votes: SignedVote[] = [];
+  const proposals: SignedProposal[] = [];
+  for (const message of messages) {
+    if (message.type === 'vote') votes.push(message.vote);
+    else proposals.push(message.proposal);
+  }
+  const [vote] = votes;
+  if (vote !== undefined) return { type: 'votes', culprit: vote.from, votes };
+  return { type: 'proposals', culprit: proposals[0]!.from, proposals };
 }

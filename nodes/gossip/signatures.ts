@@ -1,9 +1,13 @@
 /** Records and claims of gossip are signed with the key by which a node proves itself in TLS. */
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import { createPrivateKey, sign, verify } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 import type { Signatures } from '../../consensus/gossip/index.js';
-import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import {
+  peerIdFromPublicKey,
+  publicKeyFromRaw,
+  rawPublicKey,
+} from '../../transport/identity/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 
 /** Keys that are kept ready; one that is not is read again. */
@@ -11,9 +15,7 @@ const KEYS_MAX = 4_096;
 
 /** The raw public key of an identity, 32 bytes. */
 export function publicKeyOf({ privateKeyPem }: Pick<Identity, 'privateKeyPem'>): Uint8Array {
-  const { x } = createPublicKey(createPrivateKey(privateKeyPem)).export({ format: 'jwk' });
-  if (x === undefined) throw new Error('the key of a node is an Ed25519 key');
-  return Buffer.from(x, 'base64url');
+  return rawPublicKey(createPrivateKey(privateKeyPem));
 }
 
 /** Signs for this identity, and judges for all: Ed25519 (RFC 8032). */
@@ -26,7 +28,7 @@ export function ed25519Signatures({ privateKeyPem }: Pick<Identity, 'privateKeyP
     const known = keys.get(name);
     if (known !== undefined || keys.has(name)) return known;
     if (keys.size >= KEYS_MAX) keys.clear();
-    const key = peerIdFromPublicKey(publicKey) === peerId ? readKey(raw) : undefined;
+    const key = peerIdFromPublicKey(publicKey) === peerId ? readKey(publicKey) : undefined;
     keys.set(name, key);
     return key;
   };
@@ -40,9 +42,9 @@ export function ed25519Signatures({ privateKeyPem }: Pick<Identity, 'privateKeyP
 }
 
 /** Undefined for bytes that are no point of the curve. */
-function readKey(x: string): KeyObject | undefined {
+function readKey(publicKey: Uint8Array): KeyObject | undefined {
   try {
-    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+    return publicKeyFromRaw(publicKey);
   } catch {
     return undefined;
   }

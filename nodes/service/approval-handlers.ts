@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler } from '../../transport/rpc/rpc.js';
 import type { NodeApprovals } from '../approval/node-approvals.js';
-import { parseRequest } from './requests.js';
+import { digestShape, parseRequest } from './requests.js';
 
 export interface ApprovalPorts {
   readonly approvals: NodeApprovals;
@@ -13,9 +13,7 @@ export interface ApprovalPorts {
 }
 
 const shapes = {
-  approve: z.strictObject({
-    digest: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
-  }),
+  approve: z.strictObject({ digest: digestShape }),
   change: z.strictObject({
     required: z.boolean().optional(),
     policy: z.enum(['operator', 'any']).optional(),

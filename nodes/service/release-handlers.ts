@@ -6,7 +6,7 @@ import type { Handler } from '../../transport/rpc/rpc.js';
 import type { CarriedBuilds } from '../release/builds.js';
 import type { KnownRelease } from '../release/files.js';
 import { BUILD_BLOCK_BYTES_MAX } from '../release/limits.js';
-import { parseRequest } from './requests.js';
+import { digestShape as digest, parseRequest } from './requests.js';
 
 export interface ReleasePorts {
   /** Fails on a node that keeps no builds. */
@@ -15,7 +15,6 @@ export interface ReleasePorts {
   fetchBuild(digest: string, signal: AbortSignal): Promise<KnownRelease>;
 }
 
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 const position = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 const shapes = {

@@ -27,6 +27,8 @@ const FILTER_DEPTH = 3;
 
 const id = z.string().min(1).max(ID_LENGTH_MAX);
 const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+/** SHA-256 in hexadecimal. */
+export const digestShape = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits');
 const consistency = z.enum(['linearizable', 'local']).default('linearizable');
 
 export const metadata = z

@@ -4,7 +4,7 @@
  * that was lost, and a new leader goes on where the one before it stopped.
  */
 import type { Message, RaftStatus } from '../../consensus/raft/index.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { isUnknownMethod } from '../../transport/rpc/rpc.js';
 import { messageOf } from '../errors.js';
 import {
   FOLLOW_TIMEOUT_MS,
@@ -99,7 +99,7 @@ export class SnapshotOffers {
       log(`node ${to} has applied a snapshot: it is at index ${progress.index}`);
       report(to, true);
     } catch (error) {
-      if (error instanceof RpcError && error.code === 'unknown-method') {
+      if (isUnknownMethod(error)) {
         report(to, await this.#ports.push(to));
         return;
       }

@@ -2,11 +2,10 @@
 import { z } from 'zod';
 
 import { TopicError } from '../../src/topics/error.js';
+import { PUBLIC_KEY_BYTES } from '../../transport/identity/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { HOST_LENGTH_MAX } from '../wire/limits.js';
 import { anyMessage, messageId, topicName } from './content.js';
-
-const KEY_BYTES = 32;
 
 export const requests = {
   publish: z.object({ topic: topicName, id: messageId, message: anyMessage }),
@@ -17,8 +16,8 @@ export const answers = {
   address: z.object({
     /** Of the identity of the member: its peer ids, that of nodes and that of topics, follow from it. */
     publicKey: z.custom<Uint8Array>(
-      (value) => value instanceof Uint8Array && value.length === KEY_BYTES,
-      `must be ${KEY_BYTES} bytes`,
+      (value) => value instanceof Uint8Array && value.length === PUBLIC_KEY_BYTES,
+      `must be ${PUBLIC_KEY_BYTES} bytes`,
     ),
     /** Null: where the member is reached anyway. */
     host: z.string().min(1).max(HOST_LENGTH_MAX).nullable(),

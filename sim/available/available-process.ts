@@ -7,6 +7,7 @@ import { readRecords } from '../../nodes/available/namespace-records.js';
 import type { CallEnd, NamespaceMessage } from '../../nodes/available/outbox.js';
 import type { Piece } from '../../nodes/available/pieces.js';
 import { NodeError } from '../../nodes/errors.js';
+import { boundedMicroseconds } from '../crdt/bounded-clock.js';
 import { bytesOfText, textOfBytes } from '../crdt/byte-text.js';
 import type { Setup } from '../define/definition.js';
 import type { Context, DiskFailure, DiskView, Process } from '../world/index.js';
@@ -288,10 +289,8 @@ export class AvailableProcess implements Process<AvailableMessage> {
   }
 
   #nowMs(): number {
-    const { clockMicroseconds, wallMicroseconds } = this.#context;
-    const most = this.#setup.settings.clockErrorMsMax * 1_000;
-    const error = Math.max(-most, Math.min(most, wallMicroseconds - clockMicroseconds));
-    return BEGIN_MS + Math.floor((clockMicroseconds + error) / 1_000);
+    const now = boundedMicroseconds(this.#context, this.#setup.settings.clockErrorMsMax);
+    return BEGIN_MS + Math.floor(now / 1_000);
   }
 }
 

@@ -2,6 +2,7 @@
 import { Replica, type Effect, type Input, type Mutation } from '../../consensus/crdt/index.js';
 import type { Setup } from '../define/definition.js';
 import type { Context, DiskView, Process } from '../world/index.js';
+import { boundedMicroseconds } from './bounded-clock.js';
 import { bytesOfText, textOfBytes } from './byte-text.js';
 
 /** What differs between runs. */
@@ -138,10 +139,8 @@ export class ReplicaProcess implements Process<CrdtMessage> {
   }
 
   #nowMs(): number {
-    const { clockMicroseconds, wallMicroseconds } = this.#context;
-    const most = this.#setup.settings.clockErrorMsMax * 1_000;
-    const error = Math.max(-most, Math.min(most, wallMicroseconds - clockMicroseconds));
-    return Math.max(0, Math.floor((clockMicroseconds + error) / 1_000));
+    const now = boundedMicroseconds(this.#context, this.#setup.settings.clockErrorMsMax);
+    return Math.max(0, Math.floor(now / 1_000));
   }
 }
 

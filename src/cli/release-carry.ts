@@ -16,7 +16,7 @@ import {
   BUILD_END_TIMEOUT_MS,
   BUILD_FETCH_TIMEOUT_MS,
 } from '../../nodes/release/limits.js';
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { isUnknownMethod } from '../../transport/rpc/rpc.js';
 import type { Target } from './connection.js';
 import { ExitError } from './failure.js';
 
@@ -178,7 +178,7 @@ async function ask(
 }
 
 function knownProblem(error: unknown): unknown {
-  if (!(error instanceof RpcError) || error.code !== 'unknown-method') return error;
+  if (!isUnknownMethod(error)) return error;
   return new ExitError(
     1,
     'error: the member runs a release that takes no builds; use `release add PATH --data DIR` on its machine',

@@ -1,5 +1,5 @@
 /** Rolling upgrades, `client.rollouts`: plan, start, watch, change. */
-import { RpcError } from '../../transport/rpc/rpc.js';
+import { isUnknownMethod } from '../../transport/rpc/rpc.js';
 import type { AnswerSchema } from './answers.js';
 import { ClientError } from './errors.js';
 import { ROLLOUT_ATTEMPT_FACTOR } from './limits.js';
@@ -147,7 +147,8 @@ export class Rollouts {
     try {
       return await this.#change('rollout.startApproved', payload, rest, isStarted);
     } catch (error) {
-      throw isUnknownMethod(error) ? knowsNoApprovals() : error;
+      const isOld = error instanceof ClientError && isUnknownMethod(error.cause);
+      throw isOld ? knowsNoApprovals() : error;
     }
   }
 
@@ -212,11 +213,6 @@ export class Rollouts {
       return rollout;
     }
   }
-}
-
-function isUnknownMethod(error: unknown): boolean {
-  const cause = error instanceof ClientError ? error.cause : undefined;
-  return cause instanceof RpcError && cause.code === 'unknown-method';
 }
 
 function knowsNoApprovals(): ClientError {

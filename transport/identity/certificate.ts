@@ -1,4 +1,4 @@
-import { X509Certificate, createHash, type KeyObject } from 'node:crypto';
+import { X509Certificate, createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { encodeBase32 } from './base32.js';
 import { derBitString, derSequence } from './der.js';
 import { IdentityError } from './identity-error.js';
@@ -20,6 +20,15 @@ const VALIDITY = derValidity(Date.UTC(2020, 0, 1), Date.UTC(9999, 11, 31, 23, 59
 
 /** How much earlier than its notBefore a certificate is taken: the peer's clock may be ahead. */
 const CLOCK_SKEW_MS_MAX = 5 * 60 * 1_000;
+
+/** Bytes of a raw Ed25519 public key (RFC 8032). */
+export const PUBLIC_KEY_BYTES = 32;
+
+/** The key object of a raw Ed25519 public key. Throws what `node:crypto` throws for bytes that are none. */
+export function publicKeyFromRaw(raw: Uint8Array): KeyObject {
+  const x = Buffer.from(raw).toString('base64url');
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+}
 
 /** Raw public key (32 bytes) of an Ed25519 key object, private or public. */
 export function rawPublicKey(key: KeyObject): Uint8Array {

@@ -53,6 +53,11 @@ export class RpcError extends Error {
   }
 }
 
+/** Whether the peer has no such method: it runs a release of before. */
+export function isUnknownMethod(error: unknown): error is RpcError {
+  return error instanceof RpcError && error.code === 'unknown-method';
+}
+
 /** Where a peer listens, and who must answer there. Written `HOST:PORT#PEERID`. */
 export interface PeerAddress {
   readonly host: string;

@@ -227,6 +227,7 @@ class SnapshotReader {
     const kernel = this.#kernel;
     const { version } = this.#header;
     const part = PART[name];
+    const padded = name === 'blocks' ? this.#padded : undefined;
     const isMapped = kernel.mapped.includes(part);
     // Originals of version 2 are compared one by one when they are touched.
     const isSummed = this.#header.checksums[name] !== undefined;
@@ -236,11 +237,10 @@ class SnapshotReader {
     for (const { from, count, bytes } of piecesOf(part, this.#counts)) {
       if (!isMapped) {
         this.#file.fill(bytes, at);
-        const stored = name === 'blocks' ? (this.#padded?.strip(bytes) ?? bytes) : bytes;
-        checked(kernel.write(part, from, count, stored));
+        checked(kernel.write(part, from, count, padded?.strip(bytes) ?? bytes));
       }
       // That of padded blocks is over what the file has.
-      if (name === 'blocks' && this.#padded !== undefined) sum[0] = kernel.checksum(bytes, sum[0]!);
+      if (padded !== undefined) sum[0] = kernel.checksum(bytes, sum[0]!);
       else if (isSummed) checked(kernel.sum(part, from, count, sum[0]!, sum));
       // While they are in the cache of the processor.
       if (name === 'blocks' && version > 1) checked(kernel.checkImport(count));
