@@ -9,8 +9,8 @@
  * so that a slow disk delays acknowledgements and nothing else: heartbeats go on, and a leader whose
  * disk hangs can say so.
  */
-import { ENTRY_DATA_BYTES_MAX } from '../consensus/raft/index.js';
-import type { Entry, Message, Ready, SnapshotMeta } from '../consensus/raft/index.js';
+import { ENTRY_DATA_BYTES_MAX, NO_NODE } from '../consensus/raft/index.js';
+import type { Entry, Message, Ready, SnapshotMeta, SoftState } from '../consensus/raft/index.js';
 import { assert } from './assert.js';
 import { Compaction } from './compaction.js';
 import type { Command, CommandResult } from './control-plane/command.js';
@@ -31,6 +31,7 @@ export interface DriverPorts {
   install(meta: SnapshotMeta): Promise<Uint8Array>;
   /** Members, rollout or version changed. */
   controlChanged(): void;
+  log(message: string): void;
   /** The node cannot go on: a write failed, or an invariant broke. */
   failed(error: unknown): void;
 }
@@ -228,8 +229,16 @@ export class Driver {
     this.#applySlice();
   }
 
+  #logLeader({ leader, role }: SoftState): void {
+    const { id, term } = this.#replica.status();
+    const who = leader === id ? 'this node' : `node ${leader}`;
+    const what = leader === NO_NODE ? `no leader is known (${role})` : `${who} leads`;
+    this.#ports.log(`${what}, term ${term}`);
+  }
+
   #handle(ready: Ready): void {
     for (const message of ready.messages) this.#ports.send(message);
+    if (ready.softState !== undefined) this.#logLeader(ready.softState);
     this.#write(ready);
     if (ready.committedEntries.length > 0) this.#applies.push(ready.committedEntries);
     this.#reads.dropped(ready.droppedReads);

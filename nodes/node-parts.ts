@@ -13,6 +13,7 @@ import {
   APPENDS_IN_FLIGHT_MAX,
   APPEND_BYTES_IN_FLIGHT_MAX,
   DISK_STALL_TICKS,
+  ELECTION_STEP_TICKS,
   ELECTION_TICKS,
   HEARTBEAT_TICKS,
   LEASE_MS,
@@ -87,6 +88,7 @@ export async function openParts(options: PartsOptions): Promise<Parts> {
     const config = defaultRaftConfig({
       id: file.nodeId,
       electionTicks: ELECTION_TICKS,
+      electionStepTicks: ELECTION_STEP_TICKS,
       heartbeatTicks: HEARTBEAT_TICKS,
       maxInflightMessages: APPENDS_IN_FLIGHT_MAX,
       maxInflightBytes: APPEND_BYTES_IN_FLIGHT_MAX,

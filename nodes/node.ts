@@ -4,8 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { decodeMessage } from '../consensus/raft/index.js';
-import type { Message } from '../consensus/raft/index.js';
+import { type Message, decodeMessage } from '../consensus/raft/index.js';
 import { createMiniLmEmbedder } from '../src/memory/index.js';
 import type { Embedder } from '../src/memory/engine.js';
 import type { PeerAddress, PeerEndpoint } from '../transport/rpc/rpc.js';
@@ -131,8 +130,8 @@ export class SwarmNode {
     this.#store = store;
     this.#powerCut = parts.powerCut;
     this.engines = engines;
-    ({ documents: this.documents, available: this.available, topics: this.topics } = parts);
-    this.approvals = parts.approvals;
+    ({ documents: this.documents, available: this.available } = parts);
+    ({ topics: this.topics, approvals: this.approvals } = parts);
     this.replica = replica;
     this.embedder = options.embedder ?? createMiniLmEmbedder();
     this.snapshots = new Snapshots(this, options);
@@ -141,6 +140,7 @@ export class SwarmNode {
       send: (message) => this.#send(message),
       install: (meta) => this.bringUp.hold(() => this.snapshots.install(meta)),
       controlChanged: () => this.#controlChanged(),
+      log: options.log,
       failed: (error) => this.#fail(error),
     });
     const shared = {

@@ -8,6 +8,12 @@ export interface RaftConfig {
   readonly id: NodeId;
   /** Ticks without a leader before a campaign; the timeout is drawn from [n, 2n). */
   readonly electionTicks: number;
+  /**
+   * With more than 0, voters that lose their leader do not draw: they campaign n + 1 ticks later and so many
+   * one after the other, in an order that turns with the term, so that the first has no rival (as in ESCAPE,
+   * Zhang and Jacobsen 2022). Who was refused draws. 0 for off.
+   */
+  readonly electionStepTicks: number;
   /** Ticks between two heartbeats of a leader. */
   readonly heartbeatTicks: number;
   /** Ask for votes without raising the term first (Raft thesis 9.6). */
@@ -90,6 +96,7 @@ export function defaultRaftConfig(
 ): RaftConfig {
   return {
     electionTicks: 10,
+    electionStepTicks: 0,
     heartbeatTicks: 1,
     preVote: true,
     checkQuorum: true,
@@ -152,7 +159,7 @@ export function checkRaftConfig(config: RaftConfig): void {
   positiveInteger('maxInflightBytes', config.maxInflightBytes);
   positiveInteger('maxUncommittedBytes', config.maxUncommittedBytes);
   positiveInteger('maxApplyBytes', config.maxApplyBytes);
-  for (const name of ['leaseMs', 'diskStallTicks', 'quiesceTicks'] as const) {
+  for (const name of ['electionStepTicks', 'leaseMs', 'diskStallTicks', 'quiesceTicks'] as const) {
     const value = config[name];
     if (Number.isFinite(value) && value >= 0) continue;
     throw new RaftError('bad-config', `${name} must be 0 or greater, got ${value}`);

@@ -162,7 +162,7 @@ function handleLeader(node: RaftState, message: Message): void {
   if (node.role !== 'follower') node.becomeFollower(node.term, from);
   node.electionElapsed = 0;
   node.promisedTick = node.ticks;
-  node.leader = from;
+  node.follow(from);
   if (message.type === 'appendRequest') handleAppendRequest(node, message);
   else if (message.type === 'heartbeat') handleHeartbeat(node, message);
   else handleSnapshot(node, message);

@@ -212,7 +212,24 @@ export class RaftState {
     const isHarmed = this.log.lostCount > 0 && !hasRefused;
     const isLast = !this.mayGoFirst || isHarmed;
     const delay = isLast ? electionTicks : 0;
-    this.electionTimeout = delay + electionTicks + Math.floor(drawn * electionTicks);
+    const turn = this.turnToCampaign;
+    const spread = turn ?? Math.floor(drawn * electionTicks);
+    this.electionTimeout = delay + electionTicks + spread;
+  }
+
+  /** Ticks after the first of the order of this term; undefined where the timeout is drawn. */
+  private get turnToCampaign(): number | undefined {
+    const { electionStepTicks } = this.config;
+    if (electionStepTicks === 0 || this.wasRefused) return undefined;
+    // Who waits for others to go first, or cannot campaign, does so in an order of its own.
+    const rivals = allVoters(this.group.members).filter(
+      (id) => id !== this.leader && this.priorityOf(id) === this.priorityOf(this.id),
+    );
+    const place = rivals.indexOf(this.id);
+    if (place === -1) return undefined;
+    // The others have heard the leader at the same time, but in another part of a tick: one tick sooner
+    // they would still keep their promise to it, and refuse.
+    return 1 + ((place + this.term) % rivals.length) * electionStepTicks;
   }
 
   priorityOf(node: NodeId): number {
@@ -220,14 +237,16 @@ export class RaftState {
   }
 
   /**
-   * Whether no other voter should rather lead than this node. One that was refused has had its turn:
+   * Whether no voter should rather take the leader's place than this node. One that was refused has had its turn:
    * its log may be behind, and without pre-votes each of its campaigns makes the others wait anew.
    */
   private get mayGoFirst(): boolean {
     if (this.priorities.size === 0) return true;
     if (this.wasRefused) return false;
     const own = this.priorityOf(this.id);
-    return allVoters(this.group.members).every((voter) => this.priorityOf(voter) <= own);
+    return allVoters(this.group.members).every(
+      (voter) => voter === this.leader || this.priorityOf(voter) <= own,
+    );
   }
 
   /** No read that waits here will be answered: tells those who asked on this node. */
@@ -242,9 +261,16 @@ export class RaftState {
   becomeFollower(term: number, leader: NodeId): void {
     if (leader !== NO_NODE) this.wasRefused = false;
     this.reset(term);
-    this.leader = leader;
+    this.follow(leader);
     this.role = 'follower';
     this.trace?.({ type: 'became', role: 'follower', term });
+  }
+
+  follow(leader: NodeId): void {
+    if (this.leader === leader) return;
+    this.leader = leader;
+    // The order of those who campaign when it is lost goes without it.
+    if (this.config.electionStepTicks > 0) this.drawElectionTimeout();
   }
 
   /** Asks for votes of the next term; the term and the vote stay as they are (thesis 9.6). */

@@ -7,6 +7,7 @@ import { MAIN_FILE } from './identity.js';
 import { EXIT_LIMIT_MS, PINGS_UNANSWERED_MAX, PING_INTERVAL_MS } from './limits.js';
 import { STANDBY_VARIABLE, fromChild } from './messages.js';
 import type { FromChild, FromSupervisor } from './messages.js';
+import { lessUrgent } from './urgency.js';
 
 export interface ChildEvents {
   said(id: number, message: FromChild): void;
@@ -17,6 +18,8 @@ export interface ChildEvents {
 interface Running {
   readonly process: ChildProcess;
   readonly pinging: NodeJS.Timeout;
+  /** What it does from now on, others wait for. */
+  readonly urge: (() => void) | undefined;
   /** Pings since it was last heard; a clock would count the time in which the machine slept. */
   unanswered: number;
 }
@@ -37,7 +40,8 @@ export class Children {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const pinging = setInterval(() => this.#ping(id), PING_INTERVAL_MS);
-    const running: Running = { process: child, pinging, unanswered: 0 };
+    const urge = isStandby ? lessUrgent(child.pid) : undefined;
+    const running: Running = { process: child, pinging, urge, unanswered: 0 };
     this.#running.set(id, running);
     child.on('message', (raw) => {
       running.unanswered = 0;
@@ -46,6 +50,7 @@ export class Children {
     });
     const ended = (how: string): void => {
       clearInterval(pinging);
+      urge?.();
       if (this.#running.delete(id)) this.#events.exited(id, how);
     };
     child.once('error', (error) => {
@@ -61,9 +66,10 @@ export class Children {
   }
 
   tell(id: number, message: FromSupervisor): void {
-    const child = this.#running.get(id)?.process;
+    const running = this.#running.get(id);
+    if (message.type === 'go') running?.urge?.();
     // One that is gone is heard of by its end.
-    if (child?.connected === true) child.send(message, () => undefined);
+    if (running?.process.connected === true) running.process.send(message, () => undefined);
   }
 
   kill(id: number): void {

@@ -24,6 +24,9 @@ export const REHEARSAL_TIMEOUT_MS = 120_000;
 export const PROBE_BYTES_MAX = 64 * 1024;
 /** A process has loaded its modules and the embedding model after so long, or it is given up. */
 export const WARM_TIMEOUT_MS = 60_000;
+/** How much less urgent a process is that warms beside another, in steps of nice, and for how long. */
+export const LESS_URGENT_NICE = 15;
+export const LESS_URGENT_MAX_MS = 15_000;
 /** A release that is tried serves after so long, or the one before is started again. */
 export const READY_TIMEOUT_MS = 60_000;
 /** A process that was told to end has let go of its directory after so long, or it is killed. */

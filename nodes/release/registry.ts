@@ -21,6 +21,7 @@ import {
   RELEASES_MAX,
 } from './limits.js';
 import { CHANNEL_VERSION } from './messages.js';
+import { lessUrgent } from './urgency.js';
 
 const LOCK_TIMEOUT_MS = 5_000;
 
@@ -204,13 +205,16 @@ export async function askRelease(
     ...rehearse,
   ];
   let stdout: string;
+  let urge: (() => void) | undefined;
   try {
-    ({ stdout } = await promisify(execFile)(process.execPath, args, {
+    const asked = promisify(execFile)(process.execPath, args, {
       timeout: timeoutMs,
       maxBuffer: PROBE_BYTES_MAX,
       killSignal: 'SIGKILL',
       ...(signal === undefined ? {} : { signal }),
-    }));
+    });
+    if (isRehearsal) urge = lessUrgent(asked.child.pid);
+    ({ stdout } = await asked);
   } catch (error) {
     const isLate = error instanceof Error && 'killed' in error && error.killed === true;
     if (isLate) {
@@ -222,6 +226,8 @@ export async function askRelease(
       `the release in ${folder} does not run here: ${lastLine(error)}`,
       error,
     );
+  } finally {
+    urge?.();
   }
   try {
     return probeAnswer.parse(JSON.parse(stdout));

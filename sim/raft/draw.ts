@@ -214,6 +214,7 @@ function drawSettings(random: RandomStream): { readonly [name: string]: Json } {
     keepsMachine: Number(random.chance(0.3)),
     reusesSnapshots: Number(random.chance(0.5)),
     snapshotBlocks: random.pick([1, 1, 5, 20]),
+    electionStepTicks: random.pick([0, 0, 1, 2]),
   };
 }
 

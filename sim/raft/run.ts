@@ -335,6 +335,7 @@ function configOf(settings: RaftSettings): Omit<RaftConfig, 'id' | 'random'> {
     id: 1,
     random: () => 0,
     electionTicks: settings.electionTicks,
+    electionStepTicks: settings.electionStepTicks,
     heartbeatTicks: settings.heartbeatTicks,
     preVote: settings.preVote === 1,
     checkQuorum: settings.checkQuorum === 1,

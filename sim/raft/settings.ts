@@ -11,6 +11,7 @@ export interface RaftSettings {
   readonly spares: number;
   readonly tickMicroseconds: number;
   readonly electionTicks: number;
+  readonly electionStepTicks: number;
   readonly heartbeatTicks: number;
   readonly preVote: number;
   readonly checkQuorum: number;
@@ -69,6 +70,7 @@ const table: {
   spares: [0, 0, limits.nodesMax],
   tickMicroseconds: [100_000, 1_000, 10 * SECOND],
   electionTicks: [10, 2, 1_000],
+  electionStepTicks: [0, 0, 1_000],
   heartbeatTicks: [1, 1, 100],
   preVote: [1, 0, 1],
   checkQuorum: [1, 0, 1],

@@ -11,6 +11,7 @@ import { Replica } from '../../nodes/replica/replica.js';
 import { makePlan } from '../../nodes/rollout/plan.js';
 import type { PlanOptions } from '../../nodes/rollout/plan.js';
 import { keepsV1 } from '../../nodes/kept-engines.js';
+import { ELECTION_STEP_TICKS } from '../../nodes/limits.js';
 import { decodeCommand, encodeCommand } from '../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../nodes/wire/state-codec.js';
 import type { Context, DiskView, NodeProgram, Process } from '../world/index.js';
@@ -106,6 +107,7 @@ export class SwarmNodeProcess implements Process<SwarmMessage> {
     const config = defaultRaftConfig({
       id: this.nodeId,
       electionTicks,
+      electionStepTicks: ELECTION_STEP_TICKS,
       heartbeatTicks,
       asyncStorageWrites: true,
       diskStallTicks: electionTicks,

@@ -92,6 +92,7 @@ export class Trio {
       },
       install: () => Promise.reject(new Error('no snapshot is sent here')),
       controlChanged: () => {},
+      log: () => {},
       failed: (error) => errors.push(error),
     });
     const hang = (): (() => void) => {

@@ -68,6 +68,7 @@ export class ProductionNode {
         },
         install: (meta) => this.#install(meta),
         controlChanged: () => undefined,
+        log: () => undefined,
         failed: (error) => {
           if (isAlive()) this.failures.push(error);
         },
