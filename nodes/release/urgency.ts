@@ -18,7 +18,9 @@ const CAP_SYS_NICE = 1n << 23n;
 export function lessUrgent(pid: number | undefined): () => void {
   if (pid === undefined || !mayBeUndone()) return () => undefined;
   const usual = getPriority();
-  setNice(pid, Math.min(constants.priority.PRIORITY_LOW, usual + LESS_URGENT_NICE));
+  const less = Math.min(constants.priority.PRIORITY_LOW, usual + LESS_URGENT_NICE);
+  // First the thread that makes the others, then those that it has made already.
+  for (const thread of [pid, ...threadsOf(pid)]) setNice(thread, less);
   const timer = setTimeout(() => undo(), LESS_URGENT_MAX_MS).unref();
   let isUndone = false;
   const undo = (): void => {

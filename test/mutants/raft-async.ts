@@ -6,6 +6,7 @@ const WRITES = `${TESTS}/persistence.test.ts`;
 const LEASES = `${TESTS}/lease.test.ts`;
 const STALLS = `${TESTS}/stall.test.ts`;
 const PRIORITIES = `${TESTS}/priorities.test.ts`;
+const ELECTION_ORDER = 'test/consensus/raft/election-order.test.ts';
 const AMNESIA = `${TESTS}/amnesia.test.ts`;
 const AMNESIA_OF_GROUPS = `${TESTS}/amnesia-group.test.ts`;
 const REPAIRS = `${TESTS}/repair.test.ts`;
@@ -323,7 +324,42 @@ const ROWS: readonly FileMutant[] = [
     replacement: "if (isDenial && node.role === 'leader') denied",
     test: REPAIRS,
   },
+  {
+    bug: 'who is to campaign first does so while others keep their promise to the leader',
+    file: `${CORE}/state.ts`,
+    source: 'return 1 + ((place + this.term) % rivals.length) * electionStepTicks;',
+    replacement: 'return ((place + this.term) % rivals.length) * electionStepTicks;',
+    test: ELECTION_ORDER,
+  },
+  {
+    bug: 'the same voter campaigns first in every term',
+    file: `${CORE}/state.ts`,
+    source: '((place + this.term) % rivals.length)',
+    replacement: '(place % rivals.length)',
+    test: ELECTION_ORDER,
+  },
+  {
+    bug: 'the turn of the leader that was lost is waited for',
+    file: `${CORE}/state.ts`,
+    source: 'if (this.config.electionStepTicks > 0) this.drawElectionTimeout();',
+    replacement: '',
+    test: ELECTION_ORDER,
+  },
+  {
+    bug: 'all wait for a leader that was lost and is preferred',
+    file: `${CORE}/state.ts`,
+    source: '(voter) => voter === this.leader || this.priorityOf(voter) <= own,',
+    replacement: '(voter) => this.priorityOf(voter) <= own,',
+    test: ELECTION_ORDER,
+  },
+  {
+    bug: 'who was refused keeps its turn',
+    file: `${CORE}/state.ts`,
+    source: 'if (electionStepTicks === 0 || this.wasRefused) return undefined;',
+    replacement: 'if (electionStepTicks === 0) return undefined;',
+    test: ELECTION_ORDER,
+  },
 ];
 
-/** Mutants of asynchronous writes, lease reads, priorities, stalled disks and repairs. */
+/** Mutants of asynchronous writes, lease reads, priorities, the order of campaigns, stalled disks and repairs. */
 export const RAFT_ASYNC_MUTANTS = mutantsOfFiles(ROWS);

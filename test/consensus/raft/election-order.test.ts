@@ -66,7 +66,7 @@ describe('the order of campaigns', () => {
       return ticksToCampaign(node);
     });
     expect(times.slice(0, 2).every((ticks) => ticks > 2 * ELECTION)).toBe(true);
-    expect([...times.slice(2)].sort((a, b) => a - b)).toEqual([ELECTION + 1, ELECTION + 1 + STEP]);
+    expect(times.slice(2).sort((a, b) => a - b)).toEqual([ELECTION + 1, ELECTION + 1 + STEP]);
     expect(new Set(times).size).toBe(4);
   });
 
