@@ -36,6 +36,10 @@ export class Proposals {
     if (command === undefined || rest.length > 0) {
       throw new NodeError('malformed', 'an approval is asked for by one command');
     }
+    // Others take a request up as it is: with one that is never due, its sender would block the plan.
+    if (command.kind !== 'application' || command.lastHeight !== REQUEST_HEIGHTS) {
+      throw new NodeError('malformed', `an approval is asked for until height ${REQUEST_HEIGHTS}`);
+    }
     return this.#keep({ from, value: decodeValue(command.data), command, askedAtMs: nowMs });
   }
 

@@ -63,10 +63,13 @@ export class SupervisedChild {
     }
     this.#channel = channel;
     channel.on('message', (raw) => this.#onMessage(raw));
-    channel.once('disconnect', () => {
+    const onGone = (): void => {
       this.#drain({ isHandOver: false });
       this.#leave();
-    });
+    };
+    channel.once('disconnect', onGone);
+    // It may have gone while this process was still loading: then nothing more is heard of it.
+    if (channel.connected === false) onGone();
   }
 
   standby(release: Release): Promise<void> {

@@ -26,21 +26,41 @@ export interface Spans {
 export type Gaps = Readonly<Record<GapClass, number>>;
 
 export function longestGaps(operations: readonly Operation[], spans: Spans): Gaps {
+  const longest = spansOfLongestGaps(operations, spans);
+  const ms = (kind: GapClass): number => lengthOf(longest[kind]) / 1_000;
+  return {
+    steady: ms('steady'),
+    calm: ms('calm'),
+    kill: ms('kill'),
+    partition: ms('partition'),
+  };
+}
+
+/** When they were; of a class without any, a span without length. */
+export function spansOfLongestGaps(
+  operations: readonly Operation[],
+  spans: Spans,
+): Readonly<Record<GapClass, Span>> {
   const { steady, rolling } = spans;
   const answers = operations
     .filter(({ error }) => error === null)
     .map(({ returnMicroseconds }) => returnMicroseconds)
     .filter((at) => at >= steady.fromMicroseconds && at <= rolling.toMicroseconds)
     .sort((a, b) => a - b);
-  const longest = { steady: 0, calm: 0, kill: 0, partition: 0 };
+  const none: Span = { fromMicroseconds: 0, toMicroseconds: 0 };
+  const longest = { steady: none, calm: none, kill: none, partition: none };
   let previous = steady.fromMicroseconds;
   for (const at of [...answers, rolling.toMicroseconds]) {
     const gap = { fromMicroseconds: previous, toMicroseconds: at };
     const kind = classOf(gap, spans);
-    longest[kind] = Math.max(longest[kind], (at - previous) / 1_000);
+    if (lengthOf(gap) > lengthOf(longest[kind])) longest[kind] = gap;
     previous = at;
   }
   return longest;
+}
+
+function lengthOf({ fromMicroseconds, toMicroseconds }: Span): number {
+  return toMicroseconds - fromMicroseconds;
 }
 
 function classOf(gap: Span, { rolling, kills, partitions, echoMicroseconds }: Spans): GapClass {

@@ -16,7 +16,7 @@ import type { Fault, FaultPorts } from './faults.js';
 import { Faults, now } from './faults.js';
 import { limits } from './limits.js';
 import type { Gaps, Spans, Tails } from './measure.js';
-import { longestGaps, tails } from './measure.js';
+import { longestGaps, spansOfLongestGaps, tails } from './measure.js';
 import type { SoakOptions } from './options.js';
 import type { Turn } from './turns.js';
 import { Turns } from './turns.js';
@@ -115,6 +115,8 @@ export async function runRound(
   };
   const mayFail = ports.toleratesFailures === true;
   const judged = judge(load.operations, nodes, turns, mayFail);
+  const gap = spansOfLongestGaps(load.operations, spans).calm;
+  say(`round ${round}: longest gap without a fault from ${timeOfDay(gap.fromMicroseconds)}`);
   return {
     round: {
       round,
@@ -128,6 +130,11 @@ export async function runRound(
     },
     written: nodes[0]?.contents ?? new Map(),
   };
+}
+
+/** As the logs of the nodes have it. */
+function timeOfDay(microseconds: number): string {
+  return new Date(Date.now() - (now() - microseconds) / 1_000).toISOString();
 }
 
 function describe({ kind, direction, status, reason, ...span }: Turn): string {
