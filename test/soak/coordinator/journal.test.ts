@@ -57,7 +57,7 @@ describe('journals', () => {
         ['n2', [record(9)]],
       ]),
     );
-    expect(verdict).toEqual({ entries: 2, copies: 1, unclear: 0, steps: 1, broken: [] });
+    expect(verdict).toEqual({ entries: 2, kinds: 2, copies: 1, unclear: 0, steps: 1, broken: [] });
   });
 
   it('show a step that had its effect twice', () => {

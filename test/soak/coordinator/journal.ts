@@ -6,6 +6,8 @@ import type { Rollout } from '../../../nodes/rollout/state.js';
 export const journalVariables = {
   file: 'AGENTIC_FLOW_SOAK_JOURNAL',
   marks: 'AGENTIC_FLOW_SOAK_MARKS',
+  /** Milliseconds within which a node is not killed a third time; 0: as often as there are entries. */
+  spareMs: 'AGENTIC_FLOW_SOAK_SPARE_MS',
 } as const;
 
 /** One entry as one node has applied it. */
@@ -21,6 +23,11 @@ export interface JournalRecord {
   readonly isEffective: boolean;
   /** Whether no other entry of a rollout was applied with it: else what it did cannot be told for sure. */
   readonly isAlone: boolean;
+}
+
+/** What an entry does; the same in every round. */
+export function kindOf({ type, direction, step, nodeId, isEffective }: JournalRecord): string {
+  return [type, direction, step, nodeId, isEffective ? 'effect' : 'copy'].join('-');
 }
 
 /** What of a rollout tells whether an entry had an effect. */
@@ -103,6 +110,8 @@ function hadEffect(command: Command, before: RolloutView, after: RolloutView): b
 export interface JournalVerdict {
   /** Entries of rollouts in the log. */
   readonly entries: number;
+  /** What they do (`kindOf`), each once. */
+  readonly kinds: number;
   /** Of them those that changed nothing: copies of what was proposed twice. */
   readonly copies: number;
   /** Entries that every node applied together with others, so that what they did is not known. */
@@ -145,5 +154,6 @@ export function judgeJournals(
   const known = all.filter(({ isAlone }) => isAlone);
   const copies = known.filter(({ isEffective }) => !isEffective).length;
   const unclear = all.length - known.length;
-  return { entries: all.length, copies, unclear, steps: steps.size, broken };
+  const kinds = new Set(all.map(kindOf)).size;
+  return { entries: all.length, kinds, copies, unclear, steps: steps.size, broken };
 }
