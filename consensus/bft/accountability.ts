@@ -32,7 +32,7 @@ export type Accusation =
   | { readonly type: 'unfounded'; readonly accused: ValidatorId; readonly precommit: Vote };
 
 /** Two messages that prove by themselves that their validator is faulty. */
-export interface Equivocation {
+interface Equivocation {
   readonly type: 'equivocation';
   readonly accused: ValidatorId;
   readonly messages: readonly [OwnMessage, OwnMessage];

@@ -1,6 +1,14 @@
 import type { ConsensusState } from './machine/state.js';
 import type { BftMessage, OwnMessage } from './message.js';
-import type { Certificate, Decision, Evidence, Height, Round, Timeout, ValidatorId } from './types.js';
+import type {
+  Certificate,
+  Decision,
+  Evidence,
+  Height,
+  Round,
+  Timeout,
+  ValidatorId,
+} from './types.js';
 
 /** What a validator keeps on its disk of the height under way, so that it goes on after a crash. */
 export interface BftRecord {

@@ -1,6 +1,7 @@
 /**
  * What a validator has on its disk: `signer` (what was signed last), `record` (the height under way),
- * `values` (bytes of what was voted for), `decisions`, `evidence`.
+ * `values` (bytes of what was voted for), `decisions`, `evidence`, `polkas-0` and `polkas-1` (what
+ * justifies its votes).
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { lockDirectory, type DirectoryLock } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { FramedLog } from './framed-log.js';
 import { RECORD_SLOT_BYTES } from './limits.js';
+import { PolkaStore } from './polkas.js';
 import { Signer } from './signer.js';
 import { SlotFile } from './slot-file.js';
 
@@ -30,6 +32,7 @@ export class ValidatorStore {
     readonly values: FramedLog,
     readonly decisions: FramedLog,
     readonly evidence: FramedLog,
+    readonly polkas: PolkaStore,
   ) {}
 
   /** Throws `ValidatorError` and `StorageError`. One process at a time may use a directory. */
@@ -68,7 +71,8 @@ export class ValidatorStore {
       const values = await log('values', 'AFBFTva');
       const decisions = await log('decisions', 'AFBFTde');
       const evidence = await log('evidence', 'AFBFTev');
-      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence);
+      const polkas = keep(await PolkaStore.open(directory, chain));
+      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence, polkas);
     } catch (error) {
       for (const file of opened) await file.close();
       lock.release();
@@ -87,8 +91,8 @@ export class ValidatorStore {
   }
 
   async close(): Promise<void> {
-    const files = [this.signer, this.record, this.values, this.decisions, this.evidence];
-    for (const file of files) await file.close();
+    const logs = [this.values, this.decisions, this.evidence, this.polkas];
+    for (const file of [this.signer, this.record, ...logs]) await file.close();
     this.lock.release();
   }
 }

@@ -23,7 +23,7 @@ interface Settings extends TwinsSize {
 }
 
 /** What a scenario came to, as the one who judges it says. */
-export interface TwinsVerdict {
+interface TwinsVerdict {
   /** What is wrong, in a sentence; null if all is as it must be. */
   readonly violation: string | null;
   /** Goes into the trace. */

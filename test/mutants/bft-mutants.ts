@@ -144,7 +144,7 @@ export const BFT_MUTANTS: readonly BftMutant[] = [
     name: 'what is signed is not stored before it leaves',
     file: `${BFT}/node.ts`,
     source:
-      "    this.#persist(this.#driver === null ? null : polkaFor(this.#driver, message));\n" +
+      '    this.#persist(this.#driver === null ? null : polkaFor(this.#driver, message));\n' +
       "    this.#emit({ type: 'broadcast', message });",
     replacement: "    this.#emit({ type: 'broadcast', message });",
     scenario: 'bft-twins',
@@ -163,7 +163,7 @@ export const BFT_MUTANTS: readonly BftMutant[] = [
     file: `${BFT}/accountability.ts`,
     source: 'isWithin(first, precommit.round, prevote.round - 1);',
     replacement: 'isWithin(first, precommit.round + 1, prevote.round - 1);',
-    scenario: 'bft-twins',
+    scenario: 'bft-forks',
     differsFromTraces: false,
   },
   {
