@@ -329,11 +329,12 @@ export class BftDriver {
       each.type === 'proposal' ? each.proposal.value : each.vote.value,
     );
     const ids = [...needed, lockedValue, validValue].filter((id) => id !== null);
+    // Before the record: what it says was said has to have its value, and what justifies it.
     await Promise.all([
-      this.#store.record.write(encodeRecord(record, this.#signatures)),
       this.#values.persist(ids),
-      ...(polka === null ? [] : [this.#store.polkas.keep(polka)]),
+      polka === null ? undefined : this.#store.polkas.keep(polka),
     ]);
+    await this.#store.record.write(encodeRecord(record, this.#signatures));
     for (const message of record.sent) await this.#sign(message);
   }
 

@@ -14,6 +14,7 @@ import {
   encodeMessages,
 } from '../../consensus/bft/index.js';
 import { bad } from '../../consensus/bft/fields.js';
+import { type StorageDisk, nodeDisk } from '../storage/index.js';
 import { FramedLog } from './framed-log.js';
 import { POLKAS_FILE_BYTES } from './limits.js';
 
@@ -41,10 +42,11 @@ export class PolkaStore {
   static async open(
     directory: string,
     chain: Uint8Array,
+    disk: StorageDisk = nodeDisk,
     fileBytes = POLKAS_FILE_BYTES,
   ): Promise<PolkaStore> {
     const open = (name: string): Promise<FramedLog> =>
-      FramedLog.open({ path: join(directory, name), magic: 'AFBFTpo', chain });
+      FramedLog.open({ path: join(directory, name), magic: 'AFBFTpo', chain }, disk);
     const first = await open('polkas-0');
     try {
       const second = await open('polkas-1');

@@ -13,7 +13,7 @@ import {
   decodeRecord,
 } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
-import { lockDirectory, type DirectoryLock } from '../storage/index.js';
+import { type DirectoryLock, type StorageDisk, lockDirectory, nodeDisk } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { FramedLog } from './framed-log.js';
 import { RECORD_SLOT_BYTES } from './limits.js';
@@ -40,6 +40,7 @@ export class ValidatorStore {
     directory: string,
     chain: Uint8Array,
     identity: Identity,
+    disk: StorageDisk = nodeDisk,
   ): Promise<ValidatorStore> {
     const lock = lockDirectory(directory);
     const opened: { close(): Promise<void> }[] = [];
@@ -49,19 +50,23 @@ export class ValidatorStore {
     };
     try {
       const log = async (name: string, magic: string): Promise<FramedLog> =>
-        keep(await FramedLog.open({ path: join(directory, name), magic, chain }));
-      const signer = keep(await Signer.open(join(directory, 'signer'), chain, identity));
-      const { file, data } = await SlotFile.open({
+        keep(await FramedLog.open({ path: join(directory, name), magic, chain }, disk));
+      const signer = keep(await Signer.open(join(directory, 'signer'), chain, identity, disk));
+      const options = {
         path: join(directory, 'record'),
         magic: 'AFBFTrc',
         version: 1,
         slotBytes: RECORD_SLOT_BYTES,
         chain: createHash('sha256').update(chain).update(identity.peerId).digest(),
         isWhole: false,
-      });
+      };
+      const { file, data } = await SlotFile.open(options, disk);
       keep(file);
       const restored = data === null ? null : decodeRecord(data);
-      if (signer.isNew && (restored?.record.sent.length ?? 0) > 0) {
+      // The record comes before the signature: one without any may be of a stop between the two.
+      const hasSigned = (restored?.signatures.size ?? 0) > 0;
+      const mayHaveSigned = (restored?.record.sent.length ?? 0) > 0;
+      if (signer.isNew && (hasSigned || (signer.isMade && mayHaveSigned))) {
         throw new ValidatorError(
           'no-signer-state',
           `${directory}: the file 'signer' is missing or empty, and this validator has signed; put ` +
@@ -71,7 +76,7 @@ export class ValidatorStore {
       const values = await log('values', 'AFBFTva');
       const decisions = await log('decisions', 'AFBFTde');
       const evidence = await log('evidence', 'AFBFTev');
-      const polkas = keep(await PolkaStore.open(directory, chain));
+      const polkas = keep(await PolkaStore.open(directory, chain, disk));
       return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence, polkas);
     } catch (error) {
       for (const file of opened) await file.close();

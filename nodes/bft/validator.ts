@@ -41,7 +41,8 @@ import { Witness } from './witness.js';
  */
 export async function openValidator(options: ValidatorOptions): Promise<Validator> {
   const chain = readGenesis(options.genesis);
-  const { peerId } = options.identity;
+  const { directory, identity, disk } = options;
+  const { peerId } = identity;
   if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
     throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
   }
@@ -49,7 +50,7 @@ export async function openValidator(options: ValidatorOptions): Promise<Validato
     const why = `${peerId} is not in the genesis, which would say where it listens`;
     throw new ValidatorError('bad-option', `${why}: use the option listen`);
   }
-  const store = await ValidatorStore.open(options.directory, chain.digest, options.identity);
+  const store = await ValidatorStore.open(directory, chain.digest, identity, disk);
   try {
     const validator = new Validator(options, chain, store);
     await validator.start();
@@ -222,10 +223,7 @@ export class Validator {
   #refusal(): ValidatorError | null {
     if (this.#failure !== null) return this.#failure;
     if (this.#closing !== null) return closed();
-    return this.#sets.coming.has(this.id) ? null : this.#noValidator();
-  }
-
-  #noValidator(): ValidatorError {
+    if (this.#sets.coming.has(this.id)) return null;
     const height = this.#driver.decided + 2;
     const message = `${this.id} is no validator of height ${height}: submit to one that is`;
     return new ValidatorError('no-validator', message);

@@ -22,6 +22,7 @@ import {
 } from '../../../nodes/bft/index.js';
 import { encodeAccusation, readAccusation } from '../../../nodes/bft/investigation.js';
 import { PolkaStore, encodePolka, readPolka } from '../../../nodes/bft/polkas.js';
+import { nodeDisk } from '../../../nodes/storage/index.js';
 import { type Identity, createIdentity } from '../../../transport/identity/index.js';
 import { until } from '../../waiting.js';
 
@@ -215,12 +216,12 @@ describe('polkas on the disk', () => {
     const directory = mkdtempSync(join(root, 'polkas-'));
     const { digest } = signers.chain;
     const bytes = 4_000;
-    let store = await PolkaStore.open(directory, digest, bytes);
+    let store = await PolkaStore.open(directory, digest, nodeDisk, bytes);
     for (let height = 1; height <= 40; height += 1) {
       await store.keep(signers.polka([0, 1, 2], 0, 'v', height));
       if (height % 7 !== 0) continue;
       await store.close();
-      store = await PolkaStore.open(directory, digest, bytes);
+      store = await PolkaStore.open(directory, digest, nodeDisk, bytes);
     }
     const found: number[] = [];
     for (let height = 1; height <= 40; height += 1) {
