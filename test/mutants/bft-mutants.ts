@@ -182,4 +182,12 @@ export const BFT_MUTANTS: readonly BftMutant[] = [
     scenario: 'bft-forks',
     differsFromTraces: false,
   },
+  {
+    name: 'prevotes that came before the own one start no timeout',
+    file: `${BFT}/rules.ts`,
+    source: "!driver.hasExecuted('polkaAny', step);",
+    replacement: "!driver.hasExecuted('polkaAny');",
+    scenario: 'bft',
+    differsFromTraces: false,
+  },
 ];
