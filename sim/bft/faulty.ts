@@ -47,8 +47,8 @@ export const FINALES = [
   /** Nothing. */
   'silent',
   /**
-   * Prevotes nil and precommits never. A proposal comes at once or about when others stop waiting for
-   * it: some prevote it, some nil, and some see both before they have voted.
+   * Prevotes nil and precommits never. It proposes to each another value, to some at once and to some
+   * when the others have voted: those see prevotes of a quorum for no one value before they vote.
    */
   'only prevotes',
 ] as const;
@@ -56,8 +56,6 @@ export const FINALES = [
 export type Finale = (typeof FINALES)[number];
 
 const LATE = 'late ';
-/** So much before or after the timeout of a round a proposal comes at last. */
-const AROUND_MICROSECONDS = 20_000;
 
 /** See the head of this file. */
 export class FaultyReplica extends BftReplica {
@@ -132,11 +130,11 @@ export class FaultyReplica extends BftReplica {
         if (vote.type === 'prevote') super.sendTo(to, [{ type: 'vote', vote }]);
       }
       if (message.type !== 'proposal' || message.proposal.from !== this.name) continue;
-      const { round } = message.proposal;
-      const timeoutMs = timeoutOf(this.options.timeoutsMs, 'propose', round);
-      const isLate = this.context.random() < 0.6;
-      const around = (2 * this.context.random() - 1) * AROUND_MICROSECONDS;
-      this.#sendLater(to, [message], isLate ? Math.floor(timeoutMs * 1_000 + around) : 0);
+      const proposal = { ...message.proposal, value: `${message.proposal.value} ${to}` };
+      // Part of the time that the others wait for it.
+      const part = Math.max(0, this.context.random() - 0.5);
+      const waitMs = timeoutOf(this.options.timeoutsMs, 'propose', proposal.round);
+      this.#sendLater(to, [proposalOf(proposal)], Math.floor(part * waitMs * 1_000));
     }
   }
 

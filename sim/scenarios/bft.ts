@@ -31,8 +31,8 @@ type Own = {
   readonly finale: Finale;
 };
 
-/** By what the faulty do then: where it takes luck to be caught, it is tried more often. */
-const HEIGHTS_AFTER_HEALING = { 'as before': 3, silent: 6, 'only prevotes': 16 };
+/** By what the faulty do then; each is to propose. */
+const HEIGHTS_AFTER_HEALING = { 'as before': 3, silent: 6, 'only prevotes': 8 };
 const PROBES: readonly BftProbe[] = [
   'decided-in-later-round',
   'value-proposed-again',

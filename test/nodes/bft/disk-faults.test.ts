@@ -138,7 +138,7 @@ async function live(disk: MemoryDisk, texts: readonly string[]): Promise<Life> {
     for (const text of texts) {
       mempool.add(makeCommand(Buffer.from(text), driver.decided + 100), identity.peerId);
       driver.wake();
-      await until(`${text} is decided`, () => failure !== null || decided.includes(text));
+      await until(`${text} is decided`, () => failure !== null || decided.includes(text), 30_000);
       // Who has failed signs nothing more, whatever happens.
       if (failure !== null) driver.resend();
     }

@@ -39,8 +39,8 @@ class Signers {
   readonly identities: readonly Identity[];
   readonly genesis: Genesis;
 
-  constructor(ports: readonly number[], chainId = 'fork') {
-    this.identities = ports.map(() => createIdentity());
+  constructor(ports: readonly number[], chainId = 'fork', identities?: readonly Identity[]) {
+    this.identities = identities ?? ports.map(() => createIdentity());
     const validators = this.identities.map((identity, at) => ({
       publicKey: publicKeyOf(identity),
       weight: 100,
@@ -150,7 +150,7 @@ describe('an investigation', () => {
   });
 
   it('is refused for what is no fork of this chain', async () => {
-    const other = new Signers([1, 2, 3, 4]);
+    const other = new Signers([1, 2, 3, 4], 'another', signers.identities);
     for (const [one, two] of [
       [early, signers.decision([1, 2, 3], 4, 'v')],
       [early, signers.decision([2, 3], 4, 'w')],
@@ -283,5 +283,5 @@ describe('four validators', () => {
     await expect(first!.investigate(four.decision([1, 2, 3], 0, value, 9))).rejects.toMatchObject({
       code: 'bad-option',
     });
-  }, 60_000);
+  }, 180_000);
 });
