@@ -1,6 +1,14 @@
 import type { ConsensusState } from './machine/state.js';
 import type { BftMessage, OwnMessage } from './message.js';
-import type { Decision, Evidence, Height, Round, Timeout, ValidatorId } from './types.js';
+import type {
+  Certificate,
+  Decision,
+  Evidence,
+  Height,
+  Round,
+  Timeout,
+  ValidatorId,
+} from './types.js';
 
 /** What a validator keeps on its disk of the height under way, so that it goes on after a crash. */
 export interface BftRecord {
@@ -12,8 +20,12 @@ export interface BftRecord {
 
 /** What a node asks its host to do, in this order. */
 export type BftEffect =
-  /** Nothing that comes after it leaves before it is durable. It takes the place of the one before. */
-  | { readonly type: 'persist'; readonly record: BftRecord }
+  /**
+   * Nothing that comes after it leaves before it is durable. The record takes the place of the one
+   * before. `polka` are the prevotes that allow the vote that was signed last, where it needs some; it
+   * is kept beyond the height, for who asks for it (`accountability.ts`).
+   */
+  | { readonly type: 'persist'; readonly record: BftRecord; readonly polka: Certificate | null }
   /** To all validators, this one included. */
   | { readonly type: 'broadcast'; readonly message: BftMessage }
   /** What is known of the height, to all others: lost messages are made up for. */

@@ -4,6 +4,7 @@ export * from './effect.js';
 export { type BftInput, BftNode } from './node.js';
 export { type BftMessage, type OwnMessage, aboutMessage } from './message.js';
 export { placeOf } from './signing.js';
+export * from './accountability.js';
 export { isDecision } from './decision.js';
 export { type TimeoutConfig, timeoutOf } from './timeouts.js';
 export { ValidatorSet } from './validators.js';

@@ -11,6 +11,7 @@ import { isDecision } from './decision.js';
 import { Driver, type DriverInput, type DriverResult } from './driver.js';
 import type { BftEffect, BftRecord } from './effect.js';
 import { BftError, assert } from './error.js';
+import { polkaFor } from './justification.js';
 import { FUTURE_ROUNDS_PER_VALIDATOR_MAX } from './limits.js';
 import { type BftMessage, type OwnMessage, aboutMessage } from './message.js';
 import { NextHeight } from './next-height.js';
@@ -18,6 +19,7 @@ import { resendOf } from './resending.js';
 import { settle } from './rules.js';
 import { SigningGuard } from './signing.js';
 import {
+  type Certificate,
   type Decision,
   type Height,
   NO_ROUND,
@@ -283,15 +285,16 @@ export class BftNode {
       (each) => (aboutMessage(each)?.round ?? 0) > round - SENT_ROUNDS,
     );
     this.#sent.push(message);
-    this.#persist();
+    this.#persist(this.#driver === null ? null : polkaFor(this.#driver, message));
     this.#emit({ type: 'broadcast', message });
   }
 
-  #persist(): void {
+  #persist(polka: Certificate | null = null): void {
     assert(this.#driver !== null, 'what is stored belongs to a height');
     const { state } = this.#driver;
     this.#storedValidRound = state.validRound;
-    this.#emit({ type: 'persist', record: { version: 1, state, sent: [...this.#sent] } });
+    const record = { version: 1, state, sent: [...this.#sent] } as const;
+    this.#emit({ type: 'persist', record, polka });
   }
 
   #report({ keeper, doubleProposals }: Driver): void {

@@ -9,6 +9,7 @@ import {
   type BftMessage,
   BftNode,
   type BftRecord,
+  type Certificate,
   type Decision,
   type Evidence,
   type OwnMessage,
@@ -260,7 +261,7 @@ export class BftDriver {
   #perform(effect: BftEffect): Promise<void> | undefined {
     switch (effect.type) {
       case 'persist':
-        return this.#persist(effect.record);
+        return this.#persist(effect.record, effect.polka);
       case 'broadcast':
         return this.#broadcast(effect.message);
       case 'resend':
@@ -320,7 +321,7 @@ export class BftDriver {
   }
 
   /** The record comes before the signatures: a signer that is ahead of it shows that it is an old copy. */
-  async #persist(record: BftRecord): Promise<void> {
+  async #persist(record: BftRecord, polka: Certificate | null): Promise<void> {
     const { height, lockedValue, validValue } = record.state;
     // Written, it would look as if it had not forgotten anything.
     if (height === this.#silentHeight) return;
@@ -328,10 +329,12 @@ export class BftDriver {
       each.type === 'proposal' ? each.proposal.value : each.vote.value,
     );
     const ids = [...needed, lockedValue, validValue].filter((id) => id !== null);
+    // Before the record: what it says was said has to have its value, and what justifies it.
     await Promise.all([
-      this.#store.record.write(encodeRecord(record, this.#signatures)),
       this.#values.persist(ids),
+      polka === null ? undefined : this.#store.polkas.keep(polka),
     ]);
+    await this.#store.record.write(encodeRecord(record, this.#signatures));
     for (const message of record.sent) await this.#sign(message);
   }
 

@@ -40,3 +40,9 @@ export class ValidatorError extends Error {
     super(message, options);
   }
 }
+
+/** What those are told whose validator was closed. */
+export function closed(): ValidatorError {
+  const message = 'the validator was closed; whether the command is decided is not known';
+  return new ValidatorError('closed', message);
+}

@@ -7,13 +7,12 @@
  * A record at the end that is not whole was never durable, or is lost; it is cut off. One that is not
  * sound and has others behind it is damage.
  */
-import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { toStorageError } from '../storage/error.js';
-import { atomicWriteFile } from '../storage/index.js';
+import type { StorageDisk, StorageFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { LOG_RECORD_BYTES_MAX } from './limits.js';
-import { datasync, writeAll } from './slot-file.js';
+import { openOrMake } from './slot-file.js';
 
 const HEADER_BYTES = 40;
 const HEAD_BYTES = 8;
@@ -30,27 +29,28 @@ export interface FramedLogOptions {
 /** See the head of this file. */
 export class FramedLog {
   readonly #path: string;
-  readonly #handle: FileHandle;
+  readonly #file: StorageFile;
   /** Where each record begins. */
   readonly #offsets: number[] = [];
   #end = HEADER_BYTES;
+  #failure: unknown = null;
 
-  private constructor(path: string, handle: FileHandle) {
+  private constructor(path: string, file: StorageFile) {
     this.#path = path;
-    this.#handle = handle;
+    this.#file = file;
   }
 
   /** Throws `ValidatorError` (`damaged`, `newer-version`, `other-chain`) and `StorageError`. */
-  static async open(options: FramedLogOptions): Promise<FramedLog> {
+  static async open(options: FramedLogOptions, disk: StorageDisk): Promise<FramedLog> {
     const { path } = options;
     try {
-      const handle = await openOrMake(options);
-      const log = new FramedLog(path, handle);
+      const file = await openOrMake(path, disk, () => headerOf(options));
+      const log = new FramedLog(path, file);
       try {
         await log.#checkHeader(options);
         await log.#scan();
       } catch (error) {
-        await handle.close();
+        await file.close();
         throw error;
       }
       return log;
@@ -67,45 +67,58 @@ export class FramedLog {
     return this.#end;
   }
 
-  /** Resolves when the record is durable. One call at a time. Throws a `StorageError`. */
+  /**
+   * Resolves when the record is durable. One call at a time. Throws a `StorageError`; after the first one
+   * nothing is written any more, since a second sync tells nothing of what the first one lost.
+   */
   async append(data: Uint8Array): Promise<void> {
     const record = Buffer.alloc(HEAD_BYTES + data.length);
     record.writeUInt32LE(data.length, 0);
     record.writeUInt32LE(crc32(data), 4);
     record.set(data, HEAD_BYTES);
     const at = this.#end;
-    try {
-      await writeAll(this.#handle, record, at);
-      await datasync(this.#handle);
-    } catch (error) {
-      throw toStorageError(error, 'writing', this.#path);
-    }
+    await this.#change(async () => {
+      await this.#file.write(record, at);
+      await this.#file.datasync();
+    });
     this.#offsets.push(at);
     this.#end = at + record.length;
   }
 
-  /** The record at a place from 0 on. Throws `ValidatorError` with code `damaged`. */
+  /** The record at a place from 0 on. Throws `ValidatorError` (`damaged`) and `StorageError`. */
   async read(at: number): Promise<Uint8Array> {
     const offset = this.#offsets[at] ?? this.#end;
-    const found = await this.#readAt(offset, this.#end);
+    const found = await this.#readAt(offset, this.#end).catch((error: unknown) => {
+      throw toStorageError(error, 'reading', this.#path);
+    });
     if (found === null) throw damaged(this.#path, offset);
     return found;
   }
 
-  /** Forgets all records. */
+  /** Forgets all records. Throws as `append` does. */
   async clear(): Promise<void> {
     this.#offsets.length = 0;
     this.#end = HEADER_BYTES;
-    await this.#handle.truncate(HEADER_BYTES);
+    await this.#change(() => this.#file.truncate(HEADER_BYTES));
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#file.close();
+  }
+
+  async #change(change: () => Promise<void>): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    try {
+      await change();
+    } catch (error) {
+      this.#failure = toStorageError(error, 'writing', this.#path);
+      throw this.#failure;
+    }
   }
 
   async #checkHeader({ path, magic, chain }: FramedLogOptions): Promise<void> {
     const header = Buffer.alloc(HEADER_BYTES);
-    const { bytesRead } = await this.#handle.read(header, 0, HEADER_BYTES, 0);
+    const bytesRead = await this.#file.read(header, 0);
     const isOurs = bytesRead === HEADER_BYTES && header.toString('latin1', 0, 7) === magic;
     if (!isOurs) throw damaged(path, 0);
     const version = header.readUInt8(7);
@@ -121,7 +134,7 @@ export class FramedLog {
   }
 
   async #scan(): Promise<void> {
-    const { size } = await this.#handle.stat();
+    const size = await this.#file.size();
     let at = HEADER_BYTES;
     while (at < size) {
       const found = await this.#readAt(at, size);
@@ -129,8 +142,8 @@ export class FramedLog {
         const length = await this.#lengthAt(at, size);
         const isLast = length === null || at + HEAD_BYTES + length >= size;
         if (!isLast) throw damaged(this.#path, at);
-        await this.#handle.truncate(at);
-        await datasync(this.#handle);
+        await this.#file.truncate(at);
+        await this.#file.datasync();
         break;
       }
       this.#offsets.push(at);
@@ -142,7 +155,7 @@ export class FramedLog {
   async #lengthAt(at: number, end: number): Promise<number | null> {
     if (at + HEAD_BYTES > end) return null;
     const head = Buffer.alloc(HEAD_BYTES);
-    await this.#handle.read(head, 0, HEAD_BYTES, at);
+    await this.#file.read(head, at);
     const length = head.readUInt32LE(0);
     return length > LOG_RECORD_BYTES_MAX ? null : length;
   }
@@ -152,25 +165,19 @@ export class FramedLog {
     const length = await this.#lengthAt(at, end);
     if (length === null || at + HEAD_BYTES + length > end) return null;
     const record = Buffer.alloc(HEAD_BYTES + length);
-    const { bytesRead } = await this.#handle.read(record, 0, record.length, at);
+    const bytesRead = await this.#file.read(record, at);
     const data = record.subarray(HEAD_BYTES);
     const isSound = bytesRead === record.length && crc32(data) === record.readUInt32LE(4);
     return isSound ? new Uint8Array(data) : null;
   }
 }
 
-async function openOrMake({ path, magic, chain }: FramedLogOptions): Promise<FileHandle> {
-  try {
-    return await open(path, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
+function headerOf({ magic, chain }: FramedLogOptions): Uint8Array {
   const header = Buffer.alloc(HEADER_BYTES);
   header.write(magic, 0, 'latin1');
   header.writeUInt8(VERSION, 7);
   header.set(chain, 8);
-  await atomicWriteFile(path, header);
-  return open(path, 'r+');
+  return header;
 }
 
 function damaged(path: string, offset: number): ValidatorError {

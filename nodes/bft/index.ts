@@ -1,4 +1,5 @@
 /** Byzantine consensus for processes: validators that do not trust one another decide commands. */
+export { type WireMessage, decodeMessages, encodeMessages } from '../../consensus/bft/index.js';
 export type { ProposedChange, ValidatorChange } from './change.js';
 export { ValidatorError, type ValidatorErrorCode } from './error.js';
 export type { Genesis, GenesisValidator } from './genesis.js';
@@ -9,6 +10,13 @@ export type {
   ValidatorOptions,
   ValidatorStatus,
 } from './options.js';
+export {
+  type Ask,
+  type ForkCulprit,
+  type ForkReport,
+  type InvestigationOptions,
+  investigateFork,
+} from './investigation.js';
 export type { Member } from './sets.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator, type Validator } from './validator.js';

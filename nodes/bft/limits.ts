@@ -53,3 +53,7 @@ export const LOG_RECORD_BYTES_MAX = 16 * 1024 * 1024;
 /** Signed messages of which other validators are told, and how many of them at once. */
 export const WITNESSED_MAX = 4_096;
 export const WITNESSED_PER_BEAT_MAX = 512;
+/** Bytes of each of the two files of polkas that take turns. */
+export const POLKAS_FILE_BYTES = 8 * 1024 * 1024;
+/** So long an accused is asked for a polka when a fork is investigated. */
+export const JUSTIFY_MS = 60_000;

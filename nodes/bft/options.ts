@@ -1,5 +1,6 @@
 import type { TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
+import type { StorageDisk } from '../storage/index.js';
 import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
 import type { PeerCounts } from './peer-guard.js';
@@ -52,6 +53,8 @@ export interface ValidatorOptions {
   readonly approveChange?: (change: ProposedChange) => boolean;
   /** The last height that the application has kept; 0, the default, has all applied again. */
   readonly appliedHeight?: number;
+  /** Where its files are, but for the lock of the directory; that of this machine when left out. */
+  readonly disk?: StorageDisk;
   /** Milliseconds. */
   readonly timeoutsMs?: TimeoutConfig;
   readonly onEvidence?: (report: EvidenceReport) => void;

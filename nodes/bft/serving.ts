@@ -1,21 +1,28 @@
 /** What a validator answers others: decisions, values, what is decided here. */
-import type { ValidatorId } from '../../consensus/bft/index.js';
-import type { CallContext, Handlers } from '../../transport/rpc/rpc.js';
+import { BftError, type ValidatorId } from '../../consensus/bft/index.js';
+import type { Identity } from '../../transport/identity/index.js';
+import { listenRpc } from '../../transport/rpc/index.js';
+import type { CallContext, Handlers, PeerEndpoint } from '../../transport/rpc/rpc.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import { CONNECTION_SETTINGS } from '../groups/limits.js';
 import type { BftDriver } from './driver.js';
 import type { FramedLog } from './framed-log.js';
+import { readAccusation } from './investigation.js';
 import type { Inbox } from './inbox.js';
 import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX } from './limits.js';
+import type { PolkaStore } from './polkas.js';
+import type { PeerGuard } from './peer-guard.js';
 import type { Peers } from './peers.js';
 import type { ChainSets } from './sets.js';
 
 /** What it needs of what is around it. */
-export interface ServingPorts {
+interface ServingPorts {
   readonly sets: ChainSets;
   readonly inbox: Inbox;
   readonly driver: BftDriver;
   readonly peers: Peers;
   readonly decisions: FramedLog;
+  readonly polkas: PolkaStore;
   /** A peer says what is decided there. */
   onHeight(peer: ValidatorId, decided: number): void;
 }
@@ -24,8 +31,8 @@ export interface ServingPorts {
  * Handlers of calls. Whoever is no validator any more is answered, so that it learns of it; what it
  * says is not heard.
  */
-export function handlersOf(ports: ServingPorts): Handlers {
-  const { sets, inbox, driver, peers, decisions } = ports;
+function handlersOf(ports: ServingPorts): Handlers {
+  const { sets, inbox, driver, peers, decisions, polkas } = ports;
   const answering = new Set<ValidatorId>();
   return {
     'bft.envelope': (payload, { connection: { peerId } }) => {
@@ -41,6 +48,7 @@ export function handlersOf(ports: ServingPorts): Handlers {
     'bft.value': (payload) => {
       return typeof payload === 'string' ? (driver.value(payload) ?? null) : null;
     },
+    'bft.justify': (payload) => answerTo(payload, polkas),
     'bft.decisions': async (payload, { connection: { peerId } }: CallContext) => {
       if (!Number.isSafeInteger(payload) || (payload as number) < 1) {
         throw new RpcError('malformed', 'bft.decisions takes a height from 1 on');
@@ -71,4 +79,40 @@ export async function decisionsFrom(
     bytes += record.length;
   }
   return records;
+}
+
+/** A polka justifies whoever voted by it: it does not matter who is accused, and it is no secret. */
+function answerTo(payload: unknown, polkas: PolkaStore): Promise<Uint8Array | null> {
+  try {
+    return polkas.answer(readAccusation(payload as Uint8Array));
+  } catch (error) {
+    if (payload instanceof Uint8Array && !(error instanceof BftError)) throw error;
+    throw new RpcError('malformed', 'bft.justify takes an accusation');
+  }
+}
+
+/** Who listens, and where. */
+export interface ListeningPorts extends ServingPorts {
+  readonly identity: Identity;
+  readonly place: { readonly host: string; readonly port: number };
+  readonly guard: PeerGuard;
+  log(line: string): void;
+}
+
+/** Listens for calls of those who are or were validators. Throws `RpcError`. */
+export function listenForPeers(ports: ListeningPorts): Promise<PeerEndpoint> {
+  const { identity, place, guard, sets, log } = ports;
+  return listenRpc({
+    identity,
+    host: place.host,
+    port: place.port,
+    settings: CONNECTION_SETTINGS,
+    authorize: (peer) => {
+      // One that is removed, and does not know it, has to be able to learn it.
+      if (!sets.knows(peer)) return 'no validator of this chain';
+      return guard.isCutOff(peer, performance.now()) ? 'cut off for a while' : true;
+    },
+    handlers: handlersOf(ports),
+    onHandlerError: (method, peer, error) => log(`${method} of ${peer}: ${String(error)}`),
+  });
 }

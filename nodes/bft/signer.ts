@@ -9,6 +9,7 @@
 import { createHash, createPrivateKey, sign, type KeyObject } from 'node:crypto';
 import { type OwnMessage, placeOf, signedBytes } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
+import { type StorageDisk, nodeDisk } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { SIGNER_SLOT_BYTES } from './limits.js';
 import { SlotFile } from './slot-file.js';
@@ -34,7 +35,14 @@ export class Signer {
   #busy: Promise<unknown> = Promise.resolve();
   #failure: unknown = null;
 
-  private constructor(chain: Uint8Array, key: KeyObject, file: SlotFile, last: LastSigned | null) {
+  private constructor(
+    chain: Uint8Array,
+    key: KeyObject,
+    file: SlotFile,
+    last: LastSigned | null,
+    /** Whether the file was not there. */
+    readonly isMade: boolean,
+  ) {
     this.#chain = chain;
     this.#key = key;
     this.#file = file;
@@ -49,17 +57,19 @@ export class Signer {
     path: string,
     chain: Uint8Array,
     { peerId, privateKeyPem }: Identity,
+    disk: StorageDisk = nodeDisk,
   ): Promise<Signer> {
     const owner = createHash('sha256').update(chain).update(peerId).digest();
-    const { file, data } = await SlotFile.open({
+    const options = {
       path,
       magic: 'AFBFTsg',
       version: 1,
       slotBytes: SIGNER_SLOT_BYTES,
       chain: owner,
       isWhole: true,
-    });
-    return new Signer(chain, createPrivateKey(privateKeyPem), file, readLast(data));
+    };
+    const { file, data, isMade } = await SlotFile.open(options, disk);
+    return new Signer(chain, createPrivateKey(privateKeyPem), file, readLast(data), isMade);
   }
 
   /** Whether nothing was ever signed with this file. */

@@ -4,12 +4,10 @@
  *
  *     slot      magic 8 bytes, sequence u64, length u32, crc32 u32 of all else, chain 32 bytes, data
  */
-import { fdatasync, write } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { assert } from '../assert.js';
 import { toStorageError } from '../storage/error.js';
-import { atomicWriteFile } from '../storage/index.js';
+import { type StorageDisk, type StorageFile, atomicWriteFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 
 const HEAD_BYTES = 56;
@@ -32,32 +30,43 @@ export interface SlotFileOptions {
 /** See the head of this file. */
 export class SlotFile {
   readonly #options: SlotFileOptions;
-  readonly #handle: FileHandle;
+  readonly #file: StorageFile;
   #sequence: number;
+  #failure: unknown = null;
 
-  private constructor(options: SlotFileOptions, handle: FileHandle, sequence: number) {
+  private constructor(options: SlotFileOptions, file: StorageFile, sequence: number) {
     this.#options = options;
-    this.#handle = handle;
+    this.#file = file;
     this.#sequence = sequence;
   }
 
   /** Opens the file or makes it. Throws `ValidatorError` (`damaged`, `newer-version`, `other-chain`). */
   static async open(
     options: SlotFileOptions,
-  ): Promise<{ readonly file: SlotFile; readonly data: Uint8Array | null }> {
+    disk: StorageDisk,
+  ): Promise<{
+    readonly file: SlotFile;
+    readonly data: Uint8Array | null;
+    /** Whether the file was not there. */
+    readonly isMade: boolean;
+  }> {
     const { path, slotBytes } = options;
+    let isMade = false;
     try {
-      const handle = await openOrMake(path, 2 * slotBytes);
-      const bytes = Buffer.alloc(2 * slotBytes);
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+      const handle = await openOrMake(path, disk, () => {
+        isMade = true;
+        return Buffer.alloc(2 * slotBytes);
+      });
       try {
+        const bytes = Buffer.alloc(2 * slotBytes);
+        const bytesRead = await handle.read(bytes, 0);
         if (bytesRead !== bytes.length) throw damaged(path, `${bytesRead} bytes are left`);
         const slots = [0, 1].map((at) => {
           return readSlot(bytes.subarray(at * slotBytes, (at + 1) * slotBytes), options);
         });
         const newest = slots.reduce((a, b) => ((b?.sequence ?? 0) > (a?.sequence ?? 0) ? b : a));
         const file = new SlotFile(options, handle, newest?.sequence ?? 0);
-        return { file, data: newest?.data ?? null };
+        return { file, data: newest?.data ?? null, isMade };
       } catch (error) {
         await handle.close();
         throw error;
@@ -67,8 +76,12 @@ export class SlotFile {
     }
   }
 
-  /** Resolves when the data is durable. One write at a time. Throws a `StorageError`. */
+  /**
+   * Resolves when the data is durable. One write at a time. Throws a `StorageError`; after the first one
+   * nothing is written any more, since a second sync tells nothing of what the first one lost.
+   */
   async write(data: Uint8Array): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
     const { magic, version, slotBytes, chain, path } = this.#options;
     assert(HEAD_BYTES + data.length <= slotBytes, 'a state fits into its slot');
     this.#sequence += 1;
@@ -81,48 +94,32 @@ export class SlotFile {
     slot.set(data, HEAD_BYTES);
     slot.writeUInt32LE(crc32(slot), 20);
     try {
-      await writeAll(this.#handle, slot, (this.#sequence % 2) * slotBytes);
-      await datasync(this.#handle);
+      await this.#file.write(slot, (this.#sequence % 2) * slotBytes);
+      await this.#file.datasync();
     } catch (error) {
-      throw toStorageError(error, 'writing', path);
+      this.#failure = toStorageError(error, 'writing', path);
+      throw this.#failure;
     }
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#file.close();
   }
 }
 
-/** Writes all bytes at a place, by callbacks for the same reason as `datasync`. */
-export function writeAll(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const writeFrom = (done: number): void => {
-      if (done === bytes.length) return resolve();
-      const { fd } = handle;
-      write(fd, bytes, done, bytes.length - done, position + done, (error, written) => {
-        if (error === null) writeFrom(done + written);
-        else reject(error);
-      });
-    };
-    writeFrom(0);
-  });
-}
-
-/** fdatasync(2), by a callback: a promise of the file handle costs twice the processor time. */
-export function datasync(handle: FileHandle): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fdatasync(handle.fd, (error) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-async function openOrMake(path: string, bytes: number): Promise<FileHandle> {
+/** Opens a file; one that is not there is made with `bytes`, durably, whole or not at all. */
+export async function openOrMake(
+  path: string,
+  disk: StorageDisk,
+  bytes: () => Uint8Array,
+): Promise<StorageFile> {
   try {
-    return await open(path, 'r+');
+    return await disk.open(path, 'existing');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
-  await atomicWriteFile(path, Buffer.alloc(bytes));
-  return open(path, 'r+');
+  await atomicWriteFile(path, bytes(), disk);
+  return disk.open(path, 'existing');
 }
 
 function readSlot(

@@ -1,6 +1,7 @@
 /**
  * What a validator has on its disk: `signer` (what was signed last), `record` (the height under way),
- * `values` (bytes of what was voted for), `decisions`, `evidence`.
+ * `values` (bytes of what was voted for), `decisions`, `evidence`, `polkas-0` and `polkas-1` (what
+ * justifies its votes).
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -12,10 +13,11 @@ import {
   decodeRecord,
 } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
-import { lockDirectory, type DirectoryLock } from '../storage/index.js';
+import { type DirectoryLock, type StorageDisk, lockDirectory, nodeDisk } from '../storage/index.js';
 import { ValidatorError } from './error.js';
 import { FramedLog } from './framed-log.js';
 import { RECORD_SLOT_BYTES } from './limits.js';
+import { PolkaStore } from './polkas.js';
 import { Signer } from './signer.js';
 import { SlotFile } from './slot-file.js';
 
@@ -30,6 +32,7 @@ export class ValidatorStore {
     readonly values: FramedLog,
     readonly decisions: FramedLog,
     readonly evidence: FramedLog,
+    readonly polkas: PolkaStore,
   ) {}
 
   /** Throws `ValidatorError` and `StorageError`. One process at a time may use a directory. */
@@ -37,6 +40,7 @@ export class ValidatorStore {
     directory: string,
     chain: Uint8Array,
     identity: Identity,
+    disk: StorageDisk = nodeDisk,
   ): Promise<ValidatorStore> {
     const lock = lockDirectory(directory);
     const opened: { close(): Promise<void> }[] = [];
@@ -46,19 +50,23 @@ export class ValidatorStore {
     };
     try {
       const log = async (name: string, magic: string): Promise<FramedLog> =>
-        keep(await FramedLog.open({ path: join(directory, name), magic, chain }));
-      const signer = keep(await Signer.open(join(directory, 'signer'), chain, identity));
-      const { file, data } = await SlotFile.open({
+        keep(await FramedLog.open({ path: join(directory, name), magic, chain }, disk));
+      const signer = keep(await Signer.open(join(directory, 'signer'), chain, identity, disk));
+      const options = {
         path: join(directory, 'record'),
         magic: 'AFBFTrc',
         version: 1,
         slotBytes: RECORD_SLOT_BYTES,
         chain: createHash('sha256').update(chain).update(identity.peerId).digest(),
         isWhole: false,
-      });
+      };
+      const { file, data } = await SlotFile.open(options, disk);
       keep(file);
       const restored = data === null ? null : decodeRecord(data);
-      if (signer.isNew && (restored?.record.sent.length ?? 0) > 0) {
+      // The record comes before the signature: one without any may be of a stop between the two.
+      const hasSigned = (restored?.signatures.size ?? 0) > 0;
+      const mayHaveSigned = (restored?.record.sent.length ?? 0) > 0;
+      if (signer.isNew && (hasSigned || (signer.isMade && mayHaveSigned))) {
         throw new ValidatorError(
           'no-signer-state',
           `${directory}: the file 'signer' is missing or empty, and this validator has signed; put ` +
@@ -68,7 +76,8 @@ export class ValidatorStore {
       const values = await log('values', 'AFBFTva');
       const decisions = await log('decisions', 'AFBFTde');
       const evidence = await log('evidence', 'AFBFTev');
-      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence);
+      const polkas = keep(await PolkaStore.open(directory, chain, disk));
+      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence, polkas);
     } catch (error) {
       for (const file of opened) await file.close();
       lock.release();
@@ -87,8 +96,8 @@ export class ValidatorStore {
   }
 
   async close(): Promise<void> {
-    const files = [this.signer, this.record, this.values, this.decisions, this.evidence];
-    for (const file of files) await file.close();
+    const logs = [this.values, this.decisions, this.evidence, this.polkas];
+    for (const file of [this.signer, this.record, ...logs]) await file.close();
     this.lock.release();
   }
 }

@@ -1,24 +1,25 @@
 /** One validator as a process has it: the core with disk, keys and network. */
 import type { Decision, Evidence, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
 import { encodeMessages } from '../../consensus/bft/index.js';
-import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerEndpoint } from '../../transport/rpc/rpc.js';
-import { CONNECTION_SETTINGS } from '../groups/limits.js';
 import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
 import { decidedOf, readDecided } from './decided.js';
 import { BftDriver } from './driver.js';
-import { ValidatorError } from './error.js';
+import { ValidatorError, closed } from './error.js';
 import { EvidenceStore } from './evidence.js';
 import { type Chain, readGenesis } from './genesis.js';
+import type { ForkReport } from './investigation.js';
+import { inquire } from './inquiry.js';
 import { COMMANDS, Inbox, MESSAGES, WITNESSED } from './inbox.js';
 import {
   BATCH_COMMANDS_MAX,
   BEAT_MS,
   COMMAND_BYTES_MAX,
   COMMAND_HEIGHTS_MAX,
+  JUSTIFY_MS,
   TIMEOUTS_DEFAULT,
 } from './limits.js';
 import { Mempool } from './mempool.js';
@@ -26,7 +27,7 @@ import type { EvidenceReport, Place, ValidatorOptions, ValidatorStatus } from '.
 import { PeerGuard } from './peer-guard.js';
 import { Peers } from './peers.js';
 import { PendingChanges } from './pending-changes.js';
-import { handlersOf } from './serving.js';
+import { listenForPeers } from './serving.js';
 import { ChainSets, type Member } from './sets.js';
 import { ValidatorStore } from './store.js';
 import { ValueJudge } from './value-judge.js';
@@ -40,7 +41,8 @@ import { Witness } from './witness.js';
  */
 export async function openValidator(options: ValidatorOptions): Promise<Validator> {
   const chain = readGenesis(options.genesis);
-  const { peerId } = options.identity;
+  const { directory, identity, disk } = options;
+  const { peerId } = identity;
   if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
     throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
   }
@@ -48,7 +50,7 @@ export async function openValidator(options: ValidatorOptions): Promise<Validato
     const why = `${peerId} is not in the genesis, which would say where it listens`;
     throw new ValidatorError('bad-option', `${why}: use the option listen`);
   }
-  const store = await ValidatorStore.open(options.directory, chain.digest, options.identity);
+  const store = await ValidatorStore.open(directory, chain.digest, identity, disk);
   try {
     const validator = new Validator(options, chain, store);
     await validator.start();
@@ -200,8 +202,7 @@ export class Validator {
     if (!this.#sets.changesIn([command]).every((each) => this.#approves(each))) {
       throw new ValidatorError('not-approved', 'approveChange of this validator refuses it');
     }
-    const { height } = await this.#submit(command, this.#changes.add(command, this.id));
-    return height + 2;
+    return (await this.#submit(command, this.#changes.add(command, this.id))).height + 2;
   }
 
   /** The validators as all that is decided here makes them. */
@@ -211,8 +212,8 @@ export class Validator {
 
   #submit(command: Command, isTaken: boolean): Promise<Place> {
     if (!isTaken) {
-      const message = `${this.#mempool.size} commands wait; try again when some are decided`;
-      return Promise.reject(new ValidatorError('overloaded', message));
+      const why = `${this.#mempool.size} commands wait; try again when some are decided`;
+      return Promise.reject(new ValidatorError('overloaded', why));
     }
     if (this.#unsent.push(command) === 1) setImmediate(() => this.#forward());
     return this.#waiters.wait(command);
@@ -222,10 +223,7 @@ export class Validator {
   #refusal(): ValidatorError | null {
     if (this.#failure !== null) return this.#failure;
     if (this.#closing !== null) return closed();
-    return this.#sets.coming.has(this.id) ? null : this.#noValidator();
-  }
-
-  #noValidator(): ValidatorError {
+    if (this.#sets.coming.has(this.id)) return null;
     const height = this.#driver.decided + 2;
     const message = `${this.id} is no validator of height ${height}: submit to one that is`;
     return new ValidatorError('no-validator', message);
@@ -254,6 +252,20 @@ export class Validator {
       throw new ValidatorError('bad-option', `height ${height} is not decided here`);
     }
     return ValidatorStore.messages(this.#store.decisions, height - 1);
+  }
+
+  /**
+   * Names who made a fork: `other` is a decision of another validator that contradicts the one here; of
+   * several heights the first. An accused is asked for `answerMs`: one that cannot be reached is named,
+   * too. Rejects with `bad-option` if it is no fork.
+   */
+  investigate(other: Uint8Array, answerMs = JUSTIFY_MS): Promise<ForkReport> {
+    return inquire(other, answerMs, {
+      self: this.id,
+      genesis: this.#options.genesis,
+      store: this.#store,
+      call: (peer, method, payload) => this.#peers.call(peer, method, payload),
+    });
   }
 
   /** Ends it; commands that wait are told `closed`. */
@@ -417,32 +429,20 @@ export class Validator {
   }
 
   #listen(): Promise<PeerEndpoint> {
+    const { decisions, polkas } = this.#store;
     const own = this.#sets.addressOf(this.id);
-    const { host, port } = (this.#options.listen ?? own) as { host: string; port: number };
-    return listenRpc({
+    return listenForPeers({
       identity: this.#options.identity,
-      host,
-      port,
-      settings: CONNECTION_SETTINGS,
-      authorize: (peer) => {
-        // One that is removed, and does not know it, has to be able to learn it.
-        if (!this.#sets.knows(peer)) return 'no validator of this chain';
-        return this.#guard.isCutOff(peer, performance.now()) ? 'cut off for a while' : true;
-      },
-      handlers: handlersOf({
-        sets: this.#sets,
-        inbox: this.#inbox,
-        driver: this.#driver,
-        peers: this.#peers,
-        decisions: this.#store.decisions,
-        onHeight: (peer, decided) => this.#hearHeight(peer, decided),
-      }),
-      onHandlerError: (method, peer, error) => this.#log(`${method} of ${peer}: ${String(error)}`),
+      place: (this.#options.listen ?? own) as { host: string; port: number },
+      guard: this.#guard,
+      sets: this.#sets,
+      inbox: this.#inbox,
+      driver: this.#driver,
+      peers: this.#peers,
+      decisions,
+      polkas,
+      onHeight: (peer, decided) => this.#hearHeight(peer, decided),
+      log: (line) => this.#log(line),
     });
   }
-}
-
-function closed(): ValidatorError {
-  const message = 'the validator was closed; whether the command is decided is not known';
-  return new ValidatorError('closed', message);
 }

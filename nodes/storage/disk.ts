@@ -5,6 +5,10 @@ import { type FileHandle, mkdir, open, readFile, readdir, rename, unlink } from 
 export interface StorageFile {
   /** Writes all of `bytes` at `position`. */
   write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Fills `bytes` from `position` on, as far as the file goes; resolves with how many that are. */
+  read(bytes: Uint8Array, position: number): Promise<number>;
+  /** Bytes of the file. */
+  size(): Promise<number>;
   /** fdatasync(2): data, and the length needed to read it back, are on the disk. */
   datasync(): Promise<void>;
   truncate(length: number): Promise<void>;
@@ -46,6 +50,21 @@ class NodeFile implements StorageFile {
         done += bytesWritten;
       }
     }
+  }
+
+  async read(bytes: Uint8Array, position: number): Promise<number> {
+    let done = 0;
+    while (done < bytes.length) {
+      const left = bytes.length - done;
+      const { bytesRead } = await this.handle.read(bytes, done, left, position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
   }
 
   datasync(): Promise<void> {

@@ -3,7 +3,13 @@
  * else, late, again, or not at all. It cannot sign for others. Faulty validators of a run deceive the
  * same half of the others at the same time.
  */
-import type { BftMessage, OwnMessage, Proposal, Vote } from '../../consensus/bft/index.js';
+import {
+  type BftMessage,
+  type OwnMessage,
+  type Proposal,
+  type Vote,
+  timeoutOf,
+} from '../../consensus/bft/index.js';
 import type { Context, DiskView } from '../world/index.js';
 import type { ValueContent } from './library.js';
 import { REPLAYED_MESSAGES_MAX } from './limits.js';
@@ -32,6 +38,23 @@ export const FAULTS = [
 /** See `FAULTS`. */
 export type Fault = (typeof FAULTS)[number];
 
+/**
+ * What the faulty do at last, when all others are whole again and have to go on without them: with what
+ * they need for a quorum and nothing to spare, so that a vote that nobody waits for is missed.
+ */
+export const FINALES = [
+  'as before',
+  /** Nothing. */
+  'silent',
+  /**
+   * Prevotes nil and precommits never. It proposes to each another value, to some at once and to some
+   * when the others have voted: those see prevotes of a quorum for no one value before they vote.
+   */
+  'only prevotes',
+] as const;
+/** See `FINALES`. */
+export type Finale = (typeof FINALES)[number];
+
 const LATE = 'late ';
 
 /** See the head of this file. */
@@ -42,18 +65,22 @@ export class FaultyReplica extends BftReplica {
     string,
     { readonly to: string; readonly messages: readonly BftMessage[] }
   >();
+  readonly #finale: () => Finale;
   #lateCount = 0;
   /** The last value that somebody else proposed: it serves as the other one. */
   #otherValue: string | null = null;
 
+  /** `finale` is asked each time: it begins when the others are whole again. */
   constructor(
     options: ReplicaOptions,
     faults: readonly Fault[],
+    finale: () => Finale,
     disk: DiskView<BftStored>,
     context: Context<BftWire, BftStored>,
   ) {
     super({ ...options, judge: null }, disk, context);
     this.#faults = new Set(faults);
+    this.#finale = finale;
   }
 
   override onTick(tag: string): void {
@@ -75,6 +102,9 @@ export class FaultyReplica extends BftReplica {
   }
 
   protected override sendTo(to: string, messages: readonly BftMessage[]): void {
+    const finale = this.#finale();
+    if (finale === 'silent') return;
+    if (finale === 'only prevotes') return this.#sendAtLast(to, messages);
     if (this.#has('withhold', 0.4)) return;
     const changed = messages.map((message) => this.#change(message, to));
     if (this.#has('replay', 0.2)) {
@@ -83,10 +113,29 @@ export class FaultyReplica extends BftReplica {
     }
     if (this.#has('lie-about-height', 0.3)) changed.push(this.#lie());
     if (!this.#has('delay', 0.5)) return super.sendTo(to, changed);
+    this.#sendLater(to, changed, Math.floor(this.context.random() * 2_000_000));
+  }
+
+  #sendLater(to: string, messages: readonly BftMessage[], microseconds: number): void {
     this.#lateCount += 1;
     const tag = `${LATE}${this.#lateCount}`;
-    this.#late.set(tag, { to, messages: changed });
-    this.context.setTimer(1 + Math.floor(this.context.random() * 2_000_000), tag);
+    this.#late.set(tag, { to, messages });
+    this.context.setTimer(1 + microseconds, tag);
+  }
+
+  #sendAtLast(to: string, messages: readonly BftMessage[]): void {
+    for (const message of messages) {
+      if (message.type === 'vote' && message.vote.from === this.name) {
+        const vote: Vote = { ...message.vote, value: null };
+        if (vote.type === 'prevote') super.sendTo(to, [{ type: 'vote', vote }]);
+      }
+      if (message.type !== 'proposal' || message.proposal.from !== this.name) continue;
+      const proposal = { ...message.proposal, value: `${message.proposal.value} ${to}` };
+      // Part of the time that the others wait for it.
+      const part = Math.max(0, this.context.random() - 0.5);
+      const waitMs = timeoutOf(this.options.timeoutsMs, 'propose', proposal.round);
+      this.#sendLater(to, [proposalOf(proposal)], Math.floor(part * waitMs * 1_000));
+    }
   }
 
   protected override makeContent(): ValueContent {
@@ -141,6 +190,7 @@ export class FaultyReplica extends BftReplica {
       const vote: Vote = { type, from: this.name, height, round, value };
       return { type: 'vote', vote };
     });
+    if (this.#finale() !== 'as before') return;
     for (const to of this.options.names) {
       if (to !== this.name) this.context.send(to, { kind: 'messages', messages: votes });
     }

@@ -6,14 +6,21 @@
  * all. Timeouts run out at the end of each step, so that nothing waits for a clock.
  */
 import {
+  type Accusation,
   type BftEffect,
   type BftInput,
   type BftMessage,
   BftNode,
   type BftRecord,
+  type Certificate,
+  type Decision,
+  type Fork,
   type TimeoutKind,
   type ValidatorId,
   ValidatorSet,
+  type Vote,
+  amnesiaOf,
+  isAnswer,
 } from '../../consensus/bft/index.js';
 import type { RandomStream } from '../world/index.js';
 
@@ -113,6 +120,10 @@ interface Instance {
   node: BftNode;
   record: BftRecord | null;
   decided: string | null;
+  /** What it can show to those who ask for a justification. */
+  readonly polkas: Certificate[];
+  /** All that it signed. */
+  readonly votes: Vote[];
 }
 
 interface Sent {
@@ -126,6 +137,17 @@ export interface TwinsOutcome {
   readonly violation: string | null;
   readonly decided: number;
   readonly accused: number;
+  /** Decisions of two correct validators that contradict each other; null if there are none. */
+  readonly fork: TwinsFork | null;
+}
+
+/** A fork, and what the validators can show when they are asked about it. */
+export interface TwinsFork {
+  readonly decisions: Fork;
+  readonly validators: ValidatorSet;
+  readonly faulty: ReadonlySet<ValidatorId>;
+  /** Polkas kept by the instances of each validator. */
+  readonly polkas: ReadonlyMap<ValidatorId, readonly Certificate[]>;
 }
 
 /** Runs a scenario, and checks agreement, validity, what is signed and who is accused. */
@@ -140,6 +162,8 @@ class TwinsRun {
   readonly #sent: Sent[] = [];
   readonly #proposed = new Set<string>();
   readonly #accused = new Set<string>();
+  /** Of correct validators. */
+  readonly #decisions: Decision[] = [];
   #fresh: Sent[] = [];
   #violation: string | null = null;
 
@@ -154,6 +178,8 @@ class TwinsRun {
       node: new BftNode(id, null),
       record: null,
       decided: null,
+      polkas: [],
+      votes: [],
     }));
   }
 
@@ -165,8 +191,10 @@ class TwinsRun {
       this.#violation ??= error instanceof Error ? error.message : String(error);
     }
     const correct = this.#instances.filter(({ isFaulty }) => !isFaulty);
+    for (const instance of correct) this.#checkAnswers(instance);
     const decided = correct.filter((each) => each.decided !== null).length;
-    return { violation: this.#violation, decided, accused: this.#accused.size };
+    const accused = this.#accused.size;
+    return { violation: this.#violation, decided, accused, fork: this.#forkOf() };
   }
 
   #run(): void {
@@ -183,6 +211,33 @@ class TwinsRun {
         this.#expire(kind);
       }
     }
+  }
+
+  /** A correct validator can justify whatever it signed (`consensus/bft/accountability.ts`). */
+  #checkAnswers({ id, votes, polkas }: Instance): void {
+    const accusations = votes.flatMap((precommit): Accusation[] => {
+      if (precommit.type !== 'precommit' || precommit.value === null) return [];
+      const amnesia = votes.flatMap((vote) => amnesiaOf(precommit, vote) ?? []);
+      return [...amnesia, { type: 'unfounded', accused: id, precommit }];
+    });
+    for (const accusation of accusations) {
+      if (polkas.some((polka) => isAnswer(accusation, polka, this.#validators))) continue;
+      this.#violation ??= `${id} has no answer to ${JSON.stringify(accusation)}`;
+    }
+  }
+
+  #forkOf(): TwinsFork | null {
+    const [one] = this.#decisions;
+    const other = this.#decisions.find((each) => each.proposal.value !== one?.proposal.value);
+    if (one === undefined || other === undefined) return null;
+    const polkas = new Map<ValidatorId, readonly Certificate[]>();
+    const faulty = new Set<ValidatorId>();
+    for (const instance of this.#instances) {
+      const { id, isFaulty } = instance;
+      if (isFaulty) faulty.add(id);
+      polkas.set(id, [...(polkas.get(id) ?? []), ...instance.polkas]);
+    }
+    return { decisions: [one, other], validators: this.#validators, faulty, polkas };
   }
 
   #start(instance: Instance): void {
@@ -235,9 +290,12 @@ class TwinsRun {
     switch (effect.type) {
       case 'persist':
         instance.record = effect.record;
+        if (effect.polka !== null) instance.polkas.push(effect.polka);
         return;
       case 'broadcast': {
-        const sent = { from: instance.at, message: effect.message };
+        const { message } = effect;
+        if (message.type === 'vote') instance.votes.push(message.vote);
+        const sent = { from: instance.at, message };
         this.#sent.push(sent);
         this.#fresh.push(sent);
         return;
@@ -248,7 +306,7 @@ class TwinsRun {
         return this.#step(instance, { ...effect, type: 'value', value });
       }
       case 'decide':
-        return this.#decide(instance, effect.decision.proposal.value);
+        return this.#decide(instance, effect.decision);
       case 'evidence': {
         const { culprit } = effect.evidence;
         this.#accused.add(culprit);
@@ -264,9 +322,11 @@ class TwinsRun {
     }
   }
 
-  #decide(instance: Instance, value: string): void {
+  #decide(instance: Instance, decision: Decision): void {
+    const { value } = decision.proposal;
     instance.decided = value;
     if (instance.isFaulty) return;
+    this.#decisions.push(decision);
     if (!this.#proposed.has(value))
       this.#violation ??= `${value} is decided, but nobody proposed it`;
     const other = this.#instances.find(

@@ -4,10 +4,11 @@
  * what is decided, and those are removed against whom there is a proof. Safety always: agreement,
  * validity, no two messages signed for one place, no correct one accused, each height with the
  * validators that decisions give it. When everything has healed, but for the faulty, all correct ones
- * decide further heights, and whoever was found out has no weight.
+ * decide further heights, also if the faulty are silent from then on, or vote only half; and whoever was
+ * found out has no weight.
  */
 import { ValidatorSet } from '../../consensus/bft/index.js';
-import { FAULTS, type Fault, FaultyReplica } from '../bft/faulty.js';
+import { FAULTS, FINALES, type Fault, FaultyReplica, type Finale } from '../bft/faulty.js';
 import { BftJudge } from '../bft/judge.js';
 import { BftReplica, type BftProbe, type BftStored } from '../bft/replica.js';
 import { type BftWire, describeBftWire } from '../bft/wire.js';
@@ -26,9 +27,12 @@ type Own = {
   readonly standby: number;
   /** How often a proposer would change validators by command. */
   readonly changeProbability: number;
+  /** What the faulty do when all others are whole again. */
+  readonly finale: Finale;
 };
 
-const HEIGHTS_AFTER_HEALING = 3;
+/** By what the faulty do then; each is to propose. */
+const HEIGHTS_AFTER_HEALING = { 'as before': 3, silent: 6, 'only prevotes': 8 };
 const PROBES: readonly BftProbe[] = [
   'decided-in-later-round',
   'value-proposed-again',
@@ -64,10 +68,10 @@ export const bft = defineScenario<Own, BftWire, BftStored, BftReplica>({
     const judge = correct[0]?.judge;
     if (judge === undefined || judge === null) return false;
     judge.healedHeight ??= Math.max(...heights);
-    const { validators, standby, faulty } = settings;
+    const { validators, standby, faulty, finale } = settings;
     const areAll = correct.length === validators + standby - faulty.length;
     const areOut = [...judge.culprits].every((id) => !judge.weights.has(id));
-    const goal = judge.healedHeight + HEIGHTS_AFTER_HEALING;
+    const goal = judge.healedHeight + HEIGHTS_AFTER_HEALING[finale];
     return areAll && areOut && Math.min(...heights) >= goal;
   },
   describe: describeBftWire,
@@ -81,6 +85,7 @@ export const bft = defineScenario<Own, BftWire, BftStored, BftReplica>({
           })),
     );
     const calmer: Own[] = [];
+    if (own.finale !== 'as before') calmer.push({ ...own, finale: 'as before' });
     if (own.changeProbability > 0) calmer.push({ ...own, changeProbability: 0 });
     if (own.standby > 0) calmer.push({ ...own, standby: own.standby - 1 });
     if (own.faulty.length > 0) calmer.push({ ...own, faulty: own.faulty.slice(1) });
@@ -105,6 +110,7 @@ function drawOwn(random: RandomStream): Own {
     faulty,
     standby: random.integer(0, 2),
     changeProbability: random.pick([0, 0.2, 0.5]),
+    finale: random.pick(FINALES),
   };
 }
 
@@ -123,7 +129,7 @@ function startReplica(
   context: Context<BftWire, BftStored>,
 ): BftReplica {
   const { nodes, settings } = setup;
-  const { validators, weights, faulty, changeProbability } = settings;
+  const { validators, weights, faulty, changeProbability, finale } = settings;
   const first = nodes.slice(0, validators);
   const set = new ValidatorSet(first.map((id, i) => ({ id, weight: weights[i] ?? 1 })));
   const firstFaulty = validators - faulty.length;
@@ -139,10 +145,11 @@ function startReplica(
     judge,
     reach,
   };
+  const finaleNow = (): Finale => (judge.healedHeight === null ? 'as before' : finale);
   const faults = faulty[nodes.indexOf(name) - firstFaulty];
   const replica =
     faults === undefined
       ? new BftReplica(options, disk, context)
-      : new FaultyReplica(options, faults, disk, context);
+      : new FaultyReplica(options, faults, finaleNow, disk, context);
   return replica.begin();
 }

@@ -4,6 +4,7 @@ import { gossip } from '../gossip/scenario.js';
 import { raftRegisters } from '../raft/index.js';
 import { availableScenario } from './available.js';
 import { bft } from './bft.js';
+import { bftForks } from './bft-forks.js';
 import { bftTwins } from './bft-twins.js';
 import { calmSessions, clientSessions } from './client-sessions.js';
 import { crdtScenario } from './crdt.js';
@@ -20,6 +21,7 @@ export const scenarios: readonly Scenario[] = [
   gossip,
   bft,
   bftTwins,
+  bftForks,
   crdtScenario,
   availableScenario,
 ];

@@ -5,7 +5,7 @@ const BFT = 'consensus/bft';
 /** A mistake of the Tendermint core, and what has to notice it. */
 export interface BftMutant extends SourceMistake {
   /** The scenario of the simulator that finds it, null if it is harmless to safety. */
-  readonly scenario: 'bft' | 'bft-twins' | null;
+  readonly scenario: 'bft' | 'bft-twins' | 'bft-forks' | null;
   /** Whether traces of the specification differ from it. */
   readonly differsFromTraces: boolean;
 }
@@ -143,9 +143,51 @@ export const BFT_MUTANTS: readonly BftMutant[] = [
   {
     name: 'what is signed is not stored before it leaves',
     file: `${BFT}/node.ts`,
-    source: "    this.#persist();\n    this.#emit({ type: 'broadcast', message });",
+    source:
+      '    this.#persist(this.#driver === null ? null : polkaFor(this.#driver, message));\n' +
+      "    this.#emit({ type: 'broadcast', message });",
     replacement: "    this.#emit({ type: 'broadcast', message });",
     scenario: 'bft-twins',
+    differsFromTraces: false,
+  },
+  {
+    name: 'the polka that allowed a prevote against a lock is not kept',
+    file: `${BFT}/justification.ts`,
+    source: 'if (state.lockedValue === null || state.lockedValue === value) return null;',
+    replacement: 'if (state.lockedValue !== value || round >= 0) return null;',
+    scenario: 'bft-twins',
+    differsFromTraces: false,
+  },
+  {
+    name: 'a polka of the round of the lock is no answer',
+    file: `${BFT}/accountability.ts`,
+    source: 'isWithin(first, precommit.round, prevote.round - 1);',
+    replacement: 'isWithin(first, precommit.round + 1, prevote.round - 1);',
+    scenario: 'bft-forks',
+    differsFromTraces: false,
+  },
+  {
+    name: 'those who voted in the last polka are guilty, not those of the first',
+    file: `${BFT}/accountability.ts`,
+    source: '(a?.round ?? 0) - (b?.round ?? 0)',
+    replacement: '(b?.round ?? 0) - (a?.round ?? 0)',
+    scenario: 'bft-forks',
+    differsFromTraces: false,
+  },
+  {
+    name: 'all who precommitted the early decision are said to have forgotten it',
+    file: `${BFT}/accountability.ts`,
+    source: 'return match === undefined ? [] : [[vote, match] as const];',
+    replacement: 'return [[vote, match ?? { ...(other[0] as Vote), from: vote.from }] as const];',
+    scenario: 'bft-forks',
+    differsFromTraces: false,
+  },
+  {
+    name: 'prevotes that came before the own one start no timeout',
+    file: `${BFT}/rules.ts`,
+    source: "!driver.hasExecuted('polkaAny', step);",
+    replacement: "!driver.hasExecuted('polkaAny');",
+    scenario: 'bft',
     differsFromTraces: false,
   },
 ];

@@ -1,11 +1,12 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available|bft-host [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
 import { GOSSIP_MUTANTS } from './gossip-mutants.js';
 import { AVAILABLE_MUTANTS } from './available.js';
+import { BFT_HOST_MUTANTS } from './bft-host.js';
 import { CRDT_MUTANTS } from './crdt.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
@@ -54,6 +55,11 @@ const TABLES: Readonly<Record<string, Table>> = {
   available: {
     mutants: AVAILABLE_MUTANTS,
     folders: ['consensus', 'nodes', 'src', 'transport', 'test'],
+    environment: ONE_SEED,
+  },
+  'bft-host': {
+    mutants: BFT_HOST_MUTANTS,
+    folders: ['consensus', 'examples', 'nodes', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
   rollout: {

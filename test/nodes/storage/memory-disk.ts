@@ -1,6 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import type { StorageDisk, StorageFile } from '../../../nodes/storage/index.js';
 
+/** Bytes that a disk writes whole or not at all. */
+const SECTOR = 512;
+
 /** An operation of a disk, in the order in which they happened. */
 export type Operation = readonly [what: string, name: string];
 
@@ -30,6 +33,8 @@ export class MemoryDisk implements StorageDisk {
   journal: Step[] | null = null;
   /** Asked before each operation; the error code that it returns is thrown. */
   failing: (what: string, name: string) => string | undefined = () => undefined;
+  /** What part of its bytes a write that fails leaves behind. */
+  shortWrites = 0;
   /** Delays each sync, so that calls can pile up. */
   syncDelay: () => Promise<void> = () => Promise.resolve();
 
@@ -55,19 +60,33 @@ export class MemoryDisk implements StorageDisk {
     const handle = { path: at };
     this.handles.add(handle);
     const content = (): Buffer => this.files.get(handle.path) ?? Buffer.alloc(0);
+    const put = (bytes: Uint8Array, position: number): void => {
+      const old = content();
+      if (position + bytes.length <= old.length) return void old.set(bytes, position);
+      const grown = Buffer.alloc(position + bytes.length);
+      old.copy(grown);
+      grown.set(bytes, position);
+      this.files.set(handle.path, grown);
+    };
     return {
       write: async (bytes, position) => {
-        this.log('write', handle.path, { bytes: Buffer.from(bytes), at: position });
-        const old = content();
-        if (position + bytes.length <= old.length) {
-          old.set(bytes, position);
-          return;
+        try {
+          this.log('write', handle.path, { bytes: Buffer.from(bytes), at: position });
+        } catch (error) {
+          // Up to the sector where it ended: what was to lie in one is there or not at all.
+          const end = Math.floor((position + bytes.length * this.shortWrites) / SECTOR) * SECTOR;
+          if (end > position) put(bytes.subarray(0, end - position), position);
+          throw error;
         }
-        const grown = Buffer.alloc(position + bytes.length);
-        old.copy(grown);
-        grown.set(bytes, position);
-        this.files.set(handle.path, grown);
+        put(bytes, position);
       },
+      read: async (bytes, position) => {
+        this.log('read', handle.path);
+        const found = content().subarray(position, position + bytes.length);
+        bytes.set(found);
+        return found.length;
+      },
+      size: async () => content().length,
       datasync: async () => {
         const snapshot = Buffer.from(content());
         this.log('datasync', handle.path);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCampaign } from '../../../sim/explore/campaign.js';
 import { runPlan } from '../../../sim/explore/run-plan.js';
+import { bftForks } from '../../../sim/scenarios/bft-forks.js';
 import { bftTwins } from '../../../sim/scenarios/bft-twins.js';
 import { bft } from '../../../sim/scenarios/bft.js';
 
@@ -52,4 +53,16 @@ describe('twins', () => {
     const settings = { ...plan.settings, rounds: 0 };
     expect(() => runPlan(bftTwins, { ...plan, settings })).toThrow('rounds');
   });
+});
+
+describe('one twin too many', () => {
+  it('makes forks, of each of which more than a third is named and nobody correct', () => {
+    const report = runCampaign({ scenario: bftForks, firstSeed: first, lastSeed: first + 23 });
+    expect(report.failures).toEqual([]);
+    expect(report.counts['scenarios']).toBe(14_400);
+    // About one in four hundred is a fork, of which two in three are within a round.
+    expect(report.probes['equivocation']).toBeGreaterThan(0);
+    expect(report.probes['amnesia']).toBeGreaterThan(0);
+    expect(report.probes['answered']).toBeGreaterThan(0);
+  }, 300_000);
 });

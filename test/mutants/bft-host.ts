@@ -1,0 +1,83 @@
+import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
+
+const folder = 'nodes/bft';
+const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
+const ofFork = 'test/nodes/bft/investigation.test.ts';
+
+/** Validators on disks that fail, and investigations of forks. */
+const rows: readonly FileMutant[] = [
+  {
+    bug: 'a log goes on after a sync has failed',
+    file: `${folder}/framed-log.ts`,
+    source: "      this.#failure = toStorageError(error, 'writing', this.#path);\n",
+    replacement: "      throw toStorageError(error, 'writing', this.#path);\n",
+    test: ofDisk,
+  },
+  {
+    bug: 'a signature is given out before it is noted',
+    file: `${folder}/signer.ts`,
+    source: '      await this.#file.write(encodeLast(next));',
+    replacement: '      void this.#file.write(encodeLast(next)).catch(() => {});',
+    test: ofDisk,
+  },
+  {
+    bug: 'the record may be there without what justifies it',
+    file: `${folder}/driver.ts`,
+    source: '    await Promise.all([\n      this.#values.persist(ids),',
+    replacement:
+      '    await Promise.all([\n      this.#store.record.write(encodeRecord(record, this.#signatures)),\n' +
+      '      this.#values.persist(ids),',
+    test: ofDisk,
+  },
+  {
+    bug: 'a stop before the first signature is taken for a lost signer',
+    file: `${folder}/store.ts`,
+    source: '(hasSigned || (signer.isMade && mayHaveSigned))',
+    replacement: '(hasSigned || mayHaveSigned)',
+    test: ofDisk,
+  },
+  {
+    bug: 'what cannot be read is not told as an error of the disk',
+    file: `${folder}/framed-log.ts`,
+    source: "      throw toStorageError(error, 'reading', this.#path);",
+    replacement: '      throw error;',
+    test: ofDisk,
+  },
+  {
+    bug: 'the polka that justifies a vote is not kept',
+    file: `${folder}/driver.ts`,
+    source: 'polka === null ? undefined : this.#store.polkas.keep(polka)',
+    replacement: 'polka === null ? undefined : undefined',
+    test: ofDisk,
+  },
+  {
+    bug: 'an answer without signatures counts',
+    file: `${folder}/investigation.ts`,
+    source: "return checker.isSigned({ type: 'certificate', certificate }) ? certificate : null;",
+    replacement: 'return checker instanceof SignatureChecker ? certificate : null;',
+    test: ofFork,
+  },
+  {
+    bug: 'decisions of another chain make a fork',
+    file: `${folder}/investigation.ts`,
+    source: 'if (!areSigned || !isFork(fork, validators)) {',
+    replacement: 'if (areSigned === null || !isFork(fork, validators)) {',
+    test: ofFork,
+  },
+  {
+    bug: 'the files of polkas do not take turns',
+    file: `${folder}/polkas.ts`,
+    source: '      this.logs = [other, current];',
+    replacement: '      this.logs = [current, other];',
+    test: ofFork,
+  },
+  {
+    bug: 'the older file of polkas is written after a restart',
+    file: `${folder}/polkas.ts`,
+    source: 'new PolkaStore(two > one ? [second, first] : [first, second]',
+    replacement: 'new PolkaStore(two <= one ? [second, first] : [first, second]',
+    test: ofFork,
+  },
+];
+
+export const BFT_HOST_MUTANTS = mutantsOfFiles(rows);
