@@ -69,12 +69,18 @@ export class NodePages {
       },
     };
     const { tls } = options;
+    const heads = {
+      headersTimeout: HTTP_HEAD_MS_MAX,
+      connectionsCheckingInterval: HTTP_HEAD_MS_MAX / 2,
+    };
     this.#server =
       tls === undefined
-        ? createHttpServer(this.#answer)
-        : createHttpsServer({ cert: tls.certificatePem, key: tls.privateKeyPem }, this.#answer);
+        ? createHttpServer(heads, this.#answer)
+        : createHttpsServer(
+            { ...heads, cert: tls.certificatePem, key: tls.privateKeyPem },
+            this.#answer,
+          );
     this.#server.maxConnections = TCP_CONNECTIONS_MAX;
-    this.#server.headersTimeout = HTTP_HEAD_MS_MAX;
     this.#webSocket = serveWebSocket(this.#server, { ...rules, sessionsMax: SESSIONS_MAX });
     this.#webTransport = serveWebTransport(engine, rules);
   }

@@ -1,4 +1,5 @@
 /** Everything that others may ask of a node. */
+import { formatHostPort } from '../../transport/identity/index.js';
 import { openQuicheEngine } from '../../transport/quic/index.js';
 import type { Engine, EngineOptions } from '../../transport/quic/index.js';
 import type { LaneHandlers } from '../../transport/rpc/index.js';
@@ -29,7 +30,7 @@ export class Served {
     node: SwarmNode,
     access: Access,
     onError: OnError | undefined,
-    { pages, directoryOpened }: Pick<NodeOptions, 'pages' | 'directoryOpened'>,
+    { pages, directoryOpened, log }: Pick<NodeOptions, 'pages' | 'directoryOpened' | 'log'>,
   ) {
     const all = nodeHandlers(nodeServices(node, access));
     const shared = { ...node.documents.handlers(access), ...node.available.handlers(access) };
@@ -51,6 +52,8 @@ export class Served {
         const waitMs = directoryOpened === undefined ? 0 : PORT_WAIT_MS;
         try {
           this.#pages = await NodePages.open(engine, pages, ports, waitMs);
+          const { port } = this.#pages;
+          log(`pages are served at ${formatHostPort({ host: pages.listen.host, port })}`);
           return engine;
         } catch (error) {
           await engine.close(0, 'the node does not start');

@@ -280,6 +280,7 @@ describe.each(['websocket', 'webtransport'] as const)('pages over %s', (over) =>
     for (let count = 0; !isOver && count < 30; count += 1) {
       const text = document.text();
       text.insert(0, 'x'.repeat(500_000));
+      await document.saved();
       text.delete(0, 500_000);
       text.insert(0, `${count};`);
       await document.saved();
@@ -339,7 +340,7 @@ describe('the gateway', () => {
     const gateway = await Gateway.open();
     const engine = await openEngine();
     const listen = { host: '127.0.0.1', port: gateway.pages.port };
-    const opening = NodePages.open(engine, { listen }, undefined as never);
+    const opening = NodePages.open(engine, { listen }, { nodePeerId: 'node-2' } as never);
     await expect(opening).rejects.toThrow(
       /^pages cannot be served at 127\.0\.0\.1:\d+: .*EADDRINUSE/,
     );

@@ -62,7 +62,10 @@ export class Way {
   }: OpenOptions): Promise<Session> {
     if (this.over === 'websocket') return openWebSocketSession(webSocketUrl, WebSocket as never);
     const { hostname, port, pathname } = new URL(webTransportUrl);
-    const engine = await openEngine({ protocols: ['h3'] });
+    const engine = await openEngine({
+      protocols: ['h3'],
+      signatureAlgorithms: ['ecdsa_secp256r1_sha256'],
+    });
     return connectWebTransport(engine, {
       host: hostname,
       port: Number(port),
@@ -109,19 +112,22 @@ export class Gateway {
     return `http://127.0.0.1:${this.pages.port}`;
   }
 
-  /** A page that is closed after the tests. */
   async page(way: Way, options: Partial<PageOptions> = {}): Promise<PageDocuments> {
-    const page = new PageDocuments({
+    return pageOf({
       gateways: [this.url],
       token: 'client',
       identity: await someone(),
       openSession: way.open,
-      retryMs: 10,
       ...options,
     });
-    closing.push(() => page.close());
-    return page;
   }
+}
+
+/** A page that is closed after the tests. */
+export function pageOf(options: PageOptions): PageDocuments {
+  const page = new PageDocuments({ retryMs: 10, ...options });
+  closing.push(() => page.close());
+  return page;
 }
 
 export async function someone(): Promise<PageIdentity> {
