@@ -34,8 +34,8 @@ import { PEER_ID_CHARACTERS_MAX, TOKEN_CHARACTERS_MAX } from './limits.js';
 /** The version that `begin` names. */
 export const PAGE_PROTOCOL = 1;
 export const NONCE_BYTES = 32;
-export const PUBLIC_KEY_BYTES = 32;
-export const SIGNATURE_BYTES = 64;
+const PUBLIC_KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;
 const LENGTH_BYTES = 4;
 
 /** What a page says. */
