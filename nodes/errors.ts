@@ -9,6 +9,8 @@ export type NodeErrorCode =
   /** Bytes of a peer or of a file that do not have the agreed form. */
   | 'malformed'
   | 'refused'
+  /** An address or a certificate that the operator gave cannot be used. */
+  | 'address'
   /** The node was asked to leave its swarm, and has left it. */
   | 'left'
   | 'stopped';

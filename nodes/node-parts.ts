@@ -20,6 +20,7 @@ import {
   TICK_MS,
 } from './limits.js';
 import { NodeEngines } from './node-engines.js';
+import type { PagesOptions } from './pages/node-pages.js';
 import { Replica } from './replica/replica.js';
 import { NodeTopics } from './topics/node-topics.js';
 import { PowerCutMark, RaftLogStore, lockDirectory } from './storage/index.js';
@@ -53,6 +54,8 @@ export interface PartsOptions {
   readonly distrustDisk?: boolean;
   /** The UDP address of topics; without one the node has none. */
   readonly topicsListen?: HostPort;
+  /** The gateway for pages; without it the node serves none. */
+  readonly pages?: PagesOptions;
 }
 
 const DISTRUSTED =

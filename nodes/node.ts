@@ -283,7 +283,7 @@ export class SwarmNode {
     const onDatagram = ({ peerId }: { readonly peerId: string }, bytes: Uint8Array): void =>
       this.#gossip.receive(peerId, 'datagram', bytes);
     const options = { ...listenOptions(paths, identity, log), onDatagram };
-    this.#served = new Served(this, access, options.onHandlerError);
+    this.#served = new Served(this, access, options.onHandlerError, this.#options);
     const { host, port } = this.file.listen;
     const portWaitMs = this.#options.directoryOpened === undefined ? 0 : PORT_WAIT_MS;
     this.#endpoint = await listen({ ...options, host, port, ...this.#served.calls }, portWaitMs);

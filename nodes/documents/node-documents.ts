@@ -1,6 +1,7 @@
 /** The shared documents of a node: who may have them open, and that all members have the same. */
 import {
   DocumentStore,
+  type NodeMessage,
   PeerScores,
   type SharedDocument,
   serveSession,
@@ -9,7 +10,7 @@ import { RpcError } from '../../transport/rpc/rpc.js';
 import type { CallContext, Handler, Handlers, Methods } from '../../transport/rpc/rpc.js';
 import type { SwarmNode } from '../node.js';
 import { othersOf } from '../remembered-members.js';
-import type { Access } from '../service/access.js';
+import type { Access, Speaker } from '../service/access.js';
 import { parseRequest } from '../service/requests.js';
 import { NAMES_MAX } from './limits.js';
 import { MemberSync } from './member-sync.js';
@@ -56,13 +57,20 @@ export class NodeDocuments {
         kind: 'duplex',
         handler: (messages, { connection }) => {
           access.requireClient(connection);
-          const isOperator = access.isOperator(connection);
-          const peer = { peerId: connection.peerId, isOperator };
-          const ports = { store: this.#store, scores: this.#scores };
-          return translated(serveSession(messages, peer, ports));
+          return translated(this.serve(messages, connection, access));
         },
       },
     };
+  }
+
+  /** One open document, for somebody who may be here. The answers end with `DocumentError`. */
+  serve(
+    messages: AsyncIterable<unknown>,
+    speaker: Speaker,
+    access: Access,
+  ): AsyncIterableIterator<NodeMessage> {
+    const peer = { peerId: speaker.peerId, isOperator: access.isOperator(speaker) };
+    return serveSession(messages, peer, { store: this.#store, scores: this.#scores });
   }
 
   handlers(access: Access): Handlers {

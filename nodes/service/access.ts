@@ -27,11 +27,14 @@ export interface TokenHashes {
   readonly operator: string;
 }
 
+/** Who speaks, as the transport has proven it: a connection of calls, or the session of a page. */
+export type Speaker = Pick<RpcConnection, 'peerId'>;
+
 export class Access {
   readonly #isMember: (peerId: string) => boolean;
   readonly #tokenHashes: () => TokenHashes;
   /** The hash of the token that let it in. */
-  readonly #admitted = new WeakMap<RpcConnection, string>();
+  readonly #admitted = new WeakMap<Speaker, string>();
 
   constructor(isMember: (peerId: string) => boolean, tokenHashes: () => TokenHashes) {
     this.#isMember = isMember;
@@ -39,7 +42,7 @@ export class Access {
   }
 
   /** Lets a connection in as a client, or refuses it. */
-  admit(connection: RpcConnection, token: string | null): void {
+  admit(connection: Speaker, token: string | null): void {
     if (this.#isMember(connection.peerId)) return;
     const { client, operator, join } = this.#tokenHashes();
     const hash = [client, operator, join].find((one) => token !== null && matches(token, one));
@@ -59,7 +62,7 @@ export class Access {
    * Whether a connection may change what others may do: by the operator token, or as a member. Looked at
    * again for each call: a token that was rotated steers nothing from then on.
    */
-  isOperator(connection: RpcConnection): boolean {
+  isOperator(connection: Speaker): boolean {
     if (this.#isMember(connection.peerId)) return true;
     const { operator, join } = this.#tokenHashes();
     const hash = this.#admitted.get(connection);
@@ -67,7 +70,7 @@ export class Access {
   }
 
   /** For what changes members, tokens and rollouts, and for backups, which hold everything. */
-  requireOperator(connection: RpcConnection): void {
+  requireOperator(connection: Speaker): void {
     if (this.isOperator(connection)) return;
     const { operator } = this.#tokenHashes();
     const instead = operator === '' ? ' (the join token, as there is no operator token yet)' : '';
@@ -80,7 +83,7 @@ export class Access {
   }
 
   /** For rollouts, which the client token of a swarm without operator token steers as before. */
-  requireRolloutOperator(connection: RpcConnection): void {
+  requireRolloutOperator(connection: Speaker): void {
     if (this.#tokenHashes().operator !== '') this.requireOperator(connection);
   }
 
@@ -89,12 +92,12 @@ export class Access {
     throw new RpcError('permission-denied', 'wrong token: it is not the join token of this swarm');
   }
 
-  requireMember(connection: RpcConnection): void {
+  requireMember(connection: Speaker): void {
     if (this.#isMember(connection.peerId)) return;
     throw new RpcError('permission-denied', `peer ${connection.peerId} is no member of this swarm`);
   }
 
-  requireClient(connection: RpcConnection): void {
+  requireClient(connection: Speaker): void {
     if (this.#admitted.has(connection) || this.#isMember(connection.peerId)) return;
     throw new RpcError('permission-denied', 'say client.hello with a token of this swarm first');
   }

@@ -1,7 +1,13 @@
 /** Everything that others may ask of a node. */
+import { formatHostPort } from '../../transport/identity/index.js';
+import { openQuicheEngine } from '../../transport/quic/index.js';
+import type { Engine, EngineOptions } from '../../transport/quic/index.js';
 import type { LaneHandlers } from '../../transport/rpc/index.js';
 import type { Handlers, Methods } from '../../transport/rpc/rpc.js';
-import type { SwarmNode } from '../node.js';
+import { PORT_WAIT_MS } from '../limits.js';
+import type { NodeOptions, SwarmNode } from '../node.js';
+import { NodePages } from '../pages/node-pages.js';
+import type { PagePorts } from '../pages/page-session.js';
 import type { Access } from './access.js';
 import { nodeHandlers } from './handlers.js';
 import { nodeLanes } from './lanes.js';
@@ -9,11 +15,23 @@ import { nodeServices } from './services.js';
 
 type OnError = (method: string, peerId: string, error: unknown) => void;
 
+interface Calls {
+  readonly handlers: Handlers;
+  readonly methods: Methods;
+  readonly openEngine: (options: EngineOptions) => Promise<Engine>;
+}
+
 export class Served {
-  readonly calls: { readonly handlers: Handlers; readonly methods: Methods };
+  readonly calls: Calls;
+  #pages: NodePages | undefined;
   readonly #lanes: LaneHandlers;
 
-  constructor(node: SwarmNode, access: Access, onError: OnError | undefined) {
+  constructor(
+    node: SwarmNode,
+    access: Access,
+    onError: OnError | undefined,
+    { pages, directoryOpened, log }: Pick<NodeOptions, 'pages' | 'directoryOpened' | 'log'>,
+  ) {
     const all = nodeHandlers(nodeServices(node, access));
     const shared = { ...node.documents.handlers(access), ...node.available.handlers(access) };
     const handlers = node.health.measure({ ...all, ...shared });
@@ -23,11 +41,31 @@ export class Served {
     this.calls = {
       handlers: { ...handlers, ...node.topics.handlers(access) },
       methods: { ...methods, ...node.topics.methods(access) },
+      openEngine: async (options) => {
+        const engine = await openQuicheEngine(options);
+        if (pages === undefined) return engine;
+        const ports: Omit<PagePorts, 'held'> = {
+          access,
+          nodePeerId: node.file.peerId,
+          serve: (messages, speaker) => node.documents.serve(messages, speaker, access),
+        };
+        const waitMs = directoryOpened === undefined ? 0 : PORT_WAIT_MS;
+        try {
+          this.#pages = await NodePages.open(engine, pages, ports, waitMs);
+          const { port } = this.#pages;
+          log(`pages are served at ${formatHostPort({ host: pages.listen.host, port })}`);
+          return engine;
+        } catch (error) {
+          await engine.close(0, 'the node does not start');
+          throw error;
+        }
+      },
     };
   }
 
   /** Ends what lasts, with the last call that runs in it. */
   close(): void {
+    this.#pages?.close();
     this.#lanes.close();
   }
 }

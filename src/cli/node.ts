@@ -20,6 +20,8 @@ import { print } from './connection.js';
 import { messageFor } from './failure.js';
 import { detachedArguments, probe, startDetached, stop, tokenFromStdin } from './node-process.js';
 import { numberOf } from './number.js';
+import { pagesOptions, rememberPages, withPages } from './pages-options.js';
+import type { PagesFlags } from './pages-options.js';
 import { SUPERVISE_FLAG, TOPICS_FLAG, runSupervised, supervise } from './supervised.js';
 
 /** Below, single blocks would take longer than their calls may. */
@@ -28,7 +30,7 @@ const BYTES_PER_SECOND_MIN = 65_536;
 /** Instead of the option, for the processes that a supervisor starts. */
 const TOPICS_VARIABLE = 'AGENTIC_FLOW_TOPICS_LISTEN';
 
-interface StartFlags {
+interface StartFlags extends PagesFlags {
   readonly data: string;
   readonly listen?: string;
   readonly advertise?: string;
@@ -51,8 +53,7 @@ interface StartFlags {
 /** `node start | probe | stop`. */
 export function addNodeCommands(program: Command): void {
   const node = program.command('node').description('Run a node of a swarm');
-  node
-    .command('start')
+  withPages(node.command('start'))
     .description('Run the node of a directory in the foreground; joins a swarm when it is new')
     .requiredOption('--data <dir>', 'data directory of the node')
     .option('--listen <host:port>', 'UDP address; needed to join, kept afterwards')
@@ -104,6 +105,7 @@ export function addNodeCommands(program: Command): void {
 }
 
 async function start(flags: StartFlags): Promise<void> {
+  const pages = pagesOptions(flags);
   const options = {
     log,
     leaseReads: flags.leaseReads === true,
@@ -112,6 +114,7 @@ async function start(flags: StartFlags): Promise<void> {
       ? {}
       : { snapshotBytesPerSecondMax: flags.snapshotBytesPerSecond }),
     ...(flags.topicsListen === undefined ? {} : { topicsListen: flags.topicsListen }),
+    ...(pages === undefined ? {} : { pages }),
   };
   if (flags.supervised === true) return runSupervised(flags.data, options);
   const own = ownRelease();
@@ -158,6 +161,7 @@ async function start(flags: StartFlags): Promise<void> {
     if (flags.topicsListen !== undefined) {
       process.env[TOPICS_VARIABLE] = formatHostPort(flags.topicsListen);
     }
+    rememberPages(flags);
     return supervise(paths.root, flags.json === true, log);
   }
   const stopped = stopSignal();

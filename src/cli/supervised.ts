@@ -17,6 +17,7 @@ import { formatPeerAddress } from '../../transport/identity/index.js';
 import { createMiniLmEmbedder } from '../memory/index.js';
 import { dataPaths } from '../../nodes/data-directory.js';
 import { messageFor } from './failure.js';
+import { PAGES_FLAGS } from './pages-options.js';
 
 export const SUPERVISE_FLAG = '--supervise';
 export const TOPICS_FLAG = '--topics-listen';
@@ -30,6 +31,7 @@ const PREPARING_FLAGS = [
   '--zone',
   '--replace',
   TOPICS_FLAG,
+  ...PAGES_FLAGS,
 ];
 
 /** Runs a supervisor until it is stopped. The directory is made or joined already. */

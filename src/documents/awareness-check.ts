@@ -1,7 +1,7 @@
 /** Awareness of y-protocols: what a peer says of itself may only be of itself, and small. */
 import { Awareness, applyAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { type Author, authorOfClient } from './author.js';
+import { type Author, authorOfClient } from './client-id.js';
 import { DocumentError } from './error.js';
 
 /** Throws `DocumentError` `malformed-update` or `forged-author`. */

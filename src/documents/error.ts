@@ -7,6 +7,14 @@ export type DocumentErrorCode =
   | 'forged-author'
   /** An update builds on something that this side has not seen: sync first. */
   | 'incomplete-update'
+  /** Bytes of a page that are no message of the protocol of documents. */
+  | 'malformed-frame'
+  /** The two ends know no version of the protocol in common. */
+  | 'unsupported-version'
+  /** A page has not shown who it is, or that it may be here. */
+  | 'not-admitted'
+  /** No gateway of a page answers. */
+  | 'unavailable'
   /** A bound of `limits.ts`. */
   | 'too-large'
   /** The rights of the document, or the score of the peer, do not allow it. */

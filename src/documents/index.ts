@@ -1,7 +1,9 @@
 /** Documents that several peers edit at the same time. */
-export { authorOf, authorOfClient, clientIdOf, type Author } from './author.js';
+export { authorOf } from './author.js';
+export { authorOfClient, clientIdOf, type Author } from './client-id.js';
 export { DocumentStore, checkName } from './document-store.js';
 export { DocumentError, type DocumentErrorCode } from './error.js';
+export type { NodeMessage } from './messages.js';
 export { PeerScores } from './peer-scores.js';
 export { RemoteDocument, type OpenStream, type RemoteDocumentOptions } from './remote-document.js';
 export { accessShape, rightsShape, type DocumentAccess, type Rights } from './rights.js';

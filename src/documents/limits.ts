@@ -6,6 +6,10 @@ export const NAME_CHARACTERS_MAX = 256;
 export const DOCUMENT_BYTES_MAX = 8 * 1024 * 1024;
 /** Bytes of one update: a document may come in one. */
 export const UPDATE_BYTES_MAX = 8 * 1024 * 1024;
+/** Bytes of a state vector: some ten for each session of an author. */
+export const STATE_VECTOR_BYTES_MAX = 1024 * 1024;
+/** Characters of a code, and of a sentence that says what went wrong. */
+export const TEXT_CHARACTERS_MAX = 4_096;
 /** Items and deletions in one update. */
 export const STRUCTS_PER_UPDATE_MAX = 1024 * 1024;
 /** Where the clock of one author ends: characters typed, deleted ones included. */

@@ -11,13 +11,17 @@
  *       ['aware', bytes]                 -->  <--                       awareness of y-protocols
  */
 import { z } from 'zod';
-import { AWARENESS_BYTES_MAX, NAME_CHARACTERS_MAX, UPDATE_BYTES_MAX } from './limits.js';
+import {
+  AWARENESS_BYTES_MAX,
+  NAME_CHARACTERS_MAX,
+  STATE_VECTOR_BYTES_MAX,
+  TEXT_CHARACTERS_MAX,
+  UPDATE_BYTES_MAX,
+} from './limits.js';
 
 /** The version that a hello names. */
 export const PROTOCOL = 1;
 
-const STATE_VECTOR_BYTES_MAX = 1024 * 1024;
-const TEXT_CHARACTERS_MAX = 4_096;
 const bytes = (max: number) =>
   z.custom<Uint8Array>(
     (value) => value instanceof Uint8Array && value.length <= max,

@@ -4,6 +4,7 @@ import type { DocumentErrorCode } from './error.js';
 /** What each offence costs; what is not named costs nothing, since an honest peer does it too. */
 const COSTS: Partial<Readonly<Record<DocumentErrorCode, number>>> = {
   'malformed-update': 25,
+  'malformed-frame': 25,
   'forged-author': 50,
   'too-large': 10,
   'incomplete-update': 5,

@@ -1,9 +1,11 @@
-/** A peer's side of a shared document: a Yjs document that is kept the same as the others. */
-import { setTimeout as sleep } from 'node:timers/promises';
+/**
+ * A peer's side of a shared document: a Yjs document that is kept the same as the others. Pages load
+ * this file too: nothing of Node.
+ */
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
 import { PushSource } from '../../transport/rpc/push-source.js';
-import { freshClientId } from './author.js';
+import { freshClientId } from './client-id.js';
 import { DocumentError, messageOf } from './error.js';
 import { type NodeMessage, type PeerMessage, PROTOCOL, nodeShape } from './messages.js';
 import { OutgoingEdits } from './outgoing-edits.js';
@@ -56,7 +58,7 @@ export class RemoteDocument {
   #id = 0;
   #savedId = 0;
   #saving: Saving[] = [];
-  #flush: NodeJS.Timeout | undefined;
+  #flush: ReturnType<typeof setTimeout> | undefined;
   #failure: Error | undefined;
   #isClosed = false;
   readonly #running: Promise<void>;
@@ -247,6 +249,10 @@ export class RemoteDocument {
     // Ends the stream at both ends.
     this.#requests?.end();
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function asError(error: unknown): Error {

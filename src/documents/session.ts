@@ -25,6 +25,9 @@ export interface SessionPorts {
   readonly scores: PeerScores;
 }
 
+/** What a message takes beside its bytes: those without any fill a queue, too. */
+const MESSAGE_BYTES = 128;
+
 /** Sessions of a document at this node, so that they hear of each other. */
 const sessions = new WeakMap<SharedDocument, Set<DocumentSession>>();
 
@@ -169,7 +172,7 @@ class DocumentSession implements DocumentObserver {
 
   #send(message: NodeMessage, bytes: number): void {
     if (this.answers.size === 0) this.#queued = 0;
-    this.#queued += bytes;
+    this.#queued += bytes + MESSAGE_BYTES;
     this.answers.push(message);
     if (this.#queued <= SESSION_QUEUE_BYTES_MAX || this.answers.size === 1) return;
     // It comes back, says what it has, and gets the rest in one piece.

@@ -1,7 +1,7 @@
 /** One document at a node: its content, its file, and the peers that have it open. */
 import { createHash } from 'node:crypto';
 import * as Y from 'yjs';
-import { type Author } from './author.js';
+import type { Author } from './client-id.js';
 import { FrameLog } from '../frame-log/frame-log.js';
 import { type DocumentRecord, type DocumentRecordKind, documentFrames } from './document-file.js';
 import { DocumentError, messageOf } from './error.js';

@@ -5,7 +5,7 @@
  * is looked at; only then it is applied.
  */
 import * as Y from 'yjs';
-import { type Author, authorOfClient } from './author.js';
+import { type Author, authorOfClient } from './client-id.js';
 import { DocumentError, messageOf } from './error.js';
 import {
   AUTHOR_CLOCK_MAX,
