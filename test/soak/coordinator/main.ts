@@ -22,7 +22,9 @@ import { runSoak } from '../run.js';
 import { journalVariables, judgeJournals } from './journal.js';
 import type { JournalRecord } from './journal.js';
 
-const RELEASE_ROUNDS = 6;
+const RELEASE_ROUNDS = 8;
+/** A supervisor counts deaths of a node that did not serve for a while in between: three of them take no longer. */
+const SPARE_MS = 4 * CRASH_MEMORY_MS;
 const PRELOAD = new URL('./journal-preload.js', import.meta.url).href;
 
 interface Given {
@@ -48,8 +50,8 @@ function given(): Given {
     .addOption(
       new Option(
         '--rounds <n>',
-        'what was not killed after in one round may be in the next; 1 for engines, 6 for releases, ' +
-          'of which a node is killed twice in a minute at most',
+        'what was not killed after in one round may be in the next; 1 for engines, 8 for releases, ' +
+          'of which a node is killed twice in four minutes at most',
       ).argParser(integer('--rounds', 1, limits.roundsMax)),
     )
     .addOption(
@@ -118,7 +120,7 @@ async function main(): Promise<number> {
       NODE_OPTIONS: `--import=${PRELOAD}`,
       [journalVariables.file]: join(journals, `${name}.jsonl`),
       [journalVariables.marks]: marks,
-      [journalVariables.spareMs]: asked.kind === 'release' ? String(CRASH_MEMORY_MS) : '0',
+      [journalVariables.spareMs]: asked.kind === 'release' ? String(SPARE_MS) : '0',
     });
     const coordinator = { env, revives: true, toleratesFailures: true };
     const ports = { options, ground: new Loopback(), directory, scope, say, ...coordinator };
