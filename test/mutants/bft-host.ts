@@ -4,7 +4,7 @@ const folder = 'nodes/bft';
 const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
 const ofFork = 'test/nodes/bft/investigation.test.ts';
 
-/** Validators on disks that fail, and investigations of forks. */
+/** Validators on disks that fail, and investigations of forks, as far as the simulator does not find them. */
 const rows: readonly FileMutant[] = [
   {
     bug: 'a log goes on after a sync has failed',
@@ -77,6 +77,13 @@ const rows: readonly FileMutant[] = [
     source: 'new PolkaStore(two > one ? [second, first] : [first, second]',
     replacement: 'new PolkaStore(two <= one ? [second, first] : [first, second]',
     test: ofFork,
+  },
+  {
+    bug: 'those who voted in the last polka are guilty, not those of the first',
+    file: 'consensus/bft/accountability.ts',
+    source: '(a?.round ?? 0) - (b?.round ?? 0)',
+    replacement: '(b?.round ?? 0) - (a?.round ?? 0)',
+    test: 'test/consensus/bft/accountability.test.ts',
   },
 ];
 

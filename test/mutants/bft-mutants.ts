@@ -167,14 +167,6 @@ export const BFT_MUTANTS: readonly BftMutant[] = [
     differsFromTraces: false,
   },
   {
-    name: 'those who voted in the last polka are guilty, not those of the first',
-    file: `${BFT}/accountability.ts`,
-    source: '(a?.round ?? 0) - (b?.round ?? 0)',
-    replacement: '(b?.round ?? 0) - (a?.round ?? 0)',
-    scenario: 'bft-forks',
-    differsFromTraces: false,
-  },
-  {
     name: 'all who precommitted the early decision are said to have forgotten it',
     file: `${BFT}/accountability.ts`,
     source: 'return match === undefined ? [] : [[vote, match] as const];',
