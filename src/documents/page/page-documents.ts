@@ -42,10 +42,16 @@ export class PageDocuments {
   #peerId: string | undefined;
   #problem: unknown;
   #isClosed = false;
+  #end!: (error: DocumentError) => void;
+  /** Rejects when these are closed. */
+  readonly #ended = new Promise<never>((_, reject) => {
+    this.#end = reject;
+  });
 
   /** Throws `DocumentError` `unavailable` without a gateway. */
   constructor(options: PageOptions) {
     this.#options = options;
+    this.#ended.catch(() => undefined);
     if (options.gateways.length > 0) return;
     throw new DocumentError('unavailable', 'give the URLs of at least one gateway');
   }
@@ -60,7 +66,7 @@ export class PageDocuments {
    * synced until it is closed, over a new session when one is lost. Rejects with `DocumentError`.
    */
   async open(name: string, { deadlineMs = OPEN_MS_MAX } = {}): Promise<RemoteDocument> {
-    if (this.#isClosed) throw new DocumentError('closed', 'the documents of this page are closed');
+    if (this.#isClosed) throw closedError();
     for (const one of this.#open) if (isClosed(one)) this.#open.delete(one);
     const remote = new RemoteDocument({
       name,
@@ -85,11 +91,12 @@ export class PageDocuments {
     }
   }
 
-  /** Closes all documents and the session; what is not saved is lost. */
+  /** Closes all documents and the session; what is not saved is lost. Waits for no node that does not answer. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#end(closedError());
     const closing = [...this.#open].map((remote) => remote.close());
-    await this.#session?.then(
+    this.#session?.then(
       (session) => session.close(),
       () => undefined,
     );
@@ -97,7 +104,7 @@ export class PageDocuments {
   }
 
   async *#stream(messages: AsyncIterable<unknown>): AsyncIterable<unknown> {
-    const session = await this.#admitted();
+    const session = await Promise.race([this.#admitted(), this.#ended]);
     yield* session.open(messages);
   }
 
@@ -132,9 +139,12 @@ export class PageDocuments {
 
   async #sessionWith(gateway: string | OpenOptions): Promise<Session> {
     const urls = typeof gateway === 'string' ? await gatewayAt(gateway) : gateway;
-    if (this.#isClosed) throw new DocumentError('closed', 'the documents of this page are closed');
+    if (this.#isClosed) throw closedError();
     const { openSession: open } = this.#options;
-    return open === undefined ? (await openSession(urls)).session : open(urls);
+    const session = open === undefined ? (await openSession(urls)).session : await open(urls);
+    if (!this.#isClosed) return session;
+    session.close();
+    throw closedError();
   }
 
   #isFinal(error: unknown): boolean {
@@ -152,4 +162,8 @@ export class PageDocuments {
 
 function isClosed({ failure }: RemoteDocument): boolean {
   return failure instanceof DocumentError && failure.code === 'closed';
+}
+
+function closedError(): DocumentError {
+  return new DocumentError('closed', 'the documents of this page are closed');
 }

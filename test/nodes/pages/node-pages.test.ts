@@ -358,3 +358,27 @@ describe('the gateway', () => {
     expect(said).toMatch(/^HTTP\/1\.1 408/);
   });
 });
+
+describe('a page', () => {
+  it('closes at once while a node does not answer, and ends the session that comes later', async () => {
+    const gateway = await Gateway.open();
+    const way = new Way('websocket');
+    let isAsked = false;
+    let answer!: () => void;
+    const answers = new Promise<void>((resolve) => (answer = resolve));
+    const openSession: Way['open'] = async (urls) => {
+      isAsked = true;
+      await answers;
+      return way.open(urls);
+    };
+    const page = await gateway.page(way, { openSession });
+    const opening = page.open('plan');
+    opening.catch(() => undefined);
+    await until(() => isAsked);
+    await page.close();
+    await expect(opening).rejects.toMatchObject({ code: 'closed' });
+    answer();
+    await until(() => way.sessions.length === 1);
+    await way.sessions[0]?.closed;
+  });
+});
