@@ -20,6 +20,8 @@ export type ValidatorErrorCode =
   | 'not-approved'
   /** This process has no weight, or loses it, by what is decided. */
   | 'no-validator'
+  /** What was shown to a light client proves nothing: the message says why. */
+  | 'unproven'
   /** As many commands wait as may. Nothing was done. */
   | 'overloaded'
   /** The command was not decided in time, and never will be. */

@@ -17,6 +17,7 @@ export {
   type InvestigationOptions,
   investigateFork,
 } from './investigation.js';
+export { LightClient } from './light-client.js';
 export type { Member } from './sets.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator, type Validator } from './validator.js';

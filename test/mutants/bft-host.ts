@@ -2,6 +2,7 @@ import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 
 const folder = 'nodes/bft';
 const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
+const ofLightClient = 'test/nodes/bft/light-client.test.ts';
 const ofFork = 'test/nodes/bft/investigation.test.ts';
 
 /** Validators on disks that fail, and investigations of forks, as far as the simulator does not find them. */
@@ -84,6 +85,34 @@ const rows: readonly FileMutant[] = [
     source: '(a?.round ?? 0) - (b?.round ?? 0)',
     replacement: '(b?.round ?? 0) - (a?.round ?? 0)',
     test: 'test/consensus/bft/accountability.test.ts',
+  },
+  {
+    bug: 'a light client believes any signature',
+    file: `${folder}/light-client.ts`,
+    source: "if (!this.#checker.isSigned({ type: 'decision', decision })) {",
+    replacement: 'if (this.#checker === undefined) {',
+    test: ofLightClient,
+  },
+  {
+    bug: 'a light client believes too few votes',
+    file: `${folder}/light-client.ts`,
+    source: 'if (!isDecision(decision, validatorsOf(decision.proposal.height))) {',
+    replacement: 'if (!isDecision(decision, validatorsOf(decision.proposal.height)) && false) {',
+    test: ofLightClient,
+  },
+  {
+    bug: 'a light client takes another value with the votes',
+    file: `${folder}/light-client.ts`,
+    source: 'if (valueIdOf(second.bytes) !== decision.proposal.value) {',
+    replacement: 'if (false) {',
+    test: ofLightClient,
+  },
+  {
+    bug: 'a light client takes validators of the genesis where they may have changed',
+    file: `${folder}/light-client.ts`,
+    source: 'if (height <= this.#chain.changesFrom + 1) return',
+    replacement: 'if (height <= this.#chain.changesFrom + 2) return',
+    test: ofLightClient,
   },
 ];
 

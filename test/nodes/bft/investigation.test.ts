@@ -1,30 +1,21 @@
-import { createPrivateKey, sign } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  type OwnMessage,
-  type SignedVote,
-  type VoteType,
-  encodeMessages,
-  signedBytes,
-} from '../../../consensus/bft/index.js';
+import { encodeMessages } from '../../../consensus/bft/index.js';
 import { freePort } from '../../../examples/rolling-migration/ports.js';
 import { encodeBatch, valueIdOf } from '../../../nodes/bft/batch.js';
-import { type Genesis, readGenesis } from '../../../nodes/bft/genesis.js';
 import {
   type ForkReport,
   type Validator,
   investigateFork,
   openValidator,
-  publicKeyOf,
 } from '../../../nodes/bft/index.js';
 import { encodeAccusation, readAccusation } from '../../../nodes/bft/investigation.js';
 import { PolkaStore, encodePolka, readPolka } from '../../../nodes/bft/polkas.js';
 import { nodeDisk } from '../../../nodes/storage/index.js';
-import { type Identity, createIdentity } from '../../../transport/identity/index.js';
 import { until } from '../../waiting.js';
+import { Signers } from './signers.js';
 
 const root = mkdtempSync(join(tmpdir(), 'bft-fork-'));
 const running: Validator[] = [];
@@ -33,60 +24,6 @@ afterAll(async () => {
   for (const validator of running) await validator.close();
   rmSync(root, { recursive: true, force: true });
 });
-
-/** Validators of equal weight, and messages that they sign. */
-class Signers {
-  readonly identities: readonly Identity[];
-  readonly genesis: Genesis;
-
-  constructor(ports: readonly number[], chainId = 'fork', identities?: readonly Identity[]) {
-    this.identities = identities ?? ports.map(() => createIdentity());
-    const validators = this.identities.map((identity, at) => ({
-      publicKey: publicKeyOf(identity),
-      weight: 100,
-      address: { host: '127.0.0.1', port: ports[at]! },
-    }));
-    this.genesis = { chainId, validators };
-  }
-
-  get chain() {
-    return readGenesis(this.genesis);
-  }
-
-  #signature(at: number, message: OwnMessage): Uint8Array {
-    const key = createPrivateKey(this.identities[at]!.privateKeyPem);
-    return new Uint8Array(sign(null, signedBytes(this.chain.digest, message), key));
-  }
-
-  votes(type: VoteType, who: readonly number[], round: number, value: string, height = 1) {
-    return who.map((at): SignedVote => {
-      const vote = { type, from: this.identities[at]!.peerId, height, round, value };
-      return { ...vote, signature: this.#signature(at, { type: 'vote', vote }) };
-    });
-  }
-
-  polka(who: readonly number[], round: number, value: string, height = 1) {
-    return this.votes('prevote', who, round, value, height);
-  }
-
-  decision(who: readonly number[], round: number, value: string, height = 1): Uint8Array {
-    const from = this.chain.validators.proposerOf(height, round);
-    const at = this.identities.findIndex(({ peerId }) => peerId === from);
-    const proposal = { from, height, round, value, validRound: -1 };
-    const signature = this.#signature(at, { type: 'proposal', proposal });
-    const certificate = this.votes('precommit', who, round, value, height);
-    const decision = { proposal: { ...proposal, signature }, certificate };
-    return encodeMessages([{ type: 'decision', decision }]);
-  }
-
-  /** What for, and who by their places. */
-  named({ culprits }: ForkReport): string {
-    const kinds = [...new Set(culprits.map(({ kind }) => kind))];
-    const ids = this.identities.map(({ peerId }) => peerId);
-    const who = culprits.map(({ culprit }) => ids.indexOf(culprit)).sort();
-    return `${kinds.join()} ${who.join()}`;
-  }
-}
 
 const signers = new Signers([1, 2, 3, 4]);
 const early = signers.decision([0, 1, 2], 0, 'v');

@@ -1,0 +1,129 @@
+/**
+ * Verifies decisions for somebody who is no validator and trusts the genesis alone:
+ *
+ *     genesis --> validators of height 1, 2 --decision 1--> of height 3 --decision 2--> of height 4 ...
+ *
+ * A decision proves itself: its certificate has signatures of more than two thirds of the weight of its
+ * height. Where validators change, who they are follows from what is decided, so that one decision
+ * after the other has to be shown; leaps over some of them, as in CometBFT's light client, would need
+ * the validators in the decision.
+ */
+import {
+  BftError,
+  type SignedDecision,
+  type ValidatorSet,
+  decodeMessages,
+  isDecision,
+} from '../../consensus/bft/index.js';
+import { type Command, readBatch, valueIdOf } from './batch.js';
+import { SignatureChecker } from './checking.js';
+import { decidedOf } from './decided.js';
+import { ValidatorError } from './error.js';
+import { type Chain, type Genesis, readGenesis } from './genesis.js';
+import type { DecidedHeight } from './options.js';
+import { ChainSets } from './sets.js';
+
+interface Shown {
+  readonly decision: SignedDecision;
+  readonly commands: readonly Command[];
+}
+
+/** See the head of this file. Envelopes are `encodeMessages` of what `Validator.decision` gives. */
+export class LightClient {
+  readonly #chain: Chain;
+  readonly #sets: ChainSets;
+  readonly #checker: SignatureChecker;
+
+  /** Throws `ValidatorError` with code `bad-option` for a genesis that is none. */
+  constructor(genesis: Genesis) {
+    this.#chain = readGenesis(genesis);
+    this.#sets = new ChainSets(this.#chain);
+    this.#checker = new SignatureChecker(this.#chain.digest, this.#sets);
+  }
+
+  /** The last height that was followed; 0 before the first. */
+  get height(): number {
+    return this.#sets.decided;
+  }
+
+  /**
+   * What the decision of the next height decides; then the client is at that height. Throws
+   * `ValidatorError` with code `unproven`, and stays where it is.
+   */
+  follow(envelope: Uint8Array): DecidedHeight {
+    const next = this.height + 1;
+    const { decision, commands } = this.#proven(envelope, () => this.#sets.at(next));
+    const { height } = decision.proposal;
+    if (height !== next) throw unproven(`it is of height ${height}, and ${next} comes next`);
+    try {
+      return decidedOf(decision, commands, this.#sets.decide(commands));
+    } catch (error) {
+      throw asUnproven(error);
+    }
+  }
+
+  /**
+   * What a decision of any height decides whose validators are known: the next two, and all up to the
+   * one after `changesFrom`. Throws `ValidatorError` with code `unproven`.
+   */
+  verify(envelope: Uint8Array): DecidedHeight {
+    const { decision, commands } = this.#proven(envelope, (height) => this.#validatorsOf(height));
+    return decidedOf(decision, commands, this.#changesIn(commands));
+  }
+
+  #validatorsOf(height: number): ValidatorSet {
+    if (height <= this.#chain.changesFrom + 1) return this.#chain.validators;
+    const { height: followed } = this;
+    if (height === followed + 1 || height === followed + 2) return this.#sets.at(height);
+    throw unproven(
+      `the validators of height ${height} are not known here: follow the decisions up to height ` +
+        `${height - 2}; this client has followed them up to ${followed}`,
+    );
+  }
+
+  #changesIn(commands: readonly Command[]): DecidedHeight['changes'] {
+    try {
+      return this.#sets.changesIn(commands);
+    } catch (error) {
+      throw asUnproven(error);
+    }
+  }
+
+  #proven(envelope: Uint8Array, validatorsOf: (height: number) => ValidatorSet): Shown {
+    const shown = read(envelope);
+    const { decision } = shown;
+    if (!isDecision(decision, validatorsOf(decision.proposal.height))) {
+      throw unproven('the votes are not those of more than two thirds of its validators');
+    }
+    if (!this.#checker.isSigned({ type: 'decision', decision })) {
+      throw unproven('a signature is wrong');
+    }
+    return shown;
+  }
+}
+
+function read(envelope: Uint8Array): Shown {
+  try {
+    const [first, second, ...rest] = decodeMessages(envelope);
+    if (first?.type !== 'decision' || second?.type !== 'value' || rest.length > 0) {
+      throw unproven('it is no decision with its value');
+    }
+    const { decision } = first;
+    if (valueIdOf(second.bytes) !== decision.proposal.value) {
+      throw unproven('the votes are for another value');
+    }
+    const commands = readBatch(second.bytes);
+    if (commands === null) throw unproven('its value is no batch of commands');
+    return { decision, commands };
+  } catch (error) {
+    throw asUnproven(error);
+  }
+}
+
+function asUnproven(error: unknown): unknown {
+  return error instanceof BftError ? unproven(error.message, error) : error;
+}
+
+function unproven(what: string, cause?: unknown): ValidatorError {
+  return new ValidatorError('unproven', `the decision proves nothing: ${what}`, { cause });
+}
