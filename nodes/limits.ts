@@ -1,13 +1,16 @@
 /** Bounds and times of a node. Units stand last in the names. */
 export const TICK_MS = 50;
 export const HEARTBEAT_TICKS = 2;
-/** The first voter campaigns 500 to 550 ms after its last word of a leader, each other one 100 ms later. */
-export const ELECTION_TICKS = 9;
+/**
+ * Followers promise a leader 550 ms, and the first campaigns 600 to 650 ms after its last word, each other
+ * one 100 ms later. A leader of a release before may count on a promise of its lease, 500 ms.
+ */
+export const ELECTION_TICKS = 12;
 export const ELECTION_STEP_TICKS = 2;
 /** Ticks after which a write of a leader is overdue: it hands over, 600 ms after the disk hung. */
 export const DISK_STALL_TICKS = 12;
-/** Of a leader whose reads are answered by lease, when that is on; followers promise 400 ms. */
-export const LEASE_MS = 300;
+/** Of a leader whose reads are answered by lease, when that is on. */
+export const LEASE_MS = 400;
 /** Entries, bytes of entries or time after which the log is compacted. */
 export const COMPACTION_ENTRIES = 16_000;
 export const COMPACTION_BYTES = 64 * 1024 ** 2;

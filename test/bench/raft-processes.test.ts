@@ -34,7 +34,7 @@ describe('three processes of ours', () => {
   it('acknowledge writes again after their leader was killed', async () => {
     const { rows } = await runBench(raftFailoverBench(null), 1);
     expect(rows).toHaveLength(1);
-    // An election begins 500 ms after the last word of a leader at the soonest; that may be 100 ms old.
+    // An election begins 600 ms after the last word of a leader at the soonest; that may be 100 ms old.
     expect(rows[0]?.median).toBeGreaterThan(300);
   });
 });
