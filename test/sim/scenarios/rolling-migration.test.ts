@@ -7,7 +7,7 @@ import { rollingMigration } from '../../../sim/scenarios/rolling-migration.js';
 /** Seeds that reach what few do; each is a line of its own when it fails. */
 const KEPT_SEEDS = [
   { seed: 4, probes: ['rollout-aborted', 'switched-again'] },
-  { seed: 9, probes: ['rollout-aborted', 'switched-again'] },
+  { seed: 20, probes: ['rollout-aborted', 'switched-again'] },
   { seed: 8, probes: ['leader-changed-while-migrating'] },
 ];
 const first = Number(process.env['SEED'] ?? 1_000 + (Date.now() % 1_000_000));
