@@ -13,11 +13,11 @@ import {
   type SignedDecision,
   type ValidatorId,
   decodeMessages,
-  isDecision,
 } from '../../consensus/bft/index.js';
 import { VALIDATORS_MAX } from '../../consensus/bft/limits.js';
-import { readBatch, valueIdOf } from '../bft/batch.js';
+import { readBatch } from '../bft/batch.js';
 import { SignatureChecker } from '../bft/checking.js';
+import { type ShownDecision, shownIn, unproven as whyUnproven } from '../bft/proven.js';
 import { NodeError, messageOf } from '../errors.js';
 import { Fields, decode, encode } from '../wire/fields.js';
 import { APPROVAL_BYTES_MAX, PEER_ID_LENGTH_MAX } from '../wire/limits.js';
@@ -78,8 +78,8 @@ function verify(bytes: Uint8Array, { swarmId, after, members, digest }: Expected
   );
   requireMembers(told, members);
   const keys = fields.list('keys', VALIDATORS_MAX, (list) => list.bytes('key'));
-  const { decision, value } = readRecord(fields.bytes('record'));
-  const found = approvedValue(value);
+  const shown = readRecord(fields.bytes('record'));
+  const found = approvedValue(shown.value);
   if (found.swarmId !== swarmId) throw unproven(`it is of swarm ${found.swarmId}`);
   if (found.after !== after) {
     throw unproven(`it is for the rollout after ${found.after}, and this one comes after ${after}`);
@@ -89,14 +89,9 @@ function verify(bytes: Uint8Array, { swarmId, after, members, digest }: Expected
   }
   const chain = approvalChain({ swarmId, after, members });
   chain.learn(keys);
-  if (valueIdOf(value) !== decision.proposal.value)
-    throw unproven('the votes are for another value');
-  if (!isDecision(decision, chain.validators)) {
-    throw unproven('the votes are not those of more than two thirds of the members');
-  }
-  const checker = new SignatureChecker(chain.digest, chain.keys);
-  if (!checker.isSigned({ type: 'decision', decision })) throw unproven('a signature is wrong');
-  return { value: found, approvers: decision.certificate.map(({ from }) => from) };
+  const why = whyUnproven(shown, chain.validators, new SignatureChecker(chain.digest, chain.keys));
+  if (why !== null) throw unproven(why);
+  return { value: found, approvers: shown.decision.certificate.map(({ from }) => from) };
 }
 
 /** Throws a `NodeError` unless the two lists name the same members, enough of them. */
@@ -130,15 +125,11 @@ function approvedValue(batch: Uint8Array): ApprovalValue {
   return decodeValue(first.data);
 }
 
-function readRecord(record: Uint8Array): {
-  readonly decision: SignedDecision;
-  readonly value: Uint8Array;
-} {
-  const [first, second, ...rest] = decodeMessages(record);
-  if (first?.type !== 'decision' || second?.type !== 'value' || rest.length > 0) {
-    throw unproven('it holds no decision');
-  }
-  return { decision: first.decision, value: second.bytes };
+function readRecord(record: Uint8Array): ShownDecision {
+  const messages = decodeMessages(record);
+  const shown = messages.length === 2 ? shownIn(messages) : null;
+  if (shown === null) throw unproven('it holds no decision');
+  return shown;
 }
 
 function signersOf({ proposal, certificate }: SignedDecision): ValidatorId[] {

@@ -1,18 +1,16 @@
 /** Asks other validators for what is missing here: decisions of heights, and values. */
 import {
   BftError,
-  type SignedDecision,
   type ValidatorId,
   type ValueId,
-  type WireMessage,
   decodeMessages,
-  isDecision,
 } from '../../consensus/bft/index.js';
 import { valueIdOf } from './batch.js';
 import type { SignatureChecker } from './checking.js';
 import type { BftDriver } from './driver.js';
 import { BEAT_MS, DECISIONS_PER_ANSWER_MAX } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
+import { type ShownDecision, shownIn, unproven } from './proven.js';
 import type { ChainSets } from './sets.js';
 
 /** How others are asked. A call rejects when the peer cannot be reached. */
@@ -130,24 +128,18 @@ export class CatchUp {
    * The next decision, its proof checked by the validators of its height; null if it is none. One that
    * came here meanwhile is known.
    */
-  #read(
-    record: Uint8Array,
-  ): { readonly decision: SignedDecision; readonly value: Uint8Array } | 'known' | null {
-    let messages: readonly WireMessage[];
+  #read(record: Uint8Array): ShownDecision | 'known' | null {
+    let shown: ShownDecision | null;
     try {
-      messages = decodeMessages(record);
+      shown = shownIn(decodeMessages(record));
     } catch (error) {
       if (error instanceof BftError) return null;
       throw error;
     }
-    const [first, second] = messages;
-    if (first?.type !== 'decision' || second?.type !== 'value') return null;
-    const { decision } = first;
-    const { height } = decision.proposal;
+    if (shown === null) return null;
+    const { height } = shown.decision.proposal;
     if (height <= this.#sets.decided) return 'known';
     if (height !== this.#sets.decided + 1) return null;
-    const isProven = isDecision(decision, this.#sets.at(height)) && this.#checker.isSigned(first);
-    if (!isProven || valueIdOf(second.bytes) !== decision.proposal.value) return null;
-    return { decision, value: second.bytes };
+    return unproven(shown, this.#sets.at(height), this.#checker) === null ? shown : null;
   }
 }

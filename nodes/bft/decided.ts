@@ -5,6 +5,7 @@ import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
 import type { FramedLog } from './framed-log.js';
 import type { DecidedHeight } from './options.js';
+import { shownIn } from './proven.js';
 import { ValidatorStore } from './store.js';
 
 /** The decision of a height that is in the file. Throws `ValidatorError` with code `damaged`. */
@@ -12,12 +13,12 @@ export async function readDecided(
   decisions: FramedLog,
   height: number,
 ): Promise<{ readonly decision: Decision; readonly commands: readonly Command[] }> {
-  const [first, second] = await ValidatorStore.messages(decisions, height - 1);
-  const commands = second?.type === 'value' ? readBatch(second.bytes) : null;
-  if (first?.type !== 'decision' || commands === null) {
+  const shown = shownIn(await ValidatorStore.messages(decisions, height - 1));
+  const commands = shown === null ? null : readBatch(shown.value);
+  if (shown === null || commands === null) {
     throw new ValidatorError('damaged', `the decision of height ${height} is none`);
   }
-  return { decision: first.decision, commands };
+  return { decision: shown.decision, commands };
 }
 
 /** A decided height for the application. */

@@ -13,17 +13,17 @@ import {
   type SignedDecision,
   type ValidatorSet,
   decodeMessages,
-  isDecision,
 } from '../../consensus/bft/index.js';
-import { type Command, readBatch, valueIdOf } from './batch.js';
+import { type Command, readBatch } from './batch.js';
 import { SignatureChecker } from './checking.js';
 import { decidedOf } from './decided.js';
 import { ValidatorError } from './error.js';
 import { type Chain, type Genesis, readGenesis } from './genesis.js';
 import type { DecidedHeight } from './options.js';
+import { type ShownDecision, shownIn, unproven as whyUnproven } from './proven.js';
 import { ChainSets } from './sets.js';
 
-interface Shown {
+interface Decided {
   readonly decision: SignedDecision;
   readonly commands: readonly Command[];
 }
@@ -89,32 +89,23 @@ export class LightClient {
     }
   }
 
-  #proven(envelope: Uint8Array, validatorsOf: (height: number) => ValidatorSet): Shown {
+  #proven(envelope: Uint8Array, validatorsOf: (height: number) => ValidatorSet): Decided {
     const shown = read(envelope);
-    const { decision } = shown;
-    if (!isDecision(decision, validatorsOf(decision.proposal.height))) {
-      throw unproven('the votes are not those of more than two thirds of its validators');
-    }
-    if (!this.#checker.isSigned({ type: 'decision', decision })) {
-      throw unproven('a signature is wrong');
-    }
-    return shown;
+    const { decision, value } = shown;
+    const why = whyUnproven(shown, validatorsOf(decision.proposal.height), this.#checker);
+    if (why !== null) throw unproven(why);
+    const commands = readBatch(value);
+    if (commands === null) throw unproven('its value is no batch of commands');
+    return { decision, commands };
   }
 }
 
-function read(envelope: Uint8Array): Shown {
+function read(envelope: Uint8Array): ShownDecision {
   try {
-    const [first, second, ...rest] = decodeMessages(envelope);
-    if (first?.type !== 'decision' || second?.type !== 'value' || rest.length > 0) {
-      throw unproven('it is no decision with its value');
-    }
-    const { decision } = first;
-    if (valueIdOf(second.bytes) !== decision.proposal.value) {
-      throw unproven('the votes are for another value');
-    }
-    const commands = readBatch(second.bytes);
-    if (commands === null) throw unproven('its value is no batch of commands');
-    return { decision, commands };
+    const messages = decodeMessages(envelope);
+    const shown = messages.length === 2 ? shownIn(messages) : null;
+    if (shown === null) throw unproven('it is no decision with its value');
+    return shown;
   } catch (error) {
     throw asUnproven(error);
   }

@@ -6,7 +6,7 @@ import type { LaneHandlers } from '../../transport/rpc/index.js';
 import type { Handlers, Methods } from '../../transport/rpc/rpc.js';
 import { PORT_WAIT_MS } from '../limits.js';
 import type { NodeOptions, SwarmNode } from '../node.js';
-import { NodePages } from '../pages/node-pages.js';
+import type { NodePages } from '../pages/node-pages.js';
 import type { PagePorts } from '../pages/page-session.js';
 import type { Access } from './access.js';
 import { nodeHandlers } from './handlers.js';
@@ -51,7 +51,9 @@ export class Served {
         };
         const waitMs = directoryOpened === undefined ? 0 : PORT_WAIT_MS;
         try {
-          this.#pages = await NodePages.open(engine, pages, ports, waitMs);
+          // Its servers of HTTP are nothing for a node without pages.
+          const gateway = await import('../pages/node-pages.js');
+          this.#pages = await gateway.NodePages.open(engine, pages, ports, waitMs);
           const { port } = this.#pages;
           log(`pages are served at ${formatHostPort({ host: pages.listen.host, port })}`);
           return engine;

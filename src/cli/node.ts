@@ -106,6 +106,8 @@ export function addNodeCommands(program: Command): void {
 
 async function start(flags: StartFlags): Promise<void> {
   const pages = pagesOptions(flags);
+  // Before it takes the directory: nobody serves while it does.
+  if (pages !== undefined) await import('../../nodes/pages/node-pages.js');
   const options = {
     log,
     leaseReads: flags.leaseReads === true,
