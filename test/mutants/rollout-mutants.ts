@@ -285,9 +285,9 @@ const rows: readonly FileMutant[] = [
   },
   {
     bug: 'a certificate counts without a look at its signatures',
-    file: 'nodes/approval/certificate.ts',
-    source: "if (!checker.isSigned({ type: 'decision', decision })) throw",
-    replacement: "if (!checker.isSigned({ type: 'value', bytes: value })) throw",
+    file: 'nodes/bft/proven.ts',
+    source: "return checker.isSigned({ type: 'decision', decision }) ? null",
+    replacement: "return checker.isSigned({ type: 'value', bytes: value }) ? null",
     test: ofCertificate,
   },
   {
