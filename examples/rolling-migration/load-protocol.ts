@@ -16,6 +16,8 @@ export type LoadCommand =
       readonly sourceIds: readonly string[];
       /** Begins the ids that are written; `demo` when it is left out. */
       readonly prefix?: string;
+      /** How many of a hundred requests are gets; 40 when it is left out. */
+      readonly gets?: number;
     }
   /** Now is a moment to remember, on the clock of the load process. */
   | { readonly type: 'mark'; readonly name: 'rollout' | 'after' }

@@ -24,9 +24,10 @@ function sharedIds(prefix: string): string[] {
   });
 }
 
-/** Shares of a hundred requests. */
-const MIX: readonly (readonly [OperationKind, number])[] = [
-  ['get', 40],
+/** How many of a hundred requests are gets, unless something else is asked for. */
+export const GETS_DEFAULT = 40;
+/** Shares of the others. */
+const OTHERS: readonly (readonly [OperationKind, number])[] = [
   ['insert', 30],
   ['search', 20],
   ['addEdge', 10],
@@ -44,11 +45,22 @@ export class ClientScript {
   readonly #sourceIds: readonly string[];
   readonly #prefix: string;
   readonly #shared: readonly string[];
+  readonly #gets: number;
   readonly #own: string[] = [];
   #written = 0;
 
-  /** `prefix` begins the ids that are written, so that several loads do not meet. */
-  constructor(client: number, seed: number, sourceIds: readonly string[], prefix = 'demo') {
+  /**
+   * `prefix` begins the ids that are written, so that several loads do not meet. `gets`: how many of a
+   * hundred requests are gets, which embed no text.
+   */
+  constructor(
+    client: number,
+    seed: number,
+    sourceIds: readonly string[],
+    prefix = 'demo',
+    gets = GETS_DEFAULT,
+  ) {
+    this.#gets = gets;
     this.#prefix = prefix;
     this.#shared = sharedIds(prefix);
     this.#client = client;
@@ -83,8 +95,11 @@ export class ClientScript {
   }
 
   #kind(): OperationKind {
-    let left = this.#random.below(100);
-    for (const [kind, share] of MIX) {
+    const roll = this.#random.below(100);
+    if (roll < this.#gets) return 'get';
+    const sum = OTHERS.reduce((total, [, share]) => total + share, 0);
+    let left = ((roll - this.#gets) / (100 - this.#gets)) * sum;
+    for (const [kind, share] of OTHERS) {
       if (left < share) return kind;
       left -= share;
     }

@@ -8,6 +8,8 @@ export const limits = {
   soakSecondsMax: 3_600,
   secondsMax: 600,
   thinkMsMax: 60_000,
+  /** Beside them something has to be written. */
+  getsMax: 95,
   memoriesMax: 100_000,
 
   /** A process, with the embedding model, on a machine that has other things to do. */

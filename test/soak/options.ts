@@ -1,6 +1,7 @@
 /** Command line of the soak. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 
+import { GETS_DEFAULT } from '../../examples/rolling-migration/workload.js';
 import { limits } from './limits.js';
 
 export type Kind = 'engine' | 'release';
@@ -22,6 +23,8 @@ export interface SoakOptions {
   readonly clients: number;
   /** Mean pause of a client between an answer and its next request. */
   readonly thinkMs: number;
+  /** How many of a hundred requests are gets; half of the others and more embed a text. */
+  readonly gets: number;
   /** Of the v1 installation that the swarm begins with. */
   readonly memories: number;
   /** Steady load before each round, in seconds. */
@@ -47,6 +50,7 @@ interface Given {
   readonly strict: boolean;
   readonly clients: number;
   readonly thinkMs: number;
+  readonly gets: number;
   readonly memories: number;
   readonly seconds: number;
   readonly canaries: number;
@@ -101,6 +105,7 @@ export function soakCommand(): Command {
     .addOption(
       number('--think-ms <n>', 'mean pause of a client after an answer', 0, limits.thinkMsMax, 40),
     )
+    .addOption(number('--gets <n>', 'of a hundred requests', 0, limits.getsMax, GETS_DEFAULT))
     .addOption(
       number('--memories <n>', 'of the v1 installation at first', 1, limits.memoriesMax, 200),
     )

@@ -66,6 +66,7 @@ export async function runRound(
     token: swarm.clientToken,
     clients: options.clients,
     thinkMs: options.thinkMs,
+    gets: options.gets,
     seed,
     sourceIds: [],
     prefix: `r${round}`,

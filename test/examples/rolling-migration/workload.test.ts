@@ -31,6 +31,21 @@ describe('the load of a client', () => {
     expect(share('addEdge')).toBeCloseTo(0.1, 1);
   });
 
+  it('keeps the proportions of the others when more are gets', () => {
+    const script = new ClientScript(0, 1, [], 'demo', 88);
+    const counts = new Map<string, number>();
+    for (let at = 0; at < 20_000; at += 1) {
+      const request = script.next();
+      counts.set(request.kind, (counts.get(request.kind) ?? 0) + 1);
+      if (request.kind === 'insert') script.acknowledged(request.id);
+    }
+    const share = (kind: string): number => (counts.get(kind) ?? 0) / 20_000;
+    expect(share('get')).toBeCloseTo(0.88, 2);
+    expect(share('insert')).toBeCloseTo(0.06, 2);
+    expect(share('search')).toBeCloseTo(0.04, 2);
+    expect(share('addEdge')).toBeCloseTo(0.02, 2);
+  });
+
   it('never writes the same content twice, so that a read names its write', () => {
     const contents = [0, 1, 2]
       .flatMap((client) => run(client, 1, 1_000))
