@@ -1,5 +1,6 @@
 import { HELLO_ENTRIES_MAX, MESSAGE_BYTES_MAX } from './limits.js';
 import { malformed } from './codec.js';
+import { ORDERED_NOTIFICATIONS } from './ordered-notifications.js';
 import { decodeFrame, encodeHelloFrame } from './wire2.js';
 
 /**
@@ -24,7 +25,7 @@ export interface Hello {
 /** What this release says. */
 export const OWN_HELLO: Hello = {
   versions: [2, 1],
-  features: ['datagrams', 'early-data', 'idempotency-keys'],
+  features: ['datagrams', 'early-data', 'idempotency-keys', ORDERED_NOTIFICATIONS],
   limits: { messageBytes: MESSAGE_BYTES_MAX },
 };
 

@@ -17,6 +17,8 @@ export const RECEIVE_BYTES_MAX = 64 * 1024 * 1024;
 export const SEND_BYTES_MAX = 64 * 1024 * 1024;
 /** Calls of one connection that wait because the peer allows no more streams. */
 export const CALLS_WAITING_MAX = 1_024;
+/** Notifications in order that the peer has not made room for; further ones are not sent. */
+export const ORDERED_BYTES_MAX = 16 * 1024 * 1024;
 /**
  * Handlers that run for one connection, notifications included. More than the streams of a peer: a
  * handler that ignores its signal runs on after its caller has gone.

@@ -20,6 +20,11 @@ import type { Interceptor } from './interceptors.js';
 import { HELLO_BYTES_MAX, MESSAGE_BYTES_MAX, SEND_BYTES_MAX } from './limits.js';
 import { Notifications } from './notifications.js';
 import { IncomingOneWay, SENDS_ONLY } from './one-way.js';
+import {
+  IncomingFrames,
+  ORDERED_NOTIFICATIONS,
+  OrderedNotifications,
+} from './ordered-notifications.js';
 import type { Outgoing } from './outgoing.js';
 import { OutgoingCall, type OutgoingCallOwner, type UnaryRequest } from './outgoing-call.js';
 import { OutgoingStream, noStreams, type StreamRequest } from './outgoing-stream.js';
@@ -40,10 +45,7 @@ import {
   encodeNotification,
   type Notification,
 } from './wire.js';
-import { decodeFrame, encodeNotification2 } from './wire2.js';
-
-/** Behind everything that nobody gave an urgency, which is 3. */
-const IN_ORDER_URGENCY = 4;
+import { encodeNotification2, type Frame } from './wire2.js';
 
 /** What the sessions of an endpoint share. */
 export interface SessionOwner {
@@ -71,6 +73,7 @@ export class Session
   readonly #owner: SessionOwner;
   readonly #heads: HeadDeadlines;
   readonly #notifications: Notifications;
+  readonly #ordered: OrderedNotifications;
   readonly #calls: Calls;
   readonly #open = new Set<Outgoing>();
   readonly #queue = new CallQueue();
@@ -89,6 +92,7 @@ export class Session
     this.#owner = owner;
     this.dispatch = owner.dispatch;
     this.#connection = connection;
+    this.#ordered = new OrderedNotifications(connection);
     this.peerId = peerId;
     this.#version = connection.protocol === PROTOCOL ? 1 : 2;
     this.#calls = new Calls(this, owner.interceptors);
@@ -166,7 +170,7 @@ export class Session
     } catch {
       return false;
     }
-    const isSent = this.#sendOneWay(frame, options.inOrder);
+    const isSent = options.inOrder === true ? this.#ordered.send(frame) : this.#sendOneWay(frame);
     this.#retireIfWorn();
     return isSent;
   }
@@ -191,6 +195,7 @@ export class Session
   async close(code: number = CLOSE_CODE.normal, reason = ''): Promise<void> {
     const text = `the connection to ${this.#describePeer()} is closed`;
     this.failCalls(new RpcError('unavailable', text));
+    this.#ordered.end();
     await this.#connection.close(code, reason);
   }
 
@@ -270,14 +275,21 @@ export class Session
         : new IncomingCall(this, stream, this.receiveBudget);
     }
     return stream.isUnidirectional
-      ? new IncomingOneWay(stream, this.receiveBudget, (message, isEarly) =>
-          this.#onOneWay(message, isEarly),
-        )
+      ? new IncomingFrames(this, stream)
       : new IncomingExchange(this, this.#heads, stream, this.receiveBudget);
   }
 
   onStreamsAvailable(): void {
     this.#queue.drain(!this.#isAdmitted, (call) => this.#begin(call));
+  }
+
+  onFrame(frame: Frame, bytes: number, isEarly: boolean): void {
+    if (frame.type === 'notification') this.#onNotification(frame, bytes, isEarly);
+    else if (frame.type === 'hello') this.#onHello(frame.members, bytes);
+  }
+
+  onViolation(reason: string): void {
+    void this.#connection.close(CLOSE_CODE.protocolViolation, reason);
   }
 
   onDatagram(bytes: Uint8Array): void {
@@ -370,17 +382,10 @@ export class Session
     }
   }
 
-  #sendOneWay(frame: Uint8Array, inOrder = false): boolean {
+  #sendOneWay(frame: Uint8Array): boolean {
     const stream = this.#connection.openUnidirectional(SENDS_ONLY);
-    if (inOrder) stream?.setPriority(IN_ORDER_URGENCY, false);
     stream?.write(frame, true);
     return stream !== undefined;
-  }
-
-  #onOneWay(message: Uint8Array, isEarly: boolean): void {
-    const frame = decodeFrame(message);
-    if (frame.type === 'notification') this.#onNotification(frame, message.length, isEarly);
-    else if (frame.type === 'hello') this.#onHello(frame.members, message.length);
   }
 
   #onHello(members: Readonly<Record<string, unknown>>, bytes: number): void {
@@ -388,10 +393,12 @@ export class Session
       if (bytes > HELLO_BYTES_MAX) throw new RpcError('malformed', 'the hello is too long');
       if (this.#hasHello) throw new RpcError('malformed', 'the peer said hello twice');
       this.#hasHello = true;
-      this.peerMessageBytesMax = readHello(members).limits.messageBytes;
+      const { features, limits } = readHello(members);
+      this.peerMessageBytesMax = limits.messageBytes;
+      this.#ordered.isUnderstood = features.includes(ORDERED_NOTIFICATIONS);
     } catch (error) {
       const reason = error instanceof RpcError ? error.message : 'the hello cannot be read';
-      void this.#connection.close(CLOSE_CODE.protocolViolation, reason);
+      this.onViolation(reason);
       return;
     }
     this.#onWelcome();
@@ -420,6 +427,7 @@ export class Session
   /** Takes no more calls, and closes when those that run have their answers. */
   #retire(): void {
     this.#isRetiring = true;
+    this.#ordered.end();
     if (this.#open.size === 0 && this.#runningCount === 0) {
       void this.#connection.close(CLOSE_CODE.worn, 'replaced by a fresh connection');
     }

@@ -21,6 +21,7 @@ import { readMethod, type Notification } from './wire.js';
  *   end            [2, 3]                                              no more messages of the caller
  *   hello          [2, 4, {members}]                                   see hello.ts
  *   notification   [2, 5, method, payload, options]
+ *   many           [2, 6]                                              notifications follow it
  *
  * `kind` is 0 unary, 1 server stream, 2 client stream, 3 duplex. `options` is nil or a map: `m`
  * metadata, and in a head also `k` idempotency key, `i` true when the call may be run twice, `u`
@@ -47,13 +48,14 @@ import { readMethod, type Notification } from './wire.js';
  * react. A unary request whose stream ends short of its frame is cancelled, as in version 1.
  *
  * The hello is the first unidirectional stream of each side; the one of the dialled side says that the
- * other is let in. A notification is all of a unidirectional stream.
+ * other is let in. A notification is all of a unidirectional stream; to a peer whose hello has the feature
+ * `ordered-notifications` those that keep their order follow one another on one stream, after `many`.
  */
 const WIRE_VERSION = 2;
 /** Application protocol of the TLS handshake (RFC 7301). */
 export const PROTOCOL_2 = 'agentic-flow/2';
 
-const TYPE = { head: 0, message: 1, trailer: 2, end: 3, hello: 4, notification: 5 };
+const TYPE = { head: 0, message: 1, trailer: 2, end: 3, hello: 4, notification: 5, many: 6 };
 
 const KINDS: readonly CallKind[] = ['unary', 'server-stream', 'client-stream', 'duplex'];
 const KIND_NUMBERS: Readonly<Record<CallKind, number>> = {
@@ -89,6 +91,7 @@ export type Frame =
   | Trailer
   | { readonly type: 'message'; readonly payload: unknown }
   | { readonly type: 'end' }
+  | { readonly type: 'many' }
   | { readonly type: 'hello'; readonly members: Readonly<Record<string, unknown>> }
   | ({ readonly type: 'notification' } & Notification);
 
@@ -163,6 +166,10 @@ export function encodeEnd(): Uint8Array {
   return encodeFrame([WIRE_VERSION, TYPE.end]);
 }
 
+export function encodeMany(): Uint8Array {
+  return encodeFrame([WIRE_VERSION, TYPE.many]);
+}
+
 export function encodeHelloFrame(members: Readonly<Record<string, unknown>>): Uint8Array {
   return encodeFrame([WIRE_VERSION, TYPE.hello, members]);
 }
@@ -185,6 +192,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
       return readTrailer(members);
     case TYPE.end:
       return { type: 'end' };
+    case TYPE.many:
+      return { type: 'many' };
     case TYPE.hello:
       return { type: 'hello', members: readMap(members[2], 'hello') };
     case TYPE.notification:
