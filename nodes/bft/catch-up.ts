@@ -17,6 +17,8 @@ import type { ChainSets } from './sets.js';
 export interface CatchUpPorts {
   call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown>;
   wait(ms: number): Promise<void>;
+  /** Whether a peer has decided what was decided here: nothing is taken from one that has not. */
+  agrees?(peer: ValidatorId): Promise<boolean>;
 }
 
 /** See the head of this file. */
@@ -94,6 +96,7 @@ export class CatchUp {
 
   async #runFrom(ahead: readonly (readonly [ValidatorId, number])[], driver: BftDriver) {
     for (const [peer] of ahead) {
+      if ((await this.#ports.agrees?.(peer)) === false) continue;
       while (!this.#isClosed && (this.#heights.get(peer) ?? 0) > driver.decided) {
         const before = driver.decided;
         const answer = await this.#ports

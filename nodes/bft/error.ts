@@ -28,7 +28,9 @@ export type ValidatorErrorCode =
   | 'expired'
   /** The validator was closed; whether the command is decided is not known. */
   | 'closed'
-  /** Disk or application failed, and the validator takes part no more. See `cause`. */
+  /** Two values are decided for one height: more than a third of the weight is faulty. */
+  | 'forked'
+  /** Disk, application or agreement failed, and the validator takes part no more. See `cause`. */
   | 'failed';
 
 /** The error of this folder. */

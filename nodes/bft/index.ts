@@ -20,5 +20,6 @@ export {
 export { LightClient } from './light-client.js';
 export type { Member } from './sets.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
-export { openValidator, type Validator } from './validator.js';
+export { openValidator } from './open-validator.js';
+export type { Validator } from './validator.js';
 export { publicKeyOf } from '../gossip/signatures.js';

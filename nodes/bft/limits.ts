@@ -43,6 +43,11 @@ export const CHECKED_MAX = 16_384;
 export const DECISIONS_PER_ANSWER_MAX = 64;
 export const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 export const CALL_TIMEOUT_MS = 5_000;
+/** Heights of which it is known what was decided, to compare it with others; and those in one answer. */
+export const IDS_KEPT_MAX = 65_536;
+export const IDS_PER_ANSWER_MAX = 4_096;
+/** Beats after which what was decided is compared with the next of the others. */
+export const COMPARE_BEATS = 5;
 /** Proofs of equivocation that are kept of one validator. */
 export const EVIDENCE_PER_VALIDATOR_MAX = 64;
 /** Room for the record of a height, and for the state of a signer: one sector, written whole. */

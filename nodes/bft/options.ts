@@ -3,6 +3,7 @@ import type { Identity } from '../../transport/identity/index.js';
 import type { StorageDisk } from '../storage/index.js';
 import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
+import type { ForkReport } from './investigation.js';
 import type { PeerCounts } from './peer-guard.js';
 
 /** What was decided at one height. */
@@ -58,7 +59,9 @@ export interface ValidatorOptions {
   /** Milliseconds. */
   readonly timeoutsMs?: TimeoutConfig;
   readonly onEvidence?: (report: EvidenceReport) => void;
-  /** Disk or application failed; the validator takes part no more. */
+  /** Two values were decided for one height; `onFailed` follows. Who made it is named in the report. */
+  readonly onFork?: (report: ForkReport) => void;
+  /** Disk, application or agreement failed; the validator takes part no more. */
   readonly onFailed?: (error: Error) => void;
   readonly log?: (line: string) => void;
 }

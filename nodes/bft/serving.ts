@@ -6,6 +6,7 @@ import type { CallContext, Handlers, PeerEndpoint } from '../../transport/rpc/rp
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { CONNECTION_SETTINGS } from '../groups/limits.js';
 import type { BftDriver } from './driver.js';
+import type { ForkWatch } from './fork-watch.js';
 import type { FramedLog } from './framed-log.js';
 import { readAccusation } from './investigation.js';
 import type { Inbox } from './inbox.js';
@@ -20,11 +21,14 @@ interface ServingPorts {
   readonly sets: ChainSets;
   readonly inbox: Inbox;
   readonly driver: BftDriver;
+  readonly forks: ForkWatch;
   readonly peers: Peers;
   readonly decisions: FramedLog;
   readonly polkas: PolkaStore;
   /** A peer says what is decided there. */
   onHeight(peer: ValidatorId, decided: number): void;
+  /** A peer shows one side of what it says is a fork. */
+  onShown(peer: ValidatorId, payload: unknown): void;
 }
 
 /**
@@ -47,6 +51,13 @@ function handlersOf(ports: ServingPorts): Handlers {
     },
     'bft.value': (payload) => {
       return typeof payload === 'string' ? (driver.value(payload) ?? null) : null;
+    },
+    'bft.ids': (payload) => {
+      return Number.isSafeInteger(payload) ? ports.forks.idsFrom(payload as number) : null;
+    },
+    'bft.fork': (payload, { connection: { peerId } }) => {
+      if (sets.isPeer(peerId)) ports.onShown(peerId, payload);
+      return true;
     },
     'bft.justify': (payload) => answerTo(payload, polkas),
     'bft.decisions': async (payload, { connection: { peerId } }: CallContext) => {

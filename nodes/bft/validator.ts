@@ -10,7 +10,9 @@ import { decidedOf, readDecided } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError, closed } from './error.js';
 import { EvidenceStore } from './evidence.js';
-import { type Chain, readGenesis } from './genesis.js';
+import { ForkWatch, forked } from './fork-watch.js';
+import type { Chain } from './genesis.js';
+import { Heights } from './heights.js';
 import type { ForkReport } from './investigation.js';
 import { inquire } from './inquiry.js';
 import { COMMANDS, Inbox, MESSAGES, WITNESSED } from './inbox.js';
@@ -34,33 +36,6 @@ import { ValueJudge } from './value-judge.js';
 import { Waiters } from './waiters.js';
 import { Witness } from './witness.js';
 
-/**
- * Opens a validator: reads its files, applies what `appliedHeight` lacks, listens, and takes part.
- * Throws `ValidatorError`, `StorageError` if the directory cannot be used, and `RpcError` if the
- * address cannot be listened on.
- */
-export async function openValidator(options: ValidatorOptions): Promise<Validator> {
-  const chain = readGenesis(options.genesis);
-  const { directory, identity, disk } = options;
-  const { peerId } = identity;
-  if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
-    throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
-  }
-  if (!chain.validators.has(peerId) && options.listen === undefined) {
-    const why = `${peerId} is not in the genesis, which would say where it listens`;
-    throw new ValidatorError('bad-option', `${why}: use the option listen`);
-  }
-  const store = await ValidatorStore.open(directory, chain.digest, identity, disk);
-  try {
-    const validator = new Validator(options, chain, store);
-    await validator.start();
-    return validator;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
 /** Made by `openValidator`. */
 export class Validator {
   readonly id: ValidatorId;
@@ -74,10 +49,11 @@ export class Validator {
   readonly #changes: PendingChanges;
   readonly #guard: PeerGuard;
   readonly #catchUp: CatchUp;
+  readonly #forks: ForkWatch;
   readonly #inbox: Inbox;
   readonly #witness = new Witness();
   readonly #waiters = new Waiters();
-  readonly #saidAtMs = new Map<ValidatorId, number>();
+  readonly #heights: Heights;
   #unsent: Command[] = [];
   #beats = 0;
   #driver!: BftDriver;
@@ -101,8 +77,28 @@ export class Validator {
     });
     this.#checker = new SignatureChecker(chain.digest, this.#sets);
     const parts = { guard: this.#guard, checker: this.#checker };
+    const call = (peer: ValidatorId, method: string, payload: unknown): Promise<unknown> =>
+      this.#peers.call(peer, method, payload);
+    this.#heights = new Heights({
+      call,
+      decided: () => this.#driver.decided,
+      heard: (peer, decided) => this.#hearHeight(peer, decided),
+    });
+    this.#forks = new ForkWatch(this.#guard, {
+      call,
+      investigate: (other) => this.investigate(other),
+      others: () => this.#peers.others,
+      own: (height) => store.decisions.read(height - 1),
+      onFork: (report) => this.#onFork(report),
+      log: (line) => this.#log(line),
+    });
     this.#catchUp = new CatchUp(this.id, this.#sets, parts, {
-      call: (peer, method, payload) => this.#peers.call(peer, method, payload),
+      call,
+      agrees: (peer) =>
+        this.#forks.compare(peer).catch((error: unknown) => {
+          this.#fail(error);
+          return false;
+        }),
       wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     });
     this.#changes = new PendingChanges({
@@ -125,7 +121,7 @@ export class Validator {
       onEvidence: (evidence) => {
         this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
       },
-      onBehind: (peer) => this.#sayHeight(peer),
+      onBehind: (peer) => this.#heights.say(peer),
       onAhead: (peer, decided) => this.#hearHeight(peer, decided),
     });
   }
@@ -152,7 +148,7 @@ export class Validator {
       fetch: (id, from) => this.#catchUp.fetch(id, from),
       onDecided: (decision, commands, changes) => this.#apply(decision, commands, changes),
       onEvidence: (evidence) => this.#keepEvidence(evidence),
-      onBehind: (peer) => this.#sayHeight(peer),
+      onBehind: (peer) => this.#heights.say(peer),
       onFailed: (error) => this.#fail(error),
       log: (line) => this.#log(line),
     });
@@ -295,6 +291,11 @@ export class Validator {
     this.#options.onFailed?.(this.#failure);
   }
 
+  #onFork(report: ForkReport): void {
+    this.#options.onFork?.(report);
+    this.#fail(forked(report));
+  }
+
   #log(line: string): void {
     this.#options.log?.(line);
   }
@@ -324,6 +325,7 @@ export class Validator {
     for (let height = 1; height <= decisions.count; height += 1) {
       const { decision, commands } = await readDecided(decisions, height);
       const changes = this.#sets.decide(commands);
+      this.#forks.decided(height, decision.proposal.value);
       this.#mempool.decided(height, commands);
       if (height <= applied) continue;
       await this.#options.apply(decidedOf(decision, commands, changes));
@@ -337,6 +339,7 @@ export class Validator {
     changes: readonly ProposedChange[],
   ): Promise<void> {
     const { height, value } = decision.proposal;
+    this.#forks.decided(height, value);
     await this.#options.apply(decidedOf(decision, commands, changes));
     const late = [
       ...this.#mempool.decided(height, commands),
@@ -382,26 +385,13 @@ export class Validator {
     if (messages.length > 0) this.#peers.tellAll(MESSAGES, encodeMessages(messages));
   }
 
-  /** Tells a peer what is decided here, now and then. */
-  #sayHeight(peer: ValidatorId): void {
-    const nowMs = performance.now();
-    if (nowMs - (this.#saidAtMs.get(peer) ?? -BEAT_MS) < BEAT_MS / 2) return;
-    this.#saidAtMs.set(peer, nowMs);
-    this.#peers.call(peer, 'bft.height', this.#driver.decided).then(
-      // A release before answers nothing.
-      (answer) => typeof answer === 'number' && this.#hearHeight(peer, answer),
-      () => {},
-    );
-  }
-
   #hearHeight(peer: ValidatorId, decided: number): void {
     this.#catchUp.heard(peer, decided);
     if (decided > this.#driver.decided + 1) this.#catchUp.run(this.#driver);
   }
 
   #greet(peer: ValidatorId): void {
-    this.#saidAtMs.delete(peer);
-    this.#sayHeight(peer);
+    this.#heights.greet(peer);
     const own = this.#mempool.of(this.id).slice(0, BATCH_COMMANDS_MAX / 8);
     const changes = this.#changes.of(this.id);
     if (own.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(own));
@@ -414,6 +404,7 @@ export class Validator {
     const { others } = this.#peers;
     const told = others[this.#beats % others.length];
     if (told !== undefined) this.#tellSeen(told);
+    this.#forks.onBeat(others).catch((error: unknown) => this.#fail(error));
     for (const peer of others) this.#greet(peer);
     this.#catchUp.run(this.#driver);
     this.#driver.wake();
@@ -438,10 +429,14 @@ export class Validator {
       sets: this.#sets,
       inbox: this.#inbox,
       driver: this.#driver,
+      forks: this.#forks,
       peers: this.#peers,
       decisions,
       polkas,
       onHeight: (peer, decided) => this.#hearHeight(peer, decided),
+      onShown: (peer, payload) => {
+        this.#forks.told(peer, payload).catch((error: unknown) => this.#fail(error));
+      },
       log: (line) => this.#log(line),
     });
   }
