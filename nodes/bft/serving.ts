@@ -1,5 +1,5 @@
 /** What a validator answers others: decisions, values, what is decided here. */
-import { BftError, type ValidatorId } from '../../consensus/bft/index.js';
+import { BftError, type ValidatorId, encodeMessages } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
 import type { CallContext, Handlers, PeerEndpoint } from '../../transport/rpc/rpc.js';
@@ -9,10 +9,12 @@ import type { BftDriver } from './driver.js';
 import type { FramedLog } from './framed-log.js';
 import { readAccusation } from './investigation.js';
 import type { Inbox } from './inbox.js';
-import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX } from './limits.js';
+import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX, VALUE_LEFT_OUT_BYTES } from './limits.js';
 import type { PolkaStore } from './polkas.js';
 import type { PeerGuard } from './peer-guard.js';
+import { isInParts } from './parts/part-set.js';
 import type { Peers } from './peers.js';
+import { readEnvelope } from './proven.js';
 import type { ChainSets } from './sets.js';
 
 /** What it needs of what is around it. */
@@ -23,6 +25,8 @@ interface ServingPorts {
   readonly peers: Peers;
   readonly decisions: FramedLog;
   readonly polkas: PolkaStore;
+  /** Of values in parts, where there are any. */
+  readonly ofParts: Handlers;
   /** A peer says what is decided there. */
   onHeight(peer: ValidatorId, decided: number): void;
 }
@@ -48,6 +52,7 @@ function handlersOf(ports: ServingPorts): Handlers {
     'bft.value': (payload) => {
       return typeof payload === 'string' ? (driver.value(payload) ?? null) : null;
     },
+    ...ports.ofParts,
     'bft.justify': (payload) => answerTo(payload, polkas),
     'bft.decisions': async (payload, { connection: { peerId } }: CallContext) => {
       if (!Number.isSafeInteger(payload) || (payload as number) < 1) {
@@ -74,11 +79,19 @@ export async function decisionsFrom(
   let bytes = 0;
   for (let height = first; height <= driver.decided; height += 1) {
     if (records.length >= DECISIONS_PER_ANSWER_MAX || bytes >= ANSWER_BYTES_MAX) break;
-    const record = await decisions.read(height - 1);
+    const record = withoutParts(await decisions.read(height - 1));
     records.push(record);
     bytes += record.length;
   }
   return records;
+}
+
+/** A long value in parts is left out: who lacks it collects it, from all who have it. */
+function withoutParts(record: Uint8Array): Uint8Array {
+  if (record.length <= VALUE_LEFT_OUT_BYTES) return record;
+  const [decision] = readEnvelope(record);
+  const isLeftOut = decision?.type === 'decision' && isInParts(decision.decision.proposal.value);
+  return isLeftOut ? encodeMessages([decision]) : record;
 }
 
 /** A polka justifies whoever voted by it: it does not matter who is accused, and it is no secret. */
