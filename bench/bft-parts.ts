@@ -18,6 +18,7 @@ const VALUES: Readonly<Record<string, readonly number[]>> = {
 export function bftPartsBench(sizes: readonly string[] = Object.keys(VALUES)): Bench {
   const metrics = sizes.flatMap((size) => [
     [`decided-${size}`, 'ms'],
+    [`heights-${size}`, 'heights'],
     [`proposer-${size}`, 'MiB'],
     [`others-${size}`, 'MiB'],
   ]);
@@ -40,6 +41,7 @@ export function bftPartsBench(sizes: readonly string[] = Object.keys(VALUES)): B
     notes: () => [
       describeDataFolder(),
       'decided: from submit to decided, durable and applied, at the validator that proposes next',
+      'heights: more than 1 where the first proposal was too late, and another one proposed next',
       'proposer, others: UDP payload that it sent until all had decided, and that of who sent most ' +
         'of the others',
     ],
@@ -63,8 +65,10 @@ function subject(
       if (cluster === undefined) throw new Error('prepare comes first');
       const measured: Record<string, number> = {};
       for (const size of sizes) {
-        const { decidedMs, proposerBytes, otherBytesMost } = await cluster.large(VALUES[size]!);
+        const load = await cluster.large(VALUES[size]!);
+        const { decidedMs, heights, proposerBytes, otherBytesMost } = load;
         measured[`decided-${size}`] = decidedMs;
+        measured[`heights-${size}`] = heights;
         measured[`proposer-${size}`] = proposerBytes / MEBIBYTE;
         measured[`others-${size}`] = otherBytesMost / MEBIBYTE;
       }

@@ -1,7 +1,6 @@
 /** A validator in a process of its own, and its clients. Times are of its own clock. */
 import { randomBytes } from 'node:crypto';
 import { openValidator, type Validator } from '../../nodes/bft/index.js';
-import { SHARES_MS } from '../../nodes/bft/limits.js';
 import { Collecting } from '../../nodes/bft/parts/collecting.js';
 import { Peers } from '../../nodes/bft/peers.js';
 import { identityFromPrivateKey } from '../../transport/identity/index.js';
@@ -50,6 +49,7 @@ export interface LoadReport {
 let validator: Validator | undefined;
 let endpoint: PeerEndpoint | undefined;
 
+const MINUTE_MS = 60_000;
 const { open } = Peers.prototype;
 Peers.prototype.open = function (this: Peers, opened): void {
   endpoint = opened;
@@ -61,7 +61,7 @@ function takeWhole(): void {
   const { next } = Collecting.prototype;
   Collecting.prototype.told = () => {};
   Collecting.prototype.next = function (this: Collecting, nowMs) {
-    return next.call(this, nowMs + SHARES_MS);
+    return next.call(this, nowMs + MINUTE_MS);
   };
 }
 

@@ -29,7 +29,7 @@ import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
 import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
-import { EMPTY_WAIT_MS, PROPOSALS_WAITING_MAX } from './limits.js';
+import { EMPTY_WAIT_MS, LONG_COMMAND_MS, PROPOSALS_WAITING_MAX } from './limits.js';
 import type { Mempool } from './mempool.js';
 import { PartSet, isInParts } from './parts/part-set.js';
 import type { PendingChanges } from './pending-changes.js';
@@ -295,8 +295,11 @@ export class BftDriver {
         );
         return undefined;
       case 'schedule': {
-        const { kind, round } = effect.timeout;
-        this.#await(effect.timeout, timeoutOf(this.#ports.timeoutsMs, kind, round));
+        const { kind, height, round } = effect.timeout;
+        const isForLong = kind === 'propose' && round === 0 && this.#ports.isToldOf?.(height);
+        const moreMs = isForLong === true ? LONG_COMMAND_MS : 0;
+        const ms = timeoutOf(this.#ports.timeoutsMs, kind, round) + moreMs;
+        this.#await(effect.timeout, ms);
         return undefined;
       }
       case 'getValue': {

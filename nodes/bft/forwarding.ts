@@ -89,9 +89,9 @@ export class Forwarding {
     if (proposer !== this.#self) void this.#give(proposer, own);
   }
 
-  /** Whether somebody said that a command waits there to be decided at a height. */
+  /** Whether a long command waits here, or somebody said so of a height. */
   isToldOf(height: Height): boolean {
-    return [...this.#waiting.values()].includes(height);
+    return this.#long.size > 0 || [...this.#waiting.values()].includes(height);
   }
 
   /** A peer says that a command waits there. Throws `BftError` if it says something else. */

@@ -75,6 +75,7 @@ export class Inbox {
       else if (bytes[0] === COMMANDS) this.#receiveCommands(peer, rest, nowMs);
       else if (bytes[0] === WITNESSED) this.#receiveWitnessed(peer, decodeMessages(rest), nowMs);
       else if (isOfParts(bytes[0]) && this.ports.takeOfParts !== undefined) {
+        if (!this.guard.takeChecks(peer, 1, nowMs)) return;
         this.ports.takeOfParts(peer, bytes[0], rest);
       } else this.guard.fault(peer, 'garbage', nowMs);
     } catch (error) {

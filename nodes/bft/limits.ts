@@ -78,15 +78,21 @@ export const PARTS_ANSWER_BYTES_MAX = PARTS_PER_CALL_MAX * (PART_BYTES + 1024);
 /** Calls for parts of one value that are open at one peer, and that are answered for one peer. */
 export const PARTS_CALLS_PER_PEER_MAX = 2;
 export const PARTS_ANSWERING_MAX = 16;
-export const PARTS_CALL_TIMEOUT_MS = 3_000;
-/** A part that has not come after so long is asked of somebody else besides. */
-export const PART_HEDGE_MS = 400;
+export const PARTS_CALL_TIMEOUT_MS = 10_000;
+/**
+ * A part that has not come after so long is asked of somebody else besides; so many are asked for at a
+ * time, which come within that at 32 Mbit/s.
+ */
+export const PART_HEDGE_MS = 500;
+export const PARTS_ASKED_MAX = 32;
 /**
  * Whose turn it is to fetch a part from the proposer is given up on when it tells nothing new for so
- * long; after `SHARES_MS` everybody may take everything from everybody.
+ * long after one's own share was here, and for as long as that took. After `SHARES_MS`, and so much more for each part as a link of 32 Mbit/s takes, everybody may take
+ * everything from everybody.
  */
-export const SHARE_STALL_MS = 300;
-export const SHARES_MS = 1_500;
+export const SHARE_STALL_MS = 500;
+export const SHARES_MS = 1_000;
+export const SHARES_MS_PER_PART = 16;
 /** Values that are collected at a time, and of them those that one validator proposed. */
 export const COLLECTED_MAX = 6;
 export const COLLECTED_PER_PROPOSER_MAX = 2;
@@ -106,6 +112,11 @@ export const HELD_TELL_MS = 5;
  */
 export const PATIENCE_STEP_MS = 250;
 export const PATIENCE_MS_PER_MIB = 250;
+/**
+ * The first round of a height for which somebody said that a long command waits has so much more time: its
+ * proposer gets the command, and has the value on its disk, before anybody sees a proposal.
+ */
+export const LONG_COMMAND_MS = 1_000;
 /** A longer command is handed to proposers alone; how long that may take. */
 export const HAND_OVER_TIMEOUT_MS = 30_000;
 /** Urgency (RFC 9218) of parts and of commands handed over: behind votes, which have 4. */

@@ -50,7 +50,8 @@ function handlersOf(ports: ServingPorts): Handlers {
       return driver.decided;
     },
     'bft.value': (payload) => {
-      return typeof payload === 'string' ? (driver.value(payload) ?? null) : null;
+      const isOne = typeof payload === 'string' && !isInParts(payload);
+      return isOne ? (driver.value(payload) ?? null) : null;
     },
     ...ports.ofParts,
     'bft.justify': (payload) => answerTo(payload, polkas),
@@ -79,8 +80,9 @@ export async function decisionsFrom(
   let bytes = 0;
   for (let height = first; height <= driver.decided; height += 1) {
     if (records.length >= DECISIONS_PER_ANSWER_MAX || bytes >= ANSWER_BYTES_MAX) break;
-    const record = withoutParts(await decisions.read(height - 1));
-    records.push(record);
+    const record = await decisions.read(height - 1);
+    records.push(withoutParts(record));
+    // What is read counts, also where it is left out.
     bytes += record.length;
   }
   return records;

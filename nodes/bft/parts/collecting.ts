@@ -13,10 +13,12 @@
 import type { ValidatorId } from '../../../consensus/bft/index.js';
 import {
   BEAT_MS,
+  PARTS_ASKED_MAX,
   PARTS_CALLS_PER_PEER_MAX,
   PARTS_PER_CALL_MAX,
   PART_HEDGE_MS,
   SHARES_MS,
+  SHARES_MS_PER_PART,
   SHARE_STALL_MS,
 } from '../limits.js';
 import { bitmapOf, clearBit, fullBitmap, hasBit, setBit } from './bitmap.js';
@@ -59,11 +61,16 @@ export class Collecting {
   /** Those who share the parts: all but the proposer. */
   readonly #sharers: readonly ValidatorId[];
   readonly #beganAtMs: number;
+  /** When everybody may take everything from everybody. */
+  readonly #freeAtMs: number;
   readonly #peers = new Map<ValidatorId, Peer>();
   readonly #have: Uint8Array;
   /** When each place was last asked for, while the call is open. */
   readonly #askedAtMs = new Map<number, number>();
   #left: number;
+  /** Parts of the own share that are missing, and when none was any more. */
+  #ownLeft: number;
+  #ownAtMs: number;
   #isDecided: boolean;
   #revivedAtMs: number;
 
@@ -72,11 +79,15 @@ export class Collecting {
     this.#from = from;
     this.#self = self;
     this.#beganAtMs = nowMs;
+    this.#ownAtMs = nowMs;
+    this.#freeAtMs = nowMs + SHARES_MS + count * SHARES_MS_PER_PART;
     this.#left = count;
     this.#isDecided = from === null;
     this.#revivedAtMs = nowMs;
     this.#have = bitmapOf(count);
     this.#sharers = [self, ...others].filter((id) => id !== from).sort();
+    const places = Array.from({ length: count }, (_, place) => place);
+    this.#ownLeft = places.filter((place) => this.#ownerOf(place) === self).length;
     for (const id of others) {
       const hasAll = from === null || id === from;
       this.#peers.set(id, {
@@ -123,7 +134,8 @@ export class Collecting {
 
   /** The next call to make, null if there is none now. */
   next(nowMs: number): Ask | null {
-    if (this.isWhole) return null;
+    const fresh = [...this.#askedAtMs.values()].filter((atMs) => nowMs < atMs + PART_HEDGE_MS);
+    if (this.isWhole || fresh.length + PARTS_PER_CALL_MAX > PARTS_ASKED_MAX) return null;
     for (const id of this.#order()) {
       const peer = this.#peers.get(id) as Peer;
       if (peer.isShunned || peer.openCount >= PARTS_CALLS_PER_PEER_MAX) continue;
@@ -140,10 +152,13 @@ export class Collecting {
   }
 
   /** A part came that is one. */
-  got(place: number): void {
+  got(place: number, nowMs: number): void {
     if (hasBit(this.#have, place)) return;
     setBit(this.#have, place);
     this.#left -= 1;
+    if (this.#ownerOf(place) !== this.#self) return;
+    this.#ownLeft -= 1;
+    if (this.#ownLeft === 0) this.#ownAtMs = nowMs;
   }
 
   /**
@@ -188,9 +203,15 @@ export class Collecting {
 
   /** Whether a part may be taken from the proposer: one's share, and what others do not get done. */
   #mayTake(place: number, nowMs: number): boolean {
-    const owner = this.#sharers[place % this.#sharers.length] as ValidatorId;
-    if (owner === this.#self || nowMs >= this.#beganAtMs + SHARES_MS) return true;
+    const owner = this.#ownerOf(place);
+    if (owner === this.#self || nowMs >= this.#freeAtMs) return true;
     const peer = this.#peers.get(owner) as Peer;
-    return peer.isShunned || nowMs >= peer.newsAtMs + SHARE_STALL_MS;
+    if (this.#ownLeft > 0) return peer.isShunned;
+    const patienceMs = Math.max(SHARE_STALL_MS, this.#ownAtMs - this.#beganAtMs);
+    return peer.isShunned || nowMs >= Math.max(peer.newsAtMs, this.#ownAtMs) + patienceMs;
+  }
+
+  #ownerOf(place: number): ValidatorId {
+    return this.#sharers[place % this.#sharers.length] as ValidatorId;
   }
 }

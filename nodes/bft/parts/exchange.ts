@@ -286,7 +286,7 @@ export class PartExchange {
         const added = set.add(place, part satisfies Part);
         if (added === 'wrong') return 'lie';
         if (added === 'new') this.#news.add(set.id);
-        collecting.got(place);
+        collecting.got(place, performance.now());
       }
       return 'ok';
     } catch (error) {

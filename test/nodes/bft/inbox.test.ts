@@ -92,7 +92,12 @@ describe('what comes from a peer', () => {
     const { made, guard } = inbox(undefined, (kind) => told.push(kind));
     for (const kind of [HELD, WAITING]) made.receive('peer', new Uint8Array([kind, 1]));
     expect(told).toEqual([HELD, WAITING]);
-    expect(guard.counts(0).get('peer')).toBeUndefined();
+    expect(guard.counts(0).get('peer')?.faults.garbage).toBe(0);
+    // Each costs a little: more at once than that is dropped.
+    const count = 2 * CHECKS_BURST;
+    for (let at = 0; at < count; at += 1) made.receive('peer', new Uint8Array([HELD, 1]));
+    expect(told.length).toBeLessThan(count);
+    expect(guard.counts(0).get('peer')?.dropped).toBeGreaterThan(0);
     const plain = inbox();
     for (const kind of [HELD, WAITING]) plain.made.receive('peer', new Uint8Array([kind, 1]));
     expect(plain.guard.counts(0).get('peer')?.faults.garbage).toBe(2);

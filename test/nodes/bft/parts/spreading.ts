@@ -172,7 +172,7 @@ export class Spreading {
         node.wrongCount += 1;
         return false;
       }
-      collecting.got(place);
+      collecting.got(place, this.nowMs);
       if (added === 'new') this.#tell(node);
       if (set.isWhole) node.wholeAtMs ??= this.nowMs;
     }
