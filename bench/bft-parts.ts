@@ -5,7 +5,6 @@ import { describeDataFolder } from './raft-processes/data-folder.js';
 const MEBIBYTE = 1024 * 1024;
 /** A command with its head. */
 const LONGEST = 8 * MEBIBYTE - 64;
-const COUNTS = [4, 7] as const;
 
 /** By name, the commands of a value. The last one is as much as a value takes. */
 const VALUES: Readonly<Record<string, readonly number[]>> = {
@@ -15,7 +14,10 @@ const VALUES: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** How large values are spread: in parts that validators pass on, and whole by the proposer to each. */
-export function bftPartsBench(sizes: readonly string[] = Object.keys(VALUES)): Bench {
+export function bftPartsBench(
+  sizes: readonly string[] = Object.keys(VALUES),
+  counts: readonly number[] = [4, 7],
+): Bench {
   const metrics = sizes.flatMap((size) => [
     [`decided-${size}`, 'ms'],
     [`heights-${size}`, 'heights'],
@@ -28,11 +30,11 @@ export function bftPartsBench(sizes: readonly string[] = Object.keys(VALUES)): B
       'that they pass on, and whole by the proposer to each',
     roundsDefault: 5,
     metrics: Object.fromEntries(metrics) as Record<string, string>,
-    subjects: COUNTS.flatMap((count) => [
+    subjects: counts.flatMap((count) => [
       subject(`${count} in parts`, count, false, sizes),
       subject(`${count} whole`, count, true, sizes),
     ]),
-    ratios: COUNTS.flatMap((count) =>
+    ratios: counts.flatMap((count) =>
       sizes.map((size) => {
         const metric = `proposer-${size}`;
         return { metric, subject: `${count} in parts`, peer: `${count} whole` };

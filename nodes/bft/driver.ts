@@ -296,17 +296,16 @@ export class BftDriver {
         return undefined;
       case 'schedule': {
         const { kind, height, round } = effect.timeout;
-        const isForLong = kind === 'propose' && round === 0 && this.#ports.isToldOf?.(height);
-        const moreMs = isForLong === true ? LONG_COMMAND_MS : 0;
-        const ms = timeoutOf(this.#ports.timeoutsMs, kind, round) + moreMs;
-        this.#await(effect.timeout, ms);
+        const moreMs = kind === 'propose' ? this.#moreMs(height, round) : 0;
+        this.#await(effect.timeout, timeoutOf(this.#ports.timeoutsMs, kind, round) + moreMs);
         return undefined;
       }
       case 'getValue': {
         const { height, round } = effect;
         this.#wanted = { height, round };
         this.#propose(false);
-        if (this.#wanted !== null) this.#after(EMPTY_WAIT_MS, () => this.#propose(true));
+        const waitMs = EMPTY_WAIT_MS + this.#moreMs(height, round) / 2;
+        if (this.#wanted !== null) this.#after(waitMs, () => this.#propose(true));
         return undefined;
       }
       case 'decide':
@@ -320,6 +319,11 @@ export class BftDriver {
         this.withheldCount += 1;
         return undefined;
     }
+  }
+
+  /** A long command is given to the first proposer of a height, which half of this time is for. */
+  #moreMs(height: number, round: number): number {
+    return round === 0 && this.#ports.isToldOf?.(height) === true ? LONG_COMMAND_MS : 0;
   }
 
   /** A round waits longer for its proposal while the value of it is coming in parts. */

@@ -187,7 +187,8 @@ export class Collecting {
 
   /** Each begins at another place, so that not all want the same of the same peer. */
   #placesOf(id: ValidatorId, peer: Peer, nowMs: number): readonly number[] {
-    const rank = this.#sharers.indexOf(this.#self);
+    // Who proposed it and has lost it shares nothing.
+    const rank = Math.max(this.#sharers.indexOf(this.#self), 0);
     const first = Math.floor((rank * this.#count) / this.#sharers.length);
     const places: number[] = [];
     for (let step = 0; step < this.#count && places.length < PARTS_PER_CALL_MAX; step += 1) {

@@ -139,6 +139,19 @@ describe('who is asked', () => {
     expect(collecting.next(400)?.peer).toBe('a');
   });
 
+  it('is whoever has it, for an own value that is lost here', () => {
+    const collecting = make('d');
+    expect(collecting.next(0)).toBeNull();
+    collecting.told('c', fullBitmap(9), 0);
+    const places: number[] = [];
+    for (let ask = collecting.next(0); ask !== null; ask = collecting.next(0)) {
+      places.push(...ask.places);
+      for (const place of ask.places) collecting.got(place, 0);
+      collecting.ended(ask, false);
+    }
+    expect(places.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   it('is nobody once all is here', () => {
     const collecting = make('a');
     for (let place = 0; place < 9; place += 1) collecting.got(place, 0);
