@@ -1,6 +1,7 @@
 import type { Bench } from './harness.js';
 import { availableBench } from './available.js';
 import { bftBench } from './bft.js';
+import { bftPartsBench } from './bft-parts.js';
 import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
 import { gossipBench } from './gossip.js';
@@ -43,6 +44,7 @@ export interface BenchSizes {
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   available: () => availableBench(),
   bft: () => bftBench(),
+  'bft-parts': () => bftPartsBench(),
   crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),
   gossip: () => gossipBench(),

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ValidatorSet } from '../../consensus/bft/index.js';
 import { makePlainGenesis } from '../../test/nodes/bft/plain-genesis.js';
 import { makeDataFolder } from '../raft-processes/data-folder.js';
 import { freeUdpPort } from '../raft-processes/ports.js';
@@ -24,28 +25,51 @@ interface ManyLoad {
   readonly cpuMs: number;
 }
 
+/** One large value. */
+interface LargeLoad {
+  /** From submit to decided, at its proposer. */
+  readonly decidedMs: number;
+  /** More than 1 if it was not decided in the first one: the proposer came too late. */
+  readonly heights: number;
+  /** Sent by the proposer until all had it, and by who sent most of the others. */
+  readonly proposerBytes: number;
+  readonly otherBytesMost: number;
+}
+
+/** How values are spread. */
+interface Values {
+  readonly partsFrom?: number;
+  /** Each validator takes all of a value from its proposer. */
+  readonly isWhole?: boolean;
+}
+
 /** Validators of one chain, each a process with files of its own, over QUIC on the loopback. */
 export class Cluster {
   private constructor(
     private readonly children: readonly Child[],
     private readonly folder: string,
+    private readonly ids: readonly string[],
   ) {}
 
   /** Resolves when each is connected to all others. */
-  static async start(count: number): Promise<Cluster> {
+  static async start(count: number, values: Values = {}): Promise<Cluster> {
     const folder = makeDataFolder();
     const ports: number[] = [];
     while (ports.length < count) ports.push(await freeUdpPort());
-    const { identities, genesis } = makePlainGenesis('bench', ports);
+    const made = makePlainGenesis('bench', ports);
+    const { identities } = made;
+    const { isWhole = false, ...rest } = values;
+    const genesis = { ...made.genesis, ...rest };
     const cluster = new Cluster(
       identities.map(() => new Child(SCRIPT, [])),
       folder,
+      identities.map(({ peerId }) => peerId),
     );
     try {
       await Promise.all(
         identities.map(({ privateKeyPem }, at) => {
           const directory = join(folder, String(at));
-          return cluster.#ask(at, { do: 'start', directory, privateKeyPem, genesis });
+          return cluster.#ask(at, { do: 'start', directory, privateKeyPem, genesis, isWhole });
         }),
       );
       await cluster.#until(({ peersUp }) => peersUp === count - 1);
@@ -84,9 +108,35 @@ export class Cluster {
     };
   }
 
+  /** Has commands of so many bytes decided in one value, by whom it is to propose the next one. */
+  async large(bytes: readonly number[]): Promise<LargeLoad> {
+    const { height } = await this.#status(0);
+    await this.#until((status) => status.height >= height);
+    const before = await this.#sent();
+    const set = new ValidatorSet(this.ids.map((id) => ({ id, weight: 1 })));
+    const proposer = this.ids.indexOf(set.proposerOf(height + 1, 0));
+    const decidedMs = (await this.#ask(proposer, { do: 'large', bytes })) as number;
+    const decided = await this.#status(proposer);
+    await this.#until((status) => status.height >= decided.height);
+    const sent = (await this.#sent()).map((after, at) => after - before[at]!);
+    const others = sent.filter((_, at) => at !== proposer);
+    const heights = decided.height - height;
+    return {
+      decidedMs,
+      heights,
+      proposerBytes: sent[proposer]!,
+      otherBytesMost: Math.max(...others),
+    };
+  }
+
   close(): void {
     for (const child of this.children) child.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #sent(): Promise<readonly number[]> {
+    const all = await Promise.all(this.children.map((_, at) => this.#status(at)));
+    return all.map(({ sentBytes }) => sentBytes);
   }
 
   #ask(at: number, request: BftRequest): Promise<unknown> {

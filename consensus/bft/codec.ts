@@ -85,11 +85,16 @@ export function encodeMessages(messages: readonly WireMessage[]): Uint8Array {
   return writer.done();
 }
 
-/** Reads an envelope. Keeps no view into the bytes. Throws `BftError` with code `bad-encoding`. */
-export function decodeMessages(bytes: Uint8Array): readonly WireMessage[] {
-  if (bytes.length > ENVELOPE_BYTES_MAX) {
-    throw bad(`${bytes.length} of them came; at most ${ENVELOPE_BYTES_MAX} do`);
-  }
+/**
+ * Reads an envelope with values of so many bytes at most. Keeps no view into the bytes. Throws `BftError`
+ * with code `bad-encoding`.
+ */
+export function decodeMessages(
+  bytes: Uint8Array,
+  valueBytesMax = VALUE_BYTES_MAX,
+): readonly WireMessage[] {
+  const bytesMax = valueBytesMax + (ENVELOPE_BYTES_MAX - VALUE_BYTES_MAX);
+  if (bytes.length > bytesMax) throw bad(`${bytes.length} of them came; at most ${bytesMax} do`);
   const reader = new ByteReader(bytes.slice(), bad);
   const version = reader.u8();
   if (version !== VERSION) throw bad(`version ${version} is not known; this release reads 1`);
@@ -98,7 +103,7 @@ export function decodeMessages(bytes: Uint8Array): readonly WireMessage[] {
     throw bad(`${count} messages are more than ${ENVELOPE_MESSAGES_MAX}`);
   }
   const messages: WireMessage[] = [];
-  for (let at = 0; at < count; at += 1) messages.push(readMessage(reader));
+  for (let at = 0; at < count; at += 1) messages.push(readMessage(reader, valueBytesMax));
   reader.end();
   return messages;
 }
@@ -125,7 +130,7 @@ function writeMessage(writer: ByteWriter, message: WireMessage): void {
   }
 }
 
-function readMessage(reader: ByteReader): WireMessage {
+function readMessage(reader: ByteReader, valueBytesMax: number): WireMessage {
   switch (reader.u8()) {
     case PROPOSAL:
       return { type: 'proposal', proposal: readSignedProposal(reader) };
@@ -139,7 +144,7 @@ function readMessage(reader: ByteReader): WireMessage {
     }
     case VALUE: {
       const length = reader.varint();
-      if (length > VALUE_BYTES_MAX) throw bad(`a value of ${length} bytes is too long`);
+      if (length > valueBytesMax) throw bad(`a value of ${length} bytes is too long`);
       return { type: 'value', bytes: reader.raw(length) };
     }
     default:

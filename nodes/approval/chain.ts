@@ -43,6 +43,7 @@ export function approvalChain({ swarmId, after, members }: ChainName): ApprovalC
   };
   const digest = createHash('sha256').update(text).digest();
   const addresses = new Map();
-  // Its validators are the members, whatever it decides.
-  return { digest, validators, keys, addresses, changesFrom: Infinity, publicKeys, learn };
+  // Its validators are the members, whatever it decides, and a plan is short.
+  const never = { changesFrom: Infinity, partsFrom: Infinity };
+  return { digest, validators, keys, addresses, ...never, publicKeys, learn };
 }

@@ -14,7 +14,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { bad, readNumber } from '../../consensus/bft/fields.js';
 import { BftError, type ValueId } from '../../consensus/bft/index.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
-import { BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, COMMAND_BYTES_MAX } from './limits.js';
+import { BATCH_COMMANDS_MAX } from './limits.js';
+import { LARGE_VALUES, PLAIN_VALUES, type ValueLimits } from './value-limits.js';
 
 const PLAIN_VERSION = 1;
 const KINDS_VERSION = 2;
@@ -48,12 +49,12 @@ export function makeCommand(
   writer.raw(randomBytes(NONCE_BYTES));
   writer.varint(lastHeight);
   writer.raw(data);
-  return readCommand(writer.done(), kind);
+  return readCommand(writer.done(), kind, LARGE_VALUES.commandBytesMax);
 }
 
 /** Throws `BftError` with code `bad-encoding`. */
-function readCommand(bytes: Uint8Array, kind: CommandKind): Command {
-  if (bytes.length > COMMAND_BYTES_MAX + COMMAND_OVERHEAD_BYTES) {
+function readCommand(bytes: Uint8Array, kind: CommandKind, commandBytesMax: number): Command {
+  if (bytes.length > commandBytesMax + COMMAND_OVERHEAD_BYTES) {
     throw bad(`a command of ${bytes.length} bytes is too long`);
   }
   const reader = new ByteReader(bytes, bad);
@@ -85,16 +86,20 @@ export function encodeBatch(commands: readonly Command[]): Uint8Array {
 }
 
 /** The commands of a value, or null if it is none: then it is not valid. */
-export function readBatch(bytes: Uint8Array): readonly Command[] | null {
+export function readBatch(
+  bytes: Uint8Array,
+  { commandBytesMax, valueBytesMax }: ValueLimits = PLAIN_VALUES,
+): readonly Command[] | null {
   try {
-    return bytes.length > 2 * BATCH_BYTES_MAX ? null : readCommands(new ByteReader(bytes, bad));
+    if (bytes.length > valueBytesMax) return null;
+    return readCommands(new ByteReader(bytes, bad), commandBytesMax);
   } catch (error) {
     if (error instanceof BftError) return null;
     throw error;
   }
 }
 
-function readCommands(reader: ByteReader): readonly Command[] | null {
+function readCommands(reader: ByteReader, commandBytesMax: number): readonly Command[] | null {
   const version = reader.u8();
   if (version !== PLAIN_VERSION && version !== KINDS_VERSION) return null;
   const count = reader.varint();
@@ -103,7 +108,7 @@ function readCommands(reader: ByteReader): readonly Command[] | null {
   for (let at = 0; at < count; at += 1) {
     const kind = version === PLAIN_VERSION ? 'application' : KINDS[reader.u8() - 1];
     if (kind === undefined) return null;
-    commands.push(readCommand(reader.raw(reader.varint()), kind));
+    commands.push(readCommand(reader.raw(reader.varint()), kind, commandBytesMax));
   }
   reader.end();
   const isPlain = commands.every(({ kind }) => kind === 'application');

@@ -3,15 +3,22 @@ import {
   BftError,
   type ValidatorId,
   type ValueId,
-  decodeMessages,
+  type SignedDecision,
+  type WireMessage,
 } from '../../consensus/bft/index.js';
 import { valueIdOf } from './batch.js';
 import type { SignatureChecker } from './checking.js';
 import type { BftDriver } from './driver.js';
 import { BEAT_MS, DECISIONS_PER_ANSWER_MAX } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
-import { type ShownDecision, shownIn, unproven } from './proven.js';
+import { readPartsName } from './parts/part-set.js';
+import { readEnvelope, shownIn, unproven, unprovenVotes } from './proven.js';
 import type { ChainSets } from './sets.js';
+
+interface Shown {
+  readonly decision: SignedDecision;
+  readonly value: Uint8Array | null;
+}
 
 /** How others are asked. A call rejects when the peer cannot be reached. */
 export interface CatchUpPorts {
@@ -19,6 +26,8 @@ export interface CatchUpPorts {
   wait(ms: number): Promise<void>;
   /** Whether a peer has decided what was decided here: nothing is taken from one that has not. */
   agrees?(peer: ValidatorId): Promise<boolean>;
+  /** A value in parts that the next height decided; null if that height has come meanwhile. */
+  collect?(id: ValueId): Promise<Uint8Array | null>;
 }
 
 /** See the head of this file. */
@@ -122,7 +131,10 @@ export class CatchUp {
         return false;
       }
       if (read === 'known') continue;
-      await driver.takeDecision(read.decision, read.value);
+      const { decision } = read;
+      const value = read.value ?? (await this.#ports.collect?.(decision.proposal.value)) ?? null;
+      if (value === null) return true;
+      await driver.takeDecision(decision, value);
     }
     return true;
   }
@@ -131,10 +143,10 @@ export class CatchUp {
    * The next decision, its proof checked by the validators of its height; null if it is none. One that
    * came here meanwhile is known.
    */
-  #read(record: Uint8Array): ShownDecision | 'known' | null {
-    let shown: ShownDecision | null;
+  #read(record: Uint8Array): Shown | 'known' | null {
+    let shown: Shown | null;
     try {
-      shown = shownIn(decodeMessages(record));
+      shown = shownWithin(readEnvelope(record));
     } catch (error) {
       if (error instanceof BftError) return null;
       throw error;
@@ -143,6 +155,20 @@ export class CatchUp {
     const { height } = shown.decision.proposal;
     if (height <= this.#sets.decided) return 'known';
     if (height !== this.#sets.decided + 1) return null;
-    return unproven(shown, this.#sets.at(height), this.#checker) === null ? shown : null;
+    const { decision, value } = shown;
+    const set = this.#sets.at(height);
+    const why =
+      value === null
+        ? unprovenVotes(decision, set, this.#checker)
+        : unproven({ decision, value }, set, this.#checker);
+    return why === null ? shown : null;
   }
+}
+
+/** A value in parts may be left out: it comes by itself. */
+function shownWithin(messages: readonly WireMessage[]): Shown | null {
+  const [first] = messages;
+  const isAlone = messages.length === 1 && first?.type === 'decision';
+  if (!isAlone || readPartsName(first.decision.proposal.value) === null) return shownIn(messages);
+  return { decision: first.decision, value: null };
 }

@@ -7,6 +7,7 @@ import type { FramedLog } from './framed-log.js';
 import type { DecidedHeight } from './options.js';
 import { shownIn } from './proven.js';
 import { ValidatorStore } from './store.js';
+import { LARGE_VALUES } from './value-limits.js';
 
 /** The decision of a height that is in the file. Throws `ValidatorError` with code `damaged`. */
 export async function readDecided(
@@ -14,7 +15,7 @@ export async function readDecided(
   height: number,
 ): Promise<{ readonly decision: Decision; readonly commands: readonly Command[] }> {
   const shown = shownIn(await ValidatorStore.messages(decisions, height - 1));
-  const commands = shown === null ? null : readBatch(shown.value);
+  const commands = shown === null ? null : readBatch(shown.value, LARGE_VALUES);
   if (shown === null || commands === null) {
     throw new ValidatorError('damaged', `the decision of height ${height} is none`);
   }
@@ -29,4 +30,14 @@ export function decidedOf(
 ): DecidedHeight {
   const own = commands.filter(({ kind }) => kind === 'application');
   return { height, round, commands: own.map(({ data }) => data), changes };
+}
+
+/** Throws `ValidatorError` with code `bad-option` if an application cannot have come so far. */
+export function checkApplied(height: number, decided: number): void {
+  if (Number.isSafeInteger(height) && height >= 0 && height <= decided) return;
+  throw new ValidatorError(
+    'bad-option',
+    `appliedHeight is ${height}, and ${decided} heights are decided here; ` +
+      'take an older state of the application, or put the file of decisions back',
+  );
 }

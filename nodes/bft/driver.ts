@@ -15,7 +15,7 @@ import {
   type OwnMessage,
   type SignedDecision,
   type SignedProposal,
-  type SignedVote,
+  type Timeout,
   type TimeoutConfig,
   type ValidatorId,
   type ValueId,
@@ -29,12 +29,15 @@ import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
 import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
-import { EMPTY_WAIT_MS, PROPOSALS_WAITING_MAX } from './limits.js';
+import { EMPTY_WAIT_MS, LONG_COMMAND_MS, PROPOSALS_WAITING_MAX } from './limits.js';
 import type { Mempool } from './mempool.js';
+import { PartSet, isInParts } from './parts/part-set.js';
 import type { PendingChanges } from './pending-changes.js';
 import type { ChainSets } from './sets.js';
+import { withSignatures } from './signed-messages.js';
 import type { ValidatorStore } from './store.js';
 import type { ValueJudge } from './value-judge.js';
+import { LARGE_VALUES, hasParts, limitsAt } from './value-limits.js';
 import { Values } from './values.js';
 
 /** What the driver needs of what is around it. */
@@ -47,7 +50,13 @@ export interface DriverPorts {
   /** To all other validators. */
   send(messages: readonly WireMessage[]): void;
   /** Asks others for a value until it is there. Null once the validator is closed. */
-  fetch(id: ValueId, from: ValidatorId | null): Promise<Uint8Array | null>;
+  fetch(id: ValueId, from: ValidatorId | null, round: number): Promise<Uint8Array | null>;
+  /** The name of a value of this height that is in parts. */
+  spread?(bytes: Uint8Array): ValueId;
+  /** Milliseconds for which the wait for a value goes on that is coming in parts; 0 if it does not. */
+  patience?(id: ValueId): number;
+  /** Whether another validator said that a command waits there for a height. */
+  isToldOf?(height: number): boolean;
   /** A height is decided and durable; the next begins when this resolves. */
   onDecided(
     decision: Decision,
@@ -111,7 +120,10 @@ export class BftDriver {
     store: ValidatorStore,
     ports: DriverPorts,
   ): Promise<BftDriver> {
-    return new BftDriver(self, sets, store, await Values.load(store.values), ports);
+    const height = store.restored?.record.state.height ?? store.decisions.count + 1;
+    const nameOf = (bytes: Uint8Array): ValueId =>
+      hasParts(bytes.length, height, sets.partsFrom) ? PartSet.of(bytes).id : valueIdOf(bytes);
+    return new BftDriver(self, sets, store, await Values.load(store.values, nameOf), ports);
   }
 
   value(id: ValueId): Uint8Array | undefined {
@@ -129,7 +141,8 @@ export class BftDriver {
     const recorded = this.#store.restored?.record.state.height ?? 0;
     // Decisions were lost: until they are fetched nothing is signed, since the locks are of later.
     if (recorded > height) return;
-    if (recorded < height && !this.#hasCommand() && !this.#isHeard(height)) return;
+    const hasCommand = this.#hasCommand() || this.#ports.isToldOf?.(height) === true;
+    if (recorded < height && !hasCommand && !this.#isHeard(height)) return;
     this.#isRunning = true;
     this.#step({ type: 'start', height, validators });
     this.#offer();
@@ -162,8 +175,8 @@ export class BftDriver {
   /** Sends again what others may have lost. */
   resend(): void {
     if (this.#isRunning) this.#step({ type: 'resend' });
-    for (const { value, from } of this.#proposals) {
-      if (this.#values.get(value) === undefined) void this.#fetch(value, from);
+    for (const each of this.#proposals) {
+      if (this.#values.get(each.value) === undefined) void this.#fetch(each);
     }
   }
 
@@ -204,8 +217,9 @@ export class BftDriver {
       if (waiting.length >= PROPOSALS_WAITING_MAX) this.#drop(waiting[0] as SignedProposal);
       this.#proposals.push(proposal);
     }
-    if (value !== undefined && valueIdOf(value) === id) this.#values.keep(id, value);
-    if (this.#values.get(id) === undefined) void this.#fetch(id, from);
+    const isWhole = value !== undefined && !isInParts(id) && valueIdOf(value) === id;
+    if (isWhole) this.#values.keep(id, value);
+    if (this.#values.get(id) === undefined) void this.#fetch(proposal);
     this.#offer();
   }
 
@@ -213,11 +227,19 @@ export class BftDriver {
     this.#proposals = this.#proposals.filter((each) => each !== proposal);
   }
 
-  async #fetch(id: ValueId, from: ValidatorId): Promise<void> {
-    const bytes = await this.#ports.fetch(id, from);
+  async #fetch(proposal: SignedProposal): Promise<void> {
+    const { value: id, from, round } = proposal;
+    if (isInParts(id) && !this.#isNear(proposal)) return;
+    const bytes = await this.#ports.fetch(id, from, round);
     if (bytes === null || !this.#proposals.some(({ value }) => value === id)) return;
     this.#values.keep(id, bytes);
     this.#offer();
+  }
+
+  /** What is large is collected when it may be voted for: in the height under way, up to the next round. */
+  #isNear({ height, round }: SignedProposal): boolean {
+    const state = this.#node.driver?.state;
+    return state?.height === height && round <= state.round + 1;
   }
 
   /** Gives those waiting proposals to the core whose height has begun and whose value is here. */
@@ -227,7 +249,10 @@ export class BftDriver {
       if (proposal.height < height) this.#drop(proposal);
       if (proposal.height !== height || this.#node.driver === null) continue;
       const bytes = this.#values.get(proposal.value);
-      if (bytes === undefined) continue;
+      if (bytes === undefined) {
+        if (isInParts(proposal.value)) void this.#fetch(proposal);
+        continue;
+      }
       this.#drop(proposal);
       const isValid = this.#ports.judge.isValid(proposal, bytes);
       this.#step({ type: 'message', message: { type: 'proposal', proposal }, isValid });
@@ -265,20 +290,22 @@ export class BftDriver {
       case 'broadcast':
         return this.#broadcast(effect.message);
       case 'resend':
-        this.#ports.send(effect.messages.flatMap((each) => this.#signed(each) ?? []));
+        this.#ports.send(
+          effect.messages.flatMap((each) => withSignatures(each, this.#signatures) ?? []),
+        );
         return undefined;
       case 'schedule': {
-        const { kind, round } = effect.timeout;
-        this.#after(timeoutOf(this.#ports.timeoutsMs, kind, round), () => {
-          this.#step({ type: 'timeout', timeout: effect.timeout });
-        });
+        const { kind, height, round } = effect.timeout;
+        const moreMs = kind === 'propose' ? this.#moreMs(height, round) : 0;
+        this.#await(effect.timeout, timeoutOf(this.#ports.timeoutsMs, kind, round) + moreMs);
         return undefined;
       }
       case 'getValue': {
         const { height, round } = effect;
         this.#wanted = { height, round };
         this.#propose(false);
-        if (this.#wanted !== null) this.#after(EMPTY_WAIT_MS, () => this.#propose(true));
+        const waitMs = EMPTY_WAIT_MS + this.#moreMs(height, round) / 2;
+        if (this.#wanted !== null) this.#after(waitMs, () => this.#propose(true));
         return undefined;
       }
       case 'decide':
@@ -292,6 +319,24 @@ export class BftDriver {
         this.withheldCount += 1;
         return undefined;
     }
+  }
+
+  /** A long command is given to the first proposer of a height, which half of this time is for. */
+  #moreMs(height: number, round: number): number {
+    return round === 0 && this.#ports.isToldOf?.(height) === true ? LONG_COMMAND_MS : 0;
+  }
+
+  /** A round waits longer for its proposal while the value of it is coming in parts. */
+  #await(timeout: Timeout, ms: number): void {
+    this.#after(ms, () => {
+      const { kind, height, round } = timeout;
+      const awaited = this.#proposals.find((each) => {
+        return kind === 'propose' && each.height === height && each.round === round;
+      });
+      const moreMs = awaited === undefined ? 0 : (this.#ports.patience?.(awaited.value) ?? 0);
+      if (moreMs > 0) this.#await(timeout, moreMs);
+      else this.#step({ type: 'timeout', timeout });
+    });
   }
 
   #after(ms: number, run: () => void): void {
@@ -309,11 +354,13 @@ export class BftDriver {
     const { changes, judge, mempool, validate } = this.#ports;
     const due = changes.due(performance.now());
     const isValid = ({ data }: Command): boolean => validate(data);
-    const batch = [...due, ...mempool.batch(wanted.height, isValid, due.length)];
+    const { batchBytesMax } = limitsAt(wanted.height, this.#sets.partsFrom);
+    const batch = [...due, ...mempool.batch(wanted.height, isValid, due.length, batchBytesMax)];
     if (batch.length === 0 && !isLate) return;
     this.#wanted = null;
     const bytes = encodeBatch(batch);
-    const value = valueIdOf(bytes);
+    const isSpread = hasParts(bytes.length, wanted.height, this.#sets.partsFrom);
+    const value = (isSpread ? this.#ports.spread?.(bytes) : undefined) ?? valueIdOf(bytes);
     this.#values.keep(value, bytes);
     judge.made(value);
     if (due.length > 0) changes.proposed(value);
@@ -358,10 +405,11 @@ export class BftDriver {
 
   async #broadcast(message: BftMessage): Promise<void> {
     if (message.type === 'proposal' || message.type === 'vote') await this.#sign(message);
-    const signed = this.#signed(message);
+    const signed = withSignatures(message, this.#signatures);
     if (signed === null || this.#isClosed) return;
     const messages: WireMessage[] = [signed];
-    if (signed.type === 'proposal') {
+    // Who gets the proposal of a value in parts collects them.
+    if (signed.type === 'proposal' && !isInParts(signed.proposal.value)) {
       const bytes = this.#values.get(signed.proposal.value);
       if (bytes !== undefined) messages.push({ type: 'value', bytes });
     }
@@ -369,40 +417,17 @@ export class BftDriver {
     this.#step({ type: 'message', message: signed, isValid: true });
   }
 
-  /** With the signatures of those who made it; null if one is not known. */
-  #signed(message: BftMessage): Exclude<WireMessage, { type: 'value' }> | null {
-    switch (message.type) {
-      case 'proposal': {
-        if (isSigned(message.proposal))
-          return message as { type: 'proposal'; proposal: SignedProposal };
-        const signature = this.#signatures.get(message);
-        if (signature === undefined) return null;
-        return { type: 'proposal', proposal: { ...message.proposal, signature } };
-      }
-      case 'vote': {
-        if (isSigned(message.vote)) return message as { type: 'vote'; vote: SignedVote };
-        const signature = this.#signatures.get(message);
-        return signature === undefined
-          ? null
-          : { type: 'vote', vote: { ...message.vote, signature } };
-      }
-      case 'certificate':
-        assert(message.certificate.every(isSigned), 'votes in certificates came with signatures');
-        return message as Extract<WireMessage, { type: 'certificate' }>;
-      case 'decision':
-        return message as Extract<WireMessage, { type: 'decision' }>;
-    }
-  }
-
   async #decide(decision: Decision): Promise<void> {
-    const { height, value } = decision.proposal;
+    const { proposal } = decision;
+    const { height, value } = proposal;
     assert(height === this.decided + 1, 'heights are decided one after the other');
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#wanted = null;
-    const bytes = this.#values.get(value) ?? (await this.#ports.fetch(value, null));
+    const here = await this.#values.restore(value);
+    const bytes = here ?? (await this.#ports.fetch(value, null, proposal.round));
     if (bytes === null) return;
-    const commands = readBatch(bytes);
+    const commands = readBatch(bytes, LARGE_VALUES);
     assert(commands !== null, 'what a quorum precommitted is a value');
     const signed = decision as SignedDecision;
     await this.#store.decisions.append(
@@ -418,8 +443,4 @@ export class BftDriver {
     await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
     this.#isRunning = false;
   }
-}
-
-function isSigned(each: object): boolean {
-  return 'signature' in each;
 }

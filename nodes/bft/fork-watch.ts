@@ -13,12 +13,12 @@ import {
   type Height,
   type ValidatorId,
   type ValueId,
-  decodeMessages,
 } from '../../consensus/bft/index.js';
 import { ValidatorError } from './error.js';
 import type { ForkReport } from './investigation.js';
 import { COMPARE_BEATS, IDS_KEPT_MAX, IDS_PER_ANSWER_MAX } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
+import { readEnvelope } from './proven.js';
 
 const ID_BYTES = 16;
 
@@ -184,7 +184,7 @@ function decisionIn(
   bytes: Uint8Array,
 ): { readonly height: Height; readonly value: ValueId } | null {
   try {
-    const [first] = decodeMessages(bytes);
+    const [first] = readEnvelope(bytes);
     return first?.type === 'decision' ? first.decision.proposal : null;
   } catch (error) {
     if (error instanceof BftError) return null;

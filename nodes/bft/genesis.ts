@@ -27,6 +27,12 @@ export interface Genesis {
    * at the first change.
    */
   readonly changesFrom?: number;
+  /**
+   * The first height whose value may be large and is then spread in parts; never when left out. As
+   * `changesFrom` it is the same on all, and may be given to a chain later: a release before cannot read
+   * such a value.
+   */
+  readonly partsFrom?: number;
 }
 
 /** A genesis made ready for use. */
@@ -38,14 +44,15 @@ export interface Chain {
   readonly addresses: ReadonlyMap<ValidatorId, PeerAddress>;
   /** Infinity if no height may change the validators. */
   readonly changesFrom: number;
+  /** Infinity if no value is in parts. */
+  readonly partsFrom: number;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function readGenesis(genesis: Genesis): Chain {
-  const { chainId, validators, changesFrom = Infinity } = genesis;
-  if (changesFrom !== Infinity && !(Number.isSafeInteger(changesFrom) && changesFrom >= 1)) {
-    throw new ValidatorError('bad-option', 'changesFrom must be a height, from 1 on');
-  }
+  const { chainId, validators, changesFrom = Infinity, partsFrom = Infinity } = genesis;
+  checkHeight('changesFrom', changesFrom);
+  checkHeight('partsFrom', partsFrom);
   if (chainId.length === 0 || chainId.length > 128) {
     throw new ValidatorError('bad-option', 'chainId must have 1 to 128 characters');
   }
@@ -67,7 +74,12 @@ export function readGenesis(genesis: Genesis): Chain {
   const names = set.validators.map(({ id, weight }) => [id, weight]);
   const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  return { digest, validators: set, keys, addresses, changesFrom };
+  return { digest, validators: set, keys, addresses, changesFrom, partsFrom };
+}
+
+function checkHeight(option: string, height: number): void {
+  if (height === Infinity || (Number.isSafeInteger(height) && height >= 1)) return;
+  throw new ValidatorError('bad-option', `${option} must be a height, from 1 on`);
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */

@@ -14,10 +14,15 @@ import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
 import { type Witness, evidenceOf } from './witness.js';
 
-/** First byte of what a validator tells another: messages of consensus, commands, or what it saw. */
+/**
+ * First byte of what a validator tells another: messages of consensus, commands, what it saw; and where
+ * values are in parts, what it has of one, and that a long command waits.
+ */
 export const MESSAGES = 1;
 export const COMMANDS = 2;
 export const WITNESSED = 3;
+export const HELD = 4;
+export const WAITING = 5;
 
 /** What travels: the kind, and bytes of it. */
 export function payloadOf(kind: number, bytes: Uint8Array): Uint8Array {
@@ -25,6 +30,10 @@ export function payloadOf(kind: number, bytes: Uint8Array): Uint8Array {
   payload[0] = kind;
   payload.set(bytes, 1);
   return payload;
+}
+
+function isOfParts(kind: number | undefined): kind is number {
+  return kind === HELD || kind === WAITING;
 }
 
 /** Who takes what was found in order. */
@@ -38,6 +47,8 @@ export interface InboxPorts {
   take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
   takeCommands(commands: readonly Command[], from: ValidatorId): void;
   onEvidence(evidence: Evidence): void;
+  /** `HELD` and `WAITING`; absent where values have no parts. May throw `BftError`. */
+  takeOfParts?(peer: ValidatorId, kind: number, bytes: Uint8Array): void;
   /** A peer is in an earlier height. */
   onBehind(peer: ValidatorId): void;
   /** A peer says that a height is decided. */
@@ -63,7 +74,10 @@ export class Inbox {
       if (bytes[0] === MESSAGES) this.#receiveMessages(peer, decodeMessages(rest), nowMs);
       else if (bytes[0] === COMMANDS) this.#receiveCommands(peer, rest, nowMs);
       else if (bytes[0] === WITNESSED) this.#receiveWitnessed(peer, decodeMessages(rest), nowMs);
-      else this.guard.fault(peer, 'garbage', nowMs);
+      else if (isOfParts(bytes[0]) && this.ports.takeOfParts !== undefined) {
+        if (!this.guard.takeChecks(peer, 1, nowMs)) return;
+        this.ports.takeOfParts(peer, bytes[0], rest);
+      } else this.guard.fault(peer, 'garbage', nowMs);
     } catch (error) {
       if (!(error instanceof BftError)) throw error;
       this.guard.fault(peer, 'garbage', nowMs);

@@ -1,10 +1,11 @@
 /** How a validator investigates a fork that it is a part of: with its own files, and by asking others. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { type ValidatorId, decodeMessages } from '../../consensus/bft/index.js';
+import type { ValidatorId } from '../../consensus/bft/index.js';
 import { ValidatorError } from './error.js';
 import type { Genesis } from './genesis.js';
 import { type ForkReport, investigateFork, readAccusation } from './investigation.js';
 import { BEAT_MS } from './limits.js';
+import { readEnvelope } from './proven.js';
 import type { ValidatorStore } from './store.js';
 
 /** What it needs of the validator. */
@@ -49,6 +50,6 @@ export function inquire(
 }
 
 function heightOf(envelope: Uint8Array): number {
-  const [first] = decodeMessages(envelope);
+  const [first] = readEnvelope(envelope);
   return first?.type === 'decision' ? first.decision.proposal.height : 0;
 }

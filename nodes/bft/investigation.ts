@@ -29,7 +29,9 @@ import { SignatureChecker } from './checking.js';
 import { ValidatorError } from './error.js';
 import { type Genesis, readGenesis } from './genesis.js';
 import { encodePolka, readPolka } from './polkas.js';
+import { readEnvelope } from './proven.js';
 import { ChainSets } from './sets.js';
+import { LARGE_VALUES } from './value-limits.js';
 import type { OfOne } from './witness.js';
 
 /** Asks an accused; null if it answers nothing in time. What it rejects with ends the investigation. */
@@ -76,8 +78,8 @@ export async function investigateFork(options: InvestigationOptions): Promise<Fo
   const sets = new ChainSets(chain);
   if (chain.changesFrom !== Infinity) {
     for (let each = 1; each < height; each += 1) {
-      const [, value] = decodeMessages(await options.earlier(each));
-      const commands = value?.type === 'value' ? readBatch(value.bytes) : null;
+      const [, value] = readEnvelope(await options.earlier(each));
+      const commands = value?.type === 'value' ? readBatch(value.bytes, LARGE_VALUES) : null;
       if (commands === null) throw refuse(`the decision of height ${each} has no value`);
       sets.decide(commands);
     }
@@ -179,7 +181,7 @@ function culpritsOf(judgement: Judgement): ForkCulprit[] {
 }
 
 function readDecision(envelope: Uint8Array): SignedDecision {
-  const [first] = decodeMessages(envelope);
+  const [first] = readEnvelope(envelope);
   if (first?.type !== 'decision') throw refuse('one of them is no decision');
   return first.decision;
 }

@@ -8,20 +8,16 @@
  * after the other has to be shown; leaps over some of them, as in CometBFT's light client, would need
  * the validators in the decision.
  */
-import {
-  BftError,
-  type SignedDecision,
-  type ValidatorSet,
-  decodeMessages,
-} from '../../consensus/bft/index.js';
+import { BftError, type SignedDecision, type ValidatorSet } from '../../consensus/bft/index.js';
 import { type Command, readBatch } from './batch.js';
 import { SignatureChecker } from './checking.js';
 import { decidedOf } from './decided.js';
 import { ValidatorError } from './error.js';
 import { type Chain, type Genesis, readGenesis } from './genesis.js';
 import type { DecidedHeight } from './options.js';
-import { type ShownDecision, shownIn, unproven as whyUnproven } from './proven.js';
+import { type ShownDecision, readEnvelope, shownIn, unproven as whyUnproven } from './proven.js';
 import { ChainSets } from './sets.js';
+import { LARGE_VALUES } from './value-limits.js';
 
 interface Decided {
   readonly decision: SignedDecision;
@@ -94,7 +90,7 @@ export class LightClient {
     const { decision, value } = shown;
     const why = whyUnproven(shown, validatorsOf(decision.proposal.height), this.#checker);
     if (why !== null) throw unproven(why);
-    const commands = readBatch(value);
+    const commands = readBatch(value, LARGE_VALUES);
     if (commands === null) throw unproven('its value is no batch of commands');
     return { decision, commands };
   }
@@ -102,7 +98,7 @@ export class LightClient {
 
 function read(envelope: Uint8Array): ShownDecision {
   try {
-    const messages = decodeMessages(envelope);
+    const messages = readEnvelope(envelope);
     const shown = messages.length === 2 ? shownIn(messages) : null;
     if (shown === null) throw unproven('it is no decision with its value');
     return shown;

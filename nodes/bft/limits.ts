@@ -53,8 +53,8 @@ export const EVIDENCE_PER_VALIDATOR_MAX = 64;
 /** Room for the record of a height, and for the state of a signer: one sector, written whole. */
 export const RECORD_SLOT_BYTES = 64 * 1024;
 export const SIGNER_SLOT_BYTES = 512;
-/** A record in a log: longer ones can only be damage. */
-export const LOG_RECORD_BYTES_MAX = 16 * 1024 * 1024;
+/** A record in a log, a decision of a large value the longest: longer ones can only be damage. */
+export const LOG_RECORD_BYTES_MAX = 18 * 1024 * 1024;
 /** Signed messages of which other validators are told, and how many of them at once. */
 export const WITNESSED_MAX = 4_096;
 export const WITNESSED_PER_BEAT_MAX = 512;
@@ -62,3 +62,70 @@ export const WITNESSED_PER_BEAT_MAX = 512;
 export const POLKAS_FILE_BYTES = 8 * 1024 * 1024;
 /** So long an accused is asked for a polka when a fork is investigated. */
 export const JUSTIFY_MS = 60_000;
+/**
+ * A value in parts is spread in pieces of so many bytes: as in CometBFT, large enough that its proof of
+ * 9 hashes is half a percent of it, small enough that none holds up the stream of another.
+ */
+export const PART_BYTES = 64 * 1024;
+/**
+ * On a chain with parts, bytes of one command (it is handed to a proposer in one message, of which
+ * 16 MiB are the most), of the commands that a proposer takes into a value, and of a value that is
+ * voted for, which has room for changes and proofs besides: four of them are in memory at a time.
+ */
+export const LARGE_COMMAND_BYTES_MAX = 8 * 1024 * 1024;
+export const LARGE_BATCH_BYTES_MAX = 16 * 1024 * 1024;
+export const LARGE_VALUE_BYTES_MAX = 17 * 1024 * 1024;
+/** Bytes of the values of the height under way in memory; older ones are on the disk, or asked for. */
+export const VALUES_BYTES_MAX = 128 * 1024 * 1024;
+/** Parts in one answer, and its bytes: a quarter of what QUIC lets one stream have on its way. */
+export const PARTS_PER_CALL_MAX = 4;
+export const PARTS_ANSWER_BYTES_MAX = PARTS_PER_CALL_MAX * (PART_BYTES + 1024);
+/** Calls for parts of one value that are open at one peer, and that are answered for one peer. */
+export const PARTS_CALLS_PER_PEER_MAX = 2;
+export const PARTS_ANSWERING_MAX = 16;
+export const PARTS_CALL_TIMEOUT_MS = 10_000;
+/**
+ * A part that has not come after so long is asked of somebody else besides; so many are asked for at a
+ * time, which come within that at 32 Mbit/s.
+ */
+export const PART_HEDGE_MS = 500;
+export const PARTS_ASKED_MAX = 32;
+/**
+ * Whose turn it is to fetch a part from the proposer is given up on when it tells nothing new for so
+ * long after one's own share was here, and for as long as that took. After `SHARES_MS`, and so much more for each part as a link of 32 Mbit/s takes, everybody may take
+ * everything from everybody.
+ */
+export const SHARE_STALL_MS = 500;
+export const SHARES_MS = 1_000;
+export const SHARES_MS_PER_PART = 16;
+/** Values that are collected at a time, and of them those that one validator proposed. */
+export const COLLECTED_MAX = 6;
+export const COLLECTED_PER_PROPOSER_MAX = 2;
+/** Whole values whose parts are kept for others, the present height and the last ones. */
+export const SPREAD_MAX = 3;
+/** Values of which a peer may tell what it has before they are known here. */
+export const TOLD_PER_PEER_MAX = 8;
+/** Decided values that are read from the disk for the parts that one peer wants, a second and at once. */
+export const OPENED_PER_SECOND = 4;
+export const OPENED_BURST = 8;
+/** How often it is looked whether parts have to be asked of others; news is told after so long. */
+export const COLLECTING_BEAT_MS = 50;
+export const HELD_TELL_MS = 5;
+/**
+ * The wait for a proposal goes on in such steps while parts of its value come, and in all so long for
+ * each MiB that it has: a value may come at 32 Mbit/s and less than that in later rounds.
+ */
+export const PATIENCE_STEP_MS = 250;
+export const PATIENCE_MS_PER_MIB = 250;
+/**
+ * The first round of a height for which somebody said that a long command waits has so much more time: its
+ * proposer gets the command, and has the value on its disk, before anybody sees a proposal.
+ */
+export const LONG_COMMAND_MS = 1_000;
+/** A longer command is handed to proposers alone; how long that may take. */
+export const HAND_OVER_TIMEOUT_MS = 30_000;
+/** Urgency (RFC 9218) of parts and of commands handed over: behind votes, which have 4. */
+export const PARTS_URGENCY = 5;
+export const HAND_OVER_URGENCY = 6;
+/** A decision in an answer to who is behind comes without its value if that is in parts and longer. */
+export const VALUE_LEFT_OUT_BYTES = 1024 * 1024;

@@ -43,12 +43,17 @@ export class Mempool {
   }
 
   /** Commands for a value that has `taken` already, the oldest first. */
-  batch(height: number, isValid: (command: Command) => boolean, taken = 0): Command[] {
+  batch(
+    height: number,
+    isValid: (command: Command) => boolean,
+    taken = 0,
+    bytesMax = BATCH_BYTES_MAX,
+  ): Command[] {
     const batch: Command[] = [];
     let bytes = 0;
     for (const { command } of this.#waiting.values()) {
       if (taken + batch.length >= BATCH_COMMANDS_MAX) break;
-      if (bytes + command.bytes.length + COMMAND_OVERHEAD_BYTES > BATCH_BYTES_MAX) break;
+      if (bytes + command.bytes.length + COMMAND_OVERHEAD_BYTES > bytesMax) break;
       if (!this.isDue(command, height)) continue;
       if (!isValid(command)) {
         this.drop(command.id);

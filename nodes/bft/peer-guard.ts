@@ -13,7 +13,7 @@ import {
 } from './limits.js';
 
 /** What a peer did wrong. */
-export type Fault = 'garbage' | 'bad-signature' | 'bad-decision';
+export type Fault = 'garbage' | 'bad-signature' | 'bad-decision' | 'bad-part';
 
 /** Counts of one peer since the start. */
 export interface PeerCounts {
@@ -78,7 +78,7 @@ export class PeerGuard {
     const known = this.#peers.get(id);
     if (known !== undefined) return known;
     const peer: Peer = {
-      faults: { garbage: 0, 'bad-signature': 0, 'bad-decision': 0 },
+      faults: { garbage: 0, 'bad-signature': 0, 'bad-decision': 0, 'bad-part': 0 },
       recent: 0,
       windowEndMs: 0,
       cutUntilMs: 0,

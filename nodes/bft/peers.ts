@@ -7,6 +7,13 @@ import { payloadOf } from './inbox.js';
 import { CALL_TIMEOUT_MS } from './limits.js';
 import type { ChainSets } from './sets.js';
 
+/** How a peer is called. */
+export interface CallSettings {
+  readonly timeoutMs: number;
+  /** See `CallOptions` of `transport/rpc`. */
+  readonly urgency?: number;
+}
+
 /** See the head of this file. */
 export class Peers {
   readonly #self: ValidatorId;
@@ -63,9 +70,14 @@ export class Peers {
   }
 
   /** Rejects when the peer cannot be reached. */
-  call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown> {
+  call(
+    peer: ValidatorId,
+    method: string,
+    payload: unknown,
+    { timeoutMs, urgency }: CallSettings = { timeoutMs: CALL_TIMEOUT_MS },
+  ): Promise<unknown> {
     if (this.#links === null) return Promise.reject(new RpcError('unavailable', 'not started'));
-    return this.#links.call(this.#numberOf(peer), method, payload, CALL_TIMEOUT_MS);
+    return this.#links.call(this.#numberOf(peer), method, payload, timeoutMs, urgency);
   }
 
   /** A peer has named its process. */

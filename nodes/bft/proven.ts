@@ -2,16 +2,31 @@
 import {
   type SignedDecision,
   type ValidatorSet,
+  type ValueId,
   type WireMessage,
+  decodeMessages,
   isDecision,
 } from '../../consensus/bft/index.js';
 import { valueIdOf } from './batch.js';
 import type { SignatureChecker } from './checking.js';
+import { LARGE_VALUE_BYTES_MAX, PART_BYTES } from './limits.js';
+import { PartSet, isInParts } from './parts/part-set.js';
 
 /** A decision and the bytes of its value, as they lie and travel in one envelope. */
 export interface ShownDecision {
   readonly decision: SignedDecision;
   readonly value: Uint8Array;
+}
+
+/** An envelope of a decision, whatever its value. Throws `BftError` with code `bad-encoding`. */
+export function readEnvelope(bytes: Uint8Array): readonly WireMessage[] {
+  return decodeMessages(bytes, LARGE_VALUE_BYTES_MAX);
+}
+
+/** Whether a name is that of a value: its SHA-256, or what its parts make. */
+export function isNameOf(id: ValueId, bytes: Uint8Array): boolean {
+  if (!isInParts(id)) return valueIdOf(bytes) === id;
+  return bytes.length > PART_BYTES && PartSet.of(bytes).id === id;
 }
 
 /** The decision and value with which the messages of an envelope begin; null if they do not. */
@@ -26,7 +41,16 @@ export function unproven(
   validators: ValidatorSet,
   checker: SignatureChecker,
 ): string | null {
-  if (valueIdOf(value) !== decision.proposal.value) return 'the votes are for another value';
+  if (!isNameOf(decision.proposal.value, value)) return 'the votes are for another value';
+  return unprovenVotes(decision, validators, checker);
+}
+
+/** The same of a decision whose value is not looked at. */
+export function unprovenVotes(
+  decision: SignedDecision,
+  validators: ValidatorSet,
+  checker: SignatureChecker,
+): string | null {
   if (!isDecision(decision, validators)) {
     return 'the votes are not those of more than two thirds of those who decide';
   }

@@ -1,5 +1,5 @@
 /** What a validator answers others: decisions, values, what is decided here. */
-import { BftError, type ValidatorId } from '../../consensus/bft/index.js';
+import { BftError, type ValidatorId, encodeMessages } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
 import type { CallContext, Handlers, PeerEndpoint } from '../../transport/rpc/rpc.js';
@@ -10,10 +10,12 @@ import type { ForkWatch } from './fork-watch.js';
 import type { FramedLog } from './framed-log.js';
 import { readAccusation } from './investigation.js';
 import type { Inbox } from './inbox.js';
-import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX } from './limits.js';
+import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX, VALUE_LEFT_OUT_BYTES } from './limits.js';
 import type { PolkaStore } from './polkas.js';
 import type { PeerGuard } from './peer-guard.js';
+import { isInParts } from './parts/part-set.js';
 import type { Peers } from './peers.js';
+import { readEnvelope } from './proven.js';
 import type { ChainSets } from './sets.js';
 
 /** What it needs of what is around it. */
@@ -25,6 +27,8 @@ interface ServingPorts {
   readonly peers: Peers;
   readonly decisions: FramedLog;
   readonly polkas: PolkaStore;
+  /** Of values in parts, where there are any. */
+  readonly ofParts: Handlers;
   /** A peer says what is decided there. */
   onHeight(peer: ValidatorId, decided: number): void;
   /** A peer shows one side of what it says is a fork. */
@@ -50,7 +54,8 @@ function handlersOf(ports: ServingPorts): Handlers {
       return driver.decided;
     },
     'bft.value': (payload) => {
-      return typeof payload === 'string' ? (driver.value(payload) ?? null) : null;
+      const isOne = typeof payload === 'string' && !isInParts(payload);
+      return isOne ? (driver.value(payload) ?? null) : null;
     },
     'bft.ids': (payload) => {
       return Number.isSafeInteger(payload) ? ports.forks.idsFrom(payload as number) : null;
@@ -59,6 +64,7 @@ function handlersOf(ports: ServingPorts): Handlers {
       if (sets.isPeer(peerId)) ports.onShown(peerId, payload);
       return true;
     },
+    ...ports.ofParts,
     'bft.justify': (payload) => answerTo(payload, polkas),
     'bft.decisions': async (payload, { connection: { peerId } }: CallContext) => {
       if (!Number.isSafeInteger(payload) || (payload as number) < 1) {
@@ -86,10 +92,19 @@ export async function decisionsFrom(
   for (let height = first; height <= driver.decided; height += 1) {
     if (records.length >= DECISIONS_PER_ANSWER_MAX || bytes >= ANSWER_BYTES_MAX) break;
     const record = await decisions.read(height - 1);
-    records.push(record);
+    records.push(withoutParts(record));
+    // What is read counts, also where it is left out.
     bytes += record.length;
   }
   return records;
+}
+
+/** A long value in parts is left out: who lacks it collects it, from all who have it. */
+function withoutParts(record: Uint8Array): Uint8Array {
+  if (record.length <= VALUE_LEFT_OUT_BYTES) return record;
+  const [decision] = readEnvelope(record);
+  const isLeftOut = decision?.type === 'decision' && isInParts(decision.decision.proposal.value);
+  return isLeftOut ? encodeMessages([decision]) : record;
 }
 
 /** A polka justifies whoever voted by it: it does not matter who is accused, and it is no secret. */

@@ -52,6 +52,11 @@ export class ChainSets {
     }
   }
 
+  /** The first height whose value may be in parts. */
+  get partsFrom(): Height {
+    return this.#chain.partsFrom;
+  }
+
   /** The last height whose decision is known here. */
   get decided(): Height {
     return this.#schedule.decided;

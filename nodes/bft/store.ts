@@ -9,7 +9,6 @@ import {
   type OwnMessage,
   type StoredRecord,
   type WireMessage,
-  decodeMessages,
   decodeRecord,
 } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
@@ -18,6 +17,7 @@ import { ValidatorError } from './error.js';
 import { FramedLog } from './framed-log.js';
 import { RECORD_SLOT_BYTES } from './limits.js';
 import { PolkaStore } from './polkas.js';
+import { readEnvelope } from './proven.js';
 import { Signer } from './signer.js';
 import { SlotFile } from './slot-file.js';
 
@@ -92,7 +92,7 @@ export class ValidatorStore {
 
   /** The messages of a record of `decisions` or `evidence`. */
   static async messages(log: FramedLog, at: number): Promise<readonly WireMessage[]> {
-    return decodeMessages(await log.read(at));
+    return readEnvelope(await log.read(at));
   }
 
   async close(): Promise<void> {

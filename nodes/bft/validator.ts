@@ -6,7 +6,7 @@ import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
-import { decidedOf, readDecided } from './decided.js';
+import { checkApplied, decidedOf, readDecided } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError, closed } from './error.js';
 import { EvidenceStore } from './evidence.js';
@@ -16,15 +16,9 @@ import { Heights } from './heights.js';
 import type { ForkReport } from './investigation.js';
 import { inquire } from './inquiry.js';
 import { COMMANDS, Inbox, MESSAGES, WITNESSED } from './inbox.js';
-import {
-  BATCH_COMMANDS_MAX,
-  BEAT_MS,
-  COMMAND_BYTES_MAX,
-  COMMAND_HEIGHTS_MAX,
-  JUSTIFY_MS,
-  TIMEOUTS_DEFAULT,
-} from './limits.js';
+import { BEAT_MS, COMMAND_HEIGHTS_MAX, JUSTIFY_MS, TIMEOUTS_DEFAULT } from './limits.js';
 import { Mempool } from './mempool.js';
+import { LargeValues } from './large-values.js';
 import type { EvidenceReport, Place, ValidatorOptions, ValidatorStatus } from './options.js';
 import { PeerGuard } from './peer-guard.js';
 import { Peers } from './peers.js';
@@ -32,6 +26,7 @@ import { PendingChanges } from './pending-changes.js';
 import { listenForPeers } from './serving.js';
 import { ChainSets, type Member } from './sets.js';
 import { ValidatorStore } from './store.js';
+import { limitsAt } from './value-limits.js';
 import { ValueJudge } from './value-judge.js';
 import { Waiters } from './waiters.js';
 import { Witness } from './witness.js';
@@ -54,7 +49,7 @@ export class Validator {
   readonly #witness = new Witness();
   readonly #waiters = new Waiters();
   readonly #heights: Heights;
-  #unsent: Command[] = [];
+  readonly #large: LargeValues;
   #beats = 0;
   #driver!: BftDriver;
   #evidence!: EvidenceStore;
@@ -100,6 +95,17 @@ export class Validator {
           return false;
         }),
       wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      collect: (id) => this.#large.collect(id),
+    });
+    this.#large = new LargeValues(this.id, {
+      sets: this.#sets,
+      mempool: this.#mempool,
+      guard: this.#guard,
+      peers: this.#peers,
+      store,
+      value: (id) => this.#driver.value(id),
+      takeCommands: (commands, from) => this.#takeCommands(commands, from),
+      wake: () => this.#driver.wake(),
     });
     this.#changes = new PendingChanges({
       sets: this.#sets,
@@ -116,7 +122,10 @@ export class Validator {
       decided: () => this.#driver.decided,
       isValidatorOf: (height, id) => this.#sets.at(height).has(id),
       canAccuse: (id, height) => this.#sets.canAccuse(id, height),
-      take: (message, value) => this.#driver.take(message, value),
+      take: (message, value) => {
+        if (this.#large.admits(message)) this.#driver.take(message, value);
+      },
+      ...this.#large.inbox,
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       onEvidence: (evidence) => {
         this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
@@ -145,7 +154,9 @@ export class Validator {
       timeoutsMs: this.#options.timeoutsMs ?? TIMEOUTS_DEFAULT,
       validate,
       send: (messages) => this.#send(messages),
-      fetch: (id, from) => this.#catchUp.fetch(id, from),
+      fetch: (id, from, round) =>
+        this.#large.fetch(id, from, round) ?? this.#catchUp.fetch(id, from),
+      ...this.#large.driver,
       onDecided: (decision, commands, changes) => this.#apply(decision, commands, changes),
       onEvidence: (evidence) => this.#keepEvidence(evidence),
       onBehind: (peer) => this.#heights.say(peer),
@@ -172,9 +183,10 @@ export class Validator {
   submit(data: Uint8Array): Promise<Place> {
     const refusal = this.#refusal();
     if (refusal !== null) return Promise.reject(refusal);
-    if (data.length === 0 || data.length > COMMAND_BYTES_MAX || !this.#isValid(data)) {
+    const { commandBytesMax } = limitsAt(this.#driver.decided + 1, this.#chain.partsFrom);
+    if (data.length === 0 || data.length > commandBytesMax || !this.#isValid(data)) {
       const what = `of ${data.length} bytes is refused: by validate, or it is not 1 to`;
-      const message = `the command ${what} ${COMMAND_BYTES_MAX} bytes long`;
+      const message = `the command ${what} ${commandBytesMax} bytes long`;
       return Promise.reject(new ValidatorError('bad-command', message));
     }
     // Others may be some heights behind or ahead when it reaches them.
@@ -211,7 +223,7 @@ export class Validator {
       const why = `${this.#mempool.size} commands wait; try again when some are decided`;
       return Promise.reject(new ValidatorError('overloaded', why));
     }
-    if (this.#unsent.push(command) === 1) setImmediate(() => this.#forward());
+    this.#large.forwarding.add(command);
     return this.#waiters.wait(command);
   }
 
@@ -274,6 +286,7 @@ export class Validator {
     clearInterval(this.#beat);
     this.#peers.close();
     const caughtUp = this.#catchUp.close();
+    this.#large.close();
     await this.#driver.close();
     await this.#endpoint?.close(0);
     await caughtUp;
@@ -315,13 +328,7 @@ export class Validator {
   async #replay(): Promise<void> {
     const { decisions } = this.#store;
     const applied = this.#options.appliedHeight ?? 0;
-    if (!Number.isSafeInteger(applied) || applied < 0 || applied > decisions.count) {
-      throw new ValidatorError(
-        'bad-option',
-        `appliedHeight is ${applied}, and ${decisions.count} heights are decided here; ` +
-          'take an older state of the application, or put the file of decisions back',
-      );
-    }
+    checkApplied(applied, decisions.count);
     for (let height = 1; height <= decisions.count; height += 1) {
       const { decision, commands } = await readDecided(decisions, height);
       const changes = this.#sets.decide(commands);
@@ -348,6 +355,7 @@ export class Validator {
     this.#peers.update();
     this.#waiters.decided(height, commands);
     this.#waiters.expired(late);
+    this.#large.endHeight();
     if (!changes.some(({ id, weight }) => id === this.id && weight === 0)) return;
     this.#log(`removed from the validators; nothing is signed from height ${height + 2} on`);
     const message = `${this.id} was removed; whether the command is decided is not known`;
@@ -371,16 +379,6 @@ export class Validator {
     this.#driver.wake();
   }
 
-  /** Tells the others of commands that were submitted since the last time. */
-  #forward(): void {
-    const commands = this.#unsent.splice(0);
-    for (let at = 0; at < commands.length; at += BATCH_COMMANDS_MAX / 8) {
-      const bytes = encodeBatch(commands.slice(at, at + BATCH_COMMANDS_MAX / 8));
-      this.#peers.tellAll(COMMANDS, bytes);
-    }
-    this.#driver.wake();
-  }
-
   #send(messages: readonly WireMessage[]): void {
     if (messages.length > 0) this.#peers.tellAll(MESSAGES, encodeMessages(messages));
   }
@@ -392,9 +390,8 @@ export class Validator {
 
   #greet(peer: ValidatorId): void {
     this.#heights.greet(peer);
-    const own = this.#mempool.of(this.id).slice(0, BATCH_COMMANDS_MAX / 8);
+    this.#large.forwarding.greet(peer);
     const changes = this.#changes.of(this.id);
-    if (own.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(own));
     if (changes.length > 0) this.#peers.tell(peer, COMMANDS, encodeBatch(changes));
   }
 
@@ -406,6 +403,7 @@ export class Validator {
     if (told !== undefined) this.#tellSeen(told);
     this.#forks.onBeat(others).catch((error: unknown) => this.#fail(error));
     for (const peer of others) this.#greet(peer);
+    this.#large.onBeat();
     this.#catchUp.run(this.#driver);
     this.#driver.wake();
   }
@@ -433,6 +431,7 @@ export class Validator {
       peers: this.#peers,
       decisions,
       polkas,
+      ofParts: this.#large.handlers,
       onHeight: (peer, decided) => this.#hearHeight(peer, decided),
       onShown: (peer, payload) => {
         this.#forks.told(peer, payload).catch((error: unknown) => this.#fail(error));

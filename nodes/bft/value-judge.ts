@@ -11,6 +11,7 @@ import type { ProposedChange } from './change.js';
 import type { SignatureChecker } from './checking.js';
 import type { Mempool } from './mempool.js';
 import type { ChainSets } from './sets.js';
+import { isNameAt, limitsAt } from './value-limits.js';
 
 /** What it needs of what is around it. */
 export interface JudgePorts {
@@ -35,7 +36,10 @@ export class ValueJudge {
 
   /** Whether a proposal of the height under way may be voted for. `bytes` are those of its value. */
   isValid({ value, validRound }: Proposal, bytes: Uint8Array): boolean {
-    const commands = readBatch(bytes);
+    const { decided, partsFrom } = this.#ports.sets;
+    const height = decided + 1;
+    if (!isNameAt(value, bytes.length, height, partsFrom)) return false;
+    const commands = readBatch(bytes, limitsAt(height, partsFrom));
     if (commands === null) return false;
     const isSound = this.#sound.get(value) ?? this.#isSound(commands);
     this.#sound.set(value, isSound);

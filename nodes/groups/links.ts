@@ -101,9 +101,16 @@ export class PeerLinks {
   }
 
   /** Calls a method of a peer; fails with `unavailable` when no connection stands. */
-  call(peer: NodeId, method: string, payload: unknown, timeoutMs: number): Promise<unknown> {
+  call(
+    peer: NodeId,
+    method: string,
+    payload: unknown,
+    timeoutMs: number,
+    urgency?: number,
+  ): Promise<unknown> {
     const connection = this.#links.get(peer)?.connection;
-    if (connection?.isOpen === true) return connection.call(method, payload, { timeoutMs });
+    const options = urgency === undefined ? { timeoutMs } : { timeoutMs, urgency };
+    if (connection?.isOpen === true) return connection.call(method, payload, options);
     return Promise.reject(new RpcError('unavailable', `no connection to node ${peer}`));
   }
 

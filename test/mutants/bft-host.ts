@@ -4,8 +4,17 @@ const folder = 'nodes/bft';
 const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
 const ofLightClient = 'test/nodes/bft/light-client.test.ts';
 const ofFork = 'test/nodes/bft/investigation.test.ts';
+const ofValues = 'test/nodes/bft/values.test.ts';
+const ofCatchUp = 'test/nodes/bft/sets.test.ts';
+const ofParts = `test/${folder}/parts/part-set.test.ts`;
+const ofTree = `test/${folder}/parts/merkle.test.ts`;
+const ofCollecting = `test/${folder}/parts/collecting.test.ts`;
+const ofExchange = `test/${folder}/parts/exchange.test.ts`;
 
-/** Validators on disks that fail, and investigations of forks, as far as the simulator does not find them. */
+/**
+ * Validators on disks that fail, investigations of forks, and values in parts, as far as the simulator does
+ * not find them.
+ */
 const rows: readonly FileMutant[] = [
   {
     bug: 'a log goes on after a sync has failed',
@@ -104,7 +113,7 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'another value is taken with the votes',
     file: `${folder}/proven.ts`,
-    source: 'if (valueIdOf(value) !== decision.proposal.value)',
+    source: 'if (!isNameOf(decision.proposal.value, value))',
     replacement: 'if (false)',
     test: ofLightClient,
   },
@@ -114,6 +123,98 @@ const rows: readonly FileMutant[] = [
     source: 'if (height <= this.#chain.changesFrom + 1) return',
     replacement: 'if (height <= this.#chain.changesFrom + 2) return',
     test: ofLightClient,
+  },
+  {
+    bug: 'a part is believed without its proof',
+    file: `${folder}/parts/part-set.ts`,
+    source: 'if (!isFitting || !isLeafOf(root, count, at, bytes, proof))',
+    replacement: 'if (!isFitting || !isLeafOf(root, count, at, bytes, proof) === null)',
+    test: ofParts,
+  },
+  {
+    bug: 'a node passes for a leaf',
+    file: `${folder}/parts/merkle.ts`,
+    source: "createHash('sha256').update(LEAF).update(data)",
+    replacement: "createHash('sha256').update(LEAF.subarray(1)).update(data)",
+    test: ofTree,
+  },
+  {
+    bug: 'a name may claim gigabytes',
+    file: `${folder}/parts/part-set.ts`,
+    source: 'length > PART_BYTES && length <= LARGE_VALUE_BYTES_MAX',
+    replacement: 'length > PART_BYTES && length <= LARGE_VALUE_BYTES_MAX * 1e3',
+    test: ofParts,
+  },
+  {
+    bug: 'a value is voted for by another name than that of its height',
+    file: `${folder}/value-judge.ts`,
+    source: 'if (!isNameAt(value, bytes.length, height, partsFrom)) return false;',
+    replacement: 'isNameAt(value, bytes.length, height, partsFrom);',
+    test: ofValues,
+  },
+  {
+    bug: 'a value in parts is not on the disk when it is voted for',
+    file: `${folder}/values.ts`,
+    source: 'if (bytes === undefined || this.#durable.has(id)) continue;',
+    replacement:
+      'if (bytes === undefined || this.#durable.has(id) || bytes.length > 65_536) continue;',
+    test: ofDisk,
+  },
+  {
+    bug: 'what was said last makes room in memory',
+    file: `${folder}/values.ts`,
+    source: 'if (each !== id && !this.#needed.has(each))',
+    replacement: 'if (each !== id)',
+    test: ofValues,
+  },
+  {
+    bug: 'who sends a wrong part is not counted',
+    file: `${folder}/parts/exchange.ts`,
+    source: "if (verdict === 'lie') this",
+    replacement: "if (verdict === 'lie' && ask.places.length === 0) this",
+    test: ofExchange,
+  },
+  {
+    bug: 'a proposer that withholds parts is waited for',
+    file: `${folder}/parts/exchange.ts`,
+    source: 'if (set.received === receivedBefore || patienceMs',
+    replacement: 'if (set.received < receivedBefore || patienceMs',
+    test: ofExchange,
+  },
+  {
+    bug: 'one proposer has as many values collected as there is room for',
+    file: `${folder}/parts/exchange.ts`,
+    source: 'ofThem.length >= COLLECTED_PER_PROPOSER_MAX ? ofThem : all',
+    replacement: 'ofThem.length >= 9 * COLLECTED_PER_PROPOSER_MAX ? ofThem : all',
+    test: ofExchange,
+  },
+  {
+    bug: 'everybody takes everything from the proposer',
+    file: `${folder}/parts/collecting.ts`,
+    source: 'if (owner === this.#self || nowMs >=',
+    replacement: 'if (owner !== null || nowMs >=',
+    test: ofCollecting,
+  },
+  {
+    bug: 'a part is waited for that one peer does not give',
+    file: `${folder}/parts/collecting.ts`,
+    source: 'nowMs < askedAtMs + PART_HEDGE_MS',
+    replacement: 'nowMs < askedAtMs + PART_HEDGE_MS * 1e6',
+    test: ofCollecting,
+  },
+  {
+    bug: 'a decision whose value is left out is believed',
+    file: `${folder}/catch-up.ts`,
+    source: '? unprovenVotes(decision, set, this.#checker)',
+    replacement: '? null',
+    test: ofCatchUp,
+  },
+  {
+    bug: 'a long command is given to one proposer alone',
+    file: `${folder}/forwarding.ts`,
+    source: 'if (given === undefined || given.has(peer)) continue;',
+    replacement: 'if (given === undefined || given.size > 0) continue;',
+    test: ofValues,
   },
 ];
 

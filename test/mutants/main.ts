@@ -59,7 +59,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   },
   'bft-host': {
     mutants: BFT_HOST_MUTANTS,
-    folders: ['consensus', 'examples', 'nodes', 'src', 'transport', 'test'],
+    folders: ['consensus', 'examples', 'nodes', 'sim/world', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
   rollout: {

@@ -16,6 +16,7 @@ import { FramedLog } from '../../../nodes/bft/framed-log.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
 import { openValidator, publicKeyOf } from '../../../nodes/bft/index.js';
 import { Mempool } from '../../../nodes/bft/mempool.js';
+import { PartSet } from '../../../nodes/bft/parts/part-set.js';
 import { PendingChanges } from '../../../nodes/bft/pending-changes.js';
 import { ChainSets } from '../../../nodes/bft/sets.js';
 import { Signer } from '../../../nodes/bft/signer.js';
@@ -34,6 +35,9 @@ const genesis = {
   validators: [{ publicKey: publicKeyOf(identity), weight: 1, address }],
 };
 const chain = readGenesis(genesis);
+const chainWithParts = readGenesis({ ...genesis, partsFrom: 1 });
+/** Of two parts. */
+const LARGE = 'large '.repeat(12_000);
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 beforeEach(() => {
@@ -92,19 +96,19 @@ interface Life {
 }
 
 /** Lives until the commands are decided or the disk stops it. Without network: it is alone. */
-async function live(disk: MemoryDisk, texts: readonly string[]): Promise<Life> {
+async function live(disk: MemoryDisk, texts: readonly string[], of = chain): Promise<Life> {
   const decided: string[] = [];
   let store: ValidatorStore;
   try {
-    store = await ValidatorStore.open(directory, chain.digest, identity, disk);
+    store = await ValidatorStore.open(directory, of.digest, identity, disk);
   } catch (failure) {
     return { decided, failure, signedAfter: 0 };
   }
   let failure: unknown = null;
   let before = 0;
   const mempool = new Mempool();
-  const sets = new ChainSets(chain);
-  const checker = new SignatureChecker(chain.digest, sets);
+  const sets = new ChainSets(of);
+  const checker = new SignatureChecker(of.digest, sets);
   const parts = { sets, checker, mempool, approve: () => false };
   let driver: BftDriver | null = null;
   try {
@@ -123,6 +127,7 @@ async function live(disk: MemoryDisk, texts: readonly string[]): Promise<Life> {
       send: () => {},
       // There is nobody else who could have it.
       fetch: async () => null,
+      spread: (bytes) => PartSet.of(bytes).id,
       onDecided: async (decision, commands) => {
         mempool.decided(decision.proposal.height, commands);
         decided.push(...commands.map(({ data }) => Buffer.from(data).toString()));
@@ -164,10 +169,10 @@ async function expectJustified(store: ValidatorStore): Promise<void> {
 }
 
 /** The operations of a validator on a whole disk. */
-async function operationsOf(disk: MemoryDisk, texts: readonly string[]): Promise<string[]> {
+async function operationsOf(disk: MemoryDisk, texts: readonly string[], of = chain) {
   const operations: string[] = [];
   disk.failing = (what, name) => void operations.push(`${what} ${name}`);
-  expect(await live(disk, texts)).toMatchObject({ failure: null });
+  expect(await live(disk, texts, of)).toMatchObject({ failure: null });
   return operations;
 }
 
@@ -179,8 +184,8 @@ const ERRORS: Readonly<Record<string, readonly (readonly [code: string, short: n
 };
 
 /** Every operation fails in turn, once; then the process or the machine starts again. */
-async function failEach(make: () => Promise<MemoryDisk>, texts: readonly string[]) {
-  const operations = await operationsOf(await make(), texts);
+async function failEach(make: () => Promise<MemoryDisk>, texts: readonly string[], of = chain) {
+  const operations = await operationsOf(await make(), texts, of);
   for (const [at, operation] of operations.entries()) {
     const [what = '', name = ''] = operation.split(' ');
     for (const [code, shortWrites] of ERRORS[what] ?? [['EIO', 0]]) {
@@ -190,7 +195,7 @@ async function failEach(make: () => Promise<MemoryDisk>, texts: readonly string[
       let calls = 0;
       disk.shortWrites = shortWrites;
       disk.failing = () => (calls++ === at ? code : undefined);
-      const { decided, failure, signedAfter } = await live(disk, texts);
+      const { decided, failure, signedAfter } = await live(disk, texts, of);
       expect(failure, title).toBeInstanceOf(StorageError);
       expect((failure as StorageError).message, title).toContain(name.replace('.unfinished', ''));
       expect((failure as StorageError).detail.systemCode, title).toBe(code);
@@ -201,7 +206,7 @@ async function failEach(make: () => Promise<MemoryDisk>, texts: readonly string[
         ['power', disk.afterPowerCut()],
       ] as const) {
         signatures = soFar.copy();
-        const again = await live(after, ['z']).catch((error: unknown) => {
+        const again = await live(after, ['z'], of).catch((error: unknown) => {
           throw new Error(`${title}, then the ${how} starts again`, { cause: error });
         });
         expect(again.failure, `${title}, then the ${how} starts again`).toBe(null);
@@ -229,6 +234,17 @@ describe('a validator whose disk fails', () => {
     const used = new MemoryDisk();
     expect((await live(used, ['a', 'b'])).decided).toEqual(['a', 'b']);
     await failEach(async () => used.copy(), ['c']);
+  }, 300_000);
+
+  it('at any operation of a height with a value in parts does so, too', async () => {
+    signatures.watch();
+    const used = new MemoryDisk();
+    expect((await live(used, ['a', LARGE], chainWithParts)).decided).toEqual(['a', LARGE]);
+    const values = [...signatures.byPlace.values()].map((each) => {
+      return each.type === 'proposal' ? each.proposal.value : each.vote.value;
+    });
+    expect(values.some((value) => value?.startsWith('parts1-'))).toBe(true);
+    await failEach(async () => used.copy(), [LARGE], chainWithParts);
   }, 300_000);
 
   it('tells its owner, and those who wait', async () => {

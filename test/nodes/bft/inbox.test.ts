@@ -10,7 +10,7 @@ import {
 import { encodeBatch, makeCommand } from '../../../nodes/bft/batch.js';
 import { SignatureChecker } from '../../../nodes/bft/checking.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
-import { COMMANDS, Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
+import { COMMANDS, HELD, Inbox, MESSAGES, WAITING, WITNESSED } from '../../../nodes/bft/inbox.js';
 import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
@@ -36,7 +36,7 @@ function payload(kind: number, messages: readonly WireMessage[]): Uint8Array {
   return Buffer.concat([Buffer.from([kind]), encodeMessages(messages)]);
 }
 
-function inbox(isValidatorOf?: (height: number) => boolean) {
+function inbox(isValidatorOf?: (height: number) => boolean, takeOfParts?: (kind: number) => void) {
   const taken: WireMessage[] = [];
   const cut: string[] = [];
   const ahead: number[] = [];
@@ -50,6 +50,7 @@ function inbox(isValidatorOf?: (height: number) => boolean) {
     canAccuse: (id, height) => sets.canAccuse(id, height),
     take: (message) => taken.push(message),
     takeCommands: () => {},
+    ...(takeOfParts && { takeOfParts: (_: string, kind: number) => takeOfParts(kind) }),
     onEvidence: (each) => evidence.push(each),
     onBehind: () => {},
     onAhead: (_, decided) => ahead.push(decided),
@@ -85,6 +86,22 @@ describe('what comes from a peer', () => {
       expect(taken).toEqual([]);
     },
   );
+
+  it('about parts is taken where there are any, and garbage else', () => {
+    const told: number[] = [];
+    const { made, guard } = inbox(undefined, (kind) => told.push(kind));
+    for (const kind of [HELD, WAITING]) made.receive('peer', new Uint8Array([kind, 1]));
+    expect(told).toEqual([HELD, WAITING]);
+    expect(guard.counts(0).get('peer')?.faults.garbage).toBe(0);
+    // Each costs a little: more at once than that is dropped.
+    const count = 2 * CHECKS_BURST;
+    for (let at = 0; at < count; at += 1) made.receive('peer', new Uint8Array([HELD, 1]));
+    expect(told.length).toBeLessThan(count);
+    expect(guard.counts(0).get('peer')?.dropped).toBeGreaterThan(0);
+    const plain = inbox();
+    for (const kind of [HELD, WAITING]) plain.made.receive('peer', new Uint8Array([kind, 1]));
+    expect(plain.guard.counts(0).get('peer')?.faults.garbage).toBe(2);
+  });
 
   it('of far heights is not kept, but noted', () => {
     const { made, taken, ahead } = inbox();

@@ -5,6 +5,8 @@ import { ValidatorSet } from '../../../consensus/bft/index.js';
 import { encodeBatch, makeCommand } from '../../../nodes/bft/batch.js';
 import { encodeChange } from '../../../nodes/bft/change.js';
 import { LightClient, publicKeyOf } from '../../../nodes/bft/index.js';
+import { LARGE_VALUE_BYTES_MAX } from '../../../nodes/bft/limits.js';
+import { PartSet } from '../../../nodes/bft/parts/part-set.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { Signers } from './signers.js';
 
@@ -59,6 +61,24 @@ describe('a light client', () => {
     expect(client.verify(withFour).height).toBe(3);
     expect(client.follow(withFour).commands.map(text)).toEqual(['c']);
     expect(client.height).toBe(3);
+  });
+
+  it('verifies large values by the name of their parts', () => {
+    const client = new LightClient({ ...signers.genesis, partsFrom: 1 });
+    const value = encodeBatch([makeCommand(new Uint8Array(5 * 1024 * 1024).fill(7), 100)]);
+    const { id } = PartSet.of(value);
+    const validators = signers.chain.validators;
+    const { commands } = client.verify(signers.decided([0, 1, 2], 9, value, validators, id));
+    expect(commands.map(({ length }) => length)).toEqual([5 * 1024 * 1024]);
+    const other = value.slice();
+    other[4 * 1024 * 1024]! ^= 1;
+    const wrong = signers.decided([0, 1, 2], 9, other, validators, id);
+    expect(() => client.verify(wrong)).toThrow(unproven(/another value/));
+    const short = signers.decided([0, 1, 2], 9, value.subarray(0, 9), validators, id);
+    expect(() => client.verify(short)).toThrow(unproven(/another value/));
+    const long = new Uint8Array(LARGE_VALUE_BYTES_MAX + 1);
+    const tooLong = signers.decided([0, 1, 2], 9, long, validators, id);
+    expect(() => client.verify(tooLong)).toThrow(unproven(/too long/));
   });
 
   it('says that it does not know the validators of a height', () => {

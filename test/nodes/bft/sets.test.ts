@@ -4,6 +4,7 @@ import {
   type OwnMessage,
   type SignedVote,
   type WireMessage,
+  decodeMessages,
   encodeMessages,
   signedBytes,
 } from '../../../consensus/bft/index.js';
@@ -23,6 +24,7 @@ import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { CHANGE_PAUSE_MS, WAITING_CHANGES_MAX } from '../../../nodes/bft/limits.js';
 import { Mempool } from '../../../nodes/bft/mempool.js';
 import type { EvidenceReport } from '../../../nodes/bft/options.js';
+import { PartSet } from '../../../nodes/bft/parts/part-set.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
 import { PendingChanges } from '../../../nodes/bft/pending-changes.js';
 import { ChainSets } from '../../../nodes/bft/sets.js';
@@ -244,11 +246,16 @@ describe('a proposer', () => {
 
 describe('one that comes late', () => {
   /** A decision by those who are validators at its height, as others give it. */
-  function record(sets: ChainSets, commands: readonly Command[], signers: readonly Identity[]) {
+  function record(
+    sets: ChainSets,
+    commands: readonly Command[],
+    signers: readonly Identity[],
+    name?: string,
+  ) {
     const height = sets.decided + 1;
     const set = sets.at(height);
     const bytes = encodeBatch(commands);
-    const value = valueIdOf(bytes);
+    const value = name ?? valueIdOf(bytes);
     const proposer = identities[at(set.proposerOf(height, 0))]!;
     const proposal = { from: proposer.peerId, height, round: 0, value, validRound: -1 };
     const certificate = signers.map((identity): SignedVote => {
@@ -264,13 +271,23 @@ describe('one that comes late', () => {
   }
 
   /** Somebody who knows the genesis alone fetches them one by one, until one is refused. */
-  async function follow(records: readonly Uint8Array[]) {
+  async function follow(
+    records: readonly Uint8Array[],
+    collect?: (id: string) => Promise<Uint8Array>,
+  ) {
+    const collected: string[] = [];
     const { sets, checker } = open();
     const guard = new PeerGuard(() => {});
     const parts = { guard, checker };
     const catchUp = new CatchUp(joiner.peerId, sets, parts, {
       call: async () => records.slice(sets.decided, sets.decided + 1),
       wait: async () => {},
+      ...(collect && {
+        collect: (id: string) => {
+          collected.push(id);
+          return collect(id);
+        },
+      }),
     });
     const driver = {
       get decided(): number {
@@ -283,7 +300,7 @@ describe('one that comes late', () => {
     const faults = (): number => guard.counts(0).get(a.peerId)?.faults['bad-decision'] ?? 0;
     await until('the end', () => sets.decided === records.length || faults() > 0);
     await catchUp.close();
-    return { sets, faults: faults() };
+    return { sets, faults: faults(), collected };
   }
 
   /** Decisions one after the other. */
@@ -309,6 +326,26 @@ describe('one that comes late', () => {
     expect(late.faults).toBe(0);
     expect(late.sets.decided).toBe(5);
     expect(late.sets.members).toEqual(sets.members);
+  });
+
+  it('collects a value in parts that is left out, when its decision is proven', async () => {
+    const value = encodeBatch([makeCommand(new Uint8Array(100_000).fill(1), 9)]);
+    const { id } = PartSet.of(value);
+    const sets = new ChainSets(chain);
+    const shown = (signers: readonly Identity[], name: string): Uint8Array => {
+      const [first] = decodeMessages(record(sets, [], signers, name));
+      return encodeMessages([first!]);
+    };
+    const good = await follow([shown([a, b, c], id)], async () => value);
+    expect([good.sets.decided, good.faults]).toEqual([1, 0]);
+    expect(good.collected).toEqual([id]);
+    const few = await follow([shown([a, b], id)], async () => value);
+    expect([few.sets.decided, few.faults, few.collected]).toEqual([0, 1, []]);
+    // A value of one part comes with its decision, and one that nobody can have does not come.
+    for (const name of [valueIdOf(value), id.replace(/^parts1-\d+/, 'parts1-9999999999')]) {
+      const other = await follow([shown([a, b, c], name)], async () => value);
+      expect([other.sets.decided, other.faults, other.collected]).toEqual([0, 1, []]);
+    }
   });
 
   it.each([

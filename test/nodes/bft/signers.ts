@@ -54,8 +54,14 @@ export class Signers {
   }
 
   /** A decision with its value, by validators that may have changed. */
-  decided(who: readonly number[], height: number, value: Uint8Array, of = this.chain.validators) {
-    const about = { height, round: 0, value: valueIdOf(value) };
+  decided(
+    who: readonly number[],
+    height: number,
+    value: Uint8Array,
+    of = this.chain.validators,
+    name = valueIdOf(value),
+  ) {
+    const about = { height, round: 0, value: name };
     return encodeMessages([this.#decision(who, about, of), { type: 'value', bytes: value }]);
   }
 

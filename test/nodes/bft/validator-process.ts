@@ -3,7 +3,7 @@
  * second signature for one place would be found. One that is to equivocate tells every second peer
  * something else, under its own signature: what it sends is changed on its way out.
  */
-import { createPrivateKey, sign } from 'node:crypto';
+import { createHash, createPrivateKey, sign } from 'node:crypto';
 import {
   type OwnMessage,
   type WireMessage,
@@ -15,9 +15,11 @@ import { encodeBatch, valueIdOf } from '../../../nodes/bft/batch.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
 import { Inbox, MESSAGES } from '../../../nodes/bft/inbox.js';
 import { type Validator, openValidator } from '../../../nodes/bft/index.js';
+import { PartSet } from '../../../nodes/bft/parts/part-set.js';
 import { PeerLinks } from '../../../nodes/groups/links.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { answerParent } from '../../forked-process.js';
+import { type Misdeed, commit } from './misdeeds.js';
 import { type PlainGenesis, readPlainGenesis } from './plain-genesis.js';
 
 interface Start {
@@ -26,6 +28,8 @@ interface Start {
   readonly genesis: PlainGenesis;
   readonly equivocates: boolean;
   readonly listen: { readonly host: string; readonly port: number } | undefined;
+  /** What it does in place of equivocating. */
+  readonly misdeed: Misdeed | undefined;
 }
 
 /** A change of a validator as it travels to a process. */
@@ -38,6 +42,8 @@ export interface PlainChange {
 
 let validator: Validator | undefined;
 const applied: string[][] = [];
+/** The round in which each height was decided. */
+const rounds: number[] = [];
 const lines: string[] = [];
 /** What was received: by signer, height, round and kind, the different contents. */
 const received = new Map<string, Set<string>>();
@@ -59,6 +65,15 @@ function note(message: WireMessage): void {
   const contents = received.get(place) ?? new Set();
   received.set(place, contents.add(`${about.value ?? 'nil'} ${valid}`));
 }
+
+/** Parts that came here and were those of a value. */
+let partsReceived = 0;
+const { add } = PartSet.prototype;
+PartSet.prototype.add = function (this: PartSet, at, part) {
+  const added = add.call(this, at, part);
+  if (added === 'new') partsReceived += 1;
+  return added;
+};
 
 function equivocate(self: string, privateKeyPem: string, chain: Uint8Array): void {
   const key = createPrivateKey(privateKeyPem);
@@ -92,23 +107,33 @@ function equivocate(self: string, privateKeyPem: string, chain: Uint8Array): voi
   };
 }
 
+/** A command as it is told: itself, or its digest. */
+function nameOf(command: Uint8Array): string {
+  if (command.length < 1_024) return Buffer.from(command).toString();
+  return `sha256 ${createHash('sha256').update(command).digest('hex')}`;
+}
+
 function running(): Validator {
   if (validator === undefined) throw new Error('start comes first');
   return validator;
 }
 
 const methods = {
-  async start({ directory, privateKeyPem, genesis, equivocates, listen }: Start): Promise<string> {
+  async start(options: Start): Promise<string> {
+    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed } = options;
     const identity = identityFromPrivateKey(privateKeyPem);
     const read = readPlainGenesis(genesis);
-    if (equivocates) equivocate(identity.peerId, privateKeyPem, readGenesis(read).digest);
+    const { digest } = readGenesis(read);
+    if (misdeed !== undefined) commit(misdeed, identity, digest);
+    else if (equivocates) equivocate(identity.peerId, privateKeyPem, digest);
     validator = await openValidator({
       directory,
       identity,
       genesis: read,
       timeoutsMs: { propose: 600, prevote: 300, precommit: 300, growth: 300 },
-      apply: ({ height, commands }) => {
-        applied[height - 1] = commands.map((each) => Buffer.from(each).toString());
+      apply: ({ height, round, commands }) => {
+        rounds[height - 1] = round;
+        applied[height - 1] = commands.map((each) => nameOf(each));
       },
       validate: (command) => command[0] !== 0,
       ...(listen === undefined ? {} : { listen }),
@@ -124,6 +149,30 @@ const methods = {
   },
   async submit(texts: readonly string[]): Promise<readonly { height: number; index: number }[]> {
     return Promise.all(texts.map((text) => running().submit(Buffer.from(text))));
+  },
+  /** A command of so many bytes, another one for each mark. */
+  async submitLarge(bytes: number, mark: number): Promise<{ height: number; digest: string }> {
+    const command = Buffer.alloc(bytes, `${mark} of ${bytes},`);
+    const { height } = await running().submit(command);
+    return { height, digest: nameOf(command) };
+  },
+  tryLarge: async (bytes: number): Promise<string> =>
+    running()
+      .submit(Buffer.alloc(bytes, 1))
+      .then(
+        () => 'ok',
+        (error: unknown) => (error as { code: string }).code,
+      ),
+  /** Digests of the large commands that were applied. */
+  largeApplied: async () => applied.flat().filter((text) => text.startsWith('sha256 ')),
+  partsReceived: async () => partsReceived,
+  roundsOf: async () => rounds,
+  /** An envelope in base64. */
+  decision: async (height: number) =>
+    Buffer.from(encodeMessages(await running().decision(height))).toString('base64'),
+  faultsOf: async (peer: string) => {
+    const none = { garbage: 0, 'bad-signature': 0, 'bad-decision': 0, 'bad-part': 0 };
+    return { ...none, ...running().status().peers.get(peer)?.faults };
   },
   /** `ok`, or the code of the error. */
   trySubmit: async (text: string): Promise<string> =>

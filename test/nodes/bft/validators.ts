@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../examples/rolling-migration/ports.js';
-import { publicKeyOf } from '../../../nodes/bft/index.js';
+import { type Genesis, publicKeyOf } from '../../../nodes/bft/index.js';
 import { createIdentity, identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { ForkedProcess } from '../../forked-process.js';
-import { type PlainGenesis, makePlainGenesis } from './plain-genesis.js';
+import { type PlainGenesis, makePlainGenesis, readPlainGenesis } from './plain-genesis.js';
 import type { Methods } from './validator-process.js';
+import type { Misdeed } from './misdeeds.js';
 
 const SCRIPT = fileURLToPath(new URL('validator-process.js', import.meta.url));
 
@@ -24,12 +25,14 @@ export class ValidatorProcess {
     private readonly genesis: PlainGenesis,
     /** Of one that joins later, and is not in the genesis. */
     readonly listen?: { readonly host: string; readonly port: number },
+    /** What one that is faulty does; it equivocates when left out. */
+    private readonly misdeed?: Misdeed,
   ) {}
 
   async start(): Promise<void> {
     this.#process = new ForkedProcess(SCRIPT);
-    const { directory, privateKeyPem, genesis, equivocates, listen } = this;
-    await this.call('start', { directory, privateKeyPem, genesis, equivocates, listen });
+    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed } = this;
+    await this.call('start', { directory, privateKeyPem, genesis, equivocates, listen, misdeed });
   }
 
   call<Name extends keyof Methods>(
@@ -52,33 +55,43 @@ export class ValidatorProcess {
 }
 
 /**
- * Validators of one chain that are not started, of which the first `liars` equivocate. With one more to
- * join, the chain may change its validators.
+ * Validators of one chain that are not started, of which the first `liars` equivocate, or do something
+ * else. With one more to join, the chain may change its validators.
  */
 export class ValidatorProcesses {
   private constructor(
     readonly all: readonly ValidatorProcess[],
     private readonly root: string,
     readonly joiner: ValidatorProcess | undefined,
+    readonly genesis: Genesis,
   ) {}
 
-  static async make(count: number, liars: number, joins = false): Promise<ValidatorProcesses> {
+  static async make(
+    count: number,
+    liars: number,
+    joins = false,
+    { misdeed, ...more }: { readonly partsFrom?: number; readonly misdeed?: Misdeed } = {},
+  ): Promise<ValidatorProcesses> {
     const root = mkdtempSync(join(tmpdir(), 'bft-'));
     const ports: number[] = [];
     while (ports.length < count) ports.push(await freePort());
     const made = makePlainGenesis('test', ports);
     const { identities } = made;
-    const genesis = joins ? { ...made.genesis, changesFrom: 1 } : made.genesis;
+    const changes = joins ? { changesFrom: 1 } : {};
+    const genesis = { ...made.genesis, ...changes, ...more };
+    const read = readPlainGenesis(genesis);
     const all = identities.map(({ peerId, privateKeyPem }, at) => {
       const directory = join(root, String(at));
-      return new ValidatorProcess(peerId, directory, at < liars, privateKeyPem, genesis);
+      const lies = at < liars;
+      const options = [peerId, directory, lies, privateKeyPem, genesis] as const;
+      return new ValidatorProcess(...options, undefined, lies ? misdeed : undefined);
     });
-    if (!joins) return new ValidatorProcesses(all, root, undefined);
+    if (!joins) return new ValidatorProcesses(all, root, undefined, read);
     const { peerId, privateKeyPem } = createIdentity();
     const listen = { host: '127.0.0.1', port: await freePort() };
     const directory = join(root, 'joiner');
     const joiner = new ValidatorProcess(peerId, directory, false, privateKeyPem, genesis, listen);
-    return new ValidatorProcesses(all, root, joiner);
+    return new ValidatorProcesses(all, root, joiner, read);
   }
 
   get correct(): readonly ValidatorProcess[] {

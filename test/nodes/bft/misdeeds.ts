@@ -1,0 +1,54 @@
+/** What a faulty validator does with large values. It is done to the code of its process. */
+import { createPrivateKey, sign } from 'node:crypto';
+import {
+  type WireMessage,
+  decodeMessages,
+  encodeMessages,
+  signedBytes,
+} from '../../../consensus/bft/index.js';
+import { MESSAGES } from '../../../nodes/bft/inbox.js';
+import { PartExchange } from '../../../nodes/bft/parts/exchange.js';
+import { isInParts } from '../../../nodes/bft/parts/part-set.js';
+import { PeerLinks } from '../../../nodes/groups/links.js';
+import type { Identity } from '../../../transport/identity/index.js';
+
+/** See `commit`. */
+export type Misdeed = 'lies about parts' | 'withholds parts' | 'claims gigabytes';
+
+const GIGABYTES = `parts1-8589934592-131072-${'ab'.repeat(32)}`;
+
+/** From now on this process does it. `chain` is the digest of the genesis. */
+export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array): void {
+  const { answer } = PartExchange.prototype;
+  switch (misdeed) {
+    case 'lies about parts':
+      PartExchange.prototype.answer = async function (this: PartExchange, peer, payload) {
+        const bytes = await answer.call(this, peer, payload);
+        if (bytes !== null) bytes[bytes.length - 1]! ^= 1;
+        return bytes;
+      };
+      return;
+    case 'withholds parts':
+      PartExchange.prototype.answer = () => new Promise(() => {});
+      return;
+    case 'claims gigabytes':
+      claim(identity, chain);
+  }
+}
+
+function claim({ peerId, privateKeyPem }: Identity, chain: Uint8Array): void {
+  const key = createPrivateKey(privateKeyPem);
+  const change = (message: WireMessage): WireMessage => {
+    const isOwn = message.type === 'proposal' && message.proposal.from === peerId;
+    if (!isOwn || !isInParts(message.proposal.value)) return message;
+    const proposal = { ...message.proposal, value: GIGABYTES };
+    const signature = sign(null, signedBytes(chain, { type: 'proposal', proposal }), key);
+    return { type: 'proposal', proposal: { ...proposal, signature } };
+  };
+  const { send } = PeerLinks.prototype;
+  PeerLinks.prototype.send = function (this: PeerLinks, peer, bytes, options): boolean {
+    if (bytes[0] !== MESSAGES) return send.call(this, peer, bytes, options);
+    const changed = encodeMessages(decodeMessages(bytes.subarray(1)).map(change));
+    return send.call(this, peer, Buffer.concat([Buffer.from([MESSAGES]), changed]), options);
+  };
+}
