@@ -100,11 +100,15 @@ export class Forwarding {
     this.#ports.wake();
   }
 
-  /** A command that a peer hands over. Throws `RpcError` with code `malformed`, counted against it. */
+  /**
+   * A command that a peer hands over. Throws `RpcError`: `malformed`, which counts against it, and `refused`
+   * by who has not come to a height with parts.
+   */
   take(peer: ValidatorId, payload: unknown): true {
     const { sets, guard, takeCommands } = this.#ports;
-    const isAllowed = payload instanceof Uint8Array && sets.decided + 1 >= sets.partsFrom;
-    const commands = isAllowed ? readBatch(new Uint8Array(payload), LARGE_VALUES) : null;
+    if (sets.decided + 1 < sets.partsFrom) throw new RpcError('refused', 'a height without parts');
+    const isBytes = payload instanceof Uint8Array;
+    const commands = isBytes ? readBatch(new Uint8Array(payload), LARGE_VALUES) : null;
     if (commands?.length !== 1 || commands[0]?.kind !== 'application') {
       guard.fault(peer, 'garbage', performance.now());
       throw new RpcError('malformed', 'bft.command takes one command of the application');

@@ -80,13 +80,14 @@ export class LargeValues {
   }
 
   /**
-   * False for a proposal whose value nobody can have: too long, or parts that do not fit. It is signed,
-   * so that its proposer is who counts for it, whoever handed it on.
+   * False for a proposal whose value nobody can have: too long, too early, or in parts that do not fit.
+   * It is signed, so that it counts against its proposer, whoever handed it on.
    */
   admits(message: Exclude<WireMessage, { type: 'value' }>): boolean {
     if (message.type !== 'proposal' || !this.#isOn) return true;
-    const { from, value } = message.proposal;
-    if (!isInParts(value) || readPartsName(value) !== null) return true;
+    const { from, height, value } = message.proposal;
+    const isGood = height >= this.#ports.sets.partsFrom && readPartsName(value) !== null;
+    if (!isInParts(value) || isGood) return true;
     this.#ports.guard.fault(from, 'garbage', performance.now());
     return false;
   }

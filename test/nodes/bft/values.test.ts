@@ -145,8 +145,8 @@ describe('a value that is proposed', () => {
 });
 
 describe('a command that was submitted', () => {
-  const make = (self: string) => {
-    const chain = readGenesis({ ...genesis, partsFrom: 1 });
+  const make = (self: string, partsFrom = 1) => {
+    const chain = readGenesis({ ...genesis, partsFrom });
     const sets = new ChainSets(chain);
     const mempool = new Mempool();
     const told: string[] = [];
@@ -230,6 +230,11 @@ describe('a command that was submitted', () => {
     }
     expect(guard.counts(0).get('peer')!.faults.garbage).toBe(6);
     expect(taken).toHaveLength(1);
+    // Others may have come to a height with parts before.
+    const early = make(self, 2);
+    const command = encodeBatch([commandOf(1)]);
+    expect(() => early.forwarding.take('peer', command)).toThrow(/without parts/);
+    expect(early.guard.counts(0).get('peer')).toBeUndefined();
   });
 
   it('has the others begin the height for which it waits', () => {
