@@ -44,5 +44,6 @@ export function approvalChain({ swarmId, after, members }: ChainName): ApprovalC
   const digest = createHash('sha256').update(text).digest();
   const addresses = new Map();
   // Its validators are the members, whatever it decides.
-  return { digest, validators, keys, addresses, changesFrom: Infinity, publicKeys, learn };
+  const never = { changesFrom: Infinity, checkpointsEvery: Infinity };
+  return { digest, validators, keys, addresses, ...never, publicKeys, learn };
 }

@@ -17,6 +17,8 @@ import type { ChainSets } from './sets.js';
 export interface CatchUpPorts {
   call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown>;
   wait(ms: number): Promise<void>;
+  /** Begins behind a checkpoint of one of these peers, if there is one that is believed. */
+  leap?(peers: readonly ValidatorId[]): Promise<void>;
 }
 
 /** See the head of this file. */
@@ -93,6 +95,11 @@ export class CatchUp {
   }
 
   async #runFrom(ahead: readonly (readonly [ValidatorId, number])[], driver: BftDriver) {
+    const peers = ahead.map(([peer]) => peer);
+    const start = driver.decided;
+    let isPruned = false;
+    // Who has nothing need not ask for all that ever was decided.
+    if (start === 0) await this.#ports.leap?.(peers);
     for (const [peer] of ahead) {
       while (!this.#isClosed && (this.#heights.get(peer) ?? 0) > driver.decided) {
         const before = driver.decided;
@@ -100,6 +107,7 @@ export class CatchUp {
           .call(peer, 'bft.decisions', before + 1)
           .catch(() => undefined);
         if (answer === undefined) break;
+        isPruned ||= Array.isArray(answer) && answer.length === 0;
         if (!(await this.#take(peer, answer, driver)) || driver.decided === before) {
           // It said more than it has: whoever is really ahead will say so again.
           this.#heights.delete(peer);
@@ -107,6 +115,8 @@ export class CatchUp {
         }
       }
     }
+    // Somebody has no more of it, and nobody has given it.
+    if (isPruned && driver.decided === start && !this.#isClosed) await this.#ports.leap?.(peers);
   }
 
   /** False if the answer holds what no correct validator sends. */

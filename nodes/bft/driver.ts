@@ -15,7 +15,6 @@ import {
   type OwnMessage,
   type SignedDecision,
   type SignedProposal,
-  type SignedVote,
   type TimeoutConfig,
   type ValidatorId,
   type ValueId,
@@ -34,6 +33,7 @@ import type { Mempool } from './mempool.js';
 import type { PendingChanges } from './pending-changes.js';
 import type { ChainSets } from './sets.js';
 import type { ValidatorStore } from './store.js';
+import { withSignatures } from './signatures.js';
 import type { ValueJudge } from './value-judge.js';
 import { Values } from './values.js';
 
@@ -67,7 +67,7 @@ export class BftDriver {
   readonly #store: ValidatorStore;
   readonly #values: Values;
   readonly #ports: DriverPorts;
-  readonly #node: BftNode;
+  #node: BftNode;
   readonly #signatures = new WeakMap<OwnMessage, Uint8Array>();
   readonly #withheld = new WeakSet<OwnMessage>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -159,6 +159,36 @@ export class BftDriver {
     await this.#whenIdle();
   }
 
+  /**
+   * Passes over to the height behind a checkpoint. Nothing is decided while `install` makes it durable;
+   * then `begin` makes all else go on from there, at once. What they throw ends the driver.
+   */
+  async leap(height: number, install: () => Promise<void>, begin: () => void): Promise<void> {
+    while (this.#isWorking) await this.#whenIdle();
+    if (height <= this.decided || this.#isClosed) return;
+    this.#isWorking = true;
+    try {
+      await install();
+      begin();
+      this.decided = height;
+      this.#endHeight();
+      this.#effects.length = 0;
+      // Nothing of later heights was signed since the start, so that the record of the start stands.
+      this.#node = new BftNode(this.#self, this.#store.restored?.record ?? null);
+      this.#isRunning = false;
+      this.#ports.judge.endHeight();
+      await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+    } catch (error) {
+      this.#isClosed = true;
+      this.#effects.length = 0;
+      this.#ports.onFailed(error);
+    } finally {
+      this.#isWorking = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+    void this.#work();
+  }
+
   /** Sends again what others may have lost. */
   resend(): void {
     if (this.#isRunning) this.#step({ type: 'resend' });
@@ -173,6 +203,12 @@ export class BftDriver {
     this.#effects.length = 0;
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#whenIdle();
+  }
+
+  #endHeight(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#wanted = null;
   }
 
   #whenIdle(): Promise<void> {
@@ -265,7 +301,9 @@ export class BftDriver {
       case 'broadcast':
         return this.#broadcast(effect.message);
       case 'resend':
-        this.#ports.send(effect.messages.flatMap((each) => this.#signed(each) ?? []));
+        this.#ports.send(
+          effect.messages.flatMap((each) => withSignatures(each, this.#signatures) ?? []),
+        );
         return undefined;
       case 'schedule': {
         const { kind, round } = effect.timeout;
@@ -358,7 +396,7 @@ export class BftDriver {
 
   async #broadcast(message: BftMessage): Promise<void> {
     if (message.type === 'proposal' || message.type === 'vote') await this.#sign(message);
-    const signed = this.#signed(message);
+    const signed = withSignatures(message, this.#signatures);
     if (signed === null || this.#isClosed) return;
     const messages: WireMessage[] = [signed];
     if (signed.type === 'proposal') {
@@ -369,37 +407,10 @@ export class BftDriver {
     this.#step({ type: 'message', message: signed, isValid: true });
   }
 
-  /** With the signatures of those who made it; null if one is not known. */
-  #signed(message: BftMessage): Exclude<WireMessage, { type: 'value' }> | null {
-    switch (message.type) {
-      case 'proposal': {
-        if (isSigned(message.proposal))
-          return message as { type: 'proposal'; proposal: SignedProposal };
-        const signature = this.#signatures.get(message);
-        if (signature === undefined) return null;
-        return { type: 'proposal', proposal: { ...message.proposal, signature } };
-      }
-      case 'vote': {
-        if (isSigned(message.vote)) return message as { type: 'vote'; vote: SignedVote };
-        const signature = this.#signatures.get(message);
-        return signature === undefined
-          ? null
-          : { type: 'vote', vote: { ...message.vote, signature } };
-      }
-      case 'certificate':
-        assert(message.certificate.every(isSigned), 'votes in certificates came with signatures');
-        return message as Extract<WireMessage, { type: 'certificate' }>;
-      case 'decision':
-        return message as Extract<WireMessage, { type: 'decision' }>;
-    }
-  }
-
   async #decide(decision: Decision): Promise<void> {
     const { height, value } = decision.proposal;
     assert(height === this.decided + 1, 'heights are decided one after the other');
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-    this.#wanted = null;
+    this.#endHeight();
     const bytes = this.#values.get(value) ?? (await this.#ports.fetch(value, null));
     if (bytes === null) return;
     const commands = readBatch(bytes);
@@ -418,8 +429,4 @@ export class BftDriver {
     await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
     this.#isRunning = false;
   }
-}
-
-function isSigned(each: object): boolean {
-  return 'signature' in each;
 }

@@ -27,6 +27,12 @@ export interface Genesis {
    * at the first change.
    */
   readonly changesFrom?: number;
+  /**
+   * Every how many heights the validators sign a checkpoint; never when left out. The same on all
+   * validators, and part of no signature: an existing chain can be given one when nobody runs a release
+   * any more that knows none.
+   */
+  readonly checkpointsEvery?: number;
 }
 
 /** A genesis made ready for use. */
@@ -38,13 +44,22 @@ export interface Chain {
   readonly addresses: ReadonlyMap<ValidatorId, PeerAddress>;
   /** Infinity if no height may change the validators. */
   readonly changesFrom: number;
+  /** Infinity if there are no checkpoints. */
+  readonly checkpointsEvery: number;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function readGenesis(genesis: Genesis): Chain {
-  const { chainId, validators, changesFrom = Infinity } = genesis;
+  const { chainId, validators, changesFrom = Infinity, checkpointsEvery = Infinity } = genesis;
   if (changesFrom !== Infinity && !(Number.isSafeInteger(changesFrom) && changesFrom >= 1)) {
     throw new ValidatorError('bad-option', 'changesFrom must be a height, from 1 on');
+  }
+  const isEvery = Number.isSafeInteger(checkpointsEvery) && checkpointsEvery >= 1;
+  if (checkpointsEvery !== Infinity && !isEvery) {
+    throw new ValidatorError(
+      'bad-option',
+      'checkpointsEvery must be a count of heights, from 1 on',
+    );
   }
   if (chainId.length === 0 || chainId.length > 128) {
     throw new ValidatorError('bad-option', 'chainId must have 1 to 128 characters');
@@ -67,7 +82,7 @@ export function readGenesis(genesis: Genesis): Chain {
   const names = set.validators.map(({ id, weight }) => [id, weight]);
   const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  return { digest, validators: set, keys, addresses, changesFrom };
+  return { digest, validators: set, keys, addresses, changesFrom, checkpointsEvery };
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */

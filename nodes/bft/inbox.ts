@@ -9,15 +9,18 @@ import {
 } from '../../consensus/bft/index.js';
 import { readBatch, type Command } from './batch.js';
 import { readChange } from './change.js';
+import { type CheckpointVote, readVote } from './checkpoint.js';
 import { type SignatureChecker, signaturesIn } from './checking.js';
 import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
 import { type Witness, evidenceOf } from './witness.js';
 
-/** First byte of what a validator tells another: messages of consensus, commands, or what it saw. */
+/** First byte of what a validator tells another: messages of consensus, commands, what it saw, votes. */
 export const MESSAGES = 1;
 export const COMMANDS = 2;
 export const WITNESSED = 3;
+/** A vote for a checkpoint: sent only where the genesis has checkpoints, since older releases know none. */
+export const CHECKPOINT = 4;
 
 /** What travels: the kind, and bytes of it. */
 export function payloadOf(kind: number, bytes: Uint8Array): Uint8Array {
@@ -38,6 +41,8 @@ export interface InboxPorts {
   take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
   takeCommands(commands: readonly Command[], from: ValidatorId): void;
   onEvidence(evidence: Evidence): void;
+  /** False if it is not signed by who sent it. Left out where there are no checkpoints. */
+  takeCheckpoint?: ((vote: CheckpointVote, from: ValidatorId) => boolean) | undefined;
   /** A peer is in an earlier height. */
   onBehind(peer: ValidatorId): void;
   /** A peer says that a height is decided. */
@@ -63,6 +68,7 @@ export class Inbox {
       if (bytes[0] === MESSAGES) this.#receiveMessages(peer, decodeMessages(rest), nowMs);
       else if (bytes[0] === COMMANDS) this.#receiveCommands(peer, rest, nowMs);
       else if (bytes[0] === WITNESSED) this.#receiveWitnessed(peer, decodeMessages(rest), nowMs);
+      else if (bytes[0] === CHECKPOINT) this.#receiveCheckpoint(peer, rest, nowMs);
       else this.guard.fault(peer, 'garbage', nowMs);
     } catch (error) {
       if (!(error instanceof BftError)) throw error;
@@ -79,6 +85,14 @@ export class Inbox {
     }
     const taken = commands.filter(({ kind }) => kind !== 'evidence');
     if (taken.length > 0) this.ports.takeCommands(taken, peer);
+  }
+
+  #receiveCheckpoint(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
+    const { takeCheckpoint } = this.ports;
+    if (takeCheckpoint === undefined) return this.guard.fault(peer, 'garbage', nowMs);
+    const vote = readVote(bytes);
+    if (!this.guard.takeChecks(peer, 1, nowMs)) return;
+    if (!takeCheckpoint(vote, peer)) this.guard.fault(peer, 'bad-signature', nowMs);
   }
 
   #receiveProof(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {

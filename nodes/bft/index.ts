@@ -7,6 +7,8 @@ export type {
   DecidedHeight,
   EvidenceReport,
   Place,
+  ShownCheckpoint,
+  SnapshotOptions,
   ValidatorOptions,
   ValidatorStatus,
 } from './options.js';

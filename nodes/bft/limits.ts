@@ -57,3 +57,14 @@ export const WITNESSED_PER_BEAT_MAX = 512;
 export const POLKAS_FILE_BYTES = 8 * 1024 * 1024;
 /** So long an accused is asked for a polka when a fork is investigated. */
 export const JUSTIFY_MS = 60_000;
+/** Bytes of a chunk of a snapshot, all but the last one; part of the format. Chunks of a snapshot. */
+export const CHUNK_BYTES = 256 * 1024;
+export const CHUNKS_MAX = 65_536;
+/** Bytes at the head of a snapshot about commands decided of late: 256 heights of 2,048 at most. */
+export const RECENT_BYTES_MAX = 20 * 1024 * 1024;
+/** Bytes of a checkpoint with all its signatures. */
+export const CHECKPOINT_BYTES_MAX = 6 * 1024 * 1024;
+/** Stable checkpoints that are kept: who fetches one may end it when the next one is stable. */
+export const CHECKPOINTS_KEPT = 2;
+/** Votes for checkpoints that are kept of one validator. */
+export const CHECKPOINT_VOTES_MAX = 4;

@@ -6,7 +6,9 @@ import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
-import { decidedOf, readDecided } from './decided.js';
+import { checkOptions } from './check-options.js';
+import { type Checkpointing, openCheckpointing } from './checkpointing.js';
+import { decidedOf } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError, closed } from './error.js';
 import { EvidenceStore } from './evidence.js';
@@ -23,10 +25,17 @@ import {
   TIMEOUTS_DEFAULT,
 } from './limits.js';
 import { Mempool } from './mempool.js';
-import type { EvidenceReport, Place, ValidatorOptions, ValidatorStatus } from './options.js';
+import type {
+  EvidenceReport,
+  Place,
+  ShownCheckpoint,
+  ValidatorOptions,
+  ValidatorStatus,
+} from './options.js';
 import { PeerGuard } from './peer-guard.js';
 import { Peers } from './peers.js';
 import { PendingChanges } from './pending-changes.js';
+import { replay } from './replay.js';
 import { listenForPeers } from './serving.js';
 import { ChainSets, type Member } from './sets.js';
 import { ValidatorStore } from './store.js';
@@ -42,14 +51,7 @@ import { Witness } from './witness.js';
 export async function openValidator(options: ValidatorOptions): Promise<Validator> {
   const chain = readGenesis(options.genesis);
   const { directory, identity, disk } = options;
-  const { peerId } = identity;
-  if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
-    throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
-  }
-  if (!chain.validators.has(peerId) && options.listen === undefined) {
-    const why = `${peerId} is not in the genesis, which would say where it listens`;
-    throw new ValidatorError('bad-option', `${why}: use the option listen`);
-  }
+  checkOptions(options, chain);
   const store = await ValidatorStore.open(directory, chain.digest, identity, disk);
   try {
     const validator = new Validator(options, chain, store);
@@ -74,6 +76,7 @@ export class Validator {
   readonly #changes: PendingChanges;
   readonly #guard: PeerGuard;
   readonly #catchUp: CatchUp;
+  readonly #checkpointing: Checkpointing | null;
   readonly #inbox: Inbox;
   readonly #witness = new Witness();
   readonly #waiters = new Waiters();
@@ -104,11 +107,20 @@ export class Validator {
     this.#catchUp = new CatchUp(this.id, this.#sets, parts, {
       call: (peer, method, payload) => this.#peers.call(peer, method, payload),
       wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      leap: async (peers) => this.#checkpointing?.sync(peers, this.#driver),
+    });
+    const [guard, sets, mempool] = [this.#guard, this.#sets, this.#mempool];
+    const [peers, waiters] = [this.#peers, this.#waiters];
+    const around = { chain, store, guard, sets, mempool, peers, waiters };
+    this.#checkpointing = openCheckpointing(options, {
+      ...around,
+      onFailed: (error) => this.#fail(error),
+      log: (line) => this.#log(line),
     });
     this.#changes = new PendingChanges({
-      sets: this.#sets,
+      sets,
       checker: this.#checker,
-      mempool: this.#mempool,
+      mempool,
       approve: (change) => this.#approves(change),
       reports: () => this.#evidence.reports,
     });
@@ -125,6 +137,7 @@ export class Validator {
       onEvidence: (evidence) => {
         this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
       },
+      takeCheckpoint: this.#checkpointing?.take.bind(this.#checkpointing),
       onBehind: (peer) => this.#sayHeight(peer),
       onAhead: (peer, decided) => this.#hearHeight(peer, decided),
     });
@@ -134,16 +147,17 @@ export class Validator {
   async start(): Promise<void> {
     this.#evidence = await EvidenceStore.load(this.#store.evidence);
     const validate = (command: Uint8Array): boolean => this.#isValid(command);
+    const [store, sets, mempool] = [this.#store, this.#sets, this.#mempool];
     const judge = new ValueJudge({
-      sets: this.#sets,
+      sets,
       checker: this.#checker,
-      mempool: this.#mempool,
+      mempool,
       validate,
       approve: (change) => this.#approves(change),
       log: (line) => this.#log(line),
     });
-    this.#driver = await BftDriver.open(this.id, this.#sets, this.#store, {
-      mempool: this.#mempool,
+    this.#driver = await BftDriver.open(this.id, sets, store, {
+      mempool,
       changes: this.#changes,
       judge,
       timeoutsMs: this.#options.timeoutsMs ?? TIMEOUTS_DEFAULT,
@@ -156,7 +170,9 @@ export class Validator {
       onFailed: (error) => this.#fail(error),
       log: (line) => this.#log(line),
     });
-    await this.#replay();
+    const checkpointing = this.#checkpointing;
+    await replay({ options: this.#options, store, sets, mempool, checkpointing });
+    this.#peers.update();
     this.#endpoint = await this.#listen();
     this.#peers.open(this.#endpoint);
     this.#beat = setInterval(() => this.#onBeat(), BEAT_MS);
@@ -246,12 +262,17 @@ export class Validator {
     };
   }
 
-  /** What was decided at a height from 1 on: an envelope with decision and value, as it is stored. */
+  /**
+   * What was decided at a height from 1 on: an envelope with decision and value, as it is stored. Rejects
+   * with `ValidatorError`: `bad-option` if nothing is, `pruned`.
+   */
   async decision(height: number): Promise<readonly WireMessage[]> {
-    if (!(height >= 1 && height <= this.#store.decisions.count)) {
-      throw new ValidatorError('bad-option', `height ${height} is not decided here`);
-    }
     return ValidatorStore.messages(this.#store.decisions, height - 1);
+  }
+
+  /** The last stable checkpoint that is here, null before the first. */
+  checkpoint(): ShownCheckpoint | null {
+    return this.#checkpointing?.last ?? null;
   }
 
   /**
@@ -277,10 +298,12 @@ export class Validator {
   async #close(error: ValidatorError): Promise<void> {
     clearInterval(this.#beat);
     this.#peers.close();
+    this.#checkpointing?.stop();
     const caughtUp = this.#catchUp.close();
     await this.#driver.close();
     await this.#endpoint?.close(0);
     await caughtUp;
+    await this.#checkpointing?.close();
     await this.#evidence.close();
     this.#waiters.rejectAll(error);
     await this.#store.close();
@@ -307,30 +330,6 @@ export class Validator {
     return this.#options.approveChange?.(change) ?? change.reason === 'evidence';
   }
 
-  /**
-   * Who the validators are follows from all decisions; commands of late are not decided again; the
-   * application gets what it lacks.
-   */
-  async #replay(): Promise<void> {
-    const { decisions } = this.#store;
-    const applied = this.#options.appliedHeight ?? 0;
-    if (!Number.isSafeInteger(applied) || applied < 0 || applied > decisions.count) {
-      throw new ValidatorError(
-        'bad-option',
-        `appliedHeight is ${applied}, and ${decisions.count} heights are decided here; ` +
-          'take an older state of the application, or put the file of decisions back',
-      );
-    }
-    for (let height = 1; height <= decisions.count; height += 1) {
-      const { decision, commands } = await readDecided(decisions, height);
-      const changes = this.#sets.decide(commands);
-      this.#mempool.decided(height, commands);
-      if (height <= applied) continue;
-      await this.#options.apply(decidedOf(decision, commands, changes));
-    }
-    this.#peers.update();
-  }
-
   async #apply(
     decision: Decision,
     commands: readonly Command[],
@@ -345,6 +344,7 @@ export class Validator {
     this.#peers.update();
     this.#waiters.decided(height, commands);
     this.#waiters.expired(late);
+    await this.#checkpointing?.decided(height, value);
     if (!changes.some(({ id, weight }) => id === this.id && weight === 0)) return;
     this.#log(`removed from the validators; nothing is signed from height ${height + 2} on`);
     const message = `${this.id} was removed; whether the command is decided is not known`;
@@ -421,6 +421,7 @@ export class Validator {
 
   /** What was signed of late, and what was proven: where that counts, for a release before cannot read it. */
   #tellSeen(peer: ValidatorId): void {
+    this.#checkpointing?.tell(peer);
     const seen = this.#witness.untold(peer);
     if (seen.length > 0) this.#peers.tell(peer, WITNESSED, encodeMessages(seen));
     if (this.#driver.decided + 1 < this.#chain.changesFrom) return;
@@ -429,7 +430,7 @@ export class Validator {
   }
 
   #listen(): Promise<PeerEndpoint> {
-    const { decisions, polkas } = this.#store;
+    const { decisions, polkas, checkpoints } = this.#store;
     const own = this.#sets.addressOf(this.id);
     return listenForPeers({
       identity: this.#options.identity,
@@ -441,6 +442,7 @@ export class Validator {
       peers: this.#peers,
       decisions,
       polkas,
+      checkpoints,
       onHeight: (peer, decided) => this.#hearHeight(peer, decided),
       log: (line) => this.#log(line),
     });

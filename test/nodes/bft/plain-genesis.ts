@@ -7,6 +7,7 @@ import { createIdentity, type Identity } from '../../../transport/identity/index
 export interface PlainGenesis {
   readonly chainId: string;
   readonly changesFrom?: number;
+  readonly checkpointsEvery?: number;
   readonly validators: readonly {
     /** Hexadecimal. */
     readonly publicKey: string;
