@@ -44,6 +44,6 @@ export function approvalChain({ swarmId, after, members }: ChainName): ApprovalC
   const digest = createHash('sha256').update(text).digest();
   const addresses = new Map();
   // Its validators are the members, whatever it decides.
-  const never = { changesFrom: Infinity, checkpointsEvery: Infinity };
+  const never = { changesFrom: Infinity, checkpointsEvery: Infinity, postQuantumKeys: new Map() };
   return { digest, validators, keys, addresses, ...never, publicKeys, learn };
 }

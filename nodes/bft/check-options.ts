@@ -6,7 +6,7 @@ import type { ValidatorOptions } from './options.js';
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function checkOptions(options: ValidatorOptions, chain: Chain): void {
-  const { identity, listen, snapshots } = options;
+  const { identity, listen, snapshots, postQuantum } = options;
   const { peerId } = identity;
   if (!chain.validators.has(peerId)) {
     if (chain.changesFrom === Infinity) refuse(`${peerId} is no validator of the genesis`);
@@ -17,6 +17,13 @@ export function checkOptions(options: ValidatorOptions, chain: Chain): void {
   }
   if ((chain.checkpointsEvery === Infinity) !== (snapshots === undefined)) {
     refuse('use the option snapshots exactly where the genesis has checkpointsEvery');
+  }
+  const named = chain.postQuantumKeys.get(peerId);
+  const has = postQuantum?.publicKey;
+  if (
+    named === undefined ? has !== undefined : !Buffer.from(named).equals(has ?? new Uint8Array())
+  ) {
+    refuse('use the option postQuantum with the key that the genesis names for this validator');
   }
   const { retainHeights = 0, trusted } = snapshots ?? {};
   if (!Number.isSafeInteger(retainHeights) || retainHeights < 0) {

@@ -3,19 +3,20 @@
  * that nobody needs the decisions before it (PBFT section 4.3, "Garbage collection"; state sync of
  * CometBFT). With signatures of more than two thirds of their weight it is stable.
  *
- *     checkpoint   version u8, height, history 32 bytes, length of the snapshot in bytes,
+ *     checkpoint   version u8 (2 with signatures of ML-DSA-65, else 1), height, history 32 bytes, length of the snapshot in bytes,
  *                  SHA-256 of each chunk of it, length and bytes of the validators,
- *                  signature count, each: name, signature 64 bytes; in the order of the names
+ *                  signature count, each: name, signature 64 bytes; in the order of the names;
+ *                  version 2: the same of signatures of 3309 bytes
  *     history      SHA-256 of the history of the height before (32 zeros before height 1) and of the
  *                  name of the value that this height decided
  *     validators   what the height moved, count, each: public key 32 bytes, weight in the next height,
  *                  weight in the one after it, height since which it has weight, 0 u8 if the genesis says
  *                  where it is, else 1 u8, host, port; in the order of their names
- *     digest       SHA-256 of: version u8, height, history, length of the snapshot,
+ *     digest       SHA-256 of: 1 u8, height, history, length of the snapshot,
  *                  SHA-256 of the digests of all chunks, SHA-256 of the validators
- *     vote         version u8, height, digest, signature 64 bytes
+ *     vote         version u8, height, digest, signature 64 bytes, version 2: signature 3309 bytes
  *
- * Signed is `DOMAIN`, the 32 bytes that name the chain, and the digest.
+ * Signed, by both, is `DOMAIN`, the 32 bytes that name the chain, and the digest.
  */
 import { createHash, type KeyObject, sign, verify } from 'node:crypto';
 import { bad, readName, readNumber } from '../../consensus/bft/fields.js';
@@ -26,9 +27,15 @@ import { ByteReader, ByteWriter } from '../../consensus/varint.js';
 import { PUBLIC_KEY_BYTES, peerIdFromPublicKey } from '../../transport/identity/index.js';
 import { type Chain, readKey } from './genesis.js';
 import { CHECKPOINT_BYTES_MAX, CHUNKS_MAX, CHUNK_BYTES, HOST_CHARACTERS_MAX } from './limits.js';
+import {
+  POST_QUANTUM_SIGNATURE_BYTES,
+  type PostQuantumKey,
+  isPostQuantumSigned,
+} from './post-quantum.js';
 import { type ChainSets, type ScheduledMember, type SetsState, setsOf } from './sets.js';
 
 const VERSION = 1;
+const POST_QUANTUM_VERSION = 2;
 const DOMAIN = 'agentic-flow bft checkpoint 1\n';
 const PORT_MAX = 65_535;
 /** Bytes of SHA-256. */
@@ -44,6 +51,8 @@ export interface Checkpoint {
   /** `encodeSets` of the validators. */
   readonly validators: Uint8Array;
   readonly signatures: ReadonlyMap<ValidatorId, Uint8Array>;
+  /** Signatures of ML-DSA-65, of some who have signed with Ed25519. */
+  readonly postQuantum: ReadonlyMap<ValidatorId, Uint8Array>;
 }
 
 /** A signature under a checkpoint, of the peer that sends it. */
@@ -51,6 +60,8 @@ export interface CheckpointVote {
   readonly height: Height;
   readonly digest: Uint8Array;
   readonly signature: Uint8Array;
+  /** Of ML-DSA-65; null if who sends it has none. */
+  readonly postQuantum: Uint8Array | null;
 }
 
 /** What a checkpoint is known by, 32 bytes: all in it but the signatures. */
@@ -86,6 +97,32 @@ export function isSignedBy(
   return verify(null, signedBytes(chain, digest), key, signature);
 }
 
+/** Signs a checkpoint with ML-DSA-65. */
+export function signPostQuantum(
+  chain: Uint8Array,
+  digest: Uint8Array,
+  key: PostQuantumKey,
+): Uint8Array {
+  return key.sign(signedBytes(chain, digest));
+}
+
+/** Whether a validator that has a key of ML-DSA-65 has signed the checkpoint with it. */
+export function isPostQuantumSignedBy(
+  { digest: chain, postQuantumKeys }: Chain,
+  digest: Uint8Array,
+  id: ValidatorId,
+  signature: Uint8Array,
+): boolean {
+  const key = postQuantumKeys.get(id);
+  return key !== undefined && isPostQuantumSigned(signedBytes(chain, digest), key, signature);
+}
+
+/** Whether more than two thirds of the weight have signed with ML-DSA-65 as well. */
+export function isPostQuantum({ height, validators, postQuantum }: Checkpoint): boolean {
+  const { present } = setsOf(readSets(validators, height).members);
+  return isQuorum(weightOf(postQuantum.keys(), present), present.totalWeight);
+}
+
 /** Whether those who signed, who are validators of it, have more than two thirds of the weight. */
 export function isStable({ height, validators, signatures }: Checkpoint): boolean {
   const { present } = setsOf(readSets(validators, height).members);
@@ -99,6 +136,8 @@ export interface Trust {
   readonly sets: ChainSets;
   /** The digest of the one checkpoint that is believed, null if those who sign are. */
   readonly digest: Uint8Array | null;
+  /** Whether more than two thirds have to have signed with ML-DSA-65 as well. */
+  readonly demandsPostQuantum: boolean;
 }
 
 /** Why a checkpoint is not believed. */
@@ -116,7 +155,7 @@ export interface Unproven {
  * Throws `BftError` for validators that can be none.
  */
 export function whyUnproven(checkpoint: Checkpoint, trust: Trust): Unproven | null {
-  const { height, validators, signatures } = checkpoint;
+  const { height, validators, signatures, postQuantum } = checkpoint;
   const { chain, sets } = trust;
   const digest = digestOf(checkpoint);
   const state = readSets(validators, height);
@@ -131,6 +170,15 @@ export function whyUnproven(checkpoint: Checkpoint, trust: Trust): Unproven | nu
   }
   if (!isQuorum(weightOf(signatures.keys(), present), present.totalWeight)) {
     return fault('those who signed have no more than two thirds of the weight');
+  }
+  for (const [id, signature] of postQuantum) {
+    if (!signatures.has(id) || !isPostQuantumSignedBy(chain, digest, id, signature)) {
+      return fault(`the signature of ${id} with ML-DSA-65 is wrong`);
+    }
+  }
+  if (trust.demandsPostQuantum && !isPostQuantum(checkpoint)) {
+    const why = 'no more than two thirds of the weight have signed with ML-DSA-65';
+    return { why, isFault: false };
   }
   if (trust.digest !== null) {
     const isTrusted = Buffer.from(digest).equals(trust.digest);
@@ -203,20 +251,17 @@ function readMember(reader: ByteReader): ScheduledMember {
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
-  const { height, history, snapshotBytes, chunks, validators, signatures } = checkpoint;
+  const { height, history, snapshotBytes, chunks, validators, postQuantum } = checkpoint;
   const writer = new ByteWriter();
-  writer.u8(VERSION);
+  writer.u8(postQuantum.size > 0 ? POST_QUANTUM_VERSION : VERSION);
   writer.varint(height);
   writer.raw(history);
   writer.varint(snapshotBytes);
   writer.raw(chunks);
   writer.varint(validators.length);
   writer.raw(validators);
-  writer.varint(signatures.size);
-  for (const id of [...signatures.keys()].sort()) {
-    writer.text(id);
-    writer.raw(signatures.get(id) as Uint8Array);
-  }
+  writeSignatures(writer, checkpoint.signatures);
+  if (postQuantum.size > 0) writeSignatures(writer, postQuantum);
   return writer.done();
 }
 
@@ -227,7 +272,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {
 export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   if (bytes.length > CHECKPOINT_BYTES_MAX) throw bad(`a checkpoint of ${bytes.length} bytes`);
   const reader = new ByteReader(bytes.slice(), bad);
-  checkVersion(reader.u8());
+  const version = readVersion(reader);
   const height = readNumber(reader);
   if (height === 0) throw bad('a checkpoint of no height');
   const history = reader.raw(DIGEST_BYTES);
@@ -237,39 +282,64 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   const chunks = reader.raw(count * DIGEST_BYTES);
   const validators = reader.raw(reader.varint());
   readSets(validators, height);
-  const signed = reader.varint();
-  if (signed > VALIDATORS_MAX) throw bad(`${signed} signatures are too many`);
+  const signatures = readSignatures(reader, SIGNATURE_BYTES);
+  const isPlain = version === VERSION;
+  const postQuantum = isPlain
+    ? new Map<ValidatorId, Uint8Array>()
+    : readSignatures(reader, POST_QUANTUM_SIGNATURE_BYTES);
+  reader.end();
+  // Each checkpoint has one form.
+  if (!isPlain && postQuantum.size === 0)
+    throw bad('a checkpoint of a version that it need not have');
+  return { height, history, snapshotBytes, chunks, validators, signatures, postQuantum };
+}
+
+function writeSignatures(
+  writer: ByteWriter,
+  signatures: ReadonlyMap<ValidatorId, Uint8Array>,
+): void {
+  writer.varint(signatures.size);
+  for (const id of [...signatures.keys()].sort()) {
+    writer.text(id);
+    writer.raw(signatures.get(id) as Uint8Array);
+  }
+}
+
+function readSignatures(reader: ByteReader, bytes: number): Map<ValidatorId, Uint8Array> {
+  const count = reader.varint();
+  if (count > VALIDATORS_MAX) throw bad(`${count} signatures are too many`);
   const signatures = new Map<ValidatorId, Uint8Array>();
   let last = '';
-  for (let at = 0; at < signed; at += 1) {
+  for (let at = 0; at < count; at += 1) {
     const id = readName(reader);
     // So nobody counts twice.
     if (id <= last) throw bad('signatures are not in the order of their names');
-    signatures.set(id, reader.raw(SIGNATURE_BYTES));
+    signatures.set(id, reader.raw(bytes));
     last = id;
   }
-  reader.end();
-  return { height, history, snapshotBytes, chunks, validators, signatures };
+  return signatures;
 }
 
-export function encodeVote({ height, digest, signature }: CheckpointVote): Uint8Array {
+export function encodeVote({ height, digest, signature, postQuantum }: CheckpointVote): Uint8Array {
   const writer = new ByteWriter();
-  writer.u8(VERSION);
+  writer.u8(postQuantum === null ? VERSION : POST_QUANTUM_VERSION);
   writer.varint(height);
   writer.raw(digest);
   writer.raw(signature);
+  if (postQuantum !== null) writer.raw(postQuantum);
   return writer.done();
 }
 
-/** Reads a vote; its signature is not checked. Throws `BftError` with code `bad-encoding`. */
+/** Reads a vote; its signatures are not checked. Throws `BftError` with code `bad-encoding`. */
 export function readVote(bytes: Uint8Array): CheckpointVote {
   const reader = new ByteReader(bytes.slice(), bad);
-  checkVersion(reader.u8());
+  const version = readVersion(reader);
   const height = readNumber(reader);
   const digest = reader.raw(DIGEST_BYTES);
   const signature = reader.raw(SIGNATURE_BYTES);
+  const postQuantum = version === VERSION ? null : reader.raw(POST_QUANTUM_SIGNATURE_BYTES);
   reader.end();
-  return { height, digest, signature };
+  return { height, digest, signature, postQuantum };
 }
 
 /** Chunks of a snapshot of so many bytes. */
@@ -281,8 +351,10 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
 
-function checkVersion(version: number): void {
-  if (version !== VERSION) throw bad(`a checkpoint of version ${version}; this release reads 1`);
+function readVersion(reader: ByteReader): number {
+  const version = reader.u8();
+  if (version === VERSION || version === POST_QUANTUM_VERSION) return version;
+  throw bad(`a checkpoint of version ${version}; this release reads 1 and 2`);
 }
 
 function signedBytes(chain: Uint8Array, digest: Uint8Array): Uint8Array {

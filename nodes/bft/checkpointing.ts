@@ -17,11 +17,14 @@ import {
   encodeCheckpoint,
   encodeSets,
   encodeVote,
+  isPostQuantum,
+  isPostQuantumSignedBy,
   isSignedBy,
   isStable,
   nextHistory,
   readSets,
   signCheckpoint,
+  signPostQuantum,
 } from './checkpoint.js';
 import type { BftDriver } from './driver.js';
 import { ValidatorError } from './error.js';
@@ -32,6 +35,7 @@ import type { Mempool } from './mempool.js';
 import type { ShownCheckpoint, SnapshotOptions, ValidatorOptions } from './options.js';
 import type { PeerGuard } from './peer-guard.js';
 import type { Peers } from './peers.js';
+import type { PostQuantumKey } from './post-quantum.js';
 import type { ChainSets } from './sets.js';
 import { type OpenedSnapshot, writeSnapshot } from './snapshot-file.js';
 import { StateSync } from './state-sync.js';
@@ -51,18 +55,22 @@ export interface CheckpointingPorts {
   log(line: string): void;
 }
 
+type CheckpointingOptions = Pick<ValidatorOptions, 'identity' | 'snapshots' | 'postQuantum'>;
+
 /** Null where the options have no snapshots. */
 export function openCheckpointing(
-  { identity, snapshots }: Pick<ValidatorOptions, 'identity' | 'snapshots'>,
+  { identity, snapshots, postQuantum }: CheckpointingOptions,
   ports: CheckpointingPorts,
 ): Checkpointing | null {
-  return snapshots === undefined ? null : new Checkpointing(identity, snapshots, ports);
+  if (snapshots === undefined) return null;
+  return new Checkpointing(identity, postQuantum ?? null, snapshots, ports);
 }
 
 /** See the head of this file. */
 export class Checkpointing {
   readonly #self: ValidatorId;
   readonly #key: KeyObject;
+  readonly #postQuantum: PostQuantumKey | null;
   readonly #snapshots: SnapshotOptions;
   readonly #ports: CheckpointingPorts;
   readonly #sync: StateSync;
@@ -72,7 +80,13 @@ export class Checkpointing {
   #busy: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
-  constructor(identity: Identity, snapshots: SnapshotOptions, ports: CheckpointingPorts) {
+  constructor(
+    identity: Identity,
+    postQuantum: PostQuantumKey | null,
+    snapshots: SnapshotOptions,
+    ports: CheckpointingPorts,
+  ) {
+    this.#postQuantum = postQuantum;
     this.#self = identity.peerId;
     this.#key = createPrivateKey(identity.privateKeyPem);
     this.#snapshots = snapshots;
@@ -93,7 +107,12 @@ export class Checkpointing {
   get last(): ShownCheckpoint | null {
     const { last } = this.#ports.store.checkpoints;
     if (last === null) return null;
-    return { height: last.height, digest: digestOf(last), bytes: encodeCheckpoint(last) };
+    return {
+      height: last.height,
+      digest: digestOf(last),
+      bytes: encodeCheckpoint(last),
+      isPostQuantum: isPostQuantum(last),
+    };
   }
 
   /** A height is decided that was applied before this process began. */
@@ -111,11 +130,18 @@ export class Checkpointing {
   /** Takes a vote. False if it is not signed by who sent it. */
   take(vote: CheckpointVote, from: ValidatorId): boolean {
     const { chain, sets, store, onFailed } = this.#ports;
-    const key = sets.get(from);
-    const { height, digest, signature } = vote;
-    if (key === undefined || !isSignedBy(chain.digest, digest, key, signature)) return false;
+    const { height, digest, signature, postQuantum } = vote;
+    // What is stable is told again and again; it costs no checks.
     if (height <= (store.checkpoints.last?.height ?? 0)) return true;
-    const others = (this.#votes.get(from) ?? []).filter((each) => each.height !== height);
+    const votes = this.#votes.get(from) ?? [];
+    const bytes = Buffer.from(encodeVote(vote));
+    if (votes.some((each) => bytes.equals(encodeVote(each)))) return true;
+    const key = sets.get(from);
+    if (key === undefined || !isSignedBy(chain.digest, digest, key, signature)) return false;
+    if (postQuantum !== null && !isPostQuantumSignedBy(chain, digest, from, postQuantum)) {
+      return false;
+    }
+    const others = votes.filter((each) => each.height !== height);
     this.#votes.set(from, [...others, vote].slice(-CHECKPOINT_VOTES_MAX));
     if (store.checkpoints.pending?.height === height) {
       this.#run(() => this.#settle()).catch(onFailed);
@@ -129,7 +155,9 @@ export class Checkpointing {
     const newest = store.checkpoints.pending ?? store.checkpoints.last;
     const signature = newest?.signatures.get(this.#self);
     if (newest === null || signature === undefined) return;
-    const vote = encodeVote({ height: newest.height, digest: digestOf(newest), signature });
+    const postQuantum = newest.postQuantum.get(this.#self) ?? null;
+    const { height } = newest;
+    const vote = encodeVote({ height, digest: digestOf(newest), signature, postQuantum });
     if (peer === undefined) peers.tellAll(CHECKPOINT, vote);
     else peers.tell(peer, CHECKPOINT, vote);
   }
@@ -170,7 +198,8 @@ export class Checkpointing {
     const { chain, sets } = this.#ports;
     const { trusted } = this.#snapshots;
     const isDue = trusted !== undefined && trusted.height > sets.decided;
-    return { chain, sets, digest: isDue ? trusted.digest : null };
+    const demandsPostQuantum = this.#snapshots.demandPostQuantum ?? false;
+    return { chain, sets, digest: isDue ? trusted.digest : null, demandsPostQuantum };
   }
 
   /** Passes over to the height behind a checkpoint of others, whose snapshot is here. */
@@ -211,17 +240,23 @@ export class Checkpointing {
     if (decisions.count === height) await decisions.beginSegment();
     const pieces = this.#snapshots.take(height);
     const writer = await checkpoints.write(height);
-    const unsigned = {
+    const made = {
       height,
       history: this.#history,
       ...(await writeSnapshot(writer, mempool.recent, pieces)),
       validators: encodeSets(sets.state),
       signatures: new Map<ValidatorId, Uint8Array>(),
+      postQuantum: new Map<ValidatorId, Uint8Array>(),
     };
-    const isOwn = sets.at(height + 1).has(this.#self);
-    const signature = signCheckpoint(chain.digest, digestOf(unsigned), this.#key);
-    const signatures = new Map(isOwn ? [[this.#self, signature]] : []);
-    await checkpoints.save({ ...unsigned, signatures });
+    if (sets.at(height + 1).has(this.#self)) {
+      const digest = digestOf(made);
+      made.signatures.set(this.#self, signCheckpoint(chain.digest, digest, this.#key));
+      if (this.#postQuantum !== null) {
+        const also = signPostQuantum(chain.digest, digest, this.#postQuantum);
+        made.postQuantum.set(this.#self, also);
+      }
+    }
+    await checkpoints.save(made);
     this.tell();
     await this.#settle();
   }
@@ -241,18 +276,20 @@ export class Checkpointing {
     const members = readSets(pending.validators, height).members;
     const present = new Set(members.filter((each) => each.present > 0).map(({ id }) => id));
     const signatures = new Map(pending.signatures);
+    const postQuantum = new Map(pending.postQuantum);
     for (const [from, votes] of this.#votes) {
       const vote = votes.find((each) => each.height === height);
       if (vote === undefined || !present.has(from)) continue;
       if (digest.equals(vote.digest)) {
         signatures.set(from, vote.signature);
+        if (vote.postQuantum !== null) postQuantum.set(from, vote.postQuantum);
         continue;
       }
       const others = votes.filter((each) => each !== vote);
       this.#votes.set(from, others);
       log(`validator ${from} has another state at height ${height}`);
     }
-    const signed = { ...pending, signatures };
+    const signed = { ...pending, signatures, postQuantum };
     if (!isStable(signed)) return;
     await store.checkpoints.save(signed);
     for (const [from, votes] of this.#votes) {

@@ -4,6 +4,7 @@ import { BftError, type ValidatorId, ValidatorSet } from '../../consensus/bft/in
 import { peerIdFromPublicKey, publicKeyFromRaw } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import { ValidatorError } from './error.js';
+import { POST_QUANTUM_KEY_BYTES } from './post-quantum.js';
 
 /** A validator at the beginning of a chain. */
 export interface GenesisValidator {
@@ -13,6 +14,11 @@ export interface GenesisValidator {
   readonly weight: number;
   /** Where it is reached. Not part of what makes a chain: it may change. */
   readonly address: { readonly host: string; readonly port: number };
+  /**
+   * ML-DSA-65 public key, 1952 bytes, if it signs checkpoints with one as well. The same on all
+   * validators, and part of no signature.
+   */
+  readonly postQuantumKey?: Uint8Array;
 }
 
 /** The same on all validators. */
@@ -46,6 +52,8 @@ export interface Chain {
   readonly changesFrom: number;
   /** Infinity if there are no checkpoints. */
   readonly checkpointsEvery: number;
+  /** ML-DSA-65 keys of those who have one. */
+  readonly postQuantumKeys: ReadonlyMap<ValidatorId, Uint8Array>;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
@@ -66,10 +74,12 @@ export function readGenesis(genesis: Genesis): Chain {
   }
   const keys = new Map<ValidatorId, KeyObject>();
   const addresses = new Map<ValidatorId, PeerAddress>();
-  const entries = validators.map(({ publicKey, weight, address }) => {
+  const postQuantumKeys = new Map<ValidatorId, Uint8Array>();
+  const entries = validators.map(({ publicKey, weight, address, postQuantumKey }) => {
     const id = peerIdFromPublicKey(publicKey);
     keys.set(id, readKey(publicKey));
     addresses.set(id, { ...address, peerId: id });
+    if (postQuantumKey !== undefined) postQuantumKeys.set(id, readPostQuantumKey(postQuantumKey));
     return { id, weight };
   });
   let set: ValidatorSet;
@@ -82,7 +92,14 @@ export function readGenesis(genesis: Genesis): Chain {
   const names = set.validators.map(({ id, weight }) => [id, weight]);
   const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  return { digest, validators: set, keys, addresses, changesFrom, checkpointsEvery };
+  const also = { changesFrom, checkpointsEvery, postQuantumKeys };
+  return { digest, validators: set, keys, addresses, ...also };
+}
+
+function readPostQuantumKey(key: Uint8Array): Uint8Array {
+  if (key.length === POST_QUANTUM_KEY_BYTES) return new Uint8Array(key);
+  const message = `a postQuantumKey has ${POST_QUANTUM_KEY_BYTES} bytes, and not ${key.length}`;
+  throw new ValidatorError('bad-option', message);
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */

@@ -11,6 +11,7 @@ import { readBatch, type Command } from './batch.js';
 import { readChange } from './change.js';
 import { type CheckpointVote, readVote } from './checkpoint.js';
 import { type SignatureChecker, signaturesIn } from './checking.js';
+import { POST_QUANTUM_CHECKS } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
 import { type Witness, evidenceOf } from './witness.js';
@@ -91,7 +92,8 @@ export class Inbox {
     const { takeCheckpoint } = this.ports;
     if (takeCheckpoint === undefined) return this.guard.fault(peer, 'garbage', nowMs);
     const vote = readVote(bytes);
-    if (!this.guard.takeChecks(peer, 1, nowMs)) return;
+    const checks = vote.postQuantum === null ? 1 : 1 + POST_QUANTUM_CHECKS;
+    if (!this.guard.takeChecks(peer, checks, nowMs)) return;
     if (!takeCheckpoint(vote, peer)) this.guard.fault(peer, 'bad-signature', nowMs);
   }
 

@@ -21,6 +21,7 @@ export {
 } from './investigation.js';
 export { LightClient } from './light-client.js';
 export type { Member } from './sets.js';
+export { type PostQuantumKey, openPostQuantumKey } from './post-quantum.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator, type Validator } from './validator.js';
 export { publicKeyOf } from '../gossip/signatures.js';

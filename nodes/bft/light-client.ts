@@ -28,6 +28,12 @@ interface Decided {
   readonly commands: readonly Command[];
 }
 
+interface LeapOptions {
+  /** Of the one checkpoint that is taken. */
+  readonly digest?: Uint8Array | null;
+  readonly demandPostQuantum?: boolean;
+}
+
 /** See the head of this file. Envelopes are `encodeMessages` of what `Validator.decision` gives. */
 export class LightClient {
   readonly #chain: Chain;
@@ -64,14 +70,16 @@ export class LightClient {
 
   /**
    * Leaps to the height of a checkpoint, as `Validator.checkpoint` gives it: one that more than a third of
-   * the validators known here have signed, or the one with this digest. Throws `ValidatorError` with code
-   * `unproven`, and stays where it is.
+   * the validators known here have signed, or the one with this digest; demanded may be that more than two
+   * thirds have signed with ML-DSA-65 as well. Throws `ValidatorError` with code `unproven`, and stays
+   * where it is.
    */
-  leap(bytes: Uint8Array, digest: Uint8Array | null = null): void {
+  leap(bytes: Uint8Array, { digest = null, demandPostQuantum = false }: LeapOptions = {}): void {
     try {
       const checkpoint = readCheckpoint(bytes);
       if (checkpoint.height <= this.height) throw unproven('its height is passed already');
-      const trust = { chain: this.#chain, sets: this.#sets, digest };
+      const demandsPostQuantum = demandPostQuantum;
+      const trust = { chain: this.#chain, sets: this.#sets, digest, demandsPostQuantum };
       const found = whyCheckpointUnproven(checkpoint, trust);
       if (found !== null) throw unproven(found.why);
       this.#sets.restore(readSets(checkpoint.validators, checkpoint.height));

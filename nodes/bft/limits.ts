@@ -63,8 +63,10 @@ export const CHUNKS_MAX = 65_536;
 /** Bytes at the head of a snapshot about commands decided of late: 256 heights of 2,048 at most. */
 export const RECENT_BYTES_MAX = 20 * 1024 * 1024;
 /** Bytes of a checkpoint with all its signatures. */
-export const CHECKPOINT_BYTES_MAX = 6 * 1024 * 1024;
+export const CHECKPOINT_BYTES_MAX = 8 * 1024 * 1024;
 /** Stable checkpoints that are kept: who fetches one may end it when the next one is stable. */
 export const CHECKPOINTS_KEPT = 2;
+/** What checking a signature of ML-DSA-65 costs, in checks of Ed25519. */
+export const POST_QUANTUM_CHECKS = 14;
 /** Votes for checkpoints that are kept of one validator. */
 export const CHECKPOINT_VOTES_MAX = 4;

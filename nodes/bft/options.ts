@@ -4,6 +4,7 @@ import type { StorageDisk } from '../storage/index.js';
 import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
 import type { PeerCounts } from './peer-guard.js';
+import type { PostQuantumKey } from './post-quantum.js';
 
 /** What was decided at one height. */
 export interface DecidedHeight {
@@ -46,6 +47,11 @@ export interface SnapshotOptions {
    */
   readonly retainHeights?: number;
   /**
+   * Whether checkpoints of others are believed only if more than two thirds of the weight have signed
+   * them with ML-DSA-65 as well; false when left out.
+   */
+  readonly demandPostQuantum?: boolean;
+  /**
    * The checkpoint from which one that has not come to its height begins, and no other: `checkpoint()`
    * of a validator whose operator is trusted gives it. When left out, one is believed that more than a
    * third of the validators known here have signed.
@@ -64,6 +70,8 @@ export interface ShownCheckpoint {
   readonly digest: Uint8Array;
   /** It with its signatures, for a light client. */
   readonly bytes: Uint8Array;
+  /** Whether more than two thirds of the weight have signed it with ML-DSA-65 as well. */
+  readonly isPostQuantum: boolean;
 }
 
 /** How a validator is opened. */
@@ -93,6 +101,8 @@ export interface ValidatorOptions {
   readonly approveChange?: (change: ProposedChange) => boolean;
   /** The last height that the application has kept; 0, the default, has all applied again. */
   readonly appliedHeight?: number;
+  /** Its key of ML-DSA-65; left out exactly where the genesis names none for it. */
+  readonly postQuantum?: PostQuantumKey;
   /** Left out exactly where the genesis has no `checkpointsEvery`. */
   readonly snapshots?: SnapshotOptions;
   /** Where its files are, but for the lock of the directory; that of this machine when left out. */

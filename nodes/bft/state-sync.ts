@@ -13,7 +13,7 @@ import {
 } from './checkpoint.js';
 import type { CheckpointStore } from './checkpoint-store.js';
 import { ValidatorError } from './error.js';
-import { FAULTS_MAX } from './limits.js';
+import { FAULTS_MAX, POST_QUANTUM_CHECKS } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
 import { isChunk } from './snapshot-file.js';
 
@@ -65,7 +65,9 @@ export class StateSync {
     try {
       const checkpoint = readCheckpoint(answer instanceof Uint8Array ? answer : new Uint8Array());
       if (checkpoint.height <= trust().sets.decided) return null;
-      if (!guard.takeChecks(peer, checkpoint.signatures.size, performance.now())) return null;
+      const { signatures, postQuantum } = checkpoint;
+      const checks = signatures.size + POST_QUANTUM_CHECKS * postQuantum.size;
+      if (!guard.takeChecks(peer, checks, performance.now())) return null;
       const unproven = whyUnproven(checkpoint, trust());
       if (unproven === null) return checkpoint;
       log(`a checkpoint of height ${checkpoint.height} by ${peer} proves nothing: ${unproven.why}`);

@@ -5,6 +5,7 @@ const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
 const ofLightClient = 'test/nodes/bft/light-client.test.ts';
 const ofCheckpoint = 'test/nodes/bft/checkpoint.test.ts';
 const ofCheckpointDisk = 'test/nodes/bft/checkpoint-disk.test.ts';
+const ofPostQuantum = 'test/nodes/bft/post-quantum.test.ts';
 const ofStateSync = 'test/nodes/bft/state-sync.test.ts';
 const ofFork = 'test/nodes/bft/investigation.test.ts';
 
@@ -205,6 +206,20 @@ const rows: readonly FileMutant[] = [
     source: '    const isMade = checkpoints.at(height) !== undefined;',
     replacement: '    const isMade = checkpoints.at(height) === null;',
     test: ofCheckpointDisk,
+  },
+  {
+    bug: 'any signature of ML-DSA-65 is believed',
+    file: `${folder}/checkpoint.ts`,
+    source: '!isPostQuantumSignedBy(chain, digest, id, signature)) {',
+    replacement: '(!isPostQuantumSignedBy(chain, digest, id, signature) && false)) {',
+    test: ofPostQuantum,
+  },
+  {
+    bug: 'others may read the secret of ML-DSA-65',
+    file: `${folder}/post-quantum.ts`,
+    source: "open(unfinished, 'wx', 0o600)",
+    replacement: "open(unfinished, 'wx', 0o644)",
+    test: ofPostQuantum,
   },
 ];
 

@@ -62,6 +62,7 @@ function checkpointOf(sets: ChainSets, who: readonly number[], of = chain): Chec
     chunks: Buffer.concat([sha256(Buffer.from('a')), sha256(Buffer.from('b'))]),
     validators: encodeSets(sets.state),
     signatures: new Map(),
+    postQuantum: new Map(),
   };
   return { ...unsigned, signatures: signaturesOf(unsigned, who, of.digest) };
 }
@@ -76,7 +77,12 @@ function signaturesOf(checkpoint: Checkpoint, who: readonly number[], of: Uint8A
   );
 }
 
-const trusting = (sets: ChainSets, digest: Uint8Array | null = null) => ({ chain, sets, digest });
+const trusting = (sets: ChainSets, digest: Uint8Array | null = null) => ({
+  chain,
+  sets,
+  digest,
+  demandsPostQuantum: false,
+});
 
 /** One after the other of those of the genesis goes, and of the others comes. */
 function allChanged(): ChainSets {
@@ -103,6 +109,7 @@ MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
     chunks: sha256(Buffer.from('chunk')),
     validators: encodeSets(sets.state),
     signatures: new Map(),
+    postQuantum: new Map(),
   };
   const signature = signCheckpoint(golden.digest, digestOf(unsigned), createPrivateKey(pem));
   const checkpoint = { ...unsigned, signatures: new Map([[identity.peerId, signature]]) };
@@ -122,7 +129,7 @@ MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
         '612f00ac97dfe104a3fd5e12034d53f2b9d98fb3b5aa7df92f72dae82b0358fde400f70415189010' +
         '755b532b1e13a719ebdcf5d08e110826be2fdbc48d11d53907',
     );
-    const vote = { height: 0x1234, digest: digestOf(checkpoint), signature };
+    const vote = { height: 0x1234, digest: digestOf(checkpoint), signature, postQuantum: null };
     expect(Buffer.from(encodeVote(vote)).toString('hex')).toBe(
       '01b42441374da41f78ce5302b448534e7bff348c4e303fe4b024d490d2fba12aeac8492f00ac97df' +
         'e104a3fd5e12034d53f2b9d98fb3b5aa7df92f72dae82b0358fde400f70415189010755b532b1e13' +
@@ -146,7 +153,12 @@ MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
       if (read !== null) expect(Buffer.from(encodeCheckpoint(read))).toEqual(changed);
     }
     expect(() => readCheckpoint(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(BftError);
-    const vote = encodeVote({ height: 7, digest: digestOf(checkpoint), signature });
+    const vote = encodeVote({
+      height: 7,
+      digest: digestOf(checkpoint),
+      signature,
+      postQuantum: null,
+    });
     expect(encodeVote(readVote(vote))).toEqual(vote);
     for (let at = 0; at < vote.length; at += 1) {
       expect(() => readVote(vote.slice(0, at))).toThrow(BftError);
@@ -306,7 +318,7 @@ describe('a checkpoint is believed', () => {
     const fixed = { ...chain, changesFrom: 100 };
     const sets = setsAfter([change(4, 100)], [], [], []);
     const checkpoint = checkpointOf(sets, [0, 1, 2, 3]);
-    const trust = { chain: fixed, sets: new ChainSets(fixed), digest: null };
+    const trust = { ...trusting(new ChainSets(fixed)), chain: fixed };
     expect(whyUnproven(checkpoint, trust)).toMatchObject({ isFault: true });
     expect(whyUnproven(checkpointOf(same, [0, 1, 2]), trust)).toBeNull();
   });
@@ -332,7 +344,7 @@ describe('a light client', () => {
     expect(() => client.leap(encodeCheckpoint(strangers))).toThrow(/too few/);
     expect(() => client.leap(new Uint8Array())).toThrow(/proves nothing/);
     expect(client.height).toBe(0);
-    client.leap(encodeCheckpoint(strangers), digestOf(strangers));
+    client.leap(encodeCheckpoint(strangers), { digest: digestOf(strangers) });
     expect(client.height).toBe(16);
     const back = encodeCheckpoint(checkpointOf(setsAfter([], [], [], []), [0, 1, 2]));
     expect(() => client.leap(back)).toThrow(/passed already/);

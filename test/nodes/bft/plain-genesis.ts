@@ -11,6 +11,8 @@ export interface PlainGenesis {
   readonly validators: readonly {
     /** Hexadecimal. */
     readonly publicKey: string;
+    /** Hexadecimal. */
+    readonly postQuantumKey?: string;
     readonly weight: number;
     readonly address: { readonly host: string; readonly port: number };
   }[];
@@ -33,8 +35,10 @@ export function makePlainGenesis(
 export function readPlainGenesis({ validators, ...rest }: PlainGenesis): Genesis {
   return {
     ...rest,
-    validators: validators.map((each) => {
-      return { ...each, publicKey: Buffer.from(each.publicKey, 'hex') };
+    validators: validators.map(({ postQuantumKey, ...each }) => {
+      const publicKey = Buffer.from(each.publicKey, 'hex');
+      if (postQuantumKey === undefined) return { ...each, publicKey };
+      return { ...each, publicKey, postQuantumKey: Buffer.from(postQuantumKey, 'hex') };
     }),
   };
 }

@@ -7,7 +7,12 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointStore } from '../../../nodes/bft/checkpoint-store.js';
 import { DecisionLog } from '../../../nodes/bft/decision-log.js';
-import { type DecidedHeight, type Validator, openValidator } from '../../../nodes/bft/index.js';
+import {
+  type DecidedHeight,
+  type Validator,
+  openPostQuantumKey,
+  openValidator,
+} from '../../../nodes/bft/index.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { answerParent } from '../../forked-process.js';
 import { type PlainGenesis, readPlainGenesis } from './plain-genesis.js';
@@ -119,11 +124,13 @@ const methods = {
       genesis: readPlainGenesis(genesis),
       timeoutsMs: { propose: 600, prevote: 300, precommit: 300, growth: 300 },
       appliedHeight: state.height,
+      postQuantum: await openPostQuantumKey(join(directory, 'post-quantum')),
       apply,
       snapshots: {
         take,
         restore: (height, pieces) => restore(height, pieces, dies === 'restoring'),
         retainHeights: 2,
+        demandPostQuantum: true,
       },
       log: (line) => {
         lines.push(line);
@@ -150,7 +157,8 @@ const methods = {
   checkpoint: async () => {
     const shown = running().checkpoint();
     if (shown === null) return null;
-    return { height: shown.height, digest: Buffer.from(shown.digest).toString('hex') };
+    const { height, digest, isPostQuantum } = shown;
+    return { height, digest: Buffer.from(digest).toString('hex'), isPostQuantum };
   },
   /** `kept`, or the code of the error. */
   decision: async (height: number): Promise<string> =>

@@ -1,10 +1,11 @@
 /** Validators as processes that prune, and those that come when what they need is deleted. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../examples/rolling-migration/ports.js';
+import { openPostQuantumKey } from '../../../nodes/bft/index.js';
 import { ForkedProcess } from '../../forked-process.js';
 import { until } from '../../waiting.js';
 import { makePlainGenesis } from './plain-genesis.js';
@@ -24,16 +25,27 @@ async function chainOf(count: number) {
   const ports: number[] = [];
   while (ports.length < count) ports.push(await freePort());
   const { identities, genesis } = makePlainGenesis('snapshots', ports);
+  const directories = identities.map((_, at) => join(root, String(at)));
+  const keys: string[] = [];
+  for (const directory of directories) {
+    mkdirSync(directory);
+    const { publicKey } = await openPostQuantumKey(join(directory, 'post-quantum'));
+    keys.push(Buffer.from(publicKey).toString('hex'));
+  }
+  const validators = genesis.validators.map((each, at) => ({
+    ...each,
+    postQuantumKey: keys[at]!,
+  }));
   const open = async (at: number, how: Partial<SnapshotStart> = {}) => {
     const made = new ForkedProcess<Methods>(SCRIPT);
     started.push(made);
     const { privateKeyPem } = identities[at]!;
     await made.call('start', {
-      directory: join(root, String(at)),
+      directory: directories[at]!,
       privateKeyPem,
       lies: false,
       dies: null,
-      genesis: { ...genesis, checkpointsEvery: EVERY },
+      genesis: { ...genesis, validators, checkpointsEvery: EVERY },
       ...how,
     });
     return made;
@@ -84,7 +96,8 @@ describe('four validators that prune, of which one gives wrong chunks', () => {
     await until('the same checkpoint', async () => {
       const found = await Promise.all([...others, late].map((each) => each.call('checkpoint')));
       return found.every((each) => {
-        return (each?.height ?? 0) >= height - EVERY && each!.digest === found[0]!.digest;
+        const isLate = (each?.height ?? 0) >= height - EVERY;
+        return isLate && each!.isPostQuantum && each!.digest === found[0]!.digest;
       });
     });
 

@@ -46,7 +46,14 @@ async function source(height: number, who = [0, 1, 2, 3]): Promise<CheckpointSto
   const written = await writeSnapshot(await store.write(height), recent, [state]);
   const history = new Uint8Array(32);
   const validators = encodeSets(sets.state);
-  const unsigned = { height, history, ...written, validators, signatures: new Map() };
+  const unsigned = {
+    height,
+    history,
+    ...written,
+    validators,
+    signatures: new Map(),
+    postQuantum: new Map(),
+  };
   const digest = digestOf(unsigned);
   const signatures = new Map(
     who.map((at) => {
@@ -85,7 +92,12 @@ async function asking(
     guard,
     checkpoints: store,
     wanted: () => trusted?.height ?? null,
-    trust: () => ({ chain, sets, digest: trusted?.digest ?? null }),
+    trust: () => ({
+      chain,
+      sets,
+      digest: trusted?.digest ?? null,
+      demandsPostQuantum: false,
+    }),
     peers: () => peers,
     call: async (peer, method, payload) => {
       const answer = answers[peers.indexOf(peer)];
