@@ -235,8 +235,8 @@ export class Checkpointing {
     const { chain, sets, mempool, store } = this.#ports;
     const { checkpoints, decisions } = store;
     // A second one of a height is never signed, whatever the application says after a restart.
-    const isMade = checkpoints.at(height) !== undefined;
-    if (isMade || height < (checkpoints.last?.height ?? 0)) return;
+    const newest = checkpoints.pending ?? checkpoints.last;
+    if (newest !== null && height <= newest.height) return;
     if (decisions.count === height) await decisions.beginSegment();
     const pieces = this.#snapshots.take(height);
     const writer = await checkpoints.write(height);

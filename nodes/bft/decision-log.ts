@@ -96,14 +96,21 @@ export class DecisionLog {
       throw new ValidatorError('bad-option', `height ${height} is not decided here`);
     }
     const segment = this.#segments.findLast(({ first }) => first <= height);
-    if (segment === undefined) {
-      throw new ValidatorError(
-        'pruned',
-        `the decision of height ${height} is deleted here, which has those from height ` +
-          `${this.first} on: ask a validator that keeps it`,
-      );
+    if (segment === undefined) throw this.#pruned(height);
+    try {
+      return await segment.log.read(height - segment.first);
+    } catch (error) {
+      // It may have been deleted while it was read.
+      throw this.#segments.includes(segment) ? error : this.#pruned(height);
     }
-    return segment.log.read(height - segment.first);
+  }
+
+  #pruned(height: number): ValidatorError {
+    return new ValidatorError(
+      'pruned',
+      `the decision of height ${height} is deleted here, which has those from height ` +
+        `${this.first} on: ask a validator that keeps it`,
+    );
   }
 
   /** The next height begins another segment. */

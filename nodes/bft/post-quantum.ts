@@ -6,7 +6,7 @@
  *     file      magic 7 bytes, version u8, crc32 u32 of the seed, seed 32 bytes
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js';
@@ -76,7 +76,7 @@ async function readSeed(path: string): Promise<Uint8Array | null> {
     throw error;
   }
   try {
-    const { mode } = await stat(path);
+    const { mode } = await file.stat();
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
       const message = `${path} holds a secret and others may use it: chmod 600 ${path}`;
       throw new ValidatorError('bad-option', message);

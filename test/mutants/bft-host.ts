@@ -203,8 +203,8 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a second checkpoint of a height is signed after a restart',
     file: `${folder}/checkpointing.ts`,
-    source: '    const isMade = checkpoints.at(height) !== undefined;',
-    replacement: '    const isMade = checkpoints.at(height) === null;',
+    source: '    if (newest !== null && height <= newest.height) return;',
+    replacement: '    if (newest !== null && height < newest.height) return;',
     test: ofCheckpointDisk,
   },
   {

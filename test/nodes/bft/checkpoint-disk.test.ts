@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { encodeCheckpoint } from '../../../nodes/bft/checkpoint.js';
+import { digestOf, encodeCheckpoint } from '../../../nodes/bft/checkpoint.js';
 import { DecisionLog } from '../../../nodes/bft/decision-log.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { CHUNK_BYTES } from '../../../nodes/bft/limits.js';
@@ -104,6 +104,12 @@ describe('a validator that makes checkpoints', () => {
     const one = await start(all);
     expect(one.store.decisions.first).toBe(1);
     await one.close();
+    // Those after the last checkpoint but one are kept whatever is said.
+    const none = machine(0);
+    expect(await live(none, WORDS)).toBeNull();
+    const least = await start(none);
+    expect(least.store.decisions.first).toBe(3);
+    await least.close();
     const three = machine(3);
     expect(await live(three, WORDS)).toBeNull();
     const other = await start(three);
@@ -263,6 +269,34 @@ describe('one that passes over to a checkpoint', () => {
     }
     await made.close();
   }, 120_000);
+
+  it('takes the one that is trusted, and no other', async () => {
+    const { made, call, last } = await chainOf(1);
+    const digest = digestOf(last);
+    const wrong = Buffer.from(digest);
+    wrong[0]! ^= 1;
+    for (const [given, height] of [
+      [wrong, 0],
+      [digest, 4],
+    ] as const) {
+      const on = { ...machine(0), snapshots: { trusted: { height: 4, digest: given } } };
+      const asked: unknown[] = [];
+      const late = await start(on, {
+        directory: elsewhere,
+        identity: createIdentity(),
+        call: (peer, method, payload) => {
+          asked.push(payload);
+          return call(peer, method, payload);
+        },
+        others: [identity.peerId],
+      });
+      await late.checkpointing.sync([identity.peerId], late.driver);
+      expect([late.driver.decided, late.failure]).toEqual([height, null]);
+      expect(asked[0]).toBe(4);
+      await late.close();
+    }
+    await made.close();
+  });
 
   it('tells those who wait that what became of their commands is not known', async () => {
     const { made, call } = await chainOf(1);

@@ -10,7 +10,8 @@ import {
 import { encodeBatch, makeCommand } from '../../../nodes/bft/batch.js';
 import { SignatureChecker } from '../../../nodes/bft/checking.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
-import { COMMANDS, Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
+import { type CheckpointVote, encodeVote } from '../../../nodes/bft/checkpoint.js';
+import { CHECKPOINT, COMMANDS, Inbox, MESSAGES, WITNESSED } from '../../../nodes/bft/inbox.js';
 import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
@@ -36,7 +37,10 @@ function payload(kind: number, messages: readonly WireMessage[]): Uint8Array {
   return Buffer.concat([Buffer.from([kind]), encodeMessages(messages)]);
 }
 
-function inbox(isValidatorOf?: (height: number) => boolean) {
+function inbox(
+  isValidatorOf?: (height: number) => boolean,
+  takeCheckpoint?: (vote: CheckpointVote, from: string) => boolean,
+) {
   const taken: WireMessage[] = [];
   const cut: string[] = [];
   const ahead: number[] = [];
@@ -51,6 +55,7 @@ function inbox(isValidatorOf?: (height: number) => boolean) {
     take: (message) => taken.push(message),
     takeCommands: () => {},
     onEvidence: (each) => evidence.push(each),
+    takeCheckpoint,
     onBehind: () => {},
     onAhead: (_, decided) => ahead.push(decided),
   });
@@ -91,6 +96,32 @@ describe('what comes from a peer', () => {
     made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v', 9) }]));
     expect(taken).toEqual([]);
     expect(ahead).toEqual([8]);
+  });
+
+  it('is a vote for a checkpoint where there are some, and signed by who sends it', () => {
+    const vote = { height: 7, digest: Buffer.alloc(32, 1), signature: Buffer.alloc(64, 2) };
+    const bytes = Buffer.concat([
+      Buffer.from([CHECKPOINT]),
+      encodeVote({ ...vote, postQuantum: null }),
+    ]);
+    const { made: without, guard: unaware } = inbox();
+    without.receive('peer', bytes);
+    expect(unaware.counts(0).get('peer')?.faults.garbage).toBe(1);
+    const votes: unknown[] = [];
+    const { made, guard } = inbox(undefined, (each, from) => {
+      votes.push([from, each.height]);
+      return from === 'peer';
+    });
+    made.receive('peer', bytes);
+    expect(guard.counts(0).get('peer')?.faults['bad-signature']).toBe(0);
+    made.receive('other', bytes);
+    expect(guard.counts(0).get('other')?.faults['bad-signature']).toBe(1);
+    made.receive('peer', bytes.subarray(0, 50));
+    expect(guard.counts(0).get('peer')?.faults.garbage).toBe(1);
+    expect(votes).toEqual([
+      ['peer', 7],
+      ['other', 7],
+    ]);
   });
 
   it('is checked for so much and no more', () => {
