@@ -23,6 +23,18 @@ export interface WeightChange {
   readonly weight: number;
 }
 
+/** All that a schedule is, so that it can be taken up by somebody who has not seen the decisions. */
+export interface ScheduleState {
+  readonly decided: Height;
+  /** Of the height after the last decision, and of the one after it. */
+  readonly present: ValidatorSet;
+  readonly coming: ValidatorSet;
+  /** What the last height moved. */
+  readonly movedBefore: number;
+  /** The height from which on each of the coming set has had weight, without a break. */
+  readonly since: ReadonlyMap<ValidatorId, Height>;
+}
+
 /** See the head of this file. */
 export class SetSchedule {
   #decided: Height = 0;
@@ -37,6 +49,34 @@ export class SetSchedule {
     this.#present = genesis;
     this.#coming = genesis;
     for (const { id } of genesis.validators) this.#since.set(id, 1);
+  }
+
+  /** Goes on where another one stood. */
+  static restore(state: ScheduleState): SetSchedule {
+    const schedule = new SetSchedule(state.present);
+    schedule.#decided = state.decided;
+    schedule.#coming = state.coming;
+    schedule.#movedBefore = state.movedBefore;
+    schedule.#since.clear();
+    for (const [id, height] of state.since) {
+      assert(state.coming.has(id), 'who has had weight since some height has it still');
+      schedule.#since.set(id, height);
+    }
+    assert(
+      schedule.#since.size === state.coming.validators.length,
+      'each has it since some height',
+    );
+    return schedule;
+  }
+
+  get state(): ScheduleState {
+    return {
+      decided: this.#decided,
+      present: this.#present,
+      coming: this.#coming,
+      movedBefore: this.#movedBefore,
+      since: new Map(this.#since),
+    };
   }
 
   /** The last height whose changes are known. */

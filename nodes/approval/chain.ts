@@ -44,6 +44,7 @@ export function approvalChain({ swarmId, after, members }: ChainName): ApprovalC
   const digest = createHash('sha256').update(text).digest();
   const addresses = new Map();
   // Its validators are the members, whatever it decides, and a plan is short.
-  const never = { changesFrom: Infinity, partsFrom: Infinity };
+  const without = { changesFrom: Infinity, partsFrom: Infinity, checkpointsEvery: Infinity };
+  const never = { ...without, postQuantumKeys: new Map() };
   return { digest, validators, keys, addresses, ...never, publicKeys, learn };
 }

@@ -26,8 +26,12 @@ export interface CatchUpPorts {
   wait(ms: number): Promise<void>;
   /** Whether a peer has decided what was decided here: nothing is taken from one that has not. */
   agrees?(peer: ValidatorId): Promise<boolean>;
+  /** Something failed that is nobody else's fault: a disk, or the application. */
+  onFailed?(error: unknown): void;
   /** A value in parts that the next height decided; null if that height has come meanwhile. */
   collect?(id: ValueId): Promise<Uint8Array | null>;
+  /** Begins behind a checkpoint of one of these peers, if there is one that is believed. */
+  leap?(peers: readonly ValidatorId[]): Promise<void>;
 }
 
 /** See the head of this file. */
@@ -66,9 +70,11 @@ export class CatchUp {
     if (this.#running !== null || this.#isClosed) return;
     const ahead = [...this.#heights].filter(([, height]) => height > driver.decided);
     if (ahead.length === 0) return;
-    this.#running = this.#runFrom(ahead, driver).finally(() => {
-      this.#running = null;
-    });
+    this.#running = this.#runFrom(ahead, driver)
+      .catch((error: unknown) => this.#ports.onFailed?.(error))
+      .finally(() => {
+        this.#running = null;
+      });
   }
 
   /**
@@ -104,6 +110,11 @@ export class CatchUp {
   }
 
   async #runFrom(ahead: readonly (readonly [ValidatorId, number])[], driver: BftDriver) {
+    const peers = ahead.map(([peer]) => peer);
+    const start = driver.decided;
+    let isPruned = false;
+    // Who has nothing need not ask for all that ever was decided.
+    if (start === 0) await this.#ports.leap?.(peers);
     for (const [peer] of ahead) {
       if ((await this.#ports.agrees?.(peer)) === false) continue;
       while (!this.#isClosed && (this.#heights.get(peer) ?? 0) > driver.decided) {
@@ -112,6 +123,7 @@ export class CatchUp {
           .call(peer, 'bft.decisions', before + 1)
           .catch(() => undefined);
         if (answer === undefined) break;
+        isPruned ||= Array.isArray(answer) && answer.length === 0;
         if (!(await this.#take(peer, answer, driver)) || driver.decided === before) {
           // It said more than it has: whoever is really ahead will say so again.
           this.#heights.delete(peer);
@@ -119,6 +131,8 @@ export class CatchUp {
         }
       }
     }
+    // Somebody has no more of it, and nobody has given it.
+    if (isPruned && driver.decided === start && !this.#isClosed) await this.#ports.leap?.(peers);
   }
 
   /** False if the answer holds what no correct validator sends. */

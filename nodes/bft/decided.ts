@@ -3,15 +3,15 @@ import type { Decision } from '../../consensus/bft/index.js';
 import { type Command, readBatch } from './batch.js';
 import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
-import type { FramedLog } from './framed-log.js';
+import type { DecisionLog } from './decision-log.js';
 import type { DecidedHeight } from './options.js';
 import { shownIn } from './proven.js';
 import { ValidatorStore } from './store.js';
 import { LARGE_VALUES } from './value-limits.js';
 
-/** The decision of a height that is in the file. Throws `ValidatorError` with code `damaged`. */
+/** The decision of a height that is in the file. Throws as `DecisionLog.read`. */
 export async function readDecided(
-  decisions: FramedLog,
+  decisions: DecisionLog,
   height: number,
 ): Promise<{ readonly decision: Decision; readonly commands: readonly Command[] }> {
   const shown = shownIn(await ValidatorStore.messages(decisions, height - 1));

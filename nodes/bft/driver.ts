@@ -11,12 +11,10 @@ import {
   type BftRecord,
   type Certificate,
   type Decision,
-  type Evidence,
   type OwnMessage,
   type SignedDecision,
   type SignedProposal,
   type Timeout,
-  type TimeoutConfig,
   type ValidatorId,
   type ValueId,
   type WireMessage,
@@ -27,47 +25,15 @@ import {
 import { hasCorrect } from '../../consensus/bft/quorum.js';
 import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
-import type { ProposedChange } from './change.js';
+import type { DriverPorts } from './driver-ports.js';
 import { ValidatorError } from './error.js';
 import { EMPTY_WAIT_MS, LONG_COMMAND_MS, PROPOSALS_WAITING_MAX } from './limits.js';
-import type { Mempool } from './mempool.js';
 import { PartSet, isInParts } from './parts/part-set.js';
-import type { PendingChanges } from './pending-changes.js';
 import type { ChainSets } from './sets.js';
 import { withSignatures } from './signed-messages.js';
 import type { ValidatorStore } from './store.js';
-import type { ValueJudge } from './value-judge.js';
 import { LARGE_VALUES, hasParts, limitsAt } from './value-limits.js';
 import { Values } from './values.js';
-
-/** What the driver needs of what is around it. */
-export interface DriverPorts {
-  readonly mempool: Mempool;
-  readonly changes: PendingChanges;
-  readonly judge: ValueJudge;
-  readonly timeoutsMs: TimeoutConfig;
-  validate(command: Uint8Array): boolean;
-  /** To all other validators. */
-  send(messages: readonly WireMessage[]): void;
-  /** Asks others for a value until it is there. Null once the validator is closed. */
-  fetch(id: ValueId, from: ValidatorId | null, round: number): Promise<Uint8Array | null>;
-  /** The name of a value of this height that is in parts. */
-  spread?(bytes: Uint8Array): ValueId;
-  /** Milliseconds for which the wait for a value goes on that is coming in parts; 0 if it does not. */
-  patience?(id: ValueId): number;
-  /** Whether another validator said that a command waits there for a height. */
-  isToldOf?(height: number): boolean;
-  /** A height is decided and durable; the next begins when this resolves. */
-  onDecided(
-    decision: Decision,
-    commands: readonly Command[],
-    changes: readonly ProposedChange[],
-  ): Promise<void>;
-  onEvidence(evidence: Evidence): Promise<void>;
-  onBehind(peer: ValidatorId): void;
-  onFailed(error: unknown): void;
-  log(line: string): void;
-}
 
 /** See the head of this file. */
 export class BftDriver {
@@ -76,7 +42,7 @@ export class BftDriver {
   readonly #store: ValidatorStore;
   readonly #values: Values;
   readonly #ports: DriverPorts;
-  readonly #node: BftNode;
+  #node: BftNode;
   readonly #signatures = new WeakMap<OwnMessage, Uint8Array>();
   readonly #withheld = new WeakSet<OwnMessage>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -172,6 +138,36 @@ export class BftDriver {
     await this.#whenIdle();
   }
 
+  /**
+   * Passes over to the height behind a checkpoint. Nothing is decided while `install` makes it durable;
+   * then `begin` makes all else go on from there, at once. What they throw ends the driver.
+   */
+  async leap(height: number, install: () => Promise<void>, begin: () => void): Promise<void> {
+    while (this.#isWorking) await this.#whenIdle();
+    if (height <= this.decided || this.#isClosed) return;
+    this.#isWorking = true;
+    try {
+      await install();
+      begin();
+      this.decided = height;
+      this.#endHeight();
+      this.#effects.length = 0;
+      // Nothing of later heights was signed since the start, so that the record of the start stands.
+      this.#node = new BftNode(this.#self, this.#store.restored?.record ?? null);
+      this.#isRunning = false;
+      this.#ports.judge.endHeight();
+      await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+    } catch (error) {
+      this.#isClosed = true;
+      this.#effects.length = 0;
+      this.#ports.onFailed(error);
+    } finally {
+      this.#isWorking = false;
+      for (const resolve of this.#idle.splice(0)) resolve();
+    }
+    void this.#work();
+  }
+
   /** Sends again what others may have lost. */
   resend(): void {
     if (this.#isRunning) this.#step({ type: 'resend' });
@@ -186,6 +182,12 @@ export class BftDriver {
     this.#effects.length = 0;
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#whenIdle();
+  }
+
+  #endHeight(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#wanted = null;
   }
 
   #whenIdle(): Promise<void> {
@@ -421,9 +423,7 @@ export class BftDriver {
     const { proposal } = decision;
     const { height, value } = proposal;
     assert(height === this.decided + 1, 'heights are decided one after the other');
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-    this.#wanted = null;
+    this.#endHeight();
     const here = await this.#values.restore(value);
     const bytes = here ?? (await this.#ports.fetch(value, null, proposal.round));
     if (bytes === null) return;

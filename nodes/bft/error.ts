@@ -22,6 +22,10 @@ export type ValidatorErrorCode =
   | 'no-validator'
   /** What was shown to a light client proves nothing: the message says why. */
   | 'unproven'
+  /** The decision of a height is deleted here, as `retainHeights` says. */
+  | 'pruned'
+  /** Heights were passed over by a checkpoint; whether the command is decided is not known. */
+  | 'passed-over'
   /** As many commands wait as may. Nothing was done. */
   | 'overloaded'
   /** The command was not decided in time, and never will be. */

@@ -59,7 +59,11 @@ export class ForkWatch {
 
   /** A height is decided here, the next one. */
   decided(height: Height, value: ValueId): void {
-    if (this.#ids.length === 0) this.#first = height;
+    if (height !== this.#first + this.#ids.length) {
+      // The first one, or behind a checkpoint: what was passed over is not known.
+      this.#ids = [];
+      this.#first = height;
+    }
     this.#ids.push(idOf(value));
     if (this.#ids.length <= 2 * IDS_KEPT_MAX) return;
     this.#ids = this.#ids.slice(-IDS_KEPT_MAX);

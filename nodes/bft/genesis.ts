@@ -4,6 +4,7 @@ import { BftError, type ValidatorId, ValidatorSet } from '../../consensus/bft/in
 import { peerIdFromPublicKey, publicKeyFromRaw } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import { ValidatorError } from './error.js';
+import { POST_QUANTUM_KEY_BYTES } from './post-quantum.js';
 
 /** A validator at the beginning of a chain. */
 export interface GenesisValidator {
@@ -13,6 +14,11 @@ export interface GenesisValidator {
   readonly weight: number;
   /** Where it is reached. Not part of what makes a chain: it may change. */
   readonly address: { readonly host: string; readonly port: number };
+  /**
+   * ML-DSA-65 public key, 1952 bytes, if it signs checkpoints with one as well. The same on all
+   * validators, and part of no signature.
+   */
+  readonly postQuantumKey?: Uint8Array;
 }
 
 /** The same on all validators. */
@@ -33,6 +39,12 @@ export interface Genesis {
    * such a value.
    */
   readonly partsFrom?: number;
+  /**
+   * Every how many heights the validators sign a checkpoint; never when left out. The same on all
+   * validators, and part of no signature: an existing chain can be given one when nobody runs a release
+   * any more that knows none.
+   */
+  readonly checkpointsEvery?: number;
 }
 
 /** A genesis made ready for use. */
@@ -46,22 +58,36 @@ export interface Chain {
   readonly changesFrom: number;
   /** Infinity if no value is in parts. */
   readonly partsFrom: number;
+  /** Infinity if there are no checkpoints. */
+  readonly checkpointsEvery: number;
+  /** ML-DSA-65 keys of those who have one. */
+  readonly postQuantumKeys: ReadonlyMap<ValidatorId, Uint8Array>;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function readGenesis(genesis: Genesis): Chain {
   const { chainId, validators, changesFrom = Infinity, partsFrom = Infinity } = genesis;
+  const { checkpointsEvery = Infinity } = genesis;
   checkHeight('changesFrom', changesFrom);
   checkHeight('partsFrom', partsFrom);
+  const isEvery = Number.isSafeInteger(checkpointsEvery) && checkpointsEvery >= 1;
+  if (checkpointsEvery !== Infinity && !isEvery) {
+    throw new ValidatorError(
+      'bad-option',
+      'checkpointsEvery must be a count of heights, from 1 on',
+    );
+  }
   if (chainId.length === 0 || chainId.length > 128) {
     throw new ValidatorError('bad-option', 'chainId must have 1 to 128 characters');
   }
   const keys = new Map<ValidatorId, KeyObject>();
   const addresses = new Map<ValidatorId, PeerAddress>();
-  const entries = validators.map(({ publicKey, weight, address }) => {
+  const postQuantumKeys = new Map<ValidatorId, Uint8Array>();
+  const entries = validators.map(({ publicKey, weight, address, postQuantumKey }) => {
     const id = peerIdFromPublicKey(publicKey);
     keys.set(id, readKey(publicKey));
     addresses.set(id, { ...address, peerId: id });
+    if (postQuantumKey !== undefined) postQuantumKeys.set(id, readPostQuantumKey(postQuantumKey));
     return { id, weight };
   });
   let set: ValidatorSet;
@@ -74,12 +100,19 @@ export function readGenesis(genesis: Genesis): Chain {
   const names = set.validators.map(({ id, weight }) => [id, weight]);
   const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  return { digest, validators: set, keys, addresses, changesFrom, partsFrom };
+  const also = { changesFrom, partsFrom, checkpointsEvery, postQuantumKeys };
+  return { digest, validators: set, keys, addresses, ...also };
 }
 
 function checkHeight(option: string, height: number): void {
   if (height === Infinity || (Number.isSafeInteger(height) && height >= 1)) return;
   throw new ValidatorError('bad-option', `${option} must be a height, from 1 on`);
+}
+
+function readPostQuantumKey(key: Uint8Array): Uint8Array {
+  if (key.length === POST_QUANTUM_KEY_BYTES) return new Uint8Array(key);
+  const message = `a postQuantumKey has ${POST_QUANTUM_KEY_BYTES} bytes, and not ${key.length}`;
+  throw new ValidatorError('bad-option', message);
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */

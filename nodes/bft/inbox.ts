@@ -9,7 +9,9 @@ import {
 } from '../../consensus/bft/index.js';
 import { readBatch, type Command } from './batch.js';
 import { readChange } from './change.js';
+import { type CheckpointVote, readVote } from './checkpoint.js';
 import { type SignatureChecker, signaturesIn } from './checking.js';
+import { POST_QUANTUM_CHECKS } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
 import { type Witness, evidenceOf } from './witness.js';
@@ -23,6 +25,8 @@ export const COMMANDS = 2;
 export const WITNESSED = 3;
 export const HELD = 4;
 export const WAITING = 5;
+/** A vote for a checkpoint: sent only where the genesis has checkpoints, since older releases know none. */
+export const CHECKPOINT = 6;
 
 /** What travels: the kind, and bytes of it. */
 export function payloadOf(kind: number, bytes: Uint8Array): Uint8Array {
@@ -49,6 +53,8 @@ export interface InboxPorts {
   onEvidence(evidence: Evidence): void;
   /** `HELD` and `WAITING`; absent where values have no parts. May throw `BftError`. */
   takeOfParts?(peer: ValidatorId, kind: number, bytes: Uint8Array): void;
+  /** False if it is not signed by who sent it. Left out where there are no checkpoints. */
+  takeCheckpoint?: ((vote: CheckpointVote, from: ValidatorId) => boolean) | undefined;
   /** A peer is in an earlier height. */
   onBehind(peer: ValidatorId): void;
   /** A peer says that a height is decided. */
@@ -74,6 +80,7 @@ export class Inbox {
       if (bytes[0] === MESSAGES) this.#receiveMessages(peer, decodeMessages(rest), nowMs);
       else if (bytes[0] === COMMANDS) this.#receiveCommands(peer, rest, nowMs);
       else if (bytes[0] === WITNESSED) this.#receiveWitnessed(peer, decodeMessages(rest), nowMs);
+      else if (bytes[0] === CHECKPOINT) this.#receiveCheckpoint(peer, rest, nowMs);
       else if (isOfParts(bytes[0]) && this.ports.takeOfParts !== undefined) {
         if (!this.guard.takeChecks(peer, 1, nowMs)) return;
         this.ports.takeOfParts(peer, bytes[0], rest);
@@ -93,6 +100,15 @@ export class Inbox {
     }
     const taken = commands.filter(({ kind }) => kind !== 'evidence');
     if (taken.length > 0) this.ports.takeCommands(taken, peer);
+  }
+
+  #receiveCheckpoint(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {
+    const { takeCheckpoint } = this.ports;
+    if (takeCheckpoint === undefined) return this.guard.fault(peer, 'garbage', nowMs);
+    const vote = readVote(bytes);
+    const checks = vote.postQuantum === null ? 1 : 1 + POST_QUANTUM_CHECKS;
+    if (!this.guard.takeChecks(peer, checks, nowMs)) return;
+    if (!takeCheckpoint(vote, peer)) this.guard.fault(peer, 'bad-signature', nowMs);
   }
 
   #receiveProof(peer: ValidatorId, bytes: Uint8Array, nowMs: number): void {

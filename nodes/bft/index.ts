@@ -7,6 +7,8 @@ export type {
   DecidedHeight,
   EvidenceReport,
   Place,
+  ShownCheckpoint,
+  SnapshotOptions,
   ValidatorOptions,
   ValidatorStatus,
 } from './options.js';
@@ -19,6 +21,7 @@ export {
 } from './investigation.js';
 export { LightClient } from './light-client.js';
 export type { Member } from './sets.js';
+export { type PostQuantumKey, openPostQuantumKey } from './post-quantum.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator } from './open-validator.js';
 export type { Validator } from './validator.js';

@@ -20,14 +20,15 @@ export interface InquiryPorts {
 /**
  * Names who made the fork between the decision of this validator and `other`, an envelope of one. An
  * accused is asked for `answerMs`, again and again.
- * Throws `ValidatorError` with code `bad-option` if they make none.
+ * Throws `ValidatorError`: `bad-option` if they make none, `pruned` if the decision is deleted here, or one
+ * from which it follows who the validators were.
  */
 export function inquire(
   other: Uint8Array,
   answerMs: number,
   { self, genesis, store, call }: InquiryPorts,
 ): Promise<ForkReport> {
-  const read = async (height: number): Promise<Uint8Array> => store.decisions.read(height - 1);
+  const read = (height: number): Promise<Uint8Array> => store.decisions.read(height - 1);
   const ask = async (accused: ValidatorId, accusation: Uint8Array): Promise<Uint8Array | null> => {
     if (accused === self) return store.polkas.answer(readAccusation(accusation));
     const endMs = performance.now() + answerMs;

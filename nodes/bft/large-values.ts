@@ -5,7 +5,7 @@
 import type { Height, ValidatorId, ValueId, WireMessage } from '../../consensus/bft/index.js';
 import type { Handlers } from '../../transport/rpc/rpc.js';
 import type { Command } from './batch.js';
-import type { DriverPorts } from './driver.js';
+import type { DriverPorts } from './driver-ports.js';
 import { Forwarding } from './forwarding.js';
 import { HELD, type InboxPorts } from './inbox.js';
 import { PARTS_CALL_TIMEOUT_MS, PARTS_URGENCY } from './limits.js';

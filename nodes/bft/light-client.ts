@@ -5,12 +5,12 @@
  *
  * A decision proves itself: its certificate has signatures of more than two thirds of the weight of its
  * height. Where validators change, who they are follows from what is decided, so that one decision
- * after the other has to be shown; leaps over some of them, as in CometBFT's light client, would need
- * the validators in the decision.
+ * after the other has to be shown; or a checkpoint, which names them (`checkpoint.ts`).
  */
 import { BftError, type SignedDecision, type ValidatorSet } from '../../consensus/bft/index.js';
 import { type Command, readBatch } from './batch.js';
 import { SignatureChecker } from './checking.js';
+import { readCheckpoint, readSets, whyUnproven as whyCheckpointUnproven } from './checkpoint.js';
 import { decidedOf } from './decided.js';
 import { ValidatorError } from './error.js';
 import { type Chain, type Genesis, readGenesis } from './genesis.js';
@@ -22,6 +22,12 @@ import { LARGE_VALUES } from './value-limits.js';
 interface Decided {
   readonly decision: SignedDecision;
   readonly commands: readonly Command[];
+}
+
+interface LeapOptions {
+  /** Of the one checkpoint that is taken. */
+  readonly digest?: Uint8Array | null;
+  readonly demandPostQuantum?: boolean;
 }
 
 /** See the head of this file. Envelopes are `encodeMessages` of what `Validator.decision` gives. */
@@ -53,6 +59,26 @@ export class LightClient {
     if (height !== next) throw unproven(`it is of height ${height}, and ${next} comes next`);
     try {
       return decidedOf(decision, commands, this.#sets.decide(commands));
+    } catch (error) {
+      throw asUnproven(error);
+    }
+  }
+
+  /**
+   * Leaps to the height of a checkpoint, as `Validator.checkpoint` gives it: one that more than a third of
+   * the validators known here have signed, or the one with this digest; demanded may be that more than two
+   * thirds have signed with ML-DSA-65 as well. Throws `ValidatorError` with code `unproven`, and stays
+   * where it is.
+   */
+  leap(bytes: Uint8Array, { digest = null, demandPostQuantum = false }: LeapOptions = {}): void {
+    try {
+      const checkpoint = readCheckpoint(bytes);
+      if (checkpoint.height <= this.height) throw unproven('its height is passed already');
+      const demandsPostQuantum = demandPostQuantum;
+      const trust = { chain: this.#chain, sets: this.#sets, digest, demandsPostQuantum };
+      const found = whyCheckpointUnproven(checkpoint, trust);
+      if (found !== null) throw unproven(found.why);
+      this.#sets.restore(readSets(checkpoint.validators, checkpoint.height));
     } catch (error) {
       throw asUnproven(error);
     }
@@ -112,5 +138,5 @@ function asUnproven(error: unknown): unknown {
 }
 
 function unproven(what: string, cause?: unknown): ValidatorError {
-  return new ValidatorError('unproven', `the decision proves nothing: ${what}`, { cause });
+  return new ValidatorError('unproven', `what was shown proves nothing: ${what}`, { cause });
 }

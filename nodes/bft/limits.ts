@@ -129,3 +129,16 @@ export const PARTS_URGENCY = 5;
 export const HAND_OVER_URGENCY = 6;
 /** A decision in an answer to who is behind comes without its value if that is in parts and longer. */
 export const VALUE_LEFT_OUT_BYTES = 1024 * 1024;
+/** Bytes of a chunk of a snapshot, all but the last one; part of the format. Chunks of a snapshot. */
+export const CHUNK_BYTES = 256 * 1024;
+export const CHUNKS_MAX = 65_536;
+/** Bytes at the head of a snapshot about commands decided of late: 256 heights of 2,048 at most. */
+export const RECENT_BYTES_MAX = 20 * 1024 * 1024;
+/** Bytes of a checkpoint with all its signatures. */
+export const CHECKPOINT_BYTES_MAX = 8 * 1024 * 1024;
+/** Stable checkpoints that are kept: who fetches one may end it when the next one is stable. */
+export const CHECKPOINTS_KEPT = 2;
+/** What checking a signature of ML-DSA-65 costs, in checks of Ed25519. */
+export const POST_QUANTUM_CHECKS = 14;
+/** Votes for checkpoints that are kept of one validator. */
+export const CHECKPOINT_VOTES_MAX = 4;

@@ -80,6 +80,27 @@ export class Mempool {
     share.bytes -= found.command.bytes.length;
   }
 
+  /** Identities of the commands that the last heights decided, by height, those without left out. */
+  get recent(): readonly (readonly [height: number, ids: readonly string[]])[] {
+    return [...this.#byHeight].filter(([, ids]) => ids.length > 0);
+  }
+
+  /** Goes on behind a height that was passed over, with what was decided of late up to it. */
+  restore(height: number, recent: readonly (readonly [height: number, ids: readonly string[]])[]) {
+    this.#decided.clear();
+    this.#byHeight.clear();
+    for (const [each, ids] of recent) {
+      this.#byHeight.set(each, ids);
+      for (const id of ids) {
+        this.#decided.add(id);
+        this.drop(id);
+      }
+    }
+    for (const { command } of this.#waiting.values()) {
+      if (command.lastHeight <= height) this.drop(command.id);
+    }
+  }
+
   /** Notes what a height decided; returns the commands that can never be decided any more. */
   decided(height: number, commands: readonly Command[]): Command[] {
     const ids = commands.map(({ id }) => id);

@@ -1,4 +1,4 @@
-import { ValidatorError } from './error.js';
+import { checkOptions } from './check-options.js';
 import { readGenesis } from './genesis.js';
 import type { ValidatorOptions } from './options.js';
 import { ValidatorStore } from './store.js';
@@ -12,14 +12,7 @@ import { Validator } from './validator.js';
 export async function openValidator(options: ValidatorOptions): Promise<Validator> {
   const chain = readGenesis(options.genesis);
   const { directory, identity, disk } = options;
-  const { peerId } = identity;
-  if (!chain.validators.has(peerId) && chain.changesFrom === Infinity) {
-    throw new ValidatorError('bad-option', `${peerId} is no validator of the genesis`);
-  }
-  if (!chain.validators.has(peerId) && options.listen === undefined) {
-    const why = `${peerId} is not in the genesis, which would say where it listens`;
-    throw new ValidatorError('bad-option', `${why}: use the option listen`);
-  }
+  checkOptions(options, chain);
   const store = await ValidatorStore.open(directory, chain.digest, identity, disk);
   try {
     const validator = new Validator(options, chain, store);

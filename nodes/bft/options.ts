@@ -5,6 +5,7 @@ import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
 import type { ForkReport } from './investigation.js';
 import type { PeerCounts } from './peer-guard.js';
+import type { PostQuantumKey } from './post-quantum.js';
 
 /** What was decided at one height. */
 export interface DecidedHeight {
@@ -25,6 +26,53 @@ export interface EvidenceReport {
   readonly round: number;
   /** Two or more signed messages, as an envelope; anybody who knows the keys can check them. */
   readonly proof: Uint8Array;
+}
+
+/** How the state of the application travels and is kept, where the genesis has `checkpointsEvery`. */
+export interface SnapshotOptions {
+  /**
+   * The state behind a height that was just applied, in pieces of any length. Their bytes are the same on
+   * all validators, which may have decided a height in different rounds. The next height waits until the
+   * last piece was taken; throwing ends the validator.
+   */
+  readonly take: (height: number) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  /**
+   * Puts the state behind a height in place of the one that is there, whatever it is: `apply` goes on
+   * with the height after it. Resolves when it is kept. If it did not end because of a crash or since it
+   * threw, `appliedHeight` must be below this height, and it is called again.
+   */
+  readonly restore: (height: number, pieces: AsyncIterable<Uint8Array>) => void | Promise<void>;
+  /**
+   * How many of the last heights keep their decisions, besides those after the last checkpoint but one.
+   * When left out, all do.
+   */
+  readonly retainHeights?: number;
+  /**
+   * Whether checkpoints of others are believed only if more than two thirds of the weight have signed
+   * them with ML-DSA-65 as well; false when left out.
+   */
+  readonly demandPostQuantum?: boolean;
+  /**
+   * The checkpoint from which one that has not come to its height begins, and no other: `checkpoint()`
+   * of a validator whose operator is trusted gives it. When left out, one is believed that more than a
+   * third of the validators known here have signed.
+   */
+  readonly trusted?: {
+    readonly height: number;
+    /** 32 bytes. */
+    readonly digest: Uint8Array;
+  };
+}
+
+/** A stable checkpoint as it is shown to others. */
+export interface ShownCheckpoint {
+  readonly height: number;
+  /** What it is known by, 32 bytes: the same on all validators. */
+  readonly digest: Uint8Array;
+  /** It with its signatures, for a light client. */
+  readonly bytes: Uint8Array;
+  /** Whether more than two thirds of the weight have signed it with ML-DSA-65 as well. */
+  readonly isPostQuantum: boolean;
 }
 
 /** How a validator is opened. */
@@ -54,6 +102,10 @@ export interface ValidatorOptions {
   readonly approveChange?: (change: ProposedChange) => boolean;
   /** The last height that the application has kept; 0, the default, has all applied again. */
   readonly appliedHeight?: number;
+  /** Its key of ML-DSA-65; left out exactly where the genesis names none for it. */
+  readonly postQuantum?: PostQuantumKey;
+  /** Left out exactly where the genesis has no `checkpointsEvery`. */
+  readonly snapshots?: SnapshotOptions;
   /** Where its files are, but for the lock of the directory; that of this machine when left out. */
   readonly disk?: StorageDisk;
   /** Milliseconds. */

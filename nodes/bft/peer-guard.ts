@@ -13,7 +13,8 @@ import {
 } from './limits.js';
 
 /** What a peer did wrong. */
-export type Fault = 'garbage' | 'bad-signature' | 'bad-decision' | 'bad-part';
+export type Fault =
+  'garbage' | 'bad-signature' | 'bad-decision' | 'bad-part' | 'bad-checkpoint' | 'bad-chunk';
 
 /** Counts of one peer since the start. */
 export interface PeerCounts {
@@ -44,14 +45,15 @@ export class PeerGuard {
     return (this.#peers.get(id)?.cutUntilMs ?? 0) > nowMs;
   }
 
-  fault(id: ValidatorId, fault: Fault, nowMs: number): void {
+  /** Counts a fault; one that weighs `FAULTS_MAX` cuts off at once. */
+  fault(id: ValidatorId, fault: Fault, nowMs: number, weight = 1): void {
     const peer = this.#peerOf(id, nowMs);
     peer.faults[fault] += 1;
     if (nowMs >= peer.windowEndMs) {
       peer.windowEndMs = nowMs + FAULT_WINDOW_MS;
       peer.recent = 0;
     }
-    peer.recent += 1;
+    peer.recent += weight;
     if (peer.recent < FAULTS_MAX || peer.cutUntilMs > nowMs) return;
     peer.cutUntilMs = nowMs + CUT_OFF_MS;
     peer.timesCutOff += 1;
@@ -78,7 +80,14 @@ export class PeerGuard {
     const known = this.#peers.get(id);
     if (known !== undefined) return known;
     const peer: Peer = {
-      faults: { garbage: 0, 'bad-signature': 0, 'bad-decision': 0, 'bad-part': 0 },
+      faults: {
+        garbage: 0,
+        'bad-signature': 0,
+        'bad-decision': 0,
+        'bad-part': 0,
+        'bad-checkpoint': 0,
+        'bad-chunk': 0,
+      },
       recent: 0,
       windowEndMs: 0,
       cutUntilMs: 0,

@@ -6,8 +6,10 @@ import type { CallContext, Handlers, PeerEndpoint } from '../../transport/rpc/rp
 import { RpcError } from '../../transport/rpc/rpc.js';
 import { CONNECTION_SETTINGS } from '../groups/limits.js';
 import type { BftDriver } from './driver.js';
+import { type Checkpoint, encodeCheckpoint } from './checkpoint.js';
+import type { CheckpointStore } from './checkpoint-store.js';
+import type { DecisionLog } from './decision-log.js';
 import type { ForkWatch } from './fork-watch.js';
-import type { FramedLog } from './framed-log.js';
 import { readAccusation } from './investigation.js';
 import type { Inbox } from './inbox.js';
 import { ANSWER_BYTES_MAX, DECISIONS_PER_ANSWER_MAX, VALUE_LEFT_OUT_BYTES } from './limits.js';
@@ -17,6 +19,7 @@ import { isInParts } from './parts/part-set.js';
 import type { Peers } from './peers.js';
 import { readEnvelope } from './proven.js';
 import type { ChainSets } from './sets.js';
+import { chunkBytesOf } from './snapshot-file.js';
 
 /** What it needs of what is around it. */
 interface ServingPorts {
@@ -25,7 +28,8 @@ interface ServingPorts {
   readonly driver: BftDriver;
   readonly forks: ForkWatch;
   readonly peers: Peers;
-  readonly decisions: FramedLog;
+  readonly decisions: DecisionLog;
+  readonly checkpoints: CheckpointStore;
   readonly polkas: PolkaStore;
   /** Of values in parts, where there are any. */
   readonly ofParts: Handlers;
@@ -40,8 +44,18 @@ interface ServingPorts {
  * says is not heard.
  */
 function handlersOf(ports: ServingPorts): Handlers {
-  const { sets, inbox, driver, peers, decisions, polkas } = ports;
+  const { sets, inbox, driver, peers, decisions, polkas, checkpoints } = ports;
   const answering = new Set<ValidatorId>();
+  /** One at a time for each peer: what is read from the disk is bounded. */
+  const answer = async <T>(peerId: ValidatorId, read: () => Promise<T>): Promise<T> => {
+    if (answering.has(peerId)) throw new RpcError('overloaded', 'one answer at a time');
+    answering.add(peerId);
+    try {
+      return await read();
+    } finally {
+      answering.delete(peerId);
+    }
+  };
   return {
     'bft.envelope': (payload, { connection: { peerId } }) => {
       if (sets.isPeer(peerId)) inbox.receive(peerId, payload);
@@ -70,24 +84,34 @@ function handlersOf(ports: ServingPorts): Handlers {
       if (!Number.isSafeInteger(payload) || (payload as number) < 1) {
         throw new RpcError('malformed', 'bft.decisions takes a height from 1 on');
       }
-      if (answering.has(peerId)) throw new RpcError('overloaded', 'one answer at a time');
-      answering.add(peerId);
-      try {
-        return await decisionsFrom(payload as number, driver, decisions);
-      } finally {
-        answering.delete(peerId);
-      }
+      return answer(peerId, () => decisionsFrom(payload as number, driver, decisions));
+    },
+    'bft.checkpoint': (payload) => {
+      const { last } = checkpoints;
+      const found = payload === null ? last : stableAt(checkpoints, payload);
+      return found === null ? null : encodeCheckpoint(found);
+    },
+    'bft.chunk': (payload, { connection: { peerId } }: CallContext) => {
+      const [height, index] = Array.isArray(payload) ? (payload as readonly unknown[]) : [];
+      const found = stableAt(checkpoints, height);
+      if (found === null || chunkBytesOf(found, index as number) === 0) return null;
+      return answer(peerId, () => checkpoints.chunk(found, index as number));
     },
   };
 }
 
-/** Records of decisions from a height on, as many as an answer holds. */
+function stableAt({ stable }: CheckpointStore, height: unknown): Checkpoint | null {
+  return stable.find((each) => each.height === height) ?? null;
+}
+
+/** Records of decisions from a height on, as many as an answer holds; none if it is pruned. */
 export async function decisionsFrom(
   first: number,
   driver: BftDriver,
-  decisions: FramedLog,
+  decisions: DecisionLog,
 ): Promise<Uint8Array[]> {
   const records: Uint8Array[] = [];
+  if (first < decisions.first) return records;
   let bytes = 0;
   for (let height = first; height <= driver.decided; height += 1) {
     if (records.length >= DECISIONS_PER_ANSWER_MAX || bytes >= ANSWER_BYTES_MAX) break;

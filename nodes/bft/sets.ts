@@ -3,14 +3,15 @@
  * Two heights after a change is decided it counts (`consensus/bft/set-schedule.ts`).
  */
 import type { KeyObject } from 'node:crypto';
+import { bad } from '../../consensus/bft/fields.js';
 import {
   BftError,
   type Height,
   SetSchedule,
   type ValidatorId,
-  type ValidatorSet,
+  ValidatorSet,
 } from '../../consensus/bft/index.js';
-import { peerIdFromPublicKey } from '../../transport/identity/index.js';
+import { peerIdFromPublicKey, rawPublicKey } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import type { Command } from './batch.js';
 import { type ProposedChange, readChange } from './change.js';
@@ -31,6 +32,29 @@ export interface Member {
   readonly address: { readonly host: string; readonly port: number };
 }
 
+/** A validator of one of the next two heights, as a checkpoint names it. */
+export interface ScheduledMember {
+  readonly id: ValidatorId;
+  /** Raw Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** In the next height, and in the one after it; 0 if it is none of its validators. */
+  readonly present: number;
+  readonly coming: number;
+  /** The height since which it has had weight without a break; 0 if it has none in the second one. */
+  readonly since: Height;
+  /** Null if nothing but the genesis, which may name another one elsewhere, has said where it is. */
+  readonly address: { readonly host: string; readonly port: number } | null;
+}
+
+/** The validators behind a decided height, as all who have decided it know them. */
+export interface SetsState {
+  readonly decided: Height;
+  /** What that height moved. */
+  readonly movedBefore: number;
+  /** In the order of their names. */
+  readonly members: readonly ScheduledMember[];
+}
+
 /** A change, with the key of who is changed where it comes with one. */
 interface KeyedChange extends ProposedChange {
   readonly publicKey: Uint8Array | null;
@@ -39,7 +63,7 @@ interface KeyedChange extends ProposedChange {
 /** See the head of this file. */
 export class ChainSets {
   readonly #chain: Chain;
-  readonly #schedule: SetSchedule;
+  #schedule: SetSchedule;
   /** All who ever were validators: what they signed stays theirs, and they learn what became of them. */
   readonly #known = new Map<ValidatorId, Known>();
 
@@ -105,6 +129,39 @@ export class ChainSets {
     });
   }
 
+  /** What a checkpoint says of the validators. */
+  get state(): SetsState {
+    const { decided, present, coming, movedBefore, since } = this.#schedule.state;
+    const members = this.peers.map((id): ScheduledMember => {
+      const { key, address } = this.#known.get(id) as Known;
+      const { host, port } = address;
+      return {
+        id,
+        publicKey: rawPublicKey(key),
+        present: present.weightOf(id),
+        coming: coming.weightOf(id),
+        since: since.get(id) ?? 0,
+        address: address === this.#chain.addresses.get(id) ? null : { host, port },
+      };
+    });
+    return { decided, movedBefore, members };
+  }
+
+  /** Goes on behind the height of a checkpoint. Throws `BftError` if nobody can. */
+  restore({ decided, movedBefore, members }: SetsState): void {
+    const known = members.map(({ id, publicKey, address }) => {
+      const place = address === null ? this.#chain.addresses.get(id) : { ...address, peerId: id };
+      if (place === undefined) throw bad(`nothing says where validator ${id} is reached`);
+      return [id, { key: readKey(publicKey), address: place }] as const;
+    });
+    const { present, coming } = setsOf(members);
+    const since = new Map(
+      members.filter((each) => each.coming > 0).map((each) => [each.id, each.since]),
+    );
+    this.#schedule = SetSchedule.restore({ decided, present, coming, movedBefore, since });
+    for (const [id, each] of known) this.#known.set(id, each);
+  }
+
   /** Whether a message of this height can prove that a validator is to be removed now. */
   canAccuse(id: ValidatorId, height: Height): boolean {
     return this.#schedule.canAccuse(id, height);
@@ -152,6 +209,18 @@ export class ChainSets {
     }
     return changes.map(({ id, weight, address, reason }) => ({ id, weight, address, reason }));
   }
+}
+
+/** The sets of the two heights behind a checkpoint. Throws `BftError` for what can be none. */
+export function setsOf(members: readonly ScheduledMember[]): {
+  readonly present: ValidatorSet;
+  readonly coming: ValidatorSet;
+} {
+  const set = (of: 'present' | 'coming'): ValidatorSet => {
+    const some = members.filter((each) => each[of] > 0);
+    return new ValidatorSet(some.map((each) => ({ id: each.id, weight: each[of] })));
+  };
+  return { present: set('present'), coming: set('coming') };
 }
 
 function keyedChanges(commands: readonly Command[]): readonly KeyedChange[] {

@@ -1,7 +1,7 @@
 /**
  * What a validator has on its disk: `signer` (what was signed last), `record` (the height under way),
- * `values` (bytes of what was voted for), `decisions`, `evidence`, `polkas-0` and `polkas-1` (what
- * justifies its votes).
+ * `values` (bytes of what was voted for), `decisions` and `decisions-N`, `evidence`, `polkas-0` and
+ * `polkas-1` (what justifies its votes), `checkpoint-N` and `snapshot-N`.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import {
 import type { Identity } from '../../transport/identity/index.js';
 import { type DirectoryLock, type StorageDisk, lockDirectory, nodeDisk } from '../storage/index.js';
 import { ValidatorError } from './error.js';
+import { CheckpointStore } from './checkpoint-store.js';
+import { DecisionLog } from './decision-log.js';
 import { FramedLog } from './framed-log.js';
 import { RECORD_SLOT_BYTES } from './limits.js';
 import { PolkaStore } from './polkas.js';
@@ -30,9 +32,10 @@ export class ValidatorStore {
     /** The last record, null if there is none. */
     readonly restored: StoredRecord | null,
     readonly values: FramedLog,
-    readonly decisions: FramedLog,
+    readonly decisions: DecisionLog,
     readonly evidence: FramedLog,
     readonly polkas: PolkaStore,
+    readonly checkpoints: CheckpointStore,
   ) {}
 
   /** Throws `ValidatorError` and `StorageError`. One process at a time may use a directory. */
@@ -74,10 +77,15 @@ export class ValidatorStore {
         );
       }
       const values = await log('values', 'AFBFTva');
-      const decisions = await log('decisions', 'AFBFTde');
+      const checkpoints = await CheckpointStore.open(directory, chain, disk);
+      const checkpoint = checkpoints.last?.height ?? 0;
+      const decisions = keep(await DecisionLog.open({ directory, chain, checkpoint }, disk));
       const evidence = await log('evidence', 'AFBFTev');
       const polkas = keep(await PolkaStore.open(directory, chain, disk));
-      return new ValidatorStore(lock, signer, file, restored, values, decisions, evidence, polkas);
+      return new ValidatorStore(
+        ...([lock, signer, file, restored, values] as const),
+        ...([decisions, evidence, polkas, checkpoints] as const),
+      );
     } catch (error) {
       for (const file of opened) await file.close();
       lock.release();
@@ -91,7 +99,7 @@ export class ValidatorStore {
   }
 
   /** The messages of a record of `decisions` or `evidence`. */
-  static async messages(log: FramedLog, at: number): Promise<readonly WireMessage[]> {
+  static async messages(log: Pick<FramedLog, 'read'>, at: number): Promise<readonly WireMessage[]> {
     return readEnvelope(await log.read(at));
   }
 

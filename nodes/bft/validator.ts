@@ -6,7 +6,8 @@ import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
-import { checkApplied, decidedOf, readDecided } from './decided.js';
+import { type Checkpointing, openCheckpointing } from './checkpointing.js';
+import { decidedOf } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError, closed } from './error.js';
 import { EvidenceStore } from './evidence.js';
@@ -19,10 +20,17 @@ import { COMMANDS, Inbox, MESSAGES, WITNESSED } from './inbox.js';
 import { BEAT_MS, COMMAND_HEIGHTS_MAX, JUSTIFY_MS, TIMEOUTS_DEFAULT } from './limits.js';
 import { Mempool } from './mempool.js';
 import { LargeValues } from './large-values.js';
-import type { EvidenceReport, Place, ValidatorOptions, ValidatorStatus } from './options.js';
+import type {
+  EvidenceReport,
+  Place,
+  ShownCheckpoint,
+  ValidatorOptions,
+  ValidatorStatus,
+} from './options.js';
 import { PeerGuard } from './peer-guard.js';
 import { Peers } from './peers.js';
 import { PendingChanges } from './pending-changes.js';
+import { replay } from './replay.js';
 import { listenForPeers } from './serving.js';
 import { ChainSets, type Member } from './sets.js';
 import { ValidatorStore } from './store.js';
@@ -45,6 +53,7 @@ export class Validator {
   readonly #guard: PeerGuard;
   readonly #catchUp: CatchUp;
   readonly #forks: ForkWatch;
+  readonly #checkpointing: Checkpointing | null;
   readonly #inbox: Inbox;
   readonly #witness = new Witness();
   readonly #waiters = new Waiters();
@@ -70,6 +79,7 @@ export class Validator {
       this.#log(`validator ${peer} is cut off for a while: ${fault}`);
       this.#peers.end(peer, 'cut off for a while');
     });
+    const log = (line: string): void => this.#log(line);
     this.#checker = new SignatureChecker(chain.digest, this.#sets);
     const parts = { guard: this.#guard, checker: this.#checker };
     const call = (peer: ValidatorId, method: string, payload: unknown): Promise<unknown> =>
@@ -85,32 +95,31 @@ export class Validator {
       others: () => this.#peers.others,
       own: (height) => store.decisions.read(height - 1),
       onFork: (report) => this.#onFork(report),
-      log: (line) => this.#log(line),
+      log,
     });
     this.#catchUp = new CatchUp(this.id, this.#sets, parts, {
       call,
-      agrees: (peer) =>
-        this.#forks.compare(peer).catch((error: unknown) => {
-          this.#fail(error);
-          return false;
-        }),
+      agrees: (peer) => this.#forks.compare(peer),
+      onFailed: (error) => this.#fail(error),
       wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       collect: (id) => this.#large.collect(id),
+      leap: async (others) => this.#checkpointing?.sync(others, this.#driver),
     });
+    const [sets, mempool] = [this.#sets, this.#mempool];
+    const around = { chain, store, sets, mempool, peers: this.#peers, guard: this.#guard };
+    const onFailed = (error: unknown): void => this.#fail(error);
+    const waiters = this.#waiters;
+    this.#checkpointing = openCheckpointing(options, { ...around, waiters, onFailed, log });
     this.#large = new LargeValues(this.id, {
-      sets: this.#sets,
-      mempool: this.#mempool,
-      guard: this.#guard,
-      peers: this.#peers,
-      store,
+      ...around,
       value: (id) => this.#driver.value(id),
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       wake: () => this.#driver.wake(),
     });
     this.#changes = new PendingChanges({
-      sets: this.#sets,
+      sets,
       checker: this.#checker,
-      mempool: this.#mempool,
+      mempool,
       approve: (change) => this.#approves(change),
       reports: () => this.#evidence.reports,
     });
@@ -130,6 +139,7 @@ export class Validator {
       onEvidence: (evidence) => {
         this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
       },
+      takeCheckpoint: this.#checkpointing?.take.bind(this.#checkpointing),
       onBehind: (peer) => this.#heights.say(peer),
       onAhead: (peer, decided) => this.#hearHeight(peer, decided),
     });
@@ -139,16 +149,17 @@ export class Validator {
   async start(): Promise<void> {
     this.#evidence = await EvidenceStore.load(this.#store.evidence);
     const validate = (command: Uint8Array): boolean => this.#isValid(command);
+    const [store, sets, mempool] = [this.#store, this.#sets, this.#mempool];
     const judge = new ValueJudge({
-      sets: this.#sets,
+      sets,
       checker: this.#checker,
-      mempool: this.#mempool,
+      mempool,
       validate,
       approve: (change) => this.#approves(change),
       log: (line) => this.#log(line),
     });
-    this.#driver = await BftDriver.open(this.id, this.#sets, this.#store, {
-      mempool: this.#mempool,
+    this.#driver = await BftDriver.open(this.id, sets, store, {
+      mempool,
       changes: this.#changes,
       judge,
       timeoutsMs: this.#options.timeoutsMs ?? TIMEOUTS_DEFAULT,
@@ -163,7 +174,10 @@ export class Validator {
       onFailed: (error) => this.#fail(error),
       log: (line) => this.#log(line),
     });
-    await this.#replay();
+    const checkpointing = this.#checkpointing;
+    const forks = this.#forks;
+    await replay({ options: this.#options, store, sets, mempool, forks, checkpointing });
+    this.#peers.update();
     this.#endpoint = await this.#listen();
     this.#peers.open(this.#endpoint);
     this.#beat = setInterval(() => this.#onBeat(), BEAT_MS);
@@ -254,12 +268,17 @@ export class Validator {
     };
   }
 
-  /** What was decided at a height from 1 on: an envelope with decision and value, as it is stored. */
+  /**
+   * What was decided at a height from 1 on: an envelope with decision and value, as it is stored. Rejects
+   * with `ValidatorError`: `bad-option` if nothing is, `pruned`.
+   */
   async decision(height: number): Promise<readonly WireMessage[]> {
-    if (!(height >= 1 && height <= this.#store.decisions.count)) {
-      throw new ValidatorError('bad-option', `height ${height} is not decided here`);
-    }
     return ValidatorStore.messages(this.#store.decisions, height - 1);
+  }
+
+  /** The last stable checkpoint that is here, null before the first. */
+  checkpoint(): ShownCheckpoint | null {
+    return this.#checkpointing?.last ?? null;
   }
 
   /**
@@ -285,11 +304,13 @@ export class Validator {
   async #close(error: ValidatorError): Promise<void> {
     clearInterval(this.#beat);
     this.#peers.close();
+    this.#checkpointing?.stop();
     const caughtUp = this.#catchUp.close();
     this.#large.close();
     await this.#driver.close();
     await this.#endpoint?.close(0);
     await caughtUp;
+    await this.#checkpointing?.close();
     await this.#evidence.close();
     this.#waiters.rejectAll(error);
     await this.#store.close();
@@ -321,25 +342,6 @@ export class Validator {
     return this.#options.approveChange?.(change) ?? change.reason === 'evidence';
   }
 
-  /**
-   * Who the validators are follows from all decisions; commands of late are not decided again; the
-   * application gets what it lacks.
-   */
-  async #replay(): Promise<void> {
-    const { decisions } = this.#store;
-    const applied = this.#options.appliedHeight ?? 0;
-    checkApplied(applied, decisions.count);
-    for (let height = 1; height <= decisions.count; height += 1) {
-      const { decision, commands } = await readDecided(decisions, height);
-      const changes = this.#sets.decide(commands);
-      this.#forks.decided(height, decision.proposal.value);
-      this.#mempool.decided(height, commands);
-      if (height <= applied) continue;
-      await this.#options.apply(decidedOf(decision, commands, changes));
-    }
-    this.#peers.update();
-  }
-
   async #apply(
     decision: Decision,
     commands: readonly Command[],
@@ -355,6 +357,7 @@ export class Validator {
     this.#peers.update();
     this.#waiters.decided(height, commands);
     this.#waiters.expired(late);
+    await this.#checkpointing?.decided(height, value);
     this.#large.endHeight();
     if (!changes.some(({ id, weight }) => id === this.id && weight === 0)) return;
     this.#log(`removed from the validators; nothing is signed from height ${height + 2} on`);
@@ -410,6 +413,7 @@ export class Validator {
 
   /** What was signed of late, and what was proven: where that counts, for a release before cannot read it. */
   #tellSeen(peer: ValidatorId): void {
+    this.#checkpointing?.tell(peer);
     const seen = this.#witness.untold(peer);
     if (seen.length > 0) this.#peers.tell(peer, WITNESSED, encodeMessages(seen));
     if (this.#driver.decided + 1 < this.#chain.changesFrom) return;
@@ -418,7 +422,7 @@ export class Validator {
   }
 
   #listen(): Promise<PeerEndpoint> {
-    const { decisions, polkas } = this.#store;
+    const { decisions, polkas, checkpoints } = this.#store;
     const own = this.#sets.addressOf(this.id);
     return listenForPeers({
       identity: this.#options.identity,
@@ -432,6 +436,7 @@ export class Validator {
       decisions,
       polkas,
       ofParts: this.#large.handlers,
+      checkpoints,
       onHeight: (peer, decided) => this.#hearHeight(peer, decided),
       onShown: (peer, payload) => {
         this.#forks.told(peer, payload).catch((error: unknown) => this.#fail(error));

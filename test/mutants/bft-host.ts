@@ -3,6 +3,10 @@ import { type FileMutant, mutantsOfFiles } from './source-mutant.js';
 const folder = 'nodes/bft';
 const ofDisk = 'test/nodes/bft/disk-faults.test.ts';
 const ofLightClient = 'test/nodes/bft/light-client.test.ts';
+const ofCheckpoint = 'test/nodes/bft/checkpoint.test.ts';
+const ofCheckpointDisk = 'test/nodes/bft/checkpoint-disk.test.ts';
+const ofPostQuantum = 'test/nodes/bft/post-quantum.test.ts';
+const ofStateSync = 'test/nodes/bft/state-sync.test.ts';
 const ofFork = 'test/nodes/bft/investigation.test.ts';
 const ofValues = 'test/nodes/bft/values.test.ts';
 const ofCatchUp = 'test/nodes/bft/sets.test.ts';
@@ -215,6 +219,108 @@ const rows: readonly FileMutant[] = [
     source: 'if (given === undefined || given.has(peer)) continue;',
     replacement: 'if (given === undefined || given.size > 0) continue;',
     test: ofValues,
+  },
+  {
+    bug: 'any signature under a checkpoint is believed',
+    file: `${folder}/checkpoint.ts`,
+    source: '    if (!isSignedBy(chain.digest, digest, key, signature)) {',
+    replacement: '    if (!isSignedBy(chain.digest, digest, key, signature) && false) {',
+    test: ofCheckpoint,
+  },
+  {
+    bug: 'half of the weight makes a checkpoint stable',
+    file: `${folder}/checkpoint.ts`,
+    source: '  return isQuorum(weightOf(signatures.keys(), present), present.totalWeight);',
+    replacement: '  return 2 * weightOf(signatures.keys(), present) >= present.totalWeight;',
+    test: ofCheckpoint,
+  },
+  {
+    bug: 'strangers make a checkpoint among themselves, and it is believed',
+    file: `${folder}/checkpoint.ts`,
+    source: '  if (hasCorrect(weightOf(signatures.keys(), known), known.totalWeight)) return null;',
+    replacement: '  if (known.totalWeight > 0) return null;',
+    test: ofCheckpoint,
+  },
+  {
+    bug: 'a checkpoint of a chain that changes nobody names other validators',
+    file: `${folder}/checkpoint.ts`,
+    source: '  const mayDiffer = height >= chain.changesFrom;',
+    replacement: '  const mayDiffer = height >= 0;',
+    test: ofCheckpoint,
+  },
+  {
+    bug: 'what the last height moved is forgotten by a checkpoint',
+    file: 'consensus/bft/set-schedule.ts',
+    source: '    schedule.#movedBefore = state.movedBefore;',
+    replacement: '    schedule.#movedBefore = 0;',
+    test: ofCheckpoint,
+  },
+  {
+    bug: 'chunks are not checked',
+    file: `${folder}/snapshot-file.ts`,
+    source: '  return Buffer.from(sha256(bytes)).equals(digest);',
+    replacement: '  return digest.length > 0;',
+    test: ofStateSync,
+  },
+  {
+    bug: 'who gives a wrong chunk is asked again',
+    file: `${folder}/state-sync.ts`,
+    source: "      guard.fault(peer, 'bad-chunk', performance.now(), FAULTS_MAX);",
+    replacement:
+      "      guard.fault(peer, 'bad-chunk', performance.now(), FAULTS_MAX / FAULTS_MAX);\n" +
+      '      sources.push(peer);',
+    test: ofStateSync,
+  },
+  {
+    bug: 'what was decided of late is not restored',
+    file: `${folder}/mempool.ts`,
+    source: '      this.#byHeight.set(each, ids);\n      for (const id of ids) {',
+    replacement: '      for (const id of ids) {',
+    test: ofCheckpointDisk,
+  },
+  {
+    bug: 'decisions are deleted that who fetches the last checkpoint but one needs',
+    file: `${folder}/checkpointing.ts`,
+    source: 'Math.min(before.height + 1, first)',
+    replacement: 'Math.min(last.height + 1, first)',
+    test: ofCheckpointDisk,
+  },
+  {
+    bug: 'the old decisions are deleted before the checkpoint is durable',
+    file: `${folder}/checkpointing.ts`,
+    source:
+      '      await store.checkpoints.save(checkpoint);\n      await store.decisions.leap(height);',
+    replacement:
+      '      await store.decisions.leap(height);\n      await store.checkpoints.save(checkpoint);',
+    test: ofCheckpointDisk,
+  },
+  {
+    bug: 'a snapshot has its name before it is durable',
+    file: `${folder}/snapshot-file.ts`,
+    source: '    await this.#try(() => this.file.datasync());\n',
+    replacement: '',
+    test: ofCheckpointDisk,
+  },
+  {
+    bug: 'a second checkpoint of a height is signed after a restart',
+    file: `${folder}/checkpointing.ts`,
+    source: '    if (newest !== null && height <= newest.height) return;',
+    replacement: '    if (newest !== null && height < newest.height) return;',
+    test: ofCheckpointDisk,
+  },
+  {
+    bug: 'any signature of ML-DSA-65 is believed',
+    file: `${folder}/checkpoint.ts`,
+    source: '!isPostQuantumSignedBy(chain, digest, id, signature)) {',
+    replacement: '(!isPostQuantumSignedBy(chain, digest, id, signature) && false)) {',
+    test: ofPostQuantum,
+  },
+  {
+    bug: 'others may read the secret of ML-DSA-65',
+    file: `${folder}/post-quantum.ts`,
+    source: "open(unfinished, 'wx', 0o600)",
+    replacement: "open(unfinished, 'wx', 0o644)",
+    test: ofPostQuantum,
   },
 ];
 

@@ -10,7 +10,16 @@ import {
 import { encodeBatch, makeCommand } from '../../../nodes/bft/batch.js';
 import { SignatureChecker } from '../../../nodes/bft/checking.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
-import { COMMANDS, HELD, Inbox, MESSAGES, WAITING, WITNESSED } from '../../../nodes/bft/inbox.js';
+import { type CheckpointVote, encodeVote } from '../../../nodes/bft/checkpoint.js';
+import {
+  CHECKPOINT,
+  COMMANDS,
+  HELD,
+  Inbox,
+  MESSAGES,
+  WAITING,
+  WITNESSED,
+} from '../../../nodes/bft/inbox.js';
 import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
@@ -36,7 +45,11 @@ function payload(kind: number, messages: readonly WireMessage[]): Uint8Array {
   return Buffer.concat([Buffer.from([kind]), encodeMessages(messages)]);
 }
 
-function inbox(isValidatorOf?: (height: number) => boolean, takeOfParts?: (kind: number) => void) {
+function inbox(
+  isValidatorOf?: (height: number) => boolean,
+  takeOfParts?: (kind: number) => void,
+  takeCheckpoint?: (vote: CheckpointVote, from: string) => boolean,
+) {
   const taken: WireMessage[] = [];
   const cut: string[] = [];
   const ahead: number[] = [];
@@ -52,6 +65,7 @@ function inbox(isValidatorOf?: (height: number) => boolean, takeOfParts?: (kind:
     takeCommands: () => {},
     ...(takeOfParts && { takeOfParts: (_: string, kind: number) => takeOfParts(kind) }),
     onEvidence: (each) => evidence.push(each),
+    takeCheckpoint,
     onBehind: () => {},
     onAhead: (_, decided) => ahead.push(decided),
   });
@@ -108,6 +122,32 @@ describe('what comes from a peer', () => {
     made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: signedVote('v', 9) }]));
     expect(taken).toEqual([]);
     expect(ahead).toEqual([8]);
+  });
+
+  it('is a vote for a checkpoint where there are some, and signed by who sends it', () => {
+    const vote = { height: 7, digest: Buffer.alloc(32, 1), signature: Buffer.alloc(64, 2) };
+    const bytes = Buffer.concat([
+      Buffer.from([CHECKPOINT]),
+      encodeVote({ ...vote, postQuantum: null }),
+    ]);
+    const { made: without, guard: unaware } = inbox();
+    without.receive('peer', bytes);
+    expect(unaware.counts(0).get('peer')?.faults.garbage).toBe(1);
+    const votes: unknown[] = [];
+    const { made, guard } = inbox(undefined, undefined, (each, from) => {
+      votes.push([from, each.height]);
+      return from === 'peer';
+    });
+    made.receive('peer', bytes);
+    expect(guard.counts(0).get('peer')?.faults['bad-signature']).toBe(0);
+    made.receive('other', bytes);
+    expect(guard.counts(0).get('other')?.faults['bad-signature']).toBe(1);
+    made.receive('peer', bytes.subarray(0, 50));
+    expect(guard.counts(0).get('peer')?.faults.garbage).toBe(1);
+    expect(votes).toEqual([
+      ['peer', 7],
+      ['other', 7],
+    ]);
   });
 
   it('is checked for so much and no more', () => {

@@ -8,9 +8,12 @@ export interface PlainGenesis {
   readonly chainId: string;
   readonly changesFrom?: number;
   readonly partsFrom?: number;
+  readonly checkpointsEvery?: number;
   readonly validators: readonly {
     /** Hexadecimal. */
     readonly publicKey: string;
+    /** Hexadecimal. */
+    readonly postQuantumKey?: string;
     readonly weight: number;
     readonly address: { readonly host: string; readonly port: number };
   }[];
@@ -33,8 +36,10 @@ export function makePlainGenesis(
 export function readPlainGenesis({ validators, ...rest }: PlainGenesis): Genesis {
   return {
     ...rest,
-    validators: validators.map((each) => {
-      return { ...each, publicKey: Buffer.from(each.publicKey, 'hex') };
+    validators: validators.map(({ postQuantumKey, ...each }) => {
+      const publicKey = Buffer.from(each.publicKey, 'hex');
+      if (postQuantumKey === undefined) return { ...each, publicKey };
+      return { ...each, publicKey, postQuantumKey: Buffer.from(postQuantumKey, 'hex') };
     }),
   };
 }
