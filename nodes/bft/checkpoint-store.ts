@@ -14,6 +14,7 @@ import { toStorageError } from '../storage/error.js';
 import { type StorageDisk, atomicWriteFile } from '../storage/index.js';
 import { type Checkpoint, encodeCheckpoint, isStable, readCheckpoint } from './checkpoint.js';
 import { ValidatorError } from './error.js';
+import { newerVersion, otherChain } from './file-header.js';
 import { CHECKPOINTS_KEPT } from './limits.js';
 import { type OpenedSnapshot, SnapshotWriter, openSnapshot, readChunk } from './snapshot-file.js';
 
@@ -149,17 +150,10 @@ export class CheckpointStore {
     const isOurs = bytes.length > HEADER_BYTES && bytes.toString('latin1', 0, 7) === MAGIC;
     if (!isOurs) throw damaged(path, height);
     const version = bytes.readUInt8(7);
-    if (version > VERSION) {
-      throw new ValidatorError(
-        'newer-version',
-        `${path} has version ${version}, this release reads ${VERSION}; start the newer release`,
-      );
-    }
+    if (version > VERSION) throw newerVersion(path, version, VERSION);
     const data = bytes.subarray(HEADER_BYTES);
     if (crc32(data) !== bytes.readUInt32LE(8)) throw damaged(path, height);
-    if (!bytes.subarray(12, HEADER_BYTES).equals(this.chain)) {
-      throw new ValidatorError('other-chain', `${path} is of another chain; check the genesis`);
-    }
+    if (!bytes.subarray(12, HEADER_BYTES).equals(this.chain)) throw otherChain(path);
     try {
       const checkpoint = readCheckpoint(data);
       if (checkpoint.height !== height) throw damaged(path, height);

@@ -118,13 +118,19 @@ export function isPostQuantumSignedBy(
 }
 
 /** Whether more than two thirds of the weight have signed with ML-DSA-65 as well. */
-export function isPostQuantum({ height, validators, postQuantum }: Checkpoint): boolean {
-  const { present } = setsOf(readSets(validators, height).members);
-  return isQuorum(weightOf(postQuantum.keys(), present), present.totalWeight);
+export function isPostQuantum(checkpoint: Checkpoint): boolean {
+  return isByQuorum(checkpoint.postQuantum, checkpoint);
 }
 
 /** Whether those who signed, who are validators of it, have more than two thirds of the weight. */
-export function isStable({ height, validators, signatures }: Checkpoint): boolean {
+export function isStable(checkpoint: Checkpoint): boolean {
+  return isByQuorum(checkpoint.signatures, checkpoint);
+}
+
+function isByQuorum(
+  signatures: ReadonlyMap<ValidatorId, Uint8Array>,
+  { height, validators }: Checkpoint,
+): boolean {
   const { present } = setsOf(readSets(validators, height).members);
   return isQuorum(weightOf(signatures.keys(), present), present.totalWeight);
 }

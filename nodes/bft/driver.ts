@@ -155,12 +155,9 @@ export class BftDriver {
       // Nothing of later heights was signed since the start, so that the record of the start stands.
       this.#node = new BftNode(this.#self, this.#store.restored?.record ?? null);
       this.#isRunning = false;
-      this.#ports.judge.endHeight();
-      await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+      await this.#forgetHeight();
     } catch (error) {
-      this.#isClosed = true;
-      this.#effects.length = 0;
-      this.#ports.onFailed(error);
+      this.#fail(error);
     } finally {
       this.#isWorking = false;
       for (const resolve of this.#idle.splice(0)) resolve();
@@ -188,6 +185,18 @@ export class BftDriver {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     this.#wanted = null;
+  }
+
+  /** What was proposed in a height that is over. */
+  #forgetHeight(): Promise<void> {
+    this.#ports.judge.endHeight();
+    return this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+  }
+
+  #fail(error: unknown): void {
+    this.#isClosed = true;
+    this.#effects.length = 0;
+    this.#ports.onFailed(error);
   }
 
   #whenIdle(): Promise<void> {
@@ -275,9 +284,7 @@ export class BftDriver {
         if (done !== undefined) await done;
       }
     } catch (error) {
-      this.#isClosed = true;
-      this.#effects.length = 0;
-      this.#ports.onFailed(error);
+      this.#fail(error);
     } finally {
       this.#isWorking = false;
       for (const resolve of this.#idle.splice(0)) resolve();
@@ -420,27 +427,24 @@ export class BftDriver {
   }
 
   async #decide(decision: Decision): Promise<void> {
-    const { proposal } = decision;
-    const { height, value } = proposal;
+    const { height, round, value } = decision.proposal;
     assert(height === this.decided + 1, 'heights are decided one after the other');
     this.#endHeight();
     const here = await this.#values.restore(value);
-    const bytes = here ?? (await this.#ports.fetch(value, null, proposal.round));
+    const bytes = here ?? (await this.#ports.fetch(value, null, round));
     if (bytes === null) return;
     const commands = readBatch(bytes, LARGE_VALUES);
     assert(commands !== null, 'what a quorum precommitted is a value');
-    const signed = decision as SignedDecision;
     await this.#store.decisions.append(
       encodeMessages([
-        { type: 'decision', decision: signed },
+        { type: 'decision', decision: decision as SignedDecision },
         { type: 'value', bytes },
       ]),
     );
     const changes = this.#sets.decide(commands);
     this.decided = height;
     await this.#ports.onDecided(decision, commands, changes);
-    this.#ports.judge.endHeight();
-    await this.#values.endHeight(new Set(this.#proposals.map((each) => each.value)));
+    await this.#forgetHeight();
     this.#isRunning = false;
   }
 }

@@ -11,10 +11,15 @@ import { crc32 } from 'node:zlib';
 import { toStorageError } from '../storage/error.js';
 import type { StorageDisk, StorageFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
+import {
+  FILE_HEADER_BYTES as HEADER_BYTES,
+  fileHeaderOf,
+  newerVersion,
+  otherChain,
+} from './file-header.js';
 import { LOG_RECORD_BYTES_MAX } from './limits.js';
 import { openOrMake } from './slot-file.js';
 
-const HEADER_BYTES = 40;
 const HEAD_BYTES = 8;
 const VERSION = 1;
 
@@ -44,7 +49,9 @@ export class FramedLog {
   static async open(options: FramedLogOptions, disk: StorageDisk): Promise<FramedLog> {
     const { path } = options;
     try {
-      const file = await openOrMake(path, disk, () => headerOf(options));
+      const file = await openOrMake(path, disk, () =>
+        fileHeaderOf(options.magic, VERSION, options.chain),
+      );
       const log = new FramedLog(path, file);
       try {
         await log.#checkHeader(options);
@@ -122,15 +129,8 @@ export class FramedLog {
     const isOurs = bytesRead === HEADER_BYTES && header.toString('latin1', 0, 7) === magic;
     if (!isOurs) throw damaged(path, 0);
     const version = header.readUInt8(7);
-    if (version > VERSION) {
-      throw new ValidatorError(
-        'newer-version',
-        `${path} has version ${version}, this release reads ${VERSION}; start the newer release`,
-      );
-    }
-    if (!header.subarray(8).equals(chain)) {
-      throw new ValidatorError('other-chain', `${path} is of another chain; check the genesis`);
-    }
+    if (version > VERSION) throw newerVersion(path, version, VERSION);
+    if (!header.subarray(8).equals(chain)) throw otherChain(path);
   }
 
   async #scan(): Promise<void> {
@@ -170,14 +170,6 @@ export class FramedLog {
     const isSound = bytesRead === record.length && crc32(data) === record.readUInt32LE(4);
     return isSound ? new Uint8Array(data) : null;
   }
-}
-
-function headerOf({ magic, chain }: FramedLogOptions): Uint8Array {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.write(magic, 0, 'latin1');
-  header.writeUInt8(VERSION, 7);
-  header.set(chain, 8);
-  return header;
 }
 
 function damaged(path: string, offset: number): ValidatorError {

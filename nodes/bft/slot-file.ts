@@ -9,6 +9,7 @@ import { assert } from '../assert.js';
 import { toStorageError } from '../storage/error.js';
 import { type StorageDisk, type StorageFile, atomicWriteFile } from '../storage/index.js';
 import { ValidatorError } from './error.js';
+import { newerVersion } from './file-header.js';
 
 const HEAD_BYTES = 56;
 
@@ -137,12 +138,7 @@ function readSlot(
   }
   if (slot.toString('latin1', 0, 7) !== magic) throw damaged(path, 'it is another kind of file');
   const found = slot.readUInt8(7);
-  if (found > version) {
-    throw new ValidatorError(
-      'newer-version',
-      `${path} has version ${found}, this release reads ${version}; start the newer release`,
-    );
-  }
+  if (found > version) throw newerVersion(path, found, version);
   if (!slot.subarray(24, HEAD_BYTES).equals(chain)) {
     throw new ValidatorError('other-chain', `${path} is of another chain or validator`);
   }

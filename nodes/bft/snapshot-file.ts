@@ -12,11 +12,12 @@
 import { dirname } from 'node:path';
 import { bad, readNumber } from '../../consensus/bft/fields.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
-import { UNFINISHED_SUFFIX } from '../storage/atomic-write.js';
+import { UNFINISHED_SUFFIX, ignoreMissing } from '../storage/atomic-write.js';
 import { toStorageError } from '../storage/error.js';
 import type { StorageDisk, StorageFile } from '../storage/index.js';
 import { type Checkpoint, DIGEST_BYTES, chunkCountOf, sha256 } from './checkpoint.js';
 import { ValidatorError } from './error.js';
+import { FILE_HEADER_BYTES as HEADER_BYTES, fileHeaderOf } from './file-header.js';
 import {
   BATCH_COMMANDS_MAX,
   CHUNKS_MAX,
@@ -27,7 +28,6 @@ import {
 
 const MAGIC = 'AFBFTsn';
 const VERSION = 1;
-const HEADER_BYTES = 40;
 const LENGTH_BYTES = 4;
 
 /** Identities of the commands that some heights decided, by height. */
@@ -54,7 +54,7 @@ export class SnapshotWriter {
       await disk.remove(unfinished).catch(ignoreMissing);
       const file = await disk.open(unfinished, 'create');
       try {
-        await file.write(headerOf(chain), 0);
+        await file.write(fileHeaderOf(MAGIC, VERSION, chain), 0);
       } catch (error) {
         await file.close();
         throw error;
@@ -243,16 +243,4 @@ function readRecent(bytes: Uint8Array, height: number): Recent {
   }
   reader.end();
   return recent;
-}
-
-function headerOf(chain: Uint8Array): Uint8Array {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.write(MAGIC, 0, 'latin1');
-  header.writeUInt8(VERSION, 7);
-  header.set(chain, 8);
-  return header;
-}
-
-function ignoreMissing(error: unknown): void {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

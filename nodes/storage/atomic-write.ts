@@ -32,6 +32,7 @@ export async function atomicWriteFile(
   }
 }
 
-function ignoreMissing(error: unknown): void {
+/** For a removal: a file that is not there is as good as removed. */
+export function ignoreMissing(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

@@ -5,6 +5,7 @@ import { STREAM_CODE } from './codes.js';
 import { FrameBuffer } from './frame-buffer.js';
 import type { ReceiveBudget } from './frame-reader.js';
 import { ORDERED_BYTES_MAX } from './limits.js';
+import { SENDS_ONLY } from './one-way.js';
 import { decodeFrame, encodeMany, type Frame } from './wire2.js';
 
 /** Feature of a hello: on a unidirectional stream this side reads many notifications, not only one. */
@@ -18,14 +19,20 @@ const IN_ORDER_URGENCY = 4;
  * other, if the peer reads that. A stream for each costs the peer a packet that gives the place back (quiche
  * 0.18 does it for each one), which has to be acknowledged in turn.
  */
-export class OrderedNotifications implements StreamHandler {
+export class OrderedNotifications {
   readonly #connection: Connection;
+  readonly #handler: StreamHandler;
   #stream: Stream | undefined;
   /** Whether the hello of the peer says that it reads many on one stream. */
   isUnderstood = false;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    // The next notification begins anew.
+    const forget = (): void => {
+      this.#stream = undefined;
+    };
+    this.#handler = { ...SENDS_ONLY, onStopped: forget, onConnectionClosed: forget };
   }
 
   /** False if it was not sent, since the peer takes nothing. */
@@ -44,29 +51,8 @@ export class OrderedNotifications implements StreamHandler {
     this.#stream = undefined;
   }
 
-  onData(): void {
-    // Nothing comes back on a stream of one direction.
-  }
-
-  onReset(): void {
-    // Likewise.
-  }
-
-  onStopped(): void {
-    // The next begins anew.
-    this.#stream = undefined;
-  }
-
-  onDrained(): void {
-    // Who sends notifications looks at what is queued.
-  }
-
-  onConnectionClosed(): void {
-    this.#stream = undefined;
-  }
-
   #open(): Stream | undefined {
-    const stream = this.#connection.openUnidirectional(this);
+    const stream = this.#connection.openUnidirectional(this.#handler);
     stream?.setPriority(IN_ORDER_URGENCY, false);
     if (!this.isUnderstood) return stream;
     stream?.write(encodeMany());

@@ -6,13 +6,16 @@ import { handler, openEngine } from '../quic/engines.js';
 import { addressOf, listen } from './pair.js';
 import { WITHIN, until } from '../../waiting.js';
 
-/** A peer with a proper identity that sends what it likes on its streams. */
-export async function misbehaving(port: number, protocol = PROTOCOL_2): Promise<Connection> {
-  const engine = await openEngine({ protocols: [protocol] });
+/** A peer with a proper identity that sends what it likes on its streams; of version 2 unless told otherwise. */
+export async function misbehaving(
+  port: number,
+  ...protocols: readonly string[]
+): Promise<Connection> {
+  const engine = await openEngine({ protocols: protocols.length > 0 ? protocols : [PROTOCOL_2] });
   return engine.connect({
     host: '127.0.0.1',
     port,
-    timeoutMs: 5_000,
+    ...WITHIN,
     authenticate: () => ({ isAccepted: true }),
     onOpen: (connection) =>
       connection.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),

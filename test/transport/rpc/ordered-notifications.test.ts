@@ -8,6 +8,7 @@ import type { PeerConnection } from '../../../transport/rpc/rpc.js';
 import { PROTOCOL_2, encodeMany, encodeNotification2 } from '../../../transport/rpc/wire2.js';
 import { handler, openEngine } from '../quic/engines.js';
 import { WITHIN, sleep, until } from '../../waiting.js';
+import { misbehaving } from './misbehaving.js';
 import { listen, pair } from './pair.js';
 
 const IN_ORDER = { inOrder: true };
@@ -58,15 +59,7 @@ async function toPeer(
 async function fromPeer(): Promise<{ readonly connection: Connection; readonly notes: unknown[] }> {
   const notes: unknown[] = [];
   const server = await listen({ note: (payload) => void notes.push(payload) });
-  const engine = await openEngine({ protocols: [PROTOCOL_2] });
-  const connection = await engine.connect({
-    host: server.host,
-    port: server.port,
-    timeoutMs: 60_000,
-    authenticate: () => ({ isAccepted: true }),
-    onOpen: (opened) =>
-      opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
-  });
+  const connection = await misbehaving(server.port);
   connection.openUnidirectional(handler())?.write(encodeHello(OWN_HELLO), true);
   return { connection, notes };
 }

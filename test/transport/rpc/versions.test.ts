@@ -5,6 +5,7 @@ import { encodeHello } from '../../../transport/rpc/hello.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 import { PROTOCOL } from '../../../transport/rpc/wire.js';
 import { PROTOCOL_2, encodeHelloFrame } from '../../../transport/rpc/wire2.js';
+import { misbehaving } from './misbehaving.js';
 import { addressOf, listen, pairWith, rejection } from './pair.js';
 import { WITHIN, until } from '../../waiting.js';
 
@@ -89,15 +90,7 @@ describe('the hello', () => {
     ['that comes twice', [{ versions: [2] }, { versions: [2] }], /twice/],
   ])('%s ends the connection with its own code', async (_what, hellos, reason) => {
     const server = await listen();
-    const engine = await openEngine({ protocols: [PROTOCOL_2] });
-    const connection = await engine.connect({
-      host: server.host,
-      port: server.port,
-      timeoutMs: 60_000,
-      authenticate: () => ({ isAccepted: true }),
-      onOpen: (opened) =>
-        opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
-    });
+    const connection = await misbehaving(server.port);
     for (const members of hellos) {
       connection.openUnidirectional(handler())?.write(encodeHelloFrame(members), true);
     }
@@ -121,15 +114,7 @@ describe('the hello', () => {
   it('lets a peer of a later release in whose version both know', async () => {
     const server = await listen({ echo: (payload) => payload });
     expect(addressOf(server).peerId).toBe(server.peerId);
-    const engine = await openEngine({ protocols: ['agentic-flow/3', PROTOCOL_2] });
-    const connection = await engine.connect({
-      host: server.host,
-      port: server.port,
-      timeoutMs: 60_000,
-      authenticate: () => ({ isAccepted: true }),
-      onOpen: (opened) =>
-        opened.setHandler({ onStream: () => handler(), onStreamsAvailable: () => undefined }),
-    });
+    const connection = await misbehaving(server.port, 'agentic-flow/3', PROTOCOL_2);
     expect(connection.protocol).toBe(PROTOCOL_2);
   });
 });
