@@ -107,6 +107,8 @@ export function handleLogEndResponse(node: RaftState, response: Message): void {
  */
 function isEnough(node: RaftState, told: LogEnds, needsLeaders = true): boolean {
   const { voters, votersOutgoing } = node.group.members;
+  // The membership is lost as well: whom to ask will be known once a leader has sent it.
+  if (voters.size === 0) return false;
   const latest = latestTerm(told);
   const counts = (voter: NodeId): boolean => {
     const end = told.get(voter);

@@ -40,6 +40,8 @@ export interface RaftStatus {
   readonly lostEntries: number;
   /** Gives no vote, since it may have forgotten what it acknowledged. */
   readonly isAmnesiac: boolean;
+  /** Does not campaign, since it does not have all that it acknowledged or was told of. */
+  readonly owesEntries: boolean;
   /** The group sleeps, as far as this node knows (`quiescence.ts`). */
   readonly quiescent: boolean;
   /** On a leader: every member, itself included. Elsewhere empty. */
@@ -69,6 +71,7 @@ export function statusOf(state: RaftState): RaftStatus {
     uncommittedBytes: state.uncommittedBytes,
     lostEntries: log.lostCount,
     isAmnesiac: state.toldEnds !== null,
+    owesEntries: state.owesEntries,
     quiescent: state.quiescence.asleep,
     progress,
   };

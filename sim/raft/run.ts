@@ -238,18 +238,20 @@ export class RaftRun {
   }
 
   /**
-   * Whether no majority of the founders is left that may vote: the disks of some are refused, and
-   * others, which cannot trust their own, miss those for confirming what they hold.
+   * Whether no majority of the founders is left that may vote, or none of them that may lead: some have
+   * lost their disk, or what it said of the membership, and others, which cannot trust their own, miss
+   * those for confirming what they hold, or for what those confirmed.
    */
   #isBeyondRepair(): boolean {
     const { refusals, processes } = this.#observer;
-    if (refusals.size === 0) return false;
     const { voters } = this.#settings;
-    let votes = 0;
-    for (const { id, node } of processes.values()) {
-      if (id <= voters && !node.status().isAmnesiac) votes += 1;
-    }
-    return votes <= voters / 2;
+    const founders = [...processes.values()]
+      .filter(({ id }) => id <= voters && !refusals.has(id))
+      .map(({ node }) => node.status());
+    const knowing = founders.filter(({ confState }) => confState.voters.length > 0);
+    if (knowing.length === voters) return false;
+    const votes = knowing.filter(({ isAmnesiac }) => !isAmnesiac).length;
+    return votes <= voters / 2 || knowing.every(({ owesEntries }) => owesEntries);
   }
 
   #isSettled(): boolean {

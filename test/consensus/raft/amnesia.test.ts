@@ -120,6 +120,16 @@ describe('a node whose disk may have lost a suffix', () => {
     expect(single.node.status().isAmnesiac).toBe(false);
   });
 
+  it('asks nobody, and gives no vote, where its membership is lost as well', () => {
+    const { hardState } = stored([1, 2, 3], [1, 2], { term: 3 });
+    const lost = [2, 3].map((index) => ({ ...entry(2, index), type: 'lost' as const }));
+    const restored = { hardState, snapshot: null, entries: [entry(1, 1), ...lost], applied: 0 };
+    const single = new Single({ ...restored, mayHaveLostSuffix: true }).settle();
+    single.tick(60);
+    expect(single.node.status()).toMatchObject({ isAmnesiac: true, role: 'follower' });
+    expect(asksForVote(single, 9, 8, 100)).toBe(false);
+  });
+
   it('has nobody to ask when it is alone', () => {
     const single = start([1]).tick(60);
     expect(single.node.status()).toMatchObject({ isAmnesiac: false, role: 'leader' });
