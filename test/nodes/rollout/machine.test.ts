@@ -312,6 +312,12 @@ describe('guards', () => {
     bringTo(rollout, 2, 'rejoin');
     haltOf(rollout, 1);
     expect(steps(rollout)).toBe('done drain< pending< pending<');
+    const ofOneBatch = started(7, { release: RELEASE, guards, batchSize: 3, maxUnavailable: 2 });
+    bringTo(ofOneBatch, 1, 'done');
+    bringTo(ofOneBatch, 2, 'rejoin');
+    bringTo(ofOneBatch, 3, 'rejoin');
+    haltOf(ofOneBatch, 1);
+    expect(busy(ofOneBatch)).toEqual([2, 3]);
   });
 
   describe('find a node of an earlier batch', () => {
