@@ -28,6 +28,8 @@ export class SimulatedRollout {
   readonly #observer: Observer;
   /** The step under way, and what it waits for. */
   #task: { readonly key: string; phase: 'staging' | 'reported' } | undefined;
+  /** The supervisor has been asked for another release: that is not taken back, and no step begins. */
+  #isHandingOver = false;
   /** What this node said of itself, by the type of the command, and when by its clock. */
   readonly #said = new Map<
     Command['type'],
@@ -62,6 +64,7 @@ export class SimulatedRollout {
     this.#repair();
     this.#settle();
     this.#saySelf();
+    if (this.#isHandingOver) return;
     const mine = this.#myStep();
     const key = mine === undefined ? '' : `${mine.rollout.id}/${mine.node.epoch}`;
     if (this.#task !== undefined && this.#task.key !== key) {
@@ -138,6 +141,7 @@ export class SimulatedRollout {
     if (step !== 'switch') return true;
     const wanted = direction === 'forward' ? plan.to : plan.from;
     if (this.#node.release === wanted) return true;
+    this.#isHandingOver = true;
     this.#node.exchangeFor(wanted);
     return false;
   }
