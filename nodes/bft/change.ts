@@ -30,8 +30,11 @@ export interface ProposedChange {
   readonly weight: number;
   /** Null where it is not changed: in removals. */
   readonly address: { readonly host: string; readonly port: number } | null;
-  /** Somebody submitted it, or a proof that it signed two different messages for one place. */
-  readonly reason: 'command' | 'evidence';
+  /**
+   * Somebody submitted it, or a proof that it signed two different messages for one place. `amnesia`: it is
+   * to be removed, and this validator has found it guilty of that by itself, which proves it to nobody else.
+   */
+  readonly reason: 'command' | 'evidence' | 'amnesia';
 }
 
 /** Throws `ValidatorError` with code `bad-change`. */

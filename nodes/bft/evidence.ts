@@ -1,9 +1,10 @@
-/** Proofs that a validator signed two different messages for one place, kept on the disk. */
+/** Proofs that a validator signed two different messages for one place, and amnesia that was found here, kept on the disk. */
 import {
   type Evidence,
   type SignedProposal,
   type SignedVote,
   type WireMessage,
+  amnesiaOf,
   encodeMessages,
 } from '../../consensus/bft/index.js';
 import type { FramedLog } from './framed-log.js';
@@ -70,10 +71,13 @@ export class EvidenceStore {
 }
 
 function reportOf(messages: readonly WireMessage[]): EvidenceReport | null {
-  const [first] = messages;
+  const [first, second] = messages;
   if (first?.type !== 'vote' && first?.type !== 'proposal') return null;
   const about = first.type === 'vote' ? first.vote : first.proposal;
-  const kind = first.type === 'vote' ? first.vote.type : 'proposal';
+  const areVotes = first.type === 'vote' && second?.type === 'vote';
+  const isAmnesia = areVotes && amnesiaOf(first.vote, second.vote) !== null;
+  const ofOne = first.type === 'vote' ? first.vote.type : 'proposal';
+  const kind = isAmnesia ? 'amnesia' : ofOne;
   const { from: culprit, height, round } = about;
   return { culprit, kind, height, round, proof: encodeMessages(messages) };
 }

@@ -14,7 +14,7 @@ import { type SignatureChecker, signaturesIn } from './checking.js';
 import { POST_QUANTUM_CHECKS } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
-import { type Witness, evidenceOf } from './witness.js';
+import { type Amnesia, type OfOne, type Witness, evidenceOf } from './witness.js';
 
 /**
  * First byte of what a validator tells another: messages of consensus, commands, what it saw; and where
@@ -51,6 +51,11 @@ export interface InboxPorts {
   take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
   takeCommands(commands: readonly Command[], from: ValidatorId): void;
   onEvidence(evidence: Evidence): void;
+  /**
+   * Two votes, both signed, which a correct validator gives only if it saw a polka in between. Left out
+   * where nobody answers for such.
+   */
+  onAmnesia?(amnesia: Amnesia): void;
   /** `HELD` and `WAITING`; absent where values have no parts. May throw `BftError`. */
   takeOfParts?(peer: ValidatorId, kind: number, bytes: Uint8Array): void;
   /** False if it is not signed by who sent it. Left out where there are no checkpoints. */
@@ -120,17 +125,28 @@ export class Inbox {
     else this.guard.fault(peer, 'bad-signature', nowMs);
   }
 
-  /** Most of it is known: only what contradicts that is worth a check. */
+  /** Most of it is known: only what contradicts that, or goes with it to an accusation, is worth a check. */
   #receiveWitnessed(peer: ValidatorId, messages: readonly WireMessage[], nowMs: number): void {
     for (const message of messages) {
       if (message.type !== 'vote' && message.type !== 'proposal') continue;
-      if (!this.witness.contradicts(message)) continue;
+      const contradicts = this.witness.contradicts(message);
+      const amnesia = this.witness.amnesia(message);
+      if (!contradicts && amnesia === null) continue;
       if (!this.guard.takeChecks(peer, 1, nowMs)) return;
-      const isSigned = this.checker.isSigned(message);
-      if (!isSigned) this.guard.fault(peer, 'bad-signature', nowMs);
-      const evidence = isSigned ? this.witness.evidence(message) : null;
+      if (!this.checker.isSigned(message)) {
+        this.guard.fault(peer, 'bad-signature', nowMs);
+        continue;
+      }
+      const evidence = contradicts ? this.witness.evidence(message) : null;
       if (evidence !== null) this.ports.onEvidence(evidence);
+      if (amnesia !== null) this.ports.onAmnesia?.(amnesia);
     }
+  }
+
+  #note(message: OfOne): void {
+    this.witness.note(message);
+    const amnesia = this.witness.amnesia(message);
+    if (amnesia !== null) this.ports.onAmnesia?.(amnesia);
   }
 
   #receiveMessages(peer: ValidatorId, messages: readonly WireMessage[], nowMs: number): void {
@@ -151,7 +167,7 @@ export class Inbox {
       if (this.checker.isSigned(message)) {
         // Whoever was a validator once may sign, but it counts in its time alone.
         if (!this.ports.isValidatorOf(height, from)) continue;
-        if (message.type === 'vote' || message.type === 'proposal') this.witness.note(message);
+        if (message.type === 'vote' || message.type === 'proposal') this.#note(message);
         this.ports.take(message, value);
       } else this.guard.fault(peer, 'bad-signature', nowMs);
       if (this.guard.isCutOff(peer, nowMs)) return;

@@ -129,7 +129,7 @@ class Investigation {
 }
 
 /** The polka in an answer; null for bytes that are no answer, or not signed. */
-function answerIn(
+export function answerIn(
   bytes: Uint8Array,
   accusation: Accusation,
   validators: ValidatorSet,

@@ -60,8 +60,15 @@ export const WITNESSED_MAX = 4_096;
 export const WITNESSED_PER_BEAT_MAX = 512;
 /** Bytes of each of the two files of polkas that take turns. */
 export const POLKAS_FILE_BYTES = 8 * 1024 * 1024;
-/** So long an accused is asked for a polka when a fork is investigated. */
+/** So long an accused is asked for a polka, when a fork is investigated or amnesia is suspected. */
 export const JUSTIFY_MS = 60_000;
+/**
+ * Amnesia is looked for in so many heights, with so many questions under way; one that no quorum answers
+ * for so long is given up.
+ */
+export const SUSPECTED_HEIGHTS_MAX = 1_024;
+export const SUSPICIONS_MAX = 64;
+export const SUSPICION_MS_MAX = 600_000;
 /**
  * A value in parts is spread in pieces of so many bytes: as in CometBFT, large enough that its proof of
  * 9 hashes is half a percent of it, small enough that none holds up the stream of another.

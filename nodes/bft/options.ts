@@ -18,13 +18,20 @@ export interface DecidedHeight {
   readonly changes: readonly ProposedChange[];
 }
 
-/** A validator that signed two different messages for one place. */
+/**
+ * A validator that signed two different messages for one place; or, of kind `amnesia`, that prevoted another
+ * value than it had precommitted, and had no polka to show for it (`amnesia-watch.ts`).
+ */
 export interface EvidenceReport {
   readonly culprit: ValidatorId;
-  readonly kind: 'proposal' | 'prevote' | 'precommit';
+  readonly kind: 'proposal' | 'prevote' | 'precommit' | 'amnesia';
   readonly height: number;
+  /** The round of both, or of the precommit. */
   readonly round: number;
-  /** Two or more signed messages, as an envelope; anybody who knows the keys can check them. */
+  /**
+   * Two or more signed messages, as an envelope; anybody who knows the keys can check them. Those of
+   * amnesia are a question, which anybody may ask again.
+   */
   readonly proof: Uint8Array;
 }
 
@@ -96,8 +103,8 @@ export interface ValidatorOptions {
   readonly validate?: (command: Uint8Array) => boolean;
   /**
    * Whether this validator proposes, and votes for, a change of validators: what its operator says. A
-   * quorum has to say so. When left out, those are removed against whom there is a proof, and nothing
-   * else is approved.
+   * quorum has to say so. When left out, those are removed against whom there is a proof, or whom this
+   * validator has found guilty of amnesia, and nothing else is approved.
    */
   readonly approveChange?: (change: ProposedChange) => boolean;
   /** The last height that the application has kept; 0, the default, has all applied again. */
@@ -110,6 +117,8 @@ export interface ValidatorOptions {
   readonly disk?: StorageDisk;
   /** Milliseconds. */
   readonly timeoutsMs?: TimeoutConfig;
+  /** So long a validator that is suspected of amnesia may take to show a polka. Milliseconds; one minute. */
+  readonly answerMs?: number;
   readonly onEvidence?: (report: EvidenceReport) => void;
   /** Two values were decided for one height; `onFailed` follows. Who made it is named in the report. */
   readonly onFork?: (report: ForkReport) => void;

@@ -1,10 +1,13 @@
 /**
- * What waits to change the validators: commands that somebody submitted, and proofs that were found. A
- * proposer takes of them what its operator approves and what is allowed together, proofs first.
+ * What waits to change the validators: commands that somebody submitted, proofs that were found, and
+ * removals of those who were found guilty of amnesia. A proposer takes of them what its operator approves
+ * and what is allowed together, proofs first.
  */
+import type { KeyObject } from 'node:crypto';
 import type { ValidatorId, ValueId } from '../../consensus/bft/index.js';
+import { rawPublicKey } from '../../transport/identity/index.js';
 import { type Command, makeCommand } from './batch.js';
-import type { ProposedChange } from './change.js';
+import { type ProposedChange, encodeChange } from './change.js';
 import type { SignatureChecker } from './checking.js';
 import { CHANGE_PAUSE_MS, COMMAND_HEIGHTS_MAX, WAITING_CHANGES_MAX } from './limits.js';
 import type { Mempool } from './mempool.js';
@@ -20,6 +23,8 @@ export interface PendingPorts {
   approve(change: ProposedChange): boolean;
   /** Proofs that are kept here. */
   reports(): readonly EvidenceReport[];
+  /** Those who were found guilty of amnesia here. Left out where nobody is asked. */
+  amnesiacs?(): readonly ValidatorId[];
 }
 
 /** See the head of this file. */
@@ -28,7 +33,10 @@ export class PendingChanges {
   readonly #waiting = new Map<string, { readonly command: Command; readonly source: string }>();
   /** The value with changes that this validator proposed in the height under way. */
   #proposed: ValueId | null = null;
+  #proposedCount = 0;
   #pausedUntilMs = 0;
+  /** Of validators that were found guilty of amnesia here. */
+  readonly #removing = new Map<ValidatorId, Command>();
 
   constructor(ports: PendingPorts) {
     this.#ports = ports;
@@ -75,14 +83,18 @@ export class PendingChanges {
       if (sets.changesIn([command]).every(approve)) chosen.push(command);
     };
     this.proofs().forEach(choose);
-    // Proofs go alone: what others may not have approved does not hold them up.
-    if (chosen.length === 0) this.#changes().forEach(choose);
+    // Proofs go alone, and of the others one kind after the other: what is not approved elsewhere does
+    // not hold up the rest.
+    const others = [this.#removals(), this.#changes()];
+    if (this.#proposedCount % 2 === 1) others.reverse();
+    for (const some of others) if (chosen.length === 0) some.forEach(choose);
     return chosen;
   }
 
   /** This validator proposes a value with changes. */
   proposed(value: ValueId): void {
     this.#proposed = value;
+    this.#proposedCount += 1;
   }
 
   /** A height is decided; returns the changes that can never be decided any more. */
@@ -94,6 +106,20 @@ export class PendingChanges {
     const late = this.#changes().filter(({ lastHeight }) => lastHeight <= height);
     for (const { id } of late) this.#waiting.delete(id);
     return late;
+  }
+
+  /** Each is decided as somebody proposes it; what others have found out they know themselves. */
+  #removals(): Command[] {
+    const { sets, amnesiacs } = this.#ports;
+    return (amnesiacs?.() ?? []).map((id) => {
+      const known = this.#removing.get(id);
+      if (known !== undefined && known.lastHeight > sets.decided) return known;
+      const publicKey = rawPublicKey(sets.get(id) as KeyObject);
+      const change = encodeChange({ publicKey, weight: 0, address: null });
+      const made = makeCommand(change, sets.decided + COMMAND_HEIGHTS_MAX / 2, 'change');
+      this.#removing.set(id, made);
+      return made;
+    });
   }
 
   #changes(): Command[] {

@@ -1,5 +1,5 @@
 /** One validator as a process has it: the core with disk, keys and network. */
-import type { Decision, Evidence, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
+import type { Decision, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
 import { encodeMessages } from '../../consensus/bft/index.js';
 import type { PeerEndpoint } from '../../transport/rpc/rpc.js';
 import { type Command, encodeBatch, makeCommand } from './batch.js';
@@ -7,10 +7,10 @@ import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
 import { SignatureChecker } from './checking.js';
 import { type Checkpointing, openCheckpointing } from './checkpointing.js';
+import { Culprits } from './culprits.js';
 import { decidedOf } from './decided.js';
 import { BftDriver } from './driver.js';
 import { ValidatorError, closed } from './error.js';
-import { EvidenceStore } from './evidence.js';
 import { ForkWatch, forked } from './fork-watch.js';
 import type { Chain } from './genesis.js';
 import { Heights } from './heights.js';
@@ -49,6 +49,7 @@ export class Validator {
   readonly #checker: SignatureChecker;
   readonly #peers: Peers;
   readonly #mempool = new Mempool();
+  readonly #culprits: Culprits;
   readonly #changes: PendingChanges;
   readonly #guard: PeerGuard;
   readonly #catchUp: CatchUp;
@@ -61,7 +62,6 @@ export class Validator {
   readonly #large: LargeValues;
   #beats = 0;
   #driver!: BftDriver;
-  #evidence!: EvidenceStore;
   #endpoint: PeerEndpoint | null = null;
   #beat: NodeJS.Timeout | undefined;
   #failure: ValidatorError | null = null;
@@ -116,12 +116,16 @@ export class Validator {
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       wake: () => this.#driver.wake(),
     });
+    const [self, checker, peers] = [this.id, this.#checker, this.#peers];
+    this.#culprits = new Culprits(options, { self, sets, checker, peers, store, onFailed, log });
+    const culprits = this.#culprits;
     this.#changes = new PendingChanges({
       sets,
-      checker: this.#checker,
+      checker,
       mempool,
-      approve: (change) => this.#approves(change),
-      reports: () => this.#evidence.reports,
+      approve: (change) => culprits.approves(change),
+      reports: () => culprits.reports,
+      amnesiacs: () => culprits.amnesiacs,
     });
     this.#inbox = this.#openInbox();
   }
@@ -137,8 +141,9 @@ export class Validator {
       ...this.#large.inbox,
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       onEvidence: (evidence) => {
-        this.#keepEvidence(evidence).catch((error: unknown) => this.#fail(error));
+        this.#culprits.keep(evidence).catch((error: unknown) => this.#fail(error));
       },
+      onAmnesia: (amnesia) => this.#culprits.suspect(amnesia),
       takeCheckpoint: this.#checkpointing?.take.bind(this.#checkpointing),
       onBehind: (peer) => this.#heights.say(peer),
       onAhead: (peer, decided) => this.#hearHeight(peer, decided),
@@ -147,7 +152,7 @@ export class Validator {
 
   /** Called by `openValidator`. */
   async start(): Promise<void> {
-    this.#evidence = await EvidenceStore.load(this.#store.evidence);
+    await this.#culprits.load();
     const validate = (command: Uint8Array): boolean => this.#isValid(command);
     const [store, sets, mempool] = [this.#store, this.#sets, this.#mempool];
     const judge = new ValueJudge({
@@ -155,7 +160,7 @@ export class Validator {
       checker: this.#checker,
       mempool,
       validate,
-      approve: (change) => this.#approves(change),
+      approve: (change) => this.#culprits.approves(change),
       log: (line) => this.#log(line),
     });
     this.#driver = await BftDriver.open(this.id, sets, store, {
@@ -169,7 +174,7 @@ export class Validator {
         this.#large.fetch(id, from, round) ?? this.#catchUp.fetch(id, from),
       ...this.#large.driver,
       onDecided: (decision, commands, changes) => this.#apply(decision, commands, changes),
-      onEvidence: (evidence) => this.#keepEvidence(evidence),
+      onEvidence: (evidence) => this.#culprits.keep(evidence),
       onBehind: (peer) => this.#heights.say(peer),
       onFailed: (error) => this.#fail(error),
       log: (line) => this.#log(line),
@@ -177,6 +182,7 @@ export class Validator {
     const checkpointing = this.#checkpointing;
     const forks = this.#forks;
     await replay({ options: this.#options, store, sets, mempool, forks, checkpointing });
+    this.#culprits.decided(sets.decided);
     this.#peers.update();
     this.#endpoint = await this.#listen();
     this.#peers.open(this.#endpoint);
@@ -221,7 +227,7 @@ export class Validator {
     const command = makeCommand(encodeChange(change), lastHeight, 'change');
     const wrong = this.#sets.refusal([command], this.#checker);
     if (wrong !== null) throw new ValidatorError('bad-change', wrong);
-    if (!this.#sets.changesIn([command]).every((each) => this.#approves(each))) {
+    if (!this.#sets.changesIn([command]).every((each) => this.#culprits.approves(each))) {
       throw new ValidatorError('not-approved', 'approveChange of this validator refuses it');
     }
     return (await this.#submit(command, this.#changes.add(command, this.id))).height + 2;
@@ -253,7 +259,7 @@ export class Validator {
 
   /** Proofs against validators that are kept here. */
   evidence(): readonly EvidenceReport[] {
-    return this.#evidence.reports;
+    return this.#culprits.reports;
   }
 
   status(): ValidatorStatus {
@@ -311,7 +317,7 @@ export class Validator {
     await this.#endpoint?.close(0);
     await caughtUp;
     await this.#checkpointing?.close();
-    await this.#evidence.close();
+    await this.#culprits.close();
     this.#waiters.rejectAll(error);
     await this.#store.close();
   }
@@ -338,10 +344,6 @@ export class Validator {
     return this.#options.validate?.(command) ?? true;
   }
 
-  #approves(change: ProposedChange): boolean {
-    return this.#options.approveChange?.(change) ?? change.reason === 'evidence';
-  }
-
   async #apply(
     decision: Decision,
     commands: readonly Command[],
@@ -349,6 +351,7 @@ export class Validator {
   ): Promise<void> {
     const { height, value } = decision.proposal;
     this.#forks.decided(height, value);
+    this.#culprits.decided(height);
     await this.#options.apply(decidedOf(decision, commands, changes));
     const late = [
       ...this.#mempool.decided(height, commands),
@@ -363,14 +366,6 @@ export class Validator {
     this.#log(`removed from the validators; nothing is signed from height ${height + 2} on`);
     const message = `${this.id} was removed; whether the command is decided is not known`;
     this.#waiters.rejectAll(new ValidatorError('no-validator', message));
-  }
-
-  async #keepEvidence(evidence: Evidence): Promise<void> {
-    const report = await this.#evidence.add(evidence);
-    if (report === null) return;
-    const { culprit, kind, height, round } = report;
-    this.#log(`validator ${culprit} signed two ${kind}s at height ${height}, round ${round}`);
-    this.#options.onEvidence?.(report);
   }
 
   #takeCommands(commands: readonly Command[], from: ValidatorId): void {

@@ -1,6 +1,7 @@
-/** What a faulty validator does with large values. It is done to the code of its process. */
+/** What a faulty validator does. It is done to the code of its process. */
 import { createPrivateKey, sign } from 'node:crypto';
 import {
+  type Vote,
   type WireMessage,
   decodeMessages,
   encodeMessages,
@@ -13,7 +14,8 @@ import { PeerLinks } from '../../../nodes/groups/links.js';
 import type { Identity } from '../../../transport/identity/index.js';
 
 /** See `commit`. */
-export type Misdeed = 'lies about parts' | 'withholds parts' | 'claims gigabytes';
+export type Misdeed =
+  'lies about parts' | 'withholds parts' | 'claims gigabytes' | 'forgets its lock';
 
 const GIGABYTES = `parts1-8589934592-131072-${'ab'.repeat(32)}`;
 
@@ -33,6 +35,9 @@ export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array):
       return;
     case 'claims gigabytes':
       claim(identity, chain);
+      return;
+    case 'forgets its lock':
+      forgetLocks(identity, chain);
   }
 }
 
@@ -45,10 +50,33 @@ function claim({ peerId, privateKeyPem }: Identity, chain: Uint8Array): void {
     const signature = sign(null, signedBytes(chain, { type: 'proposal', proposal }), key);
     return { type: 'proposal', proposal: { ...proposal, signature } };
   };
+  changeWhatIsSent((messages) => messages.map(change));
+}
+
+/** Behind each precommit of a value it prevotes another one in the next round; it says nothing else there. */
+function forgetLocks({ peerId, privateKeyPem }: Identity, chain: Uint8Array): void {
+  const key = createPrivateKey(privateKeyPem);
+  const prevoteAfter = ({ height, round }: Vote): WireMessage => {
+    const value = 'ab'.repeat(32);
+    const vote = { type: 'prevote', from: peerId, height, round: round + 1, value } as const;
+    const signature = sign(null, signedBytes(chain, { type: 'vote', vote }), key);
+    return { type: 'vote', vote: { ...vote, signature } };
+  };
+  const change = (message: WireMessage): WireMessage[] => {
+    if (message.type !== 'vote' || message.vote.from !== peerId) return [message];
+    const { vote } = message;
+    if (vote.round > 0) return [];
+    const isLock = vote.type === 'precommit' && vote.value !== null;
+    return isLock ? [message, prevoteAfter(vote)] : [message];
+  };
+  changeWhatIsSent((messages) => messages.flatMap(change));
+}
+
+function changeWhatIsSent(change: (messages: readonly WireMessage[]) => WireMessage[]): void {
   const { send } = PeerLinks.prototype;
   PeerLinks.prototype.send = function (this: PeerLinks, peer, bytes, options): boolean {
     if (bytes[0] !== MESSAGES) return send.call(this, peer, bytes, options);
-    const changed = encodeMessages(decodeMessages(bytes.subarray(1)).map(change));
+    const changed = encodeMessages(change(decodeMessages(bytes.subarray(1))));
     return send.call(this, peer, Buffer.concat([Buffer.from([MESSAGES]), changed]), options);
   };
 }
