@@ -14,6 +14,10 @@ const ofParts = `test/${folder}/parts/part-set.test.ts`;
 const ofTree = `test/${folder}/parts/merkle.test.ts`;
 const ofCollecting = `test/${folder}/parts/collecting.test.ts`;
 const ofExchange = `test/${folder}/parts/exchange.test.ts`;
+const ofAmnesia = `test/${folder}/amnesia-watch.test.ts`;
+const ofCulprits = `test/${folder}/culprits.test.ts`;
+const ofWitness = `test/${folder}/witness.test.ts`;
+const ofInbox = `test/${folder}/inbox.test.ts`;
 
 /**
  * Validators on disks that fail, investigations of forks, and values in parts, as far as the simulator does
@@ -321,6 +325,83 @@ const rows: readonly FileMutant[] = [
     source: "open(unfinished, 'wx', 0o600)",
     replacement: "open(unfinished, 'wx', 0o644)",
     test: ofPostQuantum,
+  },
+  {
+    bug: 'amnesia is believed by one alone',
+    file: `${folder}/amnesia-watch.ts`,
+    source: 'if (isDue && isQuorum(weight, validators.totalWeight))',
+    replacement: 'if (isDue)',
+    test: ofAmnesia,
+  },
+  {
+    bug: 'whoever says nothing is guilty at once',
+    file: `${folder}/amnesia-watch.ts`,
+    source: 'const isDue = isLate || without.has(amnesia.accused);',
+    replacement: 'const isDue = true;',
+    test: ofAmnesia,
+  },
+  {
+    bug: 'any polka answers an accusation of amnesia',
+    file: `${folder}/amnesia-watch.ts`,
+    source: 'answerIn(bytes, amnesia, validators, checker) !== null;',
+    replacement: 'answerIn(bytes, amnesia, validators, checker) !== undefined;',
+    test: ofAmnesia,
+  },
+  {
+    bug: 'only the accused is asked',
+    file: `${folder}/amnesia-watch.ts`,
+    source: 'others().filter((peer) => !without.has(peer))',
+    replacement: 'others().filter((peer) => peer === amnesia.accused)',
+    test: ofAmnesia,
+  },
+  {
+    bug: 'the own polkas are not looked at',
+    file: `${folder}/amnesia-watch.ts`,
+    source: 'if (kept !== null && isAnswer(kept)) return;',
+    replacement: '',
+    test: ofAmnesia,
+  },
+  {
+    bug: 'a vote that was told by another validator accuses without a signature',
+    file: `${folder}/inbox.ts`,
+    source: '      if (!this.checker.isSigned(message)) {',
+    replacement: '      if (contradicts && !this.checker.isSigned(message)) {',
+    test: ofInbox,
+  },
+  {
+    bug: 'votes of one validator are kept for ever',
+    file: `${folder}/witness.ts`,
+    source: '    votes.shift();\n',
+    replacement: '',
+    test: ofWitness,
+  },
+  {
+    bug: 'a removal is approved of whoever is named',
+    file: `${folder}/culprits.ts`,
+    source: ' && this.amnesiacs.includes(id);',
+    replacement: ';',
+    test: ofCulprits,
+  },
+  {
+    bug: 'what was paid for counts again',
+    file: `${folder}/culprits.ts`,
+    source: "kind === 'amnesia' && sets.canAccuse(culprit, height)",
+    replacement: "kind === 'amnesia' && sets.knows(culprit) && height > 0",
+    test: ofCulprits,
+  },
+  {
+    bug: 'amnesia is kept as an equivocation',
+    file: `${folder}/evidence.ts`,
+    source: "const kind = isAmnesia ? 'amnesia' : ofOne;",
+    replacement: 'const kind = ofOne;',
+    test: ofCulprits,
+  },
+  {
+    bug: 'a removal that others do not approve holds up all changes',
+    file: `${folder}/pending-changes.ts`,
+    source: '    if (this.#proposedCount % 2 === 1) others.reverse();\n',
+    replacement: '',
+    test: ofCatchUp,
   },
 ];
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Evidence,
   type SignedVote,
+  type VoteType,
   type WireMessage,
   encodeMessages,
   signedBytes,
@@ -23,7 +24,7 @@ import {
 import { CHECKS_BURST, FAULTS_MAX } from '../../../nodes/bft/limits.js';
 import { publicKeyOf } from '../../../nodes/bft/index.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
-import { Witness } from '../../../nodes/bft/witness.js';
+import { type Amnesia, Witness } from '../../../nodes/bft/witness.js';
 import { ChainSets } from '../../../nodes/bft/sets.js';
 import { createIdentity } from '../../../transport/identity/index.js';
 
@@ -35,8 +36,12 @@ const chain = readGenesis({
   ],
 });
 
-function signedVote(value: string | null, height = 1): SignedVote {
-  const vote = { type: 'prevote', from: identity.peerId, height, round: 0, value } as const;
+function signedVote(
+  value: string | null,
+  height = 1,
+  { type = 'prevote', round = 0 }: { type?: VoteType; round?: number } = {},
+): SignedVote {
+  const vote = { type, from: identity.peerId, height, round, value };
   const bytes = signedBytes(chain.digest, { type: 'vote', vote });
   return { ...vote, signature: sign(null, bytes, createPrivateKey(identity.privateKeyPem)) };
 }
@@ -54,6 +59,7 @@ function inbox(
   const cut: string[] = [];
   const ahead: number[] = [];
   const evidence: Evidence[] = [];
+  const amnesia: Amnesia[] = [];
   const sets = new ChainSets(chain);
   const guard = new PeerGuard((peer) => cut.push(peer));
   const checker = new SignatureChecker(chain.digest, chain.keys);
@@ -65,11 +71,12 @@ function inbox(
     takeCommands: () => {},
     ...(takeOfParts && { takeOfParts: (_: string, kind: number) => takeOfParts(kind) }),
     onEvidence: (each) => evidence.push(each),
+    onAmnesia: (each) => void amnesia.push(each),
     takeCheckpoint,
     onBehind: () => {},
     onAhead: (_, decided) => ahead.push(decided),
   });
-  return { made, guard, taken, cut, ahead, evidence };
+  return { made, guard, taken, cut, ahead, evidence, amnesia };
 }
 
 describe('what comes from a peer', () => {
@@ -197,5 +204,21 @@ describe('what comes from a peer', () => {
     const forged = { ...signedVote(null), value: 'x' };
     made.receive('peer', payload(WITNESSED, [{ type: 'vote', vote: forged }]));
     expect(evidence).toHaveLength(1);
+  });
+
+  it.each([
+    ['it told itself', MESSAGES],
+    ['another validator saw', WITNESSED],
+  ])('shows amnesia that %s', (_, kind) => {
+    const { made, amnesia, guard } = inbox();
+    const lock = signedVote('v', 1, { type: 'precommit' });
+    made.receive('peer', payload(MESSAGES, [{ type: 'vote', vote: lock }]));
+    const vote = signedVote('w', 1, { round: 1 });
+    const forged = { ...vote, signature: lock.signature };
+    made.receive('peer', payload(kind, [{ type: 'vote', vote: forged }]));
+    expect(amnesia).toEqual([]);
+    expect(guard.counts(0).get('peer')?.faults['bad-signature']).toBe(1);
+    made.receive('peer', payload(kind, [{ type: 'vote', vote }]));
+    expect(amnesia).toMatchObject([{ precommit: { value: 'v' }, prevote: { value: 'w' } }]);
   });
 });

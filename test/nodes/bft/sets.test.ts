@@ -190,12 +190,18 @@ describe('a proposer', () => {
   function pending(approve: (each: ProposedChange) => boolean) {
     const parts = open();
     const reports: EvidenceReport[] = [];
-    const changes = new PendingChanges({ ...parts, approve, reports: () => reports });
+    const guilty: string[] = [];
+    const changes = new PendingChanges({
+      ...parts,
+      approve,
+      reports: () => reports,
+      amnesiacs: () => guilty,
+    });
     const against = (identity: Identity, height: number): void => {
       const proof = proofAgainst(identity, height);
       reports.push({ culprit: identity.peerId, kind: 'prevote', height, round: 0, proof });
     };
-    return { ...parts, changes, against };
+    return { ...parts, changes, against, guilty };
   }
 
   it('takes proofs first and alone, one against each, then what is approved and fits', () => {
@@ -217,6 +223,30 @@ describe('a proposer', () => {
     sets.decide([added]);
     changes.decided(3, '', [added], 0);
     expect(changes.due(0)).toEqual([]);
+  });
+
+  it('removes who was found guilty of amnesia, with a command that stays the same', () => {
+    const { changes, sets, guilty } = pending(() => true);
+    const added = change(joiner, 1);
+    changes.add(added, 'peer');
+    guilty.push(d.peerId);
+    const [removal, ...rest] = changes.due(0);
+    expect(sets.changesIn([removal!])).toMatchObject([{ id: d.peerId, weight: 0 }]);
+    expect([removal!.kind, rest.length]).toEqual(['change', 0]);
+    expect(changes.due(0)).toEqual([removal]);
+    // Others may not have found it guilty: the next time it is the turn of what was submitted.
+    for (const next of [[added], [removal], [added]]) {
+      changes.proposed('own');
+      sets.decide([]);
+      changes.decided(sets.decided, 'other', [], -CHANGE_PAUSE_MS);
+      expect(changes.due(0)).toEqual(next);
+    }
+    while (sets.decided < removal!.lastHeight) sets.decide([]);
+    changes.proposed('own');
+    changes.decided(sets.decided, 'other', [], -CHANGE_PAUSE_MS);
+    const [later] = changes.due(0);
+    expect(later!.id).not.toBe(removal!.id);
+    expect(later!.lastHeight).toBeGreaterThan(removal!.lastHeight);
   });
 
   it('waits for a while after a value with changes that was not decided', () => {
