@@ -22,7 +22,7 @@ import { runSoak } from '../run.js';
 import { journalVariables, judgeJournals } from './journal.js';
 import type { JournalRecord } from './journal.js';
 
-const RELEASE_ROUNDS = 8;
+const RELEASE_ROUNDS = 32;
 /** A supervisor counts deaths of a node that did not serve for a while in between: three of them take no longer. */
 const SPARE_MS = 4 * CRASH_MEMORY_MS;
 const PRELOAD = new URL('./journal-preload.js', import.meta.url).href;
@@ -50,7 +50,7 @@ function given(): Given {
     .addOption(
       new Option(
         '--rounds <n>',
-        'what was not killed after in one round may be in the next; 1 for engines, 8 for releases, ' +
+        'what was not killed after in one round may be in the next; 1 for engines, 32 for releases, ' +
           'of which a node is killed twice in four minutes at most',
       ).argParser(integer('--rounds', 1, limits.roundsMax)),
     )
