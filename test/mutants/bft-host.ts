@@ -39,7 +39,7 @@ const rows: readonly FileMutant[] = [
     file: `${folder}/driver.ts`,
     source: '    await Promise.all([\n      this.#values.persist(ids),',
     replacement:
-      '    await Promise.all([\n      this.#store.record.write(encodeRecord(record, this.#signatures)),\n' +
+      '    await Promise.all([\n      this.#store.record.write(encodeRecord(record, this.#own)),\n' +
       '      this.#values.persist(ids),',
     test: ofDisk,
   },

@@ -157,7 +157,7 @@ describe('bytes of Byzantine consensus', () => {
   });
 
   it.each([
-    ['a newer version', '0200', /version 2 is not known; this release reads 1/],
+    ['a newer version', '0300', /version 3 is not known; this release reads 1 and 2/],
     ['too many messages', '01ffffff07', /16777215 messages are more than/],
     ['bytes left over', '010000', /1 bytes are left over/],
     ['a huge value', '010105ffffffff0f', /is too long/],
