@@ -1,4 +1,4 @@
-/** What a faulty validator does with large values. It is done to the code of its process. */
+/** What a faulty validator does with large values and shares. It is done to the code of its process. */
 import { createPrivateKey, sign } from 'node:crypto';
 import {
   type WireMessage,
@@ -6,6 +6,7 @@ import {
   encodeMessages,
   signedBytes,
 } from '../../../consensus/bft/index.js';
+import type { BlsKey } from '../../../nodes/bft/aggregates/bls.js';
 import { MESSAGES } from '../../../nodes/bft/inbox.js';
 import { PartExchange } from '../../../nodes/bft/parts/exchange.js';
 import { isInParts } from '../../../nodes/bft/parts/part-set.js';
@@ -13,12 +14,18 @@ import { PeerLinks } from '../../../nodes/groups/links.js';
 import type { Identity } from '../../../transport/identity/index.js';
 
 /** See `commit`. */
-export type Misdeed = 'lies about parts' | 'withholds parts' | 'claims gigabytes';
+export type Misdeed =
+  'lies about parts' | 'withholds parts' | 'claims gigabytes' | 'signs wrong shares';
 
 const GIGABYTES = `parts1-8589934592-131072-${'ab'.repeat(32)}`;
 
 /** From now on this process does it. `chain` is the digest of the genesis. */
-export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array): void {
+export function commit(
+  misdeed: Misdeed,
+  identity: Identity,
+  chain: Uint8Array,
+  bls?: BlsKey,
+): void {
   const { answer } = PartExchange.prototype;
   switch (misdeed) {
     case 'lies about parts':
@@ -32,19 +39,28 @@ export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array):
       PartExchange.prototype.answer = () => new Promise(() => {});
       return;
     case 'claims gigabytes':
-      claim(identity, chain);
+      return claim(identity, chain);
+    case 'signs wrong shares':
+      changeSent((message) => {
+        const isOwn = message.type === 'share' && message.vote.from === identity.peerId;
+        if (!isOwn || bls === undefined) return message;
+        return { type: 'share', vote: { ...message.vote, share: bls.sign(Buffer.from('else')) } };
+      });
   }
 }
 
 function claim({ peerId, privateKeyPem }: Identity, chain: Uint8Array): void {
   const key = createPrivateKey(privateKeyPem);
-  const change = (message: WireMessage): WireMessage => {
+  changeSent((message) => {
     const isOwn = message.type === 'proposal' && message.proposal.from === peerId;
     if (!isOwn || !isInParts(message.proposal.value)) return message;
     const proposal = { ...message.proposal, value: GIGABYTES };
     const signature = sign(null, signedBytes(chain, { type: 'proposal', proposal }), key);
     return { type: 'proposal', proposal: { ...proposal, signature } };
-  };
+  });
+}
+
+function changeSent(change: (message: WireMessage) => WireMessage): void {
   const { send } = PeerLinks.prototype;
   PeerLinks.prototype.send = function (this: PeerLinks, peer, bytes, options): boolean {
     if (bytes[0] !== MESSAGES) return send.call(this, peer, bytes, options);
