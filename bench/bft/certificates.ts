@@ -6,13 +6,13 @@ import {
   type SignedVote,
   decodeMessages,
   encodeMessages,
-  isDecision,
   signedBytes,
 } from '../../consensus/bft/index.js';
 import { isQuorum } from '../../consensus/bft/quorum.js';
 import { encodeBatch, valueIdOf } from '../../nodes/bft/batch.js';
 import { SignatureChecker } from '../../nodes/bft/checking.js';
 import { type Chain, readGenesis } from '../../nodes/bft/genesis.js';
+import { unprovenVotes } from '../../nodes/bft/proven.js';
 import { makePlainGenesis, readPlainGenesis } from '../../test/nodes/bft/plain-genesis.js';
 import { median } from '../harness.js';
 
@@ -60,8 +60,7 @@ export class Verification {
         const [message] = decodeMessages(bytes);
         return (
           message?.type === 'decision' &&
-          isDecision(message.decision, validators) &&
-          checker.isSigned(message)
+          unprovenVotes(message.decision, validators, checker) === null
         );
       });
     });

@@ -11,4 +11,5 @@ export { ValidatorSet } from './validators.js';
 export { SetSchedule, type WeightChange } from './set-schedule.js';
 export { isEquivocation } from './equivocation.js';
 export * from './codec.js';
+export * from './aggregate.js';
 export { type StoredRecord, decodeRecord, encodeRecord } from './record-codec.js';

@@ -25,6 +25,8 @@ export const NUMBER_MAX = 2 ** 48;
 export const INPUTS_PER_MESSAGE_MAX = 10_000;
 /** Bytes of an Ed25519 signature (RFC 8032). */
 export const SIGNATURE_BYTES = 64;
+/** Bytes of a BLS signature in compressed form: a share, or the sum of many. */
+export const BLS_SIGNATURE_BYTES = 96;
 /** Bytes of one value, and of an envelope of messages. */
 export const VALUE_BYTES_MAX = 4 * 1024 * 1024;
 export const ENVELOPE_BYTES_MAX = 6 * 1024 * 1024;

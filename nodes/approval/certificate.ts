@@ -13,6 +13,7 @@ import {
   type SignedDecision,
   type ValidatorId,
   decodeMessages,
+  isAggregated,
 } from '../../consensus/bft/index.js';
 import { VALIDATORS_MAX } from '../../consensus/bft/limits.js';
 import { readBatch } from '../bft/batch.js';
@@ -125,11 +126,11 @@ function approvedValue(batch: Uint8Array): ApprovalValue {
   return decodeValue(first.data);
 }
 
-function readRecord(record: Uint8Array): ShownDecision {
+function readRecord(record: Uint8Array): ShownDecision & { readonly decision: SignedDecision } {
   const messages = decodeMessages(record);
   const shown = messages.length === 2 ? shownIn(messages) : null;
-  if (shown === null) throw unproven('it holds no decision');
-  return shown;
+  if (shown === null || isAggregated(shown.decision)) throw unproven('it holds no decision');
+  return { value: shown.value, decision: shown.decision };
 }
 
 function signersOf({ proposal, certificate }: SignedDecision): ValidatorId[] {

@@ -45,6 +45,6 @@ export function approvalChain({ swarmId, after, members }: ChainName): ApprovalC
   const addresses = new Map();
   // Its validators are the members, whatever it decides, and a plan is short.
   const without = { changesFrom: Infinity, partsFrom: Infinity, checkpointsEvery: Infinity };
-  const never = { ...without, postQuantumKeys: new Map() };
+  const never = { ...without, postQuantumKeys: new Map(), blsKeys: null };
   return { digest, validators, keys, addresses, ...never, publicKeys, learn };
 }

@@ -1,11 +1,14 @@
 /** Asks other validators for what is missing here: decisions of heights, and values. */
 import {
+  type AggregatedDecision,
   BftError,
   type ValidatorId,
   type ValueId,
   type SignedDecision,
   type WireMessage,
+  expandDecision,
 } from '../../consensus/bft/index.js';
+import { assert } from '../assert.js';
 import { valueIdOf } from './batch.js';
 import type { SignatureChecker } from './checking.js';
 import type { BftDriver } from './driver.js';
@@ -16,7 +19,7 @@ import { readEnvelope, shownIn, unproven, unprovenVotes } from './proven.js';
 import type { ChainSets } from './sets.js';
 
 interface Shown {
-  readonly decision: SignedDecision;
+  readonly decision: SignedDecision | AggregatedDecision;
   readonly value: Uint8Array | null;
 }
 
@@ -146,9 +149,11 @@ export class CatchUp {
       }
       if (read === 'known') continue;
       const { decision } = read;
+      const votes = expandDecision(decision, this.#sets.at(decision.proposal.height));
+      assert(votes !== null, 'what is proven is a decision of its validators');
       const value = read.value ?? (await this.#ports.collect?.(decision.proposal.value)) ?? null;
       if (value === null) return true;
-      await driver.takeDecision(decision, value);
+      await driver.takeDecision(votes, value);
     }
     return true;
   }

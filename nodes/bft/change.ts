@@ -1,17 +1,20 @@
 /**
  * A change of a validator as a command holds it.
  *
- *     change    version 1 u8, public key 32 bytes, weight,
- *               0 u8 if the weight is 0, else 1 u8, host, port
+ *     change    version u8 (2 with the key of shares, else 1), public key 32 bytes, weight,
+ *               0 u8 if the weight is 0, else 1 u8, host, port; version 2: key 48 bytes, proof 96 bytes
  */
 import { bad } from '../../consensus/bft/fields.js';
 import type { ValidatorId } from '../../consensus/bft/index.js';
+import { BLS_SIGNATURE_BYTES } from '../../consensus/bft/limits.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
 import { PUBLIC_KEY_BYTES } from '../../transport/identity/index.js';
+import { BLS_KEY_BYTES, type ProvenBlsKey } from './aggregates/bls.js';
 import { ValidatorError } from './error.js';
 import { HOST_CHARACTERS_MAX } from './limits.js';
 
 const VERSION = 1;
+const BLS_VERSION = 2;
 const PORT_MAX = 65_535;
 
 /** What a validator is to be: a new one, one with another weight or address, or none. */
@@ -22,6 +25,11 @@ export interface ValidatorChange {
   readonly weight: number;
   /** Where it is reached; null exactly for weight 0. */
   readonly address: { readonly host: string; readonly port: number } | null;
+  /**
+   * The key of its shares, as `BlsKey.prove` gives it: of a validator that is added to a chain with
+   * `aggregates`, and of no other.
+   */
+  readonly bls?: ProvenBlsKey;
 }
 
 /** A change that is to be decided, as the operator of a validator is asked about it. */
@@ -38,15 +46,19 @@ export interface ProposedChange {
 }
 
 /** Throws `ValidatorError` with code `bad-change`. */
-export function encodeChange({ publicKey, weight, address }: ValidatorChange): Uint8Array {
+export function encodeChange({ publicKey, weight, address, bls }: ValidatorChange): Uint8Array {
   const isWeight = Number.isSafeInteger(weight) && weight >= 0;
   if (publicKey.length !== PUBLIC_KEY_BYTES) refuse('a public key has 32 bytes');
   if (!isWeight) refuse(`weight ${weight}: use a whole number from 0 on`);
   if ((address === null) !== (weight === 0)) {
     refuse('a validator that is to have weight needs an address, and a removed one has none');
   }
+  if (bls !== undefined && weight === 0) refuse('a validator that is removed needs no bls key');
+  if (bls !== undefined && !isBlsKeyLong(bls)) {
+    refuse(`a bls key has ${BLS_KEY_BYTES} bytes, and its proof ${BLS_SIGNATURE_BYTES}`);
+  }
   const writer = new ByteWriter();
-  writer.u8(VERSION);
+  writer.u8(bls === undefined ? VERSION : BLS_VERSION);
   writer.raw(publicKey);
   writer.varint(weight);
   writer.u8(address === null ? 0 : 1);
@@ -61,6 +73,10 @@ export function encodeChange({ publicKey, weight, address }: ValidatorChange): U
     writer.text(host);
     writer.varint(port);
   }
+  if (bls !== undefined) {
+    writer.raw(bls.key);
+    writer.raw(bls.proof);
+  }
   return writer.done();
 }
 
@@ -68,7 +84,9 @@ export function encodeChange({ publicKey, weight, address }: ValidatorChange): U
 export function readChange(bytes: Uint8Array): ValidatorChange {
   const reader = new ByteReader(bytes, bad);
   const version = reader.u8();
-  if (version !== VERSION) throw bad(`a change of a validator of version ${version}`);
+  if (version !== VERSION && version !== BLS_VERSION) {
+    throw bad(`a change of a validator of version ${version}`);
+  }
   const publicKey = new Uint8Array(reader.raw(PUBLIC_KEY_BYTES));
   const weight = reader.varint();
   const flag = reader.u8();
@@ -80,8 +98,19 @@ export function readChange(bytes: Uint8Array): ValidatorChange {
     if (host.length === 0 || port < 1 || port > PORT_MAX) throw bad('an address without meaning');
     address = { host, port };
   }
+  if (version === VERSION) {
+    reader.end();
+    return { publicKey, weight, address };
+  }
+  if (weight === 0) throw bad('a bls key of a validator that is removed');
+  const key = new Uint8Array(reader.raw(BLS_KEY_BYTES));
+  const bls = { key, proof: new Uint8Array(reader.raw(BLS_SIGNATURE_BYTES)) };
   reader.end();
-  return { publicKey, weight, address };
+  return { publicKey, weight, address, bls };
+}
+
+function isBlsKeyLong({ key, proof }: ProvenBlsKey): boolean {
+  return key.length === BLS_KEY_BYTES && proof.length === BLS_SIGNATURE_BYTES;
 }
 
 function refuse(sentence: string): never {

@@ -6,7 +6,7 @@ import type { ValidatorOptions } from './options.js';
 
 /** Throws `ValidatorError` with code `bad-option`. */
 export function checkOptions(options: ValidatorOptions, chain: Chain): void {
-  const { identity, listen, snapshots, postQuantum } = options;
+  const { identity, listen, snapshots, postQuantum, bls } = options;
   const { peerId } = identity;
   if (!chain.validators.has(peerId)) {
     if (chain.changesFrom === Infinity) refuse(`${peerId} is no validator of the genesis`);
@@ -24,6 +24,16 @@ export function checkOptions(options: ValidatorOptions, chain: Chain): void {
     named === undefined ? has !== undefined : !Buffer.from(named).equals(has ?? new Uint8Array())
   ) {
     refuse('use the option postQuantum with the key that the genesis names for this validator');
+  }
+  if ((chain.blsKeys === null) !== (bls === undefined)) {
+    refuse('use the option bls exactly where the genesis has aggregates');
+  }
+  const blsKey = chain.blsKeys?.get(peerId);
+  if (
+    blsKey !== undefined &&
+    !Buffer.from(blsKey.bytes).equals(bls?.publicKey ?? new Uint8Array())
+  ) {
+    refuse('use the option bls with the key that the genesis names for this validator');
   }
   const { retainHeights = 0, trusted } = snapshots ?? {};
   if (!Number.isSafeInteger(retainHeights) || retainHeights < 0) {

@@ -10,8 +10,9 @@
  *     history      SHA-256 of the history of the height before (32 zeros before height 1) and of the
  *                  name of the value that this height decided
  *     validators   what the height moved, count, each: public key 32 bytes, weight in the next height,
- *                  weight in the one after it, height since which it has weight, 0 u8 if the genesis says
- *                  where it is, else 1 u8, host, port; in the order of their names
+ *                  weight in the one after it, height since which it has weight, flags u8 (1 if not the
+ *                  genesis alone says where it is: host, port; 2 if it has a key of shares: 48 bytes);
+ *                  in the order of their names
  *     digest       SHA-256 of: 1 u8, height, history, length of the snapshot,
  *                  SHA-256 of the digests of all chunks, SHA-256 of the validators
  *     vote         version u8, height, digest, signature 64 bytes, version 2: signature 3309 bytes
@@ -25,6 +26,7 @@ import { SIGNATURE_BYTES, VALIDATORS_MAX } from '../../consensus/bft/limits.js';
 import { hasCorrect, isQuorum } from '../../consensus/bft/quorum.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
 import { PUBLIC_KEY_BYTES, peerIdFromPublicKey } from '../../transport/identity/index.js';
+import { BLS_KEY_BYTES } from './aggregates/bls.js';
 import { type Chain, readKey } from './genesis.js';
 import { CHECKPOINT_BYTES_MAX, CHUNKS_MAX, CHUNK_BYTES, HOST_CHARACTERS_MAX } from './limits.js';
 import {
@@ -209,15 +211,17 @@ export function encodeSets({ movedBefore, members }: SetsState): Uint8Array {
   const writer = new ByteWriter();
   writer.varint(movedBefore);
   writer.varint(members.length);
-  for (const { publicKey, present, coming, since, address } of members) {
+  for (const { publicKey, present, coming, since, address, blsKey } of members) {
     writer.raw(publicKey);
     writer.varint(present);
     writer.varint(coming);
     writer.varint(since);
-    writer.u8(address === null ? 0 : 1);
-    if (address === null) continue;
-    writer.text(address.host);
-    writer.varint(address.port);
+    writer.u8((address === null ? 0 : 1) | (blsKey === null ? 0 : 2));
+    if (address !== null) {
+      writer.text(address.host);
+      writer.varint(address.port);
+    }
+    if (blsKey !== null) writer.raw(blsKey);
   }
   return writer.done();
 }
@@ -242,18 +246,20 @@ export function readSets(bytes: Uint8Array, decided: Height): SetsState {
 function readMember(reader: ByteReader): ScheduledMember {
   const publicKey = new Uint8Array(reader.raw(PUBLIC_KEY_BYTES));
   const [present, coming, since] = [reader.varint(), reader.varint(), readNumber(reader)];
-  const flag = reader.u8();
-  if (flag > 1) throw bad('an unknown flag is set');
+  const flags = reader.u8();
+  if (flags > 3) throw bad('an unknown flag is set');
   if (present === 0 && coming === 0) throw bad('a validator without weight');
   if (coming > 0 !== since > 0) throw bad('a validator that has weight since no height');
   let address: ScheduledMember['address'] = null;
-  if (flag === 1) {
+  if ((flags & 1) === 1) {
     const host = reader.text(HOST_CHARACTERS_MAX);
     const port = reader.varint();
     if (host.length === 0 || port < 1 || port > PORT_MAX) throw bad('an address without meaning');
     address = { host, port };
   }
-  return { id: peerIdFromPublicKey(publicKey), publicKey, present, coming, since, address };
+  const blsKey = (flags & 2) === 0 ? null : new Uint8Array(reader.raw(BLS_KEY_BYTES));
+  const id = peerIdFromPublicKey(publicKey);
+  return { id, publicKey, present, coming, since, address, blsKey };
 }
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array {

@@ -5,7 +5,7 @@ import type { ProposedChange } from './change.js';
 import { ValidatorError } from './error.js';
 import type { DecisionLog } from './decision-log.js';
 import type { DecidedHeight } from './options.js';
-import { shownIn } from './proven.js';
+import { type ShownDecision, shownIn } from './proven.js';
 import { ValidatorStore } from './store.js';
 import { LARGE_VALUES } from './value-limits.js';
 
@@ -13,7 +13,10 @@ import { LARGE_VALUES } from './value-limits.js';
 export async function readDecided(
   decisions: DecisionLog,
   height: number,
-): Promise<{ readonly decision: Decision; readonly commands: readonly Command[] }> {
+): Promise<{
+  readonly decision: ShownDecision['decision'];
+  readonly commands: readonly Command[];
+}> {
   const shown = shownIn(await ValidatorStore.messages(decisions, height - 1));
   const commands = shown === null ? null : readBatch(shown.value, LARGE_VALUES);
   if (shown === null || commands === null) {
@@ -24,7 +27,7 @@ export async function readDecided(
 
 /** A decided height for the application. */
 export function decidedOf(
-  { proposal: { height, round } }: Decision,
+  { proposal: { height, round } }: Pick<Decision, 'proposal'>,
   commands: readonly Command[],
   changes: readonly ProposedChange[],
 ): DecidedHeight {

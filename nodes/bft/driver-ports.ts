@@ -6,6 +6,7 @@ import type {
   ValueId,
   WireMessage,
 } from '../../consensus/bft/index.js';
+import type { Sealing } from './aggregates/aggregates.js';
 import type { Command } from './batch.js';
 import type { ProposedChange } from './change.js';
 import type { Mempool } from './mempool.js';
@@ -29,6 +30,8 @@ export interface DriverPorts {
   patience?(id: ValueId): number;
   /** Whether another validator said that a command waits there for a height. */
   isToldOf?(height: number): boolean;
+  /** Where decisions are aggregated. */
+  readonly sealing?: Sealing;
   /** A height is decided and durable; the next begins when this resolves. */
   onDecided(
     decision: Decision,

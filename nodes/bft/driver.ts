@@ -11,8 +11,6 @@ import {
   type BftRecord,
   type Certificate,
   type Decision,
-  type OwnMessage,
-  type SignedDecision,
   type SignedProposal,
   type Timeout,
   type ValidatorId,
@@ -26,11 +24,11 @@ import { hasCorrect } from '../../consensus/bft/quorum.js';
 import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
 import type { DriverPorts } from './driver-ports.js';
-import { ValidatorError } from './error.js';
 import { EMPTY_WAIT_MS, LONG_COMMAND_MS, PROPOSALS_WAITING_MAX } from './limits.js';
+import { OwnMessages } from './own-messages.js';
 import { PartSet, isInParts } from './parts/part-set.js';
 import type { ChainSets } from './sets.js';
-import { withSignatures } from './signed-messages.js';
+import { type CheckedMessage, forCore, sealed } from './signed-messages.js';
 import type { ValidatorStore } from './store.js';
 import { LARGE_VALUES, hasParts, limitsAt } from './value-limits.js';
 import { Values } from './values.js';
@@ -43,22 +41,18 @@ export class BftDriver {
   readonly #values: Values;
   readonly #ports: DriverPorts;
   #node: BftNode;
-  readonly #signatures = new WeakMap<OwnMessage, Uint8Array>();
-  readonly #withheld = new WeakSet<OwnMessage>();
+  readonly #own: OwnMessages;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #effects: BftEffect[] = [];
   /** The last height in which each other validator is known to be. */
   readonly #heard = new Map<ValidatorId, number>();
   /** Proposals whose value or height is not here yet. */
   #proposals: SignedProposal[] = [];
-  /** A height in which more was signed than the record knows: its locks are lost, so it is sat out. */
-  readonly #silentHeight: number | null;
   #wanted: { readonly height: number; readonly round: number } | null = null;
   #isWorking = false;
   #isRunning = false;
   #isClosed = false;
   #idle: (() => void)[] = [];
-  withheldCount = 0;
   /** The last height that is decided here. */
   decided: number;
 
@@ -76,8 +70,7 @@ export class BftDriver {
     this.#ports = ports;
     this.decided = store.decisions.count;
     this.#node = new BftNode(self, store.restored?.record ?? null);
-    this.#silentHeight = store.signer.heightBeyond(store.restored?.record.sent.at(-1));
-    for (const [message, signature] of store.signatures) this.#signatures.set(message, signature);
+    this.#own = new OwnMessages(store, ports);
   }
 
   static async open(
@@ -90,6 +83,11 @@ export class BftDriver {
     const nameOf = (bytes: Uint8Array): ValueId =>
       hasParts(bytes.length, height, sets.partsFrom) ? PartSet.of(bytes).id : valueIdOf(bytes);
     return new BftDriver(self, sets, store, await Values.load(store.values, nameOf), ports);
+  }
+
+  /** Own messages that were not signed since they contradict what was. */
+  get withheldCount(): number {
+    return this.#own.withheldCount;
   }
 
   value(id: ValueId): Uint8Array | undefined {
@@ -115,7 +113,7 @@ export class BftDriver {
   }
 
   /** Takes a message whose signatures are checked. `value` are bytes that came with a proposal. */
-  take(message: Exclude<WireMessage, { type: 'value' }>, value?: Uint8Array): void {
+  take(message: CheckedMessage, value?: Uint8Array): void {
     if (this.#isClosed) return;
     if (message.type === 'proposal') this.#takeProposal(message.proposal, value);
     else this.#step({ type: 'message', message, isValid: true });
@@ -125,7 +123,7 @@ export class BftDriver {
   }
 
   /** Takes the decision of the next height, proof checked; resolves when it is applied here. */
-  async takeDecision(decision: SignedDecision, value: Uint8Array): Promise<void> {
+  async takeDecision(decision: Decision, value: Uint8Array): Promise<void> {
     await this.#whenIdle();
     if (decision.proposal.height !== this.decided + 1 || this.#isClosed) return;
     this.#values.keep(decision.proposal.value, value);
@@ -299,9 +297,7 @@ export class BftDriver {
       case 'broadcast':
         return this.#broadcast(effect.message);
       case 'resend':
-        this.#ports.send(
-          effect.messages.flatMap((each) => withSignatures(each, this.#signatures) ?? []),
-        );
+        this.#ports.send(effect.messages.flatMap((each) => this.#own.signed(each) ?? []));
         return undefined;
       case 'schedule': {
         const { kind, height, round } = effect.timeout;
@@ -325,7 +321,7 @@ export class BftDriver {
         this.#ports.onBehind(effect.peer);
         return undefined;
       case 'withheld':
-        this.withheldCount += 1;
+        this.#own.withheldCount += 1;
         return undefined;
     }
   }
@@ -380,7 +376,7 @@ export class BftDriver {
   async #persist(record: BftRecord, polka: Certificate | null): Promise<void> {
     const { height, lockedValue, validValue } = record.state;
     // Written, it would look as if it had not forgotten anything.
-    if (height === this.#silentHeight) return;
+    if (height === this.#own.silentHeight) return;
     const needed = record.sent.map((each) =>
       each.type === 'proposal' ? each.proposal.value : each.vote.value,
     );
@@ -390,31 +386,13 @@ export class BftDriver {
       this.#values.persist(ids),
       polka === null ? undefined : this.#store.polkas.keep(polka),
     ]);
-    await this.#store.record.write(encodeRecord(record, this.#signatures));
-    for (const message of record.sent) await this.#sign(message);
-  }
-
-  async #sign(message: OwnMessage): Promise<void> {
-    if (this.#signatures.has(message) || this.#withheld.has(message)) return;
-    const { height } = message.type === 'vote' ? message.vote : message.proposal;
-    if (height === this.#silentHeight) return this.#withhold(message, 'the record is an old copy');
-    try {
-      this.#signatures.set(message, await this.#store.signer.sign(message));
-    } catch (error) {
-      if (!(error instanceof ValidatorError) || error.code !== 'double-sign') throw error;
-      this.#withhold(message, error.message);
-    }
-  }
-
-  #withhold(message: OwnMessage, why: string): void {
-    this.#withheld.add(message);
-    this.withheldCount += 1;
-    this.#ports.log(`not signed: ${why}`);
+    await this.#store.record.write(encodeRecord(record, this.#own));
+    for (const message of record.sent) await this.#own.sign(message);
   }
 
   async #broadcast(message: BftMessage): Promise<void> {
-    if (message.type === 'proposal' || message.type === 'vote') await this.#sign(message);
-    const signed = withSignatures(message, this.#signatures);
+    if (message.type === 'proposal' || message.type === 'vote') await this.#own.sign(message);
+    const signed = this.#own.signed(message);
     if (signed === null || this.#isClosed) return;
     const messages: WireMessage[] = [signed];
     // Who gets the proposal of a value in parts collects them.
@@ -423,7 +401,7 @@ export class BftDriver {
       if (bytes !== undefined) messages.push({ type: 'value', bytes });
     }
     this.#ports.send(messages);
-    this.#step({ type: 'message', message: signed, isValid: true });
+    this.#step({ type: 'message', message: forCore(signed), isValid: true });
   }
 
   async #decide(decision: Decision): Promise<void> {
@@ -437,7 +415,7 @@ export class BftDriver {
     assert(commands !== null, 'what a quorum precommitted is a value');
     await this.#store.decisions.append(
       encodeMessages([
-        { type: 'decision', decision: decision as SignedDecision },
+        { type: 'decision', decision: sealed(decision, this.#ports.sealing) },
         { type: 'value', bytes },
       ]),
     );

@@ -3,6 +3,7 @@ import { createHash, type KeyObject } from 'node:crypto';
 import { BftError, type ValidatorId, ValidatorSet } from '../../consensus/bft/index.js';
 import { peerIdFromPublicKey, publicKeyFromRaw } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
+import { type BlsPublicKey, type ProvenBlsKey, provenKey } from './aggregates/bls.js';
 import { ValidatorError } from './error.js';
 import { POST_QUANTUM_KEY_BYTES } from './post-quantum.js';
 
@@ -19,6 +20,8 @@ export interface GenesisValidator {
    * validators, and part of no signature.
    */
   readonly postQuantumKey?: Uint8Array;
+  /** Exactly where the genesis has `aggregates`: the key of its shares, as `BlsKey.prove` gives it. */
+  readonly bls?: ProvenBlsKey;
 }
 
 /** The same on all validators. */
@@ -45,11 +48,16 @@ export interface Genesis {
    * any more that knows none.
    */
   readonly checkpointsEvery?: number;
+  /**
+   * What decisions are proven by: one BLS signature of all who precommitted, in place of one of each.
+   * The keys for it are part of what makes the chain, so that it is chosen once, for a new one.
+   */
+  readonly aggregates?: 'bls';
 }
 
 /** A genesis made ready for use. */
 export interface Chain {
-  /** SHA-256 of name, keys and weights: in every signature and file. */
+  /** SHA-256 of name, keys and weights, and keys of shares where there are any: in every signature and file. */
   readonly digest: Uint8Array;
   readonly validators: ValidatorSet;
   readonly keys: ReadonlyMap<ValidatorId, KeyObject>;
@@ -62,6 +70,8 @@ export interface Chain {
   readonly checkpointsEvery: number;
   /** ML-DSA-65 keys of those who have one. */
   readonly postQuantumKeys: ReadonlyMap<ValidatorId, Uint8Array>;
+  /** Null if decisions are not aggregated. */
+  readonly blsKeys: ReadonlyMap<ValidatorId, BlsPublicKey> | null;
 }
 
 /** Throws `ValidatorError` with code `bad-option`. */
@@ -97,11 +107,40 @@ export function readGenesis(genesis: Genesis): Chain {
     if (!(error instanceof BftError)) throw error;
     throw new ValidatorError('bad-option', `genesis: ${error.message}`, { cause: error });
   }
-  const names = set.validators.map(({ id, weight }) => [id, weight]);
-  const text = JSON.stringify(['agentic-flow bft 1', chainId, names]);
+  const blsKeys = readBlsKeys(genesis);
+  const names = set.validators.map(({ id, weight }) => {
+    const key = blsKeys?.get(id);
+    return key === undefined ? [id, weight] : [id, weight, Buffer.from(key.bytes).toString('hex')];
+  });
+  const version = blsKeys === null ? 'agentic-flow bft 1' : 'agentic-flow bft 2';
+  const text = JSON.stringify([version, chainId, names]);
   const digest = createHash('sha256').update(text).digest();
-  const also = { changesFrom, partsFrom, checkpointsEvery, postQuantumKeys };
+  const also = { changesFrom, partsFrom, checkpointsEvery, postQuantumKeys, blsKeys };
   return { digest, validators: set, keys, addresses, ...also };
+}
+
+/** Keys of shares whose proofs hold; null where decisions are not aggregated. */
+function readBlsKeys({ validators, aggregates }: Genesis): Map<ValidatorId, BlsPublicKey> | null {
+  if (aggregates !== undefined && aggregates !== 'bls') {
+    throw new ValidatorError('bad-option', "aggregates is 'bls', or left out");
+  }
+  const keys = new Map<ValidatorId, BlsPublicKey>();
+  for (const { publicKey, bls } of validators) {
+    const id = peerIdFromPublicKey(publicKey);
+    if ((bls === undefined) !== (aggregates === undefined)) {
+      const what =
+        'a genesis has a bls key for each of its validators exactly if it has aggregates';
+      throw new ValidatorError('bad-option', `${what}: look at validator ${id}`);
+    }
+    if (bls === undefined) continue;
+    const key = provenKey(bls, publicKey);
+    if (key === null) {
+      const what = `the bls key of validator ${id} is none, or its proof is not for this validator`;
+      throw new ValidatorError('bad-option', `${what}: have it made by openBlsKey and prove`);
+    }
+    keys.set(id, key);
+  }
+  return aggregates === undefined ? null : keys;
 }
 
 function checkHeight(option: string, height: number): void {

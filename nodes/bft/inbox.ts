@@ -4,6 +4,7 @@ import {
   type Evidence,
   type ValidatorId,
   type WireMessage,
+  type SharedVote,
   aboutMessage,
   decodeMessages,
 } from '../../consensus/bft/index.js';
@@ -14,6 +15,7 @@ import { type SignatureChecker, signaturesIn } from './checking.js';
 import { POST_QUANTUM_CHECKS } from './limits.js';
 import type { PeerGuard } from './peer-guard.js';
 import { readProof } from './proof.js';
+import { type CheckedMessage, inForm } from './signed-messages.js';
 import { type Amnesia, type OfOne, type Witness, evidenceOf } from './witness.js';
 
 /**
@@ -48,7 +50,9 @@ export interface InboxPorts {
   isValidatorOf(height: number, id: ValidatorId): boolean;
   /** Whether a message of a height is a reason to remove somebody. */
   canAccuse(id: ValidatorId, height: number): boolean;
-  take(message: Exclude<WireMessage, { type: 'value' }>, value: Uint8Array | undefined): void;
+  take(message: CheckedMessage, value: Uint8Array | undefined): void;
+  /** A vote whose share is not checked yet. Left out where decisions are not aggregated. */
+  takeShare?(vote: SharedVote, from: ValidatorId): void;
   takeCommands(commands: readonly Command[], from: ValidatorId): void;
   onEvidence(evidence: Evidence): void;
   /**
@@ -153,8 +157,9 @@ export class Inbox {
     const value = messages.find((each) => each.type === 'value')?.bytes;
     for (const message of messages) {
       if (message.type === 'value') continue;
-      const about = aboutMessage(message);
-      if (about === null) {
+      const checked = inForm(message, this.checker.hasAggregates);
+      const about = checked === null ? null : aboutMessage(checked);
+      if (checked === null || about === null) {
         this.guard.fault(peer, 'garbage', nowMs);
         continue;
       }
@@ -167,8 +172,9 @@ export class Inbox {
       if (this.checker.isSigned(message)) {
         // Whoever was a validator once may sign, but it counts in its time alone.
         if (!this.ports.isValidatorOf(height, from)) continue;
-        if (message.type === 'vote' || message.type === 'proposal') this.#note(message);
-        this.ports.take(message, value);
+        if (checked.type === 'vote' || checked.type === 'proposal') this.#note(checked);
+        if (message.type === 'share') this.ports.takeShare?.(message.vote, peer);
+        else this.ports.take(checked, value);
       } else this.guard.fault(peer, 'bad-signature', nowMs);
       if (this.guard.isCutOff(peer, nowMs)) return;
     }

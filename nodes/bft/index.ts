@@ -22,6 +22,7 @@ export {
 export { LightClient } from './light-client.js';
 export type { Member } from './sets.js';
 export { type PostQuantumKey, openPostQuantumKey } from './post-quantum.js';
+export { type BlsKey, type ProvenBlsKey, openBlsKey } from './aggregates/bls.js';
 export type { Fault, PeerCounts } from './peer-guard.js';
 export { openValidator } from './open-validator.js';
 export type { Validator } from './validator.js';

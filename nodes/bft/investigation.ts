@@ -2,26 +2,33 @@
  * Finds out who made a fork: judges it by the core (`consensus/bft/accountability.ts`), asks the accused
  * for the polkas that would justify them, and judges again with each that comes.
  *
- *     accusation   an envelope (`consensus/bft/codec.ts`) of a precommit, and of a prevote for amnesia
+ *     accusation   an envelope (`consensus/bft/codec.ts`) of a precommit, or of the aggregated decision that
+ *                  stands for it, and of a prevote for amnesia
  *     answer       an envelope of one certificate
  */
 import {
   type Accusation,
+  type AggregatedVote,
   BftError,
   type Certificate,
+  type Decision,
   type Fork,
   type Judgement,
-  type SignedDecision,
   type SignedVote,
   type ValidatorId,
   type ValidatorSet,
+  type Vote,
+  type WireMessage,
   amnesiaOf,
   decodeMessages,
   encodeMessages,
+  expandDecision,
   isAccusation,
+  isAggregated,
   isAnswer,
   isFork,
   judgeFork,
+  precommitOf,
 } from '../../consensus/bft/index.js';
 import { bad } from '../../consensus/bft/fields.js';
 import { readBatch } from './batch.js';
@@ -29,7 +36,7 @@ import { SignatureChecker } from './checking.js';
 import { ValidatorError } from './error.js';
 import { type Genesis, readGenesis } from './genesis.js';
 import { encodePolka, readPolka } from './polkas.js';
-import { readEnvelope } from './proven.js';
+import { type ShownDecision, readEnvelope, unprovenVotes } from './proven.js';
 import { ChainSets } from './sets.js';
 import { LARGE_VALUES } from './value-limits.js';
 import type { OfOne } from './witness.js';
@@ -58,7 +65,10 @@ export interface ForkCulprit {
    * question that no accused had an answer to; anybody may ask again.
    */
   readonly kind: 'equivocation' | Accusation['type'];
-  /** An envelope of one or two signed messages. */
+  /**
+   * An envelope of one or two signed messages. A precommit that is not signed by itself is shown by its
+   * aggregated decision: it proves that all in its bitmap have signed, to those who know the validators.
+   */
   readonly proof: Uint8Array;
 }
 
@@ -72,8 +82,8 @@ export interface ForkReport {
 
 /** Names who made a fork. Throws `ValidatorError` with code `bad-option` if the decisions make none. */
 export async function investigateFork(options: InvestigationOptions): Promise<ForkReport> {
-  const fork = [readDecision(options.decisions[0]), readDecision(options.decisions[1])] as const;
-  const { height } = fork[0].proposal;
+  const shown = [readDecision(options.decisions[0]), readDecision(options.decisions[1])] as const;
+  const { height } = shown[0].proposal;
   const chain = readGenesis(options.genesis);
   const sets = new ChainSets(chain);
   if (chain.changesFrom !== Infinity) {
@@ -86,7 +96,8 @@ export async function investigateFork(options: InvestigationOptions): Promise<Fo
   }
   const validators = chain.changesFrom === Infinity ? chain.validators : sets.at(height);
   const checker = new SignatureChecker(chain.digest, sets);
-  const areSigned = fork.every((decision) => checker.isSigned({ type: 'decision', decision }));
+  const areSigned = shown.every((each) => unprovenVotes(each, validators, checker) === null);
+  const fork = [votesOf(shown[0], validators), votesOf(shown[1], validators)] as const;
   if (!areSigned || !isFork(fork, validators)) {
     throw refuse('they are no two proven decisions of one height for different values');
   }
@@ -152,14 +163,20 @@ export function encodeAccusation(accusation: Accusation): Uint8Array {
     accusation.type === 'amnesia'
       ? [accusation.precommit, accusation.prevote]
       : [accusation.precommit];
-  return encodeMessages(votes.map((vote) => ({ type: 'vote', vote: vote as SignedVote })));
+  return encodeMessages(votes.map(proofOf));
+}
+
+/** A vote with what shows that it was signed. */
+function proofOf(vote: Vote): WireMessage {
+  if (!('aggregated' in vote)) return { type: 'vote', vote: vote as SignedVote };
+  return { type: 'decision', decision: (vote as AggregatedVote).aggregated };
 }
 
 /** Reads an accusation; its signatures are not checked. Throws `BftError` with `bad-encoding`. */
 export function readAccusation(bytes: Uint8Array): Accusation {
   const [one, other, ...rest] = decodeMessages(bytes);
-  if (one?.type === 'vote' && rest.length === 0) {
-    const { vote } = one;
+  const vote = one === undefined ? null : accusedVote(one, other);
+  if (vote !== null && rest.length === 0) {
     const unfounded = { type: 'unfounded', accused: vote.from, precommit: vote } as const;
     if (other === undefined && isAccusation(unfounded)) return unfounded;
     const amnesia = other?.type === 'vote' ? amnesiaOf(vote, other.vote) : null;
@@ -168,10 +185,21 @@ export function readAccusation(bytes: Uint8Array): Accusation {
   throw bad('an accusation of nothing');
 }
 
+/** Whoever is in an aggregated decision is asked the same, and answers the same. */
+function accusedVote(one: WireMessage, other: WireMessage | undefined): Vote | null {
+  if (one.type === 'vote') return one.vote;
+  if (one.type !== 'decision' || !isAggregated(one.decision)) return null;
+  const from = other?.type === 'vote' ? other.vote.from : one.decision.proposal.from;
+  return precommitOf(one.decision, from);
+}
+
 function culpritsOf(judgement: Judgement): ForkCulprit[] {
   if (judgement.type === 'proven') {
     return judgement.culprits.map(({ type: kind, accused: culprit, messages }) => {
-      return { culprit, kind, proof: encodeMessages(messages as readonly [OfOne, OfOne]) };
+      const proof = messages.map((each) => {
+        return each.type === 'vote' ? proofOf(each.vote) : (each as OfOne);
+      });
+      return { culprit, kind, proof: encodeMessages(proof) };
     });
   }
   return judgement.accusations.map((accusation) => {
@@ -180,7 +208,13 @@ function culpritsOf(judgement: Judgement): ForkCulprit[] {
   });
 }
 
-function readDecision(envelope: Uint8Array): SignedDecision {
+function votesOf(shown: ShownDecision['decision'], validators: ValidatorSet): Decision {
+  const votes = expandDecision(shown, validators);
+  if (votes === null) throw refuse('one of them is not of its validators');
+  return votes;
+}
+
+function readDecision(envelope: Uint8Array): ShownDecision['decision'] {
   const [first] = readEnvelope(envelope);
   if (first?.type !== 'decision') throw refuse('one of them is no decision');
   return first.decision;

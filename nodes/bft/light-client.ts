@@ -7,7 +7,7 @@
  * height. Where validators change, who they are follows from what is decided, so that one decision
  * after the other has to be shown; or a checkpoint, which names them (`checkpoint.ts`).
  */
-import { BftError, type SignedDecision, type ValidatorSet } from '../../consensus/bft/index.js';
+import { BftError, type ValidatorSet } from '../../consensus/bft/index.js';
 import { type Command, readBatch } from './batch.js';
 import { SignatureChecker } from './checking.js';
 import { readCheckpoint, readSets, whyUnproven as whyCheckpointUnproven } from './checkpoint.js';
@@ -20,7 +20,7 @@ import { ChainSets } from './sets.js';
 import { LARGE_VALUES } from './value-limits.js';
 
 interface Decided {
-  readonly decision: SignedDecision;
+  readonly decision: ShownDecision['decision'];
   readonly commands: readonly Command[];
 }
 

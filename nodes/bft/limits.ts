@@ -147,5 +147,13 @@ export const CHECKPOINT_BYTES_MAX = 8 * 1024 * 1024;
 export const CHECKPOINTS_KEPT = 2;
 /** What checking a signature of ML-DSA-65 costs, in checks of Ed25519. */
 export const POST_QUANTUM_CHECKS = 14;
+/** What checking a share or a sum of them costs, in checks of Ed25519. */
+export const BLS_CHECKS = 10;
+/** Keys of shares in changes whose proofs are remembered to be right or wrong. */
+export const BROUGHT_KEYS_MAX = 1_024;
+/** So long shares wait to be checked together if they are no quorum before. */
+export const SHARES_WAIT_MS = 20;
+/** Values and rounds of which the share of one validator is kept. */
+export const SHARES_PER_VALIDATOR_MAX = 8;
 /** Votes for checkpoints that are kept of one validator. */
 export const CHECKPOINT_VOTES_MAX = 4;

@@ -1,6 +1,7 @@
 import type { TimeoutConfig, ValidatorId } from '../../consensus/bft/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import type { StorageDisk } from '../storage/index.js';
+import type { BlsKey } from './aggregates/bls.js';
 import type { ProposedChange } from './change.js';
 import type { Genesis } from './genesis.js';
 import type { ForkReport } from './investigation.js';
@@ -111,6 +112,8 @@ export interface ValidatorOptions {
   readonly appliedHeight?: number;
   /** Its key of ML-DSA-65; left out exactly where the genesis names none for it. */
   readonly postQuantum?: PostQuantumKey;
+  /** Its key of shares; left out exactly where the genesis has no `aggregates`. */
+  readonly bls?: BlsKey;
   /** Left out exactly where the genesis has no `checkpointsEvery`. */
   readonly snapshots?: SnapshotOptions;
   /** Where its files are, but for the lock of the directory; that of this machine when left out. */

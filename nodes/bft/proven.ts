@@ -1,10 +1,13 @@
 /** What makes a decision that somebody shows believed: by a validator, by a light client, in an approval. */
 import {
+  type AggregatedDecision,
   type SignedDecision,
   type ValidatorSet,
   type ValueId,
   type WireMessage,
   decodeMessages,
+  expandDecision,
+  isAggregated,
   isDecision,
 } from '../../consensus/bft/index.js';
 import { valueIdOf } from './batch.js';
@@ -14,7 +17,7 @@ import { PartSet, isInParts } from './parts/part-set.js';
 
 /** A decision and the bytes of its value, as they lie and travel in one envelope. */
 export interface ShownDecision {
-  readonly decision: SignedDecision;
+  readonly decision: SignedDecision | AggregatedDecision;
   readonly value: Uint8Array;
 }
 
@@ -47,12 +50,16 @@ export function unproven(
 
 /** The same of a decision whose value is not looked at. */
 export function unprovenVotes(
-  decision: SignedDecision,
+  decision: SignedDecision | AggregatedDecision,
   validators: ValidatorSet,
   checker: SignatureChecker,
 ): string | null {
-  if (!isDecision(decision, validators)) {
+  if (isAggregated(decision) !== checker.hasAggregates) {
+    return 'the votes are not signed in the way of this chain';
+  }
+  const votes = expandDecision(decision, validators);
+  if (votes === null || !isDecision(votes, validators)) {
     return 'the votes are not those of more than two thirds of those who decide';
   }
-  return checker.isSigned({ type: 'decision', decision }) ? null : 'a signature is wrong';
+  return checker.isDecisionSigned(decision, votes) ? null : 'a signature is wrong';
 }

@@ -13,16 +13,20 @@ import {
 } from '../../consensus/bft/index.js';
 import { peerIdFromPublicKey, rawPublicKey } from '../../transport/identity/index.js';
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
+import { type BlsPublicKey, type ProvenBlsKey, provenKey, readBlsKey } from './aggregates/bls.js';
 import type { Command } from './batch.js';
 import { type ProposedChange, readChange } from './change.js';
-import type { SignatureChecker } from './checking.js';
+import type { BlsKeys, SignatureChecker } from './checking.js';
 import { type Chain, readKey } from './genesis.js';
+import { BROUGHT_KEYS_MAX } from './limits.js';
 import { readProof } from './proof.js';
 
 /** Somebody who is or was a validator. */
 interface Known {
   readonly key: KeyObject;
   readonly address: PeerAddress;
+  /** Null where decisions are not aggregated. */
+  readonly blsKey: BlsPublicKey | null;
 }
 
 /** A validator as others find it. */
@@ -44,6 +48,8 @@ export interface ScheduledMember {
   readonly since: Height;
   /** Null if nothing but the genesis, which may name another one elsewhere, has said where it is. */
   readonly address: { readonly host: string; readonly port: number } | null;
+  /** The key of its shares, 48 bytes; null where decisions are not aggregated. */
+  readonly blsKey: Uint8Array | null;
 }
 
 /** The validators behind a decided height, as all who have decided it know them. */
@@ -58,6 +64,7 @@ export interface SetsState {
 /** A change, with the key of who is changed where it comes with one. */
 interface KeyedChange extends ProposedChange {
   readonly publicKey: Uint8Array | null;
+  readonly bls: ProvenBlsKey | null;
 }
 
 /** See the head of this file. */
@@ -66,14 +73,22 @@ export class ChainSets {
   #schedule: SetSchedule;
   /** All who ever were validators: what they signed stays theirs, and they learn what became of them. */
   readonly #known = new Map<ValidatorId, Known>();
+  /** Keys of shares that changes bring, null if the proof is wrong: a change is looked at many times. */
+  readonly #brought = new Map<string, BlsPublicKey | null>();
 
   constructor(chain: Chain) {
     this.#chain = chain;
     this.#schedule = new SetSchedule(chain.validators);
     for (const [id, key] of chain.keys) {
       const address = chain.addresses.get(id) as PeerAddress;
-      this.#known.set(id, { key, address });
+      this.#known.set(id, { key, address, blsKey: chain.blsKeys?.get(id) ?? null });
     }
+  }
+
+  /** Keys of shares, of all who are or were validators; null where decisions are not aggregated. */
+  get blsKeys(): BlsKeys | null {
+    if (this.#chain.blsKeys === null) return null;
+    return { get: (id) => this.#known.get(id)?.blsKey ?? undefined };
   }
 
   /** The first height whose value may be in parts. */
@@ -133,7 +148,7 @@ export class ChainSets {
   get state(): SetsState {
     const { decided, present, coming, movedBefore, since } = this.#schedule.state;
     const members = this.peers.map((id): ScheduledMember => {
-      const { key, address } = this.#known.get(id) as Known;
+      const { key, address, blsKey } = this.#known.get(id) as Known;
       const { host, port } = address;
       return {
         id,
@@ -142,6 +157,7 @@ export class ChainSets {
         coming: coming.weightOf(id),
         since: since.get(id) ?? 0,
         address: address === this.#chain.addresses.get(id) ? null : { host, port },
+        blsKey: blsKey?.bytes ?? null,
       };
     });
     return { decided, movedBefore, members };
@@ -149,10 +165,13 @@ export class ChainSets {
 
   /** Goes on behind the height of a checkpoint. Throws `BftError` if nobody can. */
   restore({ decided, movedBefore, members }: SetsState): void {
-    const known = members.map(({ id, publicKey, address }) => {
+    const known = members.map(({ id, publicKey, address, blsKey: bytes }) => {
       const place = address === null ? this.#chain.addresses.get(id) : { ...address, peerId: id };
       if (place === undefined) throw bad(`nothing says where validator ${id} is reached`);
-      return [id, { key: readKey(publicKey), address: place }] as const;
+      // Its proof was checked by those who have signed the checkpoint.
+      const blsKey = bytes === null ? null : readBlsKey(bytes);
+      if ((blsKey === null) !== (this.#chain.blsKeys === null)) throw bad(`the bls key of ${id}`);
+      return [id, { key: readKey(publicKey), address: place, blsKey }] as const;
     });
     const { present, coming } = setsOf(members);
     const since = new Map(
@@ -190,7 +209,8 @@ export class ChainSets {
         const areSigned = messages.every((each) => checker.isSigned(each));
         if (!areSigned) return `a proof against ${culprit} has a wrong signature`;
       }
-      return this.#schedule.refusal(keyedChanges(special));
+      const changes = keyedChanges(special);
+      return this.#refusalOfKeys(changes) ?? this.#schedule.refusal(changes);
     } catch (error) {
       if (error instanceof BftError) return error.message;
       throw error;
@@ -200,14 +220,45 @@ export class ChainSets {
   /** Goes on behind the height under way, which decided these. Throws `BftError` if it cannot have. */
   decide(commands: readonly Command[]): readonly ProposedChange[] {
     const changes = keyedChanges(commands);
+    const wrong = this.#refusalOfKeys(changes);
+    if (wrong !== null) throw bad(wrong);
     this.#schedule.decide(changes);
-    for (const { id, address, publicKey } of changes) {
+    for (const { id, address, publicKey, bls } of changes) {
       const known = this.#known.get(id);
       const key = publicKey === null ? known?.key : readKey(publicKey);
       const place = address === null ? known?.address : { ...address, peerId: id };
-      if (key !== undefined && place !== undefined) this.#known.set(id, { key, address: place });
+      const blsKey = bls === null ? (known?.blsKey ?? null) : this.#provenKey(bls, publicKey);
+      if (key !== undefined && place !== undefined) {
+        this.#known.set(id, { key, address: place, blsKey });
+      }
     }
     return changes.map(({ id, weight, address, reason }) => ({ id, weight, address, reason }));
+  }
+
+  /**
+   * Why keys of shares do not fit. Who is a validator of this height or the next one keeps its key, which
+   * others check its shares by; all others bring one, with its proof, also those that were one before.
+   */
+  #refusalOfKeys(changes: readonly KeyedChange[]): string | null {
+    for (const { id, weight, publicKey, bls } of changes) {
+      const isNew = this.#chain.blsKeys !== null && weight > 0 && !this.isPeer(id);
+      if (isNew && bls === null) return `validator ${id} needs a bls key with its proof`;
+      if (!isNew && bls !== null) return `validator ${id} can be given no bls key now`;
+      if (bls === null || this.#provenKey(bls, publicKey) !== null) continue;
+      return `the bls key of ${id} is not proven to be its`;
+    }
+    return null;
+  }
+
+  #provenKey(bls: ProvenBlsKey, publicKey: Uint8Array | null): BlsPublicKey | null {
+    if (publicKey === null) return null;
+    const name = Buffer.concat([publicKey, bls.key, bls.proof]).toString('latin1');
+    const known = this.#brought.get(name);
+    if (known !== undefined) return known;
+    const found = provenKey(bls, publicKey);
+    if (this.#brought.size >= BROUGHT_KEYS_MAX) this.#brought.clear();
+    this.#brought.set(name, found);
+    return found;
   }
 }
 
@@ -229,9 +280,10 @@ function keyedChanges(commands: readonly Command[]): readonly KeyedChange[] {
     if (kind === 'evidence') {
       const { culprit } = readProof(data);
       const reason = 'evidence';
-      return [{ id: culprit, weight: 0, address: null, reason, publicKey: null }];
+      return [{ id: culprit, weight: 0, address: null, reason, publicKey: null, bls: null }];
     }
-    const { publicKey, weight, address } = readChange(data);
-    return [{ id: peerIdFromPublicKey(publicKey), weight, address, reason: 'command', publicKey }];
+    const { publicKey, weight, address, bls = null } = readChange(data);
+    const id = peerIdFromPublicKey(publicKey);
+    return [{ id, weight, address, reason: 'command', publicKey, bls }];
   });
 }

@@ -2,6 +2,7 @@
 import type { Decision, ValidatorId, WireMessage } from '../../consensus/bft/index.js';
 import { encodeMessages } from '../../consensus/bft/index.js';
 import type { PeerEndpoint } from '../../transport/rpc/rpc.js';
+import { type Aggregates, type AggregatesPorts, openAggregates } from './aggregates/aggregates.js';
 import { type Command, encodeBatch, makeCommand } from './batch.js';
 import { CatchUp } from './catch-up.js';
 import { type ProposedChange, type ValidatorChange, encodeChange } from './change.js';
@@ -55,6 +56,7 @@ export class Validator {
   readonly #catchUp: CatchUp;
   readonly #forks: ForkWatch;
   readonly #checkpointing: Checkpointing | null;
+  readonly #aggregates: Aggregates | null;
   readonly #inbox: Inbox;
   readonly #witness = new Witness();
   readonly #waiters = new Waiters();
@@ -110,6 +112,8 @@ export class Validator {
     const onFailed = (error: unknown): void => this.#fail(error);
     const waiters = this.#waiters;
     this.#checkpointing = openCheckpointing(options, { ...around, waiters, onFailed, log });
+    const take: AggregatesPorts['take'] = (vote) => this.#driver.take({ type: 'vote', vote });
+    this.#aggregates = openAggregates(options, { ...around, ...parts, take });
     this.#large = new LargeValues(this.id, {
       ...around,
       value: (id) => this.#driver.value(id),
@@ -139,6 +143,7 @@ export class Validator {
         if (this.#large.admits(message)) this.#driver.take(message, value);
       },
       ...this.#large.inbox,
+      ...this.#aggregates?.inbox,
       takeCommands: (commands, from) => this.#takeCommands(commands, from),
       onEvidence: (evidence) => {
         this.#culprits.keep(evidence).catch((error: unknown) => this.#fail(error));
@@ -154,15 +159,10 @@ export class Validator {
   async start(): Promise<void> {
     await this.#culprits.load();
     const validate = (command: Uint8Array): boolean => this.#isValid(command);
-    const [store, sets, mempool] = [this.#store, this.#sets, this.#mempool];
-    const judge = new ValueJudge({
-      sets,
-      checker: this.#checker,
-      mempool,
-      validate,
-      approve: (change) => this.#culprits.approves(change),
-      log: (line) => this.#log(line),
-    });
+    const log = (line: string): void => this.#log(line);
+    const approve = (change: ProposedChange): boolean => this.#culprits.approves(change);
+    const [store, sets, mempool, checker] = [this.#store, this.#sets, this.#mempool, this.#checker];
+    const judge = new ValueJudge({ sets, checker, mempool, validate, approve, log });
     this.#driver = await BftDriver.open(this.id, sets, store, {
       mempool,
       changes: this.#changes,
@@ -173,11 +173,12 @@ export class Validator {
       fetch: (id, from, round) =>
         this.#large.fetch(id, from, round) ?? this.#catchUp.fetch(id, from),
       ...this.#large.driver,
+      ...this.#aggregates?.driver,
       onDecided: (decision, commands, changes) => this.#apply(decision, commands, changes),
       onEvidence: (evidence) => this.#culprits.keep(evidence),
       onBehind: (peer) => this.#heights.say(peer),
       onFailed: (error) => this.#fail(error),
-      log: (line) => this.#log(line),
+      log,
     });
     const checkpointing = this.#checkpointing;
     const forks = this.#forks;

@@ -43,7 +43,7 @@ const rows: readonly FileMutant[] = [
     file: `${folder}/driver.ts`,
     source: '    await Promise.all([\n      this.#values.persist(ids),',
     replacement:
-      '    await Promise.all([\n      this.#store.record.write(encodeRecord(record, this.#signatures)),\n' +
+      '    await Promise.all([\n      this.#store.record.write(encodeRecord(record, this.#own)),\n' +
       '      this.#values.persist(ids),',
     test: ofDisk,
   },
@@ -106,16 +106,15 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'any signature of a decision is believed',
     file: `${folder}/proven.ts`,
-    source:
-      "return checker.isSigned({ type: 'decision', decision }) ? null : 'a signature is wrong';",
+    source: "return checker.isDecisionSigned(decision, votes) ? null : 'a signature is wrong';",
     replacement: 'return null;',
     test: ofLightClient,
   },
   {
     bug: 'too few votes are believed to be a decision',
     file: `${folder}/proven.ts`,
-    source: 'if (!isDecision(decision, validators)) {',
-    replacement: 'if (!isDecision(decision, validators) && false) {',
+    source: 'if (votes === null || !isDecision(votes, validators)) {',
+    replacement: 'if (votes === null || (!isDecision(votes, validators) && false)) {',
     test: ofLightClient,
   },
   {
@@ -321,7 +320,7 @@ const rows: readonly FileMutant[] = [
   },
   {
     bug: 'others may read the secret of ML-DSA-65',
-    file: `${folder}/post-quantum.ts`,
+    file: `${folder}/seed-file.ts`,
     source: "open(unfinished, 'wx', 0o600)",
     replacement: "open(unfinished, 'wx', 0o644)",
     test: ofPostQuantum,

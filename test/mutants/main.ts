@@ -1,11 +1,12 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available|bft-host [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available|bft-host|bft-aggregates [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
 import { parseArgs } from 'node:util';
 import { GOSSIP_MUTANTS } from './gossip-mutants.js';
 import { AVAILABLE_MUTANTS } from './available.js';
+import { BFT_AGGREGATES_MUTANTS } from './bft-aggregates.js';
 import { BFT_HOST_MUTANTS } from './bft-host.js';
 import { CRDT_MUTANTS } from './crdt.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
@@ -60,6 +61,11 @@ const TABLES: Readonly<Record<string, Table>> = {
   'bft-host': {
     mutants: BFT_HOST_MUTANTS,
     folders: ['consensus', 'examples', 'nodes', 'sim/world', 'src', 'transport', 'test'],
+    environment: ONE_SEED,
+  },
+  'bft-aggregates': {
+    mutants: BFT_AGGREGATES_MUTANTS,
+    folders: ['consensus', 'nodes', 'sim/world', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
   rollout: {

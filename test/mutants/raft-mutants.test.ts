@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { NAMED_BUGS } from '../consensus/raft/named-bugs/bugs.js';
+import { BFT_AGGREGATES_MUTANTS } from './bft-aggregates.js';
+import { BFT_HOST_MUTANTS } from './bft-host.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
@@ -16,7 +18,8 @@ describe('the mutants of the Raft core', () => {
     });
   }
 
-  const byFile = [...RAFT_ASYNC_MUTANTS, ...RAFT_GROUPS_MUTANTS, ...ROLLOUT_MUTANTS];
+  const ofBft = [...BFT_HOST_MUTANTS, ...BFT_AGGREGATES_MUTANTS];
+  const byFile = [...RAFT_ASYNC_MUTANTS, ...RAFT_GROUPS_MUTANTS, ...ROLLOUT_MUTANTS, ...ofBft];
   for (const { name, file, source, caughtBy } of byFile) {
     it(`"${name}": its text is in the code once, and its test file is there`, () => {
       expect(occurrences(readFileSync(file, 'utf8'), source), file).toBe(1);

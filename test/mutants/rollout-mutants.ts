@@ -286,8 +286,8 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a certificate counts without a look at its signatures',
     file: 'nodes/bft/proven.ts',
-    source: "return checker.isSigned({ type: 'decision', decision }) ? null",
-    replacement: "return checker.isSigned({ type: 'decision', decision }) || true ? null",
+    source: 'return checker.isDecisionSigned(decision, votes) ? null',
+    replacement: 'return checker.isDecisionSigned(decision, votes) !== null ? null',
     test: ofCertificate,
   },
   {

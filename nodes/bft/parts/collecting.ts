@@ -21,7 +21,7 @@ import {
   SHARES_MS_PER_PART,
   SHARE_STALL_MS,
 } from '../limits.js';
-import { bitmapOf, clearBit, fullBitmap, hasBit, setBit } from './bitmap.js';
+import { bitmapOf, clearBit, fullBitmap, hasBit, setBit } from '../../../consensus/bitmap.js';
 
 /** A call that is to be made. */
 export interface Ask {

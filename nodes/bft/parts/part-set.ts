@@ -9,7 +9,7 @@
 import type { ValueId } from '../../../consensus/bft/index.js';
 import { assert } from '../../assert.js';
 import { LARGE_VALUE_BYTES_MAX, PART_BYTES } from '../limits.js';
-import { bitmapOf, setBit } from './bitmap.js';
+import { bitmapOf, setBit } from '../../../consensus/bitmap.js';
 import { MerkleTree, isLeafOf } from './merkle.js';
 
 const PREFIX = 'parts1-';

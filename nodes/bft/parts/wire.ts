@@ -11,7 +11,7 @@ import { bad, readNumber } from '../../../consensus/bft/fields.js';
 import type { Height, ValueId } from '../../../consensus/bft/index.js';
 import { ByteReader, ByteWriter } from '../../../consensus/varint.js';
 import { PARTS_ANSWER_BYTES_MAX, PARTS_PER_CALL_MAX, PART_BYTES } from '../limits.js';
-import { isBitmapOf } from './bitmap.js';
+import { isBitmapOf } from '../../../consensus/bitmap.js';
 import { HASH_BYTES, proofHashesMax } from './merkle.js';
 import { type Part, type PartsName, readPartsName } from './part-set.js';
 

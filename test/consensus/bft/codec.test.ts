@@ -9,6 +9,7 @@ import {
   decodeRecord,
   encodeMessages,
   encodeRecord,
+  sharedBytes,
   signedBytes,
 } from '../../../consensus/bft/index.js';
 
@@ -47,7 +48,11 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** Bytes of version 1. A change here breaks validators of released versions. */
+const share = new Uint8Array(96).fill(0xdd);
+const shared = 'dd'.repeat(96);
+const aggregated = { proposal, signers: new Uint8Array([5, 1]), aggregate: share };
+
+/** Bytes of versions 1 and 2. A change here breaks validators of released versions. */
 const GOLDEN: readonly (readonly [string, Uint8Array, string])[] = [
   ['a proposal', encodeMessages([{ type: 'proposal', proposal }]), `0101010161ac0202017600${sig}`],
   ['a vote', encodeMessages([{ type: 'vote', vote }]), `010102016201ac020200${sig}`],
@@ -62,6 +67,21 @@ const GOLDEN: readonly (readonly [string, Uint8Array, string])[] = [
     `0101040161ac0202017600${sig}01016202ac0202010176${sig}`,
   ],
   ['a value', encodeMessages([{ type: 'value', bytes: new Uint8Array([1, 2]) }]), '010105020102'],
+  [
+    'a share',
+    encodeMessages([{ type: 'share', vote: { ...precommit, share } }]),
+    `020106016202ac0202010176${sig}${shared}`,
+  ],
+  [
+    'an aggregated decision',
+    encodeMessages([{ type: 'decision', decision: aggregated }]),
+    `0201070161ac0202017600${sig}020501${shared}`,
+  ],
+  [
+    'what a share signs',
+    sharedBytes(new Uint8Array(32), precommit),
+    `${hex(Buffer.from('agentic-flow bft share 1\n'))}${'00'.repeat(32)}0202ac0202010176`,
+  ],
   [
     'what a proposer signs',
     signedBytes(new Uint8Array(32), { type: 'proposal', proposal }),
@@ -110,6 +130,15 @@ describe('bytes of Byzantine consensus', () => {
     value: fc.option(name),
     signature: bytes64,
   });
+  const bytes96 = fc.uint8Array({ minLength: 96, maxLength: 96 });
+  const anyShare = fc
+    .record({ vote: anyVote, value: name, share: bytes96 })
+    .map(({ vote: each, value, share }) => ({ ...each, type: 'precommit' as const, value, share }));
+  const anyAggregated = fc.record({
+    proposal: anyProposal,
+    signers: fc.uint8Array({ maxLength: 128 }),
+    aggregate: bytes96,
+  });
   const anyMessage: fc.Arbitrary<WireMessage> = fc.oneof(
     fc.record({ type: fc.constant('proposal' as const), proposal: anyProposal }),
     fc.record({ type: fc.constant('vote' as const), vote: anyVote }),
@@ -119,6 +148,8 @@ describe('bytes of Byzantine consensus', () => {
       decision: fc.record({ proposal: anyProposal, certificate: fc.array(anyVote) }),
     }),
     fc.record({ type: fc.constant('value' as const), bytes: fc.uint8Array() }),
+    fc.record({ type: fc.constant('share' as const), vote: anyShare }),
+    fc.record({ type: fc.constant('decision' as const), decision: anyAggregated }),
   );
 
   it('comes back as it was', () => {
@@ -157,8 +188,13 @@ describe('bytes of Byzantine consensus', () => {
   });
 
   it.each([
-    ['a newer version', '0200', /version 2 is not known; this release reads 1/],
+    ['a newer version', '0300', /version 3 is not known; this release reads 1 and 2/],
     ['too many messages', '01ffffff07', /16777215 messages are more than/],
+    ['a share in version 1', `010106016202ac0202010176${sig}${shared}`, /do not have/],
+    ['version 2 without need', '0200', /do not have/],
+    ['a share of nil', `020106016202ac020200${sig}${shared}`, /a share of nothing/],
+    ['a share of a prevote', `020106016201ac0202010176${sig}${shared}`, /a share of nothing/],
+    ['a huge bitmap', `0201070161ac0202017600${sig}8101`, /a bitmap of 129 bytes/],
     ['bytes left over', '010000', /1 bytes are left over/],
     ['a huge value', '010105ffffffff0f', /is too long/],
     ['a huge certificate', '010103ffff7f', /votes are more than 1024/],

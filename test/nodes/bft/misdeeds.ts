@@ -7,6 +7,7 @@ import {
   encodeMessages,
   signedBytes,
 } from '../../../consensus/bft/index.js';
+import type { BlsKey } from '../../../nodes/bft/aggregates/bls.js';
 import { MESSAGES } from '../../../nodes/bft/inbox.js';
 import { PartExchange } from '../../../nodes/bft/parts/exchange.js';
 import { isInParts } from '../../../nodes/bft/parts/part-set.js';
@@ -15,12 +16,21 @@ import type { Identity } from '../../../transport/identity/index.js';
 
 /** See `commit`. */
 export type Misdeed =
-  'lies about parts' | 'withholds parts' | 'claims gigabytes' | 'forgets its lock';
+  | 'lies about parts'
+  | 'withholds parts'
+  | 'claims gigabytes'
+  | 'signs wrong shares'
+  | 'forgets its lock';
 
 const GIGABYTES = `parts1-8589934592-131072-${'ab'.repeat(32)}`;
 
 /** From now on this process does it. `chain` is the digest of the genesis. */
-export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array): void {
+export function commit(
+  misdeed: Misdeed,
+  identity: Identity,
+  chain: Uint8Array,
+  bls?: BlsKey,
+): void {
   const { answer } = PartExchange.prototype;
   switch (misdeed) {
     case 'lies about parts':
@@ -34,23 +44,28 @@ export function commit(misdeed: Misdeed, identity: Identity, chain: Uint8Array):
       PartExchange.prototype.answer = () => new Promise(() => {});
       return;
     case 'claims gigabytes':
-      claim(identity, chain);
-      return;
+      return claim(identity, chain);
     case 'forgets its lock':
-      forgetLocks(identity, chain);
+      return forgetLocks(identity, chain);
+    case 'signs wrong shares':
+      changeSent((message) => {
+        const isOwn = message.type === 'share' && message.vote.from === identity.peerId;
+        if (!isOwn || bls === undefined) return [message];
+        const vote = { ...message.vote, share: bls.sign(Buffer.from('else')) };
+        return [{ type: 'share', vote }];
+      });
   }
 }
 
 function claim({ peerId, privateKeyPem }: Identity, chain: Uint8Array): void {
   const key = createPrivateKey(privateKeyPem);
-  const change = (message: WireMessage): WireMessage => {
+  changeSent((message) => {
     const isOwn = message.type === 'proposal' && message.proposal.from === peerId;
-    if (!isOwn || !isInParts(message.proposal.value)) return message;
+    if (!isOwn || !isInParts(message.proposal.value)) return [message];
     const proposal = { ...message.proposal, value: GIGABYTES };
     const signature = sign(null, signedBytes(chain, { type: 'proposal', proposal }), key);
-    return { type: 'proposal', proposal: { ...proposal, signature } };
-  };
-  changeWhatIsSent((messages) => messages.map(change));
+    return [{ type: 'proposal', proposal: { ...proposal, signature } }];
+  });
 }
 
 /** Behind each precommit of a value it prevotes another one in the next round; it says nothing else there. */
@@ -69,14 +84,14 @@ function forgetLocks({ peerId, privateKeyPem }: Identity, chain: Uint8Array): vo
     const isLock = vote.type === 'precommit' && vote.value !== null;
     return isLock ? [message, prevoteAfter(vote)] : [message];
   };
-  changeWhatIsSent((messages) => messages.flatMap(change));
+  changeSent(change);
 }
 
-function changeWhatIsSent(change: (messages: readonly WireMessage[]) => WireMessage[]): void {
+function changeSent(change: (message: WireMessage) => readonly WireMessage[]): void {
   const { send } = PeerLinks.prototype;
   PeerLinks.prototype.send = function (this: PeerLinks, peer, bytes, options): boolean {
     if (bytes[0] !== MESSAGES) return send.call(this, peer, bytes, options);
-    const changed = encodeMessages(change(decodeMessages(bytes.subarray(1))));
+    const changed = encodeMessages(decodeMessages(bytes.subarray(1)).flatMap(change));
     return send.call(this, peer, Buffer.concat([Buffer.from([MESSAGES]), changed]), options);
   };
 }

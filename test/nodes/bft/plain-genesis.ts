@@ -1,7 +1,13 @@
 /** A genesis as it travels to a process. */
 import type { Genesis } from '../../../nodes/bft/genesis.js';
-import { publicKeyOf } from '../../../nodes/bft/index.js';
+import { type ProvenBlsKey, openBlsKey, publicKeyOf } from '../../../nodes/bft/index.js';
 import { createIdentity, type Identity } from '../../../transport/identity/index.js';
+
+/** A key of shares with its proof, hexadecimal. */
+export interface PlainBlsKey {
+  readonly key: string;
+  readonly proof: string;
+}
 
 /** See the head of this file. */
 export interface PlainGenesis {
@@ -9,11 +15,13 @@ export interface PlainGenesis {
   readonly changesFrom?: number;
   readonly partsFrom?: number;
   readonly checkpointsEvery?: number;
+  readonly aggregates?: 'bls';
   readonly validators: readonly {
     /** Hexadecimal. */
     readonly publicKey: string;
     /** Hexadecimal. */
     readonly postQuantumKey?: string;
+    readonly bls?: PlainBlsKey;
     readonly weight: number;
     readonly address: { readonly host: string; readonly port: number };
   }[];
@@ -36,10 +44,23 @@ export function makePlainGenesis(
 export function readPlainGenesis({ validators, ...rest }: PlainGenesis): Genesis {
   return {
     ...rest,
-    validators: validators.map(({ postQuantumKey, ...each }) => {
-      const publicKey = Buffer.from(each.publicKey, 'hex');
-      if (postQuantumKey === undefined) return { ...each, publicKey };
-      return { ...each, publicKey, postQuantumKey: Buffer.from(postQuantumKey, 'hex') };
+    validators: validators.map(({ postQuantumKey, bls, ...each }) => {
+      const read = { ...each, publicKey: Buffer.from(each.publicKey, 'hex') };
+      return {
+        ...read,
+        ...(postQuantumKey && { postQuantumKey: Buffer.from(postQuantumKey, 'hex') }),
+        ...(bls && { bls: readBlsKey(bls) }),
+      };
     }),
   };
+}
+
+export function readBlsKey({ key, proof }: PlainBlsKey): ProvenBlsKey {
+  return { key: Buffer.from(key, 'hex'), proof: Buffer.from(proof, 'hex') };
+}
+
+/** The key in the file at `path`, which is made, for a validator. */
+export async function plainBlsKey(path: string, publicKey: string): Promise<PlainBlsKey> {
+  const { key, proof } = (await openBlsKey(path)).prove(Buffer.from(publicKey, 'hex'));
+  return { key: Buffer.from(key).toString('hex'), proof: Buffer.from(proof).toString('hex') };
 }

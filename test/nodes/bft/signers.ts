@@ -2,15 +2,22 @@
 import { createPrivateKey, sign } from 'node:crypto';
 
 import {
+  type AggregatedDecision,
   type OwnMessage,
+  type SharedVote,
+  type SignedProposal,
   type SignedVote,
+  type ValidatorSet,
   type VoteType,
   type WireMessage,
   encodeMessages,
+  sharedBytes,
   signedBytes,
+  signersOf,
 } from '../../../consensus/bft/index.js';
+import { type BlsKey, sumOf } from '../../../nodes/bft/aggregates/bls.js';
 import { valueIdOf } from '../../../nodes/bft/batch.js';
-import { type Genesis, readGenesis } from '../../../nodes/bft/genesis.js';
+import { type Chain, type Genesis, readGenesis } from '../../../nodes/bft/genesis.js';
 import { type ForkReport, publicKeyOf } from '../../../nodes/bft/index.js';
 import { type Identity, createIdentity } from '../../../transport/identity/index.js';
 
@@ -18,19 +25,49 @@ import { type Identity, createIdentity } from '../../../transport/identity/index
 export class Signers {
   readonly identities: readonly Identity[];
   readonly genesis: Genesis;
+  #chain: Chain | null = null;
 
-  constructor(ports: readonly number[], chainId = 'fork', identities?: readonly Identity[]) {
+  /** With keys of shares decisions are aggregated. */
+  constructor(
+    ports: readonly number[],
+    chainId = 'fork',
+    identities?: readonly Identity[],
+    private readonly bls?: readonly BlsKey[],
+  ) {
     this.identities = identities ?? ports.map(() => createIdentity());
-    const validators = ports.map((port, at) => ({
-      publicKey: publicKeyOf(this.identities[at]!),
-      weight: 100,
-      address: { host: '127.0.0.1', port },
-    }));
-    this.genesis = { chainId, validators };
+    const validators = ports.map((port, at) => {
+      const publicKey = publicKeyOf(this.identities[at]!);
+      const plain = { publicKey, weight: 100, address: { host: '127.0.0.1', port } };
+      return bls === undefined ? plain : { ...plain, bls: bls[at]!.prove(publicKey) };
+    });
+    this.genesis =
+      bls === undefined ? { chainId, validators } : { chainId, validators, aggregates: 'bls' };
   }
 
   get chain() {
-    return readGenesis(this.genesis);
+    this.#chain ??= readGenesis(this.genesis);
+    return this.#chain;
+  }
+
+  /** Precommits with their shares. */
+  shared(who: readonly number[], round: number, value: string, height = 1): SharedVote[] {
+    return this.votes('precommit', who, round, value, height).map((vote, at) => {
+      return { ...vote, share: this.bls![who[at]!]!.sign(sharedBytes(this.chain.digest, vote)) };
+    });
+  }
+
+  /** A decision under one signature: of those who are named, whoever has made it. */
+  aggregated(
+    who: readonly number[],
+    about: { readonly height: number; readonly round: number; readonly value: string },
+    of = this.chain.validators,
+    named = who,
+  ): AggregatedDecision {
+    const { height, round, value } = about;
+    const proposal = this.#proposal(about, of);
+    const signers = signersOf(this.votes('precommit', named, round, value, height), of);
+    const aggregate = sumOf(this.shared(who, round, value, height).map(({ share }) => share));
+    return { proposal, signers, aggregate };
   }
 
   #signature(at: number, message: OwnMessage): Uint8Array {
@@ -70,13 +107,22 @@ export class Signers {
     about: { readonly height: number; readonly round: number; readonly value: string },
     of = this.chain.validators,
   ): WireMessage {
+    if (this.bls !== undefined) {
+      return { type: 'decision', decision: this.aggregated(who, about, of) };
+    }
     const { height, round, value } = about;
-    const from = of.proposerOf(height, round);
+    const certificate = this.votes('precommit', who, round, value, height);
+    return { type: 'decision', decision: { proposal: this.#proposal(about, of), certificate } };
+  }
+
+  #proposal(
+    about: { readonly height: number; readonly round: number; readonly value: string },
+    of: ValidatorSet,
+  ): SignedProposal {
+    const from = of.proposerOf(about.height, about.round);
     const at = this.identities.findIndex(({ peerId }) => peerId === from);
     const proposal = { from, ...about, validRound: -1 };
-    const signature = this.#signature(at, { type: 'proposal', proposal });
-    const certificate = this.votes('precommit', who, round, value, height);
-    return { type: 'decision', decision: { proposal: { ...proposal, signature }, certificate } };
+    return { ...proposal, signature: this.#signature(at, { type: 'proposal', proposal }) };
   }
 
   /** What for, and who by their places. */

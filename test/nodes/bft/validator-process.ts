@@ -14,13 +14,18 @@ import {
 import { encodeBatch, valueIdOf } from '../../../nodes/bft/batch.js';
 import { readGenesis } from '../../../nodes/bft/genesis.js';
 import { Inbox, MESSAGES } from '../../../nodes/bft/inbox.js';
-import { type Validator, openValidator } from '../../../nodes/bft/index.js';
+import { type Validator, openBlsKey, openValidator } from '../../../nodes/bft/index.js';
 import { PartSet } from '../../../nodes/bft/parts/part-set.js';
 import { PeerLinks } from '../../../nodes/groups/links.js';
 import { identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { answerParent } from '../../forked-process.js';
 import { type Misdeed, commit } from './misdeeds.js';
-import { type PlainGenesis, readPlainGenesis } from './plain-genesis.js';
+import {
+  type PlainBlsKey,
+  type PlainGenesis,
+  readBlsKey,
+  readPlainGenesis,
+} from './plain-genesis.js';
 
 interface Start {
   readonly directory: string;
@@ -30,6 +35,8 @@ interface Start {
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   /** What it does in place of equivocating. */
   readonly misdeed: Misdeed | undefined;
+  /** Where its key of shares is. */
+  readonly bls: string | undefined;
 }
 
 /** A change of a validator as it travels to a process. */
@@ -38,6 +45,7 @@ export interface PlainChange {
   readonly publicKey: string;
   readonly weight: number;
   readonly address: { readonly host: string; readonly port: number } | null;
+  readonly bls?: PlainBlsKey;
 }
 
 let validator: Validator | undefined;
@@ -57,13 +65,23 @@ Inbox.prototype.receive = function (this: Inbox, peer: string, payload: unknown)
 };
 
 function note(message: WireMessage): void {
+  if (message.type === 'share') {
+    const { share, ...vote } = message.vote;
+    const { from, height, round } = vote;
+    noteAt(`${from} ${height}/${round} share`, Buffer.from(share).toString('hex'));
+    return note({ type: 'vote', vote });
+  }
   if (message.type !== 'vote' && message.type !== 'proposal') return;
   const about = message.type === 'vote' ? message.vote : message.proposal;
   const kind = message.type === 'vote' ? message.vote.type : 'proposal';
   const place = `${about.from} ${about.height}/${about.round} ${kind}`;
   const valid = message.type === 'proposal' ? message.proposal.validRound : '';
+  noteAt(place, `${about.value ?? 'nil'} ${valid}`);
+}
+
+function noteAt(place: string, content: string): void {
   const contents = received.get(place) ?? new Set();
-  received.set(place, contents.add(`${about.value ?? 'nil'} ${valid}`));
+  received.set(place, contents.add(content));
 }
 
 /** Parts that came here and were those of a value. */
@@ -120,11 +138,12 @@ function running(): Validator {
 
 const methods = {
   async start(options: Start): Promise<string> {
-    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed } = options;
+    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed, bls } = options;
     const identity = identityFromPrivateKey(privateKeyPem);
     const read = readPlainGenesis(genesis);
     const { digest } = readGenesis(read);
-    if (misdeed !== undefined) commit(misdeed, identity, digest);
+    const key = bls === undefined ? undefined : await openBlsKey(bls);
+    if (misdeed !== undefined) commit(misdeed, identity, digest, key);
     else if (equivocates) equivocate(identity.peerId, privateKeyPem, digest);
     validator = await openValidator({
       directory,
@@ -137,6 +156,7 @@ const methods = {
       },
       validate: (command) => command[0] !== 0,
       ...(listen === undefined ? {} : { listen }),
+      ...(key === undefined ? {} : { bls: key }),
       // Its operator approves what removes nobody without a reason.
       approveChange: ({ weight, reason }) => weight > 0 || reason !== 'command',
       log: (line) => {
@@ -183,8 +203,12 @@ const methods = {
         (error: unknown) => (error as { code: string }).code,
       ),
   /** The height from which on the change counts. */
-  change: async ({ publicKey, ...rest }: PlainChange): Promise<number> =>
-    running().changeValidator({ ...rest, publicKey: Buffer.from(publicKey, 'hex') }),
+  change: async ({ publicKey, bls, ...rest }: PlainChange): Promise<number> =>
+    running().changeValidator({
+      ...rest,
+      publicKey: Buffer.from(publicKey, 'hex'),
+      ...(bls && { bls: readBlsKey(bls) }),
+    }),
   members: async () =>
     running()
       .validators()

@@ -7,7 +7,13 @@ import { freePort } from '../../../examples/rolling-migration/ports.js';
 import { type Genesis, publicKeyOf } from '../../../nodes/bft/index.js';
 import { createIdentity, identityFromPrivateKey } from '../../../transport/identity/index.js';
 import { ForkedProcess } from '../../forked-process.js';
-import { type PlainGenesis, makePlainGenesis, readPlainGenesis } from './plain-genesis.js';
+import {
+  type PlainBlsKey,
+  type PlainGenesis,
+  makePlainGenesis,
+  plainBlsKey,
+  readPlainGenesis,
+} from './plain-genesis.js';
 import type { Methods } from './validator-process.js';
 import type { Misdeed } from './misdeeds.js';
 
@@ -27,12 +33,15 @@ export class ValidatorProcess {
     readonly listen?: { readonly host: string; readonly port: number },
     /** What one that is faulty does; it equivocates when left out. */
     private readonly misdeed?: Misdeed,
+    /** Where its key of shares is. */
+    private readonly bls?: string,
   ) {}
 
   async start(): Promise<void> {
     this.#process = new ForkedProcess(SCRIPT);
-    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed } = this;
-    await this.call('start', { directory, privateKeyPem, genesis, equivocates, listen, misdeed });
+    const { directory, privateKeyPem, genesis, equivocates, listen, misdeed, bls } = this;
+    const how = { equivocates, listen, misdeed, bls };
+    await this.call('start', { directory, privateKeyPem, genesis, ...how });
   }
 
   call<Name extends keyof Methods>(
@@ -48,10 +57,23 @@ export class ValidatorProcess {
     return Buffer.from(publicKeyOf(identityFromPrivateKey(this.privateKeyPem))).toString('hex');
   }
 
+  /** The key of its shares, with its proof. */
+  get blsKey(): Promise<PlainBlsKey> {
+    if (this.bls === undefined) throw new Error('it has none');
+    return plainBlsKey(this.bls, this.publicKey);
+  }
+
   /** Ends the process at once, wherever it is. */
   async kill(): Promise<void> {
     await this.#process?.kill();
   }
+}
+
+/** What the genesis has besides, and what the liars do. */
+interface MakeOptions {
+  readonly partsFrom?: number;
+  readonly aggregates?: 'bls';
+  readonly misdeed?: Misdeed;
 }
 
 /**
@@ -70,7 +92,7 @@ export class ValidatorProcesses {
     count: number,
     liars: number,
     joins = false,
-    { misdeed, ...more }: { readonly partsFrom?: number; readonly misdeed?: Misdeed } = {},
+    { misdeed, ...more }: MakeOptions = {},
   ): Promise<ValidatorProcesses> {
     const root = mkdtempSync(join(tmpdir(), 'bft-'));
     const ports: number[] = [];
@@ -78,19 +100,27 @@ export class ValidatorProcesses {
     const made = makePlainGenesis('test', ports);
     const { identities } = made;
     const changes = joins ? { changesFrom: 1 } : {};
-    const genesis = { ...made.genesis, ...changes, ...more };
+    const blsOf = (at: number): string | undefined =>
+      more.aggregates === undefined ? undefined : join(root, `bls-${at}`);
+    const named = made.genesis.validators.map(async (each, at) => {
+      const path = blsOf(at);
+      return path === undefined ? each : { ...each, bls: await plainBlsKey(path, each.publicKey) };
+    });
+    const validators = await Promise.all(named);
+    const genesis = { ...made.genesis, ...changes, ...more, validators };
     const read = readPlainGenesis(genesis);
     const all = identities.map(({ peerId, privateKeyPem }, at) => {
       const directory = join(root, String(at));
       const lies = at < liars;
       const options = [peerId, directory, lies, privateKeyPem, genesis] as const;
-      return new ValidatorProcess(...options, undefined, lies ? misdeed : undefined);
+      return new ValidatorProcess(...options, undefined, lies ? misdeed : undefined, blsOf(at));
     });
     if (!joins) return new ValidatorProcesses(all, root, undefined, read);
     const { peerId, privateKeyPem } = createIdentity();
     const listen = { host: '127.0.0.1', port: await freePort() };
     const directory = join(root, 'joiner');
-    const joiner = new ValidatorProcess(peerId, directory, false, privateKeyPem, genesis, listen);
+    const options = [peerId, directory, false, privateKeyPem, genesis, listen] as const;
+    const joiner = new ValidatorProcess(...options, undefined, blsOf(count));
     return new ValidatorProcesses(all, root, joiner, read);
   }
 

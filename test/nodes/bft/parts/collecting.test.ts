@@ -1,7 +1,7 @@
 /** How a value is spread. `SEED=n` repeats a run, `RUNS=n` makes more. */
 import { describe, expect, it } from 'vitest';
 import { PARTS_CALLS_PER_PEER_MAX, PART_BYTES } from '../../../../nodes/bft/limits.js';
-import { fullBitmap } from '../../../../nodes/bft/parts/bitmap.js';
+import { fullBitmap } from '../../../../consensus/bitmap.js';
 import { type Ask, Collecting } from '../../../../nodes/bft/parts/collecting.js';
 import { RandomStream } from '../../../../sim/world/index.js';
 import { type SpreadFault, Spreading } from './spreading.js';

@@ -8,7 +8,7 @@
  *     silent       has nothing and tells nothing
  */
 import { PARTS_CALL_TIMEOUT_MS } from '../../../../nodes/bft/limits.js';
-import { fullBitmap, hasBit } from '../../../../nodes/bft/parts/bitmap.js';
+import { fullBitmap, hasBit } from '../../../../consensus/bitmap.js';
 import { type Ask, Collecting } from '../../../../nodes/bft/parts/collecting.js';
 import { type Part, PartSet } from '../../../../nodes/bft/parts/part-set.js';
 import type { RandomStream } from '../../../../sim/world/index.js';

@@ -1,6 +1,6 @@
-/** Which parts there are: bit `at % 8` of byte `at / 8`, the lowest bit first. */
+/** Which of so many things there are: bit `at % 8` of byte `at / 8`, the lowest bit first. */
 
-/** For so many parts, none of which there is. */
+/** For so many, none of which there is. */
 export function bitmapOf(count: number): Uint8Array {
   return new Uint8Array(Math.ceil(count / 8));
 }
@@ -17,14 +17,14 @@ export function clearBit(bitmap: Uint8Array, at: number): void {
   bitmap[at >> 3] = (bitmap[at >> 3] ?? 0) & ~(1 << (at & 7));
 }
 
-/** All of so many parts. */
+/** All of so many. */
 export function fullBitmap(count: number): Uint8Array {
   const bitmap = bitmapOf(count);
   for (let at = 0; at < count; at += 1) setBit(bitmap, at);
   return bitmap;
 }
 
-/** Whether it is one for so many parts: no bit beyond them is set. */
+/** Whether it is one for so many: no bit beyond them is set. */
 export function isBitmapOf(bitmap: Uint8Array, count: number): boolean {
   if (bitmap.length !== Math.ceil(count / 8)) return false;
   const spare = bitmap.length * 8 - count;

@@ -1,0 +1,195 @@
+/** BLS signatures: vectors of others, sums, wrong shares, and keys that cancel others out. */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SecretKey, aggregatePublicKeys, PublicKey } from '@chainsafe/blst';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  areAllRight,
+  type BlsPublicKey,
+  blsKeyOf,
+  isSignedByAll,
+  provenKey,
+  readBlsKey,
+  sumOf,
+} from '../../../../nodes/bft/aggregates/bls.js';
+import { readGenesis } from '../../../../nodes/bft/genesis.js';
+import { openBlsKey, publicKeyOf } from '../../../../nodes/bft/index.js';
+import { createIdentity } from '../../../../transport/identity/index.js';
+
+const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+console.log(`bls: SEED=${seed}`);
+
+const directory = mkdtempSync(join(tmpdir(), 'bft-bls-'));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+const identities = Array.from({ length: 6 }, () => createIdentity());
+const identityKeys = identities.map((each) => publicKeyOf(each));
+const keys = identities.map((_, at) => blsKeyOf(new Uint8Array(32).fill(at + 1)));
+const publicKeys = keys.map(({ publicKey }) => readBlsKey(publicKey)!);
+const bytes = Buffer.from('what they sign');
+const shares = keys.map((key) => key.sign(bytes));
+/** Of a key, a proof and a sum. A change here breaks validators of released versions. */
+const GOLDEN = [
+  '92ad6c4267022f08d8c18bdd2115087933c5b066c046156e455f229cdd20ec81',
+  '525563d71651ae96b677c909d7578e58307dc985542968e997e0457eb7c21e5f',
+  'e1e2ec85a8195cb6a4e20da4b62b16528e7536f2aa2cf2beb1a848ea4822fa91',
+];
+const hex = (some: Uint8Array): string => Buffer.from(some).toString('hex');
+
+/** P and -P differ in one bit of their compressed form. */
+function negative(key: Uint8Array): Uint8Array {
+  const changed = new Uint8Array(key);
+  changed[0]! ^= 0x20;
+  return changed;
+}
+
+describe('BLS signatures', () => {
+  it('are those of the vectors of Ethereum (bls12-381-tests, sign; EIP-2333, case 0)', () => {
+    const secret = '263dbd792f5b1be47ed85f8938c0f29586af0d3ac7b977f21c278fe1462040e3';
+    const { sign, publicKey } = pairOf(Buffer.from(secret, 'hex'));
+    expect(hex(publicKey)).toBe(
+      'a491d1b0ecd9bb917989f0e74f0dea0422eac4a873e5e2644f368dffb9a6e20f' +
+        'd6e10c1b77654d067c0618f6e5a7f79a',
+    );
+    const signature =
+      'b6ed936746e01f8ecf281f020953fbf1f01debd5657c4a383940b020b26507f6' +
+      '076334f91e2366c96e9ab279fb5158090352ea1c5b0c9274504f4f0e7053af24' +
+      '802e51e4568d164fe986834f41e55c8e850ce1f98458c0cfc9ab380b55285a55';
+    expect(hex(sign(new Uint8Array(32)))).toBe(signature);
+    const key = readBlsKey(publicKey)!;
+    expect(isSignedByAll(new Uint8Array(32), [key], Buffer.from(signature, 'hex'))).toBe(true);
+
+    const derived = blsKeyOf(
+      Buffer.from(
+        'c55257c360c07c72029aebc1b53c05ed0362ada38ead3e3e9efa3708e53495531f09a6987599d18264c1e1c9' +
+          '2f2cf141630c7a3c4ab7c81b2f001698e7463b04',
+        'hex',
+      ),
+    );
+    const master = 6083874454709270928345386274498605044986640685124978867557563392430687146096n;
+    const expected = pairOf(Buffer.from(master.toString(16).padStart(64, '0'), 'hex'));
+    expect(hex(derived.publicKey)).toBe(hex(expected.publicKey));
+  });
+
+  it('have the same bytes as ever', () => {
+    const digest = (some: Uint8Array): string => createHash('sha256').update(some).digest('hex');
+    const { key, proof } = keys[0]!.prove(new Uint8Array(32).fill(9));
+    expect([key.length, proof.length, shares[0]!.length]).toEqual([48, 96, 96]);
+    expect([digest(key), digest(proof), digest(sumOf(shares))]).toEqual(GOLDEN);
+  });
+
+  it('add up: the sum is that of just those who made it', () => {
+    const subset = fc.subarray([0, 1, 2, 3, 4, 5], { minLength: 1 });
+    fc.assert(
+      fc.property(subset, subset, (made, named) => {
+        const sum = sumOf(made.map((at) => shares[at]!));
+        const by = named.map((at) => publicKeys[at]!);
+        expect(isSignedByAll(bytes, by, sum)).toBe(made.join() === named.join());
+        expect(isSignedByAll(Buffer.from('else'), by, sum)).toBe(false);
+      }),
+      { seed, numRuns: 30 },
+    );
+  });
+
+  it('are found wrong together, also those that cancel each other out', () => {
+    const of = (some: readonly Uint8Array[]) =>
+      some.map((share, at) => ({ key: publicKeys[at]!, share }));
+    expect(areAllRight(bytes, of(shares))).toBe(true);
+    expect(areAllRight(bytes, [])).toBe(true);
+    // Each is the other's: the plain sum of the two is right.
+    const swapped = [shares[1]!, shares[0]!, ...shares.slice(2)];
+    expect(isSignedByAll(bytes, publicKeys, sumOf(swapped))).toBe(true);
+    expect(areAllRight(bytes, of(swapped))).toBe(false);
+    const infinity = new Uint8Array(96);
+    infinity[0] = 0xc0;
+    const long = new Uint8Array(192);
+    for (const wrong of [new Uint8Array(96), infinity, long, shares[0]!.slice(1)]) {
+      expect(areAllRight(bytes, of([wrong]))).toBe(false);
+      expect(isSignedByAll(bytes, [publicKeys[0]!], wrong)).toBe(false);
+    }
+    expect(isSignedByAll(bytes, [], infinity)).toBe(false);
+  });
+
+  it('have keys that are read, or are none', () => {
+    const infinity = new Uint8Array(48);
+    infinity[0] = 0xc0;
+    const long = PublicKey.fromBytes(keys[0]!.publicKey).toBytes(false);
+    for (const wrong of [infinity, long, new Uint8Array(48), new Uint8Array()]) {
+      expect(readBlsKey(wrong)).toBeNull();
+    }
+  });
+});
+
+describe('a proof of possession', () => {
+  it('is of one key and of one validator', () => {
+    const [first, second] = identityKeys as [Uint8Array, Uint8Array];
+    const proven = keys[0]!.prove(first);
+    expect(provenKey(proven, first)?.bytes).toEqual(keys[0]!.publicKey);
+    expect(provenKey(proven, second)).toBeNull();
+    expect(provenKey({ ...proven, key: keys[1]!.publicKey }, first)).toBeNull();
+    expect(provenKey({ ...proven, proof: keys[1]!.prove(first).proof }, first)).toBeNull();
+    // What is signed as a share proves nothing.
+    expect(provenKey({ ...proven, proof: shares[0]! }, first)).toBeNull();
+  });
+
+  it('keeps out a key that cancels those of others out', () => {
+    // The attacker knows one secret, and names as its key that of it less those of all others.
+    const attacker = keys[5]!;
+    const others = publicKeys.slice(0, 5);
+    const points = [attacker.publicKey, ...others.map((each) => negative(each.bytes))];
+    const sum = aggregatePublicKeys(points.map((each) => PublicKey.fromBytes(each, true)));
+    const rogue: BlsPublicKey = readBlsKey(sum.toBytes(true))!;
+    // Alone it signs for all of them.
+    expect(isSignedByAll(bytes, [...others, rogue], attacker.sign(bytes))).toBe(true);
+
+    // But it cannot prove its key, whatever it signs.
+    const validators = identityKeys.map((publicKey, at) => ({
+      publicKey,
+      weight: 1,
+      address: { host: '127.0.0.1', port: at + 1 },
+      bls: keys[at]!.prove(publicKey),
+    }));
+    expect(readGenesis({ chainId: 'rogue', aggregates: 'bls', validators }).blsKeys?.size).toBe(6);
+    const forged = [
+      { key: rogue.bytes, proof: attacker.prove(identityKeys[5]!).proof },
+      { key: rogue.bytes, proof: keys[0]!.prove(identityKeys[5]!).proof },
+      { key: rogue.bytes, proof: shares[5]! },
+    ];
+    for (const bls of forged) {
+      const withRogue = [...validators.slice(0, 5), { ...validators[5]!, bls }];
+      expect(() =>
+        readGenesis({ chainId: 'rogue', aggregates: 'bls', validators: withRogue }),
+      ).toThrow(/its proof is not for this validator/);
+    }
+  });
+});
+
+describe('the key of shares', () => {
+  it('comes back from its file, which its owner alone may read', async () => {
+    const path = join(directory, 'bls');
+    const made = await openBlsKey(path);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect((await openBlsKey(path)).publicKey).toEqual(made.publicKey);
+    const file = readFileSync(path);
+    expect([file.length, file.subarray(0, 8).toString()]).toEqual([44, 'AFBFTbl\u0001']);
+    expect((await openBlsKey(join(directory, 'other'))).publicKey).not.toEqual(made.publicKey);
+    chmodSync(path, 0o640);
+    await expect(openBlsKey(path)).rejects.toMatchObject({ code: 'bad-option' });
+    chmodSync(path, 0o600);
+    const changed = Buffer.from(file);
+    changed[20]! ^= 1;
+    writeFileSync(path, changed);
+    await expect(openBlsKey(path)).rejects.toMatchObject({ code: 'damaged' });
+  });
+});
+
+function pairOf(secret: Uint8Array) {
+  const key = SecretKey.fromBytes(secret);
+  return {
+    publicKey: key.toPublicKey().toBytes(true),
+    sign: (some: Uint8Array) => key.sign(some).toBytes(true),
+  };
+}
