@@ -6,6 +6,8 @@ export const NAMESPACES_MAX = 256;
 export const ID_CHARACTERS_MAX = 1_024;
 /** Bytes of one memory with its vector: a value of replicated data. */
 export const MEMORY_BYTES_MAX = 64 * 1024;
+/** Bytes of the rights of a namespace: some five hundred peers as readers and as writers. */
+export const RIGHTS_BYTES_MAX = 64 * 1024;
 /** Bytes of the memories of a namespace; a member that joins gets them in one piece. */
 export const NAMESPACE_BYTES_MAX = 64 * 1024 * 1024;
 /** A file of a namespace that is longer was not written here. */

@@ -12,6 +12,8 @@ import { NodeError } from '../errors.js';
 import { Expiring } from './expiring.js';
 import { EXPIRED_PER_TURN_MAX, NAMESPACE_BYTES_MAX } from './limits.js';
 import type { NamespaceRecord, ReadRecords } from './namespace-records.js';
+import { RIGHTS_FIELD, encodeRights, rightsIn } from './namespace-rights.js';
+import type { NamespaceRights } from './namespace-rights.js';
 import { conflicting, decodeStored, encodeStored, expiryOf, isLive } from './stored-value.js';
 import type { StoredValue } from './stored-value.js';
 
@@ -102,7 +104,9 @@ export class NamespaceCore {
 
   /** Ids that have a value, in order; it may have expired. */
   get ids(): readonly string[] {
-    this.#ids ??= readMap(this.#replica.root, []).map(({ key }) => key);
+    this.#ids ??= readMap(this.#replica.root, [])
+      .filter(({ kind }) => kind === MEMORY_KIND)
+      .map(({ key }) => key);
     return this.#ids;
   }
 
@@ -113,6 +117,11 @@ export class NamespaceCore {
       if (this.values(id).length === 0) count -= 1;
     }
     return count;
+  }
+
+  /** As this member has heard of them, with what is not durable yet. */
+  get rights(): NamespaceRights {
+    return rightsIn(this.#replica.root);
   }
 
   /** All that is here, with what is not durable yet, in as few records as there can be. */
@@ -161,6 +170,12 @@ export class NamespaceCore {
   /** Deletes what this member has seen under the id. */
   delete(id: string, settle: Settle): void {
     this.#mutate({ type: 'delete', path: [fieldOf(id)] }, settle);
+  }
+
+  /** Takes the place of the rights that this member has seen. Throws `NodeError` `refused`. */
+  setRights(rights: NamespaceRights, settle: Settle): void {
+    const value = encodeRights(rights);
+    this.#mutate({ type: 'assign', path: [RIGHTS_FIELD], value }, settle);
   }
 
   receive(from: number, bytes: Uint8Array): void {
@@ -223,7 +238,7 @@ export class NamespaceCore {
     switch (effect.type) {
       case 'append': {
         const { changes } = decodeUpdate(effect.record);
-        this.#changed(changes.map(({ path }) => path[0]?.key ?? ''));
+        this.#changed(changes.flatMap(({ path: [field] }) => idOf(field) ?? []));
         this.#ports.write({ kind: 'update', bytes: effect.record }, effect.number);
         break;
       }
@@ -283,8 +298,16 @@ const encoder = new TextEncoder();
 /** Of a change that is made again when it fails. */
 const NOBODY: Settle = { resolve: () => undefined, reject: () => undefined };
 
+/** What the memories of a namespace are. */
+const MEMORY_KIND = 'multi-value';
+
 function fieldOf(id: string): Field {
-  return { kind: 'multi-value', key: id };
+  return { kind: MEMORY_KIND, key: id };
+}
+
+/** Undefined for what is no memory. */
+function idOf(field: Field | undefined): string | undefined {
+  return field?.kind === MEMORY_KIND ? field.key : undefined;
 }
 
 function bytesOf(value: unknown): number {

@@ -8,6 +8,7 @@ import type { CorePorts, Settle } from './namespace-core.js';
 import { NamespaceFileError, freshReplicaName, namespaceFrames } from './namespace-file.js';
 import type { NamespaceRecord, NamespaceRecordKind } from './namespace-records.js';
 import { readRecords } from './namespace-records.js';
+import type { NamespaceRights } from './namespace-rights.js';
 import { advanceSlice } from './state-slices.js';
 import type { StoredValue } from './stored-value.js';
 
@@ -111,6 +112,11 @@ export class Namespace {
     return this.#core.ids;
   }
 
+  /** Who may read and write, as this node has heard. */
+  get rights(): NamespaceRights {
+    return this.#core.rights;
+  }
+
   /** As those of the core: the latest first, without what has expired. */
   values(id: string): StoredValue[] {
     return this.#core.values(id);
@@ -124,6 +130,11 @@ export class Namespace {
   /** Deletes what this node has seen under the id; false if there is nothing. */
   delete(id: string): Promise<boolean> {
     return this.#settled((settle) => this.#core.delete(id, settle));
+  }
+
+  /** Resolves when they would outlive a crash of this node. */
+  async setRights(rights: NamespaceRights): Promise<void> {
+    await this.#settled((settle) => this.#core.setRights(rights, settle));
   }
 
   /** All that is here as one state, when it would outlive a crash of this node. */

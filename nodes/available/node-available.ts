@@ -27,6 +27,8 @@ import { Exchange } from './exchange.js';
 import { Exports } from './exports.js';
 import { ASK_TIMEOUT_MS, COMPARE_INTERVAL_MS, LISTED_BYTES_MAX, PIECE_BYTES } from './limits.js';
 import { NamespaceFileError } from './namespace-file.js';
+import { isAllowed, notAllowed, rightsOf } from './namespace-rights.js';
+import type { Right } from './namespace-rights.js';
 import { Namespaces } from './namespaces.js';
 import type { OutboxPorts } from './outbox.js';
 import { requests } from './requests.js';
@@ -114,31 +116,64 @@ export class NodeAvailable {
         access.requireMember(context.connection);
         return handler(payload, context);
       });
+    const may = (right: Right, name: string, { connection }: CallContext): boolean => {
+      // Who sets the rights is not bound by them.
+      if (access.isOperator(connection)) return true;
+      return isAllowed(right, rightsOf(this.#namespaces.get(name)), connection.peerId);
+    };
+    const require = (right: Right, name: string, context: CallContext): void => {
+      if (!may(right, name, context)) throw notAllowed(right, name, context.connection.peerId);
+    };
     return {
-      'available.put': forClients((payload, context) =>
-        this.#put(parseRequest(requests.put, payload), context),
-      ),
-      'available.putExpiring': forClients((payload, context) =>
-        this.#put(parseRequest(requests.putExpiring, payload), context),
-      ),
-      'available.delete': forClients(async (payload) => {
+      'available.put': forClients((payload, context) => {
+        const memory = parseRequest(requests.put, payload);
+        require('write', memory.namespace, context);
+        return this.#put(memory, context);
+      }),
+      'available.putExpiring': forClients((payload, context) => {
+        const memory = parseRequest(requests.putExpiring, payload);
+        require('write', memory.namespace, context);
+        return this.#put(memory, context);
+      }),
+      'available.delete': forClients(async (payload, context) => {
         const { namespace, id } = parseRequest(requests.named, payload);
+        require('write', namespace, context);
         // What no member has heard of is not made by a delete.
         if (this.#namespaces.get(namespace) === undefined) return { existed: false };
         return { existed: await (await this.#namespaces.use(namespace)).delete(id) };
       }),
-      'available.get': forClients((payload) => {
+      'available.get': forClients((payload, context) => {
         const { namespace, id } = parseRequest(requests.named, payload);
+        require('read', namespace, context);
         return { values: this.#values(namespace, id).map(shown) };
       }),
-      'available.list': forClients((payload) => this.#list(payload)),
-      'available.search': forClients((payload) => this.#search(payload)),
-      'available.namespaces': forClients((payload) => {
+      'available.list': forClients((payload, context) => {
+        const page = parseRequest(requests.list, payload);
+        require('read', page.namespace, context);
+        return this.#list(page);
+      }),
+      'available.search': forClients((payload, context) => {
+        const query = parseRequest(requests.search, payload);
+        require('read', query.namespace, context);
+        return this.#search(query);
+      }),
+      'available.namespaces': forClients((payload, context) => {
         parseRequest(requests.nothing, payload);
-        const namespaces = this.#namespaces.names.map((name) => {
+        const readable = this.#namespaces.names.filter((name) => may('read', name, context));
+        const namespaces = readable.map((name) => {
           return { name, memories: this.#namespaces.get(name)?.memories ?? 0 };
         });
         return { namespaces: namespaces.filter(({ memories }) => memories > 0) };
+      }),
+      'available.rights': forClients((payload) => {
+        const { namespace } = parseRequest(requests.whole, payload);
+        return { rights: rightsOf(this.#namespaces.get(namespace)) };
+      }),
+      'available.setRights': forOperators(async (payload, { connection }) => {
+        const { namespace, readers, writers } = parseRequest(requests.setRights, payload);
+        const rights = { readers, writers, by: connection.peerId };
+        await (await this.#namespaces.use(namespace)).setRights(rights);
+        return { rights };
       }),
       'available.exportable': forOperators((payload) => {
         parseRequest(requests.nothing, payload);
@@ -175,8 +210,7 @@ export class NodeAvailable {
     return {};
   }
 
-  #list(payload: unknown): object {
-    const { namespace, after, limit } = parseRequest(requests.list, payload);
+  #list({ namespace, after, limit }: z.infer<typeof requests.list>): object {
     const ids = this.#namespaces.get(namespace)?.ids ?? [];
     const memories: { id: string; values: object[] }[] = [];
     let bytes = 0;
@@ -192,8 +226,7 @@ export class NodeAvailable {
     return { memories, next: at >= ids.length ? null : (memories.at(-1)?.id ?? null) };
   }
 
-  async #search(payload: unknown): Promise<object> {
-    const query = parseRequest(requests.search, payload);
+  async #search(query: z.infer<typeof requests.search>): Promise<object> {
     const vector = query.mode === 'text' ? null : await this.#embed(query.text, {});
     this.#namespaces.get(query.namespace)?.tellExpired();
     const hits = (await this.#index?.search({ ...query, vector })) ?? [];

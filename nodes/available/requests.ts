@@ -1,6 +1,7 @@
 /** Shapes of what is asked about available namespaces. */
 import { z } from 'zod';
 
+import { accessShape } from '../../src/documents/index.js';
 import { checkNamespace } from '../../src/memory/memory-key.js';
 import { filter, metadata } from '../service/requests.js';
 import { NAMESPACE_LENGTH_MAX, SEARCH_LIMIT_MAX } from '../wire/limits.js';
@@ -52,6 +53,8 @@ export const requests = {
     mode: z.enum(['vector', 'text', 'hybrid']).optional(),
     filter: filter.optional(),
   }),
+  whole: z.object({ namespace }),
+  setRights: z.object({ namespace, ...accessShape.shape }),
   nothing: z.object({}),
   export: z.object({ namespace, at: z.number().int().min(0).max(PIECED_BYTES_MAX) }),
   messages: z.object({ messages: z.array(message).max(MESSAGES_PER_CALL_MAX) }),

@@ -12,3 +12,13 @@ export const PUSHES_MAX = 256;
 export const COMPARE_ROUNDS_MAX = 64;
 /** Names that one answer lists. */
 export const NAMES_MAX = 1_000;
+/** How often members hear of who is here, at most, and how often of all of them. */
+export const AWARE_INTERVAL_MS = 100;
+export const AWARE_REPEAT_MS = 2_000;
+export const AWARE_TIMEOUT_MS = 2_000;
+/** What peers say of themselves, in one call. */
+export const AWARE_STATES_PER_CALL_MAX = 256;
+/** The same, waiting for one member; what is beyond it hears when all is said again. */
+export const AWARE_WAITING_MAX = 8_192;
+/** Calls about who is here that are taken of one member. */
+export const AWARE_CALLS_PER_SECOND_MAX = 64;

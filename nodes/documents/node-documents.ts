@@ -1,8 +1,9 @@
-/** The shared documents of a node: who may have them open, and that all members have the same. */
+/** The shared documents of a node: who may have them open, who has, and that all members have the same. */
 import {
   DocumentStore,
   type NodeMessage,
   PeerScores,
+  Presences,
   type SharedDocument,
   serveSession,
 } from '../../src/documents/index.js';
@@ -13,7 +14,9 @@ import { othersOf } from '../remembered-members.js';
 import type { Access, Speaker } from '../service/access.js';
 import { parseRequest } from '../service/requests.js';
 import { NAMES_MAX } from './limits.js';
+import { MemberPresence } from './member-presence.js';
 import { MemberSync } from './member-sync.js';
+import type { SyncPorts } from './member-sync.js';
 import { asRpcError, requests } from './requests.js';
 
 /** The state vector of an empty document. */
@@ -23,6 +26,9 @@ export class NodeDocuments {
   readonly #store: DocumentStore;
   readonly #sync: MemberSync;
   readonly #scores = new PeerScores();
+  readonly #presences = new Presences();
+  readonly #presence = new MemberPresence(this.#presences);
+  #node: SwarmNode | undefined;
 
   private constructor(store: DocumentStore) {
     this.#store = store;
@@ -37,15 +43,19 @@ export class NodeDocuments {
 
   /** Begins to keep the documents the same as those of the other members. */
   begin(node: SwarmNode, log: (message: string) => void): void {
-    this.#sync.begin({
+    this.#node = node;
+    const ports: SyncPorts = {
       others: () => othersOf(node).keys(),
       call: (...question) => node.peers.call(...question),
       log,
-    });
+    };
+    this.#sync.begin(ports);
+    this.#presence.begin(ports);
   }
 
   /** Resolves when everything that was acknowledged is written and the files are closed. */
   async close(): Promise<void> {
+    this.#presence.stop();
     await this.#sync.stop();
     await this.#store.close();
   }
@@ -70,7 +80,8 @@ export class NodeDocuments {
     access: Access,
   ): AsyncIterableIterator<NodeMessage> {
     const peer = { peerId: speaker.peerId, isOperator: access.isOperator(speaker) };
-    return serveSession(messages, peer, { store: this.#store, scores: this.#scores });
+    const ports = { store: this.#store, scores: this.#scores, presences: this.#presences };
+    return serveSession(messages, peer, ports);
   }
 
   handlers(access: Access): Handlers {
@@ -100,6 +111,13 @@ export class NodeDocuments {
         return { names: this.#sync.namesOf(parseRequest(requests.names, payload).digests) };
       }),
       'documents.exchange': guarded(forMembers, (payload) => this.#exchange(payload)),
+      'documents.aware': guarded(forMembers, (payload, { connection }) => {
+        const { states } = parseRequest(requests.aware, payload);
+        const from = this.#node?.memberIdOf(connection.peerId);
+        if (from === undefined) throw new RpcError('unavailable', 'this node begins or stops');
+        this.#presence.take(from, states);
+        return null;
+      }),
       'documents.push': guarded(forMembers, (payload) => {
         const { name, update } = parseRequest(requests.push, payload);
         return this.#store.use(name, async (document) => {

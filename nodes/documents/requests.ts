@@ -2,19 +2,23 @@
 import { z } from 'zod';
 import { DocumentError, accessShape, rightsShape } from '../../src/documents/index.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
-import { EXCHANGES_PER_ROUND_MAX } from './limits.js';
+import { AWARENESS_BYTES_MAX } from '../../src/documents/limits.js';
+import { AWARE_STATES_PER_CALL_MAX, EXCHANGES_PER_ROUND_MAX } from './limits.js';
 
 const BYTES_MAX = 12 * 1024 * 1024;
 const DIGEST_BYTES = 32;
-const bytes = z.custom<Uint8Array>(
-  (value) => value instanceof Uint8Array && value.length <= BYTES_MAX,
-  `must be at most ${BYTES_MAX} bytes`,
-);
+const bytesUpTo = (max: number) =>
+  z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length <= max,
+    `must be at most ${max} bytes`,
+  );
+const bytes = bytesUpTo(BYTES_MAX);
 const name = z.string().min(1).max(256);
 const digest = z.custom<Uint8Array>(
   (value) => value instanceof Uint8Array && value.length === DIGEST_BYTES,
   `must be ${DIGEST_BYTES} bytes`,
 );
+const awareness = z.object({ name, bytes: bytesUpTo(AWARENESS_BYTES_MAX) });
 
 export const requests = {
   named: z.object({ name }),
@@ -24,6 +28,7 @@ export const requests = {
   names: z.object({ digests: z.array(digest).max(EXCHANGES_PER_ROUND_MAX) }),
   exchange: z.object({ name, stateVector: bytes, rights: rightsShape }),
   push: z.object({ name, update: bytes }),
+  aware: z.object({ states: z.array(awareness).max(AWARE_STATES_PER_CALL_MAX) }),
 };
 
 export const answers = {

@@ -11,6 +11,8 @@ import { jsonObjectOf } from './json-argument.js';
 import { firstLine, reading } from './memory-reading.js';
 import type { ReadFlags } from './memory-reading.js';
 import { numberOf } from './number.js';
+import { addRightsFlags, rightsAfter, rightsText } from './rights.js';
+import type { RightsFlags } from './rights.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
 
@@ -22,7 +24,7 @@ interface SearchFlags extends ReadFlags {
 
 const LOCAL = 'only what the node has that --data or --peer names, and no other one';
 
-/** `available put | get | delete | list | search | namespaces`. */
+/** `available put | get | delete | list | search | namespaces | rights`. */
 export function addAvailableCommands(program: Command): void {
   const available = program
     .command('available')
@@ -74,6 +76,13 @@ export function addAvailableCommands(program: Command): void {
     .option('--json', 'print one JSON object')
     .option('--local', LOCAL)
     .action(namespaces);
+  addRightsFlags(withConnection(available.command('rights')))
+    .description(
+      'Print who may read and write a namespace, or set it (with --data, or the operator token)',
+    )
+    .argument('<namespace>', 'name of the namespace')
+    .option('--local', LOCAL)
+    .action(rights);
 }
 
 function within(command: Command): Command {
@@ -147,6 +156,17 @@ async function namespaces(flags: ReadFlags): Promise<void> {
     const lines = answer.namespaces.map(({ name, memories }) => `${name}  ${memories} memories`);
     const text = lines.length === 0 ? 'no namespaces' : lines.join('\n');
     print(flags.json, { namespaces: answer.namespaces }, text);
+  });
+}
+
+async function rights(namespace: string, flags: ReadFlags & RightsFlags): Promise<void> {
+  await reading(flags, async (client, options) => {
+    const before = await client.available.rights(namespace, options);
+    const wanted = rightsAfter(before, flags);
+    const now =
+      wanted === undefined ? before : await client.available.setRights(namespace, wanted, options);
+    const { readers, writers } = now;
+    print(flags.json, { namespace, readers, writers }, rightsText(now));
   });
 }
 

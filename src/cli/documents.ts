@@ -1,18 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 
-import { isPeerId } from '../../transport/identity/peer-address.js';
 import type { RemoteDocument } from '../documents/index.js';
 import { print, withClient, withConnection } from './connection.js';
 import type { ConnectionFlags } from './connection.js';
-import { ExitError } from './failure.js';
+import { addRightsFlags, rightsAfter, rightsText } from './rights.js';
+import type { RightsFlags } from './rights.js';
 
 type Flags = ConnectionFlags & { readonly json?: boolean };
 type TextFlags = Flags & { readonly text: string };
-interface RightsFlags extends Flags {
-  readonly readers?: string[];
-  readonly writers?: string[];
-}
 
 /** A command about one text of a document. */
 function text(command: Command): Command {
@@ -38,14 +34,11 @@ export function addDocumentCommands(program: Command): void {
     .argument('<content>', 'what to add at the end, or - to read standard input')
     .option('--replace', 'in place of what is there')
     .action(write);
-  withConnection(documents.command('rights'))
+  addRightsFlags(withConnection(documents.command('rights')))
     .description(
       'Print who may read and write a document, or set it (with --data, or the operator token)',
     )
     .argument('<name>', 'name of the document')
-    .option('--readers <peerid...>', 'peer ids, or all')
-    .option('--writers <peerid...>', 'peer ids, or all')
-    .option('--json', 'print one JSON object')
     .action(rights);
 }
 
@@ -92,38 +85,13 @@ async function write(
   });
 }
 
-async function rights(name: string, flags: RightsFlags): Promise<void> {
+async function rights(name: string, flags: Flags & RightsFlags): Promise<void> {
   await withClient(flags, async (client) => {
     const before = await client.documents.rights(name);
-    const { readers, writers } = flags;
-    const isChange = readers !== undefined || writers !== undefined;
-    const wanted = {
-      readers: readers === undefined ? before.readers : peersOf(readers),
-      writers: writers === undefined ? before.writers : peersOf(writers),
-    };
-    const now = isChange ? await client.documents.setRights(name, wanted) : before;
-    const text = `readers: ${peersText(now.readers)}\nwriters: ${peersText(now.writers)}`;
-    print(flags.json, { name, readers: now.readers, writers: now.writers }, text);
+    const wanted = rightsAfter(before, flags);
+    const now = wanted === undefined ? before : await client.documents.setRights(name, wanted);
+    print(flags.json, { name, readers: now.readers, writers: now.writers }, rightsText(now));
   });
-}
-
-function peersOf(peers: readonly string[]): 'all' | string[] {
-  if (!peers.includes('all')) {
-    const wrong = peers.find((peer) => !isPeerId(peer));
-    if (wrong === undefined) return [...peers];
-    throw new ExitError(
-      1,
-      `error: '${wrong}' is no peer id; a peer id is what stands behind the # of an address. ` +
-        'Nothing was changed',
-    );
-  }
-  if (peers.length === 1) return 'all';
-  throw new ExitError(1, 'error: name peer ids, or all, and not both');
-}
-
-function peersText(peers: 'all' | readonly string[]): string {
-  if (peers === 'all') return 'all whom the swarm lets in';
-  return peers.length === 0 ? 'nobody but members and operators' : peers.join(' ');
 }
 
 async function withOpen(

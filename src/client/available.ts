@@ -1,6 +1,8 @@
 /** Memories that are written in every partition of a swarm, and show what is in conflict. */
 import { z } from 'zod';
 
+import { accessShape } from '../documents/index.js';
+import type { DocumentAccess } from '../documents/index.js';
 import type { JsonObject, MetadataFilter } from '../memory/engine.js';
 import { hitSchema, metadataSchema, type AnswerSchema } from './answers.js';
 import { EMBEDDING_ATTEMPT_FACTOR } from './limits.js';
@@ -27,6 +29,7 @@ const hitsSchema = z.object({ hits: z.array(hitSchema.extend({ conflicts: z.numb
 const namespacesSchema = z.object({
   namespaces: z.array(z.object({ name: z.string(), memories: z.number() })),
 });
+const rightsSchema = z.object({ rights: accessShape.extend({ by: z.string() }) });
 
 /** What one writer has said. */
 export interface AvailableValue {
@@ -63,6 +66,12 @@ export interface AvailableSearch {
   readonly limit?: number | undefined;
   readonly mode?: 'vector' | 'text' | 'hybrid' | undefined;
   readonly filter?: MetadataFilter | undefined;
+}
+
+/** Who may read and write a namespace: peer ids, or all whom the swarm lets in. Writers read, too. */
+export interface AvailableRights extends DocumentAccess {
+  /** Peer id of who set them; empty: nobody has. */
+  readonly by: string;
 }
 
 /** The member that answered. */
@@ -162,10 +171,28 @@ export class Available {
     return this.#ask(hitsSchema, 'available.search', asked, options, EMBEDDING_ATTEMPT_FACTOR);
   }
 
-  /** Namespaces that hold something at one member. */
+  /** Namespaces that hold something at one member, and that this client may read. */
   async namespaces(
     options: RequestOptions = {},
   ): Promise<ServedBy & { namespaces: { name: string; memories: number }[] }> {
     return this.#ask(namespacesSchema, 'available.namespaces', {}, options);
+  }
+
+  /** The rights of a namespace as one member has heard of them; open to all before somebody sets some. */
+  async rights(namespace: string, options: RequestOptions = {}): Promise<AvailableRights> {
+    return (await this.#ask(rightsSchema, 'available.rights', { namespace }, options)).rights;
+  }
+
+  /**
+   * Needs the operator token, or the identity of a member. Takes the place of the rights that the member
+   * has; of those set on two sides of a cut the latest hold. Members of a release before refuse it.
+   */
+  async setRights(
+    namespace: string,
+    { readers, writers }: DocumentAccess,
+    options: RequestOptions = {},
+  ): Promise<AvailableRights> {
+    const asked = { namespace, readers, writers };
+    return (await this.#ask(rightsSchema, 'available.setRights', asked, options)).rights;
   }
 }

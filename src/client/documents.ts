@@ -106,7 +106,7 @@ export class Documents {
     return (await this.#ask(rightsSchema, 'documents.rights', { name }, options)).rights;
   }
 
-  /** Needs the join token, or the identity of a member. Takes the place of the rights of before. */
+  /** Needs the operator token, or the identity of a member. Takes the place of the rights of before. */
   async setRights(
     name: string,
     rights: DocumentAccess,

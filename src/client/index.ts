@@ -4,6 +4,7 @@ export type {
   Available,
   AvailableHit,
   AvailableMemory,
+  AvailableRights,
   AvailableSearch,
   AvailableValue,
 } from './available.js';

@@ -7,6 +7,7 @@ export type { NodeMessage } from './messages.js';
 export { PeerScores } from './peer-scores.js';
 export { RemoteDocument, type OpenStream, type RemoteDocumentOptions } from './remote-document.js';
 export { accessShape, rightsShape, type DocumentAccess, type Rights } from './rights.js';
+export { Presences, type Presence } from './presence.js';
 export { serveSession, type SessionPeer, type SessionPorts } from './session.js';
 export type { DocumentObserver, SharedDocument } from './shared-document.js';
 export { checkUpdate } from './update-check.js';

@@ -21,6 +21,12 @@ export const ROOT_NAME_CHARACTERS_MAX = 256;
 export const VALUE_DEPTH_MAX = 32;
 /** What a peer may say of itself: name, cursor. */
 export const AWARENESS_BYTES_MAX = 4 * 1024;
+/** The same of all peers of another node, with names of documents. */
+export const AWARENESS_BYTES_PER_NODE_MAX = 4 * 1024 * 1024;
+/** How long a node that says nothing is taken to have its peers still: three times what it repeats after. */
+export const AWARENESS_EXPIRY_MS = 7_000;
+/** Changes of who is here that the other nodes have not heard of. */
+export const AWARENESS_CHANGES_MAX = 8_192;
 /** Peers that have a document open at one node. */
 export const SESSIONS_PER_DOCUMENT_MAX = 1_024;
 /** Documents that a node holds in memory; of those that nobody uses the oldest goes first. */

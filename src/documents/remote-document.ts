@@ -187,7 +187,7 @@ export class RemoteDocument {
     if (canWrite) this.#push(Y.encodeStateAsUpdate(this.document, stateVector));
     else this.#savedId = this.#id += 1;
     this.#settle();
-    this.#tellAwareness();
+    this.#renewAwareness();
     this.#opened.resolve();
   }
 
@@ -226,6 +226,13 @@ export class RemoteDocument {
   #push(update: Uint8Array): void {
     this.#id += 1;
     this.#requests?.push(['update', this.#id, update]);
+  }
+
+  /** Said anew, it is later than what others remember of the connection before. */
+  #renewAwareness(): void {
+    const state = this.awareness.getLocalState();
+    if (state === null) this.#tellAwareness();
+    else this.awareness.setLocalState(state);
   }
 
   #tellAwareness(): void {

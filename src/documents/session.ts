@@ -1,12 +1,11 @@
 /** The node's side of one open document: a peer that reads, and perhaps writes. */
-import { modifyAwarenessUpdate } from 'y-protocols/awareness';
 import { PushSource } from '../../transport/rpc/push-source.js';
 import { authorOf } from './author.js';
-import { checkAwareness } from './awareness-check.js';
 import { DocumentError, messageOf } from './error.js';
-import { SESSIONS_PER_DOCUMENT_MAX, SESSION_QUEUE_BYTES_MAX } from './limits.js';
+import { SESSION_QUEUE_BYTES_MAX } from './limits.js';
 import { type NodeMessage, helloShape, peerShape } from './messages.js';
 import type { PeerScores } from './peer-scores.js';
+import type { Presences, Present } from './presence.js';
 import { mayRead, mayWrite } from './rights.js';
 import type { DocumentObserver, SharedDocument } from './shared-document.js';
 import type { DocumentStore } from './document-store.js';
@@ -23,13 +22,11 @@ export interface SessionPeer {
 export interface SessionPorts {
   readonly store: DocumentStore;
   readonly scores: PeerScores;
+  readonly presences: Presences;
 }
 
 /** What a message takes beside its bytes: those without any fill a queue, too. */
 const MESSAGE_BYTES = 128;
-
-/** Sessions of a document at this node, so that they hear of each other. */
-const sessions = new WeakMap<SharedDocument, Set<DocumentSession>>();
 
 /**
  * Serves one duplex call of the method that opens documents. Ends with `DocumentError`, which says why
@@ -45,13 +42,11 @@ export function serveSession(
   return session.answers;
 }
 
-class DocumentSession implements DocumentObserver {
+class DocumentSession implements DocumentObserver, Present {
   readonly answers: PushSource<NodeMessage>;
   readonly #peer: SessionPeer;
   readonly #ports: SessionPorts;
   #document: SharedDocument | undefined;
-  /** The last that the peer said of itself, for those who come later. */
-  #awareness: Uint8Array | undefined;
   #end!: () => void;
   readonly #ended: Promise<void>;
 
@@ -87,6 +82,10 @@ class DocumentSession implements DocumentObserver {
     if (!this.#mayRead()) this.#end();
   }
 
+  aware(bytes: Uint8Array): void {
+    this.#send(['aware', bytes], bytes.length);
+  }
+
   async #serve(
     document: SharedDocument,
     stateVector: Uint8Array,
@@ -96,42 +95,22 @@ class DocumentSession implements DocumentObserver {
     if (!this.#mayRead()) {
       throw new DocumentError('not-allowed', `you may not read the document ${document.name}`);
     }
-    const others = sessions.get(document) ?? new Set();
-    sessions.set(document, others);
-    if (others.size >= SESSIONS_PER_DOCUMENT_MAX) {
-      throw new DocumentError(
-        'too-large',
-        `${SESSIONS_PER_DOCUMENT_MAX} peers have it open already`,
-      );
-    }
     const missing = document.missing(stateVector);
     const author = authorOf(this.#peer.peerId);
     const welcome = [author, this.#mayWrite(), document.stateVector, missing] as const;
     this.#send(['welcome', ...welcome], missing.length);
-    for (const { awareness } of others) if (awareness !== undefined) this.#tell(awareness);
-    others.add(this);
+    const { presences } = this.#ports;
+    presences.enter(document.name, this);
     document.observers.add(this);
     try {
-      await this.#read(document, messages, others);
+      await this.#read(document, messages);
     } finally {
       document.observers.delete(this);
-      others.delete(this);
-      if (this.#awareness !== undefined) {
-        const gone = modifyAwarenessUpdate(this.#awareness, () => null);
-        for (const other of others) other.#tell(gone);
-      }
+      presences.leave(document.name, this);
     }
   }
 
-  get awareness(): Uint8Array | undefined {
-    return this.#awareness;
-  }
-
-  async #read(
-    document: SharedDocument,
-    messages: AsyncIterator<unknown>,
-    others: ReadonlySet<DocumentSession>,
-  ): Promise<void> {
+  async #read(document: SharedDocument, messages: AsyncIterator<unknown>): Promise<void> {
     const ended = this.#ended.then(() => ({ done: true, value: undefined }) as const);
     for (;;) {
       const { done, value } = await Promise.race([messages.next(), ended]);
@@ -140,9 +119,8 @@ class DocumentSession implements DocumentObserver {
       const message = parsed(peerShape, value);
       if (message[0] === 'update') this.#take(document, message[1], message[2]);
       else {
-        checkAwareness(message[1], authorOf(this.#peer.peerId));
-        this.#awareness = message[1];
-        for (const other of others) if (other !== this) other.#tell(message[1]);
+        const author = authorOf(this.#peer.peerId);
+        this.#ports.presences.say(document.name, this, message[1], author);
       }
     }
   }
@@ -162,10 +140,6 @@ class DocumentSession implements DocumentObserver {
     document
       .apply(update, authorOf(this.#peer.peerId), this)
       .then(() => this.#send(['saved', id], 0), refuse);
-  }
-
-  #tell(awareness: Uint8Array): void {
-    this.#send(['aware', awareness], awareness.length);
   }
 
   #queued = 0;

@@ -38,8 +38,16 @@ const contents = (swarm: Swarm, nodeId: number, id: string): Promise<string[]> =
     return values.map(({ content }) => content);
   });
 
-async function untilAllHave(swarm: Swarm, id: string, wanted: readonly string[]): Promise<void> {
-  for (const nodeId of [1, 2, 3]) {
+const untilAllHave = (swarm: Swarm, id: string, wanted: readonly string[]): Promise<void> =>
+  untilHave(swarm, [1, 2, 3], id, wanted);
+
+async function untilHave(
+  swarm: Swarm,
+  nodeIds: readonly number[],
+  id: string,
+  wanted: readonly string[],
+): Promise<void> {
+  for (const nodeId of nodeIds) {
     await until(`node ${nodeId} has ${wanted.join(' and ')}`, async () => {
       const found = await contents(swarm, nodeId, id);
       return found.toSorted().join() === wanted.toSorted().join();
@@ -106,6 +114,41 @@ describe('the available namespaces of a swarm', () => {
     await put(swarm, 2, 'plan', 'decided');
     await untilAllHave(swarm, 'plan', ['decided']);
     await requireRestored(file);
+  });
+
+  it('have rights, which hold at each member, also one that was killed meanwhile', async () => {
+    const swarm = await Swarm.start({ nodes: 2 });
+    const writer = createIdentity();
+    await put(swarm, 2, 'plan', 'open to all');
+    await swarm.member(2).process.kill();
+    const rights = ['available', 'rights', 'team', '--writers', writer.peerId];
+    const through = swarm.through(1, swarm.created.clientToken);
+    const refused = await run([...rights, ...through]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/operator token/);
+    const data = ['--data', swarm.member(1).directory, '--local'];
+    const set = await run([...rights, ...data]);
+    expect(set).toMatchObject({ code: 0 });
+    expect(set.stdout).toBe(`readers: all whom the swarm lets in\nwriters: ${writer.peerId}\n`);
+    await swarm.member(1).process.kill();
+    await Promise.all([swarm.restart(1), swarm.restart(2)]);
+    for (const nodeId of [1, 2]) {
+      await until(`node ${nodeId} refuses`, async () =>
+        put(swarm, nodeId, 'plan', `refused ${nodeId}`).then(
+          () => false,
+          (error: unknown) => /may not write the available namespace team/.test(String(error)),
+        ),
+      );
+      const seeds = [parsePeerAddress(swarm.member(nodeId).address)];
+      const token = swarm.created.clientToken;
+      const client = await SwarmClient.connect({ seeds, token, identity: writer });
+      const { peerId: only } = swarm.member(nodeId);
+      await client.available.put('team', { id: `of ${nodeId}`, content: 'allowed' }, { only });
+      expect((await client.available.rights('team', { only })).writers).toEqual([writer.peerId]);
+      await client.close();
+    }
+    await untilHave(swarm, [1, 2], 'of 1', ['allowed']);
+    await untilHave(swarm, [1, 2], 'of 2', ['allowed']);
   });
 
   it('have commands, which say what is in conflict and what is not there', async () => {

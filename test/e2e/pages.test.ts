@@ -66,6 +66,49 @@ describe('the pages of a swarm', () => {
     expect(ended.code).toBe(0);
   });
 
+  it('see who is at another node, until that goes or its node is killed', async () => {
+    const swarm = await Swarm.start({ nodes: 2, spawn: WITH_PAGES });
+    const token = swarm.created.clientToken;
+    const page = async (nodeId: number): Promise<PageDocuments> =>
+      pageOf({
+        gateways: [gatewayOf(swarm, nodeId)],
+        token,
+        identity: await someone(),
+        openSession: new Way('websocket').open,
+      });
+    const [ada, bob] = [await page(1), await page(2)];
+    const seeds = [parsePeerAddress(swarm.member(2).address)];
+    const client = await SwarmClient.connect({ seeds, token, identity: createIdentity() });
+    const [hers, his, clients] = [
+      await ada.open('plan'),
+      await bob.open('plan'),
+      await client.documents.open('plan', { only: swarm.member(2).peerId }),
+    ];
+    hers.awareness.setLocalStateField('name', 'Ada');
+    his.awareness.setLocalStateField('name', 'Bob');
+    clients.awareness.setLocalStateField('name', 'Cleo');
+    const seen = (by: typeof hers): string =>
+      [...by.awareness.getStates().values()]
+        .flatMap(({ name }) => (typeof name === 'string' ? [name] : []))
+        .sort()
+        .join();
+    await until('she sees all', () => seen(hers) === 'Ada,Bob,Cleo');
+    await until('he sees all', () => seen(his) === 'Ada,Bob,Cleo');
+    const late = await (await page(1)).open('plan');
+    await until('who comes late sees all', () => seen(late) === 'Ada,Bob,Cleo');
+    await client.close();
+    await until('she sees that the client went', () => seen(hers) === 'Ada,Bob');
+    hers.awareness.setLocalStateField('name', 'Ada Lovelace');
+    await until('he sees it', () => seen(his) === 'Ada Lovelace,Bob');
+    await swarm.member(2).process.kill();
+    await until('she sees nobody of the killed node', () => seen(hers) === 'Ada Lovelace');
+    await swarm.restart(2);
+    const back = await (await page(2)).open('plan');
+    await until('the killed node knows who is here', () => seen(back) === 'Ada Lovelace');
+    back.awareness.setLocalStateField('name', 'Bob');
+    await until('and she who is there', () => seen(hers) === 'Ada Lovelace,Bob');
+  });
+
   it('are told what is wrong with the options', async () => {
     const data = ['node', 'start', '--data', 'nowhere'];
     for (const [flags, sentence] of [

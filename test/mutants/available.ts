@@ -4,6 +4,7 @@ const folder = 'nodes/available';
 const ofNode = 'test/nodes/available/node-available.test.ts';
 const ofNamespace = 'test/nodes/available/namespace.test.ts';
 const ofExpiry = 'test/nodes/available/expiry.test.ts';
+const ofRights = 'test/nodes/available/rights.test.ts';
 const ofRestored = 'test/nodes/available/restored.test.ts';
 const ofUnsure = 'test/nodes/available/unsure.test.ts';
 const ofValue = 'test/nodes/available/stored-value.test.ts';
@@ -110,6 +111,49 @@ const rows: readonly FileMutant[] = [
     source: 'const dueMs = atMs + place * EXPIRED_TURN_MS;',
     replacement: 'const dueMs = atMs + 0 * place * EXPIRED_TURN_MS;',
     test: ofExpiry,
+  },
+  {
+    bug: 'the right to write is not asked for',
+    file: `${folder}/node-available.ts`,
+    source:
+      "require('write', memory.namespace, context);\n        return this.#put(memory, context);\n      }),\n      'available.putExpiring'",
+    replacement: "return this.#put(memory, context);\n      }),\n      'available.putExpiring'",
+    test: ofRights,
+  },
+  {
+    bug: 'the right to delete is not asked for',
+    file: `${folder}/node-available.ts`,
+    source: "require('write', namespace, context);",
+    replacement: '',
+    test: ofRights,
+  },
+  {
+    bug: 'the right to search is not asked for',
+    file: `${folder}/node-available.ts`,
+    source: "require('read', query.namespace, context);",
+    replacement: '',
+    test: ofRights,
+  },
+  {
+    bug: 'anybody whom the swarm lets in sets rights',
+    file: `${folder}/node-available.ts`,
+    source: "'available.setRights': forOperators(",
+    replacement: "'available.setRights': forClients(",
+    test: ofRights,
+  },
+  {
+    bug: 'rights that cannot be read let everybody in',
+    file: `${folder}/namespace-rights.ts`,
+    source: "const UNREADABLE: NamespaceRights = { readers: [], writers: [], by: '' };",
+    replacement: 'const UNREADABLE: NamespaceRights = OPEN;',
+    test: ofRights,
+  },
+  {
+    bug: 'rights are counted as a memory',
+    file: `${folder}/namespace-core.ts`,
+    source: '.filter(({ kind }) => kind === MEMORY_KIND)',
+    replacement: '',
+    test: ofRights,
   },
   {
     bug: 'a restored namespace goes on under a name of before',

@@ -6,6 +6,7 @@ import * as Y from 'yjs';
 import {
   DocumentStore,
   PeerScores,
+  Presences,
   RemoteDocument,
   authorOfClient,
   clientIdOf,
@@ -42,7 +43,7 @@ class Served {
     const store = await DocumentStore.open(directory, (sentence) => {
       throw new Error(sentence);
     });
-    const ports = { store, scores: new PeerScores() };
+    const ports = { store, scores: new PeerScores(), presences: new Presences() };
     const endpoint = await listenRpc({
       host: '127.0.0.1',
       port: 0,

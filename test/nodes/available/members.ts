@@ -113,10 +113,10 @@ export class Members {
   /** Methods that were called, with the bytes of the largest piece. */
   readonly called = new Map<string, number>();
 
-  static async start(count: number): Promise<Members> {
+  static async start(count: number, folders: readonly string[] = []): Promise<Members> {
     const members = new Members();
     for (let nodeId = 1; nodeId <= count; nodeId += 1) {
-      members.all.push(new Member(nodeId, scratch()));
+      members.all.push(new Member(nodeId, folders[nodeId - 1] ?? scratch()));
     }
     for (const member of members.all) await members.open(member);
     return members;

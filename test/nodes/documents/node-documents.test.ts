@@ -99,7 +99,12 @@ class Members {
       return this.all[to - 1]!.ask(method, payload, `member-${nodeId}`);
     };
     const members = new Map(this.all.map((member) => [member.nodeId, member]));
-    const node = { file: { nodeId, members: [] }, control: { members }, peers: { call } };
+    const node = {
+      file: { nodeId, members: [] },
+      control: { members },
+      peers: { call },
+      memberIdOf: (peerId: string) => Number(peerId.replace('member-', '')),
+    };
     documents.begin(node as unknown as SwarmNode, () => undefined);
   }
 }

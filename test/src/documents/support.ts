@@ -8,6 +8,7 @@ import {
   DocumentError,
   DocumentStore,
   PeerScores,
+  Presences,
   RemoteDocument,
   authorOf,
   clientIdOf,
@@ -31,6 +32,7 @@ export function scratch(): string {
 /** A node without a swarm. */
 export class Host {
   readonly scores = new PeerScores(() => this.nowMs);
+  readonly presences = new Presences();
   nowMs = 0;
   /** How many streams were opened. */
   streams = 0;
