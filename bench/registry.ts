@@ -1,6 +1,7 @@
 import type { Bench } from './harness.js';
 import { availableBench } from './available.js';
 import { bftBench } from './bft.js';
+import { bftCertificatesBench } from './bft-certificates.js';
 import { bftPartsBench } from './bft-parts.js';
 import { crdtBench } from './crdt.js';
 import { embeddingsBench } from './embeddings.js';
@@ -44,6 +45,7 @@ export interface BenchSizes {
 export const benches: Readonly<Record<string, (sizes?: BenchSizes) => Bench>> = {
   available: () => availableBench(),
   bft: () => bftBench(),
+  'bft-certificates': () => bftCertificatesBench(),
   'bft-parts': () => bftPartsBench(),
   crdt: (sizes) => crdtBench(sizes?.file),
   embeddings: () => embeddingsBench(),

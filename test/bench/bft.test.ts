@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bftBench } from '../../bench/bft.js';
+import { bftCertificatesBench } from '../../bench/bft-certificates.js';
 import { Verification } from '../../bench/bft/certificates.js';
 import { simulatedDecisionsMs } from '../../bench/bft/simulated.js';
 import { formatResult, runBench } from '../../bench/harness.js';
@@ -36,6 +37,17 @@ describe('the bench of Byzantine consensus', () => {
     [100, 67],
   ])('verifies for %d validators certificates of %d votes', (validators, votes) => {
     expect(new Verification(validators, 2).votes).toEqual([votes, votes]);
+  });
+
+  it('measures what proves a decision, aggregated or not', async () => {
+    const { rows } = await runBench(bftCertificatesBench([4, 100], 2), 1);
+    const bytesOf = (subject: string): number =>
+      rows.find((row) => row.metric === 'decision-bytes' && row.subject === subject)!.median;
+    // 67 signatures with what they sign, against one and 13 bytes of who has signed.
+    expect(bytesOf('100 validators')).toBeGreaterThan(67 * 100);
+    expect(bytesOf('100 aggregated')).toBeLessThan(500);
+    expect(bytesOf('100 aggregated') - bytesOf('4 aggregated')).toBe(12);
+    for (const { metric, median } of rows) expect(median, metric).toBeGreaterThan(0);
   });
 
   it('counts three messages for who proposes and four for the others', () => {
