@@ -1,5 +1,5 @@
 /**
- * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available|bft-host|bft-aggregates [--only N]`: breaks our own code one line at a time, in a copy, and
+ * `npm run mutants -- raft|raft-async|raft-groups|rollout|gossip|crdt|available|pages|bft-host|bft-aggregates [--only N]`: breaks our own code one line at a time, in a copy, and
  * requires of the test named beside it that it fails. `npm run mutants -- sim` requires it of the
  * simulator (`sim-main.ts`). Exit code 1 if any mutant lives.
  */
@@ -9,6 +9,7 @@ import { AVAILABLE_MUTANTS } from './available.js';
 import { BFT_AGGREGATES_MUTANTS } from './bft-aggregates.js';
 import { BFT_HOST_MUTANTS } from './bft-host.js';
 import { CRDT_MUTANTS } from './crdt.js';
+import { PAGES_MUTANTS } from './pages.js';
 import { RAFT_ASYNC_MUTANTS } from './raft-async.js';
 import { RAFT_GROUPS_MUTANTS } from './raft-groups.js';
 import { RAFT_MUTANTS } from './raft-mutants.js';
@@ -55,6 +56,11 @@ const TABLES: Readonly<Record<string, Table>> = {
   },
   available: {
     mutants: AVAILABLE_MUTANTS,
+    folders: ['consensus', 'nodes', 'src', 'transport', 'test'],
+    environment: ONE_SEED,
+  },
+  pages: {
+    mutants: PAGES_MUTANTS,
     folders: ['consensus', 'nodes', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },

@@ -45,12 +45,14 @@ export interface FileMutant {
   readonly replacement: string;
   /** Path of the test file from the root of the project. */
   readonly test: string;
+  /** Beginning of the name of the test; any of the file when left out. */
+  readonly named?: string;
 }
 
 /** Numbers the rows of a table from 1. */
 export function mutantsOfFiles(rows: readonly FileMutant[]): readonly SourceMutant[] {
-  return rows.map(({ bug: name, file, source, replacement, test }, at) => {
-    const caughtBy = { file: test.replace(/^test\//, '').replace(/\.test\.ts$/, ''), name: '' };
+  return rows.map(({ bug: name, file, source, replacement, test, named = '' }, at) => {
+    const caughtBy = { file: test.replace(/^test\//, '').replace(/\.test\.ts$/, ''), name: named };
     return { bug: at + 1, name, file, source, replacement, caughtBy };
   });
 }

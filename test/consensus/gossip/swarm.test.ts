@@ -79,6 +79,21 @@ describe('a swarm', () => {
   });
 });
 
+describe('members that all start at once', () => {
+  it.each([
+    [10, 200, 20],
+    [50, 520, 40],
+    [100, 1_000, 60],
+  ])('%i of them know each other within %i ms, each with few messages', (count, msMax, most) => {
+    const swarm = new Swarm(count);
+    let messages = 0;
+    swarm.passes = () => (messages += 1) > 0;
+    const ids = [...swarm.cores.keys()];
+    swarm.until(msMax, () => ids.every((id) => swarm.allHold(id, 'alive')));
+    expect(messages / count).toBeLessThan(most);
+  });
+});
+
 describe('a node that joins', () => {
   it('asks three at once, then others, less and less often until somebody answers', () => {
     const one = new Alone([1, 2, 3, 4, 5, 6], { reconnectPeriodMs: 1_000_000 });

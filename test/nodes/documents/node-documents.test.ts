@@ -161,6 +161,24 @@ describe('the members of a swarm', () => {
     expect(await members.text(1, `doc ${count - 1}`)).toBe(`${count - 1}`);
   });
 
+  it('see who has a document open at the others, and what members say is checked', async () => {
+    const members = await Members.start(2);
+    const [ada, bob] = [
+      await members.all[0]!.peer('ada', 'plan'),
+      await members.all[1]!.peer('bob', 'plan'),
+    ];
+    ada.awareness.setLocalStateField('name', 'Ada');
+    await eventually(() => {
+      const states = bob.awareness.getStates();
+      expect(states.get(ada.document.clientID)).toEqual({ name: 'Ada' });
+    });
+    await ada.close();
+    await eventually(() => expect(bob.awareness.getStates().size).toBe(1));
+    const states = [{ name: 'plan', bytes: Uint8Array.of(5) }];
+    const said = members.all[1]!.ask('documents.aware', { states }, 'member-1');
+    await expect(said).rejects.toMatchObject({ code: 'refused', reason: 'malformed-update' });
+  });
+
   it('hear of each other through a third', async () => {
     const members = await Members.start(3);
     members.cut.add('1-3');
@@ -222,11 +240,15 @@ describe('what members are asked', () => {
       ['documents.compare', { message: Uint8Array.of(1) }],
       ['documents.names', { digests: [] }],
       ['documents.push', { name: 'doc', update: typed('x', 'x') }],
+      ['documents.aware', { states: [] }],
     ] as const;
+    await member.peer('client', 'doc');
     for (const [method, payload] of asked) {
-      await expect(member.ask(method, payload, 'stranger')).rejects.toMatchObject({
-        code: 'permission-denied',
-      });
+      for (const peerId of ['stranger', 'client']) {
+        await expect(member.ask(method, payload, peerId)).rejects.toMatchObject({
+          code: 'permission-denied',
+        });
+      }
       await expect(member.ask(method, { x: 1 }, 'member-2')).rejects.toMatchObject({
         code: 'malformed',
       });

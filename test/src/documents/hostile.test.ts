@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Awareness, encodeAwarenessUpdate } from 'y-protocols/awareness';
 import * as Y from 'yjs';
-import { DocumentError, authorOf, checkUpdate, clientIdOf } from '../../../src/documents/index.js';
+import {
+  DocumentError,
+  type Rights,
+  authorOf,
+  checkUpdate,
+  clientIdOf,
+} from '../../../src/documents/index.js';
 import { SEED } from '../../transport/seed.js';
 import { Host, typed } from './support.js';
 
@@ -152,6 +158,18 @@ describe('a peer', () => {
     const host = await Host.open();
     await expect(host.raw('mallory', messages)).rejects.toMatchObject({ code: 'malformed-update' });
     expect(host.scores.score('mallory')).toBe(75);
+  });
+
+  it('that may only read is refused what it writes, which costs it nothing', async () => {
+    const host = await Host.open();
+    const time = { wallMs: 1, counter: 0 };
+    const rights: Rights = { readers: 'all', writers: [], time, by: 'o' };
+    await host.store.use('doc', (document) => document.setRights(rights));
+    const update = typed('mallory', 'mine');
+    const answers = await host.raw('mallory', [hello, ['update', 1, update]]);
+    expect(answers[1]).toMatchObject(['refused', 1, 'not-allowed', expect.anything()]);
+    expect(await host.text()).toBe('');
+    expect(host.scores.score('mallory')).toBe(100);
   });
 
   it('cannot say who is here in the name of another', async () => {

@@ -71,6 +71,21 @@ describe('peers of a document', () => {
     expect(host.streams).toBeGreaterThan(2);
   });
 
+  it('are told what they lack, and nothing else', async () => {
+    const host = await Host.open();
+    const writer = host.peer('writer');
+    await writer.ready;
+    writer.text().insert(0, 'x'.repeat(10_000));
+    await writer.saved();
+    const before = Y.encodeStateVector(writer.document);
+    writer.text().insert(0, 'later');
+    await writer.saved();
+    const [welcome] = await host.raw('reader', [['hello', 1, 'doc', before]]);
+    const [, , , , update] = welcome as [string, number, boolean, Uint8Array, Uint8Array];
+    expect(Buffer.from(update).includes('later')).toBe(true);
+    expect(update.length).toBeLessThan(1_000);
+  });
+
   it('send a burst of edits in few messages, and it is all there', async () => {
     const host = await Host.open();
     const [a, b] = [host.peer('a'), host.peer('b')];
