@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { AmnesiaWatch } from '../../../nodes/bft/amnesia-watch.js';
 import { SignatureChecker } from '../../../nodes/bft/checking.js';
@@ -6,7 +5,7 @@ import { SUSPECTED_HEIGHTS_MAX } from '../../../nodes/bft/limits.js';
 import { encodePolka } from '../../../nodes/bft/polkas.js';
 import { ChainSets } from '../../../nodes/bft/sets.js';
 import type { Amnesia } from '../../../nodes/bft/witness.js';
-import { until } from '../../waiting.js';
+import { sleep, until } from '../../waiting.js';
 import { Signers } from './signers.js';
 
 const V = 'aa'.repeat(32);
@@ -27,6 +26,11 @@ function accusation(height = 1): Amnesia {
 
 const polka = (round: number, value: string, who = [SELF, B, C]): Uint8Array =>
   encodePolka(signers.polka(who, round, value));
+
+/** Resolves when so many were found guilty, which takes a moment. */
+function found(guilty: readonly string[], count: number): Promise<unknown> {
+  return until('it is found guilty', () => guilty.length >= count, 20_000);
+}
 
 /** A watch whose peers answer by their places; what is kept here is `own`. */
 function watching(
@@ -61,7 +65,7 @@ describe('a validator that prevoted another value than it had precommitted', () 
   it('is guilty at once if it says that it has no polka, and no quorum has one', async () => {
     const { watch, guilty, asked } = watching(() => null);
     watch.suspect(accusation());
-    await until('it is found guilty', () => guilty.length > 0);
+    await found(guilty, 1);
     expect(guilty).toEqual([ids[ACCUSED]]);
     expect(asked).toEqual([B, C, ACCUSED]);
     await watch.close();
@@ -83,7 +87,7 @@ describe('a validator that prevoted another value than it had precommitted', () 
   ])('is not if a polka in between %s', async (_, options, answers) => {
     const { watch, guilty, asked } = watching(answers, { answerMs: 300, ...options });
     watch.suspect(accusation());
-    await wait(1_500);
+    await sleep(1_500);
     expect(guilty).toEqual([]);
     expect(asked.length).toBeLessThanOrEqual(4);
     await watch.close();
@@ -99,7 +103,7 @@ describe('a validator that prevoted another value than it had precommitted', () 
     const answers = (place: number): Answer => (place === ACCUSED ? shown : null);
     const { watch, guilty } = watching(answers, { answerMs: 300 });
     watch.suspect(accusation());
-    await wait(1_500);
+    await sleep(1_500);
     expect(guilty).toEqual([ids[ACCUSED]]);
     await watch.close();
   });
@@ -110,7 +114,7 @@ describe('a validator that prevoted another value than it had precommitted', () 
     });
     watch.suspect(accusation());
     const began = performance.now();
-    await until('it is found guilty', () => guilty.length > 0);
+    await found(guilty, 1);
     expect(performance.now() - began).toBeGreaterThan(690);
     // Those who have none are not asked again.
     expect(asked.filter((place) => place !== ACCUSED)).toEqual([B, C]);
@@ -123,10 +127,10 @@ describe('a validator that prevoted another value than it had precommitted', () 
       answerMs: 100,
     });
     watch.suspect(accusation());
-    await wait(1_000);
+    await sleep(1_000);
     expect(guilty).toEqual([]);
     isReached = true;
-    await until('it is found guilty', () => guilty.length > 0);
+    await found(guilty, 1);
     await watch.close();
   });
 });
@@ -140,10 +144,10 @@ describe('who is asked about it', () => {
     watch.suspect({ ...accusation(), accused: 'nobody' });
     // Nothing is known of such a height.
     watch.suspect(accusation(3));
-    await until('it is found guilty', () => guilty.length > 0);
+    await found(guilty, 1);
     expect(asked).toHaveLength(3);
     watch.suspect(accusation(2));
-    await until('it is found guilty again', () => guilty.length > 1);
+    await found(guilty, 2);
     await watch.close();
     watch.decided(10);
     watch.suspect(accusation(11));
@@ -156,7 +160,7 @@ describe('who is asked about it', () => {
     watch.suspect(accusation(1));
     expect(asked).toEqual([]);
     watch.suspect(accusation(2));
-    await until('it is found guilty', () => guilty.length > 0);
+    await found(guilty, 1);
     await watch.close();
   });
 });
