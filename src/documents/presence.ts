@@ -53,13 +53,16 @@ export class Presences {
   readonly #farBytes = new Map<number, number>();
   #changed = new Map<string, Presence>();
 
-  /** Tells the peer of all who are there. Throws `DocumentError` `too-large`. */
+  /** Throws `DocumentError` `too-large`. */
+  requireRoom(name: string): void {
+    if ((this.#rooms.get(name)?.here.size ?? 0) < SESSIONS_PER_DOCUMENT_MAX) return;
+    const sentence = `${SESSIONS_PER_DOCUMENT_MAX} peers have it open already`;
+    throw new DocumentError('too-large', sentence);
+  }
+
+  /** Tells the peer of all who are there; there has to be room for it. */
   enter(name: string, peer: Present): void {
     const room = this.#roomOf(name);
-    if (room.here.size >= SESSIONS_PER_DOCUMENT_MAX) {
-      const sentence = `${SESSIONS_PER_DOCUMENT_MAX} peers have it open already`;
-      throw new DocumentError('too-large', sentence);
-    }
     for (const said of [...room.here.values(), ...room.far.values()]) {
       if (said?.isHere === true) peer.aware(said.bytes);
     }

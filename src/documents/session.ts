@@ -95,11 +95,12 @@ class DocumentSession implements DocumentObserver, Present {
     if (!this.#mayRead()) {
       throw new DocumentError('not-allowed', `you may not read the document ${document.name}`);
     }
+    const { presences } = this.#ports;
+    presences.requireRoom(document.name);
     const missing = document.missing(stateVector);
     const author = authorOf(this.#peer.peerId);
     const welcome = [author, this.#mayWrite(), document.stateVector, missing] as const;
     this.#send(['welcome', ...welcome], missing.length);
-    const { presences } = this.#ports;
     presences.enter(document.name, this);
     document.observers.add(this);
     try {

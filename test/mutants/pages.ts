@@ -87,13 +87,6 @@ const rows: readonly FileMutant[] = [
     test: ofPeers,
   },
   {
-    bug: 'the state vector of a node is ignored: it gets nothing from before',
-    file: 'src/documents/remote-document.ts',
-    source: 'if (canWrite) this.#push(Y.encodeStateAsUpdate(this.document, stateVector));',
-    replacement: 'if (canWrite) this.#push(Uint8Array.of(0, 0));',
-    test: ofPeers,
-  },
-  {
     bug: 'the size of an update is not checked',
     file: check,
     source: 'if (bytes.length > UPDATE_BYTES_MAX) {',
@@ -154,13 +147,6 @@ const rows: readonly FileMutant[] = [
     file: presence,
     source: 'if (bytes > AWARENESS_BYTES_PER_NODE_MAX) {',
     replacement: 'if (false) {',
-    test: ofPresence,
-  },
-  {
-    bug: 'the end of an old session takes away who has come back',
-    file: presence,
-    source: 'if (room.speakers.get(said.client) !== peer) return;',
-    replacement: '',
     test: ofPresence,
   },
   {

@@ -57,10 +57,12 @@ class Member {
     return remote;
   }
 
-  async ask(method: string, payload: unknown, peerId: string): Promise<unknown> {
+  async ask(method: string, payload: unknown, peerId: string, token?: string): Promise<unknown> {
     const handler = this.documents.handlers(this.access)[method];
     if (handler === undefined) throw new RpcError('unknown-method', `${method} is not known`);
-    return handler(payload, contextOf(peerId));
+    const context = contextOf(peerId);
+    if (token !== undefined) this.access.admit(context.connection, token);
+    return handler(payload, context);
   }
 }
 
@@ -242,10 +244,9 @@ describe('what members are asked', () => {
       ['documents.push', { name: 'doc', update: typed('x', 'x') }],
       ['documents.aware', { states: [] }],
     ] as const;
-    await member.peer('client', 'doc');
     for (const [method, payload] of asked) {
-      for (const peerId of ['stranger', 'client']) {
-        await expect(member.ask(method, payload, peerId)).rejects.toMatchObject({
+      for (const token of [undefined, 'client', 'operator']) {
+        await expect(member.ask(method, payload, 'stranger', token)).rejects.toMatchObject({
           code: 'permission-denied',
         });
       }

@@ -10,6 +10,7 @@ import {
   checkUpdate,
   clientIdOf,
 } from '../../../src/documents/index.js';
+import { UPDATE_BYTES_MAX } from '../../../src/documents/limits.js';
 import { SEED } from '../../transport/seed.js';
 import { Host, typed } from './support.js';
 
@@ -187,6 +188,11 @@ describe('a peer', () => {
 });
 
 describe('any bytes', () => {
+  it('are not even decoded when there are too many', () => {
+    const bytes = new Uint8Array(UPDATE_BYTES_MAX + 1);
+    expect(() => checkUpdate(bytes, new Y.Doc(), null)).toThrow(/8388609 bytes, and 8388608 are/);
+  });
+
   it('are refused, or applied whole', () => {
     const sample = crafted((one) => {
       const text = one.getText('text');

@@ -186,8 +186,10 @@ describe('those who have a document open', () => {
     presences.take(2, 'd', says(1, 2, named('room again')), 0);
     expect(bob.names).toEqual({ 1: 'room again' });
     for (let at = 1; at < SESSIONS_PER_DOCUMENT_MAX; at += 1) {
+      presences.requireRoom('d');
       presences.enter('d', { aware: () => undefined });
     }
-    expect(() => presences.enter('d', new Watcher())).toThrow(/1024 peers have it open already/);
+    expect(() => presences.requireRoom('d')).toThrow(/1024 peers have it open already/);
+    presences.requireRoom('another');
   });
 });
