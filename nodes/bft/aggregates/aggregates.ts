@@ -59,7 +59,7 @@ export class Aggregates implements Sealing {
     this.#key = key;
     this.#publicKey = createPublicKey(identity.privateKeyPem);
     this.#ports = ports;
-    this.#shares = new Shares(ports);
+    this.#shares = new Shares(identity.peerId, ports);
   }
 
   /** The rule of the signer holds for shares as well: there is none without what it has given out. */

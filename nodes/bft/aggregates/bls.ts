@@ -20,17 +20,19 @@ const MAGIC = 'AFBFTbl';
 const PROOF_DOMAIN = 'agentic-flow bft proof of possession 1\n';
 export const BLS_KEY_BYTES = 48;
 
+const PACKAGE = '@chainsafe/blst';
 let loaded: Blst | undefined;
 
 /** Throws `ValidatorError` with code `bad-option` on a platform without the native part. */
-function blst(): Blst {
+export function loadBlst(name = PACKAGE): Blst {
+  if (loaded !== undefined && name === PACKAGE) return loaded;
   try {
-    loaded ??= createRequire(import.meta.url)('@chainsafe/blst') as Blst;
+    loaded = createRequire(import.meta.url)(name) as Blst;
     return loaded;
   } catch (cause) {
     throw new ValidatorError(
       'bad-option',
-      `a genesis with aggregates needs BLS signatures, and @chainsafe/blst cannot be loaded on ` +
+      `a genesis with aggregates needs BLS signatures, and ${name} cannot be loaded on ` +
         `${process.platform}-${process.arch}: install it with its optional dependencies, which are ` +
         'for Linux, macOS and Windows',
       { cause },
@@ -71,7 +73,7 @@ export interface Share {
 
 /** The key pair of a seed of 32 bytes or more (section 2.3, KeyGen). */
 export function blsKeyOf(seed: Uint8Array): BlsKey {
-  const secret = blst().SecretKey.fromKeygen(seed);
+  const secret = loadBlst().SecretKey.fromKeygen(seed);
   const publicKey = secret.toPublicKey().toBytes(true);
   const sign = (bytes: Uint8Array): Uint8Array => secret.sign(bytes).toBytes(true);
   const prove = (identity: Uint8Array): ProvenBlsKey => {
@@ -88,7 +90,7 @@ export async function openBlsKey(path: string): Promise<BlsKey> {
 /** Null for bytes that are no public key. */
 export function readBlsKey(bytes: Uint8Array): BlsPublicKey | null {
   if (bytes.length !== BLS_KEY_BYTES) return null;
-  const point = soundly(() => blst().PublicKey.fromBytes(bytes, true), null);
+  const point = soundly(() => loadBlst().PublicKey.fromBytes(bytes, true), null);
   return point === null ? null : { bytes: new Uint8Array(bytes), point };
 }
 
@@ -109,7 +111,7 @@ export function isSignedByAll(
   signature: Uint8Array,
 ): boolean {
   if (signature.length !== BLS_SIGNATURE_BYTES || keys.length === 0) return false;
-  const { Signature, fastAggregateVerify } = blst();
+  const { Signature, fastAggregateVerify } = loadBlst();
   const points = keys.map(({ point }) => point);
   return soundly(() => {
     return fastAggregateVerify(bytes, points, Signature.fromBytes(signature, true, true));
@@ -123,7 +125,7 @@ export function isSignedByAll(
 export function areAllRight(bytes: Uint8Array, shares: readonly Share[]): boolean {
   if (shares.length === 0) return true;
   if (shares.some(({ share }) => share.length !== BLS_SIGNATURE_BYTES)) return false;
-  const { aggregateWithRandomness, verify } = blst();
+  const { aggregateWithRandomness, verify } = loadBlst();
   return soundly(() => {
     const sets = shares.map(({ key, share }) => ({ pk: key.point, sig: share }));
     const { pk, sig } = aggregateWithRandomness(sets);
@@ -133,7 +135,7 @@ export function areAllRight(bytes: Uint8Array, shares: readonly Share[]): boolea
 
 /** The sum of shares that are right (Aggregate). */
 export function sumOf(shares: readonly Uint8Array[]): Uint8Array {
-  return blst()
+  return loadBlst()
     .aggregateSerializedSignatures([...shares])
     .toBytes(true);
 }

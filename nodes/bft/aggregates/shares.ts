@@ -41,6 +41,7 @@ export interface SharesPorts {
 
 /** See the head of this file. */
 export class Shares {
+  readonly #self: ValidatorId;
   readonly #ports: SharesPorts;
   readonly #groups = new Map<string, Group>();
   /** The groups of each validator, the latest last. */
@@ -48,7 +49,9 @@ export class Shares {
   /** Whoever sent a wrong one: what comes from it is checked by itself. */
   readonly #liars = new Set<ValidatorId>();
 
-  constructor(ports: SharesPorts) {
+  /** The vote of `self` does not come here. */
+  constructor(self: ValidatorId, ports: SharesPorts) {
+    this.#self = self;
     this.#ports = ports;
   }
 
@@ -94,12 +97,12 @@ export class Shares {
     if (group.right.size === 0 && group.waiting.length === 0) this.#groups.delete(name);
   }
 
-  /** Whether those that wait may be what a quorum lacks. */
+  /** Whether those that wait may be what a quorum lacks, with the vote of this validator. */
   #isUrgent({ height, right, waiting }: Group): boolean {
     const set = this.#ports.sets.at(height);
     const areQuorum = (ids: Iterable<ValidatorId>): boolean => {
       let weight = 0;
-      for (const id of new Set(ids)) weight += set.weightOf(id);
+      for (const id of new Set(ids).add(this.#self)) weight += set.weightOf(id);
       return isQuorum(weight, set.totalWeight);
     };
     const all = [...right.keys(), ...waiting.map(({ vote }) => vote.from)];

@@ -1,4 +1,5 @@
 /** BLS signatures: vectors of others, sums, wrong shares, and keys that cancel others out. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,6 +12,7 @@ import {
   type BlsPublicKey,
   blsKeyOf,
   isSignedByAll,
+  loadBlst,
   provenKey,
   readBlsKey,
   sumOf,
@@ -164,6 +166,38 @@ describe('a proof of possession', () => {
         readGenesis({ chainId: 'rogue', aggregates: 'bls', validators: withRogue }),
       ).toThrow(/its proof is not for this validator/);
     }
+  });
+});
+
+describe('the native part', () => {
+  it('is loaded where a genesis has aggregates, and not before', () => {
+    const index = new URL('../../../../nodes/bft/index.js', import.meta.url).href;
+    const script = (more: string): string =>
+      `import { createRequire } from 'node:module';
+       const { LightClient, openBlsKey, publicKeyOf } = await import('${index}');
+       const { createIdentity } = await import('${new URL('../../../../transport/identity/index.js', import.meta.url).href}');
+       const publicKey = publicKeyOf(createIdentity());
+       const validator = { publicKey, weight: 1, address: { host: 'h', port: 1 } };
+       new LightClient({ chainId: 'plain', validators: [validator] });
+       ${more}
+       const { cache } = createRequire('${index}');
+       console.log(Object.keys(cache).some((path) => path.includes('blst')));`;
+    const run = (more: string): string =>
+      execFileSync(process.execPath, ['--input-type=module', '-e', script(more)])
+        .toString()
+        .trim();
+    expect(run('')).toBe('false');
+    expect(run(`await openBlsKey('${join(directory, 'loading')}');`)).toBe('true');
+  });
+
+  it('says what to do where it is missing', () => {
+    expect(() => loadBlst('@chainsafe/blst-of-nowhere')).toThrow(
+      expect.objectContaining({
+        code: 'bad-option',
+        message: expect.stringMatching(/cannot be loaded on .*: install it with/) as string,
+      }),
+    );
+    expect(loadBlst()).toBe(loadBlst());
   });
 });
 

@@ -27,11 +27,12 @@ const all = [0, 1, 2, 3, 4, 5, 6];
 const votes = signers.shared(all, 0, 'v');
 const idOf = (at: number): string => identities[at]!.peerId;
 
-function gate() {
+/** Of somebody who has no weight, or one of them. */
+function gate(self = 'nobody') {
   const taken: SharedVote[] = [];
   const sets = new ChainSets(chain);
   const guard = new PeerGuard(() => {});
-  const shares = new Shares({ chain, sets, guard, take: (vote) => taken.push(vote) });
+  const shares = new Shares(self, { chain, sets, guard, take: (vote) => taken.push(vote) });
   const places = (): string =>
     taken.map(({ from }) => all.find((at) => idOf(at) === from)).join(' ');
   const faults = (peer: string): number => guard.counts(0).get(peer)?.faults['bad-signature'] ?? 0;
@@ -48,6 +49,14 @@ describe('shares of others', () => {
     expect(places()).toBe('');
     shares.add(votes[4]!, idOf(4));
     expect(places()).toBe('0 1 2 3 4');
+  });
+
+  it('are a quorum with the vote of this validator, which does not come', () => {
+    const { shares, places } = gate(idOf(6));
+    for (const at of [0, 1, 2]) shares.add(votes[at]!, idOf(at));
+    expect(places()).toBe('');
+    shares.add(votes[3]!, idOf(3));
+    expect(places()).toBe('0 1 2 3');
   });
 
   it('are taken after a moment if they are no quorum', async () => {
