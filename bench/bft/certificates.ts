@@ -57,7 +57,7 @@ export class Verification {
     const secrets = identities.map(({ peerId }) => [peerId, blsKeyOf(randomBytes(32))] as const);
     this.#bls = aggregates ? new Map(secrets) : null;
     const proven = plain.validators.map((each, at) => {
-      return { ...each, bls: secrets[at]![1].prove(each.publicKey) };
+      return { ...each, bls: secrets[at]![1].prove(identities[at]!) };
     });
     this.#chain = readGenesis(
       aggregates ? { ...plain, aggregates: 'bls', validators: proven } : plain,

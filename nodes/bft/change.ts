@@ -2,14 +2,13 @@
  * A change of a validator as a command holds it.
  *
  *     change    version u8 (2 with the key of shares, else 1), public key 32 bytes, weight,
- *               0 u8 if the weight is 0, else 1 u8, host, port; version 2: key 48 bytes, proof 96 bytes
+ *               0 u8 if the weight is 0, else 1 u8, host, port; version 2: key 48 bytes, proof 160 bytes
  */
 import { bad } from '../../consensus/bft/fields.js';
 import type { ValidatorId } from '../../consensus/bft/index.js';
-import { BLS_SIGNATURE_BYTES } from '../../consensus/bft/limits.js';
 import { ByteReader, ByteWriter } from '../../consensus/varint.js';
 import { PUBLIC_KEY_BYTES } from '../../transport/identity/index.js';
-import { BLS_KEY_BYTES, type ProvenBlsKey } from './aggregates/bls.js';
+import { BLS_KEY_BYTES, BLS_PROOF_BYTES, type ProvenBlsKey } from './aggregates/bls.js';
 import { ValidatorError } from './error.js';
 import { HOST_CHARACTERS_MAX } from './limits.js';
 
@@ -55,7 +54,7 @@ export function encodeChange({ publicKey, weight, address, bls }: ValidatorChang
   }
   if (bls !== undefined && weight === 0) refuse('a validator that is removed needs no bls key');
   if (bls !== undefined && !isBlsKeyLong(bls)) {
-    refuse(`a bls key has ${BLS_KEY_BYTES} bytes, and its proof ${BLS_SIGNATURE_BYTES}`);
+    refuse(`a bls key has ${BLS_KEY_BYTES} bytes, and its proof ${BLS_PROOF_BYTES}`);
   }
   const writer = new ByteWriter();
   writer.u8(bls === undefined ? VERSION : BLS_VERSION);
@@ -104,13 +103,13 @@ export function readChange(bytes: Uint8Array): ValidatorChange {
   }
   if (weight === 0) throw bad('a bls key of a validator that is removed');
   const key = new Uint8Array(reader.raw(BLS_KEY_BYTES));
-  const bls = { key, proof: new Uint8Array(reader.raw(BLS_SIGNATURE_BYTES)) };
+  const bls = { key, proof: new Uint8Array(reader.raw(BLS_PROOF_BYTES)) };
   reader.end();
   return { publicKey, weight, address, bls };
 }
 
 function isBlsKeyLong({ key, proof }: ProvenBlsKey): boolean {
-  return key.length === BLS_KEY_BYTES && proof.length === BLS_SIGNATURE_BYTES;
+  return key.length === BLS_KEY_BYTES && proof.length === BLS_PROOF_BYTES;
 }
 
 function refuse(sentence: string): never {

@@ -12,8 +12,15 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a key is believed without a proof that its secret is known',
     file: `${folder}/aggregates/bls.ts`,
-    source: 'return isSignedByAll(provenBytes(identity, key), [read], proof) ? read : null;',
-    replacement: 'return isSignedByAll(provenBytes(identity, key), [read], proof) ? read : read;',
+    source: 'proof.subarray(0, BLS_SIGNATURE_BYTES)) ? read : null;',
+    replacement: 'proof.subarray(0, BLS_SIGNATURE_BYTES)) ? read : read;',
+    test: ofBls,
+  },
+  {
+    bug: 'somebody else gives a validator a key',
+    file: `${folder}/aggregates/bls.ts`,
+    source: 'if (!verifyEd25519(null, proven, publicKeyFromRaw(identity), consent)) return null;',
+    replacement: '',
     test: ofBls,
   },
   {

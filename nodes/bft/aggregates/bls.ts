@@ -3,14 +3,23 @@
  * bytes in G1, signatures of 96 in G2, the suite `BLS_SIG_BLS12381G2_XMD:SHA-256_SSWU_RO_POP_`, as the
  * consensus layer of Ethereum. Whoever may choose a key freely can take one that cancels those of others
  * out (a rogue key), so that a key is believed with a proof only that somebody has its secret (section
- * 3.3). Signed by the proof is `PROOF_DOMAIN`, the Ed25519 key of whose it is, and the BLS key: nothing
- * else that is signed here begins so, and no other validator can show it for its own.
+ * 3.3). The proof is a signature with it of `PROOF_DOMAIN`, the Ed25519 key of whose it is, and the BLS key:
+ * nothing else that is signed here begins so, and no other validator can show it for its own. And it is
+ * one with Ed25519 of the same, so that nobody else can give a validator a key.
+ *
+ *     proof     BLS signature 96 bytes, Ed25519 signature 64 bytes
  *
  * The native part is loaded when it is first needed, which it is where a genesis has aggregates.
  */
+import { createPrivateKey, sign as signEd25519, verify as verifyEd25519 } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { PublicKey } from '@chainsafe/blst';
-import { BLS_SIGNATURE_BYTES } from '../../../consensus/bft/limits.js';
+import { BLS_SIGNATURE_BYTES, SIGNATURE_BYTES } from '../../../consensus/bft/limits.js';
+import {
+  type Identity,
+  publicKeyFromRaw,
+  rawPublicKey,
+} from '../../../transport/identity/index.js';
 import { ValidatorError } from '../error.js';
 import { openSeed } from '../seed-file.js';
 
@@ -19,6 +28,7 @@ type Blst = typeof import('@chainsafe/blst');
 const MAGIC = 'AFBFTbl';
 const PROOF_DOMAIN = 'agentic-flow bft proof of possession 1\n';
 export const BLS_KEY_BYTES = 48;
+export const BLS_PROOF_BYTES = BLS_SIGNATURE_BYTES + SIGNATURE_BYTES;
 
 const PACKAGE = '@chainsafe/blst';
 let loaded: Blst | undefined;
@@ -51,7 +61,7 @@ export interface BlsPublicKey {
 export interface ProvenBlsKey {
   /** 48 bytes. */
   readonly key: Uint8Array;
-  /** 96 bytes; `BlsKey.prove` makes it. */
+  /** 160 bytes; `BlsKey.prove` makes it. */
   readonly proof: Uint8Array;
 }
 
@@ -61,8 +71,8 @@ export interface BlsKey {
   readonly publicKey: Uint8Array;
   /** Signs, 96 bytes: the same bytes always. */
   sign(bytes: Uint8Array): Uint8Array;
-  /** The key with its proof, for the validator with this raw Ed25519 public key. */
-  prove(identity: Uint8Array): ProvenBlsKey;
+  /** The key with its proof, for the validator with this identity. */
+  prove(identity: Pick<Identity, 'privateKeyPem'>): ProvenBlsKey;
 }
 
 /** A share, and whose it is said to be. */
@@ -76,8 +86,11 @@ export function blsKeyOf(seed: Uint8Array): BlsKey {
   const secret = loadBlst().SecretKey.fromKeygen(seed);
   const publicKey = secret.toPublicKey().toBytes(true);
   const sign = (bytes: Uint8Array): Uint8Array => secret.sign(bytes).toBytes(true);
-  const prove = (identity: Uint8Array): ProvenBlsKey => {
-    return { key: publicKey, proof: sign(provenBytes(identity, publicKey)) };
+  const prove: BlsKey['prove'] = ({ privateKeyPem }) => {
+    const identity = createPrivateKey(privateKeyPem);
+    const proven = provenBytes(rawPublicKey(identity), publicKey);
+    const proof = Buffer.concat([sign(proven), signEd25519(null, proven, identity)]);
+    return { key: publicKey, proof: new Uint8Array(proof) };
   };
   return { publicKey, sign, prove };
 }
@@ -95,13 +108,16 @@ export function readBlsKey(bytes: Uint8Array): BlsPublicKey | null {
 }
 
 /**
- * The key, if its proof shows that the secret of it is that of the validator with this raw Ed25519 public
- * key (PopVerify); else null.
+ * The key, if its proof shows that the validator with this raw Ed25519 public key has its secret
+ * (PopVerify), and says so itself; else null. Throws as `publicKeyFromRaw` for what is no such key.
  */
 export function provenKey({ key, proof }: ProvenBlsKey, identity: Uint8Array): BlsPublicKey | null {
   const read = readBlsKey(key);
-  if (read === null) return null;
-  return isSignedByAll(provenBytes(identity, key), [read], proof) ? read : null;
+  if (read === null || proof.length !== BLS_PROOF_BYTES) return null;
+  const proven = provenBytes(identity, key);
+  const consent = proof.subarray(BLS_SIGNATURE_BYTES);
+  if (!verifyEd25519(null, proven, publicKeyFromRaw(identity), consent)) return null;
+  return isSignedByAll(proven, [read], proof.subarray(0, BLS_SIGNATURE_BYTES)) ? read : null;
 }
 
 /** Whether these have all signed the bytes, and the signature is the sum (FastAggregateVerify). */

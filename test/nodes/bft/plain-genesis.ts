@@ -60,7 +60,10 @@ export function readBlsKey({ key, proof }: PlainBlsKey): ProvenBlsKey {
 }
 
 /** The key in the file at `path`, which is made, for a validator. */
-export async function plainBlsKey(path: string, publicKey: string): Promise<PlainBlsKey> {
-  const { key, proof } = (await openBlsKey(path)).prove(Buffer.from(publicKey, 'hex'));
+export async function plainBlsKey(
+  path: string,
+  identity: Pick<Identity, 'privateKeyPem'>,
+): Promise<PlainBlsKey> {
+  const { key, proof } = (await openBlsKey(path)).prove(identity);
   return { key: Buffer.from(key).toString('hex'), proof: Buffer.from(proof).toString('hex') };
 }

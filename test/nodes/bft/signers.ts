@@ -38,7 +38,7 @@ export class Signers {
     const validators = ports.map((port, at) => {
       const publicKey = publicKeyOf(this.identities[at]!);
       const plain = { publicKey, weight: 100, address: { host: '127.0.0.1', port } };
-      return bls === undefined ? plain : { ...plain, bls: bls[at]!.prove(publicKey) };
+      return bls === undefined ? plain : { ...plain, bls: bls[at]!.prove(this.identities[at]!) };
     });
     this.genesis =
       bls === undefined ? { chainId, validators } : { chainId, validators, aggregates: 'bls' };

@@ -60,7 +60,7 @@ export class ValidatorProcess {
   /** The key of its shares, with its proof. */
   get blsKey(): Promise<PlainBlsKey> {
     if (this.bls === undefined) throw new Error('it has none');
-    return plainBlsKey(this.bls, this.publicKey);
+    return plainBlsKey(this.bls, { privateKeyPem: this.privateKeyPem });
   }
 
   /** Ends the process at once, wherever it is. */
@@ -104,7 +104,7 @@ export class ValidatorProcesses {
       more.aggregates === undefined ? undefined : join(root, `bls-${at}`);
     const named = made.genesis.validators.map(async (each, at) => {
       const path = blsOf(at);
-      return path === undefined ? each : { ...each, bls: await plainBlsKey(path, each.publicKey) };
+      return path === undefined ? each : { ...each, bls: await plainBlsKey(path, identities[at]!) };
     });
     const validators = await Promise.all(named);
     const genesis = { ...made.genesis, ...changes, ...more, validators };

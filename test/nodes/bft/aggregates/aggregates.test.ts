@@ -57,7 +57,7 @@ const batch = (...words: readonly string[]): Uint8Array =>
 const change = (who: number, weight: number, bls?: number) => {
   const publicKey = publicKeyOf(identities[who]!);
   const place = weight === 0 ? null : address;
-  const proven = bls === undefined ? {} : { bls: keys[bls]!.prove(publicKey) };
+  const proven = bls === undefined ? {} : { bls: keys[bls]!.prove(identities[who]!) };
   return makeCommand(encodeChange({ publicKey, weight, address: place, ...proven }), 100, 'change');
 };
 
@@ -150,15 +150,15 @@ describe('a genesis with aggregates', () => {
 describe('changes of validators with keys of shares', () => {
   it('have the same bytes as ever', () => {
     const publicKey = new Uint8Array(32).fill(1);
-    const bls = { key: new Uint8Array(48).fill(2), proof: new Uint8Array(96).fill(3) };
+    const bls = { key: new Uint8Array(48).fill(2), proof: new Uint8Array(160).fill(3) };
     const made = { publicKey, weight: 300, address: { host: 'h', port: 7 }, bls };
     const bytes = encodeChange(made);
     expect(Buffer.from(bytes).toString('hex')).toBe(
-      `02${'01'.repeat(32)}ac02010168${'07'}${'02'.repeat(48)}${'03'.repeat(96)}`,
+      `02${'01'.repeat(32)}ac02010168${'07'}${'02'.repeat(48)}${'03'.repeat(160)}`,
     );
     expect(readChange(bytes)).toEqual(made);
     expect(() => readChange(bytes.slice(0, -1))).toThrow();
-    const removal = Buffer.concat([Buffer.from([2]), publicKey, Buffer.alloc(2 + 144)]);
+    const removal = Buffer.concat([Buffer.from([2]), publicKey, Buffer.alloc(2 + 208)]);
     expect(() => readChange(removal)).toThrow(/removed/);
   });
 
@@ -170,7 +170,7 @@ describe('changes of validators with keys of shares', () => {
     expect(refused(change(0, 120, 0))).toMatch(/can be given no bls key/);
     expect(refused(change(0, 120))).toBeNull();
     const publicKey = publicKeyOf(joining);
-    const stolen = { key: keys[0]!.publicKey, proof: keys[4]!.prove(publicKey).proof };
+    const stolen = { key: keys[0]!.publicKey, proof: keys[4]!.prove(joining).proof };
     const data = encodeChange({ publicKey, weight: 100, address, bls: stolen });
     expect(refused(makeCommand(data, 100, 'change'))).toMatch(/not proven/);
     expect(() => sets.decide([makeCommand(data, 100, 'change')])).toThrow(/not proven/);

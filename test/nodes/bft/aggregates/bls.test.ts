@@ -1,6 +1,6 @@
 /** BLS signatures: vectors of others, sums, wrong shares, and keys that cancel others out. */
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, sign } from 'node:crypto';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,12 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   areAllRight,
+  type BlsKey,
   type BlsPublicKey,
   blsKeyOf,
   isSignedByAll,
   loadBlst,
+  type ProvenBlsKey,
   provenKey,
   readBlsKey,
   sumOf,
@@ -20,6 +22,7 @@ import {
 import { readGenesis } from '../../../../nodes/bft/genesis.js';
 import { openBlsKey, publicKeyOf } from '../../../../nodes/bft/index.js';
 import { createIdentity } from '../../../../transport/identity/index.js';
+import { fixedIdentities } from '../../approval/approving.js';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 console.log(`bls: SEED=${seed}`);
@@ -36,7 +39,7 @@ const shares = keys.map((key) => key.sign(bytes));
 /** Of a key, a proof and a sum. A change here breaks validators of released versions. */
 const GOLDEN = [
   '92ad6c4267022f08d8c18bdd2115087933c5b066c046156e455f229cdd20ec81',
-  '525563d71651ae96b677c909d7578e58307dc985542968e997e0457eb7c21e5f',
+  'ad8fff73e29c357246fedaa09faa364dcc68da2921cd453a951203e389031e49',
   'e1e2ec85a8195cb6a4e20da4b62b16528e7536f2aa2cf2beb1a848ea4822fa91',
 ];
 const hex = (some: Uint8Array): string => Buffer.from(some).toString('hex');
@@ -51,7 +54,7 @@ function negative(key: Uint8Array): Uint8Array {
 describe('BLS signatures', () => {
   it('are those of the vectors of Ethereum (bls12-381-tests, sign; EIP-2333, case 0)', () => {
     const secret = '263dbd792f5b1be47ed85f8938c0f29586af0d3ac7b977f21c278fe1462040e3';
-    const { sign, publicKey } = pairOf(Buffer.from(secret, 'hex'));
+    const { sign: signed, publicKey } = pairOf(Buffer.from(secret, 'hex'));
     expect(hex(publicKey)).toBe(
       'a491d1b0ecd9bb917989f0e74f0dea0422eac4a873e5e2644f368dffb9a6e20f' +
         'd6e10c1b77654d067c0618f6e5a7f79a',
@@ -60,7 +63,7 @@ describe('BLS signatures', () => {
       'b6ed936746e01f8ecf281f020953fbf1f01debd5657c4a383940b020b26507f6' +
       '076334f91e2366c96e9ab279fb5158090352ea1c5b0c9274504f4f0e7053af24' +
       '802e51e4568d164fe986834f41e55c8e850ce1f98458c0cfc9ab380b55285a55';
-    expect(hex(sign(new Uint8Array(32)))).toBe(signature);
+    expect(hex(signed(new Uint8Array(32)))).toBe(signature);
     const key = readBlsKey(publicKey)!;
     expect(isSignedByAll(new Uint8Array(32), [key], Buffer.from(signature, 'hex'))).toBe(true);
 
@@ -78,8 +81,8 @@ describe('BLS signatures', () => {
 
   it('have the same bytes as ever', () => {
     const digest = (some: Uint8Array): string => createHash('sha256').update(some).digest('hex');
-    const { key, proof } = keys[0]!.prove(new Uint8Array(32).fill(9));
-    expect([key.length, proof.length, shares[0]!.length]).toEqual([48, 96, 96]);
+    const { key, proof } = keys[0]!.prove(fixedIdentities(1)[0]!);
+    expect([key.length, proof.length, shares[0]!.length]).toEqual([48, 160, 96]);
     expect([digest(key), digest(proof), digest(sumOf(shares))]).toEqual(GOLDEN);
   });
 
@@ -128,13 +131,23 @@ describe('BLS signatures', () => {
 describe('a proof of possession', () => {
   it('is of one key and of one validator', () => {
     const [first, second] = identityKeys as [Uint8Array, Uint8Array];
-    const proven = keys[0]!.prove(first);
+    const proven = keys[0]!.prove(identities[0]!);
     expect(provenKey(proven, first)?.bytes).toEqual(keys[0]!.publicKey);
     expect(provenKey(proven, second)).toBeNull();
     expect(provenKey({ ...proven, key: keys[1]!.publicKey }, first)).toBeNull();
-    expect(provenKey({ ...proven, proof: keys[1]!.prove(first).proof }, first)).toBeNull();
-    // What is signed as a share proves nothing.
-    expect(provenKey({ ...proven, proof: shares[0]! }, first)).toBeNull();
+    expect(provenKey({ ...proven, proof: keys[1]!.prove(identities[0]!).proof }, first)).toBeNull();
+    // What is signed as a share proves nothing, nor does what is signed by one of the two keys alone.
+    const other = keys[0]!.prove(identities[1]!).proof;
+    const [own, consent] = [proven.proof.subarray(0, 96), proven.proof.subarray(96)];
+    for (const halves of [
+      [shares[0]!, consent],
+      [other.subarray(0, 96), consent],
+      [own, other.subarray(96)],
+      [own],
+      [own, consent, Buffer.from([0])],
+    ]) {
+      expect(provenKey({ ...proven, proof: Buffer.concat(halves) }, first)).toBeNull();
+    }
   });
 
   it('keeps out a key that cancels those of others out', () => {
@@ -152,13 +165,15 @@ describe('a proof of possession', () => {
       publicKey,
       weight: 1,
       address: { host: '127.0.0.1', port: at + 1 },
-      bls: keys[at]!.prove(publicKey),
+      bls: keys[at]!.prove(identities[at]!),
     }));
     expect(readGenesis({ chainId: 'rogue', aggregates: 'bls', validators }).blsKeys?.size).toBe(6);
     const forged = [
-      { key: rogue.bytes, proof: attacker.prove(identityKeys[5]!).proof },
-      { key: rogue.bytes, proof: keys[0]!.prove(identityKeys[5]!).proof },
-      { key: rogue.bytes, proof: shares[5]! },
+      { key: rogue.bytes, proof: attacker.prove(identities[5]!).proof },
+      { key: rogue.bytes, proof: keys[0]!.prove(identities[5]!).proof },
+      { key: rogue.bytes, proof: Buffer.concat([shares[5]!, Buffer.alloc(64)]) },
+      // With the consent of the identity, which the attacker has.
+      forgeProof(rogue.bytes, attacker),
     ];
     for (const bls of forged) {
       const withRogue = [...validators.slice(0, 5), { ...validators[5]!, bls }];
@@ -219,6 +234,17 @@ describe('the key of shares', () => {
     await expect(openBlsKey(path)).rejects.toMatchObject({ code: 'damaged' });
   });
 });
+
+/** All that can be made with the secret of the identity, and another secret than that of the key. */
+function forgeProof(key: Uint8Array, attacker: BlsKey): ProvenBlsKey {
+  const bytes = Buffer.concat([
+    Buffer.from('agentic-flow bft proof of possession 1\n'),
+    identityKeys[5]!,
+    key,
+  ]);
+  const consent = sign(null, bytes, createPrivateKey(identities[5]!.privateKeyPem));
+  return { key, proof: Buffer.concat([attacker.sign(bytes), consent]) };
+}
 
 function pairOf(secret: Uint8Array) {
   const key = SecretKey.fromBytes(secret);

@@ -206,7 +206,7 @@ export class Cluster {
       validators: identities.map((identity, at) => {
         const publicKey = publicKeyOf(identity);
         const address = { host: '127.0.0.1', port: at + 1 };
-        return { publicKey, weight: 1, address, bls: keys[at]!.prove(publicKey) };
+        return { publicKey, weight: 1, address, bls: keys[at]!.prove(identity) };
       }),
     };
     this.members = identities.map((identity, at) => {
