@@ -86,7 +86,9 @@ export class Children {
     const running = this.#running.get(id);
     if (running === undefined) return;
     if (running.unanswered >= PINGS_UNANSWERED_MAX) {
-      this.#events.log(`process ${running.process.pid} does not answer; it is killed`);
+      const reason = 'its event loop hangs';
+      this.#events.log(`process ${running.process.pid}: ${reason}; it is killed`);
+      this.#events.said(id, { type: 'failed', reason, isFinal: false, isOfPlace: false });
       this.kill(id);
       return;
     }

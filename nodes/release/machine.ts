@@ -17,6 +17,9 @@
  *                            ready: record: no trial <---------+--------> died or late: record: the one
  *                                                                         before, which is started again
  *
+ *   One that somebody else kills is started again where it was: on trial three times, as a standby when
+ *   it is asked for again.
+ *
  * The record is durable before any effect that comes after its `write`. So a supervisor that starts
  * again reads from it alone what to run, and whether that is still a trial.
  */
@@ -33,6 +36,9 @@ import {
   WARM_TIMEOUT_MS,
 } from './limits.js';
 import type { Child, Effect, HandOver, Input, Step, Supervision } from './supervision.js';
+
+/** How a process ends that somebody else kills; one that is killed here has a failure that says why. */
+const KILLED = 'it ended by SIGKILL';
 
 /** `nowMs` must not go back. */
 export function step(state: Supervision, input: Input, nowMs: number): Step {
@@ -222,7 +228,14 @@ function onExited(state: Supervision, id: number, how: string, nowMs: number): S
     return giveUp(gone, 'the standby ended before it had its turn', nowMs);
   }
   const reason = main.failure?.reason ?? how;
-  if (state.record.isTrial) return giveUp(gone, reason, nowMs);
+  if (state.record.isTrial) {
+    const wasKilled = main.failure === null && how === KILLED;
+    if (!wasKilled || state.crashes + 1 >= CRASHES_MAX) return giveUp(gone, reason, nowMs);
+    // Somebody else did that, it may be for want of memory: it may succeed the next time.
+    const message = `${main.release} was killed on trial; it is started again`;
+    const again = { ...gone, crashes: state.crashes + 1, restarts: state.restarts + 1 };
+    return after([{ type: 'log', message }], startMain(again, nowMs));
+  }
   const isFinal = main.failure?.isFinal === true;
   if (isFinal) return { state: gone, effects: [{ type: 'exit', problem: reason }] };
   return onCrash(gone, main, reason, nowMs);
@@ -235,6 +248,11 @@ function onStandbyExited(state: Supervision, standby: Child, how: string): Step 
   // While the main child drains it is awaited; then the one before is started again.
   if (main.stage === 'draining') return same(without);
   const reason = standby.failure?.reason ?? how;
+  if (standby.failure === null && how === KILLED) {
+    const problem = `${standby.release} was killed: ${reason}`;
+    const next = { ...without, handOver: null, due: null };
+    return { state: next, effects: [answer(handOver, problem, true)] };
+  }
   const failed = failureOf(standby.release, reason, handOver.rollout);
   const record: ReleaseRecord = { ...state.record, failed };
   return {

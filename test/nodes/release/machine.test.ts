@@ -121,6 +121,50 @@ describe('a supervisor', () => {
     expect(environment.record.failed).toMatchObject({ reason: 'it is broken', rollout });
   });
 
+  it('starts the other release again when somebody kills it, until it was killed three times', () => {
+    const environment = running();
+    handOver(environment, SECOND, rollout);
+    const standby = mainId(environment) + 1;
+    environment.goOn(standby);
+    environment.goOn(standby - 1);
+    for (const id of [standby, standby + 1]) {
+      expect(environment.state.main).toMatchObject({ id, release: SECOND });
+      environment.end(id, 'it ended by SIGKILL');
+      expect(environment.record).toMatchObject({ current: SECOND, fallback: FIRST, isTrial: true });
+      expect(environment.answers.has('r')).toBe(false);
+    }
+    environment.end(standby + 2, 'it ended by SIGKILL');
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release: FIRST, stage: 'ready' });
+    expect(environment.record.failed).toMatchObject({ release: SECOND, rollout });
+  });
+
+  it('takes the other release for good that is killed once, and does not die by itself', () => {
+    const environment = running();
+    handOver(environment, SECOND, rollout);
+    const standby = mainId(environment) + 1;
+    environment.goOn(standby);
+    environment.goOn(standby - 1);
+    environment.end(standby, 'it ended by SIGKILL');
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release: SECOND, stage: 'ready' });
+    expect(environment.record).toMatchObject({ current: SECOND, isTrial: false, failed: null });
+    expect(environment.state.crashes).toBe(0);
+  });
+
+  it('goes on when somebody kills the standby, and may be asked for it again', () => {
+    const environment = running();
+    const before = mainId(environment);
+    handOver(environment, SECOND, rollout);
+    environment.end(before + 1, 'it ended by SIGKILL');
+    expect(environment.state.main).toMatchObject({ id: before, stage: 'ready' });
+    expect(environment.answers.get('r')).toContain('was killed');
+    expect(environment.record.failed).toBeNull();
+    handOver(environment, SECOND, rollout);
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release: SECOND, stage: 'ready' });
+  });
+
   it('goes back when the other release does not serve in time', () => {
     const environment = running();
     handOver(environment, SECOND, rollout);
