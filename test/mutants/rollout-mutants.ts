@@ -7,6 +7,7 @@ const finalizing = 'nodes/rollout/finalizing.ts';
 const members = 'nodes/control-plane/apply-rollout.ts';
 const upkeep = 'nodes/replica/rollout-upkeep.ts';
 
+const ofSupervision = 'test/nodes/release/machine.test.ts';
 const ofMachine = 'test/nodes/rollout/machine.test.ts';
 const ofTurns = 'test/nodes/rollout/turns.test.ts';
 const ofEnd = 'test/nodes/rollout/finalizing.test.ts';
@@ -325,6 +326,27 @@ const rows: readonly FileMutant[] = [
     replacement:
       'return policy.length > 0 && (allowed?.after ?? after) === after && digest !== null;',
     test: ofApproving,
+  },
+  {
+    bug: 'a release on trial that is killed once is given up',
+    file: 'nodes/release/machine.ts',
+    source: 'if (!wasKilled || state.crashes + 1 >= CRASHES_MAX) return giveUp',
+    replacement: 'if (wasKilled || state.crashes + 1 >= CRASHES_MAX) return giveUp',
+    test: ofSupervision,
+  },
+  {
+    bug: 'a release on trial that is killed again and again is never given up',
+    file: 'nodes/release/machine.ts',
+    source: '...gone, crashes: state.crashes + 1, restarts',
+    replacement: '...gone, crashes: 0, restarts',
+    test: ofSupervision,
+  },
+  {
+    bug: 'a standby that was killed counts as a release that failed',
+    file: 'nodes/release/machine.ts',
+    source: 'if (standby.failure === null && how === KILLED) {',
+    replacement: 'if (standby.failure === null && how === KILLED && standby.readyAtMs > 0) {',
+    test: ofSupervision,
   },
 ];
 
