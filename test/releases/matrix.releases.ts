@@ -69,7 +69,8 @@ class MixedSwarm {
 
   async connect(): Promise<SwarmClient> {
     const addresses = this.nodes.map(({ address }) => address);
-    return connectTo({ ...this.created, addresses });
+    // The previous build knows no operator tokens.
+    return connectTo({ ...this.created, operatorToken: this.created.clientToken, addresses });
   }
 
   async leader(client: SwarmClient): Promise<Node> {
