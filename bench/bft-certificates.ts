@@ -1,4 +1,4 @@
-import { Verification } from './bft/certificates.js';
+import { Verification, verificationSubject } from './bft/certificates.js';
 import type { Bench } from './harness.js';
 
 /** What proves a decision, by signatures of each and by one of all: its bytes, and what it costs to check. */
@@ -16,8 +16,8 @@ export function bftCertificatesBench(
       'taken-votes': 'ms',
     },
     subjects: validators.flatMap((count) => [
-      subjectOf(`${count} validators`, count, verified, false),
-      subjectOf(`${count} aggregated`, count, verified, true),
+      subjectOf(`${count} validators`, () => new Verification(count, verified)),
+      subjectOf(`${count} aggregated`, () => new Verification(count, verified, true)),
     ]),
     ratios: [],
     notes: () => [
@@ -30,28 +30,11 @@ export function bftCertificatesBench(
   };
 }
 
-function subjectOf(
-  name: string,
-  validators: number,
-  verified: number,
-  aggregates: boolean,
-): Bench['subjects'][number] {
-  let verification: Verification | undefined;
-  return {
-    name,
-    prepare: () => {
-      verification = new Verification(validators, verified, aggregates);
-      verification.measure();
-    },
-    run: () => {
-      if (verification === undefined) throw new Error('prepare comes first');
-      const { decisionBytes, certificateMs, decisionMs, takenMs } = verification.measure();
-      return {
-        'decision-bytes': decisionBytes,
-        'verified-votes': certificateMs,
-        'verified-decision': decisionMs,
-        'taken-votes': takenMs,
-      };
-    },
-  };
+function subjectOf(name: string, make: () => Verification): Bench['subjects'][number] {
+  return verificationSubject(name, make, (cost) => ({
+    'decision-bytes': cost.decisionBytes,
+    'verified-votes': cost.certificateMs,
+    'verified-decision': cost.decisionMs,
+    'taken-votes': cost.takenMs,
+  }));
 }

@@ -1,4 +1,4 @@
-import { Verification } from './bft/certificates.js';
+import { Verification, verificationSubject } from './bft/certificates.js';
 import { Cluster } from './bft/cluster.js';
 import { simulatedDecisionsMs } from './bft/simulated.js';
 import { type Bench, type Measurements, quantile } from './harness.js';
@@ -59,7 +59,14 @@ export function bftBench(size: BftSize = usual): Bench {
       processesSubject(processes, size),
       simulatedSubject(simulated, size),
       ...CERTIFICATES.map((validators) =>
-        verificationSubject(certificateOf(validators), validators, size),
+        verificationSubject(
+          certificateOf(validators),
+          () => new Verification(validators, size.verified),
+          ({ certificateMs, decisionMs }) => ({
+            'verified-votes': certificateMs,
+            'verified-decision': decisionMs,
+          }),
+        ),
       ),
     ],
     ratios: [],
@@ -125,26 +132,6 @@ function simulatedSubject(name: string, size: BftSize): Bench['subjects'][number
       seed += 1;
       const ms = simulatedDecisionsMs(SIMULATED, DELAY_MS, size.submitters, seed);
       return { 'decided-p50': quantile(ms, 0.5), 'decided-p99': quantile(ms, 0.99) };
-    },
-  };
-}
-
-function verificationSubject(
-  name: string,
-  validators: number,
-  size: BftSize,
-): Bench['subjects'][number] {
-  let verification: Verification | undefined;
-  return {
-    name,
-    prepare: () => {
-      verification = new Verification(validators, size.verified);
-      verification.measure();
-    },
-    run: () => {
-      if (verification === undefined) throw new Error('prepare comes first');
-      const { certificateMs, decisionMs } = verification.measure();
-      return { 'verified-votes': certificateMs, 'verified-decision': decisionMs };
     },
   };
 }

@@ -29,7 +29,7 @@ import { type Chain, readGenesis } from '../../nodes/bft/genesis.js';
 import { unprovenVotes } from '../../nodes/bft/proven.js';
 import { ChainSets } from '../../nodes/bft/sets.js';
 import { makePlainGenesis, readPlainGenesis } from '../../test/nodes/bft/plain-genesis.js';
-import { median } from '../harness.js';
+import { type Bench, type Measurements, median } from '../harness.js';
 
 /** Medians of processor time, and of bytes. */
 interface VerificationCost {
@@ -157,6 +157,26 @@ export class Verification {
     const signature = signed({ type: 'proposal', proposal }, proposal.from);
     return { proposal: { ...proposal, signature }, certificate };
   }
+}
+
+/** A subject whose rounds verify the same decisions; `read` takes what its bench shows of the cost. */
+export function verificationSubject(
+  name: string,
+  make: () => Verification,
+  read: (cost: VerificationCost) => Measurements,
+): Bench['subjects'][number] {
+  let verification: Verification | undefined;
+  return {
+    name,
+    prepare: () => {
+      verification = make();
+      verification.measure();
+    },
+    run: () => {
+      if (verification === undefined) throw new Error('prepare comes first');
+      return read(verification.measure());
+    },
+  };
 }
 
 /** Processor time of this process in milliseconds: the clock would show other work as well. */

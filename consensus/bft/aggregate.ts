@@ -4,7 +4,7 @@
  * signature holds is the host's to check, by the keys of those.
  */
 import { bitmapOf, hasBit, isBitmapOf, setBit } from '../bitmap.js';
-import type { AggregatedDecision, SignedDecision } from './codec.js';
+import { type AggregatedDecision, type SignedDecision, isAggregated } from './codec.js';
 import type { Certificate, Decision, ValidatorId, Vote } from './types.js';
 import type { ValidatorSet } from './validators.js';
 
@@ -17,12 +17,6 @@ export interface AggregatedVote extends Vote {
 export interface ExpandedDecision extends Decision {
   readonly certificate: readonly AggregatedVote[];
   readonly aggregated: AggregatedDecision;
-}
-
-export function isAggregated(
-  decision: SignedDecision | AggregatedDecision,
-): decision is AggregatedDecision {
-  return 'aggregate' in decision;
 }
 
 /**

@@ -73,6 +73,12 @@ export interface AggregatedDecision {
   readonly aggregate: Uint8Array;
 }
 
+export function isAggregated(
+  decision: SignedDecision | AggregatedDecision,
+): decision is AggregatedDecision {
+  return 'aggregate' in decision;
+}
+
 /** What travels between validators: messages of the core with signatures, and bytes of values. */
 export type WireMessage =
   | { readonly type: 'proposal'; readonly proposal: SignedProposal }
@@ -147,7 +153,7 @@ export function decodeMessages(
 
 function isOfAggregates(message: WireMessage): boolean {
   return (
-    message.type === 'share' || (message.type === 'decision' && 'aggregate' in message.decision)
+    message.type === 'share' || (message.type === 'decision' && isAggregated(message.decision))
   );
 }
 
@@ -176,10 +182,9 @@ function writeMessage(writer: ByteWriter, message: WireMessage): void {
 }
 
 function writeDecision(writer: ByteWriter, decision: SignedDecision | AggregatedDecision): void {
-  const isPlain = 'certificate' in decision;
-  writer.u8(isPlain ? DECISION : AGGREGATED);
+  writer.u8(isAggregated(decision) ? AGGREGATED : DECISION);
   writeSignedProposal(writer, decision.proposal);
-  if (isPlain) return writeVotes(writer, decision.certificate);
+  if (!isAggregated(decision)) return writeVotes(writer, decision.certificate);
   writer.varint(decision.signers.length);
   writer.raw(decision.signers);
   writer.raw(decision.aggregate);

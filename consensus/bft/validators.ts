@@ -37,6 +37,13 @@ export class ValidatorSet {
     return this.#weights.get(id) ?? 0;
   }
 
+  /** Of all of them together; whoever is named twice counts twice. */
+  weightOfAll(ids: Iterable<ValidatorId>): number {
+    let weight = 0;
+    for (const id of ids) weight += this.weightOf(id);
+    return weight;
+  }
+
   has(id: ValidatorId): boolean {
     return this.#weights.has(id);
   }

@@ -69,6 +69,7 @@ export class NamespaceCore {
   readonly #expiring = new Expiring();
   #bytes = 0;
   #ids: readonly string[] | undefined;
+  #rights: NamespaceRights | undefined;
 
   /** Throws `CrdtError` for records that are none. */
   constructor(options: CoreOptions, ports: CorePorts) {
@@ -121,7 +122,8 @@ export class NamespaceCore {
 
   /** As this member has heard of them, with what is not durable yet. */
   get rights(): NamespaceRights {
-    return rightsIn(this.#replica.root);
+    this.#rights ??= rightsIn(this.#replica.root);
+    return this.#rights;
   }
 
   /** All that is here, with what is not durable yet, in as few records as there can be. */
@@ -278,6 +280,7 @@ export class NamespaceCore {
 
   #changed(ids: readonly string[] | null): void {
     this.#ids = undefined;
+    this.#rights = undefined;
     this.#measure(ids);
     this.#ports.changed(ids);
   }

@@ -52,7 +52,6 @@ export class AmnesiaWatch {
   /** So many heights are decided: votes of the two after them are heard. */
   decided(height: Height): void {
     for (const next of [height + 1, height + 2]) {
-      this.#validators.delete(next);
       this.#validators.set(next, this.#ports.validatorsAt(next));
     }
     for (const [oldest] of this.#validators) {
@@ -102,7 +101,7 @@ export class AmnesiaWatch {
       );
       if (answers.some((each) => each instanceof Uint8Array && isAnswer(each))) return;
       for (const [at, peer] of asked.entries()) if (answers[at] === null) without.add(peer);
-      const weight = [...without].reduce((sum, id) => sum + validators.weightOf(id), 0);
+      const weight = validators.weightOfAll(without);
       const isLate = performance.now() >= beganAtMs + this.#answerMs;
       const isDue = isLate || without.has(amnesia.accused);
       if (isDue && isQuorum(weight, validators.totalWeight)) return onGuilty(amnesia);

@@ -134,7 +134,7 @@ function isByQuorum(
   { height, validators }: Checkpoint,
 ): boolean {
   const { present } = setsOf(readSets(validators, height).members);
-  return isQuorum(weightOf(signatures.keys(), present), present.totalWeight);
+  return isQuorum(present.weightOfAll(signatures.keys()), present.totalWeight);
 }
 
 /** How somebody knows whom to believe. */
@@ -176,7 +176,7 @@ export function whyUnproven(checkpoint: Checkpoint, trust: Trust): Unproven | nu
       return fault(`the signature of ${id} is wrong`);
     }
   }
-  if (!isQuorum(weightOf(signatures.keys(), present), present.totalWeight)) {
+  if (!isQuorum(present.weightOfAll(signatures.keys()), present.totalWeight)) {
     return fault('those who signed have no more than two thirds of the weight');
   }
   for (const [id, signature] of postQuantum) {
@@ -197,7 +197,7 @@ export function whyUnproven(checkpoint: Checkpoint, trust: Trust): Unproven | nu
     return fault('its validators are not those of the genesis, which cannot have changed');
   }
   const known = sets.at(sets.decided + 1);
-  if (hasCorrect(weightOf(signatures.keys(), known), known.totalWeight)) return null;
+  if (hasCorrect(known.weightOfAll(signatures.keys()), known.totalWeight)) return null;
   const why = 'too few of the validators that are known here have signed it: name a trusted one';
   return { why, isFault: false };
 }
@@ -371,12 +371,6 @@ function readVersion(reader: ByteReader): number {
 
 function signedBytes(chain: Uint8Array, digest: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(DOMAIN), chain, digest]);
-}
-
-function weightOf(ids: Iterable<ValidatorId>, validators: ValidatorSet): number {
-  let weight = 0;
-  for (const id of ids) weight += validators.weightOf(id);
-  return weight;
 }
 
 function isSame(one: ValidatorSet, other: ValidatorSet): boolean {

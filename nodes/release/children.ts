@@ -7,6 +7,7 @@ import { MAIN_FILE } from './identity.js';
 import { EXIT_LIMIT_MS, PINGS_UNANSWERED_MAX, PING_INTERVAL_MS } from './limits.js';
 import { STANDBY_VARIABLE, fromChild } from './messages.js';
 import type { FromChild, FromSupervisor } from './messages.js';
+import { howEnded } from './supervision.js';
 import { lessUrgent } from './urgency.js';
 
 export interface ChildEvents {
@@ -56,9 +57,7 @@ export class Children {
     child.once('error', (error) => {
       if (child.pid === undefined) ended(`it could not be started: ${error.message}`);
     });
-    child.once('exit', (code, signal) =>
-      ended(signal === null ? `it ended with code ${code}` : `it ended by ${signal}`),
-    );
+    child.once('exit', (code, signal) => ended(howEnded(code, signal)));
   }
 
   pid(id: number): number | undefined {

@@ -35,10 +35,8 @@ import {
   RESTART_DELAY_MIN_MS,
   WARM_TIMEOUT_MS,
 } from './limits.js';
+import { KILLED } from './supervision.js';
 import type { Child, Effect, HandOver, Input, Step, Supervision } from './supervision.js';
-
-/** How a process ends that somebody else kills; one that is killed here has a failure that says why. */
-const KILLED = 'it ended by SIGKILL';
 
 /** `nowMs` must not go back. */
 export function step(state: Supervision, input: Input, nowMs: number): Step {

@@ -54,6 +54,14 @@ export interface Supervision {
   readonly lastId: number;
 }
 
+/** How a process ended. */
+export function howEnded(code: number | null, signal: NodeJS.Signals | null): string {
+  return signal === null ? `it ended with code ${code}` : `it ended by ${signal}`;
+}
+
+/** The end of one that somebody else kills; one that is killed here has a failure that says why. */
+export const KILLED = howEnded(null, 'SIGKILL');
+
 export type Input =
   | { readonly type: 'start' }
   /** The child has loaded everything that it may before it has the directory. */
@@ -70,6 +78,7 @@ export type Input =
   | { readonly type: 'opened'; readonly id: number }
   /** The child has let go of the directory. */
   | { readonly type: 'released'; readonly id: number }
+  /** `how`: as `howEnded` says it, or why it could not be started. */
   | { readonly type: 'exited'; readonly id: number; readonly how: string }
   | ({ readonly type: 'handOver' } & HandOver)
   /** Nothing may take the place of the current release any more. */

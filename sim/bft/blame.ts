@@ -82,7 +82,7 @@ function wrongWith(
       ? judgement.accusations.every(isAccusation)
       : judgement.culprits.every(({ messages: [one, other] }) => isEquivocation(one, other));
   if (!isSound) return 'a proof or question about a fork is none';
-  const weight = [...new Set(named)].reduce((sum, id) => sum + validators.weightOf(id), 0);
+  const weight = validators.weightOfAll(new Set(named));
   if (hasCorrect(weight, validators.totalWeight)) return null;
   return `only ${named.join(', ')} are named for a fork`;
 }

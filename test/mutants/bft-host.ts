@@ -233,14 +233,15 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'half of the weight makes a checkpoint stable',
     file: `${folder}/checkpoint.ts`,
-    source: '  return isQuorum(weightOf(signatures.keys(), present), present.totalWeight);',
-    replacement: '  return 2 * weightOf(signatures.keys(), present) >= present.totalWeight;',
+    source: '  return isQuorum(present.weightOfAll(signatures.keys()), present.totalWeight);',
+    replacement: '  return 2 * present.weightOfAll(signatures.keys()) >= present.totalWeight;',
     test: ofCheckpoint,
   },
   {
     bug: 'strangers make a checkpoint among themselves, and it is believed',
     file: `${folder}/checkpoint.ts`,
-    source: '  if (hasCorrect(weightOf(signatures.keys(), known), known.totalWeight)) return null;',
+    source:
+      '  if (hasCorrect(known.weightOfAll(signatures.keys()), known.totalWeight)) return null;',
     replacement: '  if (known.totalWeight > 0) return null;',
     test: ofCheckpoint,
   },

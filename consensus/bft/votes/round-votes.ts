@@ -46,9 +46,7 @@ export class RoundVotes {
       ...this.prevotes.received.keys(),
       ...this.precommits.received.keys(),
     ]);
-    let weight = 0;
-    for (const member of members) weight += this.#validators.weightOf(member);
-    return hasCorrect(weight, this.#validators.totalWeight);
+    return hasCorrect(this.#validators.weightOfAll(members), this.#validators.totalWeight);
   }
 
   /** Whether an output is new; it is known from then on. */

@@ -100,11 +100,8 @@ export class Shares {
   /** Whether those that wait may be what a quorum lacks, with the vote of this validator. */
   #isUrgent({ height, right, waiting }: Group): boolean {
     const set = this.#ports.sets.at(height);
-    const areQuorum = (ids: Iterable<ValidatorId>): boolean => {
-      let weight = 0;
-      for (const id of new Set(ids).add(this.#self)) weight += set.weightOf(id);
-      return isQuorum(weight, set.totalWeight);
-    };
+    const areQuorum = (ids: Iterable<ValidatorId>): boolean =>
+      isQuorum(set.weightOfAll(new Set(ids).add(this.#self)), set.totalWeight);
     const all = [...right.keys(), ...waiting.map(({ vote }) => vote.from)];
     return areQuorum(all) && !areQuorum(right.keys());
   }

@@ -21,6 +21,15 @@ function handOver(environment: Environment, to: string, step: typeof rollout | n
   environment.input({ type: 'handOver', requestId: 'r', to, rollout: step });
 }
 
+/** Hands over in a rollout, until the other release has the directory in its hands; returns its process. */
+function tryOut(environment: Environment): number {
+  handOver(environment, SECOND, rollout);
+  const standby = mainId(environment) + 1;
+  environment.goOn(standby);
+  environment.goOn(standby - 1);
+  return standby;
+}
+
 describe('the record that a supervisor begins with', () => {
   const known = new Set([FIRST, SECOND]);
 
@@ -123,10 +132,7 @@ describe('a supervisor', () => {
 
   it('starts the other release again when somebody kills it, until it was killed three times', () => {
     const environment = running();
-    handOver(environment, SECOND, rollout);
-    const standby = mainId(environment) + 1;
-    environment.goOn(standby);
-    environment.goOn(standby - 1);
+    const standby = tryOut(environment);
     for (const id of [standby, standby + 1]) {
       expect(environment.state.main).toMatchObject({ id, release: SECOND });
       environment.end(id, 'it ended by SIGKILL');
@@ -141,10 +147,7 @@ describe('a supervisor', () => {
 
   it('takes the other release for good that is killed once, and does not die by itself', () => {
     const environment = running();
-    handOver(environment, SECOND, rollout);
-    const standby = mainId(environment) + 1;
-    environment.goOn(standby);
-    environment.goOn(standby - 1);
+    const standby = tryOut(environment);
     environment.end(standby, 'it ended by SIGKILL');
     environment.settle();
     expect(environment.state.main).toMatchObject({ release: SECOND, stage: 'ready' });
@@ -167,10 +170,7 @@ describe('a supervisor', () => {
 
   it('goes back when the other release does not serve in time', () => {
     const environment = running();
-    handOver(environment, SECOND, rollout);
-    const standby = mainId(environment) + 1;
-    environment.goOn(standby);
-    environment.goOn(standby - 1);
+    tryOut(environment);
     expect(environment.state.due?.what).toBe('ready');
     environment.nowMs = environment.state.due?.atMs ?? 0;
     environment.input({ type: 'time' });

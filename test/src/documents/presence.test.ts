@@ -77,13 +77,19 @@ describe('the bytes of awareness', () => {
   });
 });
 
+/** Two who have a document open, of whom Ada has said who she is. */
+function adaAndBob() {
+  const presences = new Presences();
+  const [ada, bob] = [new Watcher(), new Watcher()];
+  presences.enter('d', ada);
+  presences.enter('d', bob);
+  presences.say('d', ada, says(ADA, 1, named('Ada')), AUTHOR);
+  return { presences, ada, bob };
+}
+
 describe('those who have a document open', () => {
   it('hear of each other here, and of those at other nodes, also when they come late', () => {
-    const presences = new Presences();
-    const [ada, bob] = [new Watcher(), new Watcher()];
-    presences.enter('d', ada);
-    presences.enter('d', bob);
-    presences.say('d', ada, says(ADA, 1, named('Ada')), AUTHOR);
+    const { presences, ada, bob } = adaAndBob();
     presences.take(2, 'd', says(5, 1, named('Eve')), 0);
     presences.take(2, 'another', says(6, 1, named('Mia')), 0);
     const late = new Watcher();
@@ -133,11 +139,7 @@ describe('those who have a document open', () => {
   });
 
   it('speak for themselves: no other node says something in their name, or that they went', () => {
-    const presences = new Presences();
-    const [ada, bob] = [new Watcher(), new Watcher()];
-    presences.enter('d', ada);
-    presences.enter('d', bob);
-    presences.say('d', ada, says(ADA, 1, named('Ada')), AUTHOR);
+    const { presences, ada, bob } = adaAndBob();
     presences.take(2, 'd', says(5, 1, named('Eve')), 0);
     for (const state of [named('forged'), null]) {
       presences.take(3, 'd', says(ADA, 100, state), 0);
