@@ -1,80 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Connection, ConnectionHandler, Engine } from '../../../transport/quic/index.js';
+import type { Connection } from '../../../transport/quic/index.js';
 import { PATHS_MAX } from '../../../transport/quic/limits.js';
-import { bidirectional, handler, openEngine } from './engines.js';
+import { sleep, until } from '../../waiting.js';
+import { dial, echo, echoing } from './echoing.js';
+import { openEngine } from './engines.js';
 import { UdpRelay } from './udp-relay.js';
-import { WITHIN, sleep, until } from '../../waiting.js';
-
-const ACCEPT = { isAccepted: true } as const;
-
-interface Server {
-  readonly engine: Engine;
-  readonly connections: Connection[];
-  /** Ports that the server was told the peer is reached at. */
-  readonly ports: number[];
-}
-
-/** A server that sends back what it gets, with back-pressure. */
-async function echoing(): Promise<Server> {
-  const connections: Connection[] = [];
-  const ports: number[] = [];
-  const engine = await openEngine({
-    onConnection: (connection) => {
-      connections.push(connection);
-      connection.setHandler({
-        onStream: (stream) =>
-          handler({
-            onData: (bytes, isFinal) => {
-              if (!stream.write(Buffer.from(bytes), isFinal)) stream.pause();
-            },
-            onDrained: () => stream.resume(),
-          }),
-        onStreamsAvailable: () => undefined,
-        onPathChanged: () => ports.push(connection.remotePort),
-      });
-    },
-  });
-  return { engine, connections, ports };
-}
-
-const IGNORING: ConnectionHandler = {
-  onStream: () => handler(),
-  onStreamsAvailable: () => undefined,
-};
-
-async function dial(engine: Engine, port: number): Promise<Connection> {
-  return await engine.connect({
-    host: '127.0.0.1',
-    port,
-    ...WITHIN,
-    authenticate: () => ACCEPT,
-    onOpen: (connection) => connection.setHandler(IGNORING),
-  });
-}
-
-/** Sends bytes on a stream of their own and compares what comes back. */
-function echo(connection: Connection, bytes: Buffer): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const hash = createHash('sha256');
-    const stream = bidirectional(
-      connection,
-      handler({
-        onData: (chunk, isFinal) => {
-          hash.update(chunk);
-          if (isFinal) resolve(hash.digest('hex') === sha256(bytes));
-        },
-        onReset: (code) => reject(new Error(`reset ${code}`)),
-        onConnectionClosed: ({ reason }) => reject(new Error(reason)),
-      }),
-    );
-    stream.write(bytes, true);
-  });
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
 
 describe('a connection', () => {
   it('survives a NAT that forgets its port in the middle of a transfer', async () => {

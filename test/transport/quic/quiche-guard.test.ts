@@ -195,6 +195,19 @@ describe('accounts', () => {
   });
 });
 
+describe('a connection whose peer changes its port during the handshake', () => {
+  it('may have further paths, whose packets are all looked into', () => {
+    const guard = new ConnectionGuard(halfOpen, true, { ...counting, paths: true }, 0);
+    const finished = handshakePacket(200);
+    expect(guard.judge(finished, false, 0)).toBe('pass');
+    expect(guard.allowsPath()).toBe(false);
+    // quiche opens a path for it, under which later packets are not new any more.
+    expect(guard.judge(finished, true, 0)).toEqual({ keptBytes: finished.length });
+    expect(guard.allowsPath()).toBe(true);
+    guard.close();
+  });
+});
+
 /** A Handshake packet of version 1 (RFC 9000 17.2.4) with so many bytes behind its length. */
 function handshakePacket(bytes: number): Buffer {
   const header = Buffer.of(0xe0, 0, 0, 0, 1, 0, 0, 0x80, 0, 0, 0);

@@ -73,6 +73,8 @@ export class ConnectionGuard {
   #outbound: Inspector | undefined;
   /** The id that the peer gave in the handshake. */
   #firstDestination: Buffer | undefined;
+  /** The last packet answers a challenge, or nobody looks. Seen as soon as there are several paths. */
+  hasPathResponse = false;
   #isOpen = false;
   #hasPaths = false;
   #isSuspect = false;
@@ -125,6 +127,7 @@ export class ConnectionGuard {
 
   /** A packet that is not quiche's yet. */
   judge(packet: Uint8Array, isNewPath: boolean, now: number): Verdict {
+    this.hasPathResponse = !this.#guards.paths;
     const isShort = ((packet[0] ?? 0) & 0x80) === 0;
     if (!this.#isOpen && isShort && this.#native.isEstablished()) this.onEstablished();
     if (!this.#isOpen) return this.#judgeHandshake(packet, isNewPath);
@@ -208,8 +211,10 @@ export class ConnectionGuard {
     // What comes behind in the same datagram is no part of it, and may be as long as a cable allows.
     const keptBytes = handshakeBytes(packet);
     if (this.#handshake.onReceived(keptBytes)) {
-      // Packets of the handshake open no path, but one behind them may.
+      // What comes behind packets of the handshake may open a path, and must be seen before.
       const isCut = isNewPath && this.#guards.paths;
+      // They open one themselves when the peer's port changes before it has heard the answer to them.
+      this.#hasPaths ||= isCut && this.#isServer;
       return isCut ? { keptBytes } : 'pass';
     }
     return { code: PROTOCOL_VIOLATION, reason: 'too much before the end of the handshake' };
@@ -226,6 +231,7 @@ export class ConnectionGuard {
     if (this.#inbound === undefined) return this.#judgeBlindly();
     // Forged by somebody else, or by a peer that hides its packet numbers: not quiche's business.
     if (frames === undefined) return 'drop';
+    this.hasPathResponse = frames.some(({ kind }) => kind === 'path-response');
     return this.#rules.judge(frames, packet.length, this.#isSuspect, now) ?? 'pass';
   }
 

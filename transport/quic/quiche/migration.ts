@@ -19,11 +19,6 @@ interface Attempt {
   readonly again: NodeJS.Timeout;
 }
 
-interface Insistence {
-  readonly each?: () => void;
-  readonly over?: () => void;
-}
-
 /**
  * Moves a connection that this side dialled to another local address (RFC 9000 9.2):
  *
@@ -44,10 +39,10 @@ export class Migration {
   }
 
   /**
-   * Challenges the peer for some seconds on a path that has just come into use, or gone out of it.
-   * Calls `each` each time and `over` at the end, unless another path comes in between.
+   * Does `ask` now and again for some seconds, to hear on a path that has just come into use or gone
+   * out of it, and `over` at the end, unless another path comes in between.
    */
-  insist(local: NativeHost, remote: NativeHost, { each, over }: Insistence = {}): void {
+  insist(ask: () => void, over?: () => void): void {
     let left = INSIST_COUNT;
     const insistOnce = (): void => {
       if (left === 0) {
@@ -56,8 +51,7 @@ export class Migration {
         return;
       }
       left -= 1;
-      this.probeAgain(local, remote);
-      each?.();
+      ask();
     };
     clearInterval(this.#insisting);
     this.#insisting = setInterval(insistOnce, PROBE_AGAIN_MS);

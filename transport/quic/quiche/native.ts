@@ -54,6 +54,7 @@ export type NativePathEvent =
 
 export interface NativePathStats {
   readonly active: boolean;
+  readonly localHost: NativeHost;
   readonly peerHost: NativeHost;
   readonly recv: number;
   readonly sent: number;

@@ -35,6 +35,7 @@ export class PacketReceiver {
     const verdict = this.#guard.judge(datagram, isNewPath, startedAt);
     if (verdict === 'drop') return undefined;
     if (verdict !== 'pass' && 'code' in verdict) return verdict;
+    if (this.#guard.hasPathResponse) this.#paths.onPathResponse();
     const taken = verdict === 'pass' ? datagram : datagram.subarray(0, verdict.keptBytes);
     this.#log?.onDatagram('received', datagram.length);
     try {

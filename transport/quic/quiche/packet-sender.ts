@@ -4,7 +4,6 @@ import {
   PACKETS_PER_FLUSH_CLOSING_MAX,
   PACKETS_PER_FLUSH_MAX,
   PACKETS_PER_FLUSH_REBOUND_MAX,
-  PACKET_BYTES_MIN,
 } from '../limits.js';
 import type { ConnectionLog } from './connection-log.js';
 import type { ConnectionOwner } from './connection-owner.js';
@@ -103,9 +102,12 @@ export class PacketSender {
     const { isRebound } = this.#paths;
     let sent = 0;
     for (let left = this.#packetsMax(isRebound); left > 0; left -= 1) {
-      const roomBytes = isRebound ? PACKET_BYTES_MIN : this.#control.nextPacketBytes();
+      const roomBytes =
+        isRebound && !this.#isClosing
+          ? this.#paths.nextPacketBytes(performance.now())
+          : this.#control.nextPacketBytes();
       if (roomBytes === 0) {
-        this.#sendLater();
+        if (!isRebound) this.#sendLater();
         return true;
       }
       const buffer = this.#engine.packetBuffer(roomBytes);

@@ -1,5 +1,5 @@
 import type { LocalAddress } from '../connection.js';
-import { PATHS_MAX, PATH_EVENTS_PER_TURN_MAX } from '../limits.js';
+import { PACKET_BYTES_MIN, PATHS_MAX, PATH_EVENTS_PER_TURN_MAX } from '../limits.js';
 import { QuicError } from '../quic-error.js';
 import { ConnectionIds, type ConnectionIdsOwner } from './connection-ids.js';
 import type { ConnectionLog } from './connection-log.js';
@@ -9,6 +9,7 @@ import { Migration } from './migration.js';
 import type { NativeConnection, NativeHost, NativePathEvent } from './native.js';
 import { PathAddresses, isSame } from './path-addresses.js';
 import { displayHost } from './udp-socket.js';
+import { UnprovenPath } from './unproven-path.js';
 
 /** What the paths of a connection ask of it. */
 export interface PathsOwner extends ConnectionIdsOwner {
@@ -21,6 +22,9 @@ export interface PathsOwner extends ConnectionIdsOwner {
   /** Packets go from here to there from now on. */
   onPathChanged(local: NativeHost, remote: NativeHost): void;
 }
+
+/** Of what is no packet: quiche lets three times as much be sent to where it comes from. */
+const CREDIT_BYTES = 64;
 
 interface ReceiveInfo {
   readonly from: NativeHost;
@@ -53,7 +57,9 @@ export class Paths {
   /** The engine is back on the first path, and the second is asked for what it lost. */
   #isRecovering = false;
   /** Where the peer seems to be, as long as it has not answered from there. */
-  #unproven: { readonly local: NativeHost; readonly name: NativeHost } | undefined;
+  #unproven: UnprovenPath | undefined;
+  /** Others where it seemed to be: it went back, tries an address, or a copy or late packet came. */
+  #strays: UnprovenPath[] = [];
 
   constructor(
     owner: PathsOwner,
@@ -84,7 +90,18 @@ export class Paths {
    * may be sent: what is lost on the other stays lost.
    */
   get isRebound(): boolean {
-    return this.#isRebound || (this.#unproven !== undefined && this.#isAhead());
+    return this.#isRebound || this.#unproven?.isActive === true;
+  }
+
+  /** While `isRebound`: largest packet to be made now; 0: none yet. */
+  nextPacketBytes(nowMs: number): number {
+    if (this.#unproven?.isActive !== true) return PACKET_BYTES_MIN;
+    return this.#unproven.nextPacketBytes(nowMs);
+  }
+
+  /** The peer has answered a challenge. */
+  onPathResponse(): void {
+    if (this.#unproven !== undefined) this.#unproven.isAnswered = true;
   }
 
   /** True when there is hardly room for another path. */
@@ -100,8 +117,11 @@ export class Paths {
   /** Called a few times a second. */
   tick(): void {
     if (this.#ids.replaceRetired()) this.#owner.markDirty();
-    if (this.#unproven !== undefined) {
-      this.#migration.probeAgain(this.#unproven.local, this.#unproven.name);
+    if (this.#unproven !== undefined) this.#challenge(this.#unproven);
+    for (const stray of this.#strays) {
+      if (stray.isActive) this.#watch(stray);
+      else if (stray.isLate) this.#giveUp(stray);
+      else stray.isLate = true;
     }
   }
 
@@ -168,7 +188,10 @@ export class Paths {
     // listens may not send for long, and a single one may be lost. The challenges that go with it go by
     // the name of the new path: one that is lost too often is the end of its path, and that must not
     // be the first.
-    this.#migration.insist(local, this.#first, { each: () => this.#owner.ask() });
+    this.#migration.insist(() => {
+      this.#migration.probeAgain(local, this.#first);
+      this.#owner.ask();
+    });
   }
 
   /** Returns false when there are more events than one turn looks at. */
@@ -193,32 +216,74 @@ export class Paths {
     if (event.type === 'New') {
       this.#onNewPath();
       // A path that this side opened is probed by its migration, and no event of quiche.
-      this.#unproven = { local: event.local, name: event.peer };
-    } else if (event.type === 'Validated') this.#unproven = undefined;
-    else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
+      const path = new UnprovenPath(this.#native, event.local, event.peer);
+      if (this.#unproven?.isActive === true) this.#strays.push(path);
+      else this.#watch(path);
+    } else if (event.type === 'Validated') {
+      this.#forget({ local: event.local, name: event.peer });
+    } else if (event.type === 'ReusedSourceConnectionId') this.#isRebound = true;
     else if (event.type === 'FailedValidation') {
-      this.#onFailed(event.peer);
-      if (this.#owner.isServer) this.#migration.insist(event.local, event.peer);
+      this.#giveUp(new UnprovenPath(this.#native, event.local, event.peer));
     }
     // quiche calls its local address `old`, and the peer's `new`.
     else if (event.type === 'PeerMigrated') this.#onPeerMigrated(event.old, event.new);
   }
 
-  /** The engine sends on a path whose other end has not answered from there. */
-  #isAhead(): boolean {
-    const name = this.#unproven?.name;
-    return this.#native.pathStats().some(({ active, peerHost }) => {
-      return active && name !== undefined && isSame(peerHost, name);
-    });
+  /** This is where the peer seems to be. */
+  #watch(path: UnprovenPath): void {
+    this.#forget(path);
+    this.#stray();
+    this.#unproven = path;
+    this.#migration.insist(() => this.#challenge(path));
+  }
+
+  /** The peer seems to be elsewhere. It may come back: a name is only given up after a while. */
+  #stray(): void {
+    if (this.#unproven === undefined) return;
+    this.#strays.push(this.#unproven);
+    this.#unproven = undefined;
+    this.#isRebound = false;
+  }
+
+  #forget({ local, name }: Pick<UnprovenPath, 'local' | 'name'>): void {
+    this.#strays = this.#strays.filter((each) => !each.isOn(local, name));
+    if (this.#unproven?.isOn(local, name) === true) this.#unproven = undefined;
+  }
+
+  #challenge(path: UnprovenPath): void {
+    if (path === this.#unproven && path.mayProbe) {
+      this.#migration.probeAgain(path.local, path.name);
+    }
   }
 
   /**
    * What was on its way on a path that the engine has left: of its last packets quiche sends the first
    * two again, and the others never, unless a later one is acknowledged. A challenge is such a one.
    */
-  #recover(local: NativeHost, name: NativeHost): void {
+  #recover(local: NativeHost, names: readonly NativeHost[]): void {
     this.#isRecovering = true;
-    this.#migration.insist(local, name, { over: () => this.#endRecovery() });
+    let turn = 0;
+    const ask = (): void => {
+      // One after another, for the peer takes only so many challenges.
+      const name = names[turn % names.length]!;
+      turn += 1;
+      this.#credit(local, name);
+      this.#migration.probeAgain(local, name);
+    };
+    this.#migration.insist(ask, () => this.#endRecovery());
+  }
+
+  /**
+   * Lets quiche send a little on a path whose other end has not answered from there, for it counts
+   * what arrives before it looks at it. Only for names that lead to where the peer has been proven to be.
+   */
+  #credit(local: NativeHost, name: NativeHost): void {
+    if (!this.#owner.isServer) return;
+    try {
+      this.#native.recv(Buffer.alloc(CREDIT_BYTES), { from: name, to: local });
+    } catch {
+      // It is no packet.
+    }
   }
 
   #endRecovery(): void {
@@ -226,10 +291,13 @@ export class Paths {
     this.#addresses.settle();
   }
 
-  #onFailed(name: NativeHost): void {
-    this.#isRebound = false;
-    this.#unproven = undefined;
+  /** A path that has failed, or that the peer has left before it answered there. */
+  #giveUp({ local, name }: UnprovenPath): void {
+    if (this.#unproven?.isOn(local, name) === true) this.#isRebound = false;
+    this.#forget({ local, name });
     this.#addresses.rename(name);
+    // A challenge that quiche still wants to send there, but may not, would hold up all else.
+    this.#credit(local, name);
     this.#engineInfo = {
       ...this.#engineInfo,
       from: this.#addresses.nameOf(this.#receiveInfo.from),
@@ -242,14 +310,15 @@ export class Paths {
   }
 
   #onPeerMigrated(local: NativeHost, name: NativeHost): void {
+    if (this.#unproven?.isOn(local, name) === false) this.#stray();
     // Heard under the name of the path that was left: the peer is at its first address again.
     if (this.#isRecovering) this.#endRecovery();
     const remote = this.#addresses.wireOf(name);
     if (isSame(name, this.#first)) {
       this.#isRebound = false;
-      const { secondName } = this.#addresses;
-      if (secondName === undefined) this.#addresses.settle();
-      else this.#recover(local, secondName);
+      const { missing } = this.#addresses;
+      if (missing.length === 0) this.#addresses.settle();
+      else this.#recover(local, missing);
     } else {
       this.#isRebound = true;
       this.#addresses.exchange(remote, name);
