@@ -2,6 +2,7 @@
 
 import type { PeerAddress } from '../../transport/rpc/rpc.js';
 import type { Operation } from './history.js';
+import type { Mix } from './workload.js';
 
 export type LoadCommand =
   | {
@@ -16,8 +17,7 @@ export type LoadCommand =
       readonly sourceIds: readonly string[];
       /** Begins the ids that are written; `demo` when it is left out. */
       readonly prefix?: string;
-      /** How many of a hundred requests are gets; 40 when it is left out. */
-      readonly gets?: number;
+      readonly mix?: Mix;
     }
   /** Now is a moment to remember, on the clock of the load process. */
   | { readonly type: 'mark'; readonly name: 'rollout' | 'after' }

@@ -57,8 +57,8 @@ class Load {
 
   /** One client: the next request leaves when the last one was answered. */
   async #loop(client: number): Promise<void> {
-    const { seed, sourceIds, prefix, gets } = this.#start;
-    const script = new ClientScript(client, seed, sourceIds, prefix, gets);
+    const { seed, sourceIds, prefix, mix } = this.#start;
+    const script = new ClientScript(client, seed, sourceIds, prefix, mix);
     for (let turn = client; !this.#stopping; turn += 1) {
       const request = script.next();
       const callMicroseconds = now();

@@ -24,14 +24,17 @@ function sharedIds(prefix: string): string[] {
   });
 }
 
-/** How many of a hundred requests are gets, unless something else is asked for. */
-export const GETS_DEFAULT = 40;
-/** Shares of the others. */
-const OTHERS: readonly (readonly [OperationKind, number])[] = [
-  ['insert', 30],
-  ['search', 20],
-  ['addEdge', 10],
-];
+/** What the requests of a load are. */
+export interface Mix {
+  /** How many of a hundred are gets. */
+  readonly gets: number;
+  /** How many of a hundred others embed a text, inserts and searches; the rest adds edges. */
+  readonly texts: number;
+}
+
+export const MIX_DEFAULT: Mix = { gets: 40, texts: 83 };
+/** Of a hundred requests that embed a text. */
+const INSERTS = 60;
 
 const SUBJECTS = ['deploy', 'login', 'invoice', 'search index', 'cache', 'build', 'webhook'];
 const FAULTS = ['times out', 'returns stale data', 'fails twice', 'leaks memory', 'is retried'];
@@ -45,22 +48,19 @@ export class ClientScript {
   readonly #sourceIds: readonly string[];
   readonly #prefix: string;
   readonly #shared: readonly string[];
-  readonly #gets: number;
+  readonly #mix: Mix;
   readonly #own: string[] = [];
   #written = 0;
 
-  /**
-   * `prefix` begins the ids that are written, so that several loads do not meet. `gets`: how many of a
-   * hundred requests are gets, which embed no text.
-   */
+  /** `prefix` begins the ids that are written, so that several loads do not meet. */
   constructor(
     client: number,
     seed: number,
     sourceIds: readonly string[],
     prefix = 'demo',
-    gets = GETS_DEFAULT,
+    mix = MIX_DEFAULT,
   ) {
-    this.#gets = gets;
+    this.#mix = mix;
     this.#prefix = prefix;
     this.#shared = sharedIds(prefix);
     this.#client = client;
@@ -95,15 +95,9 @@ export class ClientScript {
   }
 
   #kind(): OperationKind {
-    const roll = this.#random.below(100);
-    if (roll < this.#gets) return 'get';
-    const sum = OTHERS.reduce((total, [, share]) => total + share, 0);
-    let left = ((roll - this.#gets) / (100 - this.#gets)) * sum;
-    for (const [kind, share] of OTHERS) {
-      if (left < share) return kind;
-      left -= share;
-    }
-    return 'get';
+    if (this.#random.below(100) < this.#mix.gets) return 'get';
+    if (this.#random.below(100) >= this.#mix.texts) return 'addEdge';
+    return this.#random.below(100) < INSERTS ? 'insert' : 'search';
   }
 
   #readable(): string {

@@ -1,7 +1,7 @@
 /** Command line of the soak. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 
-import { GETS_DEFAULT } from '../../examples/rolling-migration/workload.js';
+import { MIX_DEFAULT, type Mix } from '../../examples/rolling-migration/workload.js';
 import { limits } from './limits.js';
 
 export type Kind = 'engine' | 'release';
@@ -23,8 +23,8 @@ export interface SoakOptions {
   readonly clients: number;
   /** Mean pause of a client between an answer and its next request. */
   readonly thinkMs: number;
-  /** How many of a hundred requests are gets; half of the others and more embed a text. */
-  readonly gets: number;
+  /** What the requests of the clients are. */
+  readonly mix: Mix;
   /** Of the v1 installation that the swarm begins with. */
   readonly memories: number;
   /** Steady load before each round, in seconds. */
@@ -51,6 +51,7 @@ interface Given {
   readonly clients: number;
   readonly thinkMs: number;
   readonly gets: number;
+  readonly texts: number;
   readonly memories: number;
   readonly seconds: number;
   readonly canaries: number;
@@ -105,7 +106,10 @@ export function soakCommand(): Command {
     .addOption(
       number('--think-ms <n>', 'mean pause of a client after an answer', 0, limits.thinkMsMax, 40),
     )
-    .addOption(number('--gets <n>', 'of a hundred requests', 0, limits.getsMax, GETS_DEFAULT))
+    .addOption(number('--gets <n>', 'of a hundred requests', 0, limits.getsMax, MIX_DEFAULT.gets))
+    .addOption(
+      number('--texts <n>', 'of a hundred others, that embed a text', 0, 100, MIX_DEFAULT.texts),
+    )
     .addOption(
       number('--memories <n>', 'of the v1 installation at first', 1, limits.memoriesMax, 200),
     )
@@ -137,7 +141,8 @@ export function soakCommand(): Command {
 /** Parses the arguments after the program's name; prints help or the fault and exits otherwise. */
 export function parseSoakOptions(args: readonly string[], command = soakCommand()): SoakOptions {
   command.parse(args, { from: 'user' });
-  const { kind, soak, faultPause, json, ...rest } = command.opts<Given>();
+  const { kind, soak, faultPause, json, gets, texts, ...rest } = command.opts<Given>();
   const kinds: readonly Kind[] = kind === 'both' ? ['engine', 'release'] : [kind];
-  return { ...rest, json, kinds, soakMs: soak * 1_000, faultPauseMs: faultPause * 1_000 };
+  const mix = { gets, texts };
+  return { ...rest, json, mix, kinds, soakMs: soak * 1_000, faultPauseMs: faultPause * 1_000 };
 }

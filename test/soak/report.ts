@@ -78,10 +78,11 @@ function describeGoal({ name, goal, found }: Goal): string {
 /** The report as a person reads it. */
 export function formatReport(report: Report): string {
   const { options, rounds, etcd, goals, machine, broken } = report;
-  const { nodes, clients, thinkMs, gets, seed } = options;
+  const { nodes, clients, thinkMs, mix, seed } = options;
   const lines = [
     `Rolling upgrades of ${nodes} nodes, ${options.kinds.join(' and ')}, forward and back; ` +
-      `${clients} clients, pause ${thinkMs} ms, ${gets} % gets, seed ${seed}`,
+      `${clients} clients, pause ${thinkMs} ms, ${mix.gets} % gets, ${mix.texts} % of the rest with texts, ` +
+      `seed ${seed}`,
     `${machine.processors} processors, load average ${machine.loadAverage.join(' ')}`,
     '',
     ...table(rounds),

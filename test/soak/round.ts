@@ -66,7 +66,7 @@ export async function runRound(
     token: swarm.clientToken,
     clients: options.clients,
     thinkMs: options.thinkMs,
-    gets: options.gets,
+    mix: options.mix,
     seed,
     sourceIds: [],
     prefix: `r${round}`,
