@@ -17,8 +17,8 @@
  *                            ready: record: no trial <---------+--------> died or late: record: the one
  *                                                                         before, which is started again
  *
- *   One that somebody else kills is started again where it was: on trial three times, as a standby when
- *   it is asked for again.
+ *   One that somebody else kills is started again: on trial, or when its turn has come, three times at
+ *   most; as a standby before that when it is asked for again.
  *
  * The record is durable before any effect that comes after its `write`. So a supervisor that starts
  * again reads from it alone what to run, and whether that is still a trial.
@@ -223,30 +223,40 @@ function onExited(state: Supervision, id: number, how: string, nowMs: number): S
   if (state.isStopping) return { state: gone, effects: [{ type: 'exit', problem: null }] };
   if (main.stage === 'draining') {
     if (standby !== null) return go(gone, standby, nowMs);
-    return giveUp(gone, 'the standby ended before it had its turn', nowMs);
+    const why = 'the standby ended before it had its turn';
+    return onTrialEnded({ ...gone, isStandbyKilled: false }, state.isStandbyKilled, why, nowMs);
   }
   const reason = main.failure?.reason ?? how;
   if (state.record.isTrial) {
-    const wasKilled = main.failure === null && how === KILLED;
-    if (!wasKilled || state.crashes + 1 >= CRASHES_MAX) return giveUp(gone, reason, nowMs);
-    // Somebody else did that, it may be for want of memory: it may succeed the next time.
-    const message = `${main.release} was killed on trial; it is started again`;
-    const again = { ...gone, crashes: state.crashes + 1, restarts: state.restarts + 1 };
-    return after([{ type: 'log', message }], startMain(again, nowMs));
+    return onTrialEnded(gone, wasKilled(main, how), reason, nowMs);
   }
   const isFinal = main.failure?.isFinal === true;
   if (isFinal) return { state: gone, effects: [{ type: 'exit', problem: reason }] };
   return onCrash(gone, main, reason, nowMs);
 }
 
+/** `wasKilled`: somebody else did that, it may be for want of memory. It may succeed the next time. */
+function onTrialEnded(state: Supervision, wasKilled: boolean, reason: string, nowMs: number): Step {
+  if (!wasKilled || state.crashes + 1 >= CRASHES_MAX) return giveUp(state, reason, nowMs);
+  const message = `${state.record.current} was killed on trial; it is started again`;
+  const again = { ...state, crashes: state.crashes + 1, restarts: state.restarts + 1 };
+  return after([{ type: 'log', message }], startMain(again, nowMs));
+}
+
+function wasKilled({ failure }: Child, how: string): boolean {
+  return failure === null && how === KILLED;
+}
+
 function onStandbyExited(state: Supervision, standby: Child, how: string): Step {
   const { main, handOver } = state;
   assert(main !== null && handOver !== null, 'a standby stands beside a main child');
   const without: Supervision = { ...state, standby: null };
-  // While the main child drains it is awaited; then the one before is started again.
-  if (main.stage === 'draining') return same(without);
+  // While the main child drains it is awaited; then it is decided which one is started.
+  if (main.stage === 'draining') {
+    return same({ ...without, isStandbyKilled: wasKilled(standby, how) });
+  }
   const reason = standby.failure?.reason ?? how;
-  if (standby.failure === null && how === KILLED) {
+  if (wasKilled(standby, how)) {
     const problem = `${standby.release} was killed: ${reason}`;
     const next = { ...without, handOver: null, due: null };
     return { state: next, effects: [answer(handOver, problem, true)] };

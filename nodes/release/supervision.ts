@@ -40,6 +40,8 @@ export interface Supervision {
   readonly record: ReleaseRecord;
   readonly main: Child | null;
   readonly standby: Child | null;
+  /** Somebody else killed the standby while the main child drained for it. */
+  readonly isStandbyKilled: boolean;
   /** The process before the main child: it has let go of the directory and keeps the port. */
   readonly leavingId: number | null;
   readonly handOver: RunningHandOver | null;
@@ -121,6 +123,7 @@ export function initialSupervision(record: ReleaseRecord): Supervision {
     record,
     main: null,
     standby: null,
+    isStandbyKilled: false,
     leavingId: null,
     handOver: null,
     isStopping: false,

@@ -337,15 +337,29 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'a release on trial that is killed again and again is never given up',
     file: 'nodes/release/machine.ts',
-    source: '...gone, crashes: state.crashes + 1, restarts',
-    replacement: '...gone, crashes: 0, restarts',
+    source: 'const again = { ...state, crashes: state.crashes + 1, restarts',
+    replacement: 'const again = { ...state, crashes: 0, restarts',
     test: ofSupervision,
   },
   {
     bug: 'a standby that was killed counts as a release that failed',
     file: 'nodes/release/machine.ts',
-    source: 'if (standby.failure === null && how === KILLED) {',
-    replacement: 'if (standby.failure === null && how === KILLED && standby.readyAtMs > 0) {',
+    source: 'if (wasKilled(standby, how)) {',
+    replacement: 'if (wasKilled(standby, how) && standby.readyAtMs > 0) {',
+    test: ofSupervision,
+  },
+  {
+    bug: 'a release whose standby is killed while the one before drains is given up',
+    file: 'nodes/release/machine.ts',
+    source: 'isStandbyKilled: wasKilled(standby, how) }',
+    replacement: 'isStandbyKilled: how.length === 0 }',
+    test: ofSupervision,
+  },
+  {
+    bug: 'a release whose standby fails while the one before drains is tried again',
+    file: 'nodes/release/machine.ts',
+    source: 'isStandbyKilled: wasKilled(standby, how) }',
+    replacement: 'isStandbyKilled: how.length > 0 }',
     test: ofSupervision,
   },
 ];

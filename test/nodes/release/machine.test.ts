@@ -101,7 +101,7 @@ describe('a supervisor', () => {
     const before = mainId(environment);
     handOver(environment, SECOND, rollout);
     environment.goOn(before + 1);
-    environment.end(before + 1, 'it ended by SIGKILL');
+    environment.end(before + 1, 'it ended with code 1');
     environment.goOn(before);
     expect(environment.processes.has(before)).toBe(false);
     environment.settle();
@@ -166,6 +166,37 @@ describe('a supervisor', () => {
     handOver(environment, SECOND, rollout);
     environment.settle();
     expect(environment.state.main).toMatchObject({ release: SECOND, stage: 'ready' });
+  });
+
+  it.each([
+    ['it ended by SIGKILL', SECOND, null],
+    ['it ended with code 1', FIRST, { release: SECOND, rollout }],
+  ])('whose standby ends while the other drains: %s', (how, release, failed) => {
+    const environment = running();
+    const standby = mainId(environment) + 1;
+    handOver(environment, SECOND, rollout);
+    environment.goOn(standby);
+    expect(environment.state.main?.stage).toBe('draining');
+    environment.end(standby, how);
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release, stage: 'ready' });
+    expect(environment.record).toMatchObject({ current: release, isTrial: false });
+    if (failed === null) expect(environment.record.failed).toBeNull();
+    else expect(environment.record.failed).toMatchObject(failed);
+    expect(environment.answers.get('r') === null).toBe(failed === null);
+  });
+
+  it('goes back when its standby is killed while the other drains, and then twice on trial', () => {
+    const environment = running();
+    const standby = mainId(environment) + 1;
+    handOver(environment, SECOND, rollout);
+    environment.goOn(standby);
+    environment.end(standby, 'it ended by SIGKILL');
+    environment.goOn(standby - 1);
+    for (const id of [standby + 1, standby + 2]) environment.end(id, 'it ended by SIGKILL');
+    environment.settle();
+    expect(environment.state.main).toMatchObject({ release: FIRST, stage: 'ready' });
+    expect(environment.record.failed).toMatchObject({ release: SECOND, rollout });
   });
 
   it('goes back when the other release does not serve in time', () => {
