@@ -215,7 +215,8 @@ export async function createDataDirectory(
   let created: string | undefined;
   let temporary: string | undefined;
   try {
-    created = await mkdir(paths.root, { recursive: true });
+    // Memories are nobody else's on this machine.
+    created = await mkdir(paths.root, { recursive: true, mode: 0o700 });
     temporary = await mkdtemp(join(paths.root, UNFINISHED_PREFIX));
     const identity = createIdentity();
     const inside = dataPaths(temporary);

@@ -28,13 +28,6 @@ export function checkOptions(options: ValidatorOptions, chain: Chain): void {
   if ((chain.blsKeys === null) !== (bls === undefined)) {
     refuse('use the option bls exactly where the genesis has aggregates');
   }
-  const blsKey = chain.blsKeys?.get(peerId);
-  if (
-    blsKey !== undefined &&
-    !Buffer.from(blsKey.bytes).equals(bls?.publicKey ?? new Uint8Array())
-  ) {
-    refuse('use the option bls with the key that the genesis names for this validator');
-  }
   const { retainHeights = 0, trusted } = snapshots ?? {};
   if (!Number.isSafeInteger(retainHeights) || retainHeights < 0) {
     refuse(`retainHeights is ${retainHeights}; use a count of heights, from 0 on`);

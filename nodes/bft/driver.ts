@@ -24,7 +24,12 @@ import { hasCorrect } from '../../consensus/bft/quorum.js';
 import { assert } from '../assert.js';
 import { encodeBatch, readBatch, valueIdOf, type Command } from './batch.js';
 import type { DriverPorts } from './driver-ports.js';
-import { EMPTY_WAIT_MS, LONG_COMMAND_MS, PROPOSALS_WAITING_MAX } from './limits.js';
+import {
+  EMPTY_WAIT_MS,
+  LONG_COMMAND_MS,
+  PROPOSALS_WAITING_MAX,
+  ROUNDS_AHEAD_MAX,
+} from './limits.js';
 import { OwnMessages } from './own-messages.js';
 import { PartSet, isInParts } from './parts/part-set.js';
 import type { ChainSets } from './sets.js';
@@ -166,6 +171,7 @@ export class BftDriver {
   /** Sends again what others may have lost. */
   resend(): void {
     if (this.#isRunning) this.#step({ type: 'resend' });
+    this.#offer();
     for (const each of this.#proposals) {
       if (this.#values.get(each.value) === undefined) void this.#fetch(each);
     }
@@ -257,6 +263,7 @@ export class BftDriver {
     for (const proposal of this.#proposals) {
       if (proposal.height < height) this.#drop(proposal);
       if (proposal.height !== height || this.#node.driver === null) continue;
+      if (proposal.round > this.#node.driver.state.round + ROUNDS_AHEAD_MAX) continue;
       const bytes = this.#values.get(proposal.value);
       if (bytes === undefined) {
         if (isInParts(proposal.value)) void this.#fetch(proposal);

@@ -13,7 +13,9 @@ import {
   type Height,
   type ValidatorId,
   type ValueId,
+  type WireMessage,
 } from '../../consensus/bft/index.js';
+import { signaturesIn } from './checking.js';
 import { ValidatorError } from './error.js';
 import type { ForkReport } from './investigation.js';
 import { COMPARE_BEATS, IDS_KEPT_MAX, IDS_PER_ANSWER_MAX } from './limits.js';
@@ -97,10 +99,13 @@ export class ForkWatch {
   async told(peer: ValidatorId, payload: unknown): Promise<void> {
     const decision = payload instanceof Uint8Array ? decisionIn(payload) : null;
     if (decision === null) return this.#guard.fault(peer, 'garbage', performance.now());
-    const { height, value } = decision;
+    const { height, value } = decision.decision.proposal;
     const own = this.#ids[height - this.#first];
     // Of the two sides of a fork one is what was decided here.
     if (own === undefined || own.equals(idOf(value))) return;
+    // The one here is checked as well.
+    const checks = 2 * signaturesIn(decision);
+    if (!this.#guard.takeChecks(peer, checks, performance.now())) return;
     await this.#investigate(peer, height, payload);
   }
 
@@ -183,13 +188,11 @@ function idOf(value: ValueId): Buffer {
   return createHash('sha256').update(value).digest().subarray(0, ID_BYTES);
 }
 
-/** The height and value of a decision, of which nothing is checked; null if the bytes hold none. */
-function decisionIn(
-  bytes: Uint8Array,
-): { readonly height: Height; readonly value: ValueId } | null {
+/** A decision, of which nothing is checked; null if the bytes hold none. */
+function decisionIn(bytes: Uint8Array): Extract<WireMessage, { type: 'decision' }> | null {
   try {
     const [first] = readEnvelope(bytes);
-    return first?.type === 'decision' ? first.decision.proposal : null;
+    return first?.type === 'decision' ? first : null;
   } catch (error) {
     if (error instanceof BftError) return null;
     throw error;

@@ -2,8 +2,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ValidatorId } from '../../consensus/bft/index.js';
 import { ValidatorError } from './error.js';
-import type { Genesis } from './genesis.js';
-import { type ForkReport, investigateFork, readAccusation } from './investigation.js';
+import type { Chain } from './genesis.js';
+import { type ForkReport, investigateOn, readAccusation } from './investigation.js';
 import { BEAT_MS } from './limits.js';
 import { readEnvelope } from './proven.js';
 import type { ValidatorStore } from './store.js';
@@ -11,7 +11,7 @@ import type { ValidatorStore } from './store.js';
 /** What it needs of the validator. */
 export interface InquiryPorts {
   readonly self: ValidatorId;
-  readonly genesis: Genesis;
+  readonly chain: Chain;
   readonly store: Pick<ValidatorStore, 'decisions' | 'polkas'>;
   /** Rejects when the peer cannot be reached. */
   call(peer: ValidatorId, method: string, payload: unknown): Promise<unknown>;
@@ -26,7 +26,7 @@ export interface InquiryPorts {
 export function inquire(
   other: Uint8Array,
   answerMs: number,
-  { self, genesis, store, call }: InquiryPorts,
+  { self, chain, store, call }: InquiryPorts,
 ): Promise<ForkReport> {
   const read = (height: number): Promise<Uint8Array> => store.decisions.read(height - 1);
   const ask = async (accused: ValidatorId, accusation: Uint8Array): Promise<Uint8Array | null> => {
@@ -46,7 +46,7 @@ export function inquire(
     return Promise.reject(new ValidatorError('bad-option', message));
   }
   return read(height).then((own) => {
-    return investigateFork({ genesis, decisions: [own, other], earlier: read, ask });
+    return investigateOn(chain, { decisions: [own, other], earlier: read, ask });
   });
 }
 

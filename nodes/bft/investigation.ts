@@ -34,7 +34,7 @@ import { bad } from '../../consensus/bft/fields.js';
 import { readBatch } from './batch.js';
 import { SignatureChecker } from './checking.js';
 import { ValidatorError } from './error.js';
-import { type Genesis, readGenesis } from './genesis.js';
+import { type Chain, type Genesis, readGenesis } from './genesis.js';
 import { encodePolka, readPolka } from './polkas.js';
 import { type ShownDecision, readEnvelope, unprovenVotes } from './proven.js';
 import { ChainSets } from './sets.js';
@@ -82,9 +82,16 @@ export interface ForkReport {
 
 /** Names who made a fork. Throws `ValidatorError` with code `bad-option` if the decisions make none. */
 export async function investigateFork(options: InvestigationOptions): Promise<ForkReport> {
+  return investigateOn(readGenesis(options.genesis), options);
+}
+
+/** The same with a genesis that was read, which is dear where it has keys with proofs. */
+export async function investigateOn(
+  chain: Chain,
+  options: Omit<InvestigationOptions, 'genesis'>,
+): Promise<ForkReport> {
   const shown = [readDecision(options.decisions[0]), readDecision(options.decisions[1])] as const;
   const { height } = shown[0].proposal;
-  const chain = readGenesis(options.genesis);
   const sets = new ChainSets(chain);
   if (chain.changesFrom !== Infinity) {
     for (let each = 1; each < height; each += 1) {

@@ -35,12 +35,15 @@ export class LightClient {
   readonly #chain: Chain;
   readonly #sets: ChainSets;
   readonly #checker: SignatureChecker;
+  /** By the keys of the genesis: a validator that was removed may come back with another one. */
+  readonly #genesisChecker: SignatureChecker;
 
   /** Throws `ValidatorError` with code `bad-option` for a genesis that is none. */
   constructor(genesis: Genesis) {
     this.#chain = readGenesis(genesis);
     this.#sets = new ChainSets(this.#chain);
     this.#checker = new SignatureChecker(this.#chain.digest, this.#sets);
+    this.#genesisChecker = new SignatureChecker(this.#chain.digest, new ChainSets(this.#chain));
   }
 
   /** The last height that was followed; 0 before the first. */
@@ -114,7 +117,10 @@ export class LightClient {
   #proven(envelope: Uint8Array, validatorsOf: (height: number) => ValidatorSet): Decided {
     const shown = read(envelope);
     const { decision, value } = shown;
-    const why = whyUnproven(shown, validatorsOf(decision.proposal.height), this.#checker);
+    const validators = validatorsOf(decision.proposal.height);
+    const isOfGenesis = validators === this.#chain.validators;
+    const checker = isOfGenesis ? this.#genesisChecker : this.#checker;
+    const why = whyUnproven(shown, validators, checker);
     if (why !== null) throw unproven(why);
     const commands = readBatch(value, LARGE_VALUES);
     if (commands === null) throw unproven('its value is no batch of commands');

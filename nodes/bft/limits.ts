@@ -25,6 +25,10 @@ export const VALUES_MAX = 32;
 export const VALUES_FILE_BYTES = 8 * 1024 * 1024;
 /** Proposals that wait for their value, or for their height, of one proposer. */
 export const PROPOSALS_WAITING_MAX = 4;
+/** Values of one proposer that are judged for one round: a correct one has a single one. */
+export const VALUES_PER_ROUND_MAX = 4;
+/** Proposals of later rounds than so many after this one wait to be judged. */
+export const ROUNDS_AHEAD_MAX = 16;
 /** How often lost messages are made up for, and heights are told. */
 export const BEAT_MS = 400;
 /** A proposer without commands waits so long for one before it proposes none. */

@@ -210,7 +210,9 @@ export class ChainSets {
         if (!areSigned) return `a proof against ${culprit} has a wrong signature`;
       }
       const changes = keyedChanges(special);
-      return this.#refusalOfKeys(changes) ?? this.#schedule.refusal(changes);
+      // Proofs are dear to check: the schedule says first how many changes there may be.
+      const cheap = this.#refusalOfKeys(changes) ?? this.#schedule.refusal(changes);
+      return cheap ?? this.#refusalOfProofs(changes);
     } catch (error) {
       if (error instanceof BftError) return error.message;
       throw error;
@@ -220,7 +222,7 @@ export class ChainSets {
   /** Goes on behind the height under way, which decided these. Throws `BftError` if it cannot have. */
   decide(commands: readonly Command[]): readonly ProposedChange[] {
     const changes = keyedChanges(commands);
-    const wrong = this.#refusalOfKeys(changes);
+    const wrong = this.#refusalOfKeys(changes) ?? this.#refusalOfProofs(changes);
     if (wrong !== null) throw bad(wrong);
     this.#schedule.decide(changes);
     for (const { id, address, publicKey, bls } of changes) {
@@ -240,14 +242,19 @@ export class ChainSets {
    * others check its shares by; all others bring one, with its proof, also those that were one before.
    */
   #refusalOfKeys(changes: readonly KeyedChange[]): string | null {
-    for (const { id, weight, publicKey, bls } of changes) {
+    for (const { id, weight, bls } of changes) {
       const isNew = this.#chain.blsKeys !== null && weight > 0 && !this.isPeer(id);
       if (isNew && bls === null) return `validator ${id} needs a bls key with its proof`;
       if (!isNew && bls !== null) return `validator ${id} can be given no bls key now`;
-      if (bls === null || this.#provenKey(bls, publicKey) !== null) continue;
-      return `the bls key of ${id} is not proven to be its`;
     }
     return null;
+  }
+
+  #refusalOfProofs(changes: readonly KeyedChange[]): string | null {
+    const wrong = changes.find(({ bls, publicKey }) => {
+      return bls !== null && this.#provenKey(bls, publicKey) === null;
+    });
+    return wrong === undefined ? null : `the bls key of ${wrong.id} is not proven to be its`;
   }
 
   #provenKey(bls: ProvenBlsKey, publicKey: Uint8Array | null): BlsPublicKey | null {

@@ -183,6 +183,7 @@ export class Validator {
     const checkpointing = this.#checkpointing;
     const forks = this.#forks;
     await replay({ options: this.#options, store, sets, mempool, forks, checkpointing });
+    this.#aggregates?.checkKey();
     this.#culprits.decided(sets.decided);
     this.#peers.update();
     this.#endpoint = await this.#listen();
@@ -296,7 +297,7 @@ export class Validator {
   investigate(other: Uint8Array, answerMs = JUSTIFY_MS): Promise<ForkReport> {
     return inquire(other, answerMs, {
       self: this.id,
-      genesis: this.#options.genesis,
+      chain: this.#chain,
       store: this.#store,
       call: (peer, method, payload) => this.#peers.call(peer, method, payload),
     });

@@ -5,10 +5,11 @@
  * timestamps). For a value that is proposed again a quorum has prevoted, and the core asks for the
  * proof (Tendermint L28): refusing it could keep those apart forever who are locked on it.
  */
-import { NO_ROUND, type Proposal, type ValueId } from '../../consensus/bft/index.js';
+import { NO_ROUND, type Proposal, type Round, type ValueId } from '../../consensus/bft/index.js';
 import { type Command, readBatch } from './batch.js';
 import type { ProposedChange } from './change.js';
 import type { SignatureChecker } from './checking.js';
+import { VALUES_PER_ROUND_MAX } from './limits.js';
 import type { Mempool } from './mempool.js';
 import type { ChainSets } from './sets.js';
 import { isNameAt, limitsAt } from './value-limits.js';
@@ -29,13 +30,16 @@ export interface JudgePorts {
 export class ValueJudge {
   readonly #ports: JudgePorts;
   readonly #sound = new Map<ValueId, boolean>();
+  /** How many values of a round were judged for the first time. */
+  readonly #judged = new Map<Round, number>();
 
   constructor(ports: JudgePorts) {
     this.#ports = ports;
   }
 
   /** Whether a proposal of the height under way may be voted for. `bytes` are those of its value. */
-  isValid({ value, validRound }: Proposal, bytes: Uint8Array): boolean {
+  isValid({ value, round, validRound }: Proposal, bytes: Uint8Array): boolean {
+    if (!this.#sound.has(value) && !this.#maySee(round)) return false;
     const { decided, partsFrom } = this.#ports.sets;
     const height = decided + 1;
     if (!isNameAt(value, bytes.length, height, partsFrom)) return false;
@@ -58,6 +62,17 @@ export class ValueJudge {
   /** The height is decided: of the next one other things are true. */
   endHeight(): void {
     this.#sound.clear();
+    this.#judged.clear();
+  }
+
+  /**
+   * Of a round, which has one proposer, some values are judged: more are of one that wants us to work.
+   * Should a quorum be for another one, a later round or the decision itself brings it.
+   */
+  #maySee(round: Round): boolean {
+    const count = this.#judged.get(round) ?? 0;
+    this.#judged.set(round, count + 1);
+    return count < VALUES_PER_ROUND_MAX;
   }
 
   #isSound(commands: readonly Command[]): boolean {

@@ -1,4 +1,6 @@
 /** `store stats | check | repair | compact | backup | export | import`. */
+import { existsSync } from 'node:fs';
+
 import type { Command } from 'commander';
 
 import {
@@ -8,6 +10,7 @@ import {
   repairStore,
   type TransferOptions,
 } from '../memory/index.js';
+import { removeStore } from '../memory/store/own-files.js';
 import { print } from './connection.js';
 import { ExitError } from './failure.js';
 import { progressLine } from './progress-line.js';
@@ -141,6 +144,17 @@ async function exportTo(file: string, to: string, flags: StoreFlags): Promise<vo
 }
 
 async function importFrom(file: string, from: string, flags: StoreFlags): Promise<void> {
+  const isNew = from !== '-' && !existsSync(file);
+  try {
+    await importInto(file, from, flags);
+  } catch (error) {
+    // What this made is not to be taken for a store with something in it.
+    if (isNew) removeStore(file);
+    throw error;
+  }
+}
+
+async function importInto(file: string, from: string, flags: StoreFlags): Promise<void> {
   await withStore(file, { ...flags, create: true }, async (store: MemoryStore) => {
     const source = from === '-' ? process.stdin : from;
     const counts = await watched('lines', (options) => store.importFrom(source, options));

@@ -7,9 +7,10 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { DatabaseSync } from '@photostructure/sqlite';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -160,6 +161,13 @@ describe('a directory without permission to write', () => {
     chmodSync(directory, 0o555);
     return directory;
   };
+
+  it('is of a node alone, as far as the node makes it', async () => {
+    const { directory } = await initSwarm(undefined, join(scratch('swarm'), 'below'));
+    for (const made of [directory, dirname(directory)]) {
+      expect(statSync(made).mode & 0o077).toBe(0);
+    }
+  });
 
   it('gets no new node', async () => {
     const closed = unwritable();

@@ -1,6 +1,6 @@
 /** The command line of stores, each command a process of its own. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
@@ -84,11 +84,17 @@ describe('agentic-flow store', () => {
       '1000 records, 0 edges; 0 of them left out\n',
     );
     writeFileSync(lines, readFileSync(lines, 'utf8').replace('"id":"r500"', '"id":7'));
-    const bad = await run(store('import', scratch('bad.db'), lines, '--no-embed'));
+    const unmade = scratch('bad.db');
+    const bad = await run(store('import', unmade, lines, '--no-embed'));
     expect(bad).toMatchObject({ code: 1, stdout: '' });
     expect(bad.stderr).toBe(
       'error: line 502 cannot be imported: id, namespace and content of a record are texts\n',
     );
+    const missing = await run(store('import', unmade, scratch('missing.jsonl')));
+    expect(missing.code).toBe(1);
+    // There was no store, and there is none, nor anything beside it.
+    const left = readdirSync(dirname(unmade)).filter((name) => name.startsWith(basename(unmade)));
+    expect(left).toEqual([]);
 
     const bytes = readFileSync(file);
     bytes.fill(0, 4096 * 30, 4096 * 32);

@@ -3,8 +3,18 @@ import { parseArgs } from 'node:util';
 import { Fuzzer } from './fuzzer.js';
 
 const { values } = parseArgs({
-  options: { cases: { type: 'string', default: '10000' }, seed: { type: 'string' } },
+  options: {
+    cases: { type: 'string', default: '10000' },
+    seed: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
+if (values.help === true) {
+  console.log(
+    'npm run fuzz -- [--cases N] [--seed N]\n\nHostile packets against an engine of QUIC.',
+  );
+  process.exit(0);
+}
 const cases = Number(values.cases);
 const seed = Number(values.seed ?? Date.now() % 0x7fff_ffff);
 const PROGRESS_CASES = 50_000;

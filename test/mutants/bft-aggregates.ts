@@ -33,8 +33,8 @@ const rows: readonly FileMutant[] = [
   {
     bug: 'the key that a change brings is not proven',
     file: `${folder}/sets.ts`,
-    source: 'if (bls === null || this.#provenKey(bls, publicKey) !== null) continue;',
-    replacement: 'if (bls === null || this.#provenKey(bls, publicKey) !== undefined) continue;',
+    source: 'return bls !== null && this.#provenKey(bls, publicKey) === null;',
+    replacement: 'return bls !== null && this.#provenKey(bls, publicKey) === undefined;',
     test: ofDecisions,
   },
   {
@@ -162,6 +162,41 @@ const rows: readonly FileMutant[] = [
     source: 'unprovenVotes(each, validators, checker) === null);',
     replacement: 'unprovenVotes(each, validators, checker) !== undefined);',
     test: ofDecisions,
+  },
+  {
+    bug: 'a validator makes shares with another key than the chain has for it',
+    file: `${folder}/aggregates/aggregates.ts`,
+    source: 'if (known === undefined || Buffer.from(known.bytes)',
+    replacement: 'if (known !== null || Buffer.from(known.bytes)',
+    test: ofDecisions,
+  },
+  {
+    bug: 'all keys of a value are checked, how many ever it brings',
+    file: `${folder}/sets.ts`,
+    source: 'this.#refusalOfKeys(changes) ?? this.#schedule.refusal(changes);',
+    replacement: 'this.#refusalOfProofs(changes) ?? this.#schedule.refusal(changes);',
+    test: ofDecisions,
+  },
+  {
+    bug: 'decisions of before are checked by the keys of those who came back',
+    file: `${folder}/light-client.ts`,
+    source: 'const checker = isOfGenesis ? this.#genesisChecker : this.#checker;',
+    replacement: 'const checker = isOfGenesis ? this.#checker : this.#checker;',
+    test: ofDecisions,
+  },
+  {
+    bug: 'values of one round are judged without end',
+    file: `${folder}/value-judge.ts`,
+    source: 'return count < VALUES_PER_ROUND_MAX;',
+    replacement: 'return count >= 0;',
+    test: 'test/nodes/bft/sets.test.ts',
+  },
+  {
+    bug: 'what is shown as a fork is looked at without end',
+    file: `${folder}/fork-watch.ts`,
+    source: 'if (!this.#guard.takeChecks(peer, checks, performance.now())) return;',
+    replacement: '',
+    test: 'test/nodes/bft/fork-watch.test.ts',
   },
 ];
 

@@ -71,7 +71,7 @@ const TABLES: Readonly<Record<string, Table>> = {
   },
   'bft-aggregates': {
     mutants: BFT_AGGREGATES_MUTANTS,
-    folders: ['consensus', 'nodes', 'sim/world', 'src', 'transport', 'test'],
+    folders: ['consensus', 'examples', 'nodes', 'sim/world', 'src', 'transport', 'test'],
     environment: ONE_SEED,
   },
   rollout: {
@@ -126,9 +126,22 @@ async function tryAll(workshop: Workshop, mutants: readonly SourceMutant[]): Pro
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { only: { type: 'string' }, seconds: { type: 'string', default: '60' } },
+    options: {
+      only: { type: 'string' },
+      seconds: { type: 'string', default: '60' },
+      help: { type: 'boolean', short: 'h' },
+    },
     allowPositionals: true,
   });
+  const names = [...Object.keys(TABLES), 'sim'].join('|');
+  if (values.help === true) {
+    console.log(`npm run mutants -- ${names} [--only N] [--seconds N]\n`);
+    console.log('Breaks our own code one line at a time, in a copy, and says which test sees it.');
+    console.log(
+      '--only N     the N-th line of the table alone\n--seconds N  for each, of sim (60)',
+    );
+    return;
+  }
   if (positionals[0] === 'sim') {
     const areAllCaught = await runSimMutants({ ...values, seconds: Number(values.seconds) });
     if (!areAllCaught) process.exitCode = 1;
@@ -136,7 +149,6 @@ async function main(): Promise<void> {
   }
   const table = TABLES[positionals[0] ?? ''];
   if (table === undefined) {
-    const names = [...Object.keys(TABLES), 'sim'].join('|');
     throw new Error(`usage: npm run mutants -- ${names} [--only BUG]`);
   }
   const { only } = values;

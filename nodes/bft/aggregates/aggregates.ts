@@ -10,6 +10,7 @@ import {
   type ExpandedDecision,
   type SharedVote,
   type SignedDecision,
+  type ValidatorId,
   type Vote,
   sharedBytes,
   signedBytes,
@@ -19,6 +20,7 @@ import type { Identity } from '../../../transport/identity/index.js';
 import { assert } from '../../assert.js';
 import type { SignatureChecker } from '../checking.js';
 import type { DriverPorts } from '../driver-ports.js';
+import { ValidatorError } from '../error.js';
 import type { InboxPorts } from '../inbox.js';
 import type { ValidatorOptions } from '../options.js';
 import { unprovenVotes } from '../proven.js';
@@ -48,6 +50,7 @@ export function openAggregates(
 
 /** See the head of this file. */
 export class Aggregates implements Sealing {
+  readonly #self: ValidatorId;
   readonly #key: BlsKey;
   readonly #publicKey: KeyObject;
   readonly #ports: AggregatesPorts;
@@ -56,10 +59,23 @@ export class Aggregates implements Sealing {
   readonly #made = new WeakMap<Vote, Uint8Array>();
 
   constructor(identity: Identity, key: BlsKey, ports: AggregatesPorts) {
+    this.#self = identity.peerId;
     this.#key = key;
     this.#publicKey = createPublicKey(identity.privateKeyPem);
     this.#ports = ports;
     this.#shares = new Shares(identity.peerId, ports);
+  }
+
+  /**
+   * Whoever was removed and is a validator again has the key that it came with. Throws `ValidatorError`
+   * with code `bad-option` when the chain knows this validator by another key.
+   */
+  checkKey(): void {
+    const { sets } = this.#ports;
+    const known = sets.isPeer(this.#self) ? sets.blsKeys?.get(this.#self) : undefined;
+    if (known === undefined || Buffer.from(known.bytes).equals(this.#key.publicKey)) return;
+    const what = 'use the option bls with the key that the chain has for this validator';
+    throw new ValidatorError('bad-option', what);
   }
 
   /** The rule of the signer holds for shares as well: there is none without what it has given out. */
@@ -74,6 +90,7 @@ export class Aggregates implements Sealing {
       signature,
     );
     assert(isSigned, 'a share is made for nothing that the signer has not signed');
+    this.checkKey();
     const share = this.#key.sign(sharedBytes(chain, vote));
     this.#made.set(vote, share);
     return share;

@@ -1,5 +1,5 @@
 /** The files of a store, which nothing else may be written over. */
-import { realpathSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MemoryError } from '../errors.js';
 
@@ -13,6 +13,11 @@ export function refuseOwnFile(storePath: string, target: string): void {
   if (!OWN_ENDS.some((end) => to === store + end)) return;
   const what = to === store ? 'is the store itself' : `is a file of the store ${storePath}`;
   throw new MemoryError('invalid', `${target} ${what}; choose another name`, target);
+}
+
+/** Removes a store with all its files. Nobody may have it open. */
+export function removeStore(storePath: string): void {
+  for (const end of OWN_ENDS) rmSync(storePath + end, { force: true });
 }
 
 /** Without links; of a file that is not there, its folder without links. */

@@ -12,7 +12,7 @@ import {
   ValidatorError,
   openValidator,
 } from '../../../nodes/bft/index.js';
-import { IDS_KEPT_MAX, IDS_PER_ANSWER_MAX } from '../../../nodes/bft/limits.js';
+import { CHECKS_BURST, IDS_KEPT_MAX, IDS_PER_ANSWER_MAX } from '../../../nodes/bft/limits.js';
 import { PeerGuard } from '../../../nodes/bft/peer-guard.js';
 import { nodeDisk } from '../../../nodes/storage/index.js';
 import { until } from '../../waiting.js';
@@ -211,6 +211,28 @@ describe('what somebody shows as a side of a fork', () => {
     await watch.told('peer', bytes);
     expect(forks).toEqual([REPORT]);
     expect(asked.length).toBe(4);
+  });
+
+  it('is looked at as often as signatures are checked for one, also when it cannot be judged', async () => {
+    let looked = 0;
+    const watch = new ForkWatch(new PeerGuard(() => undefined), {
+      call: () => Promise.resolve(null),
+      investigate: () => {
+        looked += 1;
+        return Promise.reject(new ValidatorError('pruned', 'what came before is not here'));
+      },
+      others: () => [],
+      own: () => Promise.reject(new Error('nothing is shown')),
+      onFork: () => undefined,
+      log: () => undefined,
+    });
+    decide(watch, 1, 5);
+    const bytes = signers.decision([0, 1, 2], 0, 'x', 3);
+    // Both decisions are checked: two proposals, and three votes of each.
+    const most = Math.floor(CHECKS_BURST / 8);
+    for (let count = 0; count < 2 * most; count += 1) await watch.told('peer', bytes);
+    expect(looked).toBeGreaterThanOrEqual(most);
+    expect(looked).toBeLessThan(1.5 * most);
   });
 
   it.each([

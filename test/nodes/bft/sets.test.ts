@@ -184,6 +184,33 @@ describe('an operator', () => {
     expect(judged([plain('\0')], 0)).toBe(false);
     expect(judged([change(joiner, 1), change(joiner, 1)], 0)).toBe(false);
   });
+
+  it('is not asked for ever by a proposer with ever new values for one round', () => {
+    const { sets, checker, mempool } = open();
+    let looked = 0;
+    const validate = (): boolean => {
+      looked += 1;
+      return true;
+    };
+    const approve = (): boolean => true;
+    const judge = new ValueJudge({ sets, checker, mempool, validate, approve, log: () => {} });
+    const known = new Map<string, Uint8Array>();
+    const judged = (text: string, round: number): boolean => {
+      const bytes = known.get(text) ?? encodeBatch([plain(text)]);
+      known.set(text, bytes);
+      const value = valueIdOf(bytes);
+      const proposal = { from: a.peerId, height: 1, round, value, validRound: -1 };
+      return judge.isValid(proposal, bytes);
+    };
+    const texts = Array.from({ length: 20 }, (_, at) => `x${at}`);
+    expect(texts.filter((text) => judged(text, 1))).toEqual(['x0', 'x1', 'x2', 'x3']);
+    expect(looked).toBe(4);
+    // What is known costs nothing; and in another round it is another proposer's.
+    expect(judged('x3', 1)).toBe(true);
+    expect(judged('x9', 2)).toBe(true);
+    judge.endHeight();
+    expect(judged('x5', 1)).toBe(true);
+  });
 });
 
 describe('a proposer', () => {

@@ -129,7 +129,7 @@ describe('a genesis with aggregates', () => {
     expect(new Set(digests).size).toBe(3);
   });
 
-  it('names a key for each validator, and they are those that are opened', () => {
+  it('names a key for each validator', () => {
     const [first, ...rest] = genesis.validators;
     const { bls: _, ...bare } = first!;
     const { aggregates: __, ...without } = genesis;
@@ -139,7 +139,6 @@ describe('a genesis with aggregates', () => {
     const options = { directory: '', identity: identities[0]!, genesis, apply: () => {} };
     checkOptions({ ...options, bls: keys[0]! }, chain);
     expect(() => checkOptions(options, chain)).toThrow(/option bls/);
-    expect(() => checkOptions({ ...options, bls: keys[1]! }, chain)).toThrow(/option bls/);
     const plain = new Signers([1, 2, 3, 4], 'plain', identities);
     const ofPlain = { ...options, genesis: plain.genesis };
     checkOptions(ofPlain, plain.chain);
@@ -188,6 +187,30 @@ describe('changes of validators with keys of shares', () => {
     const plain = new Signers([1, 2, 3, 4], 'plain', identities).genesis;
     const without = new ChainSets(readGenesis({ ...plain, changesFrom: 1 }));
     expect(without.refusal([change(4, 100, 4)], checker())).toMatch(/can be given no bls key/);
+  });
+
+  it('are not looked at when there are more than a height may decide', () => {
+    const sets = new ChainSets(readGenesis({ ...genesis, changesFrom: 1 }));
+    const many = Array.from({ length: 40 }, (_, at) => {
+      const bls = { key: keys[4]!.publicKey, proof: new Uint8Array(160).fill(at) };
+      const publicKey = publicKeyOf(createIdentity());
+      return makeCommand(encodeChange({ publicKey, weight: 1, address, bls }), 100, 'change');
+    });
+    expect(sets.refusal(many.slice(0, 1), checker())).toMatch(/not proven/);
+    expect(sets.refusal(many, checker())).toMatch(/16/);
+  });
+
+  it('leave what was decided by keys before as proven as it was', () => {
+    const client = new LightClient({ ...genesis, changesFrom: 1 });
+    const first = signers.decided([0, 1, 2], 1, encodeBatch([change(0, 0)]));
+    client.follow(first);
+    const three = new ValidatorSet(
+      identities.slice(1, 4).map(({ peerId }) => ({ id: peerId, weight: 100 })),
+    );
+    client.follow(signers.decided([0, 1, 2, 3], 2, batch()));
+    client.follow(signers.decided([1, 2, 3], 3, batch(), three));
+    client.follow(signers.decided([1, 2, 3], 4, encodeBatch([change(0, 100, 5)]), three));
+    expect(client.verify(first).height).toBe(1);
   });
 
   it('are followed by a light client, which checks the shares of who joined', () => {
@@ -317,6 +340,25 @@ describe('what a validator makes', () => {
     const unsigned = { ...vote, value: 'w' };
     expect(() => aggregates.share(unsigned, signature)).toThrow(/the signer has not signed/);
     expect(aggregates.share(unsigned, other!.signature)).not.toEqual(share);
+  });
+
+  it('are none with another key than the chain has for it, which may change', () => {
+    const later = new ChainSets(readGenesis({ ...genesis, changesFrom: 1 }));
+    const opened = (key: number) => {
+      const around = { chain, sets: later, guard: {} as never, take: () => {} };
+      return new Aggregates(identities[0]!, keys[key]!, { ...around, checker: checker() });
+    };
+    const [vote] = signers.votes('precommit', [0], 0, 'v');
+    opened(0).checkKey();
+    expect(() => opened(5).checkKey()).toThrow(/option bls/);
+    expect(() => opened(5).share(vote!, vote!.signature)).toThrow(/option bls/);
+    later.decide([change(0, 0)]);
+    for (let heights = 0; heights < 2; heights += 1) later.decide([]);
+    // It is none now, whatever key it has, and comes back with another one.
+    for (const key of [0, 5]) opened(key).checkKey();
+    later.decide([change(0, 100, 5)]);
+    opened(5).checkKey();
+    expect(() => opened(0).checkKey()).toThrow(/option bls/);
   });
 
   it('are decisions of the shares of a quorum', () => {
