@@ -116,6 +116,7 @@ function statusText(status: SwarmStatus): string {
     '',
     'node  role      engine  status    reach  gossip   address',
     ...status.members.map((member) => memberLine(member, status.leader)),
+    ...leaderLines(status),
   ];
   const { counts, rollout } = status;
   if (counts !== null) {
@@ -127,6 +128,28 @@ function statusText(status: SwarmStatus): string {
   }
   if (rollout !== null) lines.push('', ...rolloutLines(rollout));
   return lines.join('\n');
+}
+
+/** What to do where nobody leads, as far as the node that answers can tell. */
+function leaderLines({ leader, members }: SwarmStatus): string[] {
+  if (leader !== 0) return [];
+  const voters = members.filter(({ voter }) => voter);
+  const reached = voters.filter(isReached).length;
+  const needed = Math.floor(voters.length / 2) + 1;
+  const counts = `${reached} of ${voters.length} voters ${reached === 1 ? 'is' : 'are'} reached`;
+  const wait = `there is no leader: ${counts} from this node, ${needed} are needed`;
+  if (reached >= needed) return ['', `${wait}; one is about to be elected`];
+  return [
+    '',
+    `${wait}; until then nothing can be written`,
+    'start another voter (`agentic-flow node start --data DIR`); what this node holds can be read with --local;',
+    'if the disks of the others are lost for good, see `agentic-flow recover --help`',
+  ];
+}
+
+/** A connection to one that was killed is there for a while. */
+function isReached({ reachable, gossip }: Member): boolean {
+  return reachable && gossip?.status !== 'dead' && gossip?.status !== 'left';
 }
 
 function memberLine(member: Member, leader: number): string {

@@ -28,6 +28,7 @@ interface Recovered {
 
 let swarm: Swarm;
 let directory: string;
+let statusAlone = '';
 /** The directory of an old member, which was not wiped after all. */
 const oldDirectory = scratch('old');
 const promised = new Map<string, string>();
@@ -43,12 +44,23 @@ beforeAll(async () => {
   );
   await expectEverywhere(swarm, client, promised);
   ({ directory } = swarm.member(SURVIVOR));
-  await Promise.all(swarm.members.map(({ process }) => process.kill()));
+  await Promise.all([1, 2].map((nodeId) => swarm.member(nodeId).process.kill()));
+  statusAlone = await until('the one that is left tells that it is', async () => {
+    const { stdout } = await run(['swarm', 'status', '--data', directory]);
+    return stdout.includes('no leader: 1 of 3') && stdout;
+  });
+  await swarm.member(SURVIVOR).process.kill();
   cpSync(swarm.member(1).directory, oldDirectory, { recursive: true });
   for (const nodeId of [1, 2]) rmSync(swarm.member(nodeId).directory, { recursive: true });
 });
 
 describe('the survivor of three', () => {
+  it('says what is missing, and what can be done', () => {
+    expect(statusAlone).toContain('1 of 3 voters is reached from this node, 2 are needed');
+    expect(statusAlone).toContain('agentic-flow node start');
+    expect(statusAlone).toContain('agentic-flow recover --help');
+  });
+
   it('is told what would happen, and nothing happens', async () => {
     const before = contentsOf(dataPaths(directory).raft);
     const told = await run(['recover', directory]);
