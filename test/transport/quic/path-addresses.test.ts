@@ -42,6 +42,19 @@ describe('the names of addresses', () => {
     expect(addresses.wireOf(at(4))).toEqual(at(5));
   });
 
+  it('of the first address are new when the second path, which bore its name, has failed', () => {
+    const addresses = new PathAddresses(at(1));
+    addresses.exchange(at(2), at(2));
+    expect(addresses.nameOf(at(1))).toEqual(at(2));
+    addresses.settle();
+    addresses.rename(at(2));
+    expect(addresses.nameOf(at(2))).toEqual(at(1));
+    const name = addresses.nameOf(at(1));
+    expect([at(1), at(2)]).not.toContainEqual(name);
+    expect(addresses.wireOf(name)).toEqual(at(1));
+    expect(addresses.wireOf(at(2))).toEqual(at(2));
+  });
+
   it('of a path that was left are good again when the peer is back there', () => {
     const addresses = new PathAddresses(at(1));
     addresses.exchange(at(2), at(2));

@@ -22,6 +22,7 @@ export class PathAddresses {
   #isSettled = true;
   /** Addresses whose names were used up, the last name of each last. quiche bounds the paths. */
   readonly #renamed: Renamed[] = [];
+  #namesCount = 0;
   /** Names of paths that the peer is not heard on any more, and those of them that may miss something. */
   #left: NativeHost[] = [];
   #missing: NativeHost[] = [];
@@ -86,8 +87,16 @@ export class PathAddresses {
   rename(name: NativeHost): void {
     if (isSame(name, this.#first) || includes(this.#left, name)) return;
     const wire = this.wireOf(name);
+    this.#namesCount += 1;
     // Of a block that no peer has: it is for documentation (RFC 5737).
-    this.#renamed.push({ wire, name: { host: '192.0.2.1', port: this.#renamed.length + 1 } });
+    const fresh = { host: '192.0.2.1', port: this.#namesCount };
+    const exchanged = this.#exchanged;
+    // What was known under the name of the second path is the first address.
+    if (exchanged !== undefined && isSame(name, exchanged.name)) {
+      this.#exchanged = { ...exchanged, name: fresh };
+    } else {
+      this.#renamed.push({ wire, name: fresh });
+    }
     this.#left.push(name);
     this.#missing.push(name);
   }

@@ -114,7 +114,7 @@ export class Paths {
     if (this.#ids.supply()) this.#owner.markDirty();
   }
 
-  /** Called a few times a second. */
+  /** Called about once a second, while packets come. */
   tick(): void {
     if (this.#ids.replaceRetired()) this.#owner.markDirty();
     if (this.#unproven !== undefined) this.#challenge(this.#unproven);
