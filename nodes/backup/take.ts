@@ -220,6 +220,8 @@ async function write(path: string, fill: (file: FileHandle) => Promise<void>): P
     await nodeDisk.syncDirectory(dirname(path));
   } catch (error) {
     await rm(unfinished, { force: true });
-    throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    const what = `there is no folder ${dirname(path)}; create it, or give another place`;
+    throw new NodeError('directory', `${what}. Nothing was done`, error);
   }
 }

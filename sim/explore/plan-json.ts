@@ -14,7 +14,8 @@ export function parseBounded(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    // The engine shows the text itself, with the ends of its lines.
+    const message = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
     throw new SimulationError(
       'invalid-plan',
       `it is not JSON${placeIn(text, message)}: ${message}`,
@@ -24,9 +25,11 @@ export function parseBounded(text: string): unknown {
   return value;
 }
 
-/** Line and column of the position that the engine's message names, if it names one. */
+/** Line and column of the position that the engine's message names; nothing if it names none. */
 function placeIn(text: string, message: string): string {
+  const isAtEnd = message.startsWith('Unexpected end');
   const position = /at position (\d+)/.exec(message)?.[1];
+  if (position === undefined && !isAtEnd) return '';
   const at = position === undefined ? text.length : Number(position);
   const before = text.slice(0, at).split('\n');
   return ` (line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1})`;

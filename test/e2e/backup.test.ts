@@ -1,5 +1,6 @@
 /** A backup of a running swarm: everything acknowledged before is in it, and a new swarm grows from it. */
 import { copyFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -122,6 +123,9 @@ describe('a swarm of two', () => {
     expect(there.code).toBe(1);
     expect(there.stderr).toContain('is there already');
     expect(readFileSync(copy).equals(readFileSync(file))).toBe(true);
+    const nowhere = await run(['swarm', 'backup', join(scratch('absent'), 'x'), ...data]);
+    expect(nowhere.code).toBe(1);
+    expect(nowhere.stderr).toMatch(/^error: there is no folder .*absent; create it/);
     const { clientToken, operatorToken } = swarm.created;
     const refused = await run(['swarm', 'backup', scratch('no'), ...swarm.through(1, clientToken)]);
     expect(refused.stderr).toContain('this wants the operator token');

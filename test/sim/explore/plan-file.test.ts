@@ -52,6 +52,9 @@ describe('a plan file', () => {
 /** Changes of a good file, and what must be said of each. */
 const spoilt: readonly (readonly [change: (text: string) => string, message: string])[] = [
   [() => '', 'it is not JSON (line 1, column 1)'],
+  // Node names no place here, so that none is claimed.
+  [() => 'no\nJSON\n', 'it is not JSON: Unexpected token'],
+  [() => 'no\nJSON\n', '"no JSON " is not valid JSON'],
   [(text) => text.slice(0, -30), 'it is not JSON (line '],
   [(text) => text.replace('"seed": 1,', '"seed": 1,,'), 'it is not JSON (line 7, column 13)'],
   [() => '[]', '$ is an array of 0; it must be an object'],
