@@ -9,6 +9,7 @@ import { ExitError } from './failure.js';
 
 interface RecoverFlags {
   readonly acceptDataLoss?: boolean;
+  readonly othersMayLive?: boolean;
   readonly json?: boolean;
 }
 
@@ -21,6 +22,7 @@ export function addRecoverCommand(program: Command): void {
     .description('LAST RESORT: make a node whose quorum is lost for good the only member')
     .argument('<dir>', 'data directory of a stopped node')
     .option('--accept-data-loss', 'do it; without this the command only says what it would do')
+    .option('--others-may-live', 'do it although other members answer at their addresses')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -37,9 +39,10 @@ export function addRecoverCommand(program: Command): void {
 async function recover(directory: string, flags: RecoverFlags): Promise<void> {
   const paths = dataPaths(directory);
   const acceptDataLoss = flags.acceptDataLoss === true;
-  const report = await recoverDirectory(paths, { acceptDataLoss });
-  const { situation, backup } = report;
-  const json = { done: acceptDataLoss, directory: paths.root, backup, ...situation };
+  const othersMayLive = flags.othersMayLive === true;
+  const report = await recoverDirectory(paths, { acceptDataLoss, othersMayLive });
+  const { situation, answering, backup } = report;
+  const json = { done: acceptDataLoss, directory: paths.root, backup, answering, ...situation };
   const text = [...situationLines(report, paths.root), '', ...outcomeLines(report, paths.root)];
   print(flags.json, json, text.join('\n'));
   if (acceptDataLoss) return;
@@ -49,15 +52,18 @@ async function recover(directory: string, flags: RecoverFlags): Promise<void> {
   );
 }
 
-function situationLines({ situation }: RecoveryReport, root: string): string[] {
+function situationLines({ situation, answering }: RecoveryReport, root: string): string[] {
   const { swarmId, nodeId, term, lastTerm, lastIndex, commitIndex, members } = situation;
   return [
     `swarm ${swarmId}`,
     `node ${nodeId} in ${root}`,
     `term ${term}  last entry ${lastIndex} of term ${lastTerm}  commit index ${commitIndex}`,
     '',
-    'members:',
-    ...members.map((member) => memberLine(member, nodeId)),
+    'members, as this log last saw them:',
+    ...members.map((member) => {
+      const answers = answering.includes(member.nodeId) ? '  IT ANSWERS NOW' : '';
+      return memberLine(member, nodeId) + answers;
+    }),
     '',
     ...lossLines(situation),
   ];

@@ -29,6 +29,8 @@ interface Recovered {
 let swarm: Swarm;
 let directory: string;
 let statusAlone = '';
+/** Without and with the word that data may be lost, while another member lives. */
+let besideAnother: Awaited<ReturnType<typeof run>>[];
 /** The directory of an old member, which was not wiped after all. */
 const oldDirectory = scratch('old');
 const promised = new Map<string, string>();
@@ -44,7 +46,13 @@ beforeAll(async () => {
   );
   await expectEverywhere(swarm, client, promised);
   ({ directory } = swarm.member(SURVIVOR));
-  await Promise.all([1, 2].map((nodeId) => swarm.member(nodeId).process.kill()));
+  await Promise.all([2, SURVIVOR].map((nodeId) => swarm.member(nodeId).process.kill()));
+  besideAnother = [
+    await run(['recover', directory]),
+    await run(['recover', directory, '--accept-data-loss']),
+  ];
+  await swarm.restart(SURVIVOR);
+  await swarm.member(1).process.kill();
   statusAlone = await until('the one that is left tells that it is', async () => {
     const { stdout } = await run(['swarm', 'status', '--data', directory]);
     return stdout.includes('no leader: 1 of 3') && stdout;
@@ -59,6 +67,15 @@ describe('the survivor of three', () => {
     expect(statusAlone).toContain('1 of 3 voters is reached from this node, 2 are needed');
     expect(statusAlone).toContain('agentic-flow node start');
     expect(statusAlone).toContain('agentic-flow recover --help');
+  });
+
+  it('is not recovered while another member answers', () => {
+    const [told, refused] = besideAnother;
+    expect(told?.stdout).toMatch(/ 1 +voter .*IT ANSWERS NOW/);
+    expect(told?.stdout).not.toMatch(/ [23] +voter .*IT ANSWERS NOW/);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused?.stderr).toContain('member 1 answers');
+    expect(refused?.stderr).toContain('--others-may-live');
   });
 
   it('is told what would happen, and nothing happens', async () => {

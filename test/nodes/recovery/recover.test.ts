@@ -16,8 +16,9 @@ import { encodeCommand } from '../../../nodes/wire/command-codec.js';
 import { decodeControlState, encodeControlState } from '../../../nodes/wire/state-codec.js';
 import { THREE_VOTERS, admit, change, restoredOf, stoppedNode } from './directories.js';
 
-const accept = { acceptDataLoss: true };
-const look = { acceptDataLoss: false };
+/** The other members are nowhere. */
+const accept = { acceptDataLoss: true, answerMs: 50 };
+const look = { acceptDataLoss: false, answerMs: 50 };
 
 const write = (sequence: number): { command: Command } => ({
   command: {
