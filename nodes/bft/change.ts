@@ -42,6 +42,11 @@ export interface ProposedChange {
    * to be removed, and this validator has found it guilty of that by itself, which proves it to nobody else.
    */
   readonly reason: 'command' | 'evidence' | 'amnesia';
+  /**
+   * The key of shares that it brings, 48 bytes, proven to be its. Compare it with what its operator told: a
+   * proof is good for ever, so that anybody may propose again a key which the validator had before.
+   */
+  readonly blsKey?: Uint8Array;
 }
 
 /** Throws `ValidatorError` with code `bad-change`. */

@@ -234,7 +234,10 @@ export class ChainSets {
         this.#known.set(id, { key, address: place, blsKey });
       }
     }
-    return changes.map(({ id, weight, address, reason }) => ({ id, weight, address, reason }));
+    return changes.map(({ id, weight, address, reason, blsKey }) => {
+      const change = { id, weight, address, reason };
+      return blsKey === undefined ? change : { ...change, blsKey };
+    });
   }
 
   /**
@@ -291,6 +294,7 @@ function keyedChanges(commands: readonly Command[]): readonly KeyedChange[] {
     }
     const { publicKey, weight, address, bls = null } = readChange(data);
     const id = peerIdFromPublicKey(publicKey);
-    return [{ id, weight, address, reason: 'command', publicKey, bls }];
+    const told = { id, weight, address, reason: 'command', publicKey, bls } as const;
+    return [bls === null ? told : { ...told, blsKey: bls.key }];
   });
 }

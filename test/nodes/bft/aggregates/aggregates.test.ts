@@ -174,7 +174,10 @@ describe('changes of validators with keys of shares', () => {
     expect(refused(makeCommand(data, 100, 'change'))).toMatch(/not proven/);
     expect(() => sets.decide([makeCommand(data, 100, 'change')])).toThrow(/not proven/);
     expect(refused(change(4, 100, 4))).toBeNull();
-    sets.decide([change(4, 100, 4)]);
+    const told = { id: joining.peerId, weight: 100, address, reason: 'command' };
+    const blsKey = keys[4]!.publicKey;
+    expect(sets.changesIn([change(4, 100, 4)])).toMatchObject([{ ...told, blsKey }]);
+    expect(sets.decide([change(4, 100, 4)])).toEqual([{ ...told, blsKey }]);
     expect(sets.blsKeys?.get(joining.peerId)?.bytes).toEqual(keys[4]!.publicKey);
     // It keeps it as long as it has weight in one of the next two heights.
     expect(refused(change(4, 90, 5))).toMatch(/can be given no bls key/);
