@@ -151,6 +151,8 @@ export class Member {
     const [driver, store] = [this.#driver, this.#store];
     if (driver === null || store === null) throw new Error('it is stopped');
     if (method === 'bft.value') return driver.value(payload as string) ?? null;
+    // With its own share, which is right, a faulty one may decide alone; it tells nobody.
+    if (this.change !== null) return [];
     return decisionsFrom(payload as number, driver, store.decisions);
   }
 
