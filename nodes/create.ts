@@ -26,6 +26,7 @@ import {
   writeNodeFile,
 } from './data-directory.js';
 import type { DataPaths, NodeFile } from './data-directory.js';
+import { wildcard } from './listening.js';
 import { NodeError } from './errors.js';
 import { V2Files } from './migration/v2-files.js';
 import { ownRelease } from './release/identity.js';
@@ -362,10 +363,6 @@ export async function requireFreePort({ host, port }: HostPort): Promise<void> {
   } finally {
     socket.close();
   }
-}
-
-function wildcard(host: string): string {
-  return isIPv6(host) ? '::' : '0.0.0.0';
 }
 
 /** A secret that begins with what it is for: `afj_`, `afc_` or `afo_`. */

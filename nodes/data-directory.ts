@@ -22,7 +22,7 @@ import { z } from 'zod';
 
 import { createIdentity, identityFromPrivateKey } from '../transport/identity/index.js';
 import type { Identity } from '../transport/identity/index.js';
-import { NodeError, messageOf } from './errors.js';
+import { NodeError, isSystemError, messageOf } from './errors.js';
 import { atomicWriteFile } from './storage/index.js';
 import { ZONE_LENGTH_MAX } from './wire/limits.js';
 
@@ -290,8 +290,4 @@ export function directoryError(root: string, error: unknown): unknown {
     default:
       return error;
   }
-}
-
-function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -53,3 +53,8 @@ export function departure(nodeId: number, swarmId: string, hasAsked: boolean): N
 export function hasLeft(message: string): boolean {
   return /^node \d+ left swarm /.test(message);
 }
+
+/** Whether a file operation failed for this reason, such as `ENOENT`. */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 
 import type { Identity } from '../transport/identity/index.js';
@@ -55,4 +56,9 @@ export async function listen(options: ListenOptions, portWaitMs: number): Promis
       await sleep(PORT_RETRY_MS);
     }
   }
+}
+
+/** All addresses of this machine, of the family of an address. */
+export function wildcard(host: string): string {
+  return isIPv6(host) ? '::' : '0.0.0.0';
 }

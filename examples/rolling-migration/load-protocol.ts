@@ -17,6 +17,7 @@ export type LoadCommand =
       readonly sourceIds: readonly string[];
       /** Begins the ids that are written; `demo` when it is left out. */
       readonly prefix?: string;
+      /** `MIX_DEFAULT` when it is left out. */
       readonly mix?: Mix;
     }
   /** Now is a moment to remember, on the clock of the load process. */

@@ -1,11 +1,11 @@
 /** A connection of an operator to one member, for calls that have to go to the same one. */
-import { isIPv6 } from 'node:net';
 
 import { createIdentity } from '../../transport/identity/index.js';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
 import type { PeerAddress, RpcConnection, RpcEndpoint } from '../../transport/rpc/rpc.js';
 import { RpcError } from '../../transport/rpc/rpc.js';
+import { wildcard } from '../listening.js';
 import { NodeError, messageOf } from '../errors.js';
 import { READ_URGENCY } from '../snapshots/limits.js';
 import type { SourceCall } from '../snapshots/sources.js';
@@ -34,7 +34,7 @@ const METHODS: Readonly<Record<string, string>> = {
 /** Throws `refused`, with what each member said, when none lets the caller in. */
 export async function connectToMember(target: MemberTarget): Promise<MemberConnection> {
   const identity = target.identity ?? createIdentity();
-  const host = isIPv6(target.seeds[0]?.host ?? '') ? '::' : '0.0.0.0';
+  const host = wildcard(target.seeds[0]?.host ?? '');
   const endpoint = await listenRpc({ identity, host, port: 0, handlers: {} });
   const failures: string[] = [];
   for (const peer of target.seeds) {

@@ -1,5 +1,5 @@
 /** Reads a backup: what it says about itself, and everything in it, checked byte by byte. */
-import { NodeError, messageOf } from '../errors.js';
+import { NodeError, isSystemError, messageOf } from '../errors.js';
 import { openRegularFile } from '../regular-file.js';
 import type { RegularFile } from '../regular-file.js';
 import { readExactly } from '../snapshots/build.js';
@@ -131,8 +131,7 @@ async function opened(path: string): Promise<RegularFile> {
   try {
     return await openRegularFile(path);
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (!isMissing) throw malformed(path, messageOf(error));
+    if (!isSystemError(error, 'ENOENT')) throw malformed(path, messageOf(error));
     throw new NodeError('no-node', `there is no backup at ${path}`, error);
   }
 }

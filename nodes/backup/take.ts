@@ -16,7 +16,7 @@ import { z } from 'zod';
 
 import { RpcError } from '../../transport/rpc/rpc.js';
 import type { TokenBucket } from '../../transport/token-bucket.js';
-import { NodeError } from '../errors.js';
+import { NodeError, isSystemError } from '../errors.js';
 import { requireDiskReserve, writeAll } from '../snapshots/build.js';
 import { encodeTrailer, manifestBytes } from '../snapshots/format.js';
 import type { Manifest } from '../snapshots/format.js';
@@ -220,7 +220,7 @@ async function write(path: string, fill: (file: FileHandle) => Promise<void>): P
     await nodeDisk.syncDirectory(dirname(path));
   } catch (error) {
     await rm(unfinished, { force: true });
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (!isSystemError(error, 'ENOENT')) throw error;
     const what = `there is no folder ${dirname(path)}; create it, or give another place`;
     throw new NodeError('directory', `${what}. Nothing was done`, error);
   }

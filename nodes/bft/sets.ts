@@ -188,7 +188,7 @@ export class ChainSets {
 
   /** The changes that commands of a value ask for. Throws `BftError` (`bad-encoding`). */
   changesIn(commands: readonly Command[]): readonly ProposedChange[] {
-    return keyedChanges(commands);
+    return keyedChanges(commands).map(proposed);
   }
 
   /**
@@ -234,10 +234,7 @@ export class ChainSets {
         this.#known.set(id, { key, address: place, blsKey });
       }
     }
-    return changes.map(({ id, weight, address, reason, blsKey }) => {
-      const change = { id, weight, address, reason };
-      return blsKey === undefined ? change : { ...change, blsKey };
-    });
+    return changes.map(proposed);
   }
 
   /**
@@ -294,7 +291,12 @@ function keyedChanges(commands: readonly Command[]): readonly KeyedChange[] {
     }
     const { publicKey, weight, address, bls = null } = readChange(data);
     const id = peerIdFromPublicKey(publicKey);
-    const told = { id, weight, address, reason: 'command', publicKey, bls } as const;
-    return [bls === null ? told : { ...told, blsKey: bls.key }];
+    return [{ id, weight, address, reason: 'command', publicKey, bls }];
   });
+}
+
+/** What operators are told of it. */
+function proposed({ id, weight, address, reason, bls }: KeyedChange): ProposedChange {
+  const change = { id, weight, address, reason };
+  return bls === null ? change : { ...change, blsKey: bls.key };
 }

@@ -1,7 +1,7 @@
 /** Which other members of a swarm that is to be recovered are there after all. */
-import { isIPv6 } from 'node:net';
 import type { Identity } from '../../transport/identity/index.js';
 import { listenRpc } from '../../transport/rpc/index.js';
+import { wildcard } from '../listening.js';
 import type { RecoveryMember } from './plan.js';
 
 /** Ids of those that prove their identity at their address within so long. */
@@ -20,8 +20,7 @@ async function isThere(
   { host, port, peerId }: RecoveryMember,
   timeoutMs: number,
 ): Promise<boolean> {
-  const local = isIPv6(host) ? '::' : '0.0.0.0';
-  const endpoint = await listenRpc({ identity, host: local, port: 0, handlers: {} });
+  const endpoint = await listenRpc({ identity, host: wildcard(host), port: 0, handlers: {} });
   try {
     await endpoint.connect({ host, port, peerId }, { timeoutMs });
     return true;

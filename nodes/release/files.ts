@@ -11,7 +11,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import { NodeError, messageOf } from '../errors.js';
+import { NodeError, isSystemError, messageOf } from '../errors.js';
 import { atomicWriteFile } from '../storage/index.js';
 import { FILE_BYTES_MAX, REASON_CHARACTERS_MAX, RELEASES_MAX } from './limits.js';
 
@@ -166,7 +166,7 @@ async function readBounded(path: string): Promise<string | undefined> {
   try {
     file = await open(path, 'r');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isSystemError(error, 'ENOENT')) return undefined;
     throw new NodeError('directory', `${path} cannot be read: ${messageOf(error)}`, error);
   }
   try {

@@ -109,7 +109,12 @@ export function planOptionsOf(flags: PlanFlags): {
   const isDefault = flags.guards && !hasGuards && Object.keys(given).length === 0;
   if (!flags.guards) return { plan: { soakMs: 0, ...given, guards: null }, isDefault };
   const { windowMs = GUARD_WINDOW_MS_DEFAULT, windows = GUARD_WINDOWS_DEFAULT } = guards;
-  return { plan: { soakMs: windowMs * (windows + 1), ...given, guards }, isDefault };
+  return { plan: { soakMs: soakOf({ windowMs, windows }), ...given, guards }, isDefault };
+}
+
+/** For how long a node must soak, so that guards can halt the next one. */
+export function soakOf(guards: { readonly windowMs: number; readonly windows: number }): number {
+  return guards.windowMs * (guards.windows + 1);
 }
 
 function windowOf(text: string, before: readonly MaintenanceWindow[] = []): MaintenanceWindow[] {

@@ -2,6 +2,7 @@
 import { planTree } from '../../nodes/rollout/plan-text.js';
 import { rolloutPlanSchema } from '../client/rollout-answers.js';
 import type { RolloutPlan } from '../client/index.js';
+import { soakOf } from './rollout-options.js';
 
 type ToldPlan = ReturnType<typeof rolloutPlanSchema.parse>;
 
@@ -17,7 +18,7 @@ export function planLines({ plan, digest, stored }: RolloutPlan): string[] {
 /** Guards need some windows to see that a node is broken. */
 function soakLines({ guards, soakMs }: ToldPlan): string[] {
   if (guards === null) return [];
-  const neededMs = guards.windowMs * (guards.windows + 1);
+  const neededMs = soakOf(guards);
   if (soakMs >= neededMs) return [];
   const neededSeconds = neededMs / 1_000;
   return [

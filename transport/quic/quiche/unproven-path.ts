@@ -1,5 +1,5 @@
 import { PACKET_BYTES_MIN } from '../limits.js';
-import type { NativeConnection, NativeHost } from './native.js';
+import type { NativeConnection, NativeHost, NativePathStats } from './native.js';
 import { isSame } from './path-addresses.js';
 
 /** What may be sent to an address for each byte that came from there (RFC 9000 8.1). */
@@ -63,7 +63,7 @@ export class UnprovenPath {
     const budget = budgetBytes(stats);
     const share = Math.max(CHALLENGE_BYTES, Math.floor(budget * BUDGET_SHARE));
     const bytes = Math.min(share, budget, PACKET_BYTES_MIN);
-    // The last challenge is for what was lost here, after the path has failed.
+    // With next to nothing left quiche takes the path for dead at its first time-out.
     const isLast = budget - bytes < CHALLENGE_BYTES;
     if (bytes < CHALLENGE_BYTES || (isLast && stats !== undefined && stats.sent > 0)) return 0;
     try {
@@ -75,17 +75,12 @@ export class UnprovenPath {
     return bytes;
   }
 
-  #stats(): PathCounts | undefined {
+  #stats(): NativePathStats | undefined {
     const all = this.#native.pathStats();
     return all.find(({ localHost, peerHost }) => this.isOn(localHost, peerHost));
   }
 }
 
-type PathCounts = Pick<
-  ReturnType<NativeConnection['pathStats']>[number],
-  'active' | 'sent' | 'sentBytes' | 'recvBytes'
->;
-
-function budgetBytes(stats: PathCounts | undefined): number {
+function budgetBytes(stats: NativePathStats | undefined): number {
   return stats === undefined ? 0 : AMPLIFICATION * stats.recvBytes - stats.sentBytes;
 }
